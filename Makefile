@@ -1,0 +1,58 @@
+# iotrace: install it, run it, test it. `make help` lists the targets.
+#
+# What root does happens outside the clone: the environment is $(PREFIX), the command $(BINDIR)/iotrace, and tests run
+# on a copy, so that no target leaves root's files in a user's clone. What a user does happens in .venv in the clone.
+
+PREFIX ?= /opt/iotrace
+BINDIR ?= /usr/local/bin
+SCENARIO ?= nonblocking
+ARGS ?=
+export PREFIX BINDIR
+
+.PHONY: help install run test bench uninstall dev check clean
+
+help:
+	@echo 'As root (sudo make ...):'
+	@echo '  run        install what is needed, then iotrace run nonblocking (SCENARIO=signal ARGS="--hist" for others)'
+	@echo '  test       install what is needed, then run every test, on the live kernel too (ARGS="-k ring")'
+	@echo '  bench      install what is needed, then measure what tracing costs (QUICK=1: under two minutes)'
+	@echo '  install    install or update $(PREFIX) and $(BINDIR)/iotrace'
+	@echo '  uninstall  remove both'
+	@echo 'As yourself:'
+	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
+	@echo '  check      run the tests that need no root, in .venv'
+	@echo '  clean      remove .venv and what Python and pytest left behind'
+
+install:
+	@setup/install
+
+# From / and without bytecode: Python started with -m looks into the working directory first.
+run:
+	@setup/install
+	@cd / && PYTHONDONTWRITEBYTECODE=1 $(BINDIR)/iotrace run $(SCENARIO) $(ARGS)
+
+test:
+	@setup/install test
+	@setup/test $(ARGS)
+
+bench:
+	@setup/install bench
+	@PYTHONDONTWRITEBYTECODE=1 $(PREFIX)/bin/python3 -s benchmarks/run.py $(if $(QUICK),--quick) $(ARGS)
+
+uninstall:
+	@setup/uninstall
+
+dev: .venv/ready
+
+.venv/ready: pyproject.toml
+	@test "$$(stat -c %u .)" = "$$(id -u)" || { echo 'make: work on the code as the owner of this clone, without sudo' >&2; exit 1; }
+	/usr/bin/python3 -m venv --system-site-packages .venv
+	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+check: .venv/ready
+	@.venv/bin/python3 -m pytest -m 'not live' $(ARGS)
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

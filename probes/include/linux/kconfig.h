@@ -1,0 +1,3 @@
+/* The one configuration symbol BCC's helpers look at. */
+#pragma once
+#define CONFIG_BPF_SYSCALL 1

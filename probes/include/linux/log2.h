@@ -1,0 +1,1 @@
+/* Empty: BCC includes it, nothing here uses it. */

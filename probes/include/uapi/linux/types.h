@@ -1,0 +1,2 @@
+/* The same names as <linux/types.h>. */
+#include <linux/types.h>

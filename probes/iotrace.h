@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+ *
+ * The record that travels through the ring buffer, and the maps' value types: declared once here,
+ * mirrored as a numpy dtype in tracer/records.py (tests/test_records.py holds the two together).
+ */
+#pragma once
+#include <linux/types.h>
+
+/* What a record tells. Unless said otherwise: time = when, tid = whose, nr = the CPU it was seen on. */
+enum kind {
+	KIND_CALL = 1,      /* a system call that returned: start = entry, result, nr, fd = argument 0, arg */
+	KIND_ARGS = 2,      /* follows the KIND_CALL of a call that sets something up: start, result, arg = arguments 1, 2, 3 */
+	KIND_OPEN = 3,      /* a call still open when tracing ended (made in user space from the slots) */
+	KIND_SWITCH_OUT = 4,/* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted */
+	KIND_SWITCH_IN = 5, /* sched_switch to */
+	KIND_WAKING = 6,    /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
+	KIND_READY = 7,     /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
+	KIND_COPY = 8,      /* skb_copy_datagram_iovec: result = bytes */
+	KIND_SIGNAL_GENERATE = 9, /* tid = the target; fd = signal, arg = si_code, result = TRACE_SIGNAL_* */
+	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs */
+	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags */
+	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
+	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
+	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
+	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
+	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid */
+	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
+};
+
+enum library { LIBRARY_AIO_READ = 1 };
+
+struct record {
+	u64 time;   /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
+	u64 start;
+	s64 result;
+	u32 tid;
+	u16 kind;
+	u16 nr;
+	s32 fd;
+	u32 arg;
+};
+
+/* In the ring every record stands behind 8 bytes: the ring's own header, or, inside a batch, this gap.
+ * So the ring is one array of 48-byte elements whether its records came singly or together. */
+struct element {
+	struct record record;
+	u64 gap;
+};
+
+/* What is known of one traced thread; the slot's index is its tid modulo the table's size. */
+struct slot {
+	u32 tid;        /* 0: free */
+	u32 tgid;
+	u64 enter;      /* ns of the open call's entry, 0 if none is open */
+	u32 nr;         /* its number */
+	u32 chained;    /* some other tid had to take a neighbouring slot: look there too */
+	s32 last_fd;    /* the descriptor last looked up, not to do it again */
+	u32 compat;     /* a 32-bit program: its call numbers are not ours */
+	u64 pad[4];
+};
+
+/* One CPU's records on their way to the ring, written by task-context programs alone. */
+#define BATCH 16
+struct batch {
+	u32 busy;       /* a program is at work in it */
+	u32 count;
+	u64 counted;
+	u64 lost;
+	u64 pad[5];
+	struct element elements[BATCH];
+	u64 tail[8];    /* keeps CPUs on lines of their own */
+};
+
+/* One CPU's ledger of what was written straight to the ring, from any context. */
+struct ledger {
+	u64 counted;
+	u64 lost;
+	u64 untracked;  /* threads that found no slot */
+	u64 unlearnt;   /* sockets that found no room in the table */
+	u64 pad[4];
+};
+
+/* What to do with a call's arguments: which one to keep, and what to learn from them. */
+struct call {
+	u8 keep;        /* the argument (1 to 3) that goes into `arg`, 0 for none */
+	u8 learn;
+};
+#define LEARN_ARGS 1    /* add a KIND_ARGS record */
+#define LEARN_RESULT 2  /* the result is a new descriptor */
+#define LEARN_FIRST 4   /* argument 0 is a descriptor that data may come from */
+#define LEARN_PAIR0 8   /* argument 0 points at two new descriptors (pipe) */
+#define LEARN_PAIR3 16  /* argument 3 points at two new descriptors (socketpair) */
+#define LEARN_THIRD 32  /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
+#define LEARN_EXEC 64

@@ -1,0 +1,44 @@
+"""The scenarios: one readable program per I/O model, found by looking in this directory (nothing to register)."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a scenario module says of itself; `module` is its dotted name, as in `python -m scenarios.blocking`."""
+
+    name: str
+    summary: str
+    protocols: tuple[str, ...]
+    aliases: tuple[str, ...]
+    figure: str  # in Stevens, UNIX Network Programming, vol. 1, chapter 6
+    module: str
+
+
+def scenarios() -> list[Scenario]:
+    """Every scenario in the order of the textbook's figures; a module without NAME (workload, sender) is none."""
+    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    return sorted(
+        (
+            Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__)
+            for m in modules
+            if hasattr(m, "NAME")
+        ),
+        key=lambda scenario: (scenario.figure, scenario.name),
+    )
+
+
+def names() -> list[str]:
+    """The scenarios' names as the command line spells them."""
+    return [scenario.name for scenario in scenarios()]
+
+
+def find(name: str) -> Scenario:
+    """The scenario called `name`, or that has it as an alias; raises LookupError when there is none."""
+    wanted = name.lower().replace("_", "-")
+    for scenario in scenarios():
+        if wanted == scenario.name or wanted in scenario.aliases:
+            return scenario
+    raise LookupError(f"no scenario {name!r}; there are {', '.join(names())}")

@@ -1,0 +1,23 @@
+"""Blocking I/O: recvfrom(2) sleeps in the kernel until a message is there, and returns with it."""
+
+from scenarios.workload import Workload, main
+
+NAME = "blocking"
+SUMMARY = "recvfrom sleeps until the data is there"
+PROTOCOLS = ("udp", "tcp")
+ALIASES = ()
+FIGURE = "6.1"
+
+
+def receive(workload: Workload) -> None:
+    """One call per message: it waits and it copies."""
+    sock, buffer = workload.sock, workload.buffer
+    with workload.window():
+        while not workload.done:
+            workload.calls["recvfrom"] += 1
+            size = sock.recv_into(buffer)
+            workload.received(size)
+
+
+if __name__ == "__main__":
+    main(NAME, SUMMARY, PROTOCOLS, receive)

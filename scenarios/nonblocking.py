@@ -1,0 +1,28 @@
+"""Non-blocking I/O: recvfrom(2) on an O_NONBLOCK socket, again and again, until it no longer says EAGAIN."""
+
+from scenarios.workload import Workload, main
+
+NAME = "nonblocking"
+SUMMARY = "recvfrom returns EAGAIN until the data is there"
+PROTOCOLS = ("udp", "tcp")
+ALIASES = ("polling",)
+FIGURE = "6.2"
+
+
+def receive(workload: Workload) -> None:
+    """Many calls per message: each asks, the last one copies; the processor is never given up."""
+    sock, buffer = workload.sock, workload.buffer
+    sock.setblocking(False)
+    with workload.window():
+        while not workload.done:
+            workload.calls["recvfrom"] += 1
+            try:
+                size = sock.recv_into(buffer)
+            except BlockingIOError:
+                workload.errors["recvfrom", "EAGAIN"] += 1
+            else:
+                workload.received(size)
+
+
+if __name__ == "__main__":
+    main(NAME, SUMMARY, PROTOCOLS, receive)

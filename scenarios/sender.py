@@ -1,0 +1,150 @@
+"""The sender: paced messages to a scenario's socket, by sendto(2), with the time of each.
+
+The receiver starts it, or the tracer does. It may nap: it keeps the pace, and what is measured is the receiver.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from array import array
+
+from scenarios.workload import (
+    FINISHED,
+    LOOPBACK,
+    PID,
+    PORT,
+    READY,
+    RECEIVED,
+    SENT,
+    STOP,
+    Options,
+    map_shared,
+    parse,
+    parser,
+    write_notes,
+)
+
+POLL_NS = 100_000  # how often to look at the shared page
+STOP_NS = 50_000_000  # how long at most to sleep without looking whether to stop
+END_NS = 1_000_000  # between the empty datagrams that say there will be no more
+
+
+class Abandoned(Exception):
+    """The receiver, or who started the sender, has ended or asks to stop."""
+
+
+class Receiver:
+    """The other side, as the shared page and pidfds (Linux 5.3) show it."""
+
+    def __init__(self, page: memoryview, watch_pid: int):
+        self.page = page
+        self._pidfds = [self._pidfd(watch_pid)]
+
+    def wait_for(self, place: int, least: int) -> int:
+        """Wait until the number at `place` is at least `least`, and return it; raises Abandoned."""
+        while self.page[place] < least:
+            self._nap(POLL_NS)
+        return self.page[place]
+
+    def wait_until(self, due_ns: int) -> None:
+        """Wait until CLOCK_MONOTONIC is `due_ns`; raises Abandoned."""
+        while (left_ns := due_ns - time.monotonic_ns()) > 0:
+            self._nap(min(left_ns, STOP_NS))
+        if self.page[STOP]:
+            raise Abandoned
+
+    def watch(self) -> None:
+        """From now on, end with the receiver too."""
+        self._pidfds.append(self._pidfd(self.page[PID]))
+
+    def _nap(self, ns: int) -> None:
+        ended, _, _ = select.select(self._pidfds, [], [], ns / 1e9)  # a pidfd is readable when its process has ended
+        if ended or self.page[STOP]:
+            raise Abandoned
+
+    @staticmethod
+    def _pidfd(pid: int) -> int:
+        try:
+            return os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise Abandoned from None
+
+
+def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
+    """Connect to the receiver and send every message, noting when each send began; raises Abandoned, OSError."""
+    port = receiver.wait_for(PORT, 1)
+    receiver.watch()
+    message = bytes(options.size)
+    with _connected_socket(options.proto, port) as sock:
+        receiver.wait_for(READY, 1)
+        due_ns = time.monotonic_ns() + options.interval_ns
+        for index in range(options.messages):
+            if not options.open_loop:
+                receiver.wait_for(RECEIVED, index)
+            receiver.wait_until(due_ns)
+            begin_ns = time.monotonic_ns()
+            sock.sendall(message)
+            send_begin_ns.append(begin_ns)
+            receiver.page[SENT] = index + 1
+            due_ns = (due_ns if options.open_loop else begin_ns) + options.interval_ns
+        if options.open_loop and options.proto == "udp":
+            _send_ends(sock, receiver)
+        receiver.wait_for(FINISHED, 1)
+
+
+def _connected_socket(proto: str, port: int) -> socket.socket:
+    if proto == "tcp":
+        sock = socket.create_connection((LOOPBACK, port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a message waits for the last one's ACK
+        return sock
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect((LOOPBACK, port))
+    return sock
+
+
+def _send_ends(sock: socket.socket, receiver: Receiver) -> None:
+    """Say that there will be no more, again and again: a full buffer drops this too."""
+    while not receiver.page[FINISHED]:
+        sock.send(b"")
+        receiver.wait_until(time.monotonic_ns() + END_NS)
+
+
+def main() -> None:
+    """Run the sender; exits 0, 1 when a send failed or the receiver is gone, 2 on wrong usage."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the receiver or the tracer: the sender ends with it
+    arguments = parser("scenarios.sender", __doc__, ("udp", "tcp"))
+    arguments.add_argument("--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does")
+    options, given = parse(arguments)
+    if given.shared_fd is None:
+        arguments.error("--shared-fd is needed: start a scenario instead, it starts its sender itself")
+    page = map_shared(given.shared_fd)
+    send_begin_ns = array("Q")
+    failures = status = 0
+    try:
+        send(options, Receiver(page, given.watch_pid), send_begin_ns)
+    except Abandoned:
+        status = 0 if page[FINISHED] else 1
+    except ConnectionError:  # the receiver has closed its socket: finished, or it says why not
+        failures = status = 0 if page[FINISHED] else 1
+    except OSError as problem:
+        print(f"sender: {problem}", file=sys.stderr)
+        failures = status = 1
+    if given.notes_fd is not None:
+        sent = len(send_begin_ns)
+        write_notes(
+            given.notes_fd,
+            {
+                "sent": sent,
+                "sent_bytes": sent * options.size,
+                "send_begin_ns": send_begin_ns.tolist(),
+                "send_failures": failures,
+            },
+        )
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

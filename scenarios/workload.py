@@ -1,0 +1,323 @@
+"""What every scenario shares: options, sockets, the page shared with the sender, and the receiver's own notes.
+
+The notes are the oracle: the tracer must see exactly the calls that are noted here.
+The receiver tells the sender how far it is through shared memory (memfd_create, mmap), never by a system call.
+"""
+
+import argparse
+import gc
+import json
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+LOOPBACK = "127.0.0.1"
+STREAM_BUFFER = 65536  # bytes: room for many messages that a stream has merged
+
+# The shared page is an array of 64-bit numbers; these are their places. Each has one writer.
+PID = 0  # receiver: its process, for the sender to watch
+PORT = 1  # receiver: where to send; not 0 once the socket is bound (and listening)
+READY = 2  # receiver: 1 when it begins to wait for data
+RECEIVED = 3  # receiver: messages it has finished with
+FINISHED = 4  # receiver: 1 when it wants nothing more
+SENT = 5  # sender: messages sent
+STOP = 6  # whoever ends a run early: 1
+
+
+class Unsupported(Exception):
+    """This machine lacks what the scenario needs."""
+
+
+class SenderDied(Exception):
+    """The sender ended before the receiver had all it waited for."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is sent: `messages` of `size` bytes, one every `interval_ns`, over "udp" or "tcp".
+
+    Closed loop (the default): a message also waits until the receiver has finished the one before.
+    """
+
+    messages: int = 20
+    interval_ns: int = 10_000_000
+    size: int = 64
+    proto: str = "udp"
+    open_loop: bool = False
+
+    def flags(self) -> list[str]:
+        """The same options as command-line arguments."""
+        flags = ["--messages", str(self.messages), "--interval-ns", str(self.interval_ns)]
+        flags += ["--size", str(self.size), "--proto", self.proto]
+        return flags + ["--open-loop"] * self.open_loop
+
+
+def make_shared() -> int:
+    """A new zeroed page that receiver and sender map: its memfd, to be handed on with Popen's pass_fds."""
+    fd = os.memfd_create("iotrace-scenario")
+    os.ftruncate(fd, mmap.PAGESIZE)
+    return fd
+
+
+def map_shared(fd: int) -> memoryview:
+    """The shared page as an array of unsigned 64-bit numbers."""
+    return memoryview(mmap.mmap(fd, mmap.PAGESIZE)).cast("Q")
+
+
+def sender_command(options: Options, shared_fd: int, notes_fd: int | None = None) -> list[str]:
+    """The argv of a sender that ends when the calling process does."""
+    command = [sys.executable, "-m", "scenarios.sender", *options.flags()]
+    command += ["--shared-fd", str(shared_fd), "--watch-pid", str(os.getpid())]
+    return command + ([] if notes_fd is None else ["--notes-fd", str(notes_fd)])
+
+
+def receiver_command(name: str, options: Options, shared_fd: int, notes_fd: int) -> list[str]:
+    """The argv of scenario `name` with a sender started by the caller; LookupError when there is no such scenario."""
+    from scenarios import find  # not at the top: finding scenarios imports them, and they import this module
+
+    command = [sys.executable, "-m", find(name).module, *options.flags()]
+    return command + ["--shared-fd", str(shared_fd), "--notes-fd", str(notes_fd)]
+
+
+def parser(program: str, description: str, protocols: Sequence[str]) -> argparse.ArgumentParser:
+    """The options that every scenario and the sender understand."""
+    defaults = Options()
+    result = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    add = result.add_argument
+    add("--messages", type=_number(1, 10**7), default=defaults.messages, metavar="N", help="how many (%(default)s)")
+    add("--interval-ns", type=_number(0, 10**13), default=defaults.interval_ns, metavar="NS", help="pace (%(default)s)")
+    add("--size", type=_number(1, 2**20), default=defaults.size, metavar="BYTES", help="of a message (%(default)s)")
+    add("--proto", choices=protocols, default=protocols[0], help="(%(default)s)")
+    add("--open-loop", action="store_true", help="send on schedule, whatever the receiver does")
+    add("--shared-fd", type=_shared, metavar="FD", help="an inherited memfd, the page that both sides map")
+    add("--notes-fd", type=_descriptor, metavar="FD", help="where to write what was done, as JSON")
+    return result
+
+
+def parse(arguments: argparse.ArgumentParser) -> tuple[Options, argparse.Namespace]:
+    """The command line as Options, and the rest; exits with status 2 and one line when it makes no sense."""
+    given = arguments.parse_args()
+    if given.proto == "udp" and given.size > 65507:
+        arguments.error("a UDP datagram holds at most 65507 bytes")
+    return Options(given.messages, given.interval_ns, given.size, given.proto, given.open_loop), given
+
+
+def write_notes(fd: int, notes: dict) -> None:
+    """Write `notes` as one JSON object and close `fd`, so that its reader sees the end."""
+    with open(fd, "w", encoding="utf-8") as file:
+        json.dump(notes, file)
+
+
+class Workload:
+    """The receiver's side of a run: the socket to read, a buffer to read into, and what was done.
+
+    A scenario counts each call just before it makes it (`calls`), errors and signals as it gets them,
+    hands the size of every receive to `received`, and goes on until `done`.
+    """
+
+    def __init__(self, options: Options, page: memoryview, sock: socket.socket):
+        self.options = options
+        self.sock = sock
+        self.buffer = bytearray(max(options.size, STREAM_BUFFER))
+        self.calls: Counter[str] = Counter()
+        self.errors: Counter[tuple[str, str]] = Counter()  # by (call, errno's name)
+        self.signals: Counter[str] = Counter()
+        self.done = False
+        self.messages = 0
+        self.bytes = 0
+        self._page = page
+        self._expected_bytes = options.messages * options.size
+        self._receives = 0
+        self._receive_ns = array("Q", [0]) * options.messages  # allocated before the window, filled in it
+        self._window_ns = (0, 0)
+        self._cpu_ns = 0
+
+    @contextmanager
+    def window(self) -> Iterator[None]:
+        """The time that is measured: set-up is before it, and inside it nothing is called but what is noted."""
+        gc.collect()
+        gc.disable()
+        cpu_ns = time.process_time_ns()
+        begin_ns = time.monotonic_ns()
+        self._page[READY] = 1
+        try:
+            yield
+        finally:
+            self.done = True  # also when interrupted: handlers that still run find nothing to do
+            self._window_ns = (begin_ns, time.monotonic_ns())
+            self._cpu_ns = time.process_time_ns() - cpu_ns
+            gc.enable()
+
+    def received(self, size: int) -> None:
+        """Note a receive that has just returned `size` bytes, and let the sender go on."""
+        self.note(size)
+        self.publish()
+
+    def note(self, size: int) -> None:
+        """Note a receive of `size` bytes; 0 is the end: of a stream, or said by the sender after the last datagram."""
+        now_ns = time.monotonic_ns()
+        if size == 0:
+            self.done = True
+            return
+        if self._receives == len(self._receive_ns):  # a stream may bring one message in several receives
+            self._receive_ns.extend(self._receive_ns)
+        self._receive_ns[self._receives] = now_ns
+        self._receives += 1
+        self.bytes += size
+        self.messages = self._receives if self.options.proto == "udp" else self.bytes // self.options.size
+        self.done = self.bytes >= self._expected_bytes
+
+    def publish(self) -> None:
+        """Tell the sender which messages are finished with: a store to shared memory, not a call."""
+        self._page[RECEIVED] = self.messages
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was to come has come; an open loop may lose datagrams."""
+        may_lose = self.options.open_loop and self.options.proto == "udp"
+        return self.done and (may_lose or self.bytes >= self._expected_bytes)
+
+    def notes(self) -> dict:
+        """What the receiver did, for JSON; times in nanoseconds of CLOCK_MONOTONIC."""
+        errors: dict[str, dict[str, int]] = {}
+        for (call, errno_name), count in self.errors.items():
+            errors.setdefault(call, {})[errno_name] = count
+        lost = self._page[SENT] - self.messages if self.options.proto == "udp" else 0
+        return {
+            "messages": self.messages,
+            "bytes": self.bytes,
+            "dropped": max(0, lost),  # the last send may be received before its sender has counted it
+            "calls": dict(self.calls),
+            "errors": errors,
+            "signals": dict(self.signals),
+            "receive_ns": self._receive_ns[: self._receives].tolist(),
+            "window_ns": list(self._window_ns),
+            "cpu_ns": self._cpu_ns,
+            "pid": os.getpid(),
+            "tid": threading.get_native_id(),
+        }
+
+
+def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None]) -> None:
+    """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C)."""
+    module = name.replace("-", "_")
+    options, given = parse(parser(f"scenarios.{module}", summary, protocols))
+    by_hand = given.shared_fd is None
+    shared_fd = make_shared() if by_hand else given.shared_fd
+    page = map_shared(shared_fd)
+    workload = sender = None
+    status = 0
+    try:
+        with _bound_socket(options.proto) as bound:
+            page[PID] = os.getpid()
+            page[PORT] = bound.getsockname()[1]
+            if by_hand:
+                sender = _start_sender(options, shared_fd)
+            sock = bound.accept()[0] if options.proto == "tcp" else bound
+            with sock:
+                workload = Workload(options, page, sock)
+                receive(workload)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                page[FINISHED] = 1  # only now may the sender close its end
+                if sender:
+                    sender.wait()
+        if not workload.complete:
+            raise SenderDied("the sender ended early")
+    except KeyboardInterrupt:
+        status = 130
+    except Unsupported as problem:
+        print(f"{name}: {problem}", file=sys.stderr)
+        status = 3
+    except (SenderDied, OSError) as problem:
+        print(f"{name}: {problem}", file=sys.stderr)
+        status = 1
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        page[STOP] = page[FINISHED] = 1
+        if sender:
+            sender.wait()
+    if workload and status != 3:
+        if given.notes_fd is not None:
+            write_notes(given.notes_fd, workload.notes())
+        else:
+            print(_summary(name, options, workload.notes()))
+    sys.exit(status)
+
+
+def _bound_socket(proto: str) -> socket.socket:
+    """A UDP socket bound to a free loopback port, or a TCP one that also listens."""
+    if proto == "tcp":
+        return socket.create_server((LOOPBACK, 0), backlog=1)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((LOOPBACK, 0))
+    return sock
+
+
+def _start_sender(options: Options, shared_fd: int) -> subprocess.Popen:
+    """Start the sender as a child, in a group of its own so that Ctrl-C reaches the receiver alone."""
+
+    def ended(_signum, _frame):
+        raise SenderDied("the sender ended early")  # it never does before FINISHED, unless killed
+
+    signal.signal(signal.SIGCHLD, ended)
+    return subprocess.Popen(sender_command(options, shared_fd), pass_fds=[shared_fd], process_group=0)
+
+
+def _summary(name: str, options: Options, notes: dict) -> str:
+    """The notes as a few lines for who ran the scenario by hand."""
+    begin_ns, end_ns = notes["window_ns"]
+    lines = [
+        f"{name} over {options.proto}: {notes['messages']} messages, {notes['bytes']} bytes, "
+        f"{notes['dropped']} dropped, in {(end_ns - begin_ns) / 1e6:.1f} ms",
+        f"  CPU      {notes['cpu_ns'] / 1e6:.1f} ms",
+    ]
+    lines += [f"  call     {call}: {count}" for call, count in notes["calls"].items()]
+    for call, errors in notes["errors"].items():
+        lines += [f"  error    {call}: {count} × {errno_name}" for errno_name, count in errors.items()]
+    lines += [f"  signal   {signal_name}: {count}" for signal_name, count in notes["signals"].items()]
+    return "\n".join(lines)
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    """An argparse type: a whole number from `least` to `most`."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
+        return value
+
+    return number
+
+
+def _descriptor(text: str) -> int:
+    """An argparse type: an open file descriptor."""
+    try:
+        fd = int(text)
+        os.fstat(fd)
+    except (ValueError, OSError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an open file descriptor") from None
+    return fd
+
+
+def _shared(text: str) -> int:
+    """An argparse type: a descriptor that map_shared can map."""
+    fd = _descriptor(text)
+    try:
+        map_shared(fd).release()
+    except (OSError, ValueError):
+        raise argparse.ArgumentTypeError(f"descriptor {fd} is not a shared page") from None
+    return fd

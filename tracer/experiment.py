@@ -1,0 +1,166 @@
+"""One scenario under the probes: receiver at the gate, sender beside it, records into a recording."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from scenarios import workload
+from tracer import __version__, session, target
+from tracer.features import Features
+from tracer.records import Kind
+from tracer.recording import Writer
+from tracer.ring import Watermark
+
+_DRAIN_MS = 10
+
+
+class RunFailed(Exception):
+    """The scenario did not do what it was started for; the text is for the user."""
+
+
+class NothingSeen(Exception):
+    """The target was released, and the probes saw nothing of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run, for how long at most (s), as whom, with how large a ring (bytes)."""
+
+    scenario: str
+    options: workload.Options
+    timeout: float
+    user: tuple[int, int] | None
+    ring_bytes: int
+    measure_cost: bool
+
+
+@dataclass
+class _Sides:
+    """Receiver and sender while they run, and where they leave their notes."""
+
+    receiver: target.Target
+    sender: target.Target
+    notes: tuple[int, int]
+
+    def notes_of(self, which: int) -> dict:
+        size = os.fstat(self.notes[which]).st_size
+        return json.loads(os.pread(self.notes[which], size, 0)) if size else {}
+
+
+@contextlib.contextmanager
+def _sides(plan: Plan, secret: int | None):
+    """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
+    with contextlib.ExitStack() as stack:
+        def memory(name: str) -> int:
+            fd = os.memfd_create(name)
+            stack.callback(os.close, fd)
+            return fd
+
+        shared = workload.make_shared()
+        stack.callback(os.close, shared)
+        notes = memory("receiver-notes"), memory("sender-notes")
+        receive = workload.receiver_command(plan.scenario, plan.options, shared, notes[0])
+        send = workload.sender_command(plan.options, shared, notes[1])
+        receiver = stack.enter_context(target.start(receive, secret, plan.user, (shared, notes[0])))
+        sender = stack.enter_context(target.start(send, None, plan.user, (shared, notes[1])))
+        sender.release()
+        yield _Sides(receiver, sender, notes)
+
+
+def untraced(plan: Plan) -> dict | None:
+    """The receiver's notes from a run without probes, None if it did not end in time."""
+    with _sides(plan, None) as sides:
+        sides.receiver.release()
+        if not sides.receiver.wait(plan.timeout * 1000) or sides.receiver.status:
+            return None
+        return sides.notes_of(0)
+
+
+def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[int], None]) -> None:
+    """Runs the scenario under the probes, records into `writer` with the run's facts.
+
+    progress: called with the number of records so far, now and then. Ctrl-C ends the run, with what there is.
+    Raises CannotTrace, NothingSeen, RunFailed.
+    """
+    secret = secrets.randbits(47) | 1 << 40
+    before = untraced(plan) if plan.measure_cost else None
+    with session.Session(features, secret, plan.ring_bytes) as probes, _sides(plan, secret) as sides:
+        tap = _Tap(probes, writer)
+        deadline = time.monotonic() + plan.timeout
+        ended = "completed"
+        try:
+            sides.receiver.release()
+            while not sides.receiver.wait(_DRAIN_MS):
+                tap.drain()
+                progress(tap.count)
+                if time.monotonic() > deadline:
+                    ended = "timeout"
+                    break
+            else:
+                sides.sender.wait(1000)
+        except KeyboardInterrupt:
+            ended = "interrupted"
+        stopped = time.monotonic_ns()
+        status = sides.receiver.status
+        tap.finish(stopped)
+        sides.receiver.kill()
+        sides.sender.kill()
+        if ended == "completed" and status:
+            raise RunFailed(f"{plan.scenario} ended with status {status}")
+        if not tap.base:
+            if ended == "interrupted":
+                raise RunFailed("interrupted before the target began")
+            raise NothingSeen("the target was released, but the probes saw nothing of it")
+        ledger = asdict(probes.ledger) | {"balanced": probes.ledger.balanced}
+        notes = sides.notes_of(0)
+        writer.close({
+            "version": __version__, "scenario": plan.scenario, "host": host(), "ended": ended,
+            "options": asdict(plan.options) | {"timeout_s": plan.timeout, "ring_bytes": plan.ring_bytes},
+            "base_ns": tap.base, "end_ns": stopped, "ledger": ledger, "features": features.sources,
+            "target": {"command": ["python", "-m", f"scenarios.{plan.scenario}"], "pid": sides.receiver.pid,
+                       "exit_status": status},
+            "notes": notes, "sender": sides.notes_of(1), "untraced": before,
+        })
+        if ended == "timeout":
+            raise RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s (--timeout)")
+
+
+class _Tap:
+    """From the ring into the recording, in time order."""
+
+    def __init__(self, probes: session.Session, writer: Writer) -> None:
+        self._probes, self._writer, self._order = probes, writer, Watermark()
+        self._before = 0
+        self.count = 0
+        self.base = 0
+
+    def drain(self) -> None:
+        now = time.monotonic_ns()
+        self._take(self._order.push(self._probes.drain(), self._before))
+        self._before = now
+
+    def finish(self, now: int) -> None:
+        last = self._probes.finish(now)
+        self._take(self._order.push(last, 1 << 62))
+
+    def _take(self, records: np.ndarray) -> None:
+        if not self.base and len(records):
+            starts = records["time"][records["kind"] == Kind.START]
+            self.base = int(starts[0]) if len(starts) else 0
+        self.count += len(records)
+        self._writer.write(records)
+
+
+def host() -> dict:
+    """This machine, as a recording keeps it."""
+    return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
+            "bcc": session.version(), "python": platform.python_version()}

@@ -1,0 +1,112 @@
+"""What the running kernel offers the probes, found by looking, never by its version: tracepoints and offsets from
+BTF, kprobes and uprobes from their PMUs in /sys/bus/event_source/devices."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracer.btf import KernelTypes, NoTypes
+from tracer.syscalls import SUPPORTED
+
+# Without these there is nothing to show; without the others a boundary is estimated.
+REQUIRED = ("sys_enter", "sys_exit", "sched_switch", "sched_waking", "task_newtask", "sched_process_exit",
+            "signal_generate", "signal_deliver")
+OPTIONAL = ("sk_data_ready", "skb_copy_datagram_iovec")
+
+_OFFSETS = {
+    "O_TASK_PID": ("task_struct", "pid"),
+    "O_TASK_TGID": ("task_struct", "tgid"),
+    "O_TASK_FLAGS": ("task_struct", "flags"),
+    "O_TASK_STATE": ("task_struct", "__state", "state"),  # renamed in 5.14, commit 2f064a59a11f
+    "O_TASK_FILES": ("task_struct", "files"),
+    "O_FILES_FDT": ("files_struct", "fdt"),
+    "O_FDTABLE_MAX": ("fdtable", "max_fds"),
+    "O_FDTABLE_FD": ("fdtable", "fd"),
+    "O_FILE_PRIVATE": ("file", "private_data"),
+    "O_FILE_INODE": ("file", "f_inode"),
+    "O_FILE_FLAGS": ("file", "f_flags"),
+    "O_INODE_NUMBER": ("inode", "i_ino"),
+    "O_INODE_MODE": ("inode", "i_mode"),
+    "O_SOCKET_SK": ("socket", "sk"),
+    "O_SOCK_SOCKET": ("sock", "sk_socket"),
+    "O_SOCKET_INODE": ("socket_alloc", "vfs_inode"),
+}
+
+
+class CannotTrace(Exception):
+    """This machine cannot run the probes; the text says what is missing and what to do."""
+
+
+@dataclass
+class Features:
+    """What was found. `constants` are the -D of the probes, `sources` says where each boundary comes from."""
+
+    constants: dict[str, int] = field(default_factory=dict)
+    tracepoints: list[str] = field(default_factory=list)
+    kprobe_ready: bool = False
+    aio_library: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def find() -> Features:
+    """Looks at the running kernel; raises CannotTrace."""
+    if platform.machine() not in SUPPORTED:
+        raise CannotTrace(f"{platform.machine()} is not supported yet (supported: {', '.join(SUPPORTED)})")
+    if os.geteuid() != 0:
+        raise CannotTrace("tracing needs root: run it with sudo")
+    try:
+        types = KernelTypes()
+    except NoTypes as error:
+        raise CannotTrace(str(error)) from None
+    found = Features()
+    try:
+        for constant, (struct, *names) in _OFFSETS.items():
+            offset = types.offset(struct, *names)
+            if offset is None:
+                raise CannotTrace(f"this kernel's BTF has no {struct}.{names[0]}")
+            found.constants[constant] = offset
+        arguments = {name: types.tracepoint_arguments(name) for name in REQUIRED + OPTIONAL}
+    finally:
+        types.close()
+    missing = [name for name in REQUIRED if arguments[name] is None]
+    if missing:
+        raise CannotTrace(f"this kernel has no tracepoint {', '.join(missing)} (CONFIG_FTRACE_SYSCALLS, CONFIG_FTRACE)")
+    found.tracepoints = [name for name, count in arguments.items() if count is not None]
+    if arguments["sched_switch"] >= 4:  # prev_state is passed since 5.18, commit fa2c3254d7cf
+        found.constants["HAVE_PREV_STATE"] = 1
+    if arguments["skb_copy_datagram_iovec"] is not None:
+        found.constants["HAVE_SKB_COPY"] = 1
+    if arguments["sk_data_ready"] is not None:  # 6.3, commit 40e0b0908142
+        found.constants["HAVE_SK_DATA_READY"] = 1
+    elif _pmu("kprobe"):
+        found.constants["HAVE_KPROBE_READY"] = 1
+        found.kprobe_ready = True
+    if _pmu("uprobe"):
+        found.aio_library = c_library()
+        if found.aio_library:
+            found.constants["HAVE_AIO_READ"] = 1
+    have = found.constants
+    found.sources = {
+        "ready": "tracepoint sk_data_ready" if "HAVE_SK_DATA_READY" in have
+        else "kprobe sock_def_readable" if found.kprobe_ready else "wake-ups, estimated",
+        "copy start": "tracepoint skb_copy_datagram_iovec" if "HAVE_SKB_COPY" in have else "the receive's entry, estimated",
+        "aio_read": f"uprobe on {found.aio_library}" if found.aio_library else "not seen (no uprobes)",
+    }
+    return found
+
+
+def c_library() -> str | None:
+    """The path of the C library that this very process uses, whose aio_read is probed."""
+    with open("/proc/self/maps", encoding="ascii", errors="replace") as maps:
+        for line in maps:
+            path = line.rstrip("\n").partition("/")[2]
+            if Path(path).name in ("libc.so.6", "libc.musl-x86_64.so.1") or Path(path).name.startswith("libc-2."):
+                return "/" + path
+    return None
+
+
+def _pmu(name: str) -> bool:
+    return Path("/sys/bus/event_source/devices", name, "type").exists()

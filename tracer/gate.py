@@ -1,0 +1,52 @@
+"""The gate at which a target waits, as its last act before execve: run as `python -m tracer.gate FD SECRET -- CMD …`.
+
+It reads one byte from FD (written when the probes are attached), says the secret to the probes with a prctl(2)
+that does nothing, gives up root and becomes the command. Exits 127 or 126 as env(1) does where it cannot.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+PRCTL_ANNOUNCE = 0x10774ACE  # no PR_* of the kernel's: the call fails with EINVAL
+
+
+def main(argv: list[str]) -> int:
+    """argv: FD, SECRET, UID, GID, command…"""
+    fd, secret, uid, gid, *command = argv
+    prctl = ctypes.CDLL(None).prctl
+    prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+    if not os.read(int(fd), 1):
+        return 125  # the tracer is gone
+    os.close(int(fd))
+    prctl(PRCTL_ANNOUNCE, int(secret), 0, 0, 0)
+    if int(uid) >= 0:
+        become(int(uid), int(gid))
+    try:
+        os.execvp(command[0], command)
+    except FileNotFoundError:
+        print(f"iotrace: {command[0]}: command not found", file=sys.stderr)
+        return 127
+    except OSError as error:
+        print(f"iotrace: {command[0]}: {error.strerror}", file=sys.stderr)
+        return 126
+
+
+def become(uid: int, gid: int) -> None:
+    """Gives up root for a user with all of their groups; raises OSError."""
+    import pwd
+
+    try:
+        user = pwd.getpwuid(uid)
+        os.initgroups(user.pw_name, gid)
+        os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
+    except KeyError:
+        os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

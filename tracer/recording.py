@@ -1,0 +1,160 @@
+"""One run as one Parquet file: records as columns that DuckDB, pandas and Polars read as they are, with the run's
+facts (command, kernel, ledger, the workload's own notes) as JSON in the file's metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tracer import syscalls
+from tracer.records import RECORD, Kind
+
+SCHEMA = 1
+_KEY = b"iotrace"
+_ROWS = 1 << 19  # rows in a row group
+_CALLS = (Kind.CALL, Kind.ARGS, Kind.OPEN)
+
+
+class RecordingError(Exception):
+    """A file that is no recording, or one that this version cannot read; the text is for the user."""
+
+
+def _schema():
+    import pyarrow as pa
+
+    text = pa.dictionary(pa.int16(), pa.string())
+    return pa.schema([("time_ns", pa.int64()), ("start_ns", pa.int64()), ("result", pa.int64()), ("tid", pa.uint32()),
+                      ("kind", text), ("call", text), ("nr", pa.uint16()), ("fd", pa.int32()), ("arg", pa.uint32())])
+
+
+class Writer:
+    """Writes records as they come. `path` must be writable now: raises OSError before the run, not after it."""
+
+    def __init__(self, path: str) -> None:
+        import pyarrow.parquet as pq
+
+        self._writer = pq.ParquetWriter(path, _schema(), compression="lz4", write_statistics=["time_ns"])
+        self._pending: list[np.ndarray] = []
+        self._rows = 0
+        self._last = -(1 << 62)
+        self._ordered = True
+
+    def write(self, records: np.ndarray) -> None:
+        """RECORD[n], in time order."""
+        if not len(records):
+            return
+        self._ordered &= int(records["time"][0]) >= self._last
+        self._last = int(records["time"][-1])
+        self._pending.append(records)
+        self._rows += len(records)
+        if self._rows >= _ROWS:
+            self._flush()
+
+    def close(self, facts: dict) -> None:
+        """Writes what is left and `facts` (JSON) as metadata."""
+        self._flush()
+        facts = {"schema": SCHEMA, "ordered": self._ordered, **facts}
+        self._writer.add_key_value_metadata({_KEY: json.dumps(facts).encode()})
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Closes a file that will not be finished."""
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._writer.write_table(_table(np.concatenate(self._pending)))
+            self._pending, self._rows = [], 0
+
+
+def read_facts(path: str) -> dict:
+    """The run's facts; raises RecordingError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except FileNotFoundError:
+        raise RecordingError(f"{path}: no such file") from None
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, (PermissionError, IsADirectoryError)):
+            raise RecordingError(f"{path}: {error.strerror}") from None
+        raise RecordingError(f"{path}: not a recording, or a damaged one") from None
+    if _KEY not in metadata:
+        raise RecordingError(f"{path}: a Parquet file, but not a recording of iotrace")
+    facts = json.loads(metadata[_KEY])
+    if facts["schema"] > SCHEMA:
+        raise RecordingError(f"{path}: recorded by a newer iotrace (schema {facts['schema']}, known up to {SCHEMA})")
+    return facts
+
+
+def read(path: str) -> Iterator[np.ndarray]:
+    """The records in time order, RECORD[n] a batch; raises RecordingError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    facts = read_facts(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            batches = (_records(batch) for batch in file.iter_batches(_ROWS))
+            if facts["ordered"]:
+                yield from batches
+            else:
+                records = np.concatenate([np.empty(0, RECORD), *batches])
+                yield records[np.argsort(records["time"], kind="stable")]
+    except (OSError, pa.ArrowException, KeyError, ValueError):
+        raise RecordingError(f"{path}: damaged: its records cannot be read") from None
+
+
+def check_writable(path: str) -> str | None:
+    """None if a file can be written there, else why not, as one line."""
+    parent = Path(path).absolute().parent
+    if not parent.is_dir():
+        return f"{path}: no such directory: {parent}"
+    if Path(path).is_dir():
+        return f"{path}: is a directory"
+    try:
+        existed = Path(path).exists()
+        with open(path, "ab"):
+            pass
+        if not existed:
+            Path(path).unlink()
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return None
+
+
+def _kind_names() -> list[str]:
+    return ["", *(kind.name.lower() for kind in Kind)]
+
+
+def _table(records: np.ndarray):
+    import pyarrow as pa
+
+    is_call = np.isin(records["kind"], _CALLS)
+    numbers, codes = np.unique(records["nr"][is_call], return_inverse=True)
+    call_codes = np.full(len(records), -1, np.int16)
+    call_codes[is_call] = codes
+    calls = pa.DictionaryArray.from_arrays(
+        pa.array(call_codes, mask=~is_call), [syscalls.name_of(int(number)) for number in numbers] or [""])
+    kinds = pa.DictionaryArray.from_arrays(pa.array(records["kind"].astype(np.int16)), _kind_names())
+    plain = {name: pa.array(np.ascontiguousarray(records[field])) for name, field in
+             (("time_ns", "time"), ("start_ns", "start"), ("result", "result"), ("tid", "tid"), ("nr", "nr"),
+              ("fd", "fd"), ("arg", "arg"))}
+    columns = {**plain, "kind": kinds, "call": calls}
+    return pa.table([columns[name] for name in _schema().names], schema=_schema())
+
+
+def _records(batch) -> np.ndarray:
+    records = np.empty(batch.num_rows, RECORD)
+    for name, field in (("time_ns", "time"), ("start_ns", "start"), ("result", "result"), ("tid", "tid"),
+                        ("nr", "nr"), ("fd", "fd"), ("arg", "arg")):
+        records[field] = batch.column(name).to_numpy(zero_copy_only=False)
+    kinds = batch.column("kind")
+    names = _kind_names()
+    code = np.array([names.index(name) for name in kinds.dictionary.to_pylist()], np.uint16)
+    records["kind"] = code[kinds.indices.to_numpy(zero_copy_only=False)]
+    return records

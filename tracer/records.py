@@ -1,0 +1,51 @@
+"""The record that the probes write (struct record of probes/iotrace.h) as a numpy dtype, and its kinds."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Kind(IntEnum):
+    """What a record tells: enum kind of probes/iotrace.h, where each kind's fields are explained."""
+
+    CALL = 1
+    ARGS = 2
+    OPEN = 3
+    SWITCH_OUT = 4
+    SWITCH_IN = 5
+    WAKING = 6
+    READY = 7
+    COPY = 8
+    SIGNAL_GENERATE = 9
+    SIGNAL_DELIVER = 10
+    DESCRIPTOR = 11
+    THREAD = 12
+    EXIT = 13
+    NAME = 14
+    LIBRARY = 15
+    START = 16
+    EXEC = 17
+
+
+LIBRARY_NAMES = {1: "aio_read"}
+
+_FIELDS = [("time", "<i8"), ("start", "<i8"), ("result", "<i8"), ("tid", "<u4"), ("kind", "<u2"), ("nr", "<u2"),
+           ("fd", "<i4"), ("arg", "<u4")]
+RECORD = np.dtype(_FIELDS)
+"""One record, 40 bytes; `time` and `start` in ns of CLOCK_MONOTONIC."""
+
+ELEMENT = np.dtype([("length", "<u4"), ("offset", "<u4"), *_FIELDS])
+"""A record as it lies in the ring, behind 8 bytes of header (or of gap, inside a batch)."""
+
+
+def empty() -> np.ndarray:
+    """No records."""
+    return np.empty(0, RECORD)
+
+
+def text_of(start: int, result: int) -> str:
+    """The 16 bytes of a NAME record as text."""
+    raw = int(start).to_bytes(8, "little", signed=True) + int(result).to_bytes(8, "little", signed=True)
+    return raw.split(b"\0")[0].decode(errors="replace")

@@ -1,0 +1,169 @@
+"""The textbook's two-column figure (Stevens, UNP, 6.1 to 6.5) of one traced operation; speaks to no kernel interface.
+
+    +time   | application         |      arrows     | kernel           | phases
+            the left edge of the application is the thread that asked (heavy: has a CPU, dotted: has none),
+            its right edge, where there is one, the helper thread that reads on its behalf
+
+Nothing here knows a scenario: calls, wake-ups, signals and boundaries in, lines out.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+
+from rich.text import Text
+
+from tracer.render.rows import Figure, Row, build
+from tracer.render.units import clean, duration, fit, plural
+
+TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
+PHASES = (("wait", "ask", "ready"), ("notice", "ready", "copy_start"),
+          ("copy", "copy_start", "copy_end"), ("completion", "copy_end", "done"))
+PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
+TEXTBOOK = {
+    "blocking": ("Blocking I/O", "6.1"), "nonblocking": ("Nonblocking I/O", "6.2"),
+    "select": ("I/O multiplexing: select", "6.3"), "poll": ("I/O multiplexing: poll", "6.3"),
+    "epoll-lt": ("I/O multiplexing: epoll, level-triggered", "6.3"),
+    "epoll-et": ("I/O multiplexing: epoll, edge-triggered", "6.3"),
+    "signal": ("Signal-driven I/O", "6.4"), "posix-aio": ("Asynchronous I/O: POSIX aio", "6.5"),
+    "linux-aio": ("Asynchronous I/O: Linux native aio", "6.5"), "io-uring": ("Asynchronous I/O: io_uring", "6.5"),
+}
+
+
+@dataclass
+class _Rail:
+    """The brackets at the right: for each row its glyph, its label and the label's style."""
+
+    glyphs: dict[int, str] = field(default_factory=dict)
+    labels: dict[int, tuple[str, str]] = field(default_factory=dict)
+    styles: dict[int, str] = field(default_factory=dict)
+
+
+def draw(report: dict) -> list[Text]:
+    """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
+    figure = build(report)
+    if figure is None:
+        return [Text("No operation to draw: no call or completion brought data in.", style="yellow")]
+    rail = _rail(figure)
+    figure.settle()
+    lines = [_title(report), _heads(), _edge("┌", "┐")]
+    lines += [_line(row, index, rail) for index, row in enumerate(figure.rows)]
+    lines += [_edge("└", "┘"), *_caption(report, figure)]
+    return lines
+
+
+def _title(report: dict) -> Text:
+    model = report["figure"].get("model")
+    name, number = TEXTBOOK.get(model, (clean(model or "An operation"), None))
+    line = Text().append(name, style="bold")
+    if number:
+        line.append(f"  (Stevens, UNP, figure {number})", style="dim")
+    return line
+
+
+def _heads() -> Text:
+    line = Text(" " * (TIME + 1))
+    line.append("application".center(APPLICATION + 2), style="bold")
+    line.append(" " * CHANNEL)
+    line.append("kernel".center(KERNEL + 2).rstrip(), style="bold")
+    return line
+
+
+def _edge(left: str, right: str) -> Text:
+    return Text(" " * (TIME + 1) + left + "─" * APPLICATION + right + " " * CHANNEL + left + "─" * KERNEL + right)
+
+
+def _line(row: Row, index: int, rail: _Rail) -> Text:
+    line = Text().append(fit(row.when.rjust(TIME), TIME) + " ", style="" if row.boundary else "dim")
+    line.append(row.left, style="dim" if row.left == "┊" else "bold")
+    text = row.application
+    if row.by_helper:
+        text = fit(text, APPLICATION - 1).rstrip().rjust(APPLICATION - 1) + " "
+    else:
+        text = fit(" " + text, APPLICATION)
+    line.append(text, style=row.application_style)
+    line.append_text(_channel(row))
+    line.append(fit(" " + row.kernel, KERNEL), style=row.kernel_style)
+    line.append("│")
+    glyph = rail.glyphs.get(index, " ")
+    line.append(f" {glyph}", style=rail.styles.get(index, ""))
+    if index in rail.labels:
+        label, style = rail.labels[index]
+        line.append(" " + fit(label, LABEL).rstrip(), style=style)
+    line.rstrip()
+    return line
+
+
+def _channel(row: Row) -> Text:
+    """The right edge of the application, the arrow, and the left edge of the kernel."""
+    line = Text()
+    edge = row.right
+    if row.arrow is None:
+        line.append(edge)
+        line.append(" " * CHANNEL + "│")
+        return line
+    label = f" {fit(row.label, CHANNEL - 4).rstrip()} "
+    if row.arrow == "library":
+        line.append(edge)
+        line.append(label.center(CHANNEL, "┄") + "│", style="dim")
+        return line
+    leaving, arriving = row.arrow in ("call", "both"), row.arrow in ("return", "both")
+    shaft = label.center(CHANNEL - leaving - arriving, "─")
+    joint = "├" if edge == "│" else "┠" if edge == "┃" else edge
+    line.append(joint if not arriving else edge)
+    line.append(("◄" if arriving else "") + shaft + ("►" if leaving else ""), style=row.label_style)
+    line.append("│" if leaving else "┤")
+    return line
+
+
+def _rail(figure: Figure) -> _Rail:
+    """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled."""
+    for name, begin, end in PHASES:
+        first, last = figure.at(begin), figure.at(end)
+        if first is None or last is None or last <= first:
+            continue
+        while last - first < 3:
+            figure.insert(last, name)
+            last += 1
+    rail = _Rail()
+    for name, begin, end in PHASES:
+        first, last = figure.at(begin), figure.at(end)
+        if first is None or last is None or last <= first:
+            continue
+        style = PHASE_STYLES[name]
+        rail.glyphs[first] = "┤" if first in rail.glyphs else "┐"
+        for index in range(first + 1, last):
+            rail.glyphs[index] = "│"
+            rail.styles[index] = style
+        rail.glyphs[last] = "┘"
+        middle = first + (last - first - 1) // 2
+        mark = "~" if figure.is_estimated(begin, end) else ""
+        rail.labels[middle] = (name, f"bold {style}")
+        rail.labels[middle + 1] = (mark + duration(figure.between(begin, end)), style)
+    return rail
+
+
+def _caption(report: dict, figure: Figure) -> list[Text]:
+    """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
+    lines = [Text("┃ has a CPU   ┊ has none   + since the line above"
+                  + ("   ~ estimated" if figure.estimated else ""), style="dim")]
+    if figure.helper is not None:
+        lines.append(Text(f"Left edge: the thread that asked; right edge: thread {figure.helper}.", style="dim"))
+    count, total = len(report.get("operations") or []), figure.between("ask", "done")
+    size = figure.operation.get("bytes")
+    facts = [plural(size, "byte")] if size is not None else []
+    facts += [f"{duration(total)} from asking to done"] if total is not None else []
+    if figure.operation:
+        which = f"Operation {figure.operation['index']}, the median of {count}" if count > 1 else "The only operation"
+        lines.append(Text(f"{which}: {', '.join(facts)}.", style="dim"))
+    queued = figure.operation.get("queued_ns")
+    notes = []
+    if queued:
+        notes.append(f"The data had been in the queue for {duration(queued)} before it was asked for.")
+    if figure.helper is not None and figure.helper_reads:
+        notes.append(f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
+                     "receives; the thread that asked is free only because that one is not.")
+    elif figure.asleep_in_submission:
+        notes.append(f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free.")
+    return lines + [Text(part) for note in notes for part in textwrap.wrap(note, 80)]

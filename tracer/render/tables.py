@@ -1,0 +1,134 @@
+"""The report's tables: phases, threads, system calls and signals; speaks to no kernel interface."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tracer.render.units import MISSING, clean, duration, number, plural, share, stacked
+
+PHASES = ("wait", "notice", "copy", "completion")
+PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
+STATES = (("blocked", "·", "cyan"), ("runnable", "░", "yellow"), ("kernel", "▓", "magenta"), ("user", "█", "green"))
+BAR = 16
+MOST_CALLS, MOST_THREADS = 16, 16
+
+
+def _table(width: int, first: str, *columns: str) -> Table:
+    """A table without lines, all columns but the first to the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column(first, no_wrap=True, overflow="ellipsis", max_width=width // 3)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _fitted(table: Table, width: int) -> Table:
+    """Two spaces between columns where there is room, else one."""
+    if Console(width=4 * width, markup=False).measure(table).maximum > width:
+        table.padding = (0, 1, 0, 0)
+    return table
+
+
+def phases(report: dict, width: int = 80) -> Table | Text:
+    """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
+    found = report.get("phases") or {}
+    names = [name for name in PHASES if name in found] + [name for name in found if name not in PHASES]
+    if not any((found[name] or {}).get("count") for name in names):
+        return Text("no operation: no phases to measure", style="yellow")
+    whole = sum((found[name] or {}).get("total_ns") or 0 for name in names)
+    table = _table(width, "phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
+    for name in names:
+        phase = found[name] or {}
+        count = phase.get("count")
+        times = [duration(phase.get(key), fixed=True) if count else MISSING
+                 for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")]
+        table.add_row(Text(clean(name), style=PHASE_STYLES.get(name, "")), number(count), *times,
+                      share(phase.get("total_ns") if count else None, whole))
+    return _fitted(table, width)
+
+
+def threads(report: dict, width: int = 80) -> Table | Text:
+    """Where each thread's time went: four states that add up to its traced lifetime, a bar of them, and its CPU use."""
+    found = report.get("threads") or []
+    if not found:
+        return Text("no thread was seen", style="yellow")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("tid", justify="right", no_wrap=True)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=14)
+    for state, _, style in STATES:
+        table.add_column(state, justify="right", no_wrap=True, header_style=style)
+    table.add_column("CPU", justify="right", no_wrap=True)
+    table.add_column("")
+    weight = [thread for thread in found if _lifetime(thread)] or found
+    shown = sorted(weight, key=lambda t: (t.get("kernel_ns") or 0) + (t.get("user_ns") or 0), reverse=True)
+    shown = shown[:MOST_THREADS]
+    for thread in shown:
+        parts = [thread.get(f"{state}_ns") or 0 for state, _, _ in STATES]
+        bar = Text()
+        for text, (_, _, style) in zip(stacked(parts, "".join(glyph for _, glyph, _ in STATES), BAR), STATES):
+            bar.append(text, style=style)
+        cpu = parts[2] + parts[3]
+        table.add_row(str(thread.get("tid", MISSING)), clean(thread.get("name") or MISSING),
+                      *(duration(part, fixed=True) for part in parts), share(cpu, _lifetime(thread)), bar)
+    return _fitted(_more(table, len(found) - len(shown), "thread"), width)
+
+
+def _lifetime(thread: dict) -> int:
+    if thread.get("start_ns") is not None and thread.get("end_ns") is not None:
+        return thread["end_ns"] - thread["start_ns"]
+    return sum(thread.get(f"{state}_ns") or 0 for state, _, _ in STATES)
+
+
+def _more(table: Table, hidden: int, noun: str) -> Table:
+    if hidden > 0:
+        table.caption, table.caption_justify = f"and {plural(hidden, noun)} more, in --json", "left"
+    return table
+
+
+def states_legend() -> Text:
+    """What the cells of a thread's bar mean."""
+    legend = Text()
+    for state, glyph, style in STATES:
+        legend.append(f"{glyph} ", style=style).append(f"{state}  ", style="dim")
+    legend.rstrip()
+    return legend
+
+
+def syscalls(report: dict, width: int = 80) -> Table | Text:
+    """Each system call: how often, with which errors, and its times; the dearest first."""
+    found = report.get("syscalls") or []
+    if not found:
+        return Text("no system call was seen", style="yellow")
+    table = _table(width, "system call", "calls", "p50", "p99", "max", "total")
+    table.add_column("errors", overflow="fold", style="red")
+    ordered = sorted(found, key=lambda call: -(call.get("total_ns") or 0))
+    for call in ordered[:MOST_CALLS]:
+        name = clean(call.get("name"))
+        if call.get("library"):
+            table.add_row(name, number(call.get("calls")), *[MISSING] * 4, Text("a library call", style="dim"))
+            continue
+        times = [duration(call.get(key), fixed=True) for key in ("p50_ns", "p99_ns", "max_ns", "total_ns")]
+        table.add_row(name, number(call.get("calls")), *times, _errors(call))
+    return _fitted(_more(table, len(ordered) - MOST_CALLS, "system call"), width)
+
+
+def _errors(call: dict) -> str:
+    errors = sorted((call.get("errors") or {}).items(), key=lambda item: -item[1])
+    return ", ".join(f"{clean(name)} {number(count)}" for name, count in errors if count)
+
+
+def signals(report: dict, width: int = 80) -> Table | None:
+    """Signals sent and delivered; a signal still pending swallows its like, so fewer may be delivered. None if none."""
+    found = [signal for signal in report.get("signals") or [] if signal.get("generated") or signal.get("delivered")]
+    if not found:
+        return None
+    table = _table(width, "signal", "sent", "delivered")
+    table.add_column("", style="dim")
+    for signal in found:
+        generated, delivered = signal.get("generated"), signal.get("delivered")
+        merged = (generated or 0) - (delivered or 0)
+        note = f"{number(merged)} merged with one still pending, or not handled" if merged > 0 else ""
+        table.add_row(clean(signal.get("name")), number(generated), number(delivered), note)
+    return table

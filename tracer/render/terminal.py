@@ -1,0 +1,103 @@
+"""The whole report for a terminal: figure, phases, threads, calls, verdict, ledger and cost as one string."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from tracer.render import figure, histogram, tables, verdict
+from tracer.render.units import clean, duration, fit, plural, to_ascii
+
+NARROWEST = 80
+ENDED = {"interrupted": "INTERRUPTED: this is what was captured until then",
+         "timeout": "TIMED OUT: this is what was captured until then"}
+
+
+def render(report: dict, width: int = 80, hist: bool = False, color: bool = False, unicode: bool = True) -> str:
+    """`report` (design: the JSON of a run) as text of lines of at most `width` cells, ending in a newline.
+
+    `hist` adds log2 histograms, `color` ANSI colours; without `unicode` everything is ASCII. Less than 80 columns
+    are drawn as 80. Missing parts are said to be missing; nothing is raised for them.
+    """
+    width = max(width, NARROWEST)
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=color, no_color=not color, legacy_windows=False,
+                      color_system="standard" if color else None, highlight=False, markup=False, emoji=False)
+    for part in _parts(report, width, hist):
+        console.print(part, soft_wrap=isinstance(part, Text))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    text = "\n".join(lines).strip("\n") + "\n"
+    return text if unicode else to_ascii_keeping_escapes(text)
+
+
+def to_ascii_keeping_escapes(text: str) -> str:
+    """ASCII for all but newlines, colour escapes being ASCII already."""
+    return "\n".join(to_ascii(line) for line in text.split("\n"))
+
+
+def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
+    parts: list[RenderableType] = [*_header(report, width), Text("")]
+    parts += figure.draw(report)
+    parts += _section("Phases", "ask → wait → ready → notice → copy → completion → done", width)
+    parts.append(tables.phases(report, width))
+    parts += verdict.queued(report, width)
+    if hist:
+        parts += _section("Histograms", "log2, in nanoseconds", width)
+        parts += histogram.of_report(report, width)
+    parts += _section("Threads", tables.states_legend(), width)
+    parts.append(tables.threads(report, width))
+    parts += _section("System calls", "", width)
+    parts.append(tables.syscalls(report, width))
+    signals = tables.signals(report, width)
+    if signals is not None:
+        parts += _section("Signals", "", width)
+        parts.append(signals)
+    parts += _section("Verdict", "", width)
+    for piece in (verdict.verdict, verdict.estimates, verdict.oracle, verdict.ledger, verdict.cost):
+        parts += piece(report, width)
+    return parts
+
+
+def _header(report: dict, width: int) -> list[Text]:
+    """What ran, where, and a loud line where it did not run to its end."""
+    options, host = report.get("options") or {}, report.get("host") or {}
+    target = report.get("target") or {}
+    what = clean(report.get("scenario") or " ".join(map(str, target.get("command") or [])) or "a program")
+    asked = []
+    if options.get("proto"):
+        asked.append(clean(options["proto"]).upper())
+    if report.get("scenario") and options.get("messages") is not None:
+        size = f" of {plural(options['size'], 'byte')}" if options.get("size") is not None else ""
+        asked.append(plural(options["messages"], "message") + size)
+        if options.get("interval_ns") is not None:
+            asked.append(f"one every {duration(options['interval_ns'])}" if options["interval_ns"] else "no interval")
+    if options.get("open_loop"):
+        asked.append("open loop")
+    title = Text().append("iotrace  ", style="dim")
+    title.append(what, style="bold").append("  " + ", ".join(asked) if asked else "")
+    cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
+    place = f"Linux {clean(host['kernel'])} {clean(host.get('arch') or '')}{cpus}" if host.get("kernel") else ""
+    lines = [Text(fit(title.plain, width)) if title.cell_len > width else title]
+    if place:
+        lines.append(Text(fit(place, width).rstrip(), style="dim"))
+    status = target.get("exit_status")
+    alarms = [ENDED[report["ended"]]] if report.get("ended") in ENDED else []
+    if status and report.get("ended") not in ENDED:
+        alarms.append(f"THE PROGRAM FAILED with exit status {status}")
+    for alarm in alarms:
+        lines += [Text(f"!! {part}".ljust(width), style=verdict.LOUD) for part in textwrap.wrap(alarm, width - 3)]
+    return lines
+
+
+def _section(title: str, remark: str | Text, width: int) -> list[Text]:
+    """A blank line and a rule with its title at the left and a remark at the right."""
+    remark = Text(remark, style="dim") if isinstance(remark, str) else remark
+    line = Text().append("── ", style="dim").append(title, style="bold").append(" ")
+    tail = remark.cell_len + 1 if remark.cell_len else 0
+    line.append("─" * max(width - line.cell_len - tail, 1), style="dim")
+    if tail:
+        line.append(" ").append_text(remark)
+    return [Text(""), line]

@@ -1,0 +1,100 @@
+"""Numbers for people: nanoseconds, counts, shares and bars as short text; speaks to no kernel interface."""
+
+from __future__ import annotations
+
+import math
+
+from rich.cells import cell_len, set_cell_size
+
+MISSING = "–"
+_SCALES = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
+
+# One character for one character, so that a drawing keeps its columns where no Unicode is to be had.
+_ASCII = str.maketrans({
+    "┃": "#", "┊": ":", "│": "|", "─": "-", "┄": ".", "━": "=", "┈": ".",
+    "┌": "+", "┐": "+", "└": "+", "┘": "+", "├": "+", "┤": "+", "┬": "+", "┴": "+",
+    "┠": "#", "┡": "+", "╌": "-", "►": ">", "◄": "<", "↓": "v", "→": ">",
+    "×": "x", "µ": "u", "…": ".", "–": "-", "—": "-", "−": "-", "·": ".", "•": "*", "≠": "!",
+    "█": "#", "▓": "%", "▒": "+", "░": "-", "▪": "#", "▫": ".", "✓": "+", "≥": ">", "≤": "<",
+    "’": "'", "‘": "'", "“": '"', "”": '"',
+})
+
+
+def duration(ns: int | float | None, fixed: bool = False) -> str:
+    """`ns` (nanoseconds) with three significant digits: '912 ns', '28 µs', '10.9 ms', '1.23 s'; None is '–'.
+
+    At most 7 characters below 1,000 s. `fixed` keeps trailing zeros ('28.0 µs') so that columns of figures line up.
+    """
+    if ns is None:
+        return MISSING
+    if ns < 0:
+        return "−" + duration(-ns, fixed)
+    if ns < 999.5:
+        return f"{round(ns)} ns"
+    for scale, unit in reversed(_SCALES):
+        value = ns / scale
+        if value < 999.5 or unit == "s":
+            return f"{_three_digits(value, fixed)} {unit}"
+    raise AssertionError("unreachable: seconds take every value")
+
+
+def _three_digits(value: float, fixed: bool) -> str:
+    if value >= 999.5:
+        return f"{value:,.0f}"
+    # rounding first: 9.996 has two digits before the point once rounded, and so one after it
+    decimals = max(0, 2 - math.floor(math.log10(float(f"{value:.2e}"))))
+    text = f"{value:.{decimals}f}"
+    return text if fixed or "." not in text else text.rstrip("0").rstrip(".")
+
+
+def number(value: int | None) -> str:
+    """An integer with thousands separators, '–' for None."""
+    return MISSING if value is None else f"{value:,}"
+
+
+def share(part: int | float | None, whole: int | float | None) -> str:
+    """`part` of `whole` in percent: '99.4%', '<0.1%' for what is there but small, '–' where there is no whole."""
+    if part is None or not whole:
+        return MISSING
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "<0.1%"
+    return "100%" if percent >= 99.95 else f"{percent:.1f}%"
+
+
+def plural(count: int | None, noun: str) -> str:
+    """'1 operation', '20 operations'."""
+    return f"{number(count)} {noun}" + ("" if count == 1 else "s")
+
+
+def stacked(parts: list[int], glyphs: str, width: int) -> list[str]:
+    """`width` cells divided among `parts`, a string of its glyph for each; what is not zero keeps a cell if it can."""
+    total = sum(parts)
+    if total <= 0:
+        return ["" for _ in parts]
+    cells = [int(part * width / total) for part in parts]
+    for index, part in enumerate(parts):
+        if part > 0 and cells[index] == 0:
+            cells[index] = 1
+    while sum(cells) > width:
+        cells[cells.index(max(cells))] -= 1
+    if sum(cells) < width:
+        cells[parts.index(max(parts))] += width - sum(cells)
+    return [glyph * count for glyph, count in zip(glyphs, cells)]
+
+
+def clean(value: object) -> str:
+    """Text from outside (a thread's name, a command) without control characters, so it can move no cursor."""
+    return "".join(character if character.isprintable() else "?" for character in str(value))
+
+
+def fit(text: str, width: int) -> str:
+    """`text` cut or padded to exactly `width` cells; what was cut is shown by '…'."""
+    if cell_len(text) > width:
+        text = set_cell_size(text, max(width - 1, 0)) + "…"[:width]
+    return set_cell_size(text, width)
+
+
+def to_ascii(text: str) -> str:
+    """`text` in pure ASCII, drawing characters replaced one for one; anything else unknown becomes '?'."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")

@@ -1,0 +1,185 @@
+"""The verdict in words: model and evidence, ledger, cost of tracing, oracle; speaks to no kernel interface."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from rich.text import Text
+
+from tracer.render.units import clean, duration, number, plural, share
+
+LOUD = "bold white on red"
+GOOD = "green"
+INDENT = 12
+
+MODELS = {
+    "blocking": ("blocking I/O",
+                 "The thread sleeps in the receive call until the data is there, and that call copies it."),
+    "nonblocking": ("nonblocking I/O", "The thread asks again and again; nothing sleeps, and waiting costs a CPU."),
+    "select": ("I/O multiplexing (select)", "The thread sleeps in select, is told what is readable, then receives."),
+    "poll": ("I/O multiplexing (poll)", "The thread sleeps in poll, is told what is readable, then receives."),
+    "epoll-lt": ("I/O multiplexing (epoll, level-triggered)",
+                 "The thread sleeps in epoll_wait, is told what is readable, then receives."),
+    "epoll-et": ("I/O multiplexing (epoll, edge-triggered)",
+                 "The thread sleeps in epoll_wait, is told once for each arrival, then receives."),
+    "signal": ("signal-driven I/O", "The thread is free until a signal tells it that data is there; then it receives."),
+    "posix-aio": ("asynchronous I/O (POSIX aio)",
+                  "The thread is free until it is told that the data is in its buffer; it calls no receive."),
+    "linux-aio": ("asynchronous I/O (Linux native aio)", "Reads are submitted, and their completions collected later."),
+    "io-uring": ("asynchronous I/O (io_uring)", "Reads are queued in a ring, and completions read from another."),
+    "none": ("none", "No call and no completion brought data in."),
+    "mixed": ("mixed", "Operations of more than one model."),
+}
+SYNCHRONOUS = {
+    True: ("synchronous", "the thread that wants the data makes the call that copies it."),
+    False: ("asynchronous", "no call of the thread that wants the data waits for it or copies it."),
+    None: ("", "undecided: operations differ, or there was nothing to judge by."),
+}
+BOUNDARIES = {
+    "ask": "taken as the end of the operation before, since no call shows when the data was wanted",
+    "ready": "sk_data_ready was not seen, or fired after the reader had the data already; "
+             "taken from the waking, or held between the calls around it",
+    "told": "no event shows when the program was told; held between the events around it",
+    "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
+                  "or its switch-in, so copy holds the whole receive path",
+    "copy_end": "taken from the end of the call",
+    "done": "read from shared memory without a call; taken as the end of the copy",
+}
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width`, a number never parted from its unit."""
+    held = re.sub(r"(\d) (ns|µs|ms|s)\b", "\\1\u00a0\\2", text)
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(held, width, break_on_hyphens=False)]
+
+
+def _entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
+    """'label       text …' with a hanging indent."""
+    lines = []
+    for index, part in enumerate(_wrap(body, width - INDENT) or [""]):
+        line = Text().append((label if index == 0 else "").ljust(INDENT), style="bold")
+        lines.append(line.append(part, style=style))
+    return lines
+
+
+def _loud(text: str, width: int) -> list[Text]:
+    return [Text(f"!! {part}".ljust(width), style=LOUD) for part in textwrap.wrap(text, width - 3)]
+
+
+def verdict(report: dict, width: int = 80) -> list[Text]:
+    """The model, whether it is synchronous, how sure that is, and the evidence."""
+    model = report.get("model") or {}
+    name = model.get("name")
+    if name is None:
+        return _entry("model", "unknown: the report names none", width, "yellow")
+    title, meaning = MODELS.get(name, (clean(name), ""))
+    confidence = model.get("confidence")
+    sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
+    lines = _entry("model", title + sure, width, "bold green" if name not in ("none", "mixed") else "bold yellow")
+    if meaning:
+        lines += _entry("", meaning, width)
+    shares = model.get("shares") or {}
+    whole = sum(shares.values())
+    for part, value in sorted(shares.items(), key=lambda item: -item[1]):
+        lines += _entry("", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width)
+    if name != "none":
+        word, why = SYNCHRONOUS[model.get("synchronous")]
+        lines += _entry("POSIX", f"calls it {word}: {why}" if word else why, width)
+    for index, evidence in enumerate(model.get("evidence") or []):
+        for row, part in enumerate(_wrap(clean(evidence), width - INDENT - 2)):
+            line = Text().append(("because" if index == row == 0 else "").ljust(INDENT), style="bold")
+            lines.append(line.append(("• " if row == 0 else "  ") + part))
+    return lines
+
+
+def estimates(report: dict, width: int = 80) -> list[Text]:
+    """Which boundaries were estimated in how many operations, and what that means; nothing where none was."""
+    operations = report.get("operations") or []
+    counts: dict[str, int] = {}
+    for operation in operations:
+        for name in {clean(name).removesuffix("_ns") for name in operation.get("estimated") or []}:
+            counts[name] = counts.get(name, 0) + 1
+    lines = []
+    ordered = sorted(counts, key=lambda name: list(BOUNDARIES).index(name) if name in BOUNDARIES else len(BOUNDARIES))
+    for index, name in enumerate(ordered):
+        of = "all" if counts[name] == len(operations) else f"{number(counts[name])} of {number(len(operations))}"
+        why = BOUNDARIES.get(name, "not seen as an event of its own")
+        lines += _entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
+    return lines
+
+
+def queued(report: dict, width: int = 80) -> list[Text]:
+    """How long data lay ready before it was asked for; nothing where none did."""
+    waits = sorted(op["queued_ns"] for op in report.get("operations") or [] if op.get("queued_ns"))
+    if not waits:
+        return []
+    median = waits[(len(waits) + 1) // 2 - 1]
+    return _entry("queued", f"{plural(len(waits), 'operation')} found data that was there before it was asked for: "
+                            f"median {duration(median)}, longest {duration(waits[-1])} in the queue", width)
+
+
+def ledger(report: dict, width: int = 80) -> list[Text]:
+    """counted = delivered + lost, with what is open and what the kernel missed; loud where it does not add up."""
+    book = report.get("ledger")
+    if not book:
+        return _loud("NO LEDGER: this report cannot say whether it is complete", width)
+    counted, delivered, lost = (book.get(key) for key in ("counted", "delivered", "lost"))
+    missed = book.get("missed")
+    text = (f"{number(counted)} events counted in the kernel = {number(delivered)} delivered + {number(lost)} lost; "
+            f"{number(book.get('open'))} still open; "
+            + ("missed: unknown, this kernel does not tell" if missed is None else f"{number(missed)} missed"))
+    alarms = []
+    if not is_balanced(book):
+        gap = (counted or 0) - (delivered or 0) - (lost or 0)
+        alarms += _loud(f"THE LEDGER DOES NOT BALANCE: {number(abs(gap))} events "
+                        + ("counted, neither delivered nor lost" if gap >= 0 else "delivered that were never counted")
+                        + "; trust no count above", width)
+    if lost:
+        alarms += _loud(f"{number(lost)} EVENTS LOST ({share(lost, counted)}): counts above are too low; "
+                        "a larger ring buffer may help", width)
+    if missed:
+        alarms += _loud(f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU",
+                        width)
+    if book.get("untracked"):
+        alarms += _loud(f"{plural(book['untracked'], 'thread')} NOT TRACED: no slot was free", width)
+    if not alarms:
+        text += " – complete" if missed is not None else ""
+    return _entry("ledger", text, width, "" if alarms else GOOD) + alarms
+
+
+def is_balanced(book: dict) -> bool:
+    """Whether counted = delivered + lost, and the ledger itself says so where it says anything."""
+    numbers = [book.get(key) for key in ("counted", "delivered", "lost")]
+    return None not in numbers and numbers[0] == numbers[1] + numbers[2] and book.get("balanced") is not False
+
+
+def cost(report: dict, width: int = 80) -> list[Text]:
+    """What tracing cost the receiver, in CPU time for each operation."""
+    spent = report.get("cost")
+    if not spent:
+        return _entry("cost", "of tracing: not measured in this run", width, "dim")
+    ratio = spent.get("ratio")
+    times = "" if ratio is None else f", ×{ratio:.2f}"
+    return _entry("cost", f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
+                          f"{duration(spent.get('traced_cpu_ns_per_op'))} traced{times} (the receiver's own)", width)
+
+
+def oracle(report: dict, width: int = 80) -> list[Text]:
+    """What the workload says it did against what was traced; nothing where no workload could say."""
+    expected = report.get("expected")
+    if not expected:
+        return []
+    calls = ", ".join(f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items())
+    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
+    said += f"; {calls}" if calls else ""
+    dropped = f"; {number(expected['dropped'])} dropped on the way" if expected.get("dropped") else ""
+    differences = expected.get("differences") or []
+    wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
+    if not differences and not wrong:
+        equal = ": traced exactly so" if expected.get("match") else ""
+        return _entry("workload", f"says {said}{equal}{dropped}", width, GOOD if equal else "")
+    lines = _entry("workload", f"says {said}{dropped}", width)
+    for difference in differences or [f"{name} differ" for name in wrong]:
+        lines += _loud(f"TRACED OTHERWISE: {clean(difference)}", width)
+    return lines

@@ -1,0 +1,100 @@
+"""Starts a program held at the gate, as the user who called sudo, and takes it down again with all it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+def invoking_user() -> tuple[int, int] | None:
+    """(uid, gid) of who called sudo, None if nobody did."""
+    uid, gid = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+    if os.geteuid() != 0 or not (uid and gid and uid.isdigit() and gid.isdigit()):
+        return None
+    return int(uid), int(gid)
+
+
+def environment() -> dict[str, str]:
+    """The environment in which a scenario finds its own package and writes no byte code."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1"}
+
+
+def start(command: list[str], secret: int | None, user: tuple[int, int] | None, pass_fds: tuple[int, ...] = (),
+          **popen: object) -> Target:
+    """Starts `command` behind the gate; it says `secret` to the probes when it is released (None: to nobody)."""
+    uid, gid = user or (-1, -1)
+    read_end, write_end = os.pipe()
+    gate = [sys.executable, "-I", "-B", str(Path(__file__).with_name("gate.py"))]
+    try:
+        process = subprocess.Popen(
+            [*gate, str(read_end), str(secret or 0), str(uid), str(gid), *command],
+            pass_fds=(read_end, *pass_fds), env=environment(), cwd="/", start_new_session=True, **popen)
+    except BaseException:
+        os.close(write_end)
+        raise
+    finally:
+        os.close(read_end)
+    return Target(process, write_end)
+
+
+class Target:
+    """A started program. A context manager: whatever is left of it is killed at the end."""
+
+    def __init__(self, process: subprocess.Popen, gate: int) -> None:
+        self._process = process
+        self._gate: int | None = gate
+        self._pidfd = os.pidfd_open(process.pid)
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Its process ID, as this PID namespace sees it."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """The exit status as a shell gives it (128 + n for signal n), None while it runs."""
+        status = self._process.returncode
+        return status if status is None or status >= 0 else 128 - status
+
+    def release(self) -> None:
+        """Opens the gate."""
+        if self._gate is not None:
+            os.write(self._gate, b"\1")
+            os.close(self._gate)
+            self._gate = None
+
+    def wait(self, milliseconds: float) -> bool:
+        """Waits for the end, at most so long; whether it has ended."""
+        if self._process.returncode is not None:
+            return True
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        if not poll.poll(milliseconds):
+            return False
+        self._process.wait()
+        return True
+
+    def kill(self) -> None:
+        """Kills the program and what it left in its process group, and reaps it."""
+        if self._gate is not None:
+            os.close(self._gate)
+            self._gate = None
+        if self._pidfd < 0:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._pidfd)
+        self._pidfd = -1
