@@ -226,8 +226,10 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
             sock = bound.accept()[0] if options.proto == "tcp" else bound
             with sock:
                 workload = Workload(options, page, sock)
-                receive(workload)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                try:
+                    receive(workload)
+                finally:
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # from here on the sender may end
                 page[FINISHED] = 1  # only now may the sender close its end
                 if sender:
                     sender.wait()

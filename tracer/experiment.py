@@ -21,6 +21,7 @@ from tracer.recording import Writer
 from tracer.ring import Watermark
 
 _DRAIN_MS = 10
+_MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
 
 class RunFailed(Exception):
@@ -145,7 +146,9 @@ class _Tap:
 
     def drain(self) -> None:
         now = time.monotonic_ns()
-        self._take(self._order.push(self._probes.drain(), self._before))
+        held = self._probes.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
+        watermark = max(min(self._before, held or now), now - _MOST_HELD_NS)
+        self._take(self._order.push(self._probes.drain(), watermark))
         self._before = now
 
     def finish(self, now: int) -> None:

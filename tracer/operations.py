@@ -21,6 +21,7 @@ POLL_CODES = range(1, 7)  # POLL_IN … POLL_HUP: si_code of a signal set with F
 F_SETFL, O_ASYNC = 4, 0o20000
 SOCK_STREAM = 1
 LATE_NS = 1_000_000  # how long after a receive's exit its own sk_data_ready may still come
+MOST_ASKS = 256
 PHASES = ("wait", "notice", "copy", "completion")
 
 
@@ -60,9 +61,9 @@ class Operation:
 class _Thread:
     tgid: int
     asks: list[Call] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    sleeps: list[list] = field(default_factory=list)  # [out, woken, in]
-    copies: list[int] = field(default_factory=list)
+    last_call: Call | None = None
+    sleeps: list[list] = field(default_factory=list)  # since the last call's exit: [out, woken, in]
+    copies: list[int] = field(default_factory=list)  # likewise
     signals: list[tuple] = field(default_factory=list)  # (number, generated, delivered)
     generated: dict[int, int] = field(default_factory=dict)
     last_done: int | None = None
@@ -138,7 +139,8 @@ class Analysis:
     def _descriptor(self, thread, time, inode, result, tid, nr, fd, mode) -> None:
         key = (thread.tgid, fd)
         self._descriptors[key] = (inode, mode)
-        accepted = thread.calls and thread.calls[-1].nr in self._accepts and thread.calls[-1].result == fd
+        last = thread.last_call
+        accepted = last is not None and last.nr in self._accepts and last.result == fd
         if key in self._stream_fds or accepted:
             self._stream_fds.discard(key)
             self._sockets[inode].stream = True
@@ -148,8 +150,8 @@ class Analysis:
             self.registrations[first, third] = fourth
         elif nr == self._fcntl and second == F_SETFL and third & O_ASYNC:
             self._armed[thread.tgid] = time
-        elif nr == self._socket and second & 0xF == SOCK_STREAM and thread.calls:
-            self._stream_fds.add((thread.tgid, thread.calls[-1].result))
+        elif nr == self._socket and second & 0xF == SOCK_STREAM and thread.last_call:
+            self._stream_fds.add((thread.tgid, thread.last_call.result))
 
     def _out(self, thread, time, start, result, tid, nr, fd, arg) -> None:
         thread.sleeps.append([time, None, None])
@@ -193,17 +195,24 @@ class Analysis:
 
     def _call(self, thread: _Thread, call: Call) -> None:
         call.sleeps = [sleep for sleep in thread.sleeps if sleep[0] >= call.start]
-        thread.calls.append(call)
+        thread.last_call = call
         if call.nr in self._waits:
             thread.asks.append(call)
         elif call.nr in self._receives:
-            inode, mode = self._descriptors.get((thread.tgid, call.fd), (0, 0))
-            if mode & S_IFMT not in (S_IFSOCK, S_IFIFO):
-                return
-            if call.result > 0:
-                self._received(thread, call, inode)
-            elif call.result < 0:
-                thread.asks.append(call)
+            self._receive(thread, call)
+        thread.sleeps.clear()
+        thread.copies.clear()
+        if len(thread.asks) > MOST_ASKS:  # idle for long: how it began and what came last is enough
+            del thread.asks[1:MOST_ASKS // 2]
+
+    def _receive(self, thread: _Thread, call: Call) -> None:
+        inode, mode = self._descriptors.get((thread.tgid, call.fd), (0, 0))
+        if mode & S_IFMT not in (S_IFSOCK, S_IFIFO):
+            return
+        if call.result > 0:
+            self._received(thread, call, inode)
+        elif call.result < 0:
+            thread.asks.append(call)
 
     # an operation
 
@@ -251,9 +260,6 @@ class Analysis:
             copy_start = max([call.start, *back])
         _settle(operation, ask, ready, told, copy_start)
         thread.asks.clear()
-        thread.calls.clear()
-        thread.sleeps.clear()
-        thread.copies.clear()
         thread.signals.clear()
         thread.last_done = socket.last_exit = call.end
         if operation.way == "posix-aio":

@@ -56,8 +56,8 @@ def as_records(elements: np.ndarray) -> np.ndarray:
 
 
 class Watermark:
-    """Puts drained records into time order: what a drain brings may be older than what an earlier one brought,
-    but not older than the earlier drain's beginning by more than a batch's stay on its CPU."""
+    """Puts drained records into time order: what a drain brings may be older than what an earlier one brought. The
+    caller knows up to what time nothing older can come any more."""
 
     def __init__(self) -> None:
         self._held = np.empty(0, RECORD)

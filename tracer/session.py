@@ -79,6 +79,13 @@ class Session:
         self._delivered += len(records)
         return records
 
+    def oldest_held(self) -> int | None:
+        """When the oldest record was made that a CPU may still hold in its batch (ns), None if they hold none."""
+        batches = self._batches()
+        counts = batches[:, 4:8].copy().view("<u4")[:, 0]
+        times = batches[:, _BATCH_HEAD:_BATCH_HEAD + 8].copy().view("<i8")[:, 0]
+        return int(times[counts > 0].min()) if counts.any() else None
+
     def announced(self) -> bool:
         """Whether any thread is being traced now."""
         return bool(np.any(self._map("slots", 64).view("<u4").reshape(-1, 16)[:, 0]))
@@ -181,17 +188,10 @@ def _compile(features: Features, ring_bytes: int):
             if features.kprobe_ready:
                 bpf.attach_kprobe(event="sock_def_readable", fn_name="kprobe_readable")
             if features.aio_library:
-                for symbol in ("aio_read", "aio_read64"):
-                    _attach_uprobe(bpf, features.aio_library, symbol)
+                bpf.attach_uprobe(name=features.aio_library, sym="aio_read", fn_name="uprobe_aio_read")
         except (Exception, SystemExit) as error:  # BCC raises bare Exceptions, and exits where clang is unhappy
             raise CannotTrace(f"the kernel or BCC refused the probes: {error}\n{said()}".strip()) from None
     return bpf
-
-
-def _attach_uprobe(bpf, library: str, symbol: str) -> None:
-    """Both names are the same function in glibc 2.34 and later: the second is then already attached."""
-    with contextlib.suppress(Exception):
-        bpf.attach_uprobe(name=library, sym=symbol, fn_name="uprobe_aio_read")
 
 
 def _slots() -> int:
