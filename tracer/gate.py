@@ -11,6 +11,7 @@ import os
 import sys
 
 PRCTL_ANNOUNCE = 0x10774ACE  # no PR_* of the kernel's: the call fails with EINVAL
+PR_SET_PDEATHSIG, SIGKILL = 1, 9
 
 
 def main(argv: list[str]) -> int:
@@ -22,8 +23,12 @@ def main(argv: list[str]) -> int:
         return 125  # the tracer is gone
     os.close(int(fd))
     prctl(PRCTL_ANNOUNCE, int(secret), 0, 0, 0)
+    tracer = os.getppid()
     if int(uid) >= 0:
         become(int(uid), int(gid))
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)  # even a killed tracer leaves nothing behind; after the change of user,
+    if os.getppid() != tracer:  # which would clear it
+        return 125
     try:
         os.execvp(command[0], command)
     except FileNotFoundError:
