@@ -29,8 +29,21 @@ class Failure(click.ClickException):
         super().__init__(message)
         self.exit_code = status
 
-    def show(self, file: object = None) -> None:
-        click.echo(f"iotrace: {self.message}", err=True)
+
+class OneLine(click.Group):
+    """Whatever goes wrong is said in one line on stderr."""
+
+    def main(self, *args: object, **kwargs: object) -> None:
+        try:
+            status = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.ClickException as error:
+            message = " ".join(error.format_message().split())
+            click.echo(f"iotrace: {message}", err=True)
+            status = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("iotrace: interrupted", err=True)
+            status = FAILED
+        sys.exit(status if isinstance(status, int) else 0)
 
 
 class Duration(click.ParamType):
@@ -62,18 +75,20 @@ class Scenario(click.ParamType):
             self.fail(f"no scenario {value!r}: {hint}", param, ctx)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLine, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Show how a program waits for data on this very kernel, and where the time goes."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @main.command("list")
 def list_scenarios() -> None:
     """The scenarios, one line each."""
     for scenario in scenarios.scenarios():
-        names = ", ".join((scenario.name, *scenario.aliases))
-        click.echo(f"{names:<20} {scenario.summary}")
+        click.echo(f"{scenario.name:<12} {scenario.summary}")
 
 
 def shown(command):
@@ -157,16 +172,16 @@ def doctor() -> None:
     from tracer import experiment, features
 
     host = experiment.host()
-    click.echo(f"kernel   {host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}")
+    click.echo(f"{'kernel':<12}{host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}")
     try:
         found = features.find()
-        click.echo(f"BCC      {host['bcc'] or 'missing: apt-get install python3-bpfcc'}")
+        click.echo(f"{'BCC':<12}{host['bcc'] or 'missing: apt-get install python3-bpfcc'}")
         for boundary, source in found.sources.items():
-            click.echo(f"{boundary:<11} {source}")
+            click.echo(f"{boundary:<12}{source}")
         from tracer.session import Session
 
         with Session(found, 1, 4096):
-            click.echo("probes   compile, load and attach")
+            click.echo(f"{'probes':<12}compile, load and attach")
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
 
