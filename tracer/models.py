@@ -53,7 +53,7 @@ def judge(operations: list[Operation], registrations: dict[tuple[int, int], int]
     share = most / len(operations)
     # Laplace's rule of succession on the operations that show the model by themselves
     shown = most - min(undecided, most)
-    confidence = round((shown + 1) / (shown + 2), 2) if shown else 0.5
+    confidence = min(0.99, round((shown + 1) / (shown + 2), 2)) if shown else 0.5
     if share < DOMINANT:
         shares = {model: round(count / len(operations), 4) for model, count in counts}
         kinds = {SYNCHRONOUS[model] for model in shares}

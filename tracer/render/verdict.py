@@ -38,9 +38,9 @@ SYNCHRONOUS = {
 }
 BOUNDARIES = {
     "ask": "taken as the end of the operation before, since no call shows when the data was wanted",
-    "ready": "sk_data_ready was not seen, or fired after the reader had the data already; "
-             "taken from the waking, or held between the calls around it",
-    "told": "no event shows when the program was told; held between the events around it",
+    "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
+             "two (as seen: `raw` in --json), or it was not seen, and the waking stands for it",
+    "told": "held between readiness and the copy's start",
     "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
                   "or its switch-in, so copy holds the whole receive path",
     "copy_end": "taken from the end of the call",
