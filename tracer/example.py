@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tracer import syscalls
 from tracer.folding import Call
 from tracer.operations import Analysis, Operation
-from tracer.records import LIBRARY_NAMES, Kind
-import signal as signals
+from tracer.records import LIBRARY_NAMES
+from tracer.tallies import signal_name
 
 
-def figure(records: np.ndarray, operations: list[Operation], names: list[str], analysis: Analysis,
-           base: int) -> dict | None:
+def figure(operations: list[Operation], names: list[str], analysis: Analysis, base: int) -> dict | None:
     """The median operation (by ask → done) of the most frequent model, times in ns from `base`; None without one."""
     if not operations:
         return None
@@ -20,16 +17,16 @@ def figure(records: np.ndarray, operations: list[Operation], names: list[str], a
     mine = [i for i, name in enumerate(names) if name == model]
     waited = [i for i in mine if operations[i].way != "at once"] or mine
     chosen = sorted(waited, key=lambda i: operations[i].done - operations[i].ask)[(len(waited) - 1) // 2]
-    steps = [_shifted(step, base) for step in _steps(records, operations[chosen], analysis)]
+    steps = [_shifted(step, base) for step in _steps(operations[chosen], analysis)]
     return {"operation": chosen, "model": model, "steps": steps}
 
 
-def _steps(records: np.ndarray, op: Operation, analysis: Analysis) -> list[dict]:
+def _steps(op: Operation, analysis: Analysis) -> list[dict]:
     steps = [_call(call, op) for call in op.calls]
     steps += [{"kind": "library", "name": LIBRARY_NAMES[which], "enter_ns": time, "tid": tid}
               for time, tid, which in analysis.library_calls if time == op.ask]
     for call in op.calls:
-        for out, woken, back in call.sleeps[-1:]:
+        for _, woken, back in call.sleeps[-1:]:
             if woken:
                 steps.append({"kind": "wake", "at_ns": woken, "tid": call.tid})
             if back:
@@ -39,7 +36,7 @@ def _steps(records: np.ndarray, op: Operation, analysis: Analysis) -> list[dict]
                   "estimated": "copy_start" in op.estimated, "tid": op.helper or op.tid})
     if op.signal:
         number, generated, delivered = op.signal
-        steps.append({"kind": "signal", "name": _signal_name(number), "generated_ns": generated,
+        steps.append({"kind": "signal", "name": signal_name(number), "generated_ns": generated,
                       "delivered_ns": delivered})
     return sorted(steps, key=lambda step: step.get("enter_ns") or step.get("at_ns") or step.get("generated_ns")
                   or step.get("delivered_ns"))
@@ -50,16 +47,9 @@ def _call(call: Call, op: Operation) -> dict:
         "kind": "call", "name": syscalls.name_of(call.nr), "enter_ns": call.start, "exit_ns": call.end,
         "result": call.result if call.result >= 0 else syscalls.error_name(call.result), "tid": call.tid,
         "fd": call.fd, "count": call.count, "busy_ns": call.busy,
-        "blocked_ns": sum((woken or back or call.end) - out for out, woken, back in call.sleeps),
+        "blocked_ns": sum((woken or back or call.end) - out for _, woken, back in call.sleeps),
         "brings_data": call is op.calls[-1], "waits": call is not op.calls[-1] and call.result >= 0,
     }
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signals.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _shifted(step: dict, base: int) -> dict:

@@ -16,8 +16,8 @@ import numpy as np
 from scenarios import workload
 from tracer import __version__, session, target
 from tracer.features import Features
-from tracer.records import Kind
 from tracer.recording import Writer
+from tracer.records import Kind
 from tracer.ring import Watermark
 
 _DRAIN_MS = 10

@@ -92,7 +92,8 @@ def find() -> Features:
     found.sources = {
         "ready": "tracepoint sk_data_ready" if "HAVE_SK_DATA_READY" in have
         else "kprobe sock_def_readable" if found.kprobe_ready else "wake-ups, estimated",
-        "copy start": "tracepoint skb_copy_datagram_iovec" if "HAVE_SKB_COPY" in have else "the receive's entry, estimated",
+        "copy start": "tracepoint skb_copy_datagram_iovec" if "HAVE_SKB_COPY" in have
+        else "the receive's entry, estimated",
         "aio_read": f"uprobe on {found.aio_library}" if found.aio_library else "not seen (no uprobes)",
     }
     return found

@@ -10,6 +10,7 @@ from tracer.operations import Operation
 EPOLLET = 1 << 31
 SYNCHRONOUS = {"blocking": True, "nonblocking": True, "select": True, "poll": True, "epoll-lt": True, "epoll-et": True,
                "signal": True, "posix-aio": False, "linux-aio": False, "io-uring": False}
+_MODELS = {"blocked": "blocking", "polled": "nonblocking", "signal": "signal", "posix-aio": "posix-aio"}
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
 
 
@@ -67,7 +68,7 @@ def _model(operation: Operation, registrations: dict[tuple[int, int], int]) -> s
             return operation.waited_in
         events = registrations.get((operation.watcher, operation.fd), 0)
         return "epoll-et" if events & EPOLLET else "epoll-lt"
-    return {"blocked": "blocking", "polled": "nonblocking", "signal": "signal", "posix-aio": "posix-aio"}.get(operation.way)
+    return _MODELS.get(operation.way)
 
 
 def _evidence(model: str, operations: list[Operation]) -> list[str]:

@@ -10,29 +10,27 @@ import numpy as np
 from tracer import models, stats, syscalls
 from tracer.example import figure
 from tracer.operations import PHASES, Analysis, Operation
-from tracer.records import LIBRARY_NAMES, Kind, empty
-from tracer.states import thread_times
+from tracer.records import LIBRARY_NAMES
+from tracer.states import ThreadStates, ThreadTimes
+from tracer.tallies import Tallies
 
 SCHEMA = 1
-_RT_SIGRETURN = syscalls.numbers()["rt_sigreturn"]  # its result is the interrupted code's register, no error
-_SIGNAL_DELIVERED = 0  # TRACE_SIGNAL_DELIVERED
 
 
 def build(batches: Iterable[np.ndarray], facts: dict) -> dict:
-    """records: batches of RECORD[n] in time order; facts: the recording's metadata."""
-    records = np.concatenate([empty(), *batches])
+    """batches of RECORD[n] in time order; facts: the recording's metadata."""
     base = facts["base_ns"]
     notes = facts.get("notes") or {}
     window = tuple(notes["window_ns"]) if notes.get("window_ns") else None
-    analysis = Analysis()
-    analysis.feed(records)
+    analysis, states, tallies = Analysis(), ThreadStates(window), Tallies(window)
+    for batch in batches:
+        for part in (analysis, states, tallies):
+            part.feed(batch)
     operations = analysis.finish()
     if window:
         operations = [op for op in operations if window[0] <= op.done <= window[1] + 1_000_000]
     verdict = models.judge(operations, analysis.registrations)
-    seen = records if not window else records[(records["time"] >= window[0]) & (records["time"] <= window[1])]
-    calls = _calls(seen, analysis, window)
-    signals = _signals(seen)
+    calls, signals = tallies.calls() + _library_calls(analysis, window), tallies.signals()
     shown = {
         "schema": SCHEMA,
         "scenario": facts.get("scenario"),
@@ -46,15 +44,14 @@ def build(batches: Iterable[np.ndarray], facts: dict) -> dict:
         "features": facts["features"],
         "operations": [_operation(i, op, base) for i, op in enumerate(operations)],
         "phases": _phases(operations),
-        "threads": _threads(records, window, base),
+        "threads": _threads(states.finish(), base),
         "syscalls": calls,
         "signals": signals,
         "model": {"name": verdict.name, "synchronous": verdict.synchronous, "confidence": verdict.confidence,
                   "evidence": verdict.evidence, **({"shares": verdict.shares} if verdict.shares else {})},
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")),
-        "figure": figure(records, operations, models.models_of(operations, analysis.registrations),
-                         analysis, base),
+        "figure": figure(operations, models.models_of(operations, analysis.registrations), analysis, base),
     }
     return shown
 
@@ -77,51 +74,22 @@ def _phases(operations: list[Operation]) -> dict:
     return {name: stats.distribution(times[:, i]) for i, name in enumerate(PHASES)}
 
 
-def _threads(records: np.ndarray, window: tuple[int, int] | None, base: int) -> list[dict]:
+def _threads(times: list[ThreadTimes], base: int) -> list[dict]:
     return [{"tid": t.tid, "tgid": t.tgid, "name": t.name, "start_ns": t.start_ns - base, "end_ns": t.end_ns - base,
              "blocked_ns": t.blocked_ns, "runnable_ns": t.runnable_ns, "kernel_ns": t.kernel_ns, "user_ns": t.user_ns,
-             "cpu_ns": t.kernel_ns + t.user_ns} for t in thread_times(records, window)]
+             "cpu_ns": t.kernel_ns + t.user_ns} for t in times]
 
 
-def _calls(records: np.ndarray, analysis: Analysis, window: tuple[int, int] | None) -> list[dict]:
-    """Calls by name, those that took longest in all first; each with its errors."""
-    calls = records[records["kind"] == Kind.CALL]
-    result = []
-    for number in np.unique(calls["nr"]).tolist():
-        mine = calls[calls["nr"] == number]
-        is_error = (mine["result"] < 0) & (mine["result"] > -4096) & (number != _RT_SIGRETURN)
-        failed, counts = np.unique(mine["result"][is_error], return_counts=True)
-        times = stats.distribution(mine["time"] - mine["start"])
-        result.append({"name": syscalls.name_of(number), "calls": times.pop("count"),
-                       "errors": {syscalls.error_name(int(e)): int(n) for e, n in zip(failed, counts, strict=True)},
-                       **times})
-    result.sort(key=lambda call: -call["total_ns"])
+def _library_calls(analysis: Analysis, window: tuple[int, int] | None) -> list[dict]:
+    """Calls of the C library's that are no system calls; they have no times."""
     inside = [which for time, _, which in analysis.library_calls if not window or window[0] <= time <= window[1]]
-    for which, count in Counter(inside).items():
-        result.append({"name": LIBRARY_NAMES[which], "library": True, "calls": count, "errors": {}, "total_ns": 0,
-                       "min_ns": 0, "p50_ns": 0, "p90_ns": 0, "p99_ns": 0, "max_ns": 0, "hist": {}})
-    return result
+    return [{"name": LIBRARY_NAMES[which], "library": True, "calls": count, "errors": {}, "total_ns": 0, "min_ns": 0,
+             "p50_ns": 0, "p90_ns": 0, "p99_ns": 0, "max_ns": 0, "hist": {}}
+            for which, count in Counter(inside).items()]
 
 
-def _signals(records: np.ndarray) -> list[dict]:
-    import signal
-
-    def name(number: int) -> str:
-        try:
-            return signal.Signals(number).name
-        except ValueError:
-            return f"SIGRT{number - 34:+d}" if number >= 34 else f"signal {number}"
-
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    made = records[records["kind"] == Kind.SIGNAL_GENERATE]
-    for number in made["fd"][made["result"] == _SIGNAL_DELIVERED].tolist():
-        counts[name(number)][0] += 1
-    for number in records["fd"][records["kind"] == Kind.SIGNAL_DELIVER].tolist():
-        counts[name(number)][1] += 1
-    return [{"name": name, "generated": g, "delivered": d} for name, (g, d) in counts.items()]
-
-
-def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict], operations: list[Operation]) -> dict | None:
+def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
+              operations: list[Operation]) -> dict | None:
     """What the workload says it did, and where the trace says otherwise.
 
     CPython runs a Python handler once for all the deliveries since it last could: in an open loop the program can

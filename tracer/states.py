@@ -25,28 +25,85 @@ class ThreadTimes:
     user_ns: int
 
 
+_KINDS = (Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.CALL, Kind.OPEN, Kind.THREAD, Kind.START, Kind.EXIT,
+          Kind.NAME)
+
+
+class ThreadStates:
+    """Adds up every traced thread's states batch by batch; with `window` (ns), only what lies inside it."""
+
+    def __init__(self, window: tuple[int, int] | None = None) -> None:
+        self._window = window
+        self._lives: dict[int, _Life] = {}
+        self._end = 0
+
+    def feed(self, records: np.ndarray) -> None:
+        """RECORD[n] in time order, not older than what was fed before."""
+        if not len(records):
+            return
+        self._end = int(records["time"][-1])
+        rows = records[np.isin(records["kind"], _KINDS)]
+        rows = rows[np.argsort(rows["tid"], kind="stable")]
+        for mine in np.split(rows, np.flatnonzero(np.diff(rows["tid"])) + 1):
+            if len(mine):
+                tid = int(mine["tid"][0])
+                self._lives.setdefault(tid, _Life()).feed(mine, self._window)
+
+    def finish(self) -> list[ThreadTimes]:
+        """The threads in the order in which they began."""
+        times = [life.finish(tid, self._end, self._window) for tid, life in self._lives.items()]
+        return sorted((time for time in times if time), key=lambda time: time.start_ns)
+
+
 def thread_times(records: np.ndarray, window: tuple[int, int] | None = None) -> list[ThreadTimes]:
-    """Every traced thread's times; with `window` (ns), only what lies inside it. `records` are in time order."""
-    if not len(records):
-        return []
-    end_of_trace = int(records["time"][-1])
-    born = records[np.isin(records["kind"], (Kind.THREAD, Kind.START))]
-    result = []
-    for tid in dict.fromkeys(born["tid"].tolist()):
-        first = born[born["tid"] == tid][0]
-        mine = records[records["tid"] == tid]
-        exits = mine["time"][mine["kind"] == Kind.EXIT]
-        start, end = int(first["time"]), int(exits[-1]) if len(exits) else end_of_trace
-        if window:
-            start, end = max(start, window[0]), min(end, window[1])
+    """ThreadStates of one batch that is all there is."""
+    states = ThreadStates(window)
+    states.feed(records)
+    return states.finish()
+
+
+class _Life:
+    """One thread. What is still undecided is held: at the exit of a call the thread is on a CPU and in no call, so
+    all before the last one is settled."""
+
+    def __init__(self) -> None:
+        self._born: int | None = None
+        self._died: int | None = None
+        self._tgid = 0
+        self._name = ""
+        self._held: np.ndarray | None = None
+        self._sums = np.zeros(3, np.int64)  # blocked, runnable, kernel
+
+    def feed(self, mine: np.ndarray, window: tuple[int, int] | None) -> None:
+        kinds = mine["kind"]
+        for row in mine[(kinds == Kind.THREAD) | (kinds == Kind.START)]:
+            if self._born is None:
+                self._born, self._tgid = int(row["time"]), int(row["result"])
+        for row in mine[kinds == Kind.EXIT][-1:]:
+            self._died = int(row["time"])
+        for row in mine[kinds == Kind.NAME][-1:]:
+            self._name = text_of(row["start"], row["result"])
+        if self._held is not None and len(self._held):
+            mine = np.concatenate([self._held, mine])
+        calls = np.flatnonzero(mine["kind"] == Kind.CALL)
+        settled = calls[-1] + 1 if len(calls) else 0
+        if settled and self._born is not None:
+            self._sums += _divide(mine[:settled], *self._span(int(mine["time"][settled - 1]), window))
+        self._held = mine[settled:].copy()
+
+    def finish(self, tid: int, end_of_trace: int, window: tuple[int, int] | None) -> ThreadTimes | None:
+        if self._born is None:
+            return None
+        start, end = self._span(end_of_trace, window)
         if end <= start:
-            continue
-        names = mine[mine["kind"] == Kind.NAME]
-        name = text_of(names["start"][-1], names["result"][-1]) if len(names) else ""
-        blocked, runnable, kernel = _divide(mine, start, end)
-        result.append(ThreadTimes(int(tid), int(first["result"]), name, start, end, blocked, runnable, kernel,
-                                  end - start - blocked - runnable - kernel))
-    return result
+            return None
+        blocked, runnable, kernel = (self._sums + _divide(self._held, start, end)).tolist()
+        return ThreadTimes(tid, self._tgid, self._name, start, end, blocked, runnable, kernel,
+                           end - start - blocked - runnable - kernel)
+
+    def _span(self, end: int, window: tuple[int, int] | None) -> tuple[int, int]:
+        start, end = self._born, end if self._died is None else min(end, self._died)
+        return (max(start, window[0]), min(end, window[1])) if window else (start, end)
 
 
 def _divide(mine: np.ndarray, start: int, end: int) -> tuple[int, int, int]:

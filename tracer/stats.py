@@ -4,29 +4,66 @@ from __future__ import annotations
 
 import numpy as np
 
+_MOST_PENDING = 1 << 20
+
+
+class Distribution:
+    """Adds up int64 ns batch by batch, exactly: each value that occurs is kept once, with its count."""
+
+    def __init__(self) -> None:
+        self._values = np.empty(0, np.int64)
+        self._counts = np.empty(0, np.int64)
+        self._pending: list[np.ndarray] = []
+        self._waiting = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """int64[n], ns."""
+        self._pending.append(np.asarray(values, np.int64))
+        self._waiting += len(values)
+        if self._waiting > _MOST_PENDING:
+            self._merge()
+
+    def summary(self) -> dict:
+        """count, total, min, nearest-rank percentiles, max, and the log2 histogram."""
+        self._merge()
+        values, counts = self._values, self._counts
+        if not len(values):
+            return {"count": 0, "total_ns": 0, "min_ns": 0, "p50_ns": 0, "p90_ns": 0, "p99_ns": 0, "max_ns": 0,
+                    "hist": {}}
+        ranks = np.cumsum(counts)
+        return {
+            "count": int(ranks[-1]),
+            "total_ns": int((values * counts).sum()),
+            "min_ns": int(values[0]),
+            **{f"p{p}_ns": nearest_rank(values, ranks, p) for p in (50, 90, 99)},
+            "max_ns": int(values[-1]),
+            "hist": log2_histogram(values, counts),
+        }
+
+    def _merge(self) -> None:
+        new, counts = np.unique(np.concatenate([np.empty(0, np.int64), *self._pending]), return_counts=True)
+        self._pending, self._waiting = [], 0
+        self._values, place = np.unique(np.concatenate([self._values, new]), return_inverse=True)
+        total = np.zeros(len(self._values), np.int64)
+        np.add.at(total, place, np.concatenate([self._counts, counts]))
+        self._counts = total
+
 
 def distribution(values: np.ndarray) -> dict:
-    """count, total, min, nearest-rank percentiles and max of int64 ns, and their log2 histogram."""
-    values = np.sort(np.asarray(values, np.int64))
-    if not len(values):
-        return {"count": 0, "total_ns": 0, "min_ns": 0, "p50_ns": 0, "p90_ns": 0, "p99_ns": 0, "max_ns": 0, "hist": {}}
-    return {
-        "count": len(values),
-        "total_ns": int(values.sum()),
-        "min_ns": int(values[0]),
-        **{f"p{p}_ns": nearest_rank(values, p) for p in (50, 90, 99)},
-        "max_ns": int(values[-1]),
-        "hist": log2_histogram(values),
-    }
+    """Distribution.summary of values (ns) that are all there at once."""
+    whole = Distribution()
+    whole.add(values)
+    return whole.summary()
 
 
-def nearest_rank(ordered: np.ndarray, percent: int) -> int:
-    """The smallest value that at least `percent` % of the values do not exceed."""
-    return int(ordered[max(0, -(-percent * len(ordered) // 100) - 1)])
+def nearest_rank(values: np.ndarray, ranks: np.ndarray, percent: int) -> int:
+    """The smallest value that at least `percent` % do not exceed; `ranks` counts the values up to each."""
+    wanted = max(1, -(-percent * int(ranks[-1]) // 100))
+    return int(values[np.searchsorted(ranks, wanted)])
 
 
-def log2_histogram(values: np.ndarray) -> dict[str, int]:
+def log2_histogram(values: np.ndarray, counts: np.ndarray) -> dict[str, int]:
     """Lower bound of each power-of-two bucket (ns, as text; "0" holds 0 alone) → how many."""
     exponents = np.frexp(np.maximum(values, 0).astype(np.float64))[1]
-    found, counts = np.unique(exponents, return_counts=True)
-    return {str(0 if e == 0 else 1 << (int(e) - 1)): int(n) for e, n in zip(found, counts, strict=True)}
+    totals = np.bincount(exponents, weights=counts)
+    return {str(1 << (e - 1) if e else 0): int(n) for e, n in enumerate(totals) if n}

@@ -37,7 +37,8 @@ class Learn(IntFlag):
 _LEARN = {
     Learn.FIRST: RECEIVE,
     Learn.RESULT: ("open", "openat", "openat2", "creat", "dup", "dup2", "dup3", "accept", "accept4", "eventfd",
-                   "eventfd2", "signalfd", "signalfd4", "timerfd_create", "epoll_create", "epoll_create1", "pidfd_getfd"),
+                   "eventfd2", "signalfd", "signalfd4", "timerfd_create", "epoll_create", "epoll_create1",
+                   "pidfd_getfd"),
     Learn.RESULT | Learn.ARGS: ("socket",),
     Learn.FIRST | Learn.ARGS: ("fcntl", "ioctl"),
     Learn.PAIR0: ("pipe", "pipe2"),
