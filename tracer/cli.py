@@ -137,17 +137,18 @@ def run(scenario, messages, interval, size, proto, open_loop, output, timeout, a
         options = Options(messages, interval, size, proto, open_loop)
         user = None if as_root else target.invoking_user()
         plan = experiment.Plan(scenario.name, options, limit, user, ring_size, not no_cost)
-        with _kept(output) as path:
+        with _recorded(output, user) as (path, keep):
             writer = recording.Writer(path)
             try:
                 with _progress(messages * interval > 3 * 10**9) as progress:
-                    experiment.traced(plan, found, writer, progress)
+                    ended = experiment.traced(plan, found, writer, progress)
             except BaseException:
                 writer.abandon()
                 raise
-            _show(path, as_json, hist, plain, strict)
-            if output and user:
-                os.chown(output, *user)
+            keep()
+            if ended == "timeout":
+                raise Failure(f"{scenario.name} had not ended after {limit:g} s (--timeout)", FAILED)
+            _show(output or path, as_json, hist, plain, strict)
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
     except experiment.NothingSeen as error:
@@ -209,19 +210,24 @@ def _show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool) -> No
 
 
 @contextmanager
-def _kept(output: str | None):
-    """A path to record to: beside `output`, which it becomes when all went well, or a temporary one."""
+def _recorded(output: str | None, user: tuple[int, int] | None):
+    """(a path to record to, what to call when the recording is whole): it then becomes `output`, and `user`'s."""
     directory = Path(output).absolute().parent if output else None
     handle, path = tempfile.mkstemp(prefix=".iotrace-", suffix=".parquet", dir=directory)
-    os.close(handle)
-    try:
-        yield path
+
+    def keep() -> None:
         if output:
             mask = os.umask(0)
             os.umask(mask)
-            os.chmod(path, 0o666 & ~mask)
+            os.fchmod(handle, 0o666 & ~mask)
+            if user:
+                os.fchown(handle, *user)
             os.replace(path, output)
+
+    try:
+        yield path, keep
     finally:
+        os.close(handle)
         Path(path).unlink(missing_ok=True)
 
 

@@ -47,7 +47,7 @@ def _call(call: Call, op: Operation) -> dict:
         "kind": "call", "name": syscalls.name_of(call.nr), "enter_ns": call.start, "exit_ns": call.end,
         "result": call.result if call.result >= 0 else syscalls.error_name(call.result), "tid": call.tid,
         "fd": call.fd, "count": call.count, "busy_ns": call.busy,
-        "blocked_ns": sum((woken or back or call.end) - out for _, woken, back in call.sleeps),
+        "blocked_ns": sum((woken or back or call.end) - out for out, woken, back in call.sleeps),
         "brings_data": call is op.calls[-1], "waits": call is not op.calls[-1] and call.result >= 0,
     }
 

@@ -1,4 +1,4 @@
-"""The gate at which a target waits, as its last act before execve: run as `python -m tracer.gate FD SECRET -- CMD …`.
+"""The gate at which a target waits, as its last act before execve: run as `python gate.py FD SECRET UID GID CMD …`.
 
 It reads one byte from FD (written when the probes are attached), says the secret to the probes with a prctl(2)
 that does nothing, gives up root and becomes the command. Exits 127 or 126 as env(1) does where it cannot.

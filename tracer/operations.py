@@ -86,7 +86,7 @@ class Analysis:
         self.library_calls: list[tuple[int, int, int]] = []  # (time, tid, which)
         self._threads: dict[int, _Thread] = {}
         self._sockets: dict[int, _Socket] = defaultdict(_Socket)
-        self._descriptors: dict[tuple[int, int], tuple[int, int]] = {}  # (tgid, fd) → (inode, mode)
+        self._descriptors: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)  # tgid → fd → (inode, mode)
         self._stream_fds: set[tuple[int, int]] = set()
         self._armed: dict[int, int] = {}  # tgid → when O_ASYNC was set
         self._asked: dict[tuple[int, int], deque] = defaultdict(deque)  # (tgid, fd) → aio_read submissions
@@ -96,6 +96,7 @@ class Analysis:
                        for number in syscalls.class_numbers(members)}
         numbers = syscalls.numbers()
         self._socket, self._fcntl, self._epoll_ctl = numbers["socket"], numbers["fcntl"], numbers["epoll_ctl"]
+        self._sigwait = numbers["rt_sigtimedwait"]
         self._accepts = (numbers["accept"], numbers["accept4"])
         self._steps = {
             Kind.CALL: self._call, Kind.ARGS: self._args, Kind.SWITCH_OUT: self._out, Kind.SWITCH_IN: self._in,
@@ -135,10 +136,13 @@ class Analysis:
 
     def _thread(self, thread, time, start, result, tid, nr, fd, arg) -> None:
         thread.tgid = result
+        creator = self._threads.get(fd)
+        if creator is not None and creator.tgid != result:  # a fork: the child has its parent's descriptors
+            self._descriptors[result] = dict(self._descriptors[creator.tgid])
 
     def _descriptor(self, thread, time, inode, result, tid, nr, fd, mode) -> None:
         key = (thread.tgid, fd)
-        self._descriptors[key] = (inode, mode)
+        self._descriptors[thread.tgid][fd] = (inode, mode)
         last = thread.last_call
         accepted = last is not None and last.nr in self._accepts and last.result == fd
         if key in self._stream_fds or accepted:
@@ -176,10 +180,11 @@ class Analysis:
         thread.copies.append(time)
 
     def _generate(self, thread, time, start, result, tid, nr, signal, arg) -> None:
-        thread.generated.setdefault(signal, time)
+        if signal == SIGIO or arg in POLL_CODES and signal > 31 or _signed(arg) == SI_ASYNCIO:
+            thread.generated.setdefault(signal, time)
 
     def _deliver(self, thread, time, start, result, tid, nr, signal, code) -> None:
-        code = code - (1 << 32) if code >> 31 else code
+        code = _signed(code)
         seen = (signal, thread.generated.pop(signal, None), time)
         if signal == SIGIO or code in POLL_CODES and signal > 31:
             thread.signals.append(seen)
@@ -200,13 +205,15 @@ class Analysis:
             thread.asks.append(call)
         elif call.nr in self._receives:
             self._receive(thread, call)
+        elif call.nr == self._sigwait and call.result in thread.generated:  # taken without being delivered
+            thread.signals.append((call.result, thread.generated.pop(call.result), call.end))
         thread.sleeps.clear()
         thread.copies.clear()
         if len(thread.asks) > MOST_ASKS:  # idle for long: how it began and what came last is enough
             del thread.asks[1:MOST_ASKS // 2]
 
     def _receive(self, thread: _Thread, call: Call) -> None:
-        inode, mode = self._descriptors.get((thread.tgid, call.fd), (0, 0))
+        inode, mode = self._descriptors[thread.tgid].get(call.fd, (0, 0))
         if mode & S_IFMT not in (S_IFSOCK, S_IFIFO):
             return
         if call.result > 0:
@@ -288,6 +295,11 @@ class Analysis:
             while readies and readies[0] <= end:
                 readies.popleft()
         return found
+
+
+def _signed(code: int) -> int:
+    """An si_code as C's int."""
+    return code - (1 << 32) if code >> 31 else code
 
 
 def _settle(operation: Operation, ask: int, ready: int, told: int, copy_start: int) -> None:

@@ -86,6 +86,11 @@ class Target:
         self._process.wait()
         return True
 
+    def interrupt(self) -> None:
+        """Sends SIGINT, as Ctrl-C would; a target still at the gate is not disturbed."""
+        if self._gate is None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
     def kill(self) -> None:
         """Kills the program and what it left in its process group, and reaps it."""
         if self._gate is not None:
