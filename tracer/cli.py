@@ -19,6 +19,8 @@ import scenarios
 from tracer import __version__
 
 FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
+_MOST_NS = 10**13
+_MOST_TIMEOUT = 10**6  # s
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
 
 
@@ -57,7 +59,20 @@ class Duration(click.ParamType):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)?", str(value))
         if not match:
             self.fail(f"{value!r} is not a time such as 10ms, 2s or 500us", param, ctx)
-        return round(float(match[1]) * _UNITS[match[2] or "ms"])
+        ns = float(match[1]) * _UNITS[match[2] or "ms"]
+        if ns > _MOST_NS:
+            self.fail(f"{value!r} is longer than {_MOST_NS // 10**9} s", param, ctx)
+        return round(ns)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds that one can wait; no range refuses NaN by itself."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 class Scenario(click.ParamType):
@@ -111,7 +126,7 @@ def shown(command):
 @click.option("--proto", default="udp", show_default=True, help="udp, or tcp where the model allows it.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), help="End the run after so many seconds.")
+@click.option("--timeout", type=Seconds(0, _MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")
 @click.option("--as-root", is_flag=True, help="Run the scenario as root, not as the user who called sudo.")
 @click.option("--no-cost", is_flag=True, help="Leave out the untraced run that the cost is compared with.")
 @click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,

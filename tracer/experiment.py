@@ -105,6 +105,9 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
             while not sides.receiver.wait(_DRAIN_MS):
                 tap.drain()
                 progress(tap.count)
+                if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):
+                    ended = "abandoned"
+                    break
                 if time.monotonic() > deadline:
                     ended = "timeout"
                     break
@@ -122,6 +125,8 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
         sides.sender.kill()
         if ended == "completed" and status:
             raise RunFailed(f"{plan.scenario} ended with status {status}")
+        if ended == "abandoned":
+            raise RunFailed(f"the sender ended early, with status {sides.sender.status}")
         if not tap.base:
             if ended == "interrupted":
                 raise RunFailed("interrupted before the target began")

@@ -18,6 +18,7 @@ from tracer.records import LIBRARY_NAMES, Kind
 S_IFMT, S_IFSOCK, S_IFIFO = 0o170000, 0o140000, 0o010000
 SIGIO, SI_ASYNCIO, SI_KERNEL = 29, -4, 0x80
 POLL_CODES = range(1, 7)  # POLL_IN … POLL_HUP: si_code of a signal set with F_SETSIG
+EAGAIN = 11
 F_SETFL, O_ASYNC = 4, 0o20000
 SOCK_STREAM = 1
 LATE_NS = 1_000_000  # how long after a receive's exit its own sk_data_ready may still come
@@ -229,7 +230,7 @@ class Analysis:
         asked = self._asked.get((thread.tgid, call.fd))
         operation = Operation(call.tid, call.fd, call.result, "at once", 0, 0, 0, 0, call.end, call.end, inode)
         told_by = next((ask for ask in reversed(asks) if ask.nr in self._waits and ask.result > 0), None)
-        polls = [ask for ask in asks if ask.nr not in self._waits]
+        polls = [ask for ask in asks if ask.nr not in self._waits and (ask.result == -EAGAIN or ask.result <= -512)]
         sleeps = [sleep for sleep in call.sleeps if sleep[1]]  # the others were preemptions
         ask, told = (asks[0].start if asks else call.start), call.start
         empty_at = polls[-1].last_start if polls else None  # when we know that there was no data
@@ -251,7 +252,7 @@ class Analysis:
                 ask = thread.last_done or self._armed.get(thread.tgid, call.start)
         elif sleeps:
             operation.way, empty_at, told = "blocked", sleeps[-1][0], sleeps[-1][2] or call.end
-        elif polls:
+        elif any(poll.result == -EAGAIN for poll in polls):
             operation.way = "polled"
         operation.calls = [*asks, call]
         ready = self._ready_before(socket, operation.way, empty_at, call.end)

@@ -85,9 +85,13 @@ def read_facts(path: str) -> dict:
         raise RecordingError(f"{path}: not a recording, or a damaged one") from None
     if _KEY not in metadata:
         raise RecordingError(f"{path}: a Parquet file, but not a recording of iotrace")
-    facts = json.loads(metadata[_KEY])
-    if facts["schema"] > SCHEMA:
-        raise RecordingError(f"{path}: recorded by a newer iotrace (schema {facts['schema']}, known up to {SCHEMA})")
+    try:
+        facts = json.loads(metadata[_KEY])
+        schema = int(facts["schema"])
+    except (ValueError, LookupError, TypeError):
+        raise RecordingError(f"{path}: damaged: its facts cannot be read") from None
+    if schema > SCHEMA:
+        raise RecordingError(f"{path}: recorded by a newer iotrace (schema {schema}, known up to {SCHEMA})")
     return facts
 
 
@@ -105,7 +109,7 @@ def read(path: str) -> Iterator[np.ndarray]:
             else:
                 records = np.concatenate([np.empty(0, RECORD), *batches])
                 yield records[np.argsort(records["time"], kind="stable")]
-    except (OSError, pa.ArrowException, KeyError, ValueError):
+    except (OSError, pa.ArrowException, LookupError, ValueError):
         raise RecordingError(f"{path}: damaged: its records cannot be read") from None
 
 

@@ -27,6 +27,7 @@ class ThreadTimes:
 
 _KINDS = (Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.CALL, Kind.OPEN, Kind.THREAD, Kind.START, Kind.EXIT,
           Kind.NAME)
+_NEVER = np.iinfo(np.int64).max
 
 
 class ThreadStates:
@@ -136,7 +137,7 @@ def _absences(mine: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray, np.nd
     could_run = (switches["arg"][at] == 0) | (switches["fd"][at] == 1)
     wakings = mine["time"][mine["kind"] == Kind.WAKING]
     slot = np.searchsorted(wakings, outs, "left")
-    woken = np.append(wakings, end)[slot]
+    woken = np.append(wakings, _NEVER)[slot]
     came_in = np.concatenate([[0], ins[:-1]]) if len(ins) else ins
     early = (slot > 0) & (np.concatenate([[0], wakings])[slot] > came_in) & (woken >= ins)
     return outs, woken, ins, could_run | early

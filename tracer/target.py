@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+_MOST_MS = (1 << 31) - 1  # poll(2) takes an int
+
 
 def invoking_user() -> tuple[int, int] | None:
     """(uid, gid) of who called sudo, None if nobody did."""
@@ -81,7 +83,7 @@ class Target:
             return True
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
-        if not poll.poll(milliseconds):
+        if not poll.poll(min(milliseconds, _MOST_MS)):
             return False
         self._process.wait()
         return True

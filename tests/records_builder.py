@@ -1,0 +1,77 @@
+"""Recordings made by hand: a thread's calls, sleeps and signals as the probes would have written them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracer import syscalls
+from tracer.records import RECORD, Kind
+
+TID, FD, INODE = 100, 4, 9000
+SOCKET, PIPE, FILE = 0o140777, 0o010600, 0o100644
+EAGAIN, ESPIPE, ERESTARTSYS = -11, -29, -512
+SIGIO, SIGRTMIN, SI_ASYNCIO = 29, 34, -4
+ASYNC = 0o20000
+
+
+class Trace:
+    """Records in the making; every method takes times in ns and returns the trace, so that calls can be chained.
+
+    Begins with thread `TID` that has descriptor `FD`, a socket.
+    """
+
+    def __init__(self, mode: int = SOCKET) -> None:
+        self.rows: list[tuple] = []
+        self.add(Kind.START, 1, result=TID)
+        self.add(Kind.DESCRIPTOR, 2, start=INODE, fd=FD, arg=mode)
+
+    def add(self, kind: Kind, time: int, *, start: int = 0, result: int = 0, tid: int = TID, nr: int = 0, fd: int = -1,
+            arg: int = 0) -> Trace:
+        """One record, as it is."""
+        self.rows.append((time, start, result, tid, kind, nr, fd, arg & 0xFFFFFFFF))
+        return self
+
+    def call(self, name: str, start: int, end: int, result: int, *, fd: int = FD, tid: int = TID,
+             arg: int = 0) -> Trace:
+        """A system call from its entry to its exit."""
+        return self.add(Kind.CALL, end, start=start, result=result, nr=syscalls.numbers()[name], fd=fd, tid=tid,
+                        arg=arg)
+
+    def args(self, name: str, time: int, second: int, third: int, *, first: int = FD, fourth: int = 0,
+             tid: int = TID) -> Trace:
+        """The arguments of the set-up call that has just returned."""
+        return self.add(Kind.ARGS, time, start=second, result=third, nr=syscalls.numbers()[name], fd=first,
+                        arg=fourth, tid=tid)
+
+    def sleep(self, out: int, woken: int | None, back: int | None, *, tid: int = TID) -> Trace:
+        """Off the CPU: blocked until `woken`, running again at `back`."""
+        self.add(Kind.SWITCH_OUT, out, tid=tid, arg=1)
+        if woken is not None:
+            self.add(Kind.WAKING, woken, tid=tid)
+        return self if back is None else self.add(Kind.SWITCH_IN, back, tid=tid)
+
+    def preempted(self, out: int, back: int, *, tid: int = TID) -> Trace:
+        """Off the CPU, runnable all the while."""
+        return self.add(Kind.SWITCH_OUT, out, tid=tid, fd=1).add(Kind.SWITCH_IN, back, tid=tid)
+
+    def ready(self, time: int, inode: int = INODE) -> Trace:
+        """sk_data_ready, seen on the sender's thread."""
+        return self.add(Kind.READY, time, start=inode, tid=7)
+
+    def copy(self, time: int, *, tid: int = TID) -> Trace:
+        """skb_copy_datagram_iovec."""
+        return self.add(Kind.COPY, time, result=64, tid=tid)
+
+    def signal(self, number: int, generated: int, delivered: int, *, code: int = 0x80, tid: int = TID) -> Trace:
+        """A signal and its handler."""
+        self.add(Kind.SIGNAL_GENERATE, generated, tid=tid, fd=number, arg=code)
+        return self.add(Kind.SIGNAL_DELIVER, delivered, start=1, tid=tid, fd=number, arg=code)
+
+    def aio_read(self, time: int, *, fd: int = FD, tid: int = TID) -> Trace:
+        """aio_read(3) as the uprobe sees it."""
+        return self.add(Kind.LIBRARY, time, nr=1, fd=fd, tid=tid)
+
+    def records(self) -> np.ndarray:
+        """RECORD[n] in time order; what has one time stays in the order in which it was added."""
+        rows = np.array(self.rows, RECORD)
+        return rows[np.argsort(rows["time"], kind="stable")]

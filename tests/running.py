@@ -1,0 +1,225 @@
+"""Runs iotrace and its scenarios as processes, and says what must hold of a run: shared by the tests."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from scenarios import workload
+from tracer import syscalls
+
+ROOT = Path(__file__).parents[1]
+# Under -I what is installed is tested; else what lies in this checkout, which `-m` finds in the working directory.
+PYTHON = [sys.executable, *["-I"] * sys.flags.isolated]
+IOTRACE = [*PYTHON, "-m", "tracer"]
+BOUNDARIES = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
+STATES = ("blocked_ns", "runnable_ns", "kernel_ns", "user_ns")
+NOBODY = 65534
+_MARK = "IOTRACE_TEST_RUN"
+
+
+def iotrace(*arguments: object, env: dict[str, str] | None = None, user: int | None = None,
+            stdin: int | None = None) -> subprocess.CompletedProcess:
+    """The command run to its end, as the user with id `user`; its output as text."""
+    as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+    return subprocess.run([*IOTRACE, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=150,
+                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, stdin=stdin, **as_user)
+
+
+def report_of(*arguments: object, **options: object) -> dict:
+    """The JSON of a command that must succeed, and must print nothing else."""
+    done = iotrace(*arguments, "--json", **options)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout)
+
+
+def assert_one_line(done: subprocess.CompletedProcess, status: int, *words: str) -> None:
+    """The command failed as documented: a status, one line on stderr that has the words, nothing on stdout."""
+    assert done.returncode == status, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert done.stdout == ""
+    for word in words:
+        assert word in lines[0]
+
+
+def runner() -> CliRunner:
+    """click's runner with stderr apart from stdout, which newer versions always do."""
+    apart = "mix_stderr" in inspect.signature(CliRunner).parameters
+    return CliRunner(mix_stderr=False) if apart else CliRunner()
+
+
+class Running:
+    """An iotrace that runs now. The page shared by sender and receiver tells how far the scenario is."""
+
+    def __init__(self, process: subprocess.Popen, mark: str) -> None:
+        self.process = process
+        self._mark = mark
+        self._page: memoryview | None = None
+
+    def await_messages(self, count: int) -> None:
+        """Returns when the receiver has finished `count` messages."""
+        while not self._map() or self._page[workload.RECEIVED] < count:
+            self._still_running()
+
+    @property
+    def receiver(self) -> int:
+        """The receiver's process ID."""
+        return self._page[workload.PID]
+
+    @property
+    def sender(self) -> int:
+        """The sender's process ID."""
+        return next(pid for pid in self.processes() if b"scenarios.sender" in _read(pid, "cmdline").split(b"\0"))
+
+    def processes(self) -> list[int]:
+        """Every process that this run has started and that still is one, the command itself included."""
+        wanted = f"{_MARK}={self._mark}".encode()
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()
+                and wanted in _read(int(name), "environ").split(b"\0")]
+
+    def end(self) -> subprocess.CompletedProcess:
+        """Waits for the command, which ends by itself."""
+        out, err = self.process.communicate(timeout=100)
+        return subprocess.CompletedProcess(self.process.args, self.process.returncode, out, err)
+
+    def _map(self) -> bool:
+        if self._page is None:
+            directory = f"/proc/{self.process.pid}/fd"
+            try:
+                for name in os.listdir(directory):
+                    if "memfd:iotrace-scenario" in os.readlink(f"{directory}/{name}"):
+                        fd = os.open(f"{directory}/{name}", os.O_RDWR)
+                        if os.fstat(fd).st_size:  # it has its size a moment after its name
+                            self._page = memoryview(mmap.mmap(fd, mmap.PAGESIZE)).cast("Q")
+                        os.close(fd)
+                        break
+            except OSError:  # a descriptor, or the process, that has gone meanwhile
+                pass
+        return self._page is not None
+
+    def _still_running(self) -> None:
+        try:
+            self.process.wait(0.005)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"ended with {self.process.returncode}: {self.process.stderr.read()}")
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+@contextmanager
+def running(*arguments: object, env: dict[str, str] | None = None):
+    """iotrace started, as Running; killed at the end with what it left."""
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(
+        [*IOTRACE, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {}), _MARK: mark},
+        # a shell's background job ignores Ctrl-C, and so would all that it starts
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    run = Running(process, mark)
+    try:
+        yield run
+    finally:
+        for pid in run.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.communicate()
+
+
+@contextmanager
+def beside(program: str, count: int = 1):
+    """`count` Python processes that run `program` while the test does; each says when it has begun."""
+    started = [subprocess.Popen([sys.executable, "-c", "print(flush=True)\n" + program], stdout=subprocess.PIPE)
+               for _ in range(count)]
+    try:
+        for process in started:
+            process.stdout.readline()
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def check_operations(report: dict) -> None:
+    """Boundaries in order, phases that sum to done − ask, threads whose states sum to their lifetime."""
+    for op in report["operations"]:
+        times = [op[name] for name in BOUNDARIES]
+        assert times == sorted(times), op
+        assert op["queued_ns"] >= 0
+        for name in op.get("raw", {}):
+            assert name.removesuffix("_ns") in op["estimated"], op
+    assert sum(phase["total_ns"] for phase in report["phases"].values()) == \
+        sum(op["done_ns"] - op["ask_ns"] for op in report["operations"])
+    assert {phase["count"] for phase in report["phases"].values()} == {len(report["operations"])}
+    for thread in report["threads"]:
+        assert min(thread[state] for state in STATES) >= 0, thread
+        assert sum(thread[state] for state in STATES) == thread["end_ns"] - thread["start_ns"], thread
+
+
+def check_counts(report: dict) -> None:
+    """The program's own notes are what was traced: every call, every error, every signal, every byte.
+
+    In an open loop CPython may run one handler for several deliveries.
+    """
+    expected = report["expected"]
+    calls = {name: 0 for name in expected["calls"]}
+    for call in report["syscalls"]:
+        name = syscalls.class_of(call["name"])
+        if name in calls:
+            calls[name] += call["calls"]
+    assert calls == expected["calls"]
+    for name, errors in expected["errors"].items():
+        traced = [call["errors"] for call in report["syscalls"] if syscalls.class_of(call["name"]) == name]
+        for error, count in errors.items():
+            assert sum(its.get(error, 0) for its in traced) == count
+    for name, count in expected["signals"].items():
+        delivered = [signal["delivered"] for signal in report["signals"] if signal["name"] == name]
+        assert delivered == [count] or report["options"]["open_loop"] and delivered[0] > count
+    assert sum(op["bytes"] for op in report["operations"]) == expected["bytes"]
+    assert expected["differences"] == [] and all(expected["match"].values())
+
+
+def check_nothing_lost(report: dict) -> None:
+    """A ledger that balances, with nothing lost."""
+    ledger = report["ledger"]
+    assert ledger["lost"] == 0 and ledger["untracked"] == 0 and ledger["unlearnt"] == 0 and not ledger["missed"]
+    assert ledger["counted"] == ledger["delivered"] > 0
+    assert ledger["balanced"]
+
+
+def check_closed_loop(report: dict, model: str, messages: int, size: int = 64) -> None:
+    """All that holds of a closed loop of `messages` messages under the probes."""
+    assert report["ended"] == "completed"
+    assert [op["bytes"] for op in report["operations"]] == [size] * messages
+    assert report["expected"]["messages"] == report["expected"]["sent"] == messages
+    assert report["expected"]["bytes"] == messages * size
+    assert report["expected"]["dropped"] == 0
+    check_counts(report)
+    check_operations(report)
+    check_nothing_lost(report)
+    for op, sent in zip(report["operations"], report["expected"]["send_begin_ns"], strict=True):
+        raw = op.get("raw", {}).get("ready_ns")
+        if raw is not None or "ready" not in op["estimated"]:
+            assert (op["ready_ns"] if raw is None else raw) >= sent, op
+    assert report["model"]["name"] == model, report["model"]
+    assert report["model"]["synchronous"] is (model != "posix-aio")

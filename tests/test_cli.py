@@ -1,0 +1,158 @@
+"""The command line with bad input: one line on stderr, the documented status, nothing left behind; nothing is traced."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+from running import IOTRACE, NOBODY, PYTHON, ROOT, assert_one_line, iotrace, runner
+
+from scenarios import scenarios
+from tracer import __version__, cli
+
+RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
+
+
+@pytest.fixture
+def unprivileged() -> int | None:
+    """The user to run as without root: None is ourselves."""
+    if os.geteuid() != 0:
+        return None
+    can = subprocess.run([*PYTHON, "-c", "import tracer.cli"], cwd=ROOT, user=NOBODY, group=NOBODY, extra_groups=[],
+                         capture_output=True, text=True)
+    if can.returncode:
+        pytest.skip("user nobody cannot read this checkout or its environment")
+    return NOBODY
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Where temporary files go, which must be empty at the end."""
+    directory = tmp_path / "tmp"
+    directory.mkdir()
+    directory.chmod(0o777)
+    monkeypatch.setenv("TMPDIR", str(directory))
+    yield directory
+    assert os.listdir(directory) == []
+
+
+def test_list_shows_every_scenario_in_one_line():
+    done = iotrace("list")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and done.stderr == ""
+    assert [line.split()[0] for line in lines] == [scenario.name for scenario in scenarios()]
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_version_and_help():
+    assert __version__ in iotrace("--version").stdout
+    for arguments in ([], ["-h"], ["run", "--help"], ["report", "-h"], ["list", "-h"], ["doctor", "-h"]):
+        done = iotrace(*arguments)
+        assert done.returncode == 0 and "Usage" in done.stdout and done.stderr == ""
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("blokking", "blocking"), ("NONBLOCKIN", "nonblocking"),
+                                              ("epol", "epoll"), ("sigoi", "sigio"), ("selct", "select")])
+def test_unknown_scenario_suggests_the_nearest(typed, meant, temporary):
+    assert_one_line(iotrace("run", typed), 2, typed, f"did you mean {meant}?")
+
+
+def test_unknown_scenario_like_none(temporary):
+    assert_one_line(iotrace("run", "qqqqqqq"), 2, "qqqqqqq", "iotrace list")
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--messages", "0"], ["--messages", "-3"], ["--messages", "many"], ["--messages", "1.5"],
+    ["--messages", "100000000"], ["--interval", "soon"], ["--interval", "-1ms"], ["--interval", "10 parsecs"],
+    ["--interval", "nan"], ["--interval", ""], ["--interval", "99999999999s"],
+    ["--interval", "9" * 400], ["--size", "0"], ["--size", "2000000"],
+    ["--size", "65508"], ["--proto", "sctp"], ["--ring-size", "5000"], ["--ring-size", "1"], ["--timeout", "0"],
+    ["--timeout", "-1"], ["--timeout", "nan"], ["--timeout", "inf"], ["--timeout", "1e300"], ["--nonsense"], ["another"],
+], ids=lambda arguments: " ".join(arguments)[:30])
+def test_nonsense_is_wrong_usage(arguments, temporary):
+    assert_one_line(iotrace("run", "blocking", *arguments), 2)
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], ["run"], ["report"], ["--nonsense"], ["list", "more"]])
+def test_wrong_commands(arguments):
+    assert_one_line(iotrace(*arguments), 2)
+
+
+def test_protocol_that_the_model_does_not_allow(monkeypatch):
+    from dataclasses import replace
+
+    only_udp = [replace(scenario, protocols=("udp",)) for scenario in scenarios()]
+    monkeypatch.setattr("scenarios.scenarios", lambda: only_udp)
+    done = runner().invoke(cli.main, ["run", "blocking", "--proto", "tcp"])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == ["iotrace: blocking runs over udp, not over tcp"]
+
+
+@pytest.mark.parametrize("command", [["run", "blocking"], ["doctor"]])
+def test_without_root(command, unprivileged, temporary):
+    done = iotrace(*command, user=unprivileged)
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 1 and "root" in done.stderr
+
+
+def test_without_root_no_file_is_left(unprivileged, temporary, tmp_path):
+    os.chmod(tmp_path, 0o777)
+    before = os.listdir(tmp_path)
+    for path in (tmp_path.parent, *tmp_path.parents):
+        if os.geteuid() == 0 and path.owner() == "root" and "pytest" in path.name:
+            os.chmod(path, 0o755)
+    done = iotrace("run", "blocking", "-o", tmp_path / "run", user=unprivileged)
+    assert done.returncode == 3 and len(done.stderr.splitlines()) == 1
+    assert os.listdir(tmp_path) == before
+
+
+@pytest.mark.parametrize("where", ["none/run", "/proc/run", "/sys/run", "file/run"])
+def test_output_that_cannot_be_written_is_said_before_the_run(where, tmp_path, temporary):
+    (tmp_path / "file").touch()
+    path = tmp_path / where
+    # before the run: an option that the run would need root for changes nothing
+    assert_one_line(iotrace("run", "blocking", "-o", path), 1, str(path))
+
+
+def test_output_that_is_a_directory(tmp_path, temporary):
+    assert_one_line(iotrace("run", "blocking", "-o", tmp_path), 2, str(tmp_path))
+
+
+def test_output_in_somebody_elses_directory(unprivileged, temporary):
+    if not (unprivileged or os.geteuid()):
+        pytest.skip("needs a user who is not root")
+    assert_one_line(iotrace("run", "blocking", "-o", "/usr/run.parquet", user=unprivileged), 1, "/usr/run.parquet",
+                    "Permission denied")
+
+
+def test_json_is_one_object():
+    done = iotrace("report", RECORDING, "--json")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.count("\n") == 1
+    its = json.loads(done.stdout)
+    assert its.keys() >= {"schema", "scenario", "host", "options", "expected", "base_ns", "operations", "phases",
+                          "threads", "syscalls", "signals", "model", "ledger", "cost"}
+    assert its["ledger"].keys() >= {"counted", "delivered", "lost", "open", "missed"}
+    assert all(type(value) is int for op in its["operations"] for name, value in op.items() if name.endswith("_ns"))
+
+
+def test_ascii_is_ascii():
+    done = iotrace("report", RECORDING, "--ascii", "--hist", env={"PYTHONIOENCODING": "utf-8"})
+    assert done.returncode == 0 and done.stdout.isascii()
+
+
+def test_a_terminal_without_unicode_gets_ascii():
+    done = iotrace("report", RECORDING, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    if not PYTHON[1:]:  # -I ignores the environment
+        assert done.returncode == 0 and done.stdout.isascii(), done.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["report", str(RECORDING)], ["report", str(RECORDING), "--json"]])
+def test_a_reader_that_has_gone_is_no_traceback(command):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([*IOTRACE, *command], stdout=write_end, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(write_end)
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr

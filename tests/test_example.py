@@ -1,0 +1,103 @@
+"""tracer/example.py: one operation as the steps of a figure."""
+
+from __future__ import annotations
+
+from records_builder import EAGAIN, SIGIO, TID, Trace
+
+from tracer.example import figure
+from tracer.models import models_of
+from tracer.operations import Analysis
+
+
+def figure_of(trace: Trace, base: int = 0) -> dict | None:
+    analysis = Analysis()
+    analysis.feed(trace.records())
+    operations = analysis.finish()
+    return figure(operations, models_of(operations, analysis.registrations), analysis, base)
+
+
+def kinds(its: dict) -> list[str]:
+    return [step["kind"] for step in its["steps"]]
+
+
+def at(step: dict) -> int:
+    return next(step[key] for key in ("enter_ns", "at_ns", "generated_ns") if key in step)
+
+
+def blocking(trace: Trace, start: int, wait: int = 100) -> Trace:
+    ready = start + wait
+    trace.sleep(start + 10, ready + 10, ready + 20).ready(ready).copy(ready + 30)
+    return trace.call("recvfrom", start, ready + 40, 64)
+
+
+def test_no_operation_no_figure():
+    assert figure_of(Trace()) is None
+
+
+def test_blocking_step_by_step():
+    its = figure_of(blocking(Trace(), 100))
+    assert (its["operation"], its["model"]) == (0, "blocking")
+    assert kinds(its) == ["call", "ready", "wake", "run", "copy"]
+    call, ready, wake, run, copy = its["steps"]
+    assert (call["name"], call["enter_ns"], call["exit_ns"], call["result"]) == ("recvfrom", 100, 240, 64)
+    assert (call["tid"], call["fd"], call["count"], call["blocked_ns"]) == (TID, 4, 1, 100)
+    assert call["brings_data"] and not call["waits"]
+    assert (ready["at_ns"], wake["at_ns"], run["at_ns"]) == (200, 210, 220)
+    assert (copy["at_ns"], copy["end_ns"]) == (230, 240)
+    assert not ready["estimated"] and not copy["estimated"]
+
+
+def test_times_count_from_the_base():
+    early, late = figure_of(blocking(Trace(), 1100)), figure_of(blocking(Trace(), 1100), 1000)
+    assert [at(step) - 1000 for step in early["steps"]] == [at(step) for step in late["steps"]]
+
+
+def test_steps_are_in_time_order():
+    trace = Trace().ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
+    steps = figure_of(trace)["steps"]
+    assert [at(step) for step in steps] == sorted(at(step) for step in steps)
+    assert [step["name"] for step in steps if step["kind"] == "signal"] == ["SIGIO"]
+
+
+def test_polls_are_one_step():
+    trace = Trace()
+    for start in range(100, 200, 10):
+        trace.call("recvfrom", start, start + 4, EAGAIN)
+    its = figure_of(trace.ready(197).copy(202).call("recvfrom", 200, 205, 64))
+    polls, last = (step for step in its["steps"] if step["kind"] == "call")
+    assert (polls["count"], polls["result"], polls["busy_ns"], polls["brings_data"]) == (10, "EAGAIN", 40, False)
+    assert (last["count"], last["result"], last["brings_data"]) == (1, 64, True)
+
+
+def test_multiplexing_waits_in_one_call_and_copies_in_the_next():
+    its = figure_of(Trace().sleep(110, 210, 220).ready(200).call("pselect6", 100, 230, 1).copy(242)
+                    .call("recvfrom", 240, 250, 64))
+    waits, brings = (step for step in its["steps"] if step["kind"] == "call")
+    assert waits["waits"] and not waits["brings_data"] and waits["blocked_ns"] == 100
+    assert brings["brings_data"] and not brings["waits"]
+
+
+def test_what_was_not_seen_is_marked():
+    its = figure_of(Trace().sleep(110, 210, 220).call("recvfrom", 100, 240, 64))
+    assert all(step["estimated"] for step in its["steps"] if step["kind"] in ("ready", "copy"))
+
+
+def test_the_median_operation_is_drawn():
+    trace, start = Trace(), 1000
+    for wait in (500, 100, 900, 300, 700):
+        blocking(trace, start, wait)
+        start += 2000
+    assert figure_of(trace)["operation"] == 0
+
+
+def test_one_that_waited_is_drawn_rather_than_one_that_found_its_data():
+    trace = Trace()
+    for start in (10, 20, 30):
+        trace.ready(start).copy(start + 2).call("recvfrom", start + 1, start + 5, 64)
+    assert figure_of(blocking(trace, 100))["operation"] == 3
+
+
+def test_of_two_models_the_more_frequent_is_drawn():
+    trace = blocking(blocking(Trace(), 100), 1100)
+    trace.sleep(2110, 2210, 2220).ready(2200).call("poll", 2100, 2230, 1).call("recvfrom", 2240, 2250, 64)
+    assert figure_of(trace)["model"] == "blocking"

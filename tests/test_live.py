@@ -1,0 +1,311 @@
+"""The whole of iotrace on the running kernel: every scenario against its own oracle, and what goes wrong.
+
+Needs root and a kernel that runs BPF; no test here asserts a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+from running import (
+    NOBODY,
+    PYTHON,
+    ROOT,
+    assert_one_line,
+    beside,
+    check_closed_loop,
+    check_counts,
+    check_nothing_lost,
+    check_operations,
+    iotrace,
+    report_of,
+    runner,
+    running,
+)
+
+from scenarios import names, scenarios
+from tracer import cli, features, recording, syscalls, target
+from tracer.records import Kind
+from tracer.session import Session
+
+pytestmark = pytest.mark.live
+
+NAMES = names()
+PAIRS = [(scenario.name, proto) for scenario in scenarios() for proto in scenario.protocols]
+FAST = ("--interval", "2ms", "--no-cost")
+
+
+try:
+    with Session(features.find(), 1, 4096):
+        pass
+except features.CannotTrace as error:
+    pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)
+
+# the oracle: what the workload did is what was seen
+
+@pytest.mark.parametrize(("name", "proto"), PAIRS)
+def test_twenty_three_messages_are_twenty_three_operations(name, proto):
+    report = report_of("run", name, "--proto", proto, "--messages", 23)
+    check_closed_loop(report, name, 23)
+    assert report["scenario"] == name
+    assert report["cost"]["untraced_cpu_ns_per_op"] > 0 and report["cost"]["traced_cpu_ns_per_op"] > 0
+    assert report["figure"]["model"] == name
+
+
+@pytest.mark.parametrize(("name", "proto"), PAIRS)
+def test_messages_of_9000_bytes(name, proto):
+    report = report_of("run", name, "--proto", proto, "--messages", 23, "--size", 9000, *FAST)
+    check_closed_loop(report, name, 23, 9000)
+
+
+def test_two_seconds_between_messages():
+    models = ("blocking", "nonblocking")
+    with ExitStack() as stack:
+        runs = [stack.enter_context(running("run", name, "--messages", 3, "--interval", "2s", "--no-cost", "--json"))
+                for name in models]
+        ends = [run.end() for run in runs]
+    for name, done in zip(models, ends, strict=True):
+        assert done.returncode == 0, done.stderr
+        check_closed_loop(json.loads(done.stdout), name, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_while_every_cpu_is_kept_busy(name):
+    with beside("while True: pass", os.cpu_count()):
+        check_closed_loop(report_of("run", name, "--messages", 23, *FAST), name, 23)
+
+
+@pytest.mark.parametrize(("name", "proto"), PAIRS)
+def test_open_loop_says_what_was_dropped_and_what_queued(name, proto):
+    report = report_of("run", name, "--proto", proto, "--open-loop", "--messages", 1000, "--interval", 0, "--no-cost")
+    expected, operations = report["expected"], report["operations"]
+    assert expected["sent"] == 1000
+    assert expected["messages"] == 1000 - expected["dropped"]
+    assert expected["bytes"] == 64 * expected["messages"]
+    if proto == "udp":  # a datagram is an operation; a stream merges them
+        assert len(operations) == expected["messages"]
+    else:
+        assert expected["dropped"] == 0 and len(operations) <= 1000
+    if expected["dropped"]:  # because the queue was full
+        assert any(op["queued_ns"] > 0 for op in operations)
+    check_counts(report)
+    check_operations(report)
+    check_nothing_lost(report)
+
+
+def test_recording_shows_again_what_the_run_showed(tmp_path):
+    path = tmp_path / "run.parquet"
+    first = report_of("run", "poll", "--messages", 23, *FAST, "-o", path)
+    assert report_of("report", path) == first
+    check_closed_loop(first, "poll", 23)
+    assert os.listdir(tmp_path) == ["run.parquet"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_printed_fits_in_80_columns(name):
+    done = iotrace("run", name, *FAST, "--hist", env={"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"})
+    assert done.returncode == 0 and done.stderr == ""
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+# the same counts as another tool's
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@pytest.mark.parametrize("name", NAMES)
+def test_strace_counts_the_same_calls(name, tmp_path):
+    path = tmp_path / "strace"
+    scenario = next(s for s in scenarios() if s.name == name)
+    follow = ["-f"] * (name == "posix-aio")  # its receive is made by another thread
+    subprocess.run(["strace", *follow, "-o", path, *PYTHON, "-m", scenario.module, "--messages", "23",
+                    "--interval-ns", "2000000"], check=True, capture_output=True, cwd=ROOT, timeout=100)
+    traced = path.read_text()
+    if follow:
+        sender = re.search(r"^(\d+) +execve\(.*scenarios\.sender", traced, re.M)[1]
+        lines = [line.split(maxsplit=1)[1] for line in traced.splitlines() if line.split()[0] != sender]
+    else:
+        lines = traced.splitlines()
+    seen = Counter(syscalls.class_of(line.partition("(")[0]) for line in lines if re.match(r"[a-z]\w+\(", line))
+    report = report_of("run", name, "--messages", 23, *FAST)
+    check_closed_loop(report, name, 23)
+    expected = report["expected"]["calls"]
+    if name == "nonblocking":  # how often it polls is the machine's affair, the structure is not
+        empty = sum(line.startswith("recvfrom(") and "EAGAIN" in line for line in lines)
+        assert seen["recvfrom"] - empty == 23 == expected["recvfrom"] - report["expected"]["errors"]["recvfrom"]["EAGAIN"]
+        assert empty > 23
+        return
+    for call in expected.keys() - {"aio_read", "read", "pread64"}:  # the interpreter and ld.so read files too
+        assert seen[call] == expected[call], call
+    for call, errors in report["expected"]["errors"].items():
+        for error, count in errors.items():
+            assert sum(call in line.partition("(")[0] and f"= -1 {error}" in line for line in lines) == count
+    for name, count in report["expected"]["signals"].items():
+        name = {"SIGRTMIN": "SIGRT_2"}.get(name, name)  # strace counts from the kernel's first, glibc keeps two
+        assert sum(line.startswith(f"--- {name} ") for line in lines) == count
+
+
+# only the target, and as the right user
+
+def test_other_processes_never_appear(tmp_path):
+    path = tmp_path / "run.parquet"
+    noise = """
+import socket, os
+a, b = socket.socketpair(); s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0))
+while True:
+    s.sendto(b"x", s.getsockname()); s.recv(1); a.send(b"x"); b.recv(1)
+    if not os.fork(): os._exit(0)
+    os.wait()
+"""
+    with beside(noise):
+        report = report_of("run", "posix-aio", "--messages", 23, "-o", path, *FAST)
+    check_closed_loop(report, "posix-aio", 23)
+    records = np.concatenate(list(recording.read(str(path))))
+    born = records[np.isin(records["kind"], (Kind.START, Kind.THREAD))]
+    assert set(born["result"]) == {report["target"]["pid"]}
+    # readiness is told on the thread that sent: what counts there is the socket
+    ready = records["kind"] == Kind.READY
+    assert set(records["tid"][~ready]) <= set(born["tid"])
+    learnt = records["start"][records["kind"] == Kind.DESCRIPTOR]
+    assert ready.any() and set(records["start"][ready]) <= set(learnt)
+
+
+@pytest.mark.parametrize(("arguments", "wanted"), [((), NOBODY), (("--as-root",), 0)])
+def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
+    path = tmp_path / "run.parquet"
+    user = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
+    with running("run", "blocking", "--messages", 23, "--json", "-o", path, *FAST, *arguments, env=user) as run:
+        run.await_messages(1)
+        uids = [[line.split()[1:] for line in open(f"/proc/{pid}/status") if line.startswith(("Uid", "Gid"))]
+                for pid in (run.receiver, run.sender)]
+        done = run.end()
+    assert done.returncode == 0, done.stderr
+    assert uids == [[[str(wanted)] * 4] * 2] * 2
+    check_closed_loop(json.loads(done.stdout), "blocking", 23)
+    assert path.stat().st_uid == wanted
+
+
+# the ledger can fail
+
+def test_ring_of_one_page_loses_and_says_exactly_how_much():
+    done = iotrace("run", "nonblocking", "--ring-size", 4096, "--messages", 23, *FAST, "--json", "--strict")
+    assert done.returncode == 4 and len(done.stderr.splitlines()) == 1
+    ledger = json.loads(done.stdout)["ledger"]
+    assert ledger["lost"] > 0
+    assert ledger["counted"] == ledger["delivered"] + ledger["lost"]
+    assert str(ledger["lost"]) in done.stderr
+
+
+def test_loss_is_said_without_strict_too():
+    done = iotrace("run", "nonblocking", "--ring-size", 4096, "--messages", 23, *FAST)
+    assert done.returncode == 0
+    assert "lost" in done.stdout
+
+
+# runs that end early
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ctrl_c_shows_what_there_is(name):
+    with running("run", name, "--messages", 100000, "--no-cost", "--json") as run:
+        run.await_messages(5)
+        run.process.send_signal(signal.SIGINT)
+        done = run.end()
+        assert run.processes() == []
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert report["ended"] == "interrupted"
+    assert len(report["operations"]) >= 5
+    assert report["model"]["name"] == name
+    assert report["expected"]["messages"] >= 5  # it was asked to stop, and could still say what it did
+    check_operations(report)
+    check_nothing_lost(report)
+
+
+def test_ctrl_c_leaves_a_recording(tmp_path):
+    path = tmp_path / "run.parquet"
+    with running("run", "select", "--messages", 100000, "--no-cost", "-o", path) as run:
+        run.await_messages(5)
+        run.process.send_signal(signal.SIGINT)
+        done = run.end()
+    assert done.returncode == 0 and "select" in done.stdout
+    assert os.listdir(tmp_path) == ["run.parquet"]
+    assert len(report_of("report", path)["operations"]) >= 5
+
+
+def test_timeout_is_a_failure_that_leaves_its_recording(tmp_path):
+    path = tmp_path / "run.parquet"
+    with running("run", "blocking", "--interval", "60s", "--timeout", 1, "--no-cost", "--json", "-o", path) as run:
+        done = run.end()
+        assert run.processes() == []
+    assert_one_line(done, 1, "timeout")
+    assert os.listdir(tmp_path) == ["run.parquet"]
+    report = report_of("report", path)
+    assert report["ended"] == "timeout" and report["operations"] == [] and report["model"]["name"] == "none"
+
+
+def test_killed_receiver_is_a_failure(tmp_path):
+    with running("run", "blocking", "--messages", 100000, "--no-cost", "--json", "-o", tmp_path / "run") as run:
+        run.await_messages(3)
+        os.kill(run.receiver, signal.SIGKILL)
+        done = run.end()
+        assert run.processes() == []
+    assert_one_line(done, 1, "blocking", "137")
+    assert os.listdir(tmp_path) == []
+
+
+def test_killed_sender_is_a_failure():
+    with running("run", "blocking", "--messages", 100000, "--no-cost", "--timeout", 20, "--json") as run:
+        run.await_messages(3)
+        os.kill(run.sender, signal.SIGKILL)
+        done = run.end()
+        assert run.processes() == []
+    assert_one_line(done, 1, "sender")
+
+
+def test_killed_iotrace_takes_the_scenario_with_it():
+    with running("run", "nonblocking", "--messages", 100000, "--no-cost") as run:
+        run.await_messages(3)
+        ends = [os.pidfd_open(pid) for pid in (run.receiver, run.sender)]
+        run.process.kill()
+        for end in ends:
+            assert select.select([end], [], [], 60)[0], "a process is left"
+            os.close(end)
+
+
+# targets that the probes do not see
+
+def test_nothing_seen_is_an_error(monkeypatch):
+    real = target.start
+
+    def mute(command, secret, *rest, **options):
+        return real(command, secret and secret + 1, *rest, **options)
+
+    monkeypatch.setattr(target, "start", mute)
+    done = runner().invoke(cli.main, ["run", "blocking", "--messages", "3", *FAST, "--json"])
+    assert done.exit_code == 3
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert "saw nothing" in done.stderr
+
+
+def test_two_runs_at_once_do_not_see_each_other(tmp_path):
+    paths = [tmp_path / "a", tmp_path / "b"]
+    with running("run", "blocking", "--messages", 23, "--json", "-o", paths[0], "--no-cost") as one, \
+            running("run", "select", "--messages", 23, "--json", "-o", paths[1], "--no-cost") as other:
+        ends = one.end(), other.end()
+    for done, name in zip(ends, ("blocking", "select"), strict=True):
+        assert done.returncode == 0, done.stderr
+        check_closed_loop(json.loads(done.stdout), name, 23)
+
+
+def test_doctor_says_that_the_probes_load():
+    done = iotrace("doctor")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "compile, load and attach" in done.stdout

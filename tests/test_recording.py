@@ -1,0 +1,193 @@
+"""tracer/recording.py: what is written comes back, other tools can read it, and a bad file is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tracer import recording, syscalls
+from tracer.records import RECORD, Kind
+from tracer.recording import RecordingError, Writer, check_writable, read, read_facts
+
+
+def some_records(count: int, seed: int = 1) -> np.ndarray:
+    """Every field from its whole range but the time, which is in order and not below 0."""
+    rng = np.random.default_rng(seed)
+    records = np.zeros(count, RECORD)
+    for name in RECORD.names:
+        limits = np.iinfo(RECORD[name])
+        records[name] = rng.integers(limits.min, limits.max, count, RECORD[name], endpoint=True)
+    records["kind"] = rng.choice([kind.value for kind in Kind], count)
+    records["nr"] = rng.choice([0, 45, 7, 441, 600, 0x8003], count)
+    records["time"] &= 2**62 - 1
+    records["time"].sort()
+    return records
+
+
+def write(path, batches, facts=None):
+    writer = Writer(str(path))
+    for batch in batches:
+        writer.write(batch)
+    writer.close({"base_ns": 1} if facts is None else facts)
+
+
+def contents(path) -> np.ndarray:
+    return np.concatenate([np.empty(0, RECORD), *read(str(path))])
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 200), max_size=5))
+def test_records_come_back_as_they_were(tmp_path, seed, lengths):
+    records = some_records(sum(lengths), seed)
+    path = tmp_path / "run.parquet"
+    write(path, np.split(records, np.cumsum(lengths)[:-1]) if lengths else [])
+    assert np.array_equal(contents(path), records)
+
+
+def test_more_than_a_row_group_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "_ROWS", 100)
+    records = some_records(1050)
+    write(tmp_path / "run", np.split(records, 21))
+    assert np.array_equal(contents(tmp_path / "run"), records)
+    assert pq.ParquetFile(tmp_path / "run").num_row_groups > 1
+    assert len(list(read(str(tmp_path / "run")))) > 1
+
+
+def test_batches_out_of_order_are_read_in_order(tmp_path):
+    early, late = np.split(some_records(100), 2)
+    write(tmp_path / "run", [late, early])
+    assert read_facts(str(tmp_path / "run"))["ordered"] is False
+    assert np.array_equal(contents(tmp_path / "run"), np.concatenate([early, late]))
+
+
+def test_facts_come_back(tmp_path):
+    facts = {"base_ns": 2**62, "text": "für\n\"alle\"", "deep": {"list": [1, None, True], "empty": {}}}
+    write(tmp_path / "run", [some_records(3)], facts)
+    found = read_facts(str(tmp_path / "run"))
+    assert {key: found[key] for key in facts} == facts
+    assert found["schema"] == recording.SCHEMA and found["ordered"] is True
+
+
+def test_other_tools_read_names_not_numbers(tmp_path):
+    records = np.zeros(4, RECORD)
+    records["time"] = [1, 2, 3, 4]
+    records["kind"] = [Kind.CALL, Kind.SWITCH_OUT, Kind.CALL, Kind.READY]
+    records["nr"] = [syscalls.numbers()["recvfrom"], 1, 0x8003, 0]
+    write(tmp_path / "run", [records])
+    table = pq.read_table(tmp_path / "run")
+    assert table.column_names == ["time_ns", "start_ns", "result", "tid", "kind", "call", "nr", "fd", "arg"]
+    assert table["kind"].to_pylist() == ["call", "switch_out", "call", "ready"]
+    assert table["call"].to_pylist() == ["recvfrom", None, "i386:3", None]
+    assert json.loads(table.schema.metadata[b"iotrace"]
+                      if b"iotrace" in (table.schema.metadata or {})
+                      else pq.read_metadata(tmp_path / "run").metadata[b"iotrace"])["base_ns"] == 1
+
+
+# files that are not what they should be
+
+def refused(path, *words: str) -> None:
+    for function in (read_facts, contents):
+        with pytest.raises(RecordingError) as caught:
+            function(str(path))
+        text = str(caught.value)
+        assert "\n" not in text and text.startswith(str(path))
+        for word in words:
+            assert word in text
+
+
+def test_missing_file(tmp_path):
+    refused(tmp_path / "none", "no such file")
+
+
+def test_directory(tmp_path):
+    refused(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"hello, world\n", b"PAR1" + bytes(1000) + b"PAR1"])
+def test_file_that_is_no_parquet(tmp_path, content):
+    (tmp_path / "run").write_bytes(content)
+    refused(tmp_path / "run")
+
+
+def test_parquet_of_somebody_else(tmp_path):
+    pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "run")
+    refused(tmp_path / "run", "not a recording of iotrace")
+
+
+def test_recording_of_a_newer_iotrace(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "SCHEMA", recording.SCHEMA + 1)
+    write(tmp_path / "run", [some_records(3)])
+    monkeypatch.undo()
+    refused(tmp_path / "run", "newer", str(recording.SCHEMA + 1))
+
+
+def test_recording_cut_short_anywhere(tmp_path):
+    write(tmp_path / "whole", [some_records(500)])
+    whole = (tmp_path / "whole").read_bytes()
+    for length in [*range(0, len(whole), max(1, len(whole) // 50)), len(whole) - 1]:
+        (tmp_path / "run").write_bytes(whole[:length])
+        refused(tmp_path / "run")
+
+
+def test_recording_with_overwritten_bytes_is_refused_or_read(tmp_path):
+    write(tmp_path / "whole", [some_records(500)])
+    whole = (tmp_path / "whole").read_bytes()
+    rng = np.random.default_rng(5)
+    for at in rng.integers(0, len(whole) - 8, 200).tolist():
+        broken = bytearray(whole)
+        broken[at:at + 8] = rng.bytes(8)
+        (tmp_path / "run").write_bytes(broken)
+        try:
+            contents(tmp_path / "run")
+        except RecordingError as error:
+            assert "\n" not in str(error)
+
+
+def test_facts_that_are_no_json(tmp_path):
+    schema = pa.schema([("a", pa.int64())], metadata={b"iotrace": b"{not json"})
+    pq.write_table(pa.table({"a": [1]}, schema=schema), tmp_path / "run")
+    refused(tmp_path / "run")
+
+
+def test_recording_without_its_columns(tmp_path):
+    schema = pa.schema([("a", pa.int64())], metadata={b"iotrace": b'{"schema": 1, "ordered": true}'})
+    pq.write_table(pa.table({"a": [1]}, schema=schema), tmp_path / "run")
+    with pytest.raises(RecordingError, match="damaged"):
+        contents(tmp_path / "run")
+
+
+def test_abandoned_recording_is_refused(tmp_path):
+    writer = Writer(str(tmp_path / "run"))
+    writer.write(some_records(3))
+    writer.abandon()
+    refused(tmp_path / "run")
+
+
+# before the run
+
+def test_writable_place_is_left_as_it_was(tmp_path):
+    assert check_writable(str(tmp_path / "new")) is None
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "old").write_bytes(b"content")
+    assert check_writable(str(tmp_path / "old")) is None
+    assert (tmp_path / "old").read_bytes() == b"content"
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    for path in (tmp_path, tmp_path / "none" / "run", "/proc/run.parquet"):
+        problem = check_writable(str(path))
+        assert problem.startswith(str(path)) and "\n" not in problem
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_directory_is_refused(tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert "Permission denied" in check_writable(str(tmp_path / "run"))

@@ -1,0 +1,162 @@
+"""Real runs, recorded by tests/data/make.sh, analysed and drawn again: needs neither root nor BCC."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+from running import BOUNDARIES, assert_one_line, check_closed_loop, iotrace, runner
+
+from tracer import cli, recording, report, syscalls
+from tracer.operations import Analysis
+from tracer.records import Kind
+from tracer.render.terminal import render
+
+DATA = Path(__file__).parent / "data"
+PATHS = sorted(DATA.glob("*.parquet"))
+MESSAGES = 5
+every = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def built(path: Path) -> dict:
+    return report.build(recording.read(str(path)), recording.read_facts(str(path)))
+
+
+def test_every_scenario_is_there():
+    assert {path.stem for path in PATHS} >= {"blocking", "nonblocking", "select", "poll", "epoll-lt", "signal",
+                                             "posix-aio", "blocking-tcp"}
+    assert all(path.stat().st_size < 60_000 for path in PATHS)
+
+
+@every
+def test_the_program_did_what_was_seen(path):
+    its = built(path)
+    check_closed_loop(its, path.stem.removesuffix("-tcp"), MESSAGES)
+    assert its["model"]["name"] == its["scenario"]
+    assert its["options"]["proto"] == ("tcp" if path.stem.endswith("-tcp") else "udp")
+
+
+@every
+def test_phases_of_an_operation_sum_to_its_time(path):
+    its = built(path)
+    for op in its["operations"]:
+        ask, ready, _, copy_start, copy_end, done = (op[name] for name in BOUNDARIES)
+        assert (ready - ask) + (copy_start - ready) + (copy_end - copy_start) + (done - copy_end) == done - ask
+        assert (done > copy_end) == (its["scenario"] == "posix-aio")
+
+
+@every
+def test_the_figure_lies_in_its_operation(path):
+    its = built(path)
+    op = its["operations"][its["figure"]["operation"]]
+    assert [step["kind"] for step in its["figure"]["steps"]].count("copy") == 1
+    for step in its["figure"]["steps"]:
+        for name in ("enter_ns", "exit_ns", "at_ns", "end_ns", "delivered_ns"):
+            if step.get(name) is not None:
+                assert op["ask_ns"] <= step[name] <= op["done_ns"], step
+
+
+@every
+@pytest.mark.parametrize("hist", [False, True])
+@pytest.mark.parametrize("unicode", [False, True])
+def test_every_line_fits_in_80_columns(path, hist, unicode):
+    text = render(built(path), width=80, hist=hist, unicode=unicode, color=False)
+    assert max(map(cell_len, text.splitlines())) <= 80
+    assert unicode or text.isascii()
+    assert "\x1b" not in text
+
+
+@every
+def test_batches_change_nothing(path):
+    facts = recording.read_facts(str(path))
+    records = np.concatenate(list(recording.read(str(path))))
+    whole = report.build([records], facts)
+    for parts in (2, 7, 50):
+        assert report.build(np.array_split(records, parts), facts) | {"figure": None} == whole | {"figure": None}
+
+
+@every
+def test_verdict_does_not_come_from_the_scenarios_name(path):
+    facts = recording.read_facts(str(path))
+    facts.update(scenario=None, notes=None, sender=None, untraced=None)
+    its = report.build(recording.read(str(path)), facts)
+    assert its["scenario"] is None and its["expected"] is None and its["cost"] is None
+    assert its["model"]["name"] == path.stem.removesuffix("-tcp")
+    render(its, width=80, hist=True, unicode=True, color=False)
+
+
+@every
+def test_only_the_targets_threads_are_in_it(path):
+    records = np.concatenate(list(recording.read(str(path))))
+    born = records["tid"][np.isin(records["kind"], (Kind.START, Kind.THREAD))]
+    assert set(records["tid"][records["kind"] != Kind.READY]) <= set(born)
+    assert (np.diff(records["time"]) >= 0).all()
+
+
+@every
+def test_calls_are_those_of_the_model(path):
+    name = path.stem.removesuffix("-tcp")
+    analysis = Analysis()
+    for batch in recording.read(str(path)):
+        analysis.feed(batch)
+    calls = {syscalls.class_of(syscalls.name_of(call.nr)) for op in analysis.finish()[-MESSAGES:] for call in op.calls}
+    wanted = {"select": {"select"}, "poll": {"poll"}, "epoll-lt": {"epoll_wait"}, "posix-aio": {"read"}}
+    assert wanted.get(name, set()) <= calls
+    assert name == "posix-aio" or "recvfrom" in calls
+
+
+# the command
+
+@pytest.fixture
+def nobody(monkeypatch):
+    """No root and no BCC."""
+    monkeypatch.setitem(sys.modules, "bcc", None)
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+
+
+@every
+def test_report_needs_neither_root_nor_bcc(path, nobody):
+    done = runner().invoke(cli.main, ["report", str(path)])
+    assert done.exit_code == 0, done.output
+    assert path.stem.removesuffix("-tcp") in done.stdout and done.stderr == ""
+    done = runner().invoke(cli.main, ["report", str(path), "--json", "--strict"])
+    assert done.exit_code == 0 and done.stderr == ""
+    assert json.loads(done.stdout) == json.loads(json.dumps(built(path)))
+
+
+def test_report_from_a_file_that_cannot_be_written(tmp_path):
+    path = tmp_path / "run.parquet"
+    path.write_bytes(PATHS[0].read_bytes())
+    path.chmod(0o444)
+    assert iotrace("report", path, "--json").returncode == 0
+    assert os.listdir(tmp_path) == ["run.parquet"]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--hist", "--ascii")])
+def test_lost_events_are_status_4_under_strict_only(options, tmp_path):
+    path = tmp_path / "run"
+    writer = recording.Writer(str(path))
+    for batch in recording.read(str(PATHS[0])):
+        writer.write(batch)
+    facts = recording.read_facts(str(PATHS[0]))
+    facts["ledger"] |= {"counted": facts["ledger"]["counted"] + 7, "lost": 7}
+    writer.close(facts)
+    assert iotrace("report", path, *options).returncode == 0
+    strict = iotrace("report", path, "--strict", *options)
+    assert strict.returncode == 4 and strict.stderr.splitlines() == ["iotrace: 7 events were lost"]
+    assert strict.stdout == iotrace("report", path, *options).stdout
+
+
+def test_report_of_a_broken_recording(tmp_path):
+    whole = PATHS[0].read_bytes()
+    for name, content in {"short": whole[:-100], "text": b"hello\n", "empty": b"", "holed": whole[:5000] + bytes(9000)
+                          + whole[14000:]}.items():
+        (tmp_path / name).write_bytes(content)
+        assert_one_line(iotrace("report", tmp_path / name), 1, str(tmp_path / name))
+    assert_one_line(iotrace("report", tmp_path / "none"), 1, "no such file")
+    assert_one_line(iotrace("report", tmp_path), 1, str(tmp_path))

@@ -1,0 +1,104 @@
+"""tracer/records.py mirrors probes/iotrace.h: read from the header itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import probes
+from tracer import records, syscalls
+from tracer.records import ELEMENT, RECORD, Kind, empty, text_of
+from tracer.syscalls import Learn
+
+HEADER = re.sub(r"/\*.*?\*/", "", (Path(probes.__file__).parent / "iotrace.h").read_text(), flags=re.S)
+C_TYPES = {"u64": ("u", 8), "s64": ("i", 8), "u32": ("u", 4), "s32": ("i", 4), "u16": ("u", 2)}
+SIGNED_ON_PURPOSE = {"time", "start"}  # numpy's differences of times must be able to be negative
+
+
+def struct(name: str) -> list[tuple[str, str]]:
+    body = re.search(rf"struct {name} \{{(.*?)\}};", HEADER, re.S)[1]
+    return [(field, kind) for kind, field in re.findall(r"^\s*(?:struct )?(\w+) (\w+);", body, re.M)]
+
+
+def constants(pattern: str) -> dict[str, int]:
+    return {name: int(value) for name, value in re.findall(pattern, HEADER)}
+
+
+def test_record_has_the_fields_of_the_struct_at_their_offsets():
+    offset = 0
+    for name, c_type in struct("record"):
+        kind, size = C_TYPES[c_type]
+        field, at = RECORD.fields[name]
+        assert (at, field.itemsize) == (offset, size), name
+        assert field.kind == ("i" if name in SIGNED_ON_PURPOSE else kind), name
+        assert field.newbyteorder("<") == field
+        offset += size
+    assert RECORD.itemsize == offset == 40
+    assert RECORD.names == tuple(name for name, _ in struct("record"))
+
+
+def test_element_is_a_header_of_eight_bytes_and_a_record():
+    assert ELEMENT.itemsize == 48
+    assert [kind for _, kind in struct("element")] == ["record", "u64"]
+    for name in RECORD.names:
+        assert ELEMENT.fields[name][1] == RECORD.fields[name][1] + 8
+        assert ELEMENT.fields[name][0] == RECORD.fields[name][0]
+
+
+def test_kinds_are_those_of_the_header():
+    assert {kind.name: kind.value for kind in Kind} == constants(r"KIND_(\w+) = (\d+)")
+
+
+def test_library_calls_are_those_of_the_header():
+    assert {name.upper(): number for number, name in records.LIBRARY_NAMES.items()} == \
+        constants(r"LIBRARY_(\w+) = (\d+)")
+
+
+def test_what_is_learnt_has_the_bits_of_the_header():
+    assert {learn.name: learn.value for learn in Learn} == constants(r"#define LEARN_(\w+) (\d+)")
+
+
+def test_batch_is_as_session_reads_it():
+    session = pytest.importorskip("tracer.session")
+    assert constants(r"#define (BATCH) (\d+)") == {"BATCH": session._BATCH}
+
+
+def test_empty_is_no_records():
+    assert empty().dtype == RECORD and len(empty()) == 0
+
+
+@pytest.mark.parametrize("name", ["", "python3", "0123456789abcde", "0123456789abcdef", "Ärger"])
+def test_name_survives_two_numbers(name):
+    start, result = np.frombuffer(name.encode().ljust(16, b"\0"), "<i8")
+    assert text_of(start, result) == name
+
+
+def test_broken_text_is_shown_as_far_as_it_goes():
+    start, result = np.frombuffer(b"caf\xff".ljust(16, b"\0"), "<i8")
+    assert text_of(start, result) == "caf\N{REPLACEMENT CHARACTER}"
+
+
+def test_calls_have_their_names():
+    numbers = syscalls.numbers()
+    assert (numbers["read"], numbers["recvfrom"], numbers["epoll_pwait2"]) == (0, 45, 441)
+    assert all(syscalls.name_of(number) == name for name, number in numbers.items())
+    assert syscalls.name_of(9999) == "syscall_9999"
+    assert syscalls.name_of(syscalls.COMPAT + 3) == "i386:3"
+    assert syscalls.class_of("pselect6") == "select" and syscalls.class_of("recvfrom") == "recvfrom"
+
+
+@pytest.mark.parametrize(("result", "name"), [(-11, "EAGAIN"), (-29, "ESPIPE"), (-512, "ERESTARTSYS"),
+                                              (-516, "ERESTART_RESTARTBLOCK"), (-4000, "error 4000")])
+def test_errors_have_their_names(result, name):
+    assert syscalls.error_name(result) == name
+
+
+def test_every_receive_teaches_its_descriptor_and_every_call_has_a_place_in_the_table():
+    actions = syscalls.actions()
+    assert all(number < 512 for number in actions)
+    for number in syscalls.class_numbers(syscalls.RECEIVE):
+        assert actions[number][1] & Learn.FIRST
+    assert all(0 <= keep <= 3 for keep, _ in actions.values())

@@ -1,0 +1,184 @@
+"""tracer/states.py: each thread's time in four parts that add up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from records_builder import TID, Trace
+
+from tracer.records import Kind
+from tracer.states import ThreadStates, ThreadTimes, thread_times
+
+
+def times(trace: Trace, window: tuple[int, int] | None = None) -> ThreadTimes:
+    found = thread_times(trace.records(), window)
+    assert len(found) == 1
+    assert sum(states(found[0])) == found[0].end_ns - found[0].start_ns
+    return found[0]
+
+
+def states(its: ThreadTimes) -> tuple[int, int, int, int]:
+    return its.blocked_ns, its.runnable_ns, its.kernel_ns, its.user_ns
+
+
+def until(trace: Trace, end: int) -> Trace:
+    return trace.add(Kind.EXIT, end, result=TID)
+
+
+def test_a_thread_that_only_computes():
+    assert states(times(until(Trace(), 101))) == (0, 0, 0, 100)
+
+
+def test_a_call_is_kernel_time():
+    assert states(times(until(Trace().call("read", 11, 31, 1), 101))) == (0, 0, 20, 80)
+
+
+def test_a_sleep_in_a_call_is_blocked_then_runnable():
+    trace = Trace().sleep(21, 61, 66).call("read", 11, 71, 1)
+    assert states(times(until(trace, 101))) == (40, 5, 15, 40)
+
+
+def test_preempted_is_runnable():
+    assert states(times(until(Trace().preempted(21, 51), 101))) == (0, 30, 0, 70)
+
+
+def test_preempted_in_a_call_is_runnable():
+    assert states(times(until(Trace().preempted(21, 51).call("read", 11, 61, 1), 101))) == (0, 30, 20, 50)
+
+
+def test_switched_out_while_it_could_run_is_runnable():
+    trace = Trace().add(Kind.SWITCH_OUT, 21, arg=0).add(Kind.SWITCH_IN, 51)
+    assert states(times(until(trace, 101))) == (0, 30, 0, 70)
+
+
+def test_a_waking_before_the_switch_out_makes_it_runnable():
+    trace = Trace().add(Kind.WAKING, 19).add(Kind.SWITCH_OUT, 21, arg=1).add(Kind.SWITCH_IN, 51)
+    assert states(times(until(trace.call("read", 11, 61, 1), 101))) == (0, 30, 20, 50)
+
+
+def test_a_waking_of_the_sleep_before_says_nothing_of_this_one():
+    trace = Trace().sleep(11, 21, 31).sleep(41, 51, 61)
+    assert states(times(until(trace, 101))) == (20, 20, 0, 60)
+
+
+def test_a_sleep_nobody_ended():
+    trace = Trace().sleep(21, None, None).add(Kind.OPEN, 101, start=11, nr=0)
+    assert states(times(trace)) == (80, 0, 10, 10)
+
+
+def test_woken_and_never_run_again():
+    trace = Trace().sleep(21, 61, None).add(Kind.OPEN, 101, start=11, nr=0)
+    assert states(times(trace)) == (40, 40, 10, 10)
+
+
+def test_an_open_call_lasts_until_the_end():
+    assert states(times(Trace().add(Kind.OPEN, 101, start=61, nr=0))) == (0, 0, 40, 60)
+
+
+@pytest.mark.parametrize(("window", "wanted"), [
+    ((1, 101), (40, 5, 15, 40)), ((41, 101), (20, 5, 5, 30)), ((1, 41), (20, 0, 10, 10)), ((31, 51), (20, 0, 0, 0)),
+    ((63, 69), (0, 3, 3, 0)), ((71, 101), (0, 0, 0, 30)), ((0, 1000), (40, 5, 15, 40)),
+])
+def test_only_the_window_counts(window, wanted):
+    trace = until(Trace().sleep(21, 61, 66).call("read", 11, 71, 1), 101)
+    assert states(times(trace, window)) == wanted
+
+
+def test_a_thread_outside_the_window_is_not_there():
+    assert thread_times(until(Trace(), 101).records(), (200, 300)) == []
+
+
+def test_names_and_ids():
+    trace = Trace()
+    for time, text in ((5, b"first"), (6, b"second")):
+        raw = text.ljust(16, b"\0")
+        trace.add(Kind.NAME, time, start=int.from_bytes(raw[:8], "little"), result=int.from_bytes(raw[8:], "little"))
+    trace.add(Kind.THREAD, 50, tid=101, result=TID, fd=TID)
+    first, second = thread_times(until(trace, 101).records())
+    assert (first.tid, first.tgid, first.name, first.start_ns, first.end_ns) == (TID, TID, "second", 1, 101)
+    assert (second.tid, second.tgid, second.name, second.start_ns, second.end_ns) == (101, TID, "", 50, 101)
+
+
+def test_threads_that_were_never_born_are_left_out():
+    assert len(thread_times(until(Trace().call("read", 11, 31, 1, tid=55), 101).records())) == 1
+    assert thread_times(Trace().records()[:0]) == []
+
+
+lives = st.lists(st.tuples(st.sampled_from(["run", "call", "sleep in call", "preempted", "sleep", "early", "lost in"]),
+                           st.integers(1, 30), st.integers(4, 30)), max_size=25)
+
+
+def live(steps) -> tuple[Trace, list[int]]:
+    """A thread's life, and the four sums that it must have."""
+    trace, now, sums = Trace(), 2, [0, 0, 0, 1]
+    for what, gap, length in steps:
+        sums[3] += gap
+        now += gap
+        end, woken = now + length, now + length // 2
+        if what == "run":
+            sums[3] += length
+        elif what == "call":
+            trace.call("read", now, end, 1)
+            sums[2] += length
+        elif what == "sleep in call":
+            trace.sleep(now + 1, woken, end - 1).call("recvfrom", now, end, 1)
+            sums[0] += woken - now - 1
+            sums[1] += end - 1 - woken
+            sums[2] += 2
+        elif what == "preempted":
+            trace.preempted(now, end)
+            sums[1] += length
+        elif what == "sleep":
+            trace.sleep(now, woken, end)
+            sums[0] += woken - now
+            sums[1] += end - woken
+        elif what == "early":
+            trace.add(Kind.WAKING, now + 1).add(Kind.SWITCH_OUT, now + 2, arg=1).add(Kind.SWITCH_IN, end - 1)
+            trace.call("recvfrom", now, end, 1)
+            sums[1] += length - 3
+            sums[2] += 3
+        else:
+            trace.sleep(now, None, end)
+            sums[0] += length
+        now = end
+    return until(trace, now), sums
+
+
+@given(lives)
+def test_any_life_adds_up_and_every_part_is_right(steps):
+    trace, sums = live(steps)
+    assert list(states(times(trace))) == sums
+
+
+@given(lives, st.lists(st.integers(0, 1500), min_size=1, max_size=6), st.booleans())
+def test_windows_and_batches_add_up(steps, cuts, batched):
+    trace, sums = live(steps)
+    records = trace.records()
+    end = int(records["time"][-1])
+    edges = [1, *sorted(cut for cut in set(cuts) if 1 < cut < end), end]
+    found = [0, 0, 0, 0]
+    for window in zip(edges, edges[1:]):
+        whole = ThreadStates(window)
+        for part in [records[:len(records) // 2], records[len(records) // 2:]] if batched else [records]:
+            whole.feed(part)
+        for its in whole.finish():
+            assert min(states(its)) >= 0
+            assert sum(states(its)) == its.end_ns - its.start_ns
+            found = [a + b for a, b in zip(found, states(its), strict=True)]
+    assert found == sums
+
+
+wild = st.lists(st.tuples(st.sampled_from([Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING]), st.integers(1, 20),
+                          st.booleans()), max_size=30)
+
+
+@given(wild, st.integers(0, 100), st.integers(0, 400))
+def test_lost_records_make_no_time_negative_and_none_appear(steps, begin, length):
+    trace, now = Trace(), 2
+    for kind, gap, flag in steps:
+        now += gap
+        trace.add(kind, now, arg=int(flag))
+    for its in thread_times(until(trace, now + 1).records(), (begin, begin + length)):
+        assert min(states(its)) >= 0
+        assert sum(states(its)) == its.end_ns - its.start_ns
