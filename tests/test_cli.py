@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 
 import pytest
 from running import IOTRACE, NOBODY, PYTHON, ROOT, assert_one_line, iotrace, runner
@@ -28,14 +29,13 @@ def unprivileged() -> int | None:
 
 
 @pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    """Where temporary files go, which must be empty at the end."""
-    directory = tmp_path / "tmp"
-    directory.mkdir()
-    directory.chmod(0o777)
-    monkeypatch.setenv("TMPDIR", str(directory))
-    yield directory
-    assert os.listdir(directory) == []
+def temporary(monkeypatch):
+    """Where temporary files go, which must be empty at the end; for every user, as pytest's own is not."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)
+        monkeypatch.setenv("TMPDIR", directory)
+        yield directory
+        assert os.listdir(directory) == []
 
 
 def test_list_shows_every_scenario_in_one_line():
@@ -97,15 +97,9 @@ def test_without_root(command, unprivileged, temporary):
     assert len(done.stderr.splitlines()) == 1 and "root" in done.stderr
 
 
-def test_without_root_no_file_is_left(unprivileged, temporary, tmp_path):
-    os.chmod(tmp_path, 0o777)
-    before = os.listdir(tmp_path)
-    for path in (tmp_path.parent, *tmp_path.parents):
-        if os.geteuid() == 0 and path.owner() == "root" and "pytest" in path.name:
-            os.chmod(path, 0o755)
-    done = iotrace("run", "blocking", "-o", tmp_path / "run", user=unprivileged)
+def test_without_root_no_file_is_left(unprivileged, temporary):
+    done = iotrace("run", "blocking", "-o", f"{temporary}/run", user=unprivileged)
     assert done.returncode == 3 and len(done.stderr.splitlines()) == 1
-    assert os.listdir(tmp_path) == before
 
 
 @pytest.mark.parametrize("where", ["none/run", "/proc/run", "/sys/run", "file/run"])

@@ -43,7 +43,6 @@ NAMES = names()
 PAIRS = [(scenario.name, proto) for scenario in scenarios() for proto in scenario.protocols]
 FAST = ("--interval", "2ms", "--no-cost")
 
-
 try:
     with Session(features.find(), 1, 4096):
         pass

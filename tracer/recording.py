@@ -4,6 +4,7 @@ facts (command, kernel, ledger, the workload's own notes) as JSON in the file's 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,12 +117,12 @@ def read(path: str) -> Iterator[np.ndarray]:
 def check_writable(path: str) -> str | None:
     """None if a file can be written there, else why not, as one line."""
     parent = Path(path).absolute().parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         return f"{path}: no such directory: {parent}"
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         return f"{path}: is a directory"
     try:
-        existed = Path(path).exists()
+        existed = os.path.exists(path)
         with open(path, "ab"):
             pass
         if not existed:
