@@ -127,8 +127,8 @@ static __always_inline void flush(struct batch *batch)
 		batch->lost += count;
 }
 
-/* One record into this CPU's batch, from task context. Preemption is off in these programs; should that
- * ever change, `busy` sends whoever comes in between to the ring instead. */
+/* One record into this CPU's batch, from task context. Preemption was off in these programs before Linux 7.0;
+ * since then one may be interrupted by the next thread's, which `busy` sends to the ring instead. */
 static __always_inline void stage(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg,
 				  bool now)
 {
