@@ -9,13 +9,12 @@ SCENARIO ?= nonblocking
 ARGS ?=
 export PREFIX BINDIR
 
-.PHONY: help install run test bench uninstall dev check clean
+.PHONY: help install run test uninstall dev check clean
 
 help:
 	@echo 'As root (sudo make ...):'
 	@echo '  run        install what is needed, then iotrace run nonblocking (SCENARIO=signal ARGS="--hist" for others)'
 	@echo '  test       install what is needed, then run every test, on the live kernel too (ARGS="-k ring")'
-	@echo '  bench      install what is needed, then measure what tracing costs (QUICK=1: under two minutes)'
 	@echo '  install    install or update $(PREFIX) and $(BINDIR)/iotrace'
 	@echo '  uninstall  remove both'
 	@echo 'As yourself:'
@@ -34,10 +33,6 @@ run:
 test:
 	@setup/install test
 	@setup/test $(ARGS)
-
-bench:
-	@setup/install bench
-	@PYTHONDONTWRITEBYTECODE=1 $(PREFIX)/bin/python3 -s benchmarks/run.py $(if $(QUICK),--quick) $(ARGS)
 
 uninstall:
 	@setup/uninstall
