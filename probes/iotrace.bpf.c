@@ -454,6 +454,28 @@ RAW_TRACEPOINT_PROBE(sched_process_exit)
 	return 0;
 }
 
+/* args: task, old pid, bprm. A thread that is not the leader takes the leader's id when it calls execve: the leader
+ * has exited by then, and the thread's own id is gone without an exit (fs/exec.c, de_thread). */
+RAW_TRACEPOINT_PROBE(sched_process_exec)
+{
+	u32 tid = bpf_get_current_pid_tgid(), old = ctx->args[1];
+	struct slot *from = old == tid ? 0 : find(old);
+
+	if (!from)
+		return 0;
+	u64 enter = from->enter;
+	u32 nr = from->nr;
+	from->enter = 0;
+	from->tid = 0;
+	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), 0, tid, -1, 0);
+	struct slot *slot = track(tid, tid);
+	if (slot) {
+		slot->nr = nr;
+		slot->enter = enter;
+	}
+	return 0;
+}
+
 #ifdef HAVE_AIO_READ
 /* int aio_read(struct aiocb *): the C library's; its helper thread does the system calls. */
 int uprobe_aio_read(struct pt_regs *ctx)

@@ -42,6 +42,9 @@ class OneLine(click.Group):
             message = " ".join(error.format_message().split())
             click.echo(f"iotrace: {message}", err=True)
             status = error.exit_code
+        except OSError as error:  # of stdout: whoever reads it is gone, or its disk is full
+            click.echo(f"iotrace: {error.strerror or error}", err=True)
+            status = FAILED
         except (click.Abort, KeyboardInterrupt):
             click.echo("iotrace: interrupted", err=True)
             status = FAILED

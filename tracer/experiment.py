@@ -55,7 +55,10 @@ class _Sides:
 
     def notes_of(self, which: int) -> dict:
         size = os.fstat(self.notes[which]).st_size
-        return json.loads(os.pread(self.notes[which], size, 0)) if size else {}
+        try:
+            return json.loads(os.pread(self.notes[which], size, 0))
+        except ValueError:  # none, or not all of them: a program was ended while it wrote
+            return {}
 
 
 @contextlib.contextmanager

@@ -18,9 +18,11 @@ from tracer.records import LIBRARY_NAMES, Kind
 S_IFMT, S_IFSOCK, S_IFIFO = 0o170000, 0o140000, 0o010000
 SIGIO, SI_ASYNCIO, SI_KERNEL = 29, -4, 0x80
 POLL_CODES = range(1, 7)  # POLL_IN … POLL_HUP: si_code of a signal set with F_SETSIG
-EAGAIN = 11
+EAGAIN, ERESTART_RESTARTBLOCK = 11, 516
 F_SETFL, O_ASYNC = 4, 0o20000
 SOCK_STREAM = 1
+EPOLL_CTL_DEL = 2
+MSG_PEEK, MSG_ERRQUEUE = 2, 0x2000
 LATE_NS = 1_000_000  # how long after a receive's exit its own sk_data_ready may still come
 MOST_ASKS = 256
 PHASES = ("wait", "notice", "copy", "completion")
@@ -98,6 +100,8 @@ class Analysis:
         numbers = syscalls.numbers()
         self._socket, self._fcntl, self._epoll_ctl = numbers["socket"], numbers["fcntl"], numbers["epoll_ctl"]
         self._sigwait = numbers["rt_sigtimedwait"]
+        self._restart = numbers["restart_syscall"]
+        self._flagged = (numbers["recvfrom"], numbers["recvmsg"])  # whose flags a record keeps
         self._accepts = (numbers["accept"], numbers["accept4"])
         self._steps = {
             Kind.CALL: self._call, Kind.ARGS: self._args, Kind.SWITCH_OUT: self._out, Kind.SWITCH_IN: self._in,
@@ -152,7 +156,8 @@ class Analysis:
 
     def _args(self, thread, time, second, third, tid, nr, first, fourth) -> None:
         if nr == self._epoll_ctl:
-            self.registrations[first, third] = fourth
+            if second != EPOLL_CTL_DEL:
+                self.registrations[first, third] = fourth
         elif nr == self._fcntl and second == F_SETFL and third & O_ASYNC:
             self._armed[thread.tgid] = time
         elif nr == self._socket and second & 0xF == SOCK_STREAM and thread.last_call:
@@ -201,6 +206,9 @@ class Analysis:
 
     def _call(self, thread: _Thread, call: Call) -> None:
         call.sleeps = [sleep for sleep in thread.sleeps if sleep[0] >= call.start]
+        interrupted = thread.last_call
+        if call.nr == self._restart and interrupted is not None and interrupted.result == -ERESTART_RESTARTBLOCK:
+            call.nr, call.fd, call.arg = interrupted.nr, interrupted.fd, interrupted.arg
         thread.last_call = call
         if call.nr in self._waits:
             thread.asks.append(call)
@@ -217,7 +225,9 @@ class Analysis:
         inode, mode = self._descriptors[thread.tgid].get(call.fd, (0, 0))
         if mode & S_IFMT not in (S_IFSOCK, S_IFIFO):
             return
-        if call.result > 0:
+        if call.result > 0 and call.nr in self._flagged and call.arg & (MSG_PEEK | MSG_ERRQUEUE):
+            thread.asks.append(call)  # the data stays where it is: a wait, if it slept
+        elif call.result > 0:
             self._received(thread, call, inode)
         elif call.result < 0:
             thread.asks.append(call)
@@ -239,7 +249,7 @@ class Analysis:
             operation.way, operation.helper = "posix-aio", call.tid
             if sleeps:
                 empty_at, told = sleeps[-1][0], sleeps[-1][2] or call.end
-        elif told_by is not None:
+        elif told_by is not None and not sleeps:  # who is told of data does not sleep for it: told of something else
             operation.way, operation.waited_in = "multiplexed", self._waits[told_by.nr]
             operation.watcher, told = told_by.fd, told_by.end
             sleeps = [sleep for sleep in told_by.sleeps if sleep[1]]

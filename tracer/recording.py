@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +122,8 @@ def check_writable(path: str) -> str | None:
         return f"{path}: no such directory: {parent}"
     if os.path.isdir(path):
         return f"{path}: is a directory"
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
     try:
         existed = os.path.exists(path)
         with open(path, "ab"):

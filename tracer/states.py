@@ -128,13 +128,14 @@ def _absences(mine: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray, np.nd
 
     A waking that came before the switch-out it concerns makes that absence runnable.
     """
-    switches = mine[np.isin(mine["kind"], (Kind.SWITCH_OUT, Kind.SWITCH_IN))]
-    is_out = switches["kind"] == Kind.SWITCH_OUT
+    # a new thread waits for a CPU from its birth on (sched_wakeup_new is no sched_waking)
+    switches = mine[np.isin(mine["kind"], (Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.THREAD))]
+    is_out = switches["kind"] != Kind.SWITCH_IN
     at = np.flatnonzero(is_out)
     outs = switches["time"][at]
     following = np.append(switches["time"], end)
     ins = following[np.minimum(at + 1, len(switches))]
-    could_run = (switches["arg"][at] == 0) | (switches["fd"][at] == 1)
+    could_run = (switches["arg"][at] == 0) | (switches["fd"][at] == 1) | (switches["kind"][at] == Kind.THREAD)
     wakings = mine["time"][mine["kind"] == Kind.WAKING]
     slot = np.searchsorted(wakings, outs, "left")
     woken = np.append(wakings, _NEVER)[slot]

@@ -24,7 +24,7 @@ def invoking_user() -> tuple[int, int] | None:
 def environment() -> dict[str, str]:
     """The environment in which a scenario finds its own package and writes no byte code."""
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1"}
+            "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def start(command: list[str], secret: int | None, user: tuple[int, int] | None, pass_fds: tuple[int, ...] = (),
