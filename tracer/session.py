@@ -149,10 +149,13 @@ class Session:
     def _detach(self) -> None:
         for name in list(self._bpf.raw_tracepoint_fds):
             self._bpf.detach_raw_tracepoint(name)
-        for name in list(self._bpf.kprobe_fds):
-            self._bpf.detach_kprobe_event(name)
-        for name in list(self._bpf.uprobe_fds):
-            self._bpf.detach_uprobe_event(name)
+        # Their perf events are ours alone, and closing one detaches its program. BCC's own detach also looks for the
+        # probe in tracefs, and raises where none is mounted.
+        for events in (self._bpf.kprobe_fds, self._bpf.uprobe_fds):
+            while events:
+                _, fds = events.popitem()
+                for fd in fds.values() if isinstance(fds, dict) else [fds]:
+                    os.close(fd)
 
 
 def version() -> str | None:
