@@ -11,18 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from scenarios import workload
 from tracer import __version__, session, target
 from tracer.features import Features
 from tracer.recording import Writer
-from tracer.records import Kind
-from tracer.ring import Watermark
+from tracer.tap import Tap
 
 _DRAIN_MS = 10
 _STOP_MS = 1000  # for a receiver that was interrupted to leave its notes
-_MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
 
 class RunFailed(Exception):
@@ -100,7 +96,7 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
     secret = secrets.randbits(47) | 1 << 40
     before = untraced(plan) if plan.measure_cost else None
     with session.Session(features, secret, plan.ring_bytes) as probes, _sides(plan, secret) as sides:
-        tap = _Tap(probes, writer)
+        tap = Tap(probes, writer)
         deadline = time.monotonic() + plan.timeout
         ended = "completed"
         try:
@@ -145,34 +141,6 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
             "notes": notes, "sender": sides.notes_of(1), "untraced": before,
         })
         return ended
-
-
-class _Tap:
-    """From the ring into the recording, in time order."""
-
-    def __init__(self, probes: session.Session, writer: Writer) -> None:
-        self._probes, self._writer, self._order = probes, writer, Watermark()
-        self._before = 0
-        self.count = 0
-        self.base = 0
-
-    def drain(self) -> None:
-        now = time.monotonic_ns()
-        held = self._probes.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
-        watermark = max(min(self._before, held or now), now - _MOST_HELD_NS)
-        self._take(self._order.push(self._probes.drain(), watermark))
-        self._before = now
-
-    def finish(self, now: int) -> None:
-        last = self._probes.finish(now)
-        self._take(self._order.push(last, 1 << 62))
-
-    def _take(self, records: np.ndarray) -> None:
-        if not self.base and len(records):
-            starts = records["time"][records["kind"] == Kind.START]
-            self.base = int(starts[0]) if len(starts) else 0
-        self.count += len(records)
-        self._writer.write(records)
 
 
 def host() -> dict:

@@ -1,0 +1,139 @@
+"""What the commands share: exit statuses, kinds of values, showing a report, keeping a recording."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+import scenarios
+
+FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
+MOST_TIMEOUT = 10**6  # s
+_MOST_NS = 10**13
+_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
+
+
+class Failure(click.ClickException):
+    """One line on stderr and an exit status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.exit_code = status
+
+
+class Duration(click.ParamType):
+    """A time such as 10ms, 2s or 500us → ns; a bare number is milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)?", str(value))
+        if not match:
+            self.fail(f"{value!r} is not a time such as 10ms, 2s or 500us", param, ctx)
+        ns = float(match[1]) * _UNITS[match[2] or "ms"]
+        if ns > _MOST_NS:
+            self.fail(f"{value!r} is longer than {_MOST_NS // 10**9} s", param, ctx)
+        return round(ns)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds that one can wait; no range refuses NaN by itself."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
+
+
+class Scenario(click.ParamType):
+    """A scenario's name or alias."""
+
+    name = "scenario"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> scenarios.Scenario:
+        try:
+            return scenarios.find(str(value))
+        except LookupError:
+            known = [name for s in scenarios.scenarios() for name in (s.name, *s.aliases)]
+            near = difflib.get_close_matches(str(value).lower(), known, 1)
+            hint = f"did you mean {near[0]}?" if near else "`iotrace list` shows them all"
+            self.fail(f"no scenario {value!r}: {hint}", param, ctx)
+
+
+def shown(command):
+    """The options of every command that shows a report."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."),
+        click.option("--hist", is_flag=True, help="Log2 histograms of the phases and calls."),
+        click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII alone."),
+        click.option("--strict", is_flag=True, help="Exit with status 4 if any event was lost."),
+    ):
+        command = option(command)
+    return command
+
+
+def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool) -> None:
+    """The recording at `path` as a report on stdout; raises Failure."""
+    from tracer import recording
+    from tracer import report as reports
+
+    try:
+        facts = recording.read_facts(path)
+        result = reports.build(recording.read(path), facts)
+    except recording.RecordingError as error:
+        raise Failure(str(error), FAILED) from None
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        from tracer.render.terminal import render
+
+        width = max(80, min(shutil.get_terminal_size().columns, 120))
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        unicode = not plain and "utf" in (sys.stdout.encoding or "").lower()
+        click.echo(render(result, width=width, hist=hist, color=colour, unicode=unicode))
+    if strict and result["ledger"]["lost"]:
+        raise Failure(f"{result['ledger']['lost']} events were lost", LOST)
+
+
+@contextmanager
+def recorded(output: str | None, user: tuple[int, int] | None):
+    """(a path to record to, what to call when the recording is whole): it then becomes `output`, and `user`'s."""
+    directory = Path(output).absolute().parent if output else None
+    handle, path = tempfile.mkstemp(prefix=".iotrace-", suffix=".parquet", dir=directory)
+
+    def keep() -> None:
+        if output:
+            mask = os.umask(0)
+            os.umask(mask)
+            os.fchmod(handle, 0o666 & ~mask)
+            if user:
+                os.fchown(handle, *user)
+            os.replace(path, output)
+
+    try:
+        yield path, keep
+    finally:
+        os.close(handle)
+        Path(path).unlink(missing_ok=True)
+
+
+@contextmanager
+def progress(wanted: bool):
+    """Says on a terminal's stderr how many events there are so far, when the run is a long one."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda count: None
+        return
+    yield lambda count: click.echo(f"\r{count:,} events, Ctrl-C ends the run", nl=False, err=True)
+    click.echo("\r\033[K", nl=False, err=True)

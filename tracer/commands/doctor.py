@@ -1,0 +1,29 @@
+"""`iotrace doctor`: what this machine offers the probes."""
+
+from __future__ import annotations
+
+import click
+
+from tracer.commands.common import CANNOT, Failure
+
+ORDER = 4
+
+
+@click.command("doctor")
+def command() -> None:
+    """What this kernel offers, what is missing, and what to do."""
+    from tracer import experiment, features
+
+    host = experiment.host()
+    click.echo(f"{'kernel':<12}{host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}")
+    try:
+        found = features.find()
+        click.echo(f"{'BCC':<12}{host['bcc'] or 'missing: apt-get install python3-bpfcc'}")
+        for boundary, source in found.sources.items():
+            click.echo(f"{boundary:<12}{source}")
+        from tracer.session import Session
+
+        with Session(found, 1, 4096):
+            click.echo(f"{'probes':<12}compile, load and attach")
+    except features.CannotTrace as error:
+        raise Failure(str(error), CANNOT) from None

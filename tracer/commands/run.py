@@ -1,0 +1,78 @@
+"""`iotrace run`: one scenario under the probes, and its report."""
+
+from __future__ import annotations
+
+import click
+
+from tracer.commands.common import (
+    CANNOT,
+    FAILED,
+    MOST_TIMEOUT,
+    USAGE,
+    Duration,
+    Failure,
+    Scenario,
+    Seconds,
+    progress,
+    recorded,
+    show,
+    shown,
+)
+
+ORDER = 2
+
+
+@click.command("run")
+@click.argument("scenario", type=Scenario())
+@click.option("--messages", type=click.IntRange(1, 10**7), default=20, show_default=True, help="How many to send.")
+@click.option("--interval", type=Duration(), default="10ms", show_default=True, help="One every so long.")
+@click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
+@click.option("--proto", default="udp", show_default=True, help="udp, or tcp where the model allows it.")
+@click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
+@click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")
+@click.option("--as-root", is_flag=True, help="Run the scenario as root, not as the user who called sudo.")
+@click.option("--no-cost", is_flag=True, help="Leave out the untraced run that the cost is compared with.")
+@click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,
+              help="Bytes of the ring buffer, a power of two.")
+@shown
+def command(scenario, messages, interval, size, proto, open_loop, output, timeout, as_root, no_cost, ring_size, as_json,
+        hist, plain, strict) -> None:
+    """Run SCENARIO under the probes and show its phases."""
+    from scenarios.workload import Options
+    from tracer import experiment, features, recording, target
+
+    if proto not in scenario.protocols:
+        raise Failure(f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE)
+    if proto == "udp" and size > 65507:
+        raise Failure("a UDP datagram holds at most 65507 bytes", USAGE)
+    if ring_size & (ring_size - 1):
+        raise Failure(f"--ring-size {ring_size} is not a power of two", USAGE)
+    if output and (problem := recording.check_writable(output)):
+        raise Failure(problem, FAILED)
+    limit = timeout or 30 + 3 * messages * interval / 1e9
+    try:
+        found = features.find()
+        options = Options(messages, interval, size, proto, open_loop)
+        user = None if as_root else target.invoking_user()
+        plan = experiment.Plan(scenario.name, options, limit, user, ring_size, not no_cost)
+        with recorded(output, user) as (path, keep):
+            writer = recording.Writer(path)
+            try:
+                with progress(messages * interval > 3 * 10**9) as say:
+                    ended = experiment.traced(plan, found, writer, say)
+            except BaseException:
+                writer.abandon()
+                raise
+            keep()
+            if ended == "timeout":
+                raise Failure(f"{scenario.name} had not ended after {limit:g} s (--timeout)", FAILED)
+            show(output or path, as_json, hist, plain, strict)
+    except features.CannotTrace as error:
+        raise Failure(str(error), CANNOT) from None
+    except experiment.NothingSeen as error:
+        raise Failure(str(error), CANNOT) from None
+    except (experiment.RunFailed, OSError) as error:
+        raise Failure(str(error), FAILED) from None
+    except KeyboardInterrupt:
+        raise Failure("interrupted", FAILED) from None

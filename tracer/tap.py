@@ -1,0 +1,44 @@
+"""From the ring into a recording, in time order, while the probes run."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from tracer.recording import Writer
+from tracer.records import Kind
+from tracer.ring import Watermark
+from tracer.session import Session
+
+MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
+
+
+class Tap:
+    """Drains `probes` into `writer`. count: records so far; base: when the target announced itself (ns), or 0."""
+
+    def __init__(self, probes: Session, writer: Writer) -> None:
+        self._probes, self._writer, self._order = probes, writer, Watermark()
+        self._before = 0
+        self.count = 0
+        self.base = 0
+
+    def drain(self) -> None:
+        """Takes what the ring holds; call it every few milliseconds."""
+        now = time.monotonic_ns()
+        held = self._probes.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
+        watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
+        self._take(self._order.push(self._probes.drain(), watermark))
+        self._before = now
+
+    def finish(self, now: int) -> None:
+        """Detaches the probes and takes the rest; calls still open end `now` (ns)."""
+        last = self._probes.finish(now)
+        self._take(self._order.push(last, 1 << 62))
+
+    def _take(self, records: np.ndarray) -> None:
+        if not self.base and len(records):
+            starts = records["time"][records["kind"] == Kind.START]
+            self.base = int(starts[0]) if len(starts) else 0
+        self.count += len(records)
+        self._writer.write(records)
