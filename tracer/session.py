@@ -183,11 +183,11 @@ def _compile(features: Features, ring_bytes: int):
         "RING_PAGES": ring_bytes // os.sysconf("SC_PAGE_SIZE"), "NR_PRCTL": syscalls.numbers()["prctl"],
     }
     flags = [f"-D{name}={value}" for name, value in constants.items()]
-    # as text, not src_file: BCC opens included files only below the header directory, so -I is named too
+    # BCC opens included files only below the header directory, so -I is named too
     flags += [f"-I{directory}"]
     with _stderr_kept() as said:
         try:
-            bpf = BPF(src_file=str(directory / "iotrace.bpf.c"), cflags=flags)
+            bpf = BPF(text=probes.source(), cflags=flags)
             if features.kprobe_ready:
                 bpf.attach_kprobe(event="sock_def_readable", fn_name="kprobe_readable")
             if features.aio_library:

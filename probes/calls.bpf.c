@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+ *
+ * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
+/* A thread at the gate says the run's secret with a prctl that does nothing: so the target is known by what
+ * the kernel sees, whatever PID namespace we are in. Its descriptors are learnt then. */
+static __always_inline void announce(u64 regs, u32 tid, u32 tgid)
+{
+	u32 zero = 0;
+	u64 *secret = cookie.lookup(&zero);
+	u64 argument[2] = {}; /* si, di */
+
+	bpf_probe_read_kernel(argument, sizeof(argument), (void *)(regs + 104));
+	if (!secret || !*secret || argument[0] != *secret || !track(tid, tgid))
+		return;
+	emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
+	u64 fdt = my_descriptors();
+	for (int fd = 0; fd < 64; fd++)
+		learn(tid, fd, fdt);
+}
+
+RAW_TRACEPOINT_PROBE(sys_enter)
+{
+	u64 both = bpf_get_current_pid_tgid();
+	u32 tid = both;
+	struct slot *slot = find(tid);
+
+	if (!slot) {
+		if (ctx->args[1] == NR_PRCTL)
+			announce(ctx->args[0], tid, both >> 32);
+		return 0;
+	}
+	slot->nr = ctx->args[1];
+	slot->enter = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* What a call that sets something up teaches; the rare part of sys_exit. */
+static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 result, u64 first, u64 second,
+				       u64 third, u64 fourth, u64 regs)
+{
+	u32 tid = slot->tid;
+	s32 pair[2] = {-1, -1};
+	u32 arg = fourth;
+
+	if (todo & LEARN_EXEC) {
+		u32 segment = read8(regs + 136);
+
+		slot->compat = segment == 0x23;
+		emit(KIND_EXEC, tid, bpf_get_smp_processor_id(), 0, slot->tgid, -1, segment);
+		name(tid, slot->tgid);
+		return;
+	}
+	if (todo & LEARN_THIRD)
+		bpf_probe_read_user(&arg, sizeof(arg), (void *)fourth);
+	if (todo & LEARN_ARGS)
+		emit(KIND_ARGS, tid, nr, second, third, first, arg);
+	if (todo & LEARN_PAIR0)
+		bpf_probe_read_user(pair, sizeof(pair), (void *)first);
+	if (todo & LEARN_PAIR3)
+		bpf_probe_read_user(pair, sizeof(pair), (void *)fourth);
+	if (todo & LEARN_RESULT)
+		pair[0] = result;
+	if (todo & LEARN_FIRST)
+		pair[0] = first;
+	if (todo & LEARN_THIRD)
+		pair[0] = third;
+	u64 fdt = my_descriptors();
+	learn(tid, pair[0], fdt);
+	learn(tid, pair[1], fdt);
+}
+
+RAW_TRACEPOINT_PROBE(sys_exit)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct slot *slot = find(tid);
+	u64 regs, start, now;
+	s64 result;
+	u32 nr, arg = 0;
+
+	if (!slot)
+		return 0;
+	start = slot->enter;
+	if (!start) /* the new thread's half of a clone */
+		return 0;
+	now = bpf_ktime_get_ns();
+	regs = ctx->args[0];
+	result = ctx->args[1];
+	nr = slot->nr;
+	slot->enter = 0;
+
+	/* The arguments, still in the registers: r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0. */
+	u64 args[8];
+	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
+		return 0;
+	u32 index = nr;
+	struct call *call = calls.lookup(&index);
+	u32 todo = 0;
+	if (call && !slot->compat) {
+		if (call->keep == 2)
+			arg = args[5];
+		else if (call->keep == 3)
+			arg = args[0];
+		else if (call->keep == 1)
+			arg = args[6];
+		todo = call->learn;
+	}
+	if (slot->compat)
+		nr |= 0x8000;
+	stage(now, KIND_CALL, tid, nr, start, result, args[7], arg, false);
+	if (!todo)
+		return 0;
+	if (todo == LEARN_FIRST) {
+		if ((s32)args[7] == slot->last_fd)
+			return 0;
+		slot->last_fd = args[7];
+	} else if (result < 0) {
+		return 0;
+	}
+	learn_call(slot, todo, nr, result, args[7], args[6], args[5], args[0], regs);
+	return 0;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+ *
+ * The probes: raw tracepoints on system calls, scheduling, sockets and signals that write one kind of
+ * record (iotrace.h) for the threads of the traced tree, and for nobody else.
+ *
+ * Offsets of kernel structures (O_*) and features (HAVE_*) come from the running kernel's BTF as -D
+ * constants, see tracer/session.py. Raw tracepoints, because classic ones are skipped in silence while
+ * another BPF program runs on that CPU.
+ *
+ * Cheap: two programs run at every call. sys_enter keeps a time in the thread's slot; sys_exit writes one
+ * record for the whole call into its CPU's batch; a batch goes to the ring when it is full or the thread
+ * is switched out. Programs that can run in interrupts write to the ring themselves.
+ *
+ * BCC makes probes of one file's functions and rewrites map calls in one file only. So the probes are one
+ * translation unit, this file first, put together from all *.bpf.c here by probes/__init__.py.
+ */
+#include <uapi/linux/ptrace.h>
+#include "iotrace.h"
+
+BPF_ARRAY(slots, struct slot, SLOTS);
+BPF_ARRAY(batches, struct batch, CPUS);
+BPF_ARRAY(ledgers, struct ledger, CPUS);
+BPF_ARRAY(calls, struct call, 512);
+BPF_ARRAY(cookie, u64, 1);
+BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
+BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
+
+#define WAYS 4 /* how far from its own place a thread's slot can be */
+
+static __always_inline u64 read8(u64 address)
+{
+	u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+static __always_inline u32 read4(u64 address)
+{
+	u32 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+static __always_inline struct slot *find(u32 tid)
+{
+	u32 index = tid & (SLOTS - 1);
+	struct slot *slot = slots.lookup(&index);
+
+	if (!slot || !tid)
+		return 0;
+	if (slot->tid == tid)
+		return slot;
+	if (!slot->chained)
+		return 0;
+	for (int way = 1; way < WAYS; way++) {
+		index = (tid + way) & (SLOTS - 1);
+		slot = slots.lookup(&index);
+		if (slot && slot->tid == tid)
+			return slot;
+	}
+	return 0;
+}
+
+static __always_inline struct ledger *my_ledger(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+
+	return ledgers.lookup(&cpu);
+}
+
+static __always_inline struct slot *track(u32 tid, u32 tgid)
+{
+	for (int way = 0; way < WAYS; way++) {
+		u32 index = (tid + way) & (SLOTS - 1);
+		struct slot *slot = slots.lookup(&index);
+
+		if (slot && (!slot->tid || slot->tid == tid)) {
+			slot->tgid = tgid;
+			slot->enter = 0;
+			slot->last_fd = -1;
+			slot->compat = 0;
+			slot->tid = tid;
+			return slot;
+		}
+		if (slot && way == 0)
+			slot->chained = 1;
+	}
+	struct ledger *ledger = my_ledger();
+	if (ledger)
+		__sync_fetch_and_add(&ledger->untracked, 1);
+	return 0;
+}
+
+/* One record straight into the ring, from any context: counted first, lost if there is no room. */
+static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg)
+{
+	struct ledger *ledger = my_ledger();
+	struct record *record;
+
+	if (!ledger)
+		return;
+	__sync_fetch_and_add(&ledger->counted, 1);
+	record = ring.ringbuf_reserve(sizeof(*record));
+	if (!record) {
+		__sync_fetch_and_add(&ledger->lost, 1);
+		return;
+	}
+	record->start = start;
+	record->result = result;
+	record->tid = tid;
+	record->kind = kind;
+	record->nr = nr;
+	record->fd = fd;
+	record->arg = arg;
+	record->time = bpf_ktime_get_ns();
+	ring.ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void flush(struct batch *batch)
+{
+	u32 count = batch->count;
+
+	if (!count || count > BATCH)
+		return;
+	batch->count = 0;
+	long failed = ring.ringbuf_output(&batch->elements[0], count * sizeof(struct element) - sizeof(u64), BPF_RB_NO_WAKEUP);
+	if (failed)
+		batch->lost += count;
+}
+
+/* One record into this CPU's batch, from task context. Preemption was off in these programs before Linux 7.0;
+ * since then one may be interrupted by the next thread's, which `busy` sends to the ring instead. */
+static __always_inline void stage(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg,
+				  bool now)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct batch *batch = batches.lookup(&cpu);
+	u32 count;
+
+	if (!batch)
+		return;
+	if (batch->busy) {
+		emit(kind, tid, nr, start, result, fd, arg);
+		return;
+	}
+	batch->busy = 1;
+	batch->counted++;
+	count = batch->count & (BATCH - 1);
+	struct element *element = &batch->elements[count];
+	element->record.time = time;
+	element->record.start = start;
+	element->record.result = result;
+	element->record.tid = tid;
+	element->record.kind = kind;
+	element->record.nr = nr;
+	element->record.fd = fd;
+	element->record.arg = arg;
+	element->gap = sizeof(struct record);
+	count++;
+	batch->count = count;
+	if (count == BATCH || now)
+		flush(batch);
+	batch->busy = 0;
+}
+
+static __always_inline void name(u32 tid, u32 tgid)
+{
+	u64 comm[2] = {};
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	emit(KIND_NAME, tid, bpf_get_smp_processor_id(), comm[0], comm[1], -1, tgid);
+}

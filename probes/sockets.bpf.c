@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+ *
+ * Sockets: when data is ready, and when its copy begins. */
+/* A socket's address may be another socket's later: the inode tells whether it is still the one we learnt. */
+static __always_inline void ready(u64 sock)
+{
+	u64 *number = sockets.lookup(&sock);
+	u64 socket;
+
+	if (!number)
+		return;
+	socket = read8(sock + O_SOCK_SOCKET);
+	if (!socket)
+		return;
+	if (read8(socket + O_SOCKET_INODE + O_INODE_NUMBER) != *number) {
+		sockets.delete(&sock);
+		return;
+	}
+	emit(KIND_READY, bpf_get_current_pid_tgid(), bpf_get_smp_processor_id(), *number, 0, -1, 0);
+}
+
+#ifdef HAVE_SK_DATA_READY
+RAW_TRACEPOINT_PROBE(sk_data_ready)
+{
+	ready(ctx->args[0]);
+	return 0;
+}
+#endif
+#ifdef HAVE_KPROBE_READY
+int kprobe_readable(struct pt_regs *ctx)
+{
+	ready(PT_REGS_PARM1(ctx));
+	return 0;
+}
+#endif
+
+#ifdef HAVE_SKB_COPY
+RAW_TRACEPOINT_PROBE(skb_copy_datagram_iovec)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+
+	if (find(tid))
+		emit(KIND_COPY, tid, bpf_get_smp_processor_id(), 0, (s32)ctx->args[1], -1, 0);
+	return 0;
+}
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+ *
+ * Lives of threads: created, executing another program, ended. */
+/* args: task, clone_flags; current is the creator */
+RAW_TRACEPOINT_PROBE(task_newtask)
+{
+	u32 parent = bpf_get_current_pid_tgid();
+	struct slot *slot = find(parent);
+
+	if (!slot)
+		return 0;
+	u32 compat = slot->compat;
+	u32 tid = read4(ctx->args[0] + O_TASK_PID), tgid = read4(ctx->args[0] + O_TASK_TGID);
+	slot = track(tid, tgid);
+	if (slot) {
+		slot->compat = compat;
+		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent,
+		     read4(ctx->args[0] + O_TASK_FLAGS));
+	}
+	return 0;
+}
+
+RAW_TRACEPOINT_PROBE(sched_process_exit)
+{
+	u64 both = bpf_get_current_pid_tgid();
+	struct slot *slot = find(both);
+
+	if (!slot)
+		return 0;
+	name(both, both >> 32);
+	emit(KIND_EXIT, both, bpf_get_smp_processor_id(), 0, both >> 32, -1, 0);
+	slot->enter = 0;
+	slot->tid = 0;
+	return 0;
+}
+
+/* args: task, old pid, bprm. A thread that is not the leader takes the leader's id when it calls execve: the leader
+ * has exited by then, and the thread's own id is gone without an exit (fs/exec.c, de_thread). */
+RAW_TRACEPOINT_PROBE(sched_process_exec)
+{
+	u32 tid = bpf_get_current_pid_tgid(), old = ctx->args[1];
+	struct slot *from = old == tid ? 0 : find(old);
+
+	if (!from)
+		return 0;
+	u64 enter = from->enter;
+	u32 nr = from->nr;
+	from->enter = 0;
+	from->tid = 0;
+	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), 0, tid, -1, 0);
+	struct slot *slot = track(tid, tid);
+	if (slot) {
+		slot->nr = nr;
+		slot->enter = enter;
+	}
+	return 0;
+}
