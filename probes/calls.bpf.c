@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
-/* A thread at the gate says the run's secret with a prctl that does nothing: so the target is known by what
- * the kernel sees, whatever PID namespace we are in. Its descriptors are learnt then. */
-static __always_inline void announce(u64 regs, u32 tid, u32 tgid)
-{
-	u32 zero = 0;
-	u64 *secret = cookie.lookup(&zero);
-	u64 argument[2] = {}; /* si, di */
-
-	bpf_probe_read_kernel(argument, sizeof(argument), (void *)(regs + 104));
-	if (!secret || !*secret || argument[0] != *secret || !track(tid, tgid))
-		return;
-	emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
-	u64 fdt = my_descriptors();
-	for (int fd = 0; fd < 64; fd++)
-		learn(tid, fd, fdt);
-}
-
 RAW_TRACEPOINT_PROBE(sys_enter)
 {
 	u64 both = bpf_get_current_pid_tgid();
@@ -26,7 +9,7 @@ RAW_TRACEPOINT_PROBE(sys_enter)
 
 	if (!slot) {
 		if (ctx->args[1] == NR_PRCTL)
-			announce(ctx->args[0], tid, both >> 32);
+			arrive(ctx->args[0], tid, both >> 32);
 		return 0;
 	}
 	slot->nr = ctx->args[1];
@@ -87,6 +70,11 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	result = ctx->args[1];
 	nr = slot->nr;
 	slot->enter = 0;
+	if (nr == NR_UNSEEN) { /* the call that an adopted thread was in */
+		nr = read8(regs + 120);
+		if (nr >= NR_UNSEEN)
+			return 0;
+	}
 
 	/* The arguments, still in the registers: r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0. */
 	u64 args[8];
@@ -106,7 +94,9 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	}
 	if (slot->compat)
 		nr |= 0x8000;
-	stage(now, KIND_CALL, tid, nr, start, result, args[7], arg, false);
+	if (!(todo & LEARN_SILENT))
+		stage(now, KIND_CALL, tid, nr, start, result, args[7], arg, false);
+	todo &= ~LEARN_SILENT;
 	if (!todo)
 		return 0;
 	if (todo == LEARN_FIRST) {

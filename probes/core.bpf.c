@@ -70,7 +70,8 @@ static __always_inline struct ledger *my_ledger(void)
 	return ledgers.lookup(&cpu);
 }
 
-static __always_inline struct slot *track(u32 tid, u32 tgid)
+/* enter and nr: the call that it is in; they must be there before others can find the slot. */
+static __always_inline struct slot *track(u32 tid, u32 tgid, u64 enter, u32 nr)
 {
 	for (int way = 0; way < WAYS; way++) {
 		u32 index = (tid + way) & (SLOTS - 1);
@@ -78,9 +79,11 @@ static __always_inline struct slot *track(u32 tid, u32 tgid)
 
 		if (slot && (!slot->tid || slot->tid == tid)) {
 			slot->tgid = tgid;
-			slot->enter = 0;
+			slot->enter = enter;
+			slot->nr = nr;
 			slot->last_fd = -1;
 			slot->compat = 0;
+			asm volatile("" ::: "memory");
 			slot->tid = tid;
 			return slot;
 		}

@@ -23,7 +23,8 @@ enum kind {
 	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
-	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid */
+	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran: start = when,
+			     * arg = its id as iotrace's namespace has it */
 	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
 };
 
@@ -92,3 +93,12 @@ struct call {
 #define LEARN_PAIR3 16  /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32  /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
+#define LEARN_SILENT 128 /* no record: the user asked for other calls. What it sets up is still learnt. */
+
+#define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
+
+/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py). */
+#define PRCTL_ANNOUNCE 0x10774ACE
+#define PRCTL_ADOPT 0x10774AD0 /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
+#define PRCTL_LEARN 0x10774AD1 /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
+#define DESCRIPTORS_AT_ONCE 64

@@ -10,6 +10,7 @@ import ctypes
 import os
 import struct
 import sys
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tracer.ring import Ring, as_records
 _SYS_BPF, _BPF_OBJ_GET_INFO_BY_FD = 321, 15
 _BATCH, _BATCH_HEAD = 16, 64  # BATCH and the bytes before `elements` in struct batch
 _MOST_SLOTS = 65536
+NR_UNSEEN = 0xFFFF  # of probes/iotrace.h
 
 
 @dataclass
@@ -53,15 +55,18 @@ class Session:
 
     secret: the number by which a target announces itself (tracer/gate.py).
     ring_bytes: a power of two, at least a page.
+    selected: the numbers of the calls to record, all where None; the others still teach what they set up.
+    follow: whether new threads and children of traced threads are traced too.
     """
 
-    def __init__(self, features: Features, secret: int, ring_bytes: int = 16 << 20) -> None:
+    def __init__(self, features: Features, secret: int, ring_bytes: int = 16 << 20, *,
+                 selected: Container[int] | None = None, follow: bool = True) -> None:
         self.ledger = Ledger()
         self._delivered = 0
-        self._bpf = _compile(features, ring_bytes)
+        self._bpf = _compile(features, ring_bytes, follow)
         self._ring = Ring(self._bpf["ring"].map_fd, ring_bytes)
         calls = self._bpf["calls"]
-        for number, (keep, learn) in syscalls.actions().items():
+        for number, (keep, learn) in syscalls.actions(selected).items():
             calls[calls.Key(number)] = calls.Leaf(keep, learn)
         cookie = self._bpf["cookie"]
         cookie[cookie.Key(0)] = cookie.Leaf(secret)
@@ -88,24 +93,35 @@ class Session:
 
     def announced(self) -> bool:
         """Whether any thread is being traced now."""
-        return bool(np.any(self._map("slots", 64).view("<u4").reshape(-1, 16)[:, 0]))
+        return bool(np.any(self._slots()[0][:, 0]))
 
-    def finish(self, now: int) -> np.ndarray:
+    def open_calls(self) -> dict[int, tuple[int, int]]:
+        """Thread → (number, entry in ns) of the call it is in; number NR_UNSEEN where it was adopted and has made
+        neither an entry nor an exit since: it is in the call it was in then, if it was in one."""
+        words, times = self._slots()
+        held = np.flatnonzero((words[:, 0] != 0) & (times[:, 1] != 0))
+        return {int(words[i, 0]): (int(words[i, 4]), int(times[i, 1])) for i in held}
+
+    def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> np.ndarray:
         """Detaches the probes, drains a last time and fills the ledger; calls still open become OPEN records
-        that end `now` (ns)."""
+        that end `now` (ns).
+
+        seen: thread → (entry in ns as open_calls gave it, number, argument 0) as something else saw the call that it
+        is in: believed where that call is still open, and needed where its entry was before the thread was adopted.
+        """
         self._missed = [_recursion_misses(fd) for fd in self._programs]
         self._detach()
         parts = [self.drain(), self._left_in_batches()]
         self._delivered += len(parts[1])
-        slots = self._map("slots", 64)
-        words, times = slots.view("<u4").reshape(-1, 16), slots.view("<u8").reshape(-1, 8)
-        held = np.flatnonzero((words[:, 0] != 0) & (times[:, 1] != 0))
-        still_open = np.zeros(len(held), RECORD)
-        still_open["time"], still_open["start"] = now, times[held, 1]
-        still_open["tid"], still_open["nr"] = words[held, 0], words[held, 4]
-        still_open["kind"], still_open["fd"] = Kind.OPEN, -1
-        self._settle(len(held))
-        return np.concatenate([*parts, still_open])
+        rows = []
+        for tid, (number, enter) in self.open_calls().items():
+            known = (seen or {}).get(tid, (0, 0, -1))
+            fd = known[2] if known[0] == enter and number in (NR_UNSEEN, known[1]) else -1
+            number = known[1] if number == NR_UNSEEN and known[0] == enter else number
+            if number != NR_UNSEEN:
+                rows.append((now, enter, 0, tid, Kind.OPEN, number, fd, 0))
+        self._settle(len(rows))
+        return np.concatenate([*parts, np.array(rows, RECORD)])
 
     def close(self) -> None:
         """Lets go of everything in the kernel; may be called more than once."""
@@ -132,6 +148,11 @@ class Session:
             start = _BATCH_HEAD - 8
             left.append(as_records(raw[start:start + count * ELEMENT.itemsize].copy().view(ELEMENT)))
         return np.concatenate(left)
+
+    def _slots(self) -> tuple[np.ndarray, np.ndarray]:
+        """The slots as 32-bit words, (n, 16), and as 64-bit words, (n, 8)."""
+        slots = self._map("slots", 64)
+        return slots.view("<u4").reshape(-1, 16), slots.view("<u8").reshape(-1, 8)
 
     def _batches(self) -> np.ndarray:
         return self._map("batches", _BATCH_HEAD + _BATCH * ELEMENT.itemsize + 64)
@@ -168,7 +189,7 @@ def version() -> str | None:
         return None
 
 
-def _compile(features: Features, ring_bytes: int):
+def _compile(features: Features, ring_bytes: int, follow: bool):
     """The probes as a BPF object of BCC's, loaded and attached."""
     directory = Path(probes.__file__).parent
     os.environ["BCC_KERNEL_SOURCE"] = str(directory)
@@ -181,6 +202,7 @@ def _compile(features: Features, ring_bytes: int):
         **features.constants,
         "SLOTS": _slots(), "CPUS": os.sysconf("SC_NPROCESSORS_CONF"), "SOCKETS": 65536,
         "RING_PAGES": ring_bytes // os.sysconf("SC_PAGE_SIZE"), "NR_PRCTL": syscalls.numbers()["prctl"],
+        "FOLLOW": int(follow),
     }
     flags = [f"-D{name}={value}" for name, value in constants.items()]
     # BCC opens included files only below the header directory, so -I is named too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Container
 from enum import IntFlag
 from functools import cache
 from importlib.resources import files
@@ -32,6 +33,7 @@ class Learn(IntFlag):
     PAIR3 = 16
     THIRD = 32
     EXEC = 64
+    SILENT = 128
 
 
 _LEARN = {
@@ -86,8 +88,9 @@ def class_numbers(members: tuple[str, ...]) -> list[int]:
     return [numbers()[name] for name in members]
 
 
-def actions() -> dict[int, tuple[int, int]]:
-    """Number → (argument to keep, Learn bits): the `calls` table of the probes."""
+def actions(selected: Container[int] | None = None) -> dict[int, tuple[int, int]]:
+    """Number → (argument to keep, Learn bits): the `calls` table of the probes. Calls that are not in `selected`
+    (None: all are) leave no record."""
     table: dict[int, list[int]] = {}
     for keep, members in _KEEP.items():
         for name in members:
@@ -95,6 +98,9 @@ def actions() -> dict[int, tuple[int, int]]:
     for learn, members in _LEARN.items():
         for name in members:
             table.setdefault(numbers()[name], [0, 0])[1] = int(learn)
+    for number in names():
+        if selected is not None and number not in selected:
+            table.setdefault(number, [0, 0])[1] |= int(Learn.SILENT)
     return {number: (keep, learn) for number, (keep, learn) in table.items()}
 
 

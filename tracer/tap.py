@@ -31,9 +31,9 @@ class Tap:
         self._take(self._order.push(self._probes.drain(), watermark))
         self._before = now
 
-    def finish(self, now: int) -> None:
-        """Detaches the probes and takes the rest; calls still open end `now` (ns)."""
-        last = self._probes.finish(now)
+    def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
+        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it."""
+        last = self._probes.finish(now, seen)
         self._take(self._order.push(last, 1 << 62))
 
     def _take(self, records: np.ndarray) -> None:
