@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
+#define EINPROGRESS 115 /* a connect that will be made */
+
 RAW_TRACEPOINT_PROBE(sys_enter)
 {
 	u64 both = bpf_get_current_pid_tgid();
@@ -50,6 +52,8 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 	u64 fdt = my_descriptors();
 	learn(tid, pair[0], fdt);
 	learn(tid, pair[1], fdt);
+	if (todo & LEARN_ADDRESS)
+		addresses(tid, pair[0], fdt);
 }
 
 RAW_TRACEPOINT_PROBE(sys_exit)
@@ -103,7 +107,7 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 		if ((s32)args[7] == slot->last_fd)
 			return 0;
 		slot->last_fd = args[7];
-	} else if (result < 0) {
+	} else if (result < 0 && result != -EINPROGRESS) {
 		return 0;
 	}
 	learn_call(slot, todo, nr, result, args[7], args[6], args[5], args[0], regs);

@@ -96,8 +96,8 @@ static __always_inline struct slot *track(u32 tid, u32 tgid, u64 enter, u32 nr)
 	return 0;
 }
 
-/* One record straight into the ring, from any context: counted first, lost if there is no room. */
-static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg)
+/* One record straight into the ring, from any context: counted first, lost if there is no room. time: 0 for now. */
+static __always_inline void emit_at(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg)
 {
 	struct ledger *ledger = my_ledger();
 	struct record *record;
@@ -117,8 +117,13 @@ static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 resul
 	record->nr = nr;
 	record->fd = fd;
 	record->arg = arg;
-	record->time = bpf_ktime_get_ns();
+	record->time = time ? time : bpf_ktime_get_ns();
 	ring.ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg)
+{
+	emit_at(0, kind, tid, nr, start, result, fd, arg);
 }
 
 static __always_inline void flush(struct batch *batch)

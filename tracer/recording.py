@@ -136,7 +136,8 @@ def check_writable(path: str) -> str | None:
 
 
 def _kind_names() -> list[str]:
-    return ["", *(kind.name.lower() for kind in Kind)]
+    known = {kind.value: kind.name.lower() for kind in Kind}
+    return [known.get(value, f"kind_{value}") for value in range(max(known) + 1)]
 
 
 def _table(records: np.ndarray):

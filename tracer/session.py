@@ -25,6 +25,7 @@ from tracer.ring import Ring, as_records
 _SYS_BPF, _BPF_OBJ_GET_INFO_BY_FD = 321, 15
 _BATCH, _BATCH_HEAD = 16, 64  # BATCH and the bytes before `elements` in struct batch
 _MOST_SLOTS = 65536
+_CALL_PROBES = (b"sys_enter", b"sys_exit")
 NR_UNSEEN = 0xFFFF  # of probes/iotrace.h
 
 
@@ -95,6 +96,26 @@ class Session:
         """Whether any thread is being traced now."""
         return bool(np.any(self._slots()[0][:, 0]))
 
+    @contextlib.contextmanager
+    def calls_unprobed(self):
+        """A while in which system calls cost what they cost without the probes: sys_enter and sys_exit are detached."""
+        for name in _CALL_PROBES:
+            self._bpf.detach_raw_tracepoint(name)
+        try:
+            yield
+        finally:
+            for name in _CALL_PROBES:
+                self._bpf.attach_raw_tracepoint(name, b"raw_tracepoint__" + name)
+
+    def forget(self) -> None:
+        """Drops what was recorded and counted so far; to be called while no thread is traced."""
+        self._ring.drain()
+        self._delivered = 0
+        for name in ("ledgers", "batches"):
+            table = self._bpf[name]
+            for index in range(table.max_entries):
+                table[table.Key(index)] = table.Leaf()
+
     def open_calls(self) -> dict[int, tuple[int, int]]:
         """Thread → (number, entry in ns) of the call it is in; number NR_UNSEEN where it was adopted and has made
         neither an entry nor an exit since: it is in the call it was in then, if it was in one."""
@@ -119,7 +140,7 @@ class Session:
             fd = known[2] if known[0] == enter and number in (NR_UNSEEN, known[1]) else -1
             number = known[1] if number == NR_UNSEEN and known[0] == enter else number
             if number != NR_UNSEEN:
-                rows.append((now, enter, 0, tid, Kind.OPEN, number, fd, 0))
+                rows.append((max(now, enter), enter, 0, tid, Kind.OPEN, number, fd, 0))
         self._settle(len(rows))
         return np.concatenate([*parts, np.array(rows, RECORD)])
 

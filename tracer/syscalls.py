@@ -33,14 +33,16 @@ class Learn(IntFlag):
     PAIR3 = 16
     THIRD = 32
     EXEC = 64
-    SILENT = 128
+    SILENT = 256
+    ADDRESS = 512
 
 
 _LEARN = {
     Learn.FIRST: RECEIVE,
-    Learn.RESULT: ("open", "openat", "openat2", "creat", "dup", "dup2", "dup3", "accept", "accept4", "eventfd",
-                   "eventfd2", "signalfd", "signalfd4", "timerfd_create", "epoll_create", "epoll_create1",
-                   "pidfd_getfd"),
+    Learn.RESULT: ("open", "openat", "openat2", "creat", "dup", "dup2", "dup3", "eventfd", "eventfd2", "signalfd",
+                   "signalfd4", "timerfd_create", "epoll_create", "epoll_create1", "pidfd_getfd"),
+    Learn.RESULT | Learn.ADDRESS: ("accept", "accept4"),
+    Learn.FIRST | Learn.ADDRESS: ("bind", "connect"),
     Learn.RESULT | Learn.ARGS: ("socket",),
     Learn.FIRST | Learn.ARGS: ("fcntl", "ioctl"),
     Learn.PAIR0: ("pipe", "pipe2"),
