@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import secrets
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from scenarios import workload
 from tracer import __version__, session, target
 from tracer.features import Features
+from tracer.host import host
 from tracer.recording import Writer
 from tracer.tap import Tap
 
@@ -142,8 +142,3 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
         })
         return ended
 
-
-def host() -> dict:
-    """This machine, as a recording keeps it."""
-    return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": session.version(), "python": platform.python_version()}

@@ -72,27 +72,36 @@ class Process:
         first = int(words[1], 16) & 0xFFFFFFFF
         return int(words[0]), first - (1 << 32) if first >> 31 else first
 
+    def descriptor(self, fd: int) -> Descriptor | None:
+        """One open file, a socket under its link's name; None if it is closed."""
+        try:
+            link = os.readlink(self._proc / "fd" / str(fd))
+            info = (self._proc / "fdinfo" / str(fd)).read_text()
+            inode = _inode(info) or os.stat(self._proc / "fd" / str(fd)).st_ino
+        except OSError:
+            return None
+        flags = int(re.search(r"^flags:\s*(\d+)", info, re.M)[1], 8)
+        return Descriptor(fd, link, flags, inode, link, _registrations(info))
+
     def descriptors(self) -> list[Descriptor]:
-        """Its open files, in the order of their numbers; those that are closed meanwhile are left out."""
-        names: dict[int, str] | None = None
-        found = []
-        for fd in sorted(map(int, os.listdir(self._proc / "fd"))):
-            try:
-                link = os.readlink(self._proc / "fd" / str(fd))
-                info = (self._proc / "fdinfo" / str(fd)).read_text()
-                inode = os.stat(self._proc / "fd" / str(fd)).st_ino
-            except OSError:
-                continue
-            if link.startswith("socket:"):
-                names = sockets.names(self._proc / "net") if names is None else names
-            flags = int(re.search(r"^flags:\s*(\d+)", info, re.M)[1], 8)
-            name = (names or {}).get(inode, link) if link.startswith("socket:") else link
-            found.append(Descriptor(fd, link, flags, inode, name, _registrations(info)))
+        """Its open files, in the order of their numbers, sockets with their addresses."""
+        found = [its for fd in sorted(map(int, os.listdir(self._proc / "fd"))) if (its := self.descriptor(fd))]
+        if any(its.link.startswith("socket:") for its in found):
+            names = sockets.names(self._proc / "net")
+            for its in found:
+                if its.link.startswith("socket:"):
+                    its.name = names.get(its.inode, its.link)
         return found
 
     def _stat(self) -> list[str]:
         """The fields of /proc/PID/stat from the third (state) on."""
         return (self._proc / "stat").read_text().rpartition(")")[2].split()
+
+
+def _inode(info: str) -> int | None:
+    """The inode's number as the kernel itself has it, from fdinfo (Linux 5.14 on); stat may say another."""
+    found = re.search(r"^ino:\s*(\d+)", info, re.M)
+    return int(found[1]) if found else None
 
 
 def _registrations(info: str) -> dict[int, int]:

@@ -21,7 +21,7 @@ def build(batches: Iterable[np.ndarray], facts: dict) -> dict:
     """batches of RECORD[n] in time order; facts: the recording's metadata."""
     base = facts["base_ns"]
     notes = facts.get("notes") or {}
-    window = tuple(notes["window_ns"]) if notes.get("window_ns") else None
+    window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
     analysis, states, tallies = Analysis(), ThreadStates(window), Tallies(window)
     for batch in batches:
         for part in (analysis, states, tallies):

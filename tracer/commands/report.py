@@ -6,7 +6,7 @@ import click
 
 from tracer.commands.common import show, shown
 
-ORDER = 3
+ORDER = 5
 
 
 @click.command("report")
