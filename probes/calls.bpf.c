@@ -52,6 +52,8 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 	u64 fdt = my_descriptors();
 	learn(tid, pair[0], fdt);
 	learn(tid, pair[1], fdt);
+	if (todo & (LEARN_PATH0 | LEARN_PATH1))
+		path_of(tid, pair[0], todo & LEARN_PATH0 ? first : second);
 	if (todo & LEARN_ADDRESS)
 		addresses(tid, pair[0], fdt);
 }

@@ -57,6 +57,22 @@ static __always_inline void addresses(u32 tid, s32 fd, u64 fdt)
 	}
 }
 
+#define MOST_PATH 16 /* pieces of 16 bytes that are kept of a path */
+
+static __always_inline void path_of(u32 tid, s32 fd, u64 text)
+{
+	for (u32 piece = 0; piece < MOST_PATH; piece++) {
+		u64 bytes[3] = {}; /* 16 and a NUL */
+		long length = bpf_probe_read_user_str(bytes, 17, (void *)(text + 16 * piece));
+
+		if (length <= 1)
+			break;
+		emit(KIND_PATH, tid, piece, bytes[0], bytes[1], fd, 0);
+		if (length < 17)
+			break;
+	}
+}
+
 static __always_inline u64 my_descriptors(void)
 {
 	return read8(read8(bpf_get_current_task() + O_TASK_FILES) + O_FILES_FDT);

@@ -28,6 +28,7 @@ enum kind {
 	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
 	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
+	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
 };
 
 enum library { LIBRARY_AIO_READ = 1 };
@@ -97,6 +98,8 @@ struct call {
 #define LEARN_EXEC 64
 #define LEARN_SILENT 256 /* no record: the user asked for other calls. What it sets up is still learnt. */
 #define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
+#define LEARN_PATH0 1024 /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048 /* argument 1 is */
 
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
 

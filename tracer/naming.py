@@ -33,7 +33,7 @@ class Names:
     def feed(self, records: np.ndarray) -> None:
         """RECORD[n] as they come: files that were opened just now and are named by a path are looked up at once."""
         rows = records[records["kind"] == Kind.DESCRIPTOR]
-        rows = rows[~np.isin(rows["arg"] & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO, 0))]
+        rows = rows[~np.isin(rows["arg"] & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO))]
         for tid, fd, inode in zip(*(rows[name].tolist() for name in ("tid", "fd", "start")), strict=True):
             if (inode, fd) not in self._known:
                 its = Process(tid).descriptor(fd)

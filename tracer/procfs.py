@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from tracer import sockets
 
 PF_KTHREAD = 0x00200000  # include/linux/sched.h; the flags in /proc/PID/stat
 _ELF_CLASS_32 = 1
+_ALWAYS_WATCHED = select.EPOLLERR | select.EPOLLHUP
 
 
 @dataclass
@@ -105,8 +107,9 @@ def _inode(info: str) -> int | None:
 
 
 def _registrations(info: str) -> dict[int, int]:
-    """Watched descriptor → events, from an epoll instance's fdinfo."""
-    return {int(fd): int(events, 16) for fd, events in re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", info, re.M)}
+    """Watched descriptor → the events asked for, from an epoll instance's fdinfo (where the kernel has added two)."""
+    return {int(fd): int(events, 16) & ~_ALWAYS_WATCHED
+            for fd, events in re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", info, re.M)}
 
 
 def children(parents: set[int]) -> Iterator[int]:

@@ -28,6 +28,7 @@ class Kind(IntEnum):
     START = 16
     EXEC = 17
     ADDRESS = 26
+    PATH = 27
 
 
 LIBRARY_NAMES = {1: "aio_read"}

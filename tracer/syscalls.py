@@ -35,11 +35,15 @@ class Learn(IntFlag):
     EXEC = 64
     SILENT = 256
     ADDRESS = 512
+    PATH0 = 1024
+    PATH1 = 2048
 
 
 _LEARN = {
     Learn.FIRST: RECEIVE,
-    Learn.RESULT: ("open", "openat", "openat2", "creat", "dup", "dup2", "dup3", "eventfd", "eventfd2", "signalfd",
+    Learn.RESULT | Learn.PATH0: ("open", "creat"),
+    Learn.RESULT | Learn.PATH1: ("openat", "openat2"),
+    Learn.RESULT: ("dup", "dup2", "dup3", "eventfd", "eventfd2", "signalfd",
                    "signalfd4", "timerfd_create", "epoll_create", "epoll_create1", "pidfd_getfd"),
     Learn.RESULT | Learn.ADDRESS: ("accept", "accept4"),
     Learn.FIRST | Learn.ADDRESS: ("bind", "connect"),
@@ -52,10 +56,11 @@ _LEARN = {
 }
 # The argument kept in a call's record: lengths, counts and time-outs worth seeing.
 _KEEP = {
-    1: ("poll", "ppoll", "fcntl", "ioctl", "epoll_ctl", "listen", "shutdown", "kill", "rt_sigqueueinfo"),
+    1: ("poll", "ppoll", "fcntl", "ioctl", "epoll_ctl", "listen", "shutdown", "kill", "rt_sigqueueinfo",
+        "pipe2"),
     2: ("read", "readv", "recvmsg", "write", "writev", "sendto", "sendmsg", "epoll_wait", "epoll_pwait",
-        "epoll_pwait2", "recvmmsg", "sendmmsg"),
-    3: ("recvfrom",),
+        "epoll_pwait2", "recvmmsg", "sendmmsg", "openat", "dup3"),
+    3: ("recvfrom", "accept4"),
 }
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tracer import syscalls
 from tracer.recording import Writer
 from tracer.records import Kind
 from tracer.ring import Watermark
 from tracer.session import Session
 
+_EXECVE = syscalls.numbers()["execve"]
 MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
 
@@ -60,7 +62,13 @@ class Tap:
             starts = records["time"][records["kind"] == Kind.START]
             self.base = int(starts[0]) if len(starts) else 0
         if self.base and not self.began:
-            executed = records["time"][records["kind"] == Kind.EXEC]
+            executed = records["time"][is_execve(records)]
             self.began = int(executed[0]) if len(executed) else 0
         self.count += len(records)
         self._writer.write(records)
+
+
+def is_execve(records: np.ndarray) -> np.ndarray:
+    """Which records say that a program was executed: of its execve's two the call's own comes first."""
+    calls = (records["kind"] == Kind.CALL) & (records["nr"] == _EXECVE) & (records["result"] == 0)
+    return calls | (records["kind"] == Kind.EXEC)

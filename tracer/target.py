@@ -44,7 +44,8 @@ def start_command(command: list[str], secret: int, user: tuple[int, int] | None)
     """Starts a user's `command` behind the gate, as a shell would: all is as iotrace itself was given it (streams and
     other descriptors, directory, environment, process group), but HOME, USER and LOGNAME where it runs as another
     `user`."""
-    return _start(command, secret, user, Command, env=given_environment(), close_fds=False)
+    # a directory is named lest posix_spawn be used, whose child ignores two of the C library's own signals
+    return _start(command, secret, user, Command, env=given_environment(), close_fds=False, cwd=".")
 
 
 def _start(command: list[str], secret: int | None, user: tuple[int, int] | None, kind: type[Target],

@@ -26,7 +26,6 @@ from tracer.tap import Tap
 _DRAIN_MS = 10
 _GRACE_S = 5  # for a command that was told to end
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-_SI_USER, _SI_TKILL, _SI_QUEUE = 0, -6, -1  # a signal that a process sent, and not the terminal (siginfo.h)
 EPOLL_CTL_ADD = 1
 
 
@@ -74,7 +73,7 @@ def trace(command: list[str], plan: Plan, features: Features, writer: Writer) ->
     `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Raises CannotTrace, NothingSeen.
     """
     secret = _secret()
-    with target.start_command(command, secret, plan.user) as program, _held_back(_ENDING) as pending, \
+    with target.start_command(command, secret, plan.user) as program, _noted(_ENDING) as signals, \
             Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
         cost = calibration.event_ns(probes, Adopter(secret)) if plan.measure_cost else None
         names = Names()
@@ -84,9 +83,9 @@ def trace(command: list[str], plan: Plan, features: Features, writer: Writer) ->
         program.release()
         while not program.wait(_DRAIN_MS):
             tap.drain()
-            for info in pending():
-                if info.si_code in (_SI_USER, _SI_TKILL, _SI_QUEUE):
-                    program.send(info.si_signo)
+            for number in signals():
+                if not _from_terminal(number):
+                    program.send(number)
             now = time.monotonic()
             if now > deadline:
                 how, deadline, killing = "duration", float("inf"), now + _GRACE_S
@@ -112,7 +111,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
     for the end. Nothing of them is stopped. Raises CannotTrace, NotTraceable."""
     secret = _secret()
     processes = _wanted(pids, with_children)
-    with _held_back(_ENDING) as pending, \
+    with _noted(_ENDING) as signals, \
             Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
         adopter = Adopter(secret)
         cost = calibration.event_ns(probes, adopter) if plan.measure_cost else None
@@ -129,7 +128,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             while not (all_ended(_DRAIN_MS) and not probes.announced()):
                 tap.drain()
                 progress(tap.count)
-                if any(True for _ in pending()):
+                if signals():
                     how = "interrupted"
                     break
                 if time.monotonic() > deadline:
@@ -260,17 +259,35 @@ def _ends(attached: list[dict]) -> Iterator[Callable[[float], bool]]:
 
 
 @contextmanager
-def _held_back(numbers: tuple[signal.Signals, ...]) -> Iterator[Callable[[], Iterator[signal.struct_siginfo]]]:
-    """Signals that would end iotrace wait meanwhile, and are taken one by one from the iterator that this gives."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+def _noted(numbers: tuple[signal.Signals, ...]) -> Iterator[Callable[[], list[int]]]:
+    """Signals that would end iotrace are noted instead, and given out once by the function that this gives; those that
+    iotrace was started to ignore stay ignored. (Blocking them would not do: other threads, numpy's, would take them.)"""
+    noted: list[int] = []
+    before = {number: signal.signal(number, lambda its, _: noted.append(its)) for number in numbers
+              if signal.getsignal(number) != signal.SIG_IGN}
 
-    def pending() -> Iterator[signal.struct_siginfo]:
-        while info := signal.sigtimedwait(numbers, 0):
-            yield info
+    def taken() -> list[int]:
+        some, noted[:] = noted[:], []
+        return some
 
     try:
-        yield pending
+        yield taken
     finally:
-        for _ in pending():
-            pass
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _from_terminal(number: int) -> bool:
+    """Whether a signal came from the terminal, which sends it to all of the group in its foreground."""
+    if number not in (signal.SIGINT, signal.SIGQUIT):
+        return False
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:  # we have none
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import click
 
-from tracer.commands.common import (
-    OWN_FAILURE,
-    Failure,
-    recorded,
-    show,
-    shown,
-    traced,
-)
+from tracer.commands.common import OWN_FAILURE, Failure, plan_of, recorded, show, shown, traced
 
 ORDER = 3
 
 
-@click.command("trace", context_settings={"allow_interspersed_args": False})
+class AsEnv(click.Command):
+    """Wrong usage has the status that env(1) gives it, since every other one can be the command's."""
+
+    def make_context(self, *args: object, **kwargs: object) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            error.exit_code = OWN_FAILURE
+            raise
+
+
+@click.command("trace", cls=AsEnv, context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]...")
 @traced
 @click.option("--as-root", is_flag=True, help="Run COMMAND as root, not as the user who called sudo.")
@@ -29,7 +33,6 @@ def command(ctx, command, duration, output, expressions, no_follow, no_cost, rin
     COMMAND keeps its streams, and iotrace exits with its status. The report goes to stderr, or with --json to stdout.
     """
     from tracer import features, recording, target, tracing
-    from tracer.commands.common import plan_of
 
     plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, OWN_FAILURE,
                    None if as_root else target.invoking_user())
