@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 import numpy as np
 
 from tracer import decode, syscalls
-from tracer.descriptors import Known
+from tracer.filenames import Known
 from tracer.records import LIBRARY_NAMES, RECORD, Kind
 
 _SHOWN = (Kind.CALL, Kind.ARGS, Kind.OPEN, Kind.SIGNAL_DELIVER, Kind.THREAD, Kind.EXIT, Kind.START, Kind.LIBRARY,

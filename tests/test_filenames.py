@@ -1,4 +1,4 @@
-"""tracer/descriptors.py: what a descriptor is at each moment."""
+"""tracer/filenames.py: what a descriptor is at each moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import numpy as np
 from records_builder import FILE, INODE, PIPE, SOCKET, TID, Trace
 
-from tracer.descriptors import Known
+from tracer.filenames import Known
 from tracer.records import Kind
 
 
