@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from scenarios import workload
-from tracer import __version__, session, target
+from tracer import __version__, compiling, session, target
 from tracer.features import Features
 from tracer.recording import Writer
 from tracer.tap import Tap
@@ -146,4 +146,4 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
 def host() -> dict:
     """This machine, as a recording keeps it."""
     return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": session.version(), "python": platform.python_version()}
+            "bcc": compiling.version(), "python": platform.python_version()}
