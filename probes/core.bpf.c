@@ -17,11 +17,16 @@
 #include <uapi/linux/ptrace.h>
 #include "iotrace.h"
 
+/* Not by BCC's prefix, for which it would load and attach the programs itself: tracer/session.py does. */
+#undef RAW_TRACEPOINT_PROBE
+#define RAW_TRACEPOINT_PROBE(event) int tracepoint_##event(struct bpf_raw_tracepoint_args *ctx)
+
 BPF_ARRAY(slots, struct slot, SLOTS);
 BPF_ARRAY(batches, struct batch, CPUS);
 BPF_ARRAY(ledgers, struct ledger, CPUS);
 BPF_ARRAY(calls, struct call, 512);
 BPF_ARRAY(cookie, u64, 1);
+BPF_ARRAY(alone, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
 BPF_TABLE("lru_hash", u64, u64, described, SOCKETS); /* process and descriptor -> the inode that a record told of */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);

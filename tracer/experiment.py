@@ -141,4 +141,3 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
             "notes": notes, "sender": sides.notes_of(1), "untraced": before,
         })
         return ended
-

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 
-from tracer import session
+from tracer import compiling
 
 
 def host() -> dict:
     """Kernel, architecture, number of CPUs, versions of BCC and Python."""
     return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": session.version(), "python": platform.python_version()}
+            "bcc": compiling.version(), "python": platform.python_version()}
