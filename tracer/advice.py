@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.models import EPOLLET
-from tracer.operations import BLOCKED, MULTIPLEXED, Operations
+from tracer.operations import BLOCKED, MULTIPLEXED, POLLED, Operations
 from tracer.usage import Used
 
 POLLED_MOST = 100  # EAGAINs of one descriptor, and ten times as many as receives
@@ -23,13 +23,15 @@ NOTICE_LEAST, NOTICE_SHARE, NOTICE_NS = 10, 0.2, 100_000  # a notice worth a wor
 
 @dataclass(frozen=True)
 class Seen:
-    """What the rules look at. files: (process, fd, inode) → its name; scans: Scans.finish; names: process → its name."""
+    """What the rules look at. files: (process, fd, inode) → its name; scans: Scans.finish; names: process → its name; cpu: process → its
+    CPU time (ns)."""
 
     operations: Operations
     used: Used
     files: dict[tuple[int, int, int], str]
     scans: list[dict]
     names: dict[int, str]
+    cpu: dict[int, int]
 
 
 def advice(seen: Seen) -> list[dict]:
@@ -51,13 +53,19 @@ def _keys(used: Used, which: np.ndarray) -> list[tuple[int, tuple[int, int, int]
 
 
 def _polling(seen: Seen) -> list[dict]:
-    its = seen.used.values
+    """The cost: the time from asking to having, all of it spent asking, as far as the process had a CPU."""
+    its, operations = seen.used.values, seen.operations
     again, receives = its["receive_again"], its["receives"]
     which = (again >= POLLED_MOST) & (again >= POLLED_RATIO * receives)
-    return [_one(seen, "polling", key, int(again[row]), int(its["again_ns"][row]),
-                 f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU was kept busy "
-                 "asking; a blocking receive, poll or epoll_wait would sleep meanwhile")
-            for row, key in _keys(seen.used, which)]
+    found = []
+    for row, key in _keys(seen.used, which):
+        mine = (operations.way == POLLED) & (operations.tgid == key[0]) & (operations.fd == key[1]) & \
+            (operations.inode == key[2])
+        asked = int((operations.done[mine] - operations.ask[mine]).sum())
+        found.append(_one(seen, "polling", key, int(again[row]), min(asked, seen.cpu.get(key[0], asked)),
+                          f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU was "
+                          "kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"))
+    return found
 
 
 def _undrained(seen: Seen) -> list[dict]:

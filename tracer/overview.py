@@ -56,7 +56,8 @@ class Overview:
         used = self._usage.finish()
         listed = processes.listed(threads, operations, codes)
         files = {key: name for key in map(tuple, used.keys.tolist()) if (name := self._known.ever(*key))}
-        seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed})
+        seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
+                    {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
         return {"processes": listed, "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
 
     def _learn(self, batch: Columns) -> None:

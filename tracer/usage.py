@@ -13,7 +13,7 @@ from tracer.timeline import Calls
 
 EAGAIN, EINPROGRESS = 11, 115
 _IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes
-VALUES = ("receives", "received_bytes", "receive_again", "again_ns", "receive_slept_ns", "single_bytes", "single_ns",
+VALUES = ("receives", "received_bytes", "receive_again", "receive_slept_ns", "single_bytes", "single_ns",
           "sends", "sent_bytes", "send_again", "sends_blocked", "send_slept_ns", "accepts", "accept_again",
           "accept_slept_ns", "accept_lost", "full_then_wait", "connects", "connect_slept_ns", "calls_ns")
 
@@ -70,7 +70,7 @@ class Usage:
         again, good = result == -EAGAIN, result > 0
         columns = {
             "receives": receive & good, "received_bytes": receive * bytes_, "receive_again": receive * again * count,
-            "again_ns": receive * again * np.maximum(took - slept, 0), "receive_slept_ns": receive * slept,
+            "receive_slept_ns": receive * slept,
             "single_bytes": single, "single_ns": single * took, "sends": send & good, "sent_bytes": send * bytes_,
             "send_again": send * again * count, "sends_blocked": send & (slept > 0), "send_slept_ns": send * slept,
             "accepts": accept & (result >= 0), "accept_again": accept * again * count, "accept_slept_ns": accept * slept,
