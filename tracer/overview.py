@@ -50,7 +50,7 @@ class Overview:
 
     def finish(self, operations: Operations, codes: np.ndarray, times: list[ThreadTimes],
                unended: tuple[Absences, np.ndarray], descriptors: Descriptors) -> dict:
-        """`processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
+        """`activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
         slept, calls = self._activity.finish(*unended, descriptors)
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
         used = self._usage.finish()
@@ -58,7 +58,7 @@ class Overview:
         files = {key: name for key in map(tuple, used.keys.tolist()) if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
                     {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
-        return {"processes": listed, "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
+        return {"activity": processes.activity(times, threads), "processes": listed, "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
 
     def _learn(self, batch: Columns) -> None:
         made = (batch.kind == Kind.CALL) & np.isin(batch.nr, self._makers)

@@ -142,5 +142,5 @@ def wakers(report: dict, width: int = 80) -> list[Text]:
     if not its:
         return []
     names = [" ".join([clean(waker["name"] or "thread"), *[str(waker["tid"])] * (waker["tid"] > 0)])
-             + f" {number(waker['count'])} times" for waker in its[:4]]
+             + f" {plural(waker['count'], 'time')}" for waker in its[:4]]
     return entry("woken by", f"{', '.join(names)} (of {clean(found[0]['name'] or MISSING)})", width)
