@@ -23,8 +23,12 @@ enum kind {
 	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
-	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid */
+	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran: start = time,
+			     * arg = its id as iotrace's namespace has it */
 	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
+	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
+			     * arg = port | SOCK_* << 16 | AF_* << 24 */
+	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
 };
 
 enum library { LIBRARY_AIO_READ = 1 };
@@ -82,8 +86,8 @@ struct ledger {
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
-	u8 keep;        /* the argument (1 to 3) that goes into `arg`, 0 for none */
-	u8 learn;
+	u16 keep;       /* the argument (1 to 3) that goes into `arg`, 0 for none */
+	u16 learn;
 };
 #define LEARN_ARGS 1    /* add a KIND_ARGS record */
 #define LEARN_RESULT 2  /* the result is a new descriptor */
@@ -92,3 +96,16 @@ struct call {
 #define LEARN_PAIR3 16  /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32  /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
+#define LEARN_SILENT 256 /* no record: the user asked for other calls. What it sets up is still learnt. */
+#define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
+#define LEARN_PATH0 1024 /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048 /* argument 1 is */
+
+#define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
+
+/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py). */
+#define PRCTL_ANNOUNCE 0x10774ACE
+#define PRCTL_ADOPT 0x10774AD0 /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
+#define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
+#define PRCTL_LEARN 0x10774AD1 /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
+#define DESCRIPTORS_AT_ONCE 64

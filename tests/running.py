@@ -25,6 +25,7 @@ IOTRACE = [*PYTHON, "-m", "tracer"]
 BOUNDARIES = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
 STATES = ("blocked_ns", "runnable_ns", "kernel_ns", "user_ns")
 NOBODY = 65534
+RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
 _MARK = "IOTRACE_TEST_RUN"
 
 

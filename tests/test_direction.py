@@ -52,9 +52,9 @@ def test_there_is_something_to_look_at():
     assert "operations" in rooms("report.py") and "echo" in calls(SOURCES["commands/common.py"])
 
 
-def test_only_the_session_speaks_to_bcc():
+def test_only_compiling_speaks_to_bcc():
     users = {name for name, tree in SOURCES.items() if any(found.split(".")[0] == "bcc" for found in imports(tree))}
-    assert users == {"session.py"}
+    assert users == {"compiling.py"}
 
 
 @pytest.mark.parametrize("name", sorted(name for name in SOURCES if name.startswith("render/")))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from scenarios import workload
-from tracer import __version__, compiling, session, target
+from tracer import __version__, session, target
 from tracer.features import Features
+from tracer.host import host
 from tracer.recording import Writer
 from tracer.tap import Tap
 
@@ -141,9 +141,3 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
             "notes": notes, "sender": sides.notes_of(1), "untraced": before,
         })
         return ended
-
-
-def host() -> dict:
-    """This machine, as a recording keeps it."""
-    return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": compiling.version(), "python": platform.python_version()}

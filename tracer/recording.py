@@ -40,9 +40,12 @@ class Writer:
     """Writes records as they come. `path` must be writable now: raises OSError before the run, not after it."""
 
     def __init__(self, path: str) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._writer = pq.ParquetWriter(path, _schema(), compression="lz4", write_statistics=["time_ns"])
+        self._file = pa.OSFile(path, "wb")
+        os.set_inheritable(self._file.fileno(), False)  # pyarrow leaves that out
+        self._writer = pq.ParquetWriter(self._file, _schema(), compression="lz4", write_statistics=["time_ns"])
         self._pending: list[np.ndarray] = []
         self._rows = 0
         self._last = -(1 << 62)
@@ -65,10 +68,12 @@ class Writer:
         facts = {"schema": SCHEMA, "ordered": self._ordered, **facts}
         self._writer.add_key_value_metadata({_KEY: json.dumps(facts).encode()})
         self._writer.close()
+        self._file.close()
 
     def abandon(self) -> None:
         """Closes a file that will not be finished."""
         self._writer.close()
+        self._file.close()
 
     def _flush(self) -> None:
         if self._pending:
@@ -149,7 +154,8 @@ def check_writable(path: str) -> str | None:
 
 
 def _kind_names() -> list[str]:
-    return ["", *(kind.name.lower() for kind in Kind)]
+    known = {kind.value: kind.name.lower() for kind in Kind}
+    return [known.get(value, f"kind_{value}" if value else "") for value in range(max(known) + 1)]
 
 
 def _table(records: np.ndarray):

@@ -27,6 +27,8 @@ class Kind(IntEnum):
     LIBRARY = 15
     START = 16
     EXEC = 17
+    ADDRESS = 26
+    PATH = 27
 
 
 LIBRARY_NAMES = {1: "aio_read"}

@@ -23,7 +23,7 @@ def build(read: Read, facts: dict) -> dict:
     facts: the recording's metadata."""
     base = facts["base_ns"]
     notes = facts.get("notes") or {}
-    window = tuple(notes["window_ns"]) if notes.get("window_ns") else None
+    window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
     timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
     library: list[tuple[int, int]] = []
     for batch in read(None, None):
