@@ -84,5 +84,5 @@ static __always_inline void arrive(u64 regs, u32 tid, u32 tgid)
 		from = args[0];
 	}
 	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
-		learn(tid, from + fd, fdt);
+		learn(tid, tgid, from + fd, fdt, false);
 }

@@ -50,8 +50,8 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 	if (todo & LEARN_THIRD)
 		pair[0] = third;
 	u64 fdt = my_descriptors();
-	learn(tid, pair[0], fdt);
-	learn(tid, pair[1], fdt);
+	learn(tid, slot->tgid, pair[0], fdt, todo == LEARN_FIRST);
+	learn(tid, slot->tgid, pair[1], fdt, false);
 	if (todo & (LEARN_PATH0 | LEARN_PATH1))
 		path_of(tid, pair[0], todo & LEARN_PATH0 ? first : second);
 	if (todo & LEARN_ADDRESS)

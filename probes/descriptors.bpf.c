@@ -2,10 +2,10 @@
  *
  * What a file descriptor is: its inode and mode for the recording, its socket for sk_data_ready. */
 /* The descriptor's inode and mode go into a record, and a socket's address into the table by which
- * sk_data_ready knows it: task -> files -> fdt -> fd[n] -> private_data -> sk. */
-static __always_inline void learn(u32 tid, s32 fd, u64 fdt)
+ * sk_data_ready knows it: task -> files -> fdt -> fd[n] -> private_data -> sk. again: only if that is news. */
+static __always_inline void learn(u32 tid, u32 tgid, s32 fd, u64 fdt, bool again)
 {
-	u64 file, inode, number;
+	u64 file, inode, number, key = (u64)tgid << 32 | (u32)fd;
 	u32 mode;
 
 	if (fd < 0 || fd >= read4(fdt + O_FDTABLE_MAX))
@@ -15,6 +15,13 @@ static __always_inline void learn(u32 tid, s32 fd, u64 fdt)
 		return;
 	inode = read8(file + O_FILE_INODE);
 	number = read8(inode + O_INODE_NUMBER);
+	if (again) { /* it may be another file by now, opened by a call that we do not learn from */
+		u64 *known = described.lookup(&key);
+
+		if (known && *known == number)
+			return;
+	}
+	described.update(&key, &number);
 	mode = read4(inode + O_INODE_MODE) & 0xffff;
 	if ((mode & 0170000) == 0140000) {
 		u64 sock = read8(read8(file + O_FILE_PRIVATE) + O_SOCKET_SK);

@@ -5,9 +5,13 @@
 RAW_TRACEPOINT_PROBE(task_newtask)
 {
 	u32 parent = bpf_get_current_pid_tgid();
-	struct slot *slot = FOLLOW ? find(parent) : 0;
+	struct slot *slot = find(parent);
+	u32 zero = 0;
 
 	if (!slot)
+		return 0;
+	u64 *only = alone.lookup(&zero);
+	if (only && *only)
 		return 0;
 	u32 compat = slot->compat;
 	u32 tid = read4(ctx->args[0] + O_TASK_PID), tgid = read4(ctx->args[0] + O_TASK_TGID);

@@ -65,6 +65,13 @@ class Descriptors:
     def find(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(whether it is a socket or a pipe, its inode, whether its bytes are a stream of a socket) of each process's
         descriptor at each time."""
+        found, inode, mode = self.described(tgids, fds, times)
+        form = mode & S_IFMT
+        stream, _ = self._streams.find(inode, times)
+        return found & ((form == S_IFSOCK) | (form == S_IFIFO)), inode, stream
+
+    def described(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+        """(whether it is known, its inode, its mode) of each process's descriptor at each time; 0 where unknown."""
         tgid = tgids.copy()
         found, values = self._table.find(_key(tgid, fds.astype(np.int64)), times)
         missing = np.flatnonzero(~found & (fds >= 0))
@@ -78,9 +85,7 @@ class Descriptors:
             found[missing], values[missing] = self._table.find(_key(tgid[missing], fds[missing].astype(np.int64)),
                                                                times[missing])
             missing = missing[~found[missing]]
-        form = values[:, 1] & S_IFMT
-        stream, _ = self._streams.find(values[:, 0], times)
-        return found & ((form == S_IFSOCK) | (form == S_IFIFO)), values[:, 0], stream
+        return found, values[:, 0], values[:, 1]
 
     def armed(self, tgids: np.ndarray, times: np.ndarray) -> np.ndarray:
         """When each process had last set O_ASYNC (ns), 0 for never."""

@@ -14,6 +14,8 @@ from tracer.sockets import pair
 MAKERS = {"eventfd": "eventfd", "eventfd2": "eventfd", "timerfd_create": "timerfd", "signalfd": "signalfd",
           "signalfd4": "signalfd", "epoll_create": "eventpoll", "epoll_create1": "eventpoll",
           "io_uring_setup": "io_uring", "inotify_init": "inotify", "inotify_init1": "inotify", "pidfd_open": "pidfd"}
+_ALONE = ("TCP", "UDP", "UNIX", "pipe:", "socket:", "RAW", "NETLINK")
+TEACHING = (Kind.DESCRIPTOR, Kind.ADDRESS, Kind.PATH, Kind.THREAD, Kind.START)
 _TYPES = {(socket.AF_INET, socket.SOCK_STREAM): "TCP", (socket.AF_INET6, socket.SOCK_STREAM): "TCPv6",
           (socket.AF_INET, socket.SOCK_DGRAM): "UDP", (socket.AF_INET6, socket.SOCK_DGRAM): "UDPv6"}
 
@@ -26,6 +28,8 @@ class Known:
         self._process: dict[int, int] = {}
         self._names: dict[int, dict[int, tuple[int, str]]] = {}
         self._made: dict[int, tuple[int, str]] = {}  # tid → descriptor and what its last call made of it
+        self._ever: dict[tuple[int, int, int], str] = {}
+        self._by_inode: dict[int, str] = {}  # of sockets and pipes, whose inodes are theirs alone
         self._opened = False
         self._local: tuple[str, int] = ("", 0)
         numbers = syscalls.numbers()
@@ -34,6 +38,10 @@ class Known:
     def name(self, tid: int, fd: int) -> str | None:
         """What the descriptor of that thread is now, None where that was never seen."""
         return self._of(tid).get(fd, (0, None))[1]
+
+    def ever(self, tgid: int, fd: int, inode: int) -> str | None:
+        """What the descriptor with that inode was called, whenever that was."""
+        return self._ever.get((tgid, fd, inode)) or self._by_inode.get(inode) or self._files.get((fd, inode))
 
     def learn(self, kind: int, tid: int, fd: int, start: int, result: int, nr: int, arg: int) -> bool:
         """One record's fields; whether it says what descriptor `fd` of that thread is."""
@@ -70,8 +78,13 @@ class Known:
         return self._names.setdefault(self._process.get(tid, tid), {})
 
     def _rename(self, tid: int, fd: int, name: str) -> None:
-        its = self._of(tid)
-        its[fd] = (its.get(fd, (0, ""))[0], name)
+        self._keep(tid, fd, self._of(tid).get(fd, (0, ""))[0], name)
+
+    def _keep(self, tid: int, fd: int, inode: int, name: str) -> None:
+        self._of(tid)[fd] = (inode, name)
+        self._ever[self._process.get(tid, tid), fd, inode] = name
+        if name.startswith(_ALONE):
+            self._by_inode[inode] = name
 
     def _describe(self, tid: int, fd: int, inode: int, mode: int) -> None:
         made_fd, made = self._made.pop(tid, (-1, ""))
@@ -81,8 +94,8 @@ class Known:
             return
         else:
             kind = "socket" if stat.S_ISSOCK(mode) else "pipe" if stat.S_ISFIFO(mode) else "inode"
-            name = self._files.get((fd, inode), f"{kind}:[{inode}]")
-        self._of(tid)[fd] = (inode, name)
+            name = self._files.get((fd, inode)) or self._by_inode.get(inode) or f"{kind}:[{inode}]"
+        self._keep(tid, fd, inode, name)
 
 
 def address_of(first: int, second: int, arg: int) -> tuple[str, int]:

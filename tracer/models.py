@@ -80,6 +80,18 @@ def judge(operations: Operations, models: np.ndarray) -> Verdict:
     return Verdict(name, SYNCHRONOUS[name], confidence, evidence)
 
 
+def as_dict(verdict: Verdict, operations: Operations, models: np.ndarray) -> dict:
+    """A verdict for the report, with each model's share of the operations' time (ask to done) where there are more."""
+    entry = {"name": verdict.name, "synchronous": verdict.synchronous, "confidence": verdict.confidence,
+             "evidence": verdict.evidence}
+    if verdict.shares:
+        took = np.bincount(models, operations.done - operations.ask, len(MODELS))
+        whole = took.sum() or 1
+        entry |= {"shares": verdict.shares,
+                  "time_shares": {name: round(float(took[MODELS.index(name)] / whole), 4) for name in verdict.shares}}
+    return entry
+
+
 def _evidence(model: str, operations: Operations) -> list[str]:
     """What was seen, with counts."""
     count = len(operations)

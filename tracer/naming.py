@@ -7,17 +7,19 @@ import stat
 
 import numpy as np
 
-from tracer.procfs import Descriptor, Process
+from tracer.procfs import Descriptor, Process, name_of
 from tracer.records import Kind
 
 MOST = 100_000  # names kept in a recording
 
 
 class Names:
-    """Collects `files`: one dict {pid, fd, inode, name, flags} for each file that was found open."""
+    """Collects `files`: one dict {pid, fd, inode, name, flags} for each file that was found open; and `comms`: thread
+    → name of those that woke a traced one."""
 
     def __init__(self) -> None:
         self.files: list[dict] = []
+        self.comms: dict[int, str | None] = {}
         self._known: set[tuple[int, int]] = set()
 
     def look(self, pid: int) -> list[Descriptor]:
@@ -32,6 +34,9 @@ class Names:
 
     def feed(self, records: np.ndarray) -> None:
         """RECORD[n] as they come: files that were opened just now and are named by a path are looked up at once."""
+        for tid in np.unique(records["fd"][records["kind"] == Kind.WAKING]).tolist():
+            if tid > 0 and tid not in self.comms and len(self.comms) < MOST:
+                self.comms[tid] = name_of(tid)
         rows = records[records["kind"] == Kind.DESCRIPTOR]
         rows = rows[~np.isin(rows["arg"] & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO))]
         for tid, fd, inode in zip(*(rows[name].tolist() for name in ("tid", "fd", "start")), strict=True):

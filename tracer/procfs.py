@@ -112,6 +112,14 @@ def _registrations(info: str) -> dict[int, int]:
             for fd, events in re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", info, re.M)}
 
 
+def name_of(tid: int) -> str | None:
+    """A thread's name, None once it is gone."""
+    try:
+        return Path(f"/proc/{tid}/comm").read_text().rstrip("\n")
+    except OSError:
+        return None
+
+
 def children(parents: set[int]) -> Iterator[int]:
     """The processes whose parent is one of `parents`."""
     for name in os.listdir("/proc"):

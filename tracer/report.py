@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tracer import models, stats, syscalls
 from tracer.example import Read, figure
 from tracer.operations import BOUNDARIES, MOVABLE, PHASES, Analysis, Operations
+from tracer.overview import Overview
 from tracer.records import LIBRARY_NAMES, Kind
 from tracer.states import ThreadStates, ThreadTimes
 from tracer.tallies import Tallies
@@ -25,10 +26,12 @@ def build(read: Read, facts: dict) -> dict:
     notes = facts.get("notes") or {}
     window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
     timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
+    overview = Overview(facts, window)
     library: list[tuple[int, int]] = []
     for batch in read(None, None):
         part = timeline.feed(batch)
         analysis.feed(batch, part)
+        overview.feed(batch, part, analysis.descriptors)
         states.feed(batch, part)
         tallies.feed(batch)
         rows = batch.kind == Kind.LIBRARY
@@ -39,6 +42,8 @@ def build(read: Read, facts: dict) -> dict:
         operations = operations if inside.all() else operations.take(inside)
     names = models.models_of(operations)
     verdict = models.judge(operations, names)
+    unended = timeline.finish(states.end)
+    times = states.finish(*unended)
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -55,13 +60,13 @@ def build(read: Read, facts: dict) -> dict:
         "estimated": _estimated(operations),
         "queued": stats.distribution(operations.queued[operations.queued > 0]),
         "phases": {name: stats.distribution(took) for name, took in zip(PHASES, operations.phases(), strict=True)},
-        "threads": _threads(states.finish(*timeline.finish(states.end)), base),
+        "threads": _threads(times, base),
         "syscalls": calls,
         "signals": signals,
-        "model": {"name": verdict.name, "synchronous": verdict.synchronous, "confidence": verdict.confidence,
-                  "evidence": verdict.evidence, **({"shares": verdict.shares} if verdict.shares else {})},
+        "model": models.as_dict(verdict, operations, names),
+        **overview.finish(operations, names, times, unended, analysis.descriptors),
         "ledger": facts["ledger"],
-        "cost": _cost(notes, facts.get("untraced")),
+        "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base),
     }
 
@@ -161,3 +166,13 @@ def _cost(notes: dict, untraced: dict | None) -> dict | None:
     without, with_probes = (round(n["cpu_ns"] / n["messages"]) for n in (untraced, notes))
     return {"untraced_cpu_ns_per_op": without, "traced_cpu_ns_per_op": with_probes,
             "ratio": round(with_probes / without, 3) if without else None}
+
+
+def _estimated_cost(facts: dict, times: list[ThreadTimes]) -> dict | None:
+    """What an event cost when tracing began, times the events: an estimate, beside the threads' CPU time."""
+    if facts.get("event_cost_ns") is None:
+        return None
+    events, cpu = facts["ledger"]["counted"], sum(its.kernel_ns + its.user_ns for its in times)
+    total = round(events * facts["event_cost_ns"])
+    return {"untraced_cpu_ns_per_op": None, "traced_cpu_ns_per_op": None, "ratio": None, "estimate": True,
+            "event_ns": round(facts["event_cost_ns"], 1), "events": events, "total_ns": total, "cpu_ns": cpu}

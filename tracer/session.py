@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,21 +55,22 @@ class Session:
 
     def __init__(self, features: Features, secret: int, ring_bytes: int = 16 << 20, *,
                  selected: Container[int] | None = None, follow: bool = True) -> None:
+        self._features = features
         self.ledger = Ledger()
         self._delivered = 0
-        self._features = features
         self._ring = None
         self._maps: dict[str, bpf.Map] = {}
         self._programs: dict[str, int] = {}
         self._links: dict[str, int] = {}
         try:
-            self._load(compiling.compiled(_constants(features, follow)), ring_bytes)
+            self._load(compiling.compiled(_constants(features)), ring_bytes)
             self._ring = Ring(self._maps["ring"].fd, ring_bytes)
             for number, (keep, learn) in syscalls.actions(selected).items():
                 self._maps["calls"].update(number, struct.pack("<HH", keep, learn))
             self._maps["cookie"].update(0, secret.to_bytes(8, "little"))
+            self._maps["alone"].update(0, struct.pack("<Q", not follow))
             for program in self._programs:
-                self._attach(program)
+                self._attach(program, features)
         except compiling.CannotCompile as error:
             raise CannotTrace(str(error)) from None
         except OSError as error:
@@ -103,7 +104,7 @@ class Session:
         return bool(np.any(self._slots()[0][:, 0]))
 
     @contextlib.contextmanager
-    def calls_unprobed(self):
+    def calls_unprobed(self) -> Iterator[None]:
         """A while in which system calls cost what they cost without the probes: sys_enter and sys_exit are detached."""
         for program in _CALL_PROBES:
             os.close(self._links.pop(program))
@@ -111,15 +112,16 @@ class Session:
             yield
         finally:
             for program in _CALL_PROBES:
-                self._attach(program)
+                self._attach(program, self._features)
 
     def forget(self) -> None:
         """Drops what was recorded and counted so far; to be called while no thread is traced."""
         self._ring.drain()
         self._delivered = 0
         for name in ("ledgers", "batches"):
-            for index in range(self._maps[name].entries):
-                self._maps[name].update(index, bytes(self._maps[name].value_size))
+            its = self._maps[name]
+            for index in range(its.entries):
+                its.update(index, bytes(its.value_size))
 
     def open_calls(self) -> dict[int, tuple[int, int]]:
         """Thread → (number, entry in ns) of the call it is in; number NR_UNSEEN where it was adopted and has made
@@ -170,7 +172,7 @@ class Session:
             kind = bpf.RAW_TRACEPOINT if name.startswith("tracepoint_") else bpf.KPROBE
             self._programs[name] = bpf.load(name, kind, compiled.linked(name, fds), compiled.license)
 
-    def _attach(self, program: str) -> None:
+    def _attach(self, program: str, features: Features) -> None:
         """By the program's name: tracepoint_NAME, kprobe_FUNCTION or uprobe_FUNCTION (of the C library)."""
         kind, _, name = program.partition("_")
         fd = self._programs[program]
@@ -179,16 +181,16 @@ class Session:
         elif kind == "kprobe":
             self._links[program] = bpf.attach_probe(kind, name, 0, fd)
         else:
-            self._attach_uprobe(program, name)
+            self._attach_uprobe(program, name, features)
 
-    def _attach_uprobe(self, program: str, name: str) -> None:
+    def _attach_uprobe(self, program: str, name: str, features: Features) -> None:
         """One can do without it: BCC's tools attach theirs with a ref_ctr_offset that they never set, and while one
         is there the kernel refuses all others at that place."""
-        path, offset = self._features.library_calls[name]
+        path, offset = features.library_calls[name]
         try:
             self._links[program] = bpf.attach_probe("uprobe", path, offset, self._programs[program])
         except OSError as error:
-            self._features.sources[name] = f"not seen ({error.strerror})"
+            features.sources[name] = f"not seen ({error.strerror})"
 
     def _settle(self, still_open: int) -> None:
         ledgers = self._map("ledgers", 64).view("<u8").reshape(-1, 8).sum(axis=0)
@@ -225,11 +227,11 @@ class Session:
             os.close(self._links.popitem()[1])
 
 
-def _constants(features: Features, follow: bool) -> dict[str, int]:
+def _constants(features: Features) -> dict[str, int]:
     """The -D constants of the probes."""
     return {**features.constants, "SLOTS": _slots(), "CPUS": os.sysconf("SC_NPROCESSORS_CONF"), "SOCKETS": 65536,
             "RING_PAGES": 1,  # the ring's size is set when it is created
-            "NR_PRCTL": syscalls.numbers()["prctl"], "FOLLOW": int(follow)}
+            "NR_PRCTL": syscalls.numbers()["prctl"]}
 
 
 def _slots() -> int:

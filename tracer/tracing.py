@@ -99,7 +99,7 @@ def trace(command: list[str], plan: Plan, features: Features, writer: Writer) ->
         began = tap.began or tap.base
         writer.close({
             **_facts(plan, features, probes, how, cost), "base_ns": began, "end_ns": stopped,
-            "window_ns": [began, stopped], "files": names.files,
+            "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": command, "pid": program.pid, "exit_status": program.status},
         })
         return Ended(how, program.status, bool(tap.began))
@@ -140,7 +140,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
         _finish(tap, probes, stopped)
         writer.close({
             **_facts(plan, features, probes, how, cost), "base_ns": tap.base, "end_ns": stopped,
-            "window_ns": [tap.base, stopped], "files": names.files,
+            "window_ns": [tap.base, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,
                        "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
         })

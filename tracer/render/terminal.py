@@ -8,7 +8,7 @@ import textwrap
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from tracer.render import figure, histogram, tables, verdict
+from tracer.render import figure, histogram, programs, tables, verdict
 from tracer.render.units import clean, duration, fit, plural, to_ascii
 
 NARROWEST = 80
@@ -49,6 +49,8 @@ def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
         parts += histogram.of_report(report, width)
     parts += _section("Threads", tables.states_legend(), width)
     parts.append(tables.threads(report, width))
+    if not report.get("scenario"):
+        parts += _programs(report, width)
     parts += _section("System calls", "", width)
     parts.append(tables.syscalls(report, width))
     signals = tables.signals(report, width)
@@ -58,7 +60,17 @@ def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
     parts += _section("Verdict", "", width)
     for piece in (verdict.verdict, verdict.estimates, verdict.oracle, verdict.ledger, verdict.cost):
         parts += piece(report, width)
+    if not report.get("scenario") and report.get("advice"):
+        parts += _section("Advice", "[cost]", width)
+        parts += programs.advice(report, width)
     return parts
+
+
+def _programs(report: dict, width: int) -> list[RenderableType]:
+    """What a scenario, of which all this is known, needs not."""
+    return [*_section("Processes", "", width), programs.processes(report, width), *programs.wakers(report, width),
+            *_section("Descriptors", "in: received  out: sent", width), *programs.descriptors(report, width),
+            *programs.accepted(report, width)]
 
 
 def _header(report: dict, width: int) -> list[Text]:

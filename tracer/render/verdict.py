@@ -54,7 +54,7 @@ def _wrap(text: str, width: int) -> list[str]:
     return [line.replace("\u00a0", " ") for line in textwrap.wrap(held, width, break_on_hyphens=False)]
 
 
-def _entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
+def entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
     """'label       text …' with a hanging indent."""
     lines = []
     for index, part in enumerate(_wrap(body, width - INDENT) or [""]):
@@ -72,20 +72,20 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
-        return _entry("model", "unknown: the report names none", width, "yellow")
+        return entry("model", "unknown: the report names none", width, "yellow")
     title, meaning = MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    lines = _entry("model", title + sure, width, "bold green" if name not in ("none", "mixed") else "bold yellow")
+    lines = entry("model", title + sure, width, "bold green" if name not in ("none", "mixed") else "bold yellow")
     if meaning:
-        lines += _entry("", meaning, width)
+        lines += entry("", meaning, width)
     shares = model.get("shares") or {}
     whole = sum(shares.values())
     for part, value in sorted(shares.items(), key=lambda item: -item[1]):
-        lines += _entry("", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width)
+        lines += entry("", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width)
     if name != "none":
         word, why = SYNCHRONOUS[model.get("synchronous")]
-        lines += _entry("POSIX", f"calls it {word}: {why}" if word else why, width)
+        lines += entry("POSIX", f"calls it {word}: {why}" if word else why, width)
     for index, evidence in enumerate(model.get("evidence") or []):
         for row, part in enumerate(_wrap(clean(evidence), width - INDENT - 2)):
             line = Text().append(("because" if index == row == 0 else "").ljust(INDENT), style="bold")
@@ -102,7 +102,7 @@ def estimates(report: dict, width: int = 80) -> list[Text]:
     for index, name in enumerate(ordered):
         of = "all" if counts[name] == total else f"{number(counts[name])} of {number(total)}"
         why = BOUNDARIES.get(name, "not seen as an event of its own")
-        lines += _entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
+        lines += entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
     return lines
 
 
@@ -111,7 +111,7 @@ def queued(report: dict, width: int = 80) -> list[Text]:
     waits = report.get("queued") or {}
     if not waits.get("count"):
         return []
-    return _entry("queued", f"{plural(waits['count'], 'operation')} found data that was there before it was asked for: "
+    return entry("queued", f"{plural(waits['count'], 'operation')} found data that was there before it was asked for: "
                             f"median {duration(waits['p50_ns'])}, longest {duration(waits['max_ns'])} in the queue", width)
 
 
@@ -141,7 +141,7 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
         alarms += _loud(f"{plural(book['untracked'], 'thread')} NOT TRACED: no slot was free", width)
     if not alarms:
         text += " – complete" if missed is not None else ""
-    return _entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    return entry("ledger", text, width, "" if alarms else GOOD) + alarms
 
 
 def is_balanced(book: dict) -> bool:
@@ -154,10 +154,15 @@ def cost(report: dict, width: int = 80) -> list[Text]:
     """What tracing cost the receiver, in CPU time for each operation."""
     spent = report.get("cost")
     if not spent:
-        return _entry("cost", "of tracing: not measured in this run", width, "dim")
+        return entry("cost", "of tracing: not measured in this run", width, "dim")
+    if spent.get("estimate"):
+        of = share(spent.get("total_ns"), spent.get("cpu_ns"))
+        return entry("cost", f"of tracing, estimated: {number(spent.get('events'))} events of "
+                              f"{duration(spent.get('event_ns'))} each (measured when tracing began) are "
+                              f"{duration(spent.get('total_ns'))}, {of} of the traced threads' CPU time", width)
     ratio = spent.get("ratio")
     times = "" if ratio is None else f", ×{ratio:.2f}"
-    return _entry("cost", f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
+    return entry("cost", f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
                           f"{duration(spent.get('traced_cpu_ns_per_op'))} traced{times} (the receiver's own)", width)
 
 
@@ -174,8 +179,8 @@ def oracle(report: dict, width: int = 80) -> list[Text]:
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:
         equal = ": traced exactly so" if expected.get("match") else ""
-        return _entry("workload", f"says {said}{equal}{dropped}", width, GOOD if equal else "")
-    lines = _entry("workload", f"says {said}{dropped}", width)
+        return entry("workload", f"says {said}{equal}{dropped}", width, GOOD if equal else "")
+    lines = entry("workload", f"says {said}{dropped}", width)
     for difference in differences or [f"{name} differ" for name in wrong]:
         lines += _loud(f"TRACED OTHERWISE: {clean(difference)}", width)
     return lines
