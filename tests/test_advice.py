@@ -160,6 +160,32 @@ def test_single_bytes_that_are_all_there_is(what):
     assert "one byte at a time" not in advised(trace)
 
 
+def left_over(bytes_: int, messages: int) -> dict[str, dict]:
+    """`messages` messages come, of which each of 200 receives takes so many bytes when epoll_wait has said so."""
+    trace = registered(Trace(), select.EPOLLIN)
+    for i in range(200):
+        at = (i + 1) * 100 * US
+        if i % (200 // messages) == 0:
+            trace.ready(at + 5 * US)
+        told(trace, at, asleep=i % (200 // messages) == 0).call("recvfrom", at + 11 * US, at + 12 * US, bytes_)
+    return advised(trace)
+
+
+def test_a_byte_a_wake_up_with_the_rest_left_where_it_is():
+    its = left_over(1, 10)
+    assert its["one byte at a time"]["count"] == its["told again"]["count"] == 190
+    assert its["told again"]["fd"] == FD
+
+
+def test_a_small_buffer_is_told_of_the_rest_again():
+    its = left_over(10, 10)
+    assert set(its) == {"told again"} and its["told again"]["cost_ns"] == 190 * 12 * US
+
+
+def test_a_receive_a_message_leaves_nothing():
+    assert left_over(1, 200) == {}
+
+
 # notice
 
 def noticing(woken: int, fetched: int) -> dict[str, dict]:

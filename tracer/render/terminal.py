@@ -109,7 +109,7 @@ def _header(report: dict, width: int) -> list[Text]:
 
 def _of_program(report: dict) -> list[Text]:
     """How long a program was traced, what is left out, and how it ended."""
-    target, options, window = report["target"], report.get("options") or {}, report.get("window_ns")
+    target, options, window = report.get("target") or {}, report.get("options") or {}, report.get("window_ns")
     words = [f"traced for {duration(window[1] - window[0])}"] if window else []
     attached = target.get("attached") or []
     if attached:
