@@ -300,6 +300,8 @@ t = threading.Thread(target=work, daemon=True); t.start()
 while not open(f'/proc/self/task/{t.native_id}/syscall').read().startswith('232 '): pass
 """
     with target(setup) as its:
+        while not all(Process(tid).call() for tid in Process(its.pid).threads()):
+            pass
         before = switches(its.pid)
         for _ in range(3):
             with attached(its) as run:

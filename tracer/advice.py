@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracer import syscalls
 from tracer.models import EPOLLET
-from tracer.operations import BLOCKED, MULTIPLEXED, POLLED, Operations
+from tracer.operations import BLOCKED, BOUNDARIES, MULTIPLEXED, POLLED, Operations
+from tracer.sums import Sums
 from tracer.usage import Used
 
 POLLED_MOST = 100  # EAGAINs of one descriptor, and ten times as many as receives
@@ -17,8 +19,10 @@ POLLED_RATIO = 10
 REPEATED_LEAST, REPEATED_SHARE = 10, 0.1  # wake-ups for the same data
 LOST_LEAST, LOST_SHARE = 10, 0.2  # accepts that another thread had made already
 WATCHED_LEAST, READY_SHARE, SCANS_LEAST = 100, 0.05, 20  # descriptors looked at for few that are ready
-SINGLE_LEAST, SINGLE_SHARE = 100, 0.5  # receives of one byte in a row
+SINGLE_LEAST, SINGLE_SHARE = 100, 0.5  # receives of one byte where more were there
+AGAIN_SHARE = 0.5  # receives of what an earlier one had left
 NOTICE_LEAST, NOTICE_SHARE, NOTICE_NS = 10, 0.2, 100_000  # a notice worth a word: of the time, and each at the median
+_EPOLL = syscalls.class_numbers(syscalls.EPOLL)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Seen:
 
 def advice(seen: Seen) -> list[dict]:
     """All that there is evidence for, the dearest first: {rule, tgid, process, fd, file, count, cost_ns, text}."""
-    found = [one for rule in (_polling, _undrained, _repeated, _herd, _scanning, _single_bytes, _noticing)
+    found = [one for rule in (_polling, _undrained, _repeated, _herd, _scanning, _single_bytes, _told_again,
+                              _noticing)
              for one in rule(seen)]
     return sorted(found, key=lambda one: -one["cost_ns"])
 
@@ -120,14 +125,49 @@ def _scanning(seen: Seen) -> list[dict]:
     return found
 
 
+def _left_over(operations: Operations) -> np.ndarray:
+    """Which receives took what came with a readiness that an earlier one had spent: none of its own was seen, though it
+    is seen on that descriptor."""
+    bit = np.uint8(1 << BOUNDARIES.index("ready"))
+    unseen = (operations.estimated & bit > 0) & (operations.raw_ready == operations.ready)
+    seen = np.unique(operations.inode[~unseen])
+    return unseen & np.isin(operations.inode, seen[seen > 0]) & (operations.slept == 0) & ~operations.waited_asleep
+
+
+def _per_descriptor(operations: Operations, which: np.ndarray) -> dict[tuple[int, int, int], tuple[int, int]]:
+    """(process, fd, inode) → how many of the chosen operations, and their time from ask to done in all (ns)."""
+    mine = operations.take(np.flatnonzero(which))
+    sums = Sums(3, 2)
+    sums.add((mine.tgid, mine.fd, mine.inode), (np.ones(len(mine), np.int64), mine.done - mine.ask))
+    keys, values = sums.result()
+    return {tuple(key): tuple(its) for key, its in zip(keys.tolist(), values.tolist(), strict=True)}
+
+
 def _single_bytes(seen: Seen) -> list[dict]:
-    its = seen.used.values
-    single, receives = its["single_bytes"], its["receives"]
-    return [_one(seen, "one byte at a time", key, int(single[row]), int(its["single_ns"][row]),
-                 f"{single[row]:,} of {receives[row]:,} receives took one byte right after another that did: a buffer takes "
-                 "many with one call")
-            for row, key in _keys(seen.used, (single >= SINGLE_LEAST) & (single >= SINGLE_SHARE * receives))
-            if not (seen.files.get(key) or "").startswith(("UDP", "UNIX-DGRAM"))]
+    its, operations = seen.used.values, seen.operations
+    left = _per_descriptor(operations, _left_over(operations) & (operations.bytes == 1))
+    found = []
+    for row, key in _keys(seen.used, its["receives"] >= SINGLE_LEAST):
+        receives, (others, ns) = int(its["receives"][row]), left.get(key, (0, 0))
+        count, ns = max((int(its["single_bytes"][row]), int(its["single_ns"][row])), (others, ns))
+        datagrams = (seen.files.get(key) or "").startswith(("UDP", "UNIX-DGRAM"))
+        if not datagrams and count >= SINGLE_LEAST and count >= SINGLE_SHARE * receives:
+            found.append(_one(seen, "one byte at a time", key, count, ns,
+                              f"{count:,} of {receives:,} receives took one byte, and another was there for the next: a "
+                              "buffer takes many with one call"))
+    return found
+
+
+def _told_again(seen: Seen) -> list[dict]:
+    operations = seen.operations
+    level = np.isin(operations.waited_in, _EPOLL) & (operations.events & np.uint32(EPOLLET) == 0)
+    again = _per_descriptor(operations, level & _left_over(operations))
+    everything = _per_descriptor(operations, level)
+    return [_one(seen, "told again", key, count, ns,
+                 f"{count:,} of {everything[key][0]:,} times epoll_wait told of data that was there before, and that the receive "
+                 "before had left: receive with a larger buffer, or until there is none")
+            for key, (count, ns) in again.items()
+            if count >= REPEATED_LEAST and count >= AGAIN_SHARE * everything[key][0]]
 
 
 def _noticing(seen: Seen) -> list[dict]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracer import syscalls
+from tracer import decode, syscalls
 from tracer.operations import AT_ONCE, BLOCKED, MULTIPLEXED, POLLED, POSIX_AIO, SIGNAL, Operations
 
 EPOLLET = 1 << 31
@@ -14,6 +14,7 @@ SYNCHRONOUS = {"blocking": True, "nonblocking": True, "select": True, "poll": Tr
                "signal": True, "posix-aio": False, "linux-aio": False, "io-uring": False}
 MODELS = tuple(SYNCHRONOUS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
+_MOST_EVENTS = 3  # different registrations that evidence names
 _MODELS = {BLOCKED: "blocking", POLLED: "nonblocking", SIGNAL: "signal", POSIX_AIO: "posix-aio"}
 _WAITS = {number: {"epoll_wait": "epoll-lt"}.get(name, name) for name, members in syscalls.CLASSES.items()
           for number in syscalls.class_numbers(members)}
@@ -107,10 +108,14 @@ def _evidence(model: str, operations: Operations) -> list[str]:
         lines.append("no receive slept, and no select, poll, epoll or signal told of the data")
     elif model in ("select", "poll", "epoll-lt", "epoll-et"):
         call = "epoll_wait" if model.startswith("epoll") else model
-        lines.append(f"{many} of {count} receives came after {call} had said the descriptor was ready; "
-                     f"{int(operations.waited_asleep[shown].sum())} times the thread slept in {call}")
+        within = int(np.median((operations.copy_end - operations.told)[shown])) if many else 0
+        lines.append(f"{many} of {count} receives came after {call} had said the descriptor was ready, half of them done "
+                     f"within {within / 1e3:.1f} µs of its return; {int(operations.waited_asleep[shown].sum())} times "
+                     f"the thread slept in {call}; {int(operations.fruitless.sum())} calls found nothing (EAGAIN)")
         if model.startswith("epoll"):
-            lines.append(f"registered with{'' if model == 'epoll-et' else 'out'} EPOLLET")
+            given = np.unique(operations.events[shown & (operations.events > 0)])[:_MOST_EVENTS].tolist()
+            lines.append(f"registered with {' or '.join(map(decode.epoll_events, given)) or 'events that were not seen'}"
+                         + ("" if model == "epoll-et" else ", without EPOLLET"))
     elif model == "signal":
         lines.append(f"{many} of {count} receives came after a signal said that data was there")
         lines.append("between the operations the thread waited in no call")

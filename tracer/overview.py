@@ -14,6 +14,7 @@ from tracer.operations import Operations
 from tracer.records import Kind
 from tracer.scans import Scans
 from tracer.states import ThreadTimes
+from tracer.sums import Sums
 from tracer.syscalls import CLASSES, class_numbers, numbers
 from tracer.timeline import Absences, Part
 from tracer.usage import Usage, Used, of_interest
@@ -50,7 +51,7 @@ class Overview:
 
     def finish(self, operations: Operations, codes: np.ndarray, times: list[ThreadTimes],
                unended: tuple[Absences, np.ndarray], descriptors: Descriptors) -> dict:
-        """`processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
+        """`activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
         slept, calls = self._activity.finish(*unended, descriptors)
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
         used = self._usage.finish()
@@ -58,7 +59,7 @@ class Overview:
         files = {key: name for key in map(tuple, used.keys.tolist()) if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
                     {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
-        return {"processes": listed, "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
+        return {"activity": processes.activity(times, threads), "processes": listed, "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
 
     def _learn(self, batch: Columns) -> None:
         made = (batch.kind == Kind.CALL) & np.isin(batch.nr, self._makers)
@@ -70,11 +71,9 @@ class Overview:
 
 def _descriptors(used: Used, files: dict[tuple[int, int, int], str], operations: Operations) -> list[dict]:
     """One for each file that a process received from, sent to, accepted on or connected, those used most first."""
-    keys = np.column_stack([operations.tgid, operations.fd, operations.inode]).astype(np.int64).reshape(-1, 3)
-    distinct, place = np.unique(keys, axis=0, return_inverse=True)
-    place = place.reshape(-1)
-    sums = [np.bincount(place, took, len(distinct)).astype(np.int64) for took in operations.phases()]
-    phases = {tuple(key): its for key, its in zip(distinct.tolist(), zip(*(s.tolist() for s in sums)), strict=True)}
+    sums = Sums(3, len(_PHASES))
+    sums.add((operations.tgid, operations.fd, operations.inode), operations.phases())
+    phases = {tuple(key): its for key, its in zip(*(part.tolist() for part in sums.result()), strict=True)}
     columns = [used.values[name].tolist() for name in _SHOWN]
     found = []
     for key, *values in zip(map(tuple, used.keys.tolist()), *columns, strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 _MOST_PENDING = 1 << 18  # rows
@@ -43,7 +45,21 @@ def _stacked(columns: tuple[np.ndarray, ...]) -> np.ndarray:
 def _summed(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(keys) and (keys == keys[0]).all():
         return keys[:1], values.sum(axis=0, keepdims=True)
-    order = np.lexsort(keys.T[::-1])
+    order = _order(keys)
     keys = keys[order]
     first = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1))[:len(keys)])
     return keys[first], np.add.reduceat(values[order], first, axis=0) if len(first) else values[:0]
+
+
+def _order(keys: np.ndarray) -> np.ndarray:
+    """Ascending, the first column first: by one sort where the key fits into one number."""
+    if not len(keys):
+        return np.empty(0, np.int64)
+    low = keys.min(axis=0)
+    spans = [int(span) + 1 for span in keys.max(axis=0) - low]
+    if math.prod(spans) >= 1 << 62:
+        return np.lexsort(keys.T[::-1])
+    code = np.zeros(len(keys), np.int64)
+    for column, span in enumerate(spans):
+        code = code * span + (keys[:, column] - low[column])
+    return np.argsort(code, kind="stable")

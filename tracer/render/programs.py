@@ -125,11 +125,11 @@ def advice(report: dict, width: int = 80) -> list[Text]:
     """What could be better, each with its evidence."""
     found = report.get("advice") or []
     lines: list[Text] = []
-    for its in found[:MOST_ADVICE]:
-        where = f"{its['fd']}<{clean(its['file'])}>: " if its.get("file") else ""
+    for index, its in enumerate(found[:MOST_ADVICE], 1):
+        where = f", {its['fd']}<{clean(its['file'])}>" if its.get("file") else ""
         cost = f" [{duration(its['cost_ns'])}]" if its.get("cost_ns") else ""
-        who = f"{clean(its['process'] or MISSING)} {its['tgid']} "
-        lines += entry(clean(its["rule"])[:11], f"{who}{where}{its['text']}{cost}", width)
+        who = f"{clean(its['process'] or MISSING)} {its['tgid']}"
+        lines += entry(f"{index}.", f"{clean(its['rule'])}: {who}{where}: {its['text']}{cost}", width)
     if len(found) > MOST_ADVICE:
         lines.append(Text(f"and {len(found) - MOST_ADVICE} more, in --json", style="dim"))
     return lines
@@ -142,5 +142,5 @@ def wakers(report: dict, width: int = 80) -> list[Text]:
     if not its:
         return []
     names = [" ".join([clean(waker["name"] or "thread"), *[str(waker["tid"])] * (waker["tid"] > 0)])
-             + f" {number(waker['count'])} times" for waker in its[:4]]
+             + f" {plural(waker['count'], 'time')}" for waker in its[:4]]
     return entry("woken by", f"{', '.join(names)} (of {clean(found[0]['name'] or MISSING)})", width)

@@ -14,6 +14,7 @@ from tracer.render.units import clean, duration, fit, plural, to_ascii
 NARROWEST = 80
 ENDED = {"interrupted": "INTERRUPTED: this is what was captured until then",
          "timeout": "TIMED OUT: this is what was captured until then"}
+_HOW = {"interrupted": "until it was interrupted", "duration": "until -d was over"}
 
 
 def render(report: dict, width: int = 80, hist: bool = False, color: bool = False, unicode: bool = True) -> str:
@@ -96,11 +97,34 @@ def _header(report: dict, width: int) -> list[Text]:
     if place:
         lines.append(Text(fit(place, width).rstrip(), style="dim"))
     status = target.get("exit_status")
-    alarms = [ENDED[report["ended"]]] if report.get("ended") in ENDED else []
-    if status and report.get("ended") not in ENDED:
+    alarms = [ENDED[report["ended"]]] if report.get("scenario") and report.get("ended") in ENDED else []
+    if not report.get("scenario"):
+        lines += _of_program(report)
+    elif status and report.get("ended") not in ENDED:
         alarms.append(f"THE PROGRAM FAILED with exit status {status}")
     for alarm in alarms:
         lines += [Text(f"!! {part}".ljust(width), style=verdict.LOUD) for part in textwrap.wrap(alarm, width - 3)]
+    return lines
+
+
+def _of_program(report: dict) -> list[Text]:
+    """How long a program was traced, what is left out, and how it ended."""
+    target, options, window = report.get("target") or {}, report.get("options") or {}, report.get("window_ns")
+    words = [f"traced for {duration(window[1] - window[0])}"] if window else []
+    attached = target.get("attached") or []
+    if attached:
+        words.append(f"attached to {plural(len(attached), 'process')}, "
+                     f"{plural(sum(its['threads'] for its in attached), 'thread')}")
+    if report.get("ended") in _HOW:
+        words.append(_HOW[report["ended"]])
+    if target.get("exit_status"):
+        words.append(f"exit status {target['exit_status']}")
+    if options.get("follow") is False:
+        words.append("what it started was not followed")
+    lines = [Text(", ".join(words), style="dim")] if words else []
+    if options.get("trace"):
+        lines.append(Text(f"-e {' -e '.join(map(clean, options['trace']))}: other calls are not in this report; their time "
+                          "counts as user", style="yellow"))
     return lines
 
 

@@ -31,6 +31,7 @@ MODELS = {
     "none": ("none", "No call and no completion brought data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
+_ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
 SYNCHRONOUS = {
     True: ("synchronous", "the thread that wants the data makes the call that copies it."),
     False: ("asynchronous", "no call of the thread that wants the data waits for it or copies it."),
@@ -76,7 +77,7 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     title, meaning = MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    lines = entry("model", title + sure, width, "bold green" if name not in ("none", "mixed") else "bold yellow")
+    lines = mostly(report, width) + entry("model", title + sure, width, "bold green" if name not in ("none", "mixed") else "bold yellow")
     if meaning:
         lines += entry("", meaning, width)
     shares = model.get("shares") or {}
@@ -91,6 +92,18 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
             line = Text().append(("because" if index == row == 0 else "").ljust(INDENT), style="bold")
             lines.append(line.append(("• " if row == 0 else "  ") + part))
     return lines
+
+
+def mostly(report: dict, width: int = 80) -> list[Text]:
+    """What a program that does something else than input and output spends its time on; nothing for the others, and for
+    a scenario, of which that is known."""
+    doing = report.get("activity") or {}
+    what = doing.get("mostly")
+    if report.get("scenario") or what is None or what in _ABOUT_IO:
+        return []
+    rest = "" if (report.get("model") or {}).get("name") in (None, "none") else \
+        "; the model says how it receives what data there is"
+    return entry("mostly", f"{clean(what)}: {share(doing['share'], 1)} of its threads' time{rest}", width, "bold yellow")
 
 
 def estimates(report: dict, width: int = 80) -> list[Text]:
