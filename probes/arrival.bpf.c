@@ -59,9 +59,12 @@ static __always_inline void arrive(u64 regs, u32 tid, u32 tgid)
 	task = bpf_get_current_task();
 	fdt = my_descriptors();
 	if (args[7] == PRCTL_ANNOUNCE) {
-		if (!track(tid, tgid, 0, 0))
-			return;
-		emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
+		from = args[5];
+		if (!from) { /* the last one said: from now on it is traced */
+			if (!track(tid, tgid, 0, 0))
+				return;
+			emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
+		}
 	} else {
 		task = named_by(file_of(fdt, args[5]), &tid);
 		if (!task)

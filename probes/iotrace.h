@@ -104,8 +104,8 @@ struct call {
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
 
 /* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py). */
-#define PRCTL_ANNOUNCE 0x10774ACE
+#define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
 #define PRCTL_ADOPT 0x10774AD0 /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
 #define PRCTL_LEARN 0x10774AD1 /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
-#define DESCRIPTORS_AT_ONCE 64
+#define DESCRIPTORS_AT_ONCE 8 /* the verifier walks through each: 64 took it 45 ms */

@@ -87,7 +87,7 @@ def test_the_scenarios_name_is_unknown_to_the_analysis():
                                   if isinstance(node, ast.Constant)}
 
 
-@pytest.mark.parametrize(("room", "allowed"), [("records", set()), ("target", set()), ("ring", {"records"}),
+@pytest.mark.parametrize(("room", "allowed"), [("records", set()), ("target", set()), ("ring", {"columns", "records"}),
                                                ("recording", {"records", "columns", "syscalls"}),
                                                ("columns", {"records"}), ("stats", set()), ("asof", set()),
                                                ("readiness", set()), ("timeline", {"columns", "records", "syscalls"})])

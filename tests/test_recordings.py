@@ -14,6 +14,7 @@ from analysing import batches
 from rich.cells import cell_len
 from running import BOUNDARIES, assert_one_line, check_closed_loop, iotrace, runner
 
+from tracer.columns import Columns
 from tracer import cli, recording, report, syscalls
 from tracer.records import Kind
 from tracer.render.terminal import render
@@ -155,7 +156,7 @@ def test_lost_events_are_status_4_under_strict_only(options, tmp_path):
     path = tmp_path / "run"
     writer = recording.Writer(str(path))
     for batch in recording.read(str(PATHS[0])):
-        writer.write(batch)
+        writer.write(Columns.of(batch))
     facts = recording.read_facts(str(PATHS[0]))
     facts["ledger"] |= {"counted": facts["ledger"]["counted"] + 7, "lost": 7}
     writer.close(facts)

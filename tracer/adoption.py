@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tracer import procfs
 
 PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE = 0x10774AD0, 0x10774AD1, 0x10774AD2  # of probes/iotrace.h
-DESCRIPTORS_AT_ONCE = 64
+DESCRIPTORS_AT_ONCE = 8
 
 
 class Adopter:

@@ -12,6 +12,7 @@ import signal
 import sys
 
 PRCTL_ANNOUNCE = 0x10774ACE  # no PR_* of the kernel's: the call fails with EINVAL
+DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
 
 
@@ -24,7 +25,9 @@ def main(argv: list[str]) -> int:
     if not os.read(int(fd), 1):
         return 125  # the tracer is gone
     os.close(int(fd))
-    prctl(PRCTL_ANNOUNCE, int(secret), 0, 0, 0)
+    last = max(map(int, os.listdir("/proc/self/fd")))
+    for first in reversed(range(0, last + 1, DESCRIPTORS_AT_ONCE)):
+        prctl(PRCTL_ANNOUNCE, int(secret), first, 0, 0)
     tracer = os.getppid()
     environment = given_environment()
     if int(uid) >= 0:

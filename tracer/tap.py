@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tracer import syscalls
-from tracer.recording import Writer
+from tracer.recording import ROWS, Writer
 from tracer.records import Kind
 from tracer.ring import Watermark
 from tracer.session import Session
@@ -38,34 +38,37 @@ class Tap:
         now = time.monotonic_ns()
         held = self._probes.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
-        self._take(self._order.push(self._seen(self._probes.drain()), watermark))
+        self._order.push(self._seen(self._probes.drain()))
+        if self._order.count >= ROWS:
+            self._writer.write(self._order.pull(watermark))
         self._before = now
 
     def add(self, records: np.ndarray) -> None:
         """Records that did not come from the probes, not older than the last drain but one."""
-        self._take(self._order.push(records, 0))
+        self._order.push(self._counted(records))
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
         """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it."""
         last = self._probes.finish(now, seen)
-        self._take(self._order.push(self._seen(last), 1 << 62))
+        self._order.push(self._seen(last))
+        self._writer.write(self._order.pull(1 << 62))
 
     def _seen(self, records: np.ndarray) -> np.ndarray:
         if self._watch:
             self._watch(records)
         adopted = records[(records["kind"] == Kind.START) & (records["start"] != 0)]
         self.seen_as.update(zip(adopted["arg"].tolist(), adopted["tid"].tolist(), strict=True))
-        return records
+        return self._counted(records)
 
-    def _take(self, records: np.ndarray) -> None:
+    def _counted(self, records: np.ndarray) -> np.ndarray:
         if not self.base and len(records):
             starts = records["time"][records["kind"] == Kind.START]
-            self.base = int(starts[0]) if len(starts) else 0
+            self.base = int(starts.min()) if len(starts) else 0
         if self.base and not self.began:
             executed = records["time"][is_execve(records)]
-            self.began = int(executed[0]) if len(executed) else 0
+            self.began = int(executed.min()) if len(executed) else 0
         self.count += len(records)
-        self._writer.write(records)
+        return records
 
 
 def is_execve(records: np.ndarray) -> np.ndarray:
