@@ -23,8 +23,8 @@ enum kind {
 	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
-	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran: start = time,
-			     * arg = its id as iotrace's namespace has it */
+	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
+			     * start = time, arg = its id as iotrace's namespace has it */
 	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
 	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
@@ -103,7 +103,7 @@ struct call {
 
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
 
-/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py). */
+/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py) */
 #define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
 #define PRCTL_ADOPT 0x10774AD0 /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */

@@ -57,7 +57,8 @@ def test_polling_that_keeps_a_cpu_busy():
 def test_one_eagain_a_receive_is_how_an_edge_is_drained():
     trace = Trace()
     for i in range(200):
-        trace.call("recvfrom", i * 10 * US, i * 10 * US + US, 64).call("recvfrom", i * 10 * US + 2 * US, i * 10 * US + 3 * US, EAGAIN)
+        at = i * 10 * US
+        trace.call("recvfrom", at, at + US, 64).call("recvfrom", at + 2 * US, at + 3 * US, EAGAIN)
     assert "polling" not in advised(trace)
 
 
@@ -69,7 +70,8 @@ def test_one_eagain_a_receive_is_how_an_edge_is_drained():
 def test_a_full_buffer_and_back_to_waiting(events, result, fires):
     trace = registered(Trace(), events)
     for i in range(5):
-        told(trace, (i + 1) * 100 * US).call("read", (i + 1) * 100 * US + 11 * US, (i + 1) * 100 * US + 12 * US, result, arg=100)
+        at = (i + 1) * 100 * US
+        told(trace, at).call("read", at + 11 * US, at + 12 * US, result, arg=100)
     told(trace, 700 * US)
     its = advised(trace).get("not drained")
     assert (its["count"] if its else 0) == (5 if fires else 0)
@@ -79,7 +81,8 @@ def test_reading_on_until_eagain_drains():
     trace = registered(Trace(), select.EPOLLIN | select.EPOLLET)
     for i in range(5):
         at = (i + 1) * 100 * US
-        told(trace, at).call("read", at + 11 * US, at + 12 * US, 100, arg=100).call("read", at + 13 * US, at + 14 * US, EAGAIN, arg=100)
+        told(trace, at).call("read", at + 11 * US, at + 12 * US, 100, arg=100)
+        trace.call("read", at + 13 * US, at + 14 * US, EAGAIN, arg=100)
     assert "not drained" not in advised(trace)
 
 

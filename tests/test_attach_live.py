@@ -356,7 +356,8 @@ def test_a_zombie_cannot_be_attached_to():
     child.wait()
 
 
-@pytest.mark.parametrize("arguments", [[], ["-p", "abc"], ["-p", "0"], ["-p", "-1"], ["-p", ""], ["-p", "1", "-d", "-1"]])
+@pytest.mark.parametrize("arguments", [
+    [], ["-p", "abc"], ["-p", "0"], ["-p", "-1"], ["-p", ""], ["-p", "1", "-d", "-1"]])
 def test_wrong_usage(arguments):
     assert_one_line(iotrace("attach", *arguments), 2)
 

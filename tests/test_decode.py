@@ -18,7 +18,8 @@ def test_epoll_events_have_pythons_numbers(name):
     assert decode.epoll_events(getattr(select, name)) == name
 
 
-@pytest.mark.parametrize("name", ["MSG_PEEK", "MSG_DONTWAIT", "MSG_WAITALL", "MSG_ERRQUEUE", "MSG_NOSIGNAL", "MSG_TRUNC"])
+@pytest.mark.parametrize("name", ["MSG_PEEK", "MSG_DONTWAIT", "MSG_WAITALL", "MSG_ERRQUEUE", "MSG_NOSIGNAL",
+                                  "MSG_TRUNC"])
 def test_message_flags_have_pythons_numbers(name):
     assert decode.message_flags(getattr(socket, name)) == name
 

@@ -48,7 +48,8 @@ def test_what_a_call_waits_for(call, fd, arg, mode, wanted):
 
 
 @pytest.mark.parametrize(("call", "wanted"), [("futex", "waiting for futexes"), ("wait4", "waiting for children"),
-                                              ("clock_nanosleep", "waiting for time"), ("recvfrom", "waiting for data")])
+                                              ("clock_nanosleep", "waiting for time"),
+                                              ("recvfrom", "waiting for data")])
 def test_a_program_that_mostly_waits_is_told_what_for(call, wanted):
     trace = Trace().sleep(1000, 900_000, 910_000).call(call, 500, 920_000, 0)
     its = built(trace)["activity"]
@@ -84,7 +85,8 @@ def two_processes() -> Trace:
     for i in range(10):
         at = (i + 1) * 100 * US
         trace.sleep(at + US, at + 20 * US, at + 22 * US).call("recvfrom", at, at + 25 * US, 64)
-        trace.call("read", at, at + US, EAGAIN, fd=5, tid=200).call("read", at + 30 * US, at + 31 * US, 8, fd=5, tid=200)
+        trace.call("read", at, at + US, EAGAIN, fd=5, tid=200)
+        trace.call("read", at + 30 * US, at + 31 * US, 8, fd=5, tid=200)
     return trace
 
 

@@ -116,7 +116,8 @@ http {{ access_log off; client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp
   server {{ listen 127.0.0.1:{port}; root {tmp_path}; }} }}
 """)
     with server(["nginx", "-c", config, "-p", tmp_path], port) as nginx:
-        report = attached_while([nginx.pid], ["ab", "-q", "-n", requests, "-c", 4, f"http://127.0.0.1:{port}/index.html"])
+        page = f"http://127.0.0.1:{port}/index.html"
+        report = attached_while([nginx.pid], ["ab", "-q", "-n", requests, "-c", 4, page])
     assert report["model"]["name"] == "epoll-et", report["model"]
     # one more may come of an ab that opens the next before it knows that it has done
     assert requests <= sum(its["accepts"] for its in report["descriptors"]) <= requests + 4

@@ -9,6 +9,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -61,14 +62,15 @@ def test_streams_are_the_commands_own():
 
 
 def test_environment_directory_and_descriptors_are_unchanged(tmp_path):
-    show = ("import os, signal; print(sorted(os.environb.items()), os.getcwd(), os.umask(0), sorted(os.listdir('/proc/self/fd')),"
+    show = ("import os; print(sorted(os.environb.items()), os.getcwd(), os.umask(0), sorted(os.listdir('/proc/self/fd')), "
             "[l for l in open('/proc/self/status') if l.startswith(('Sig', 'Shd'))], open('/proc/self/limits').read())")
     read_end, write_end = os.pipe()
     # not Python's environment alone: LC_CTYPE is what an interpreter may set for itself (PEP 538)
     env = {"A": "1", "B": "=x=", "PATH": os.environ["PATH"]}
     python = [PYTHON, "-X", "utf8=0", "-I", "-c", show]
+    traced_by = [*_IOTRACE, "trace", "--no-cost", "--"]
     plain, through = (subprocess.run([*before, *python], env=env, cwd=tmp_path, pass_fds=[read_end],
-                                     capture_output=True, text=True) for before in ([], [*_IOTRACE, "trace", "--no-cost", "--"]))
+                                     capture_output=True, text=True) for before in ([], traced_by))
     os.close(read_end)
     os.close(write_end)
     assert through.returncode == 0, through.stderr
@@ -189,6 +191,25 @@ def test_twenty_three_receives_are_twenty_three_operations():
     check_nothing_lost(report)
 
 
+def test_descriptors_that_were_inherited_are_known_however_many(tmp_path):
+    one, other = socket.socketpair()
+    high = [300, 301]
+    for end, fd in zip((one, other), high, strict=True):
+        os.dup2(end.fileno(), fd, inheritable=True)
+    program = "import socket; a, b = socket.socket(fileno=300), socket.socket(fileno=301)\n" \
+              "for i in range(23): a.send(b'x' * 7); b.recv(9)"
+    try:
+        done = subprocess.run([*IOTRACE, "trace", "--no-cost", "--json", "--", PYTHON, "-c", program], cwd=ROOT,
+                              capture_output=True, text=True, pass_fds=high)
+    finally:
+        for fd in high:
+            os.close(fd)
+    report = json.loads(done.stdout)
+    mine = [op for op in report["operations"] if op["fd"] == 301]
+    assert len(mine) == 23 and not any("ready" in op["estimated"] and "raw" not in op for op in mine)
+    check_nothing_lost(report)
+
+
 TREE = """
 import os, subprocess, threading
 def work():
@@ -228,8 +249,8 @@ def test_strace_counts_the_same_calls(tmp_path):
     report = traced(program, env={"PYTHONHASHSEED": "0"})
     seen = {call["name"]: (call["calls"], sum(call["errors"].values())) for call in report["syscalls"]}
     # how often threads meet on a lock is chance; the last call of a thread never returns, and only strace counts those
-    for name in ("futex", "exit", "exit_group", "restart_syscall", "sched_yield", "madvise", "munmap", "mmap", "mprotect", "brk",
-                 "rt_sigreturn"):
+    for name in ("futex", "exit", "exit_group", "restart_syscall", "sched_yield", "madvise", "munmap", "mmap",
+                 "mprotect", "brk", "rt_sigreturn"):
         wanted.pop(name, None)
         seen.pop(name, None)
     assert seen == wanted

@@ -1,4 +1,4 @@
-"""What each thread waited for when it slept: data, connections, room to send, disks, futexes, children, time, signals."""
+"""What each thread waited for when it slept: data, connections, room to send, files, futexes, children, time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tracer.columns import Columns
 from tracer.descriptors import S_IFMT, Descriptors
 from tracer.records import Kind
 from tracer.sums import Sums
-from tracer.timeline import Absences, Calls, Part
+from tracer.timeline import Absences, Calls
 
 WAITS = ("data", "connections", "sending", "files", "futexes", "children", "time", "signals", "other calls")
 DATA, CONNECTIONS, SENDING, FILES, FUTEXES, CHILDREN, TIME, SIGNALS, OTHER = range(len(WAITS))

@@ -27,8 +27,8 @@ _EPOLL = syscalls.class_numbers(syscalls.EPOLL)
 
 @dataclass(frozen=True)
 class Seen:
-    """What the rules look at. files: (process, fd, inode) → its name; scans: Scans.finish; names: process → its name; cpu: process → its
-    CPU time (ns)."""
+    """What the rules look at. files: (process, fd, inode) → its name; scans: Scans.finish; names: process → its name;
+    cpu: process → its CPU time (ns)."""
 
     operations: Operations
     used: Used
@@ -68,8 +68,8 @@ def _polling(seen: Seen) -> list[dict]:
             (operations.inode == key[2])
         asked = int((operations.done[mine] - operations.ask[mine]).sum())
         found.append(_one(seen, "polling", key, int(again[row]), min(asked, seen.cpu.get(key[0], asked)),
-                          f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU was "
-                          "kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"))
+                          f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU "
+                          "was kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"))
     return found
 
 
@@ -153,8 +153,8 @@ def _single_bytes(seen: Seen) -> list[dict]:
         datagrams = (seen.files.get(key) or "").startswith(("UDP", "UNIX-DGRAM"))
         if not datagrams and count >= SINGLE_LEAST and count >= SINGLE_SHARE * receives:
             found.append(_one(seen, "one byte at a time", key, count, ns,
-                              f"{count:,} of {receives:,} receives took one byte, and another was there for the next: a "
-                              "buffer takes many with one call"))
+                              f"{count:,} of {receives:,} receives took one byte, and another was there for the next: "
+                              "a buffer takes many with one call"))
     return found
 
 
@@ -164,8 +164,8 @@ def _told_again(seen: Seen) -> list[dict]:
     again = _per_descriptor(operations, level & _left_over(operations))
     everything = _per_descriptor(operations, level)
     return [_one(seen, "told again", key, count, ns,
-                 f"{count:,} of {everything[key][0]:,} times epoll_wait told of data that was there before, and that the receive "
-                 "before had left: receive with a larger buffer, or until there is none")
+                 f"{count:,} of {everything[key][0]:,} times epoll_wait told of data that was there before, and "
+                 "that the receive before had left: receive with a larger buffer, or until there is none")
             for key, (count, ns) in again.items()
             if count >= REPEATED_LEAST and count >= AGAIN_SHARE * everything[key][0]]
 
@@ -183,13 +183,12 @@ def _noticing(seen: Seen) -> list[dict]:
         woken, own = int((mine.told - mine.ready).sum()), int((mine.copy_start - mine.told).sum())
         keys, counts = np.unique(np.stack([mine.fd, mine.inode]), axis=1, return_counts=True)
         most = keys[:, np.argmax(counts)].tolist()
+        lay = f"{len(mine):,} receives lay ready {int(np.median(notice)) / 1e3:,.0f} µs at the median"
         if woken >= own:
-            text = f"{len(mine):,} receives lay ready {int(np.median(notice)) / 1e3:,.0f} µs at the median before the " \
-                   "thread ran: it waited for a CPU, which others kept busy"
+            text = f"{lay} before the thread ran: it waited for a CPU, which others kept busy"
             rule = "woken late"
         else:
-            text = f"{len(mine):,} receives lay ready {int(np.median(notice)) / 1e3:,.0f} µs at the median, most of it " \
-                   "after the program had been told: it did something else first"
+            text = f"{lay}, most of it after the program had been told: it did something else first"
             rule = "fetched late"
         found.append(_one(seen, rule, (tgid, *most), len(mine), int(notice.sum()), text))
     return found

@@ -73,10 +73,11 @@ class _Listing:
               more: tuple[int, int, int] | None) -> dict:
         name, opens = syscalls.name_of(nr), nr in self._opening
         on = (result if result >= 0 else None) if opens else fd if nr in self._with_descriptor else None
-        return {"time_ns": start - self._base, "end_ns": time, "tid": tid, "kind": "call" if kind == Kind.CALL else "open",
-                "nr": nr, "name": name, "duration_ns": time - start, "on": on, "opens": opens,
+        done = kind == Kind.CALL
+        return {"time_ns": start - self._base, "end_ns": time, "tid": tid, "kind": "call" if done else "open", "nr": nr,
+                "name": name, "duration_ns": time - start, "on": on, "opens": opens,
                 "file": None if on is None else self._known.name(tid, on),
-                "arguments": decode.arguments(name, fd, arg, more), **_result(name, result if kind == Kind.CALL else None)}
+                "arguments": decode.arguments(name, fd, arg, more), **_result(name, result if done else None)}
 
     def _shown(self, event: dict) -> Iterator[dict]:
         if not self._window[0] <= event["end_ns"] <= self._window[1]:

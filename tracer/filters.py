@@ -64,4 +64,5 @@ def _numbers(word: str, expression: str, everything: frozenset[int]) -> frozense
     if optional:
         return frozenset()
     near = difflib.get_close_matches(word, [*syscalls.numbers(), *classes()], 1)
-    raise FilterError(f"-e {expression}: no system call or class {word!r}" + (f": did you mean {near[0]}?" if near else ""))
+    hint = f": did you mean {near[0]}?" if near else ""
+    raise FilterError(f"-e {expression}: no system call or class {word!r}{hint}")

@@ -109,13 +109,13 @@ def _evidence(model: str, operations: Operations) -> list[str]:
     elif model in ("select", "poll", "epoll-lt", "epoll-et"):
         call = "epoll_wait" if model.startswith("epoll") else model
         within = int(np.median((operations.copy_end - operations.told)[shown])) if many else 0
-        lines.append(f"{many} of {count} receives came after {call} had said the descriptor was ready, half of them done "
-                     f"within {within / 1e3:.1f} µs of its return; {int(operations.waited_asleep[shown].sum())} times "
+        lines.append(f"{many} of {count} receives came after {call} had said the descriptor was ready, half of them "
+                     f"done within {within / 1e3:.1f} µs of its return; {int(operations.waited_asleep[shown].sum())} times "
                      f"the thread slept in {call}; {int(operations.fruitless.sum())} calls found nothing (EAGAIN)")
         if model.startswith("epoll"):
             given = np.unique(operations.events[shown & (operations.events > 0)])[:_MOST_EVENTS].tolist()
-            lines.append(f"registered with {' or '.join(map(decode.epoll_events, given)) or 'events that were not seen'}"
-                         + ("" if model == "epoll-et" else ", without EPOLLET"))
+            events = " or ".join(map(decode.epoll_events, given)) or "events that were not seen"
+            lines.append(f"registered with {events}" + ("" if model == "epoll-et" else ", without EPOLLET"))
     elif model == "signal":
         lines.append(f"{many} of {count} receives came after a signal said that data was there")
         lines.append("between the operations the thread waited in no call")

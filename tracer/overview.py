@@ -59,7 +59,8 @@ class Overview:
         files = {key: name for key in map(tuple, used.keys.tolist()) if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
                     {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
-        return {"activity": processes.activity(times, threads), "processes": listed, "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
+        return {"activity": processes.activity(times, threads), "processes": listed,
+                "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
 
     def _learn(self, batch: Columns) -> None:
         made = (batch.kind == Kind.CALL) & np.isin(batch.nr, self._makers)

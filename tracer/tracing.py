@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tracer import __version__, calibration, procfs, session, syscalls, target
-from tracer.adoption import Adopter
+from tracer import __version__, calibration, procfs, syscalls, target
+from tracer.adoption import DESCRIPTORS_AT_ONCE, Adopter
 from tracer.features import Features
 from tracer.host import host
 from tracer.naming import Names
@@ -79,7 +79,9 @@ def trace(command: list[str], plan: Plan, features: Features, writer: Writer) ->
         names = Names()
         tap = Tap(probes, writer, names.feed)
         deadline, killing, how = _deadline(plan.seconds), float("inf"), "completed"
-        names.look(program.pid)
+        inherited = max((its.fd for its in names.look(program.pid)), default=-1)
+        if inherited >= DESCRIPTORS_AT_ONCE:  # more than the gate can have learnt
+            Adopter(secret).learn(procfs.Process(program.pid), inherited, tap.drain)
         program.release()
         while not program.wait(_DRAIN_MS):
             tap.drain()
@@ -261,7 +263,7 @@ def _ends(attached: list[dict]) -> Iterator[Callable[[float], bool]]:
 @contextmanager
 def _noted(numbers: tuple[signal.Signals, ...]) -> Iterator[Callable[[], list[int]]]:
     """Signals that would end iotrace are noted instead, and given out once by the function that this gives; those that
-    iotrace was started to ignore stay ignored. (Blocking them would not do: other threads, numpy's, would take them.)"""
+    iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
     noted: list[int] = []
     before = {number: signal.signal(number, lambda its, _: noted.append(its)) for number in numbers
               if signal.getsignal(number) != signal.SIG_IGN}

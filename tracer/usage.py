@@ -33,9 +33,12 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
 
 @dataclass(frozen=True)
 class Used:
-    """How often what happened; single_bytes: receives of one byte in a row; accept_lost: told of a connection and found none; full_then_wait: a read that filled its
-    buffer, and then no other before the next wait. keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0: unknown; others by the name of VALUES,
-    int64[n]: counts, bytes, ns."""
+    """keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0: unknown; values: by the names of VALUES,
+    int64[n], counts, bytes and ns.
+
+    single_bytes: receives of one byte in a row; accept_lost: told of a connection and found none; full_then_wait: a
+    read that filled its buffer, and no other before the next wait.
+    """
 
     keys: np.ndarray
     mode: np.ndarray
@@ -73,7 +76,8 @@ class Usage:
             "receive_slept_ns": receive * slept,
             "single_bytes": single, "single_ns": single * took, "sends": send & good, "sent_bytes": send * bytes_,
             "send_again": send * again * count, "sends_blocked": send & (slept > 0), "send_slept_ns": send * slept,
-            "accepts": accept & (result >= 0), "accept_again": accept * again * count, "accept_slept_ns": accept * slept,
+            "accepts": accept & (result >= 0), "accept_again": accept * again * count,
+            "accept_slept_ns": accept * slept,
             "accept_lost": accept & again & told,
             "full_then_wait": (calls.nr == _READ) & good & (result == calls.arg) & waits,
             "connects": connect & ((result == 0) | (result == -EINPROGRESS)), "connect_slept_ns": connect * slept,

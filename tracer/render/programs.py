@@ -51,7 +51,8 @@ def _process(its: dict, indent: str = "") -> tuple[str, ...]:
     mostly = f"{doing['mostly']} {share(doing['share'], 1)}" if doing.get("mostly") else "this and that"
     name = model["name"] if its["operations"] else MISSING
     idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
-    return f"{indent}{clean(its['name'] or MISSING)}", f"{its['threads']}{idle}", number(its["operations"]), name, mostly
+    who = f"{indent}{clean(its['name'] or MISSING)}"
+    return who, f"{its['threads']}{idle}", number(its["operations"]), name, mostly
 
 
 def descriptors(report: dict, width: int = 80) -> list[Text]:
@@ -72,15 +73,16 @@ def descriptors(report: dict, width: int = 80) -> list[Text]:
         label = its["label"] + (f"  {plural(its['accepts'], 'connection')} accepted" if its["accepts"] else "")
         lines += [Text(fit(label, width).rstrip(), style="bold"), Text("".join(f"{word:>10}" for word in words))]
     if len(rows) > MOST_DESCRIPTORS:
-        lines.append(Text(f"and {plural(len(rows) - MOST_DESCRIPTORS, 'descriptor')} more, in --json", style="dim italic"))
+        hidden = plural(len(rows) - MOST_DESCRIPTORS, "descriptor")
+        lines.append(Text(f"and {hidden} more, in --json", style="dim italic"))
     return lines
 
 
 def accepted(report: dict, width: int = 80) -> list[Text]:
     """How many connections were accepted and made; nothing where there were none."""
     found = report.get("descriptors") or []
-    parts = [f"{plural(sum(its[key] for its in found), noun)} {verb}" for key, noun, verb in
-             (("accepts", "connection", "accepted"), ("connects", "connection", "made")) if any(its[key] for its in found)]
+    parts = [f"{plural(count, 'connection')} {verb}" for key, verb in (("accepts", "accepted"), ("connects", "made"))
+             if (count := sum(its[key] for its in found))]
     blocked = sum(its["accept_slept_ns"] + its["connect_slept_ns"] for its in found)
     asleep = f"; {duration(blocked)} asleep in those calls" if blocked else ""
     return entry("connections", ", ".join(parts) + asleep, width) if parts else []

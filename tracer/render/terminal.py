@@ -123,8 +123,8 @@ def _of_program(report: dict) -> list[Text]:
         words.append("what it started was not followed")
     lines = [Text(", ".join(words), style="dim")] if words else []
     if options.get("trace"):
-        lines.append(Text(f"-e {' -e '.join(map(clean, options['trace']))}: other calls are not in this report; their time "
-                          "counts as user", style="yellow"))
+        asked = " ".join(f"-e {clean(its)}" for its in options["trace"])
+        lines.append(Text(f"{asked}: other calls are not in this report; their time counts as user", style="yellow"))
     return lines
 
 

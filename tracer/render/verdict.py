@@ -77,7 +77,8 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     title, meaning = MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    lines = mostly(report, width) + entry("model", title + sure, width, "bold green" if name not in ("none", "mixed") else "bold yellow")
+    style = "bold yellow" if name in ("none", "mixed") else "bold green"
+    lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
     shares = model.get("shares") or {}
@@ -103,7 +104,8 @@ def mostly(report: dict, width: int = 80) -> list[Text]:
         return []
     rest = "" if (report.get("model") or {}).get("name") in (None, "none") else \
         "; the model says how it receives what data there is"
-    return entry("mostly", f"{clean(what)}: {share(doing['share'], 1)} of its threads' time{rest}", width, "bold yellow")
+    text = f"{clean(what)}: {share(doing['share'], 1)} of its threads' time{rest}"
+    return entry("mostly", text, width, "bold yellow")
 
 
 def estimates(report: dict, width: int = 80) -> list[Text]:
