@@ -46,6 +46,12 @@ def test_other_events():
                               f"read({FD}<socket:[9000]>, count=0"]
 
 
+def test_a_call_that_was_entered_before_its_thread_was_adopted():
+    trace = Trace().add(Kind.START, 5, start=5, result=TID, arg=77).call("read", 5, 1005, 1).call("read", 2000, 3000, 1)
+    text = [line.rpartition(" ")[2] for line in lines(events([trace.records()], FACTS)) if "read(" in line]
+    assert text == ["<>0.000001>", "<0.000001>"]
+
+
 def test_a_restarted_call_says_so():
     assert "ERESTARTSYS (to be restarted)" in listing(Trace().call("read", 5, 6, -512))[-1]
 

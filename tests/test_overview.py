@@ -79,6 +79,12 @@ def test_an_idle_thread_does_not_hide_the_others():
     assert its["activity"]["mostly"] == "computing"
 
 
+def test_what_was_asked_before_we_came_is_estimated():
+    trace = Trace().add(Kind.START, 5, start=5, result=TID, arg=77).sleep(5, 900, 950)
+    trace.call("recvfrom", 5, 1000, 64).sleep(1200, 1300, 1310).call("recvfrom", 1100, 1400, 64)
+    assert ["ask" in op["estimated"] for op in built(trace)["operations"]] == [True, False]
+
+
 def two_processes() -> Trace:
     """One blocks in recvfrom, the other polls."""
     trace = Trace().add(Kind.START, 1, tid=200, result=200).add(Kind.DESCRIPTOR, 2, start=77, fd=5, arg=PIPE, tid=200)

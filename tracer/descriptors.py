@@ -22,6 +22,7 @@ class Descriptors:
 
     def __init__(self) -> None:
         self._processes = AsOf(1)  # thread → process
+        self._adopted = AsOf(1)  # thread → when it was adopted while it ran
         self._parents = AsOf(2)  # process → its parent, when it was forked
         self._table = AsOf(2)  # (process, fd) → inode, mode
         self._streams = AsOf(1)  # inode → 1
@@ -62,6 +63,10 @@ class Descriptors:
         found, values = self._processes.find(tids.astype(np.int64), times)
         return np.where(found, values[:, 0], tids)
 
+    def adopted(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """When each thread was adopted while it ran (ns), 0 for those that were traced from their birth on."""
+        return self._adopted.find(tids.astype(np.int64), times)[1][:, 0]
+
     def find(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(whether it is a socket or a pipe, its inode, whether its bytes are a stream of a socket) of each process's
         descriptor at each time."""
@@ -98,7 +103,7 @@ class Descriptors:
 
     def forget_before(self, time: int) -> None:
         """Drops what no question about `time` (ns) or later needs."""
-        for table in (self._processes, self._parents, self._table, self._streams, self._opened, self._armed,
+        for table in (self._processes, self._adopted, self._parents, self._table, self._streams, self._opened, self._armed,
                       self._registered):
             table.forget_before(time)
 
@@ -108,6 +113,8 @@ class Descriptors:
             return
         tgid, time, creator = batch.result[born], batch.time[born], batch.fd[born]
         self._processes.add(batch.tid[born].astype(np.int64), time, tgid)
+        came = born[(batch.kind[born] == Kind.START) & (batch.start[born] > 0)]
+        self._adopted.add(batch.tid[came].astype(np.int64), batch.time[came], batch.start[came])
         parent = self.process_of(creator, time)
         forked = (creator > 0) & (parent != tgid)
         self._parents.add(tgid[forked], time[forked], parent[forked], time[forked])

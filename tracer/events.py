@@ -44,6 +44,7 @@ class _Listing:
         self._all = calls is None and fds is None and paths is None
         self._with_descriptor, self._opening = decode.with_descriptor(), decode.opening()
         self._waiting: deque[dict] = deque()
+        self._adopted: dict[int, int] = {}  # tid → when it was adopted while it ran
         self._last: dict[int, dict] = {}  # tid → its last call
 
     def feed(self, records: np.ndarray, settled: int) -> Iterator[dict]:
@@ -52,6 +53,8 @@ class _Listing:
         records = records[:settled]
         columns = [records[name].tolist() for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")]
         for index, (kind, time, start, result, tid, nr, fd, arg) in enumerate(zip(*columns, strict=True)):
+            if kind == Kind.START and start:
+                self._adopted[tid] = start
             if self._known.learn(kind, tid, fd, start, result, nr, arg):
                 last = self._last.get(tid)
                 if last and last["on"] == fd:
@@ -75,8 +78,8 @@ class _Listing:
         on = (result if result >= 0 else None) if opens else fd if nr in self._with_descriptor else None
         done = kind == Kind.CALL
         return {"time_ns": start - self._base, "end_ns": time, "tid": tid, "kind": "call" if done else "open", "nr": nr,
-                "name": name, "duration_ns": time - start, "on": on, "opens": opens,
-                "file": None if on is None else self._known.name(tid, on),
+                "name": name, "duration_ns": time - start, "entered_before": start == self._adopted.get(tid), "on": on,
+                "opens": opens, "file": None if on is None else self._known.name(tid, on),
                 "arguments": decode.arguments(name, fd, arg, more), **_result(name, result if done else None)}
 
     def _shown(self, event: dict) -> Iterator[dict]:

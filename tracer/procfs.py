@@ -46,8 +46,9 @@ class Process:
         return bool(int(self._stat()[6]) & PF_KTHREAD)
 
     def has_ended(self) -> bool:
-        """Whether it is a zombie: it has ended, and nobody has asked for its status."""
-        return self._stat()[0] in "ZX"
+        """Whether it is a zombie: it has ended, and nobody has asked for its status. (A first thread can be one while
+        others run on.)"""
+        return self._stat()[0] in "ZX" and len(self.threads()) == 1
 
     def leader(self) -> int:
         """The ID of its process (its own, unless it is a thread's)."""

@@ -213,6 +213,8 @@ def _adopted(process: procfs.Process, adopter: Adopter, tap: Tap, names: Names) 
                 "descriptors": len(descriptors)}
     except (FileNotFoundError, ProcessLookupError):
         return None
+    except PermissionError as error:
+        raise NotTraceable(f"process {process.pid} is not ours to trace: {error.filename} may not be read") from None
 
 
 def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: Names) -> list[dict]:

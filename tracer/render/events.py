@@ -40,4 +40,5 @@ def _call(event: dict) -> str:
     failure = f" {event['error']} ({event['message']})" if "error" in event else ""
     opened = f"<{event['file']}>" if event["opens"] and event["file"] else ""
     result = hex(event["result"]) if event["result"] >> 32 > 0 else event["result"]  # an address
-    return f"{text}) = {result}{opened}{failure} <{event['duration_ns'] / 1e9:.6f}>"
+    longer = ">" if event["entered_before"] else ""  # it was inside when iotrace came
+    return f"{text}) = {result}{opened}{failure} <{longer}{event['duration_ns'] / 1e9:.6f}>"

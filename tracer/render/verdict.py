@@ -38,7 +38,8 @@ SYNCHRONOUS = {
     None: ("", "undecided: operations differ, or there was nothing to judge by."),
 }
 BOUNDARIES = {
-    "ask": "taken as the end of the operation before, since no call shows when the data was wanted",
+    "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time when "
+           "iotrace came, and found the thread inside the call",
     "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
              "two (as seen: `raw` in --json), or it was not seen, and the waking stands for it",
     "told": "held between readiness and the copy's start",
