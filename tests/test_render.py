@@ -281,6 +281,7 @@ def test_a_good_ledger_is_calm():
     ({"delivered": 200, "lost": 20}, "20 EVENTS LOST (9.1%)"),
     ({"missed": 3}, "3 EVENTS MISSED"),
     ({"untracked": 2}, "2 threads NOT TRACED"),
+    ({"unlearnt": 3}, "3 sockets NOT LEARNT"),
 ])
 def test_loss_is_loud(change, words):
     report = sample("blocking")

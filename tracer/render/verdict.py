@@ -152,6 +152,9 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
                         width)
     if book.get("untracked"):
         alarms += _loud(f"{plural(book['untracked'], 'thread')} NOT TRACED: no slot was free", width)
+    if book.get("unlearnt"):
+        alarms += _loud(f"{plural(book['unlearnt'], 'socket')} NOT LEARNT: the table is full, and their readiness is "
+                        "estimated", width)
     if not alarms:
         text += " – complete" if missed is not None else ""
     return entry("ledger", text, width, "" if alarms else GOOD) + alarms
