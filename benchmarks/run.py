@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             for name in options.figure or FIGURES:
                 with rounds.stopwatch() as took:
                     figure = FIGURES[name][0](setting)
-                print(figure.pop("table"), f"\n\n  ({name}: {took[0]:.0f} s; load average "
+                print(figure["table"], f"\n\n  ({name}: {took[0]:.0f} s; load average "
                       f"{os.getloadavg()[0]:.1f})\n", flush=True)
                 results["figures"][name] = figure
                 if options.output:

@@ -18,7 +18,7 @@ def spread(figure: dict, digits: int = 0) -> list[str]:
     return [f"{figure['median']:,.{digits}f}", f"{figure['low']:,.{digits}f}–{figure['high']:,.{digits}f}"]
 
 
-def goal(name: str, reached: float | bool, limit: float | bool, *, most: bool = True, text: str = "") -> dict:
+def goal(name: str, reached: float | bool, limit: float | bool, *, most: bool = True) -> dict:
     """One goal of docs/performance.md: what was asked, what was reached."""
     met = reached == limit if isinstance(limit, bool) else reached <= limit if most else reached >= limit
-    return {"goal": name, "reached": reached, "limit": limit, "met": bool(met), "text": text}
+    return {"goal": name, "reached": reached, "limit": limit, "most": most, "met": bool(met)}

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     from tracer.host import host
 
     found, secret = features.find(), secrets.randbits(47) | 1 << 40
-    with session.Session(found, secret) as probes, target.start(command, secret, None) as traced:
+    with target.start(command, secret, None) as traced, session.Session(found, secret) as probes:
         attached = time.monotonic_ns()
         from tracer.recording import Writer
 

@@ -136,7 +136,7 @@ def _left_over(operations: Operations) -> np.ndarray:
 
 def _per_descriptor(operations: Operations, which: np.ndarray) -> dict[tuple[int, int, int], tuple[int, int]]:
     """(process, fd, inode) → how many of the chosen operations, and their time from ask to done in all (ns)."""
-    mine = operations.take(np.flatnonzero(which))
+    mine = operations.where(which)
     sums = Sums(3, 2)
     sums.add((mine.tgid, mine.fd, mine.inode), (np.ones(len(mine), np.int64), mine.done - mine.ask))
     keys, values = sums.result()
@@ -175,7 +175,7 @@ def _noticing(seen: Seen) -> list[dict]:
     waited = (operations.way == BLOCKED) | (operations.way == MULTIPLEXED)
     found = []
     for tgid in np.unique(operations.tgid[waited]).tolist():
-        mine = operations.take(np.flatnonzero(waited & (operations.tgid == tgid)))
+        mine = operations.where(waited & (operations.tgid == tgid))
         notice = mine.copy_start - mine.ready
         whole = int((mine.done - mine.ask).sum())
         if len(mine) < NOTICE_LEAST or np.median(notice) < NOTICE_NS or notice.sum() < NOTICE_SHARE * whole:

@@ -95,7 +95,7 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
     """
     secret = secrets.randbits(47) | 1 << 40
     before = untraced(plan) if plan.measure_cost else None
-    with session.Session(features, secret, plan.ring_bytes) as probes, _sides(plan, secret) as sides:
+    with _sides(plan, secret) as sides, session.Session(features, secret, plan.ring_bytes) as probes:
         tap = Tap(probes, writer)
         deadline = time.monotonic() + plan.timeout
         ended = "completed"

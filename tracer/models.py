@@ -68,7 +68,7 @@ def judge(operations: Operations, models: np.ndarray) -> Verdict:
     evidence = []
     for code in order.tolist():
         mine = models == code
-        evidence += _evidence(MODELS[code], operations if mine.all() else operations.take(mine))
+        evidence += _evidence(MODELS[code], operations.where(mine))
     undecided = int((operations.way == AT_ONCE).sum())
     share = most / len(operations)
     # Laplace's rule of succession on the operations that show the model by themselves

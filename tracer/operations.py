@@ -15,6 +15,7 @@ from tracer import readiness, syscalls
 from tracer.aio import Requests
 from tracer.columns import Columns
 from tracer.descriptors import Descriptors
+from tracer.growing import Growing
 from tracer.readiness import UNKNOWN
 from tracer.records import Kind
 from tracer.signals import Signals
@@ -80,14 +81,6 @@ class Operations(Rows):
         """(wait, notice, copy, completion), int64[n] ns each; an operation's sum to done − ask."""
         return (self.ready - self.ask, self.copy_start - self.ready, self.copy_end - self.copy_start,
                 self.done - self.copy_end)
-
-    def append(self, more: Operations) -> None:
-        """Adds rows at the end, in place: realloc(3) moves pages, not their contents, so nothing is there twice."""
-        for field in fields(self):
-            column, added = getattr(self, field.name), getattr(more, field.name)
-            size = len(column)
-            column.resize(size + len(added), refcheck=False)
-            column[size:] = added
 
     def rows(self, which: slice = slice(None)) -> Iterator[dict]:
         """Each as a dict of plain integers."""
@@ -157,7 +150,7 @@ class Analysis:
         self._last_end: dict[int, int] = {}  # of the last operation on a socket
         self._unmatched = _Unmatched(_none(), np.empty(0, np.int64), np.empty(0, bool))
         self._serial = 0
-        self._found = _none()
+        self._found = Growing(_none())
 
     def feed(self, batch: Columns, part: Part) -> None:
         """A batch in time order, not older than what was fed before, and its part of the timeline."""
@@ -177,7 +170,7 @@ class Analysis:
     def finish(self) -> Operations:
         """All operations in the order in which they were done."""
         self._settle(np.iinfo(np.int64).max)
-        found = self._found
+        found = self._found.whole()
         told = self._requests.told()
         if told:
             serials = np.array(list(told))
@@ -319,7 +312,7 @@ class Analysis:
         if settled.any():
             which = slice(None) if settled.all() else settled
             found = _monotone(operations.take(which), matched.ready[which], matched.late[which])
-            self._found.append(found.take(_ordered(found.copy_end)))
+            self._found.add(found.take(_ordered(found.copy_end)))
 
     def _keep_ready(self, sockets: np.ndarray, times: np.ndarray, done: np.ndarray, used: np.ndarray,
                     ends: np.ndarray) -> None:

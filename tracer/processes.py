@@ -57,8 +57,7 @@ def _of(operations: Operations, threads: list[ThreadTimes]) -> np.ndarray:
 
 def _described(mine: list[ThreadTimes], threads: Threads, operations: Operations, codes: np.ndarray,
                chosen: np.ndarray) -> dict:
-    chosen = np.flatnonzero(chosen)
-    operations, codes = operations.take(chosen), codes[chosen]
+    operations, codes = operations.where(chosen), codes[chosen]
     verdict = models.judge(operations, codes)
     return {"operations": len(operations), "model": models.as_dict(verdict, operations, codes),
             "activity": activity(mine, threads), "wakers": _wakers(mine, threads)}

@@ -39,7 +39,7 @@ def build(read: Read, facts: dict) -> dict:
     operations = analysis.finish()
     if window:
         inside = (operations.done >= window[0]) & (operations.done <= window[1] + LATEST_NS)
-        operations = operations if inside.all() else operations.take(inside)
+        operations = operations.where(inside)
     names = models.models_of(operations)
     verdict = models.judge(operations, names)
     unended = timeline.finish(states.end)
