@@ -257,7 +257,6 @@ class Analysis:
         ask = np.where(first >= 0, calls.start[first], op.start)
         ask = np.where(unasked, np.where(previous > 0, previous, np.where(armed > 0, armed, op.start)), ask)
         ask = np.where(is_aio, request.at, ask)
-        came = (ask > 0) & (ask == self.descriptors.adopted(op.tid, op.end))  # it asked before we came
         own_sleep = is_aio | blocked
         back = np.where(own_sleep & slept, op.back, op.start)
         told = np.select([multiplexed, signalled], [calls.end[told_by], delivered], back)
@@ -275,13 +274,15 @@ class Analysis:
             "fd": op.fd, "inode": inode, "bytes": op.result, "nr": op.nr, "way": way, "ask": ask, "ready": guess,
             "told": told, "copy_start": copy_start, "copy_end": op.end, "done": op.end, "raw_ask": ask,
             "raw_ready": zero, "raw_told": zero, "raw_copy_start": zero,
-            "estimated": (op.copy == 0) << BOUNDARIES.index("copy_start") | came << BOUNDARIES.index("ask"), "queued": zero,
+            "estimated": (op.copy == 0) << BOUNDARIES.index("copy_start"), "queued": zero,
             "waited_in": np.where(multiplexed, calls.nr[told_by], -1), "watcher": watcher,
             "events": self.descriptors.registered(tgid, watcher, op.fd, op.end),
             "signal": np.where(signalled, signal, 0), "generated": np.where(signalled, generated, 0),
             "delivered": np.where(signalled, delivered, 0), "fruitless": fruitless, "slept": op.slept,
             "waited_asleep": waited_asleep,
             "serial": np.arange(self._serial - count, self._serial)})
+        came = (ask > 0) & (ask == self.descriptors.adopted(op.tid, op.end))  # it had asked before
+        operations.estimated[came] |= 1 << BOUNDARIES.index("ask")
         return _Unmatched(operations, empty_at, stream)
 
     def _previous_done(self, op: Calls) -> np.ndarray:
