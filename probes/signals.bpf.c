@@ -18,13 +18,22 @@ RAW_TRACEPOINT_PROBE(signal_generate)
 	return 0;
 }
 
+/* si_fd of a signal that F_SETSIG or O_ASYNC sent; si_code tells (POLL_IN = 1 to POLL_HUP = 6). */
+static __always_inline s64 signal_descriptor(u64 info)
+{
+	u32 code = signal_code(info);
+
+	return code >= 1 && code <= 6 ? (s32)read4(info + 24) : 0;
+}
+
 /* args: sig, info, k_sigaction; sa_handler is its first field, SIG_DFL 0, SIG_IGN 1 */
 RAW_TRACEPOINT_PROBE(signal_deliver)
 {
 	u32 tid = bpf_get_current_pid_tgid();
 
 	if (find(tid))
-		emit(KIND_SIGNAL_DELIVER, tid, bpf_get_smp_processor_id(), read8(ctx->args[2]) > 1, 0, ctx->args[0],
+		emit(KIND_SIGNAL_DELIVER, tid, bpf_get_smp_processor_id(), read8(ctx->args[2]) > 1,
+		     signal_descriptor(ctx->args[1]), ctx->args[0],
 		     signal_code(ctx->args[1]));
 	return 0;
 }
