@@ -30,11 +30,8 @@ static __always_inline void io_submit_entered(struct slot *slot, u64 regs)
 		bpf_probe_read_user(&address, sizeof(address), (void *)(args[0] + 8 * i));
 		if (bpf_probe_read_user(&block, sizeof(block), (void *)address))
 			break;
+		learn(tid, slot->tgid, block.fd, my_descriptors(), true);
 		emit(KIND_AIO_SUBMIT, tid, block.opcode, address, block.length, block.fd, i);
-		if (i == 0 && (s32)block.fd != slot->last_fd) {
-			slot->last_fd = block.fd;
-			learn(tid, slot->tgid, block.fd, my_descriptors(), false);
-		}
 	}
 }
 

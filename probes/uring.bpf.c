@@ -27,9 +27,9 @@ static __always_inline void submitted(u64 request, u64 data, u32 opcode)
 		fd = read4(request + O_KIOCB_FD);
 #endif
 	}
-	emit(KIND_URING_SUBMIT, tid, opcode, request, data, fd, flags);
 	if (!(flags & FIXED_FILE))
 		learn(tid, slot->tgid, fd, my_descriptors(), true);
+	emit(KIND_URING_SUBMIT, tid, opcode, request, data, fd, flags);
 }
 
 #ifdef SUBMIT_DATA
