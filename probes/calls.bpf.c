@@ -16,6 +16,8 @@ RAW_TRACEPOINT_PROBE(sys_enter)
 	}
 	slot->nr = ctx->args[1];
 	slot->enter = bpf_ktime_get_ns();
+	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat)
+		io_submit_entered(slot, ctx->args[0]);
 	return 0;
 }
 
@@ -33,6 +35,10 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 		slot->compat = segment == 0x23;
 		emit(KIND_EXEC, tid, bpf_get_smp_processor_id(), 0, slot->tgid, -1, segment);
 		name(tid, slot->tgid);
+		return;
+	}
+	if (todo & LEARN_EVENTS) {
+		io_events_came(tid, result, fourth);
 		return;
 	}
 	if (todo & LEARN_THIRD)

@@ -16,8 +16,10 @@ enum kind {
 	KIND_WAKING = 6,    /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
 	KIND_READY = 7,     /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
 	KIND_COPY = 8,      /* skb_copy_datagram_iovec: result = bytes */
-	KIND_SIGNAL_GENERATE = 9, /* tid = the target; fd = signal, arg = si_code, result = TRACE_SIGNAL_* */
-	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs */
+	KIND_SIGNAL_GENERATE = 9, /* tid = the target; fd = signal, arg = si_code, result = TRACE_SIGNAL_*,
+				   * start = si_fd where si_code is POLL_* */
+	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
+				   * result = si_fd where si_code is POLL_* */
 	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags */
 	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
 	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
@@ -26,12 +28,23 @@ enum kind {
 	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
 			     * start = time, arg = its id as iotrace's namespace has it */
 	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
+	KIND_URING_SUBMIT = 18, /* io_uring request: start = its address (0: unknown), result = user_data,
+				 * nr = opcode, arg = flags */
+	KIND_URING_POLL = 19,   /* it found nothing and armed a poll: start, result likewise */
+	KIND_URING_WORK = 20,   /* it was handed to a worker (io-wq): start, result likewise */
+	KIND_URING_COMPLETE = 21, /* its completion, by tid: start, result likewise, fd = res, arg = the completion's flags */
+	KIND_URING_RING = 22,   /* io_uring_setup: fd, start = the ring's address, arg = IORING_SETUP_* */
+	KIND_URING_FILE = 23,   /* before a completion of a request on a registered file: start likewise,
+				 * result = inode, arg = mode */
+	KIND_AIO_SUBMIT = 24,   /* io_submit entered with: start = the iocb's address, result = bytes,
+				 * nr = IOCB_CMD_*, fd, arg = its place */
+	KIND_AIO_EVENT = 25,    /* io_getevents returned with: start = the iocb's address, result = res, arg = its place */
 	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
 	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
 };
 
-enum library { LIBRARY_AIO_READ = 1 };
+enum library { LIBRARY_AIO_READ = 1, LIBRARY_AIO_SUSPEND = 2 };
 
 struct record {
 	u64 time;   /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
@@ -96,6 +109,7 @@ struct call {
 #define LEARN_PAIR3 16  /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32  /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
+#define LEARN_EVENTS 128 /* argument 3 points at the struct io_events that came (io_getevents) */
 #define LEARN_SILENT 256 /* no record: the user asked for other calls. What it sets up is still learnt. */
 #define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
 #define LEARN_PATH0 1024 /* argument 0 is the path by which it was opened */

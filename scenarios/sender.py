@@ -11,7 +11,9 @@ import sys
 import time
 from array import array
 
+from scenarios.blockfile import Writer
 from scenarios.workload import (
+    EACH,
     FINISHED,
     LOOPBACK,
     PID,
@@ -78,7 +80,7 @@ def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
     port = receiver.wait_for(PORT, 1)
     receiver.watch()
     message = bytes(options.size)
-    with _connected_socket(options.proto, port) as sock:
+    with _connected(options.proto, port, receiver.page) as sock:
         receiver.wait_for(READY, 1)
         due_ns = time.monotonic_ns() + options.interval_ns
         for index in range(options.messages):
@@ -95,7 +97,29 @@ def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
         receiver.wait_for(FINISHED, 1)
 
 
-def _connected_socket(proto: str, port: int) -> socket.socket:
+class _Connections:
+    """In the place of a socket: for each message a connection that is closed after it."""
+
+    def __init__(self, port: int):
+        self._port = port
+
+    def __enter__(self) -> "_Connections":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        pass
+
+    def sendall(self, message: bytes) -> None:
+        with socket.create_connection((LOOPBACK, self._port)) as sock:
+            sock.sendall(message)
+
+
+def _connected(proto: str, port: int, page: memoryview) -> socket.socket | Writer | _Connections:
+    """Where to send, as the receiver has asked for it."""
+    if proto == "file":
+        return Writer(page[PID], port)
+    if page[EACH]:
+        return _Connections(port)
     if proto == "tcp":
         sock = socket.create_connection((LOOPBACK, port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a message waits for the last one's ACK
@@ -115,7 +139,7 @@ def _send_ends(sock: socket.socket, receiver: Receiver) -> None:
 def main() -> None:
     """Run the sender; exits 0, 1 when a send failed or the receiver is gone, 2 on wrong usage."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the receiver or the tracer: the sender ends with it
-    arguments = parser("scenarios.sender", __doc__, ("udp", "tcp"))
+    arguments = parser("scenarios.sender", __doc__, ("udp", "tcp", "file", "none"))
     arguments.add_argument("--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does")
     options, given = parse(arguments)
     if given.shared_fd is None:
@@ -124,7 +148,8 @@ def main() -> None:
     send_begin_ns = array("Q")
     failures = status = 0
     try:
-        send(options, Receiver(page, given.watch_pid), send_begin_ns)
+        if options.proto != "none":
+            send(options, Receiver(page, given.watch_pid), send_begin_ns)
     except Abandoned:
         status = 0 if page[FINISHED] else 1
     except ConnectionError:  # the receiver has closed its socket: finished, or it says why not

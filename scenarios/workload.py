@@ -9,6 +9,7 @@ import gc
 import json
 import mmap
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ RECEIVED = 3  # receiver: messages it has finished with
 FINISHED = 4  # receiver: 1 when it wants nothing more
 SENT = 5  # sender: messages sent
 STOP = 6  # whoever ends a run early: 1
+EACH = 7  # receiver: 1 for each message on a connection of its own
 
 
 class Unsupported(Exception):
@@ -44,7 +46,8 @@ class SenderDied(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What is sent: `messages` of `size` bytes, one every `interval_ns`, over "udp" or "tcp".
+    """What is sent: `messages` of `size` bytes, one every `interval_ns`, over "udp" or "tcp", or through a "file".
+    "none": nothing is sent.
 
     Closed loop (the default): a message also waits until the receiver has finished the one before.
     """
@@ -136,7 +139,6 @@ class Workload:
         self.messages = 0
         self.bytes = 0
         self._page = page
-        self._expected_bytes = options.messages * options.size
         self._receives = 0
         self._receive_ns = array("Q", [0]) * options.messages  # allocated before the window, filled in it
         self._window_ns = (0, 0)
@@ -147,7 +149,7 @@ class Workload:
         """The time that is measured: set-up is before it, and inside it nothing is called but what is noted."""
         gc.collect()
         gc.disable()
-        cpu_ns = time.process_time_ns()
+        cpu_ns = _cpu_ns()
         begin_ns = time.monotonic_ns()
         self._page[READY] = 1
         try:
@@ -155,7 +157,7 @@ class Workload:
         finally:
             self.done = True  # also when interrupted: handlers that still run find nothing to do
             self._window_ns = (begin_ns, time.monotonic_ns())
-            self._cpu_ns = time.process_time_ns() - cpu_ns
+            self._cpu_ns = _cpu_ns() - cpu_ns
             gc.enable()
 
     def received(self, size: int) -> None:
@@ -174,18 +176,40 @@ class Workload:
         self._receive_ns[self._receives] = now_ns
         self._receives += 1
         self.bytes += size
-        self.messages = self._receives if self.options.proto == "udp" else self.bytes // self.options.size
-        self.done = self.bytes >= self._expected_bytes
+        whole = self.options.proto in ("udp", "file")  # a receive is a message
+        self.messages = self._receives if whole else self.bytes // self.options.size
+        self.done = self.messages >= self.options.messages
 
-    def publish(self) -> None:
-        """Tell the sender which messages are finished with: a store to shared memory, not a call."""
-        self._page[RECEIVED] = self.messages
+    def turned(self) -> None:
+        """Note one of the rounds that a scenario without messages counts in their place."""
+        self.messages += 1
+        self.done = self.messages >= self.options.messages
+
+    def publish(self, ahead: int = 0) -> None:
+        """Tell the sender which messages are finished with, and `ahead` that are not, so that as many more messages
+        may be on their way: a store to shared memory, not a call."""
+        self._page[RECEIVED] = self.messages + ahead
+
+    def publish_as(self, messages: int) -> None:
+        """The same for a process of several that receive: `messages` by all of them."""
+        self._page[RECEIVED] = messages
+
+    @property
+    def sent(self) -> int:
+        """How many messages have been sent: a load from shared memory, not a call."""
+        return self._page[SENT]
+
+    def await_sent(self, count: int) -> None:
+        """Compute until `count` messages have been sent, or all that are to come: they are in the socket then."""
+        value = 1
+        while self.sent < min(count, self.options.messages):
+            value = (value * 1103515245 + 12345) % 2**31  # the program's own work
 
     @property
     def complete(self) -> bool:
         """Whether all that was to come has come; an open loop may lose datagrams."""
         may_lose = self.options.open_loop and self.options.proto == "udp"
-        return self.done and (may_lose or self.bytes >= self._expected_bytes)
+        return self.done and (may_lose or self.messages >= self.options.messages)
 
     def notes(self) -> dict:
         """What the receiver did, for JSON; times in nanoseconds of CLOCK_MONOTONIC."""
@@ -208,8 +232,13 @@ class Workload:
         }
 
 
-def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None]) -> None:
-    """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C)."""
+def main(
+    name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None], each: bool = False
+) -> None:
+    """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C).
+
+    each: every message comes on a connection of its own, and the workload's socket is the one that listens.
+    """
     module = name.replace("-", "_")
     options, given = parse(parser(f"scenarios.{module}", summary, protocols))
     by_hand = given.shared_fd is None
@@ -220,10 +249,11 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
     try:
         with _bound_socket(options.proto) as bound:
             page[PID] = os.getpid()
+            page[EACH] = each
             page[PORT] = bound.getsockname()[1]
-            if by_hand:
+            if by_hand and options.proto != "none":
                 sender = _start_sender(options, shared_fd)
-            sock = bound.accept()[0] if options.proto == "tcp" else bound
+            sock = bound.accept()[0] if options.proto == "tcp" and not each else bound
             with sock:
                 workload = Workload(options, page, sock)
                 try:
@@ -238,7 +268,10 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
     except KeyboardInterrupt:
         status = 130
     except Unsupported as problem:
-        print(f"{name}: {problem}", file=sys.stderr)
+        if given.notes_fd is not None:
+            write_notes(given.notes_fd, {"unsupported": str(problem)})
+        else:
+            print(f"{name}: {problem}", file=sys.stderr)
         status = 3
     except (SenderDied, OSError) as problem:
         print(f"{name}: {problem}", file=sys.stderr)
@@ -256,10 +289,21 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
     sys.exit(status)
 
 
+def _cpu_ns() -> int:
+    """CPU time of this process and of the children it has waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time_ns() + round((children.ru_utime + children.ru_stime) * 1e9)
+
+
 def _bound_socket(proto: str) -> socket.socket:
-    """A UDP socket bound to a free loopback port, or a TCP one that also listens."""
+    """A UDP socket bound to a free loopback port (with "none" for nothing), a TCP one that also listens, or a file in
+    the place of a socket."""
+    if proto == "file":
+        from scenarios.blockfile import Reader  # not at the top: it imports this module
+
+        return Reader()
     if proto == "tcp":
-        return socket.create_server((LOOPBACK, 0), backlog=1)
+        return socket.create_server((LOOPBACK, 0), backlog=128)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((LOOPBACK, 0))
     return sock
@@ -268,11 +312,16 @@ def _bound_socket(proto: str) -> socket.socket:
 def _start_sender(options: Options, shared_fd: int) -> subprocess.Popen:
     """Start the sender as a child, in a group of its own so that Ctrl-C reaches the receiver alone."""
 
+    started: list[subprocess.Popen] = []
+
     def ended(_signum, _frame):
-        raise SenderDied("the sender ended early")  # it never does before FINISHED, unless killed
+        if any(sender.poll() is not None for sender in started):  # a scenario may have children of its own
+            raise SenderDied("the sender ended early")  # it never does before FINISHED, unless killed
 
     signal.signal(signal.SIGCHLD, ended)
-    return subprocess.Popen(sender_command(options, shared_fd), pass_fds=[shared_fd], process_group=0)
+    started.append(subprocess.Popen(sender_command(options, shared_fd), pass_fds=[shared_fd], process_group=0))
+    ended(None, None)
+    return started[0]
 
 
 def _summary(name: str, options: Options, notes: dict) -> str:

@@ -14,7 +14,8 @@ TRACER = Path(tracer.__file__).parent
 SOURCES = {str(path.relative_to(TRACER)): ast.parse(path.read_text()) for path in TRACER.rglob("*.py")}
 ANALYSIS = ("records", "columns", "timeline", "asof", "descriptors", "signals", "aio", "readiness", "operations",
             "models", "stats", "states", "tallies", "example", "report", "sums", "activity", "usage", "scans", "wakers",
-            "filenames", "processes", "advice", "overview", "filters", "decode", "events")
+            "filenames", "processes", "advice", "overview", "filters", "decode", "events", "boundaries", "nearest",
+            "completions", "lanes", "futexes", "wakeups")
 COMMANDS = tuple(name for name in SOURCES if name.startswith("commands/"))
 MAY_PRINT = ("cli.py", "gate.py", *COMMANDS)
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import select
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 
 import pytest
 from running import check_nothing_lost, check_operations, iotrace, running
@@ -194,6 +196,28 @@ def test_fio_on_files_waits_for_no_data(engine, call, tmp_path):
     assert sum(its["receives"] for its in mine) == 256 and sum(its["received_bytes"] for its in mine) == 1 << 20
     assert calls(report)[call] >= 256
     assert not any(op["fd"] in {its["fd"] for its in mine} and op["bytes"] == 4096 for op in report["operations"])
+    check_nothing_lost(report)
+
+
+@needs("fio")
+@pytest.mark.parametrize(("engine", "model", "how"), [("libaio", "linux-aio", "after io_submit"),
+                                                      ("io_uring", "io-uring", "device")])
+def test_fio_asks_the_device(engine, model, how, tmp_path):
+    """engines/libaio.c, engines/io_uring.c: 256 reads are submitted, eight at a time, and completed by the device."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:  # on a disk, where pytest's may be memory
+        arguments = [*FIO, f"--ioengine={engine}", f"--filename={directory}/file", "--iodepth=8"]
+        subprocess.run(arguments, check=True, capture_output=True)  # makes the file
+        try:
+            os.close(os.open(f"{directory}/file", os.O_RDONLY | os.O_DIRECT))
+        except OSError as error:
+            pytest.skip(f"O_DIRECT in /var/tmp: {error.strerror}")
+        done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *arguments, "--direct=1")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(iotrace("report", tmp_path / "run", "--json").stdout)
+    mine = [op for op in report["operations"] if op.get("how") == how]
+    assert len(mine) == 256 and {op["bytes"] for op in mine} == {4096}
+    assert report["model"]["name"] == model and report["model"]["synchronous"] is False
+    assert report["model"]["variants"][how] == 256
     check_nothing_lost(report)
 
 

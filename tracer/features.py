@@ -8,7 +8,7 @@ import os
 import platform
 from dataclasses import dataclass, field
 
-from tracer import bpf
+from tracer import bpf, shapes
 from tracer.btf import KernelTypes, NoTypes
 from tracer.syscalls import SUPPORTED
 
@@ -16,7 +16,7 @@ from tracer.syscalls import SUPPORTED
 REQUIRED = ("sys_enter", "sys_exit", "sched_switch", "sched_waking", "task_newtask", "sched_process_exit",
             "signal_generate", "signal_deliver")
 OPTIONAL = ("sk_data_ready", "skb_copy_datagram_iovec")
-LIBRARY_CALLS = ("aio_read",)  # probed by uprobes
+LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes
 
 _OFFSETS = {
     "O_TASK_PID": ("task_struct", "pid"),
@@ -88,6 +88,7 @@ def find() -> Features:
         for constant, (struct, name) in _OPTIONAL_OFFSETS.items():
             if (offset := types.offset(struct, name)) is not None:
                 found.constants[constant] = offset
+        found.constants |= shapes.io_uring(types)
         arguments = {name: types.tracepoint_arguments(name) for name in REQUIRED + OPTIONAL}
     finally:
         types.close()
@@ -113,6 +114,7 @@ def find() -> Features:
         else "kprobe sock_def_readable" if found.kprobe_ready else "wake-ups, estimated",
         "copy start": "tracepoint skb_copy_datagram_iovec" if "HAVE_SKB_COPY" in have
         else "the receive's entry, estimated",
+        "io_uring": "tracepoints io_uring_*" if "HAVE_URING" in have else "not seen (no tracepoints)",
         "aio_read": f"uprobe on {found.library_calls['aio_read'][0]}" if "aio_read" in found.library_calls
         else "not seen (no uprobes)",
     }

@@ -6,13 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from tracer import models, stats, syscalls
+from tracer.completions import HOWS
 from tracer.example import Read, figure
+from tracer.futexes import Futexes
+from tracer.lanes import lanes
 from tracer.operations import BOUNDARIES, MOVABLE, PHASES, Analysis, Operations
 from tracer.overview import Overview
 from tracer.records import LIBRARY_NAMES, Kind
 from tracer.states import ThreadStates, ThreadTimes
 from tracer.tallies import Tallies
 from tracer.timeline import Timeline
+from tracer.wakeups import Wakeups
 
 SCHEMA = 1
 LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later
@@ -27,6 +31,7 @@ def build(read: Read, facts: dict) -> dict:
     window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
     timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
     overview = Overview(facts, window)
+    futexes, wakeups = Futexes(window), Wakeups(window)
     library: list[tuple[int, int]] = []
     for batch in read(None, None):
         part = timeline.feed(batch)
@@ -34,6 +39,8 @@ def build(read: Read, facts: dict) -> dict:
         overview.feed(batch, part, analysis.descriptors)
         states.feed(batch, part)
         tallies.feed(batch)
+        futexes.feed(part, analysis.descriptors)
+        wakeups.feed(part)
         rows = batch.kind == Kind.LIBRARY
         library += zip(batch.time[rows].tolist(), batch.nr[rows].tolist(), strict=True)
     operations = analysis.finish()
@@ -65,6 +72,9 @@ def build(read: Read, facts: dict) -> dict:
         "signals": signals,
         "model": models.as_dict(verdict, operations, names),
         **overview.finish(operations, names, times, unended, analysis.descriptors),
+        "wakeups": wakeups.finish(),
+        "lanes": lanes(read, times, window, base),
+        "locks": futexes.finish(),
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base),
@@ -95,6 +105,8 @@ class Listed(Sequence):
 def _operation(index: int, its: dict, base: int) -> dict:
     entry = {"index": index, "tid": its["tid"], "fd": its["fd"], "bytes": its["bytes"]}
     entry |= {f"{name}_ns": its[name] - base for name in BOUNDARIES}
+    if its["how"]:
+        entry["how"] = HOWS[its["how"]]
     entry["queued_ns"] = its["queued"]
     entry["estimated"] = [name for i, name in enumerate(BOUNDARIES) if its["estimated"] >> i & 1]
     if its["helper"]:
@@ -139,7 +151,7 @@ def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
     for call in calls:
         traced[syscalls.class_of(call["name"])] += call["calls"]
         errors[syscalls.class_of(call["name"])].update(call["errors"])
-    delivered = {signal["name"]: signal["delivered"] for signal in signals}
+    delivered = {signal["name"]: signal["delivered"] + signal["taken"] for signal in signals}
     pairs = {
         "calls": [(name, count, traced[name]) for name, count in notes["calls"].items()],
         "errors": [(f"{name} {error}", count, errors[name][error]) for name, kinds in notes["errors"].items()

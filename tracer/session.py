@@ -231,7 +231,7 @@ def _constants(features: Features) -> dict[str, int]:
     """The -D constants of the probes."""
     return {**features.constants, "SLOTS": _slots(), "CPUS": os.sysconf("SC_NPROCESSORS_CONF"), "SOCKETS": 65536,
             "RING_PAGES": 1,  # the ring's size is set when it is created
-            "NR_PRCTL": syscalls.numbers()["prctl"]}
+            "NR_PRCTL": syscalls.numbers()["prctl"], "NR_IO_SUBMIT": syscalls.numbers()["io_submit"]}
 
 
 def _slots() -> int:

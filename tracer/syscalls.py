@@ -33,6 +33,7 @@ class Learn(IntFlag):
     PAIR3 = 16
     THIRD = 32
     EXEC = 64
+    EVENTS = 128
     SILENT = 256
     ADDRESS = 512
     PATH0 = 1024
@@ -53,13 +54,14 @@ _LEARN = {
     Learn.PAIR3: ("socketpair",),
     Learn.THIRD | Learn.ARGS: ("epoll_ctl",),
     Learn.EXEC: ("execve", "execveat"),
+    Learn.EVENTS: ("io_getevents", "io_pgetevents"),
 }
 # The argument kept in a call's record: lengths, counts and time-outs worth seeing.
 _KEEP = {
     1: ("poll", "ppoll", "fcntl", "ioctl", "epoll_ctl", "listen", "shutdown", "kill", "rt_sigqueueinfo",
-        "pipe2"),
+        "pipe2", "futex", "io_submit", "io_getevents", "io_pgetevents"),
     2: ("read", "readv", "recvmsg", "write", "writev", "sendto", "sendmsg", "epoll_wait", "epoll_pwait",
-        "epoll_pwait2", "recvmmsg", "sendmmsg", "openat", "dup3"),
+        "epoll_pwait2", "recvmmsg", "sendmmsg", "openat", "dup3", "io_uring_enter"),
     3: ("recvfrom", "accept4"),
 }
 

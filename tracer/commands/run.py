@@ -27,7 +27,7 @@ ORDER = 2
 @click.option("--messages", type=click.IntRange(1, 10**7), default=20, show_default=True, help="How many to send.")
 @click.option("--interval", type=Duration(), default="10ms", show_default=True, help="One every so long.")
 @click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
-@click.option("--proto", default="udp", show_default=True, help="udp, or tcp where the model allows it.")
+@click.option("--proto", help="udp, or tcp or file where the model allows it; by default the scenario's first.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
 @click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")
@@ -42,6 +42,7 @@ def command(scenario, messages, interval, size, proto, open_loop, output, timeou
     from scenarios.workload import Options
     from tracer import experiment, features, recording, target
 
+    proto = proto or scenario.protocols[0]
     if proto not in scenario.protocols:
         raise Failure(f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE)
     if proto == "udp" and size > 65507:
@@ -70,7 +71,7 @@ def command(scenario, messages, interval, size, proto, open_loop, output, timeou
             show(output or path, as_json, hist, plain, strict)
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
-    except experiment.NothingSeen as error:
+    except (experiment.CannotRun, experiment.NothingSeen) as error:
         raise Failure(str(error), CANNOT) from None
     except (experiment.RunFailed, OSError) as error:
         raise Failure(str(error), FAILED) from None

@@ -120,15 +120,20 @@ def _errors(call: dict) -> str:
 
 
 def signals(report: dict, width: int = 80) -> Table | None:
-    """Signals sent and delivered; a signal still pending swallows its like, so fewer may be delivered. None if none."""
-    found = [signal for signal in report.get("signals") or [] if signal.get("generated") or signal.get("delivered")]
+    """Signals sent, delivered to a handler or taken by a wait; those merged into a pending one, and those that found
+    the queue full. None if none."""
+    found = [signal for signal in report.get("signals") or [] if any(
+        signal.get(key) for key in ("generated", "delivered", "taken", "merged", "overflowed"))]
     if not found:
         return None
-    table = _table(width, "signal", "sent", "delivered")
+    taking = any(signal.get("taken") for signal in found)
+    table = _table(width, "signal", "sent", "delivered", *["taken"] * taking)
     table.add_column("", style="dim")
     for signal in found:
-        generated, delivered = signal.get("generated"), signal.get("delivered")
-        merged = (generated or 0) - (delivered or 0)
-        note = f"{number(merged)} merged with one still pending, or not handled" if merged > 0 else ""
-        table.add_row(clean(signal.get("name")), number(generated), number(delivered), note)
+        counts = [signal.get("generated"), signal.get("delivered"), *[signal.get("taken")] * taking]
+        left = (counts[0] or 0) - sum(count or 0 for count in counts[1:])
+        notes = [f"{number(signal[key])} {what}" for key, what in (
+            ("merged", "merged into a pending one"), ("overflowed", "found the queue full")) if signal.get(key)]
+        notes += [f"{number(left)} not yet taken or handled"] if left > 0 else []
+        table.add_row(clean(signal.get("name")), *map(number, counts), ", ".join(notes))
     return table

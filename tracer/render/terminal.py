@@ -8,7 +8,7 @@ import textwrap
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from tracer.render import figure, histogram, programs, tables, verdict
+from tracer.render import figure, histogram, lanes, locks, programs, tables, verdict, wakeups
 from tracer.render.units import clean, duration, fit, plural, to_ascii
 
 NARROWEST = 80
@@ -40,11 +40,12 @@ def to_ascii_keeping_escapes(text: str) -> str:
 
 
 def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
-    parts: list[RenderableType] = [*_header(report, width), Text("")]
-    parts += figure.draw(report)
-    parts += _section("Phases", "ask → wait → ready → notice → copy → completion → done", width)
-    parts.append(tables.phases(report, width))
-    parts += verdict.queued(report, width)
+    parts: list[RenderableType] = [*_header(report, width)]
+    if report.get("operations") or (report.get("options") or {}).get("proto") != "none":  # else nothing is received
+        parts += [Text(""), *figure.draw(report)]
+        parts += _section("Phases", "ask → wait → ready → notice → copy → completion → done", width)
+        parts.append(tables.phases(report, width))
+        parts += verdict.queued(report, width)
     if hist:
         parts += _section("Histograms", "log2, in nanoseconds", width)
         parts += histogram.of_report(report, width)
@@ -52,6 +53,12 @@ def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
     parts.append(tables.threads(report, width))
     if not report.get("scenario"):
         parts += _programs(report, width)
+    for title, part in (("On which CPU", lanes), ("Wake-ups", wakeups)):
+        lines = part.of_report(report, width)
+        parts += [*_section(title, "", width), *lines] if lines else []
+    waits = locks.of_report(report, width)
+    if waits is not None:
+        parts += [*_section("Waits on futexes", "", width), waits]
     parts += _section("System calls", "", width)
     parts.append(tables.syscalls(report, width))
     signals = tables.signals(report, width)
@@ -80,9 +87,11 @@ def _header(report: dict, width: int) -> list[Text]:
     target = report.get("target") or {}
     what = clean(report.get("scenario") or " ".join(map(str, target.get("command") or [])) or "a program")
     asked = []
-    if options.get("proto"):
+    if options.get("proto") == "none":
+        asked.append(plural(options.get("messages"), "round"))
+    elif options.get("proto"):
         asked.append(clean(options["proto"]).upper())
-    if report.get("scenario") and options.get("messages") is not None:
+    if report.get("scenario") and options.get("messages") is not None and options.get("proto") != "none":
         size = f" of {plural(options['size'], 'byte')}" if options.get("size") is not None else ""
         asked.append(plural(options["messages"], "message") + size)
         if options.get("interval_ns") is not None:

@@ -45,7 +45,7 @@ BOUNDARIES = {
     "told": "held between readiness and the copy's start",
     "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
                   "or its switch-in, so copy holds the whole receive path",
-    "copy_end": "taken from the end of the call",
+    "copy_end": "taken from the waking of who waited for it: a device copies unseen",
     "done": "read from shared memory without a call; taken as the end of the copy",
 }
 
