@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 
@@ -15,6 +16,17 @@ class Scenario:
     aliases: tuple[str, ...]
     figure: str  # in Stevens, UNIX Network Programming, vol. 1, chapter 6
     module: str
+
+    @property
+    def twin(self) -> Path | None:
+        """The file of its C twin (epoll_lt.py → c/epoll_lt.c), None where there is none."""
+        path = Path(__file__).with_name("c") / f"{self.module.rpartition('.')[2]}.c"
+        return path if path.is_file() else None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What it is written in: "python" always, "c" where it has a twin."""
+        return ("python", "c") if self.twin else ("python",)
 
 
 def scenarios() -> list[Scenario]:

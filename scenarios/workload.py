@@ -81,12 +81,9 @@ def sender_command(options: Options, shared_fd: int, notes_fd: int | None = None
     return command + ([] if notes_fd is None else ["--notes-fd", str(notes_fd)])
 
 
-def receiver_command(name: str, options: Options, shared_fd: int, notes_fd: int) -> list[str]:
-    """The argv of scenario `name` with a sender started by the caller; LookupError when there is no such scenario."""
-    from scenarios import find  # not at the top: finding scenarios imports them, and they import this module
-
-    command = [sys.executable, "-m", find(name).module, *options.flags()]
-    return command + ["--shared-fd", str(shared_fd), "--notes-fd", str(notes_fd)]
+def receiver_command(program: Sequence[str], options: Options, shared_fd: int, notes_fd: int) -> list[str]:
+    """The argv of a scenario with a sender started by the caller; `program` is its module's or its C twin's command."""
+    return [*program, *options.flags(), "--shared-fd", str(shared_fd), "--notes-fd", str(notes_fd)]
 
 
 def parser(program: str, description: str, protocols: Sequence[str]) -> argparse.ArgumentParser:

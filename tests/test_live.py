@@ -32,15 +32,18 @@ from running import (
     running,
 )
 
-from scenarios import names, scenarios
+from scenarios import find, names, scenarios, twin
 from tracer import cli, features, recording, syscalls, target
 from tracer.records import Kind
 from tracer.session import Session
 
 pytestmark = pytest.mark.live
 
-NAMES = names()
-PAIRS = [(scenario.name, proto) for scenario in scenarios() for proto in scenario.protocols]
+HAVE_CC = shutil.which("cc") is not None
+PROGRAMS = [pytest.param(scenario.name, lang, marks=pytest.mark.skipif(lang == "c" and not HAVE_CC, reason="no cc"))
+            for scenario in scenarios() for lang in scenario.languages]
+CASES = [pytest.param(*program.values, proto, marks=program.marks)
+         for program in PROGRAMS for proto in find(program.values[0]).protocols]
 FAST = ("--interval", "2ms", "--no-cost")
 
 try:
@@ -51,18 +54,19 @@ except features.CannotTrace as error:
 
 # the oracle: what the workload did is what was seen
 
-@pytest.mark.parametrize(("name", "proto"), PAIRS)
-def test_twenty_three_messages_are_twenty_three_operations(name, proto):
-    report = report_of("run", name, "--proto", proto, "--messages", 23)
+@pytest.mark.parametrize(("name", "lang", "proto"), CASES)
+def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
+    report = report_of("run", name, "--lang", lang, "--proto", proto, "--messages", 23)
     check_closed_loop(report, name, 23)
     assert report["scenario"] == name
     assert report["cost"]["untraced_cpu_ns_per_op"] > 0 and report["cost"]["traced_cpu_ns_per_op"] > 0
     assert report["figure"]["model"] == name
+    assert report["options"]["lang"] == lang
 
 
-@pytest.mark.parametrize(("name", "proto"), PAIRS)
-def test_messages_of_9000_bytes(name, proto):
-    report = report_of("run", name, "--proto", proto, "--messages", 23, "--size", 9000, *FAST)
+@pytest.mark.parametrize(("name", "lang", "proto"), CASES)
+def test_messages_of_9000_bytes(name, lang, proto):
+    report = report_of("run", name, "--lang", lang, "--proto", proto, "--messages", 23, "--size", 9000, *FAST)
     check_closed_loop(report, name, 23, 9000)
 
 
@@ -77,15 +81,15 @@ def test_two_seconds_between_messages():
         check_closed_loop(json.loads(done.stdout), name, 3)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_while_every_cpu_is_kept_busy(name):
+@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+def test_while_every_cpu_is_kept_busy(name, lang):
     with beside("while True: pass", os.cpu_count()):
-        check_closed_loop(report_of("run", name, "--messages", 23, *FAST), name, 23)
+        check_closed_loop(report_of("run", name, "--lang", lang, "--messages", 23, *FAST), name, 23)
 
 
-@pytest.mark.parametrize(("name", "proto"), PAIRS)
-def test_open_loop_says_what_was_dropped_and_what_queued(name, proto):
-    report = report_of("run", name, "--proto", proto, "--open-loop", "--messages", 1000, "--interval", 0, "--no-cost")
+@pytest.mark.parametrize(("name", "lang", "proto"), CASES)
+def test_open_loop_says_what_was_dropped_and_what_queued(name, lang, proto):
+    report = report_of("run", name, "--lang", lang, "--proto", proto, "--open-loop", "--messages", 1000, "--interval", 0, "--no-cost")
     expected, operations = report["expected"], report["operations"]
     assert expected["sent"] == 1000
     assert expected["messages"] == 1000 - expected["dropped"]
@@ -109,7 +113,7 @@ def test_recording_shows_again_what_the_run_showed(tmp_path):
     assert os.listdir(tmp_path) == ["run.parquet"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 def test_what_is_printed_fits_in_80_columns(name):
     done = iotrace("run", name, *FAST, "--hist", env={"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"})
     assert done.returncode == 0 and done.stderr == ""
@@ -119,13 +123,14 @@ def test_what_is_printed_fits_in_80_columns(name):
 # the same counts as another tool's
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-@pytest.mark.parametrize("name", NAMES)
-def test_strace_counts_the_same_calls(name, tmp_path):
+@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+def test_strace_counts_the_same_calls(name, lang, tmp_path):
     path = tmp_path / "strace"
-    scenario = next(s for s in scenarios() if s.name == name)
+    scenario = find(name)
+    program = [twin.built(scenario.twin)] if lang == "c" else [*PYTHON, "-m", scenario.module]
     follow = ["-f"] * (name == "posix-aio")  # its receive is made by another thread
-    subprocess.run(["strace", *follow, "-o", path, *PYTHON, "-m", scenario.module, "--messages", "23",
-                    "--interval-ns", "2000000"], check=True, capture_output=True, cwd=ROOT, timeout=100)
+    subprocess.run(["strace", *follow, "-o", path, *program, "--messages", "23", "--interval-ns", "2000000"],
+                   check=True, capture_output=True, cwd=ROOT, timeout=100)
     traced = path.read_text()
     if follow:
         sender = re.search(r"^(\d+) +execve\(.*scenarios\.sender", traced, re.M)[1]
@@ -133,7 +138,7 @@ def test_strace_counts_the_same_calls(name, tmp_path):
     else:
         lines = traced.splitlines()
     seen = Counter(syscalls.class_of(line.partition("(")[0]) for line in lines if re.match(r"[a-z]\w+\(", line))
-    report = report_of("run", name, "--messages", 23, *FAST)
+    report = report_of("run", name, "--lang", lang, "--messages", 23, *FAST)
     check_closed_loop(report, name, 23)
     expected = report["expected"]["calls"]
     if name == "nonblocking":  # how often it polls is the machine's affair, the structure is not
@@ -210,9 +215,9 @@ def test_loss_is_said_without_strict_too():
 
 # runs that end early
 
-@pytest.mark.parametrize("name", NAMES)
-def test_ctrl_c_shows_what_there_is(name):
-    with running("run", name, "--messages", 100000, "--no-cost", "--json") as run:
+@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+def test_ctrl_c_shows_what_there_is(name, lang):
+    with running("run", name, "--lang", lang, "--messages", 100000, "--no-cost", "--json") as run:
         run.await_messages(5)
         run.process.send_signal(signal.SIGINT)
         done = run.end()
@@ -302,6 +307,12 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path):
     for done, name in zip(ends, ("blocking", "select"), strict=True):
         assert done.returncode == 0, done.stderr
         check_closed_loop(json.loads(done.stdout), name, 23)
+
+
+def test_without_a_compiler_the_run_in_c_cannot(tmp_path):
+    done = iotrace("run", "blocking", "--lang", "c", "-o", tmp_path / "run", env={"PATH": "/nonexistent"})
+    assert_one_line(done, 3, "no cc", "gcc")
+    assert os.listdir(tmp_path) == []
 
 
 def test_doctor_says_that_the_probes_load():

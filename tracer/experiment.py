@@ -7,11 +7,13 @@ import json
 import os
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from scenarios import workload
+from scenarios import Scenario, twin, workload
 from tracer import __version__, session, target
 from tracer.features import Features
 from tracer.recording import Writer
@@ -31,14 +33,26 @@ class NothingSeen(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run, for how long at most (s), as whom, with how large a ring (bytes)."""
+    """What to run, for how long at most (s), as whom, with how large a ring (bytes).
+
+    program: the scenario's command, a Python module or its compiled C twin, and `lang` says which.
+    """
 
     scenario: str
+    lang: str
+    program: tuple[str, ...]
     options: workload.Options
     timeout: float
     user: tuple[int, int] | None
     ring_bytes: int
     measure_cost: bool
+
+
+def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tuple[str, ...]:
+    """The command of `scenario` in `lang` ("python" or "c"), compiled as `user` if need be; raises twin.CannotBuild."""
+    if lang == "c":
+        return (str(twin.built_as(scenario.twin, user)),)
+    return (sys.executable, "-m", scenario.module)
 
 
 @dataclass
@@ -69,7 +83,7 @@ def _sides(plan: Plan, secret: int | None):
         shared = workload.make_shared()
         stack.callback(os.close, shared)
         notes = memory("receiver-notes"), memory("sender-notes")
-        receive = workload.receiver_command(plan.scenario, plan.options, shared, notes[0])
+        receive = workload.receiver_command(plan.program, plan.options, shared, notes[0])
         send = workload.sender_command(plan.options, shared, notes[1])
         receiver = stack.enter_context(target.start(receive, secret, plan.user, (shared, notes[0])))
         sender = stack.enter_context(target.start(send, None, plan.user, (shared, notes[1])))
@@ -134,9 +148,10 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
         notes = sides.notes_of(0)
         writer.close({
             "version": __version__, "scenario": plan.scenario, "host": host(), "ended": ended,
-            "options": asdict(plan.options) | {"timeout_s": plan.timeout, "ring_bytes": plan.ring_bytes},
+            "options": asdict(plan.options) | {"lang": plan.lang, "timeout_s": plan.timeout,
+                                               "ring_bytes": plan.ring_bytes},
             "base_ns": tap.base, "end_ns": stopped, "ledger": ledger, "features": features.sources,
-            "target": {"command": ["python", "-m", f"scenarios.{plan.scenario}"], "pid": sides.receiver.pid,
+            "target": {"command": [Path(plan.program[0]).name, *plan.program[1:]], "pid": sides.receiver.pid,
                        "exit_status": status},
             "notes": notes, "sender": sides.notes_of(1), "untraced": before,
         })

@@ -28,6 +28,8 @@ ORDER = 2
 @click.option("--interval", type=Duration(), default="10ms", show_default=True, help="One every so long.")
 @click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
 @click.option("--proto", default="udp", show_default=True, help="udp, or tcp where the model allows it.")
+@click.option("--lang", type=click.Choice(["python", "c"]), default="python", show_default=True,
+              help="The program as it is in Python, or its twin in C.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
 @click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")
@@ -36,14 +38,17 @@ ORDER = 2
 @click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,
               help="Bytes of the ring buffer, a power of two.")
 @shown
-def command(scenario, messages, interval, size, proto, open_loop, output, timeout, as_root, no_cost, ring_size, as_json,
+def command(scenario, messages, interval, size, proto, lang, open_loop, output, timeout, as_root, no_cost, ring_size, as_json,
         hist, plain, strict) -> None:
     """Run SCENARIO under the probes and show its phases."""
+    from scenarios.twin import CannotBuild
     from scenarios.workload import Options
     from tracer import experiment, features, recording, target
 
     if proto not in scenario.protocols:
         raise Failure(f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE)
+    if lang not in scenario.languages:
+        raise Failure(f"{scenario.name} has no twin in C", USAGE)
     if proto == "udp" and size > 65507:
         raise Failure("a UDP datagram holds at most 65507 bytes", USAGE)
     if ring_size & (ring_size - 1):
@@ -55,7 +60,8 @@ def command(scenario, messages, interval, size, proto, open_loop, output, timeou
         found = features.find()
         options = Options(messages, interval, size, proto, open_loop)
         user = None if as_root else target.invoking_user()
-        plan = experiment.Plan(scenario.name, options, limit, user, ring_size, not no_cost)
+        program = experiment.program(scenario, lang, user)
+        plan = experiment.Plan(scenario.name, lang, program, options, limit, user, ring_size, not no_cost)
         with recorded(output, user) as (path, keep):
             writer = recording.Writer(path)
             try:
@@ -68,9 +74,7 @@ def command(scenario, messages, interval, size, proto, open_loop, output, timeou
             if ended == "timeout":
                 raise Failure(f"{scenario.name} had not ended after {limit:g} s (--timeout)", FAILED)
             show(output or path, as_json, hist, plain, strict)
-    except features.CannotTrace as error:
-        raise Failure(str(error), CANNOT) from None
-    except experiment.NothingSeen as error:
+    except (features.CannotTrace, experiment.NothingSeen, CannotBuild) as error:
         raise Failure(str(error), CANNOT) from None
     except (experiment.RunFailed, OSError) as error:
         raise Failure(str(error), FAILED) from None

@@ -67,6 +67,8 @@ def _header(report: dict, width: int) -> list[Text]:
     target = report.get("target") or {}
     what = clean(report.get("scenario") or " ".join(map(str, target.get("command") or [])) or "a program")
     asked = []
+    if options.get("lang") == "c":
+        asked.append("in C")
     if options.get("proto"):
         asked.append(clean(options["proto"]).upper())
     if report.get("scenario") and options.get("messages") is not None:
