@@ -16,6 +16,8 @@ class Scenario:
     aliases: tuple[str, ...]
     figure: str  # in Stevens, UNIX Network Programming, vol. 1, chapter 6
     module: str
+    sockets: int  # the most that it can watch
+    sockets_why: str
 
     @property
     def twin(self) -> Path | None:
@@ -34,7 +36,8 @@ def scenarios() -> list[Scenario]:
     modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
     return sorted(
         (
-            Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__)
+            Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__, getattr(m, "SOCKETS", 1),
+                     getattr(m, "SOCKETS_WHY", "it has one socket; select, poll and epoll can watch many"))
             for m in modules
             if hasattr(m, "NAME")
         ),

@@ -13,7 +13,7 @@ from scenarios.workload import Unsupported, Workload, main
 
 NAME = "posix-aio"
 SUMMARY = "aio_read asks, a signal says that the data is in the buffer"
-PROTOCOLS = ("udp", "tcp")
+PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("aio", "aio-read")
 FIGURE = "6.5"
 

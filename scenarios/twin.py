@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 SOURCES = Path(__file__).with_name("c")
-SHARED = ("workload.c",)  # compiled into every twin
+SHARED = ("workload.c", "transport.c")  # compiled into every twin
 FLAGS = ("-O2", "-std=gnu11", "-Wall")
 CANNOT = 3
 

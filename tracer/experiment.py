@@ -80,7 +80,7 @@ def _sides(plan: Plan, secret: int | None):
             stack.callback(os.close, fd)
             return fd
 
-        shared = workload.make_shared()
+        shared = workload.make_shared(plan.options.sockets)
         stack.callback(os.close, shared)
         notes = memory("receiver-notes"), memory("sender-notes")
         receive = workload.receiver_command(plan.program, plan.options, shared, notes[0])

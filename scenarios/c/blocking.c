@@ -6,7 +6,7 @@ static void blocking(struct workload *w)
 {
 	begin(w);
 	while (!w->done)
-		received(w, receive(w, w->fd));
+		received(w, w->fd, receive(w, w->fd));
 	end(w);
 }
 

@@ -3,27 +3,36 @@
 
 #include <sys/epoll.h>
 
+#define MOST_SOCKETS 20000
+#define EVENTS 64
+
 /* Two calls per message: one waits, the other copies; the set went to the kernel once, before. */
 static void multiplex(struct workload *w)
 {
 	struct count *waits = counter(w, "epoll_wait", "", "");
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = w->fd}; /* no EPOLLET: told as long as there is data */
+	struct epoll_event events[EVENTS];
 	int epoll = epoll_create1(0);
 
-	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, w->fd, &event))
-		failed(w, "epoll_ctl");
+	for (size_t i = 0; i < w->sockets; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.fd = w->fds[i]};
+
+		/* without EPOLLET: told again as long as there is data */
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, w->fds[i], &event))
+			failed(w, "epoll_ctl");
+	}
 	begin(w);
 	while (!w->done) {
 		waits->count++;
-		if (epoll_wait(epoll, &event, 1, -1) < 0)
+		int ready = epoll_wait(epoll, events, EVENTS, -1);
+		if (ready < 0)
 			failed(w, "epoll_wait");
-		else
-			received(w, receive(w, event.data.fd));
+		for (int i = 0; i < ready; i++)
+			received(w, events[i].data.fd, receive(w, events[i].data.fd));
 	}
 	end(w);
 }
 
 int main(int argc, char **argv)
 {
-	return run(argc, argv, "epoll-lt", multiplex);
+	return run_many(argc, argv, "epoll-lt", multiplex, MOST_SOCKETS);
 }

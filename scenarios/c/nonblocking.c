@@ -9,7 +9,7 @@ static void nonblocking(struct workload *w)
 	while (!w->done) {
 		ssize_t size = receive(w, w->fd);
 		if (size >= 0)
-			received(w, size);
+			received(w, w->fd, size);
 	}
 	end(w);
 }

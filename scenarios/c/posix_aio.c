@@ -23,7 +23,7 @@ static void on_completion(int number)
 	errno = aio_error(&request);
 	if (errno)
 		failed(w, "aio_read");
-	note(w, aio_return(&request));
+	note(w, w->fd, aio_return(&request));
 	wanted = !w->done;
 }
 
@@ -31,7 +31,8 @@ static void on_completion(int number)
 static void asynchronous(struct workload *w)
 {
 	struct sigaction action = {.sa_handler = on_completion, .sa_flags = SA_RESTART};
-	struct count *asked = counter(w, "aio_read", "", ""), *reads = counter(w, "read", "", ""), *preads = counter(w, "pread64", "", "");
+	struct count *asked = counter(w, "aio_read", "", "");
+	struct count *reads = counter(w, "read", "", ""), *preads = counter(w, "pread64", "", "");
 	struct count *refused = counter(w, "pread64", "ESPIPE", "");
 	volatile unsigned value = 1;
 

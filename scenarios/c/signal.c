@@ -19,7 +19,7 @@ static void on_sigio(int number)
 	signals->count++;
 	do {
 		size = receive(w, w->fd);
-		note(w, size);
+		note(w, w->fd, size);
 	} while (size > 0); /* 0 is the end of a stream, which never says EAGAIN */
 }
 

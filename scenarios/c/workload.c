@@ -1,20 +1,22 @@
-/* What a C twin need not know: options, shared page (memfd_create, mmap), socket, sender, and the notes as JSON. */
+/* What a C twin need not know: options, shared page (memfd_create, mmap), sender, and the notes as JSON. */
 #include "workload.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define STREAM_BUFFER 65536 /* bytes: room for many messages that a stream has merged */
 
 /* How a run ends early: what siglongjmp brings back to `run`. */
 enum { FAILED = 1, SENDER_DIED, INTERRUPTED = 130 };
+
+static const char *const PROTOCOLS[] = {[UDP] = "udp", [TCP] = "tcp", [UNIX] = "unix", [PIPE] = "pipe"};
 
 struct workload the_workload;
 
@@ -85,20 +87,25 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 }
 
 /* The options of scenarios/workload.py, with the same defaults. */
-static void parse(struct workload *w, int argc, char **argv)
+static void parse(struct workload *w, int argc, char **argv, size_t most_sockets)
 {
-	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SHARED, NOTES, HELP };
+	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
+	static const uint64_t most_size[] = {[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20};
 	static const struct option options[] = {
 		[MESSAGES] = {"messages", required_argument}, [INTERVAL] = {"interval-ns", required_argument},
 		[SIZE] = {"size", required_argument}, [PROTO] = {"proto", required_argument},
-		[OPEN_LOOP] = {"open-loop", no_argument}, [SHARED] = {"shared-fd", required_argument},
+		[OPEN_LOOP] = {"open-loop", no_argument}, [SOCKETS] = {"sockets", required_argument},
+		[ADDRESS] = {"address", required_argument}, [SHARED] = {"shared-fd", required_argument},
 		[NOTES] = {"notes-fd", required_argument}, [HELP] = {"help", no_argument}, {0},
 	};
 	int which = 0, got;
+	enum proto proto;
 
 	w->messages_to_come = 20;
 	w->interval_ns = 10000000;
 	w->size = 64;
+	w->sockets = 1;
+	w->address.s_addr = htonl(INADDR_LOOPBACK);
 	w->shared_fd = w->notes_fd = -1;
 	while ((got = getopt_long(argc, argv, "", options, &which)) == 0) {
 		const char *option = options[which].name;
@@ -115,35 +122,29 @@ static void parse(struct workload *w, int argc, char **argv)
 			w->notes_fd = whole(w->name, option, optarg, 0, 1 << 30);
 		else if (which == OPEN_LOOP)
 			w->open_loop = true;
-		else if (which == PROTO && (!strcmp(optarg, "tcp") || !strcmp(optarg, "udp")))
-			w->tcp = *optarg == 't';
-		else
+		else if (which == SOCKETS)
+			w->sockets = whole(w->name, option, optarg, 1, most_sockets);
+		else if (which == ADDRESS && inet_aton(optarg, &w->address))
+			continue;
+		else if (which == PROTO) {
+			for (proto = UDP; proto <= PIPE && strcmp(optarg, PROTOCOLS[proto]); proto++)
+				;
+			if (proto > PIPE)
+				break;
+			w->proto = proto;
+		} else
 			break;
 	}
 	if (got != -1 || optind < argc) {
-		fprintf(stderr, "usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto udp|tcp] "
-			"[--open-loop] [--shared-fd FD] [--notes-fd FD]\n", w->name);
+		fprintf(stderr, "usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto udp|tcp|unix|pipe] "
+			"[--open-loop] [--sockets N] [--address IP] [--shared-fd FD] [--notes-fd FD]\n", w->name);
 		exit(got == 0 && which == HELP ? 0 : 2);
 	}
-	if (!w->tcp && w->size > 65507) {
-		fprintf(stderr, "%s: a UDP datagram holds at most 65507 bytes\n", w->name);
+	if (w->size > most_size[w->proto]) {
+		fprintf(stderr, "%s: a datagram (%s) holds at most %" PRIu64 " bytes\n", w->name, PROTOCOLS[w->proto],
+			most_size[w->proto]);
 		exit(2);
 	}
-}
-
-/* A UDP socket bound to a free loopback port, or a TCP one that also listens. */
-static int bound_socket(struct workload *w)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, w->tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) || (w->tcp && listen(fd, 1)) ||
-	    getsockname(fd, (struct sockaddr *)&address, &length))
-		failed(w, "bind");
-	w->page[PID] = getpid();
-	w->page[PORT] = ntohs(address.sin_port);
-	return fd;
 }
 
 /* Starts scenarios/sender.py as a child, in a group of its own so that Ctrl-C reaches the receiver alone. */
@@ -182,25 +183,27 @@ static void start_sender(struct workload *w, int argc, char **argv)
 static void receive_all(struct workload *w, int argc, char **argv, void (*scenario)(struct workload *))
 {
 	bool by_hand = w->shared_fd < 0;
+	struct stat page;
 
 	if (by_hand) {
 		w->shared_fd = memfd_create("iotrace-scenario", 0);
-		if (w->shared_fd < 0 || ftruncate(w->shared_fd, getpagesize()))
+		if (w->shared_fd < 0 || ftruncate(w->shared_fd, getpagesize() + w->sockets * sizeof(uint64_t)))
 			failed(w, "memfd_create");
 	}
-	w->page = map(w, getpagesize(), w->shared_fd);
-	int bound = bound_socket(w);
+	if (fstat(w->shared_fd, &page))
+		failed(w, "fstat");
+	w->page = map(w, page.st_size, w->shared_fd);
+	open_ends(w);
 	if (by_hand)
 		start_sender(w, argc, argv);
-	w->fd = w->tcp ? accept(bound, NULL, NULL) : bound;
-	if (w->fd < 0)
-		failed(w, "accept");
+	connect_ends(w);
 	w->room = w->size > STREAM_BUFFER ? w->size : STREAM_BUFFER;
 	w->buffer = map(w, w->room, -1);
 	w->most_receives = w->messages_to_come;
 	w->receive_ns = map(w, w->most_receives * sizeof(uint64_t), -1);
-	w->calls = counter(w, "recvfrom", "", "");
-	w->again = counter(w, "recvfrom", "EAGAIN", "");
+	const char *call = w->proto == PIPE ? "read" : "recvfrom";
+	w->calls = counter(w, call, "", "");
+	w->again = counter(w, call, "EAGAIN", "");
 	scenario(w);
 	end(w);
 }
@@ -209,7 +212,7 @@ static uint64_t dropped(struct workload *w)
 {
 	uint64_t sent = w->page[SENT]; /* the last send may be received before its sender has counted it */
 
-	return w->tcp || sent < w->messages ? 0 : sent - w->messages;
+	return w->proto != UDP || sent < w->messages ? 0 : sent - w->messages;
 }
 
 /* ,"KEY": {"name": count, …} with the counts of which `name` gives a name. */
@@ -277,8 +280,11 @@ static void write_notes(struct workload *w)
 /* The notes as a few lines for who ran the twin by hand. */
 static void write_summary(struct workload *w)
 {
-	printf("%s over %s: %" PRIu64 " messages, %" PRIu64 " bytes, %" PRIu64 " dropped, in %.1f ms\n", w->name,
-	       w->tcp ? "tcp" : "udp", w->messages, w->bytes, dropped(w), (w->window_ns[1] - w->window_ns[0]) / 1e6);
+	printf("%s over ", w->name);
+	if (w->sockets > 1)
+		printf("%zu × ", w->sockets);
+	printf("%s: %" PRIu64 " messages, %" PRIu64 " bytes, %" PRIu64 " dropped, in %.1f ms\n", PROTOCOLS[w->proto],
+	       w->messages, w->bytes, dropped(w), (w->window_ns[1] - w->window_ns[0]) / 1e6);
 	printf("  CPU      %.1f ms\n", w->cpu_ns / 1e6);
 	for (struct count *its = w->counts; its < w->counts + MOST_COUNTS && its->call; its++) {
 		if (!its->count)
@@ -294,11 +300,16 @@ static void write_summary(struct workload *w)
 
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
 {
+	return run_many(argc, argv, name, scenario, 1);
+}
+
+int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t most)
+{
 	struct workload *w = &the_workload;
 	int status;
 
 	w->name = name;
-	parse(w, argc, argv);
+	parse(w, argc, argv, most);
 	if (signal(SIGINT, on_interrupt) == SIG_IGN)
 		signal(SIGINT, SIG_IGN); /* as a shell's background job */
 	status = sigsetjmp(w->early, 1);
@@ -307,7 +318,7 @@ int run(int argc, char **argv, const char *name, void (*scenario)(struct workloa
 	signal(SIGINT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* from here on the sender may end */
 	end(w);
-	bool may_lose = w->open_loop && !w->tcp;
+	bool may_lose = w->open_loop && w->proto == UDP;
 	if (status == SENDER_DIED || (!status && !may_lose && w->bytes < w->messages_to_come * w->size)) {
 		fprintf(stderr, "%s: the sender ended early\n", name);
 		status = FAILED;

@@ -27,7 +27,9 @@ ORDER = 2
 @click.option("--messages", type=click.IntRange(1, 10**7), default=20, show_default=True, help="How many to send.")
 @click.option("--interval", type=Duration(), default="10ms", show_default=True, help="One every so long.")
 @click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
-@click.option("--proto", default="udp", show_default=True, help="udp, or tcp where the model allows it.")
+@click.option("--proto", default="udp", show_default=True, help="udp, tcp, unix (datagrams) or pipe.")
+@click.option("--sockets", type=click.IntRange(1), default=1, show_default=True,
+              help="How many to watch; the messages go round them. For select, poll and epoll.")
 @click.option("--lang", type=click.Choice(["python", "c"]), default="python", show_default=True,
               help="The program as it is in Python, or its twin in C.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
@@ -38,19 +40,24 @@ ORDER = 2
 @click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,
               help="Bytes of the ring buffer, a power of two.")
 @shown
-def command(scenario, messages, interval, size, proto, lang, open_loop, output, timeout, as_root, no_cost, ring_size, as_json,
-        hist, plain, strict) -> None:
+def command(scenario, messages, interval, size, proto, sockets, lang, open_loop, output, timeout, as_root, no_cost,
+            ring_size, as_json, hist, plain, strict) -> None:
     """Run SCENARIO under the probes and show its phases."""
+    from scenarios import transport
     from scenarios.twin import CannotBuild
     from scenarios.workload import Options
     from tracer import experiment, features, recording, target
+    from tracer.render.units import plural
 
     if proto not in scenario.protocols:
         raise Failure(f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE)
     if lang not in scenario.languages:
         raise Failure(f"{scenario.name} has no twin in C", USAGE)
-    if proto == "udp" and size > 65507:
-        raise Failure("a UDP datagram holds at most 65507 bytes", USAGE)
+    if size > transport.MOST_SIZE.get(proto, size):
+        raise Failure(f"a datagram ({proto}) holds at most {transport.MOST_SIZE[proto]} bytes", USAGE)
+    if sockets > scenario.sockets:
+        raise Failure(f"{scenario.name} watches at most {plural(scenario.sockets, 'socket')}: {scenario.sockets_why}",
+                      USAGE)
     if ring_size & (ring_size - 1):
         raise Failure(f"--ring-size {ring_size} is not a power of two", USAGE)
     if output and (problem := recording.check_writable(output)):
@@ -58,7 +65,9 @@ def command(scenario, messages, interval, size, proto, lang, open_loop, output, 
     limit = timeout or 30 + 3 * messages * interval / 1e9
     try:
         found = features.find()
-        options = Options(messages, interval, size, proto, open_loop)
+        options = Options(messages, interval, size, proto, open_loop, sockets)
+        if not transport.make_room(transport.descriptors_of(proto, sockets)):  # children have the same limit
+            raise Failure(f"{sockets} sockets are more than a process may have open here (ulimit -H -n)", CANNOT)
         user = None if as_root else target.invoking_user()
         program = experiment.program(scenario, lang, user)
         plan = experiment.Plan(scenario.name, lang, program, options, limit, user, ring_size, not no_cost)

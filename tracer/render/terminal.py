@@ -9,9 +9,10 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from tracer.render import figure, histogram, tables, verdict
-from tracer.render.units import clean, duration, fit, plural, to_ascii
+from tracer.render.units import clean, duration, fit, number, plural, to_ascii
 
 NARROWEST = 80
+PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe"}
 ENDED = {"interrupted": "INTERRUPTED: this is what was captured until then",
          "timeout": "TIMED OUT: this is what was captured until then"}
 
@@ -70,7 +71,9 @@ def _header(report: dict, width: int) -> list[Text]:
     if options.get("lang") == "c":
         asked.append("in C")
     if options.get("proto"):
-        asked.append(clean(options["proto"]).upper())
+        proto = PROTOCOLS.get(options["proto"], clean(options["proto"]))
+        sockets = options.get("sockets") or 1
+        asked.append(proto if sockets == 1 else f"{number(sockets)} × {proto}")
     if report.get("scenario") and options.get("messages") is not None:
         size = f" of {plural(options['size'], 'byte')}" if options.get("size") is not None else ""
         asked.append(plural(options["messages"], "message") + size)
