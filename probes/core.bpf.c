@@ -17,6 +17,10 @@
 #include <uapi/linux/ptrace.h>
 #include "iotrace.h"
 
+/* Not by BCC's prefix, for which it would load and attach the programs itself: tracer/session.py does. */
+#undef RAW_TRACEPOINT_PROBE
+#define RAW_TRACEPOINT_PROBE(event) int tracepoint_##event(struct bpf_raw_tracepoint_args *ctx)
+
 BPF_ARRAY(slots, struct slot, SLOTS);
 BPF_ARRAY(batches, struct batch, CPUS);
 BPF_ARRAY(ledgers, struct ledger, CPUS);

@@ -27,7 +27,7 @@ RAW_TRACEPOINT_PROBE(sk_data_ready)
 }
 #endif
 #ifdef HAVE_KPROBE_READY
-int kprobe_readable(struct pt_regs *ctx)
+int kprobe_sock_def_readable(struct pt_regs *ctx)
 {
 	ready(PT_REGS_PARM1(ctx));
 	return 0;

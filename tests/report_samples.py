@@ -17,6 +17,15 @@ def sample(name: str, count: int = 20, **changes) -> dict:
     return report
 
 
+def summed(report: dict) -> dict:
+    """The report with the sums over its operations as these now are."""
+    operations = report["operations"]
+    queued = [op["queued_ns"] for op in operations if op["queued_ns"]]
+    estimated = [name for op in operations for name in op["estimated"]]
+    return report | {"estimated": {name: estimated.count(name) for name in dict.fromkeys(estimated)},
+                     "queued": _distribution(queued) if queued else {"count": 0}}
+
+
 def call(name: str, enter: int, leave: int | None, result, tid: int = TID, count: int = 1, blocked: int = 0,
          data: bool = False, waits: bool = False) -> dict:
     """A step of kind call; times in ns since base."""
@@ -65,7 +74,7 @@ def _report(name: str, operations: list[dict], steps: list[dict], threads: list[
             model: dict, signals: list[dict] | None = None, calls: dict | None = None) -> dict:
     count = len(operations)
     counted = sum(call["calls"] for call in syscalls) * 2 + 9 * count
-    return {
+    return summed({
         "schema": 1, "scenario": name, "base_ns": 81_234_567_890_123,
         "host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
         "options": {"messages": count, "interval_ns": PERIOD, "size": 64, "proto": "udp", "open_loop": False},
@@ -80,7 +89,7 @@ def _report(name: str, operations: list[dict], steps: list[dict], threads: list[
         "target": {"command": ["python3", "-m", f"scenarios.{name}"], "pid": TID, "exit_status": 0},
         "features": {"sk_data_ready": "tracepoint"},
         "figure": {"operation": count // 2, "model": name, "steps": steps} if operations else None,
-    }
+    })
 
 
 def _spread(index: int) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from analysing import batches, operations_of
 from records_builder import EAGAIN, SIGIO, TID, Trace
 
 from tracer.example import figure
 from tracer.models import models_of
-from tracer.operations import Analysis
 
 
 def figure_of(trace: Trace, base: int = 0) -> dict | None:
-    analysis = Analysis()
-    analysis.feed(trace.records())
-    operations = analysis.finish()
-    return figure(operations, models_of(operations, analysis.registrations), analysis, base)
+    def read(since, until):
+        records = trace.records()
+        return batches(records[(records["time"] >= since) & (records["time"] <= until)])
+
+    operations = operations_of(trace)
+    return figure(operations, models_of(operations), read, base)
 
 
 def kinds(its: dict) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from analysing import operations_of, plain
 from hypothesis import given
 from hypothesis import strategies as st
 from records_builder import (
@@ -21,38 +24,34 @@ from records_builder import (
     Trace,
 )
 
-from tracer.operations import PHASES, Analysis, Operation
+from tracer.operations import PHASES
 from tracer.records import RECORD, Kind
 
 HELPER = 101
 
 
-def analyse(trace: Trace, batches: int = 1) -> list[Operation]:
-    analysis = Analysis()
-    records = trace.records()
-    for part in range(batches):
-        analysis.feed(records[part * len(records) // batches:(part + 1) * len(records) // batches])
-    return analysis.finish()
+def analyse(trace: Trace, batches: int = 1) -> list[SimpleNamespace]:
+    return plain(operations_of(trace, batches))
 
 
-def only(trace: Trace) -> Operation:
+def only(trace: Trace) -> SimpleNamespace:
     operations = analyse(trace)
     assert len(operations) == 1
     check(operations[0])
     return operations[0]
 
 
-def check(op: Operation) -> None:
+def check(op: SimpleNamespace) -> None:
     times = [op.ask, op.ready, op.told, op.copy_start, op.copy_end, op.done]
     assert times == sorted(times)
-    assert len(op.phases()) == len(PHASES) and min(op.phases()) >= 0
-    assert sum(op.phases()) == op.done - op.ask
+    assert len(op.phases) == len(PHASES) and min(op.phases) >= 0
+    assert sum(op.phases) == op.done - op.ask
     assert set(op.raw) <= set(op.estimated)
     assert len(set(op.estimated)) == len(op.estimated)
     assert op.queued >= 0
 
 
-def boundaries(op: Operation) -> tuple:
+def boundaries(op: SimpleNamespace) -> tuple:
     return op.ask, op.ready, op.told, op.copy_start, op.copy_end, op.done
 
 
@@ -62,7 +61,7 @@ def test_blocking():
     op = only(Trace().sleep(110, 210, 220).ready(200).copy(230).call("recvfrom", 100, 240, 64))
     assert op.way == "blocked" and (op.tid, op.fd, op.bytes, op.inode) == (TID, FD, 64, INODE)
     assert boundaries(op) == (100, 200, 220, 230, 240, 240)
-    assert op.phases() == (100, 30, 10, 0)
+    assert op.phases == (100, 30, 10, 0)
     assert op.estimated == [] and op.raw == {} and op.queued == 0
 
 
@@ -83,7 +82,7 @@ def test_nonblocking_asks_with_its_first_poll():
     op = only(trace.ready(197).copy(202).call("recvfrom", 200, 205, 64))
     assert op.way == "polled"
     assert boundaries(op) == (100, 197, 200, 202, 205, 205)
-    assert [call.count for call in op.calls] == [10, 1]
+    assert op.fruitless == 10
     assert op.estimated == []
 
 
@@ -122,7 +121,7 @@ def test_multiplexing(call, model):
 def test_multiplexing_that_timed_out_belongs_to_the_wait():
     op = only(Trace().sleep(110, None, 150).call("poll", 100, 160, 0).sleep(175, 210, 220).ready(200)
               .call("poll", 170, 230, 1).copy(242).call("recvfrom", 240, 250, 64))
-    assert op.ask == 100 and op.told == 230 and len(op.calls) == 3
+    assert op.ask == 100 and op.told == 230
 
 
 def test_multiplexing_until_the_receive_says_eagain():
@@ -170,7 +169,7 @@ def test_posix_aio():
         check(op)
         assert op.way == "posix-aio" and (op.tid, op.helper) == (TID, HELPER)
         assert boundaries(op) == (at, at + 200, at + 220, at + 230, at + 240, at + 250)
-        assert op.phases() == (200, 30, 10, 10)
+        assert op.phases == (200, 30, 10, 10)
         assert op.estimated == []
 
 
@@ -197,7 +196,7 @@ def test_posix_aio_of_data_that_was_queued():
 def test_queued_data_was_waited_for_no_time():
     op = only(Trace().ready(50).copy(105).call("recvfrom", 100, 110, 64))
     assert op.way == "at once" and op.queued == 50
-    assert op.phases() == (0, 5, 5, 0)
+    assert op.phases == (0, 5, 5, 0)
     assert op.raw["ready"] == 50 and "ready" in op.estimated
 
 
@@ -256,10 +255,10 @@ def test_errors_are_no_operation():
 
 
 def test_nothing_is_no_operation():
-    assert Analysis().finish() == []
-    analysis = Analysis()
-    analysis.feed(Trace().records()[:0])
-    assert analysis.finish() == []
+    assert analyse(Trace()) == []
+    nothing = Trace()
+    nothing.rows.clear()
+    assert analyse(nothing) == []
 
 
 def test_a_pipe_is_one():
@@ -312,10 +311,13 @@ def test_operations_come_in_the_order_in_which_they_were_done():
     assert [op.done for op in analyse(trace)] == [346, 350]
 
 
-def test_registrations_are_kept():
-    analysis = Analysis()
-    analysis.feed(Trace().args("epoll_ctl", 10, 1, FD, first=9, fourth=1 | 1 << 31).records())
-    assert analysis.registrations == {(9, FD): 1 | 1 << 31}
+def test_registrations_are_those_of_the_time():
+    trace = Trace()
+    for at, events in ((10, 1 | 1 << 31), (1010, 1)):
+        trace.args("epoll_ctl", at, 1, FD, first=9, fourth=events)
+        trace.sleep(at + 100, at + 200, at + 210).ready(at + 190).call("epoll_wait", at + 90, at + 220, 1, fd=9)
+        trace.call("recvfrom", at + 230, at + 240, 64)
+    assert [op.events for op in analyse(trace)] == [1 | 1 << 31, 1]
 
 
 @pytest.mark.parametrize("batches", [2, 3, 7])
@@ -333,7 +335,7 @@ def test_polls_split_between_batches_keep_their_count():
     trace.ready(297).copy(302).call("recvfrom", 300, 305, 64)
     for batches in (1, 2, 5):
         (op,) = analyse(trace, batches)
-        assert op.ask == 100 and sum(call.count for call in op.calls) == 21
+        assert op.ask == 100 and op.fruitless == 20
 
 
 # whatever comes, phases are contiguous

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from analysing import batches
 from rich.cells import cell_len
 from running import BOUNDARIES, assert_one_line, check_closed_loop, iotrace, runner
 
 from tracer import cli, recording, report, syscalls
-from tracer.operations import Analysis
 from tracer.records import Kind
 from tracer.render.terminal import render
 
@@ -29,7 +30,21 @@ def model_of(path: Path) -> str:
 
 
 def built(path: Path) -> dict:
-    return report.build(recording.read(str(path)), recording.read_facts(str(path)))
+    return whole(report.build(partial(recording.columns, str(path)), recording.read_facts(str(path))))
+
+
+def whole(its: dict) -> dict:
+    """A report with its operations as a list."""
+    return its | {"operations": list(its["operations"])}
+
+
+def reader(records: np.ndarray, parts: int = 1):
+    """RECORD[n] to be read as `parts` batches."""
+    def read(since=None, until=None):
+        inside = (records["time"] >= (since or 0)) & (records["time"] <= (until or 1 << 62))
+        return batches(records[inside], parts)
+
+    return read
 
 
 def test_every_scenario_is_there():
@@ -81,16 +96,16 @@ def test_every_line_fits_in_80_columns(path, hist, unicode):
 def test_batches_change_nothing(path):
     facts = recording.read_facts(str(path))
     records = np.concatenate(list(recording.read(str(path))))
-    whole = report.build([records], facts)
+    once = whole(report.build(reader(records), facts))
     for parts in (2, 7, 50):
-        assert report.build(np.array_split(records, parts), facts) | {"figure": None} == whole | {"figure": None}
+        assert whole(report.build(reader(records, parts), facts)) == once
 
 
 @every
 def test_verdict_does_not_come_from_the_scenarios_name(path):
     facts = recording.read_facts(str(path))
     facts.update(scenario=None, notes=None, sender=None, untraced=None)
-    its = report.build(recording.read(str(path)), facts)
+    its = whole(report.build(partial(recording.columns, str(path)), facts))
     assert its["scenario"] is None and its["expected"] is None and its["cost"] is None
     assert its["model"]["name"] == model_of(path)
     render(its, width=80, hist=True, unicode=True, color=False)
@@ -107,10 +122,8 @@ def test_only_the_targets_threads_are_in_it(path):
 @every
 def test_calls_are_those_of_the_model(path):
     name = model_of(path)
-    analysis = Analysis()
-    for batch in recording.read(str(path)):
-        analysis.feed(batch)
-    calls = {syscalls.class_of(syscalls.name_of(call.nr)) for op in analysis.finish()[-MESSAGES:] for call in op.calls}
+    its = built(path)
+    calls = {syscalls.class_of(step["name"]) for step in its["figure"]["steps"] if step["kind"] == "call"}
     wanted = {"select": {"select"}, "poll": {"poll"}, "epoll-lt": {"epoll_wait"}, "posix-aio": {"read"}}
     assert wanted.get(name, set()) <= calls
     assert name == "posix-aio" or "recvfrom" in calls
@@ -166,3 +179,11 @@ def test_report_of_a_broken_recording(tmp_path):
         assert_one_line(iotrace("report", tmp_path / name), 1, str(tmp_path / name))
     assert_one_line(iotrace("report", tmp_path / "none"), 1, "no such file")
     assert_one_line(iotrace("report", tmp_path), 1, str(tmp_path))
+
+
+def test_a_time_is_read_without_the_rest():
+    path = str(PATHS[0])
+    records = np.concatenate(list(recording.read(path)))
+    since, until = (int(time) for time in np.quantile(records["time"], (0.4, 0.6)))
+    part = np.concatenate([batch.records() for batch in recording.columns(path, since, until)])
+    assert np.array_equal(part, records[(records["time"] >= since) & (records["time"] <= until)]) and 0 < len(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from report_samples import HELPER, MS, NAMES, TID, US, call, sample
+from report_samples import HELPER, MS, NAMES, TID, US, call, sample, summed
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -167,7 +167,8 @@ def test_data_that_was_there_before_says_so_and_how_long():
     report["figure"]["steps"] = report["figure"]["steps"][2:]
     text = "\n".join(lines_of_figure(report))
     assert "data was there" in text and "in the queue for 3 ms" in text and "no data ready" not in text
-    assert "1 operation found data" in squeezed(verdict.queued(report)) and "3 ms" in plain(verdict.queued(report))
+    said = verdict.queued(summed(report))
+    assert "1 operation found data" in squeezed(said) and "3 ms" in plain(said)
 
 
 def test_an_estimated_readiness_is_marked():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from analysing import thread_times
 from hypothesis import given
 from hypothesis import strategies as st
 from records_builder import TID, Trace
 
 from tracer.records import Kind
-from tracer.states import ThreadStates, ThreadTimes, thread_times
+from tracer.states import ThreadTimes
 
 
 def times(trace: Trace, window: tuple[int, int] | None = None) -> ThreadTimes:
@@ -159,10 +160,7 @@ def test_windows_and_batches_add_up(steps, cuts, batched):
     edges = [1, *sorted(cut for cut in set(cuts) if 1 < cut < end), end]
     found = [0, 0, 0, 0]
     for window in zip(edges, edges[1:]):
-        whole = ThreadStates(window)
-        for part in [records[:len(records) // 2], records[len(records) // 2:]] if batched else [records]:
-            whole.feed(part)
-        for its in whole.finish():
+        for its in thread_times(records, window, 2 if batched else 1):
             assert min(states(its)) >= 0
             assert sum(states(its)) == its.end_ns - its.start_ns
             found = [a + b for a, b in zip(found, states(its), strict=True)]

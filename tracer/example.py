@@ -2,56 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
 from tracer import syscalls
-from tracer.folding import Call
-from tracer.operations import Analysis, Operation
-from tracer.records import LIBRARY_NAMES
+from tracer.columns import Columns, joined
+from tracer.models import MODELS
+from tracer.operations import AT_ONCE, BOUNDARIES, MOST_ASKS, Operations
+from tracer.records import LIBRARY_NAMES, Kind, empty
 from tracer.tallies import signal_name
+from tracer.timeline import NEVER, Part, Timeline
+
+Read = Callable[[int | None, int | None], Iterable[Columns]]  # records from a time to a time (ns), in batches
+_TIMES = ("enter_ns", "exit_ns", "at_ns", "end_ns", "generated_ns", "delivered_ns")
 
 
-def figure(operations: list[Operation], names: list[str], analysis: Analysis, base: int) -> dict | None:
+def figure(operations: Operations, models: np.ndarray, read: Read, base: int) -> dict | None:
     """The median operation (by ask → done) of the most frequent model, times in ns from `base`; None without one."""
-    if not operations:
+    if not len(operations):
         return None
-    model = max(dict.fromkeys(names), key=names.count)
-    mine = [i for i, name in enumerate(names) if name == model]
-    waited = [i for i in mine if operations[i].way != "at once"] or mine
-    chosen = sorted(waited, key=lambda i: operations[i].done - operations[i].ask)[(len(waited) - 1) // 2]
-    steps = [_shifted(step, base) for step in _steps(operations[chosen], analysis)]
-    return {"operation": chosen, "model": model, "steps": steps}
+    model = int(np.bincount(models).argmax())
+    mine = np.flatnonzero(models == model)
+    waited = mine[operations.way[mine] != AT_ONCE]
+    waited = waited if len(waited) else mine
+    took = operations.done[waited] - operations.ask[waited]
+    middle = (len(waited) - 1) // 2
+    chosen = int(waited[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
+    its = next(operations.rows(slice(chosen, chosen + 1)))
+    steps = [_shifted(step, base) for step in _steps(its, read)]
+    return {"operation": chosen, "model": MODELS[model], "steps": steps}
 
 
-def _steps(op: Operation, analysis: Analysis) -> list[dict]:
-    steps = [_call(call, op) for call in op.calls]
-    steps += [{"kind": "library", "name": LIBRARY_NAMES[which], "enter_ns": time, "tid": tid}
-              for time, tid, which in analysis.library_calls if time == op.ask]
-    for call in op.calls:
-        for _, woken, back in call.sleeps[-1:]:
-            if woken:
-                steps.append({"kind": "wake", "at_ns": woken, "tid": call.tid})
-            if back:
-                steps.append({"kind": "run", "at_ns": back, "tid": call.tid})
-    steps.append({"kind": "ready", "at_ns": op.ready, "estimated": "ready" in op.estimated})
-    steps.append({"kind": "copy", "at_ns": op.copy_start, "end_ns": op.copy_end,
-                  "estimated": "copy_start" in op.estimated, "tid": op.helper or op.tid})
-    if op.signal:
-        number, generated, delivered = op.signal
-        steps.append({"kind": "signal", "name": signal_name(number), "generated_ns": generated,
-                      "delivered_ns": delivered})
+def _steps(its: dict, read: Read) -> list[dict]:
+    who = its["helper"] or its["tid"]
+    records = joined([Columns.of(empty()), *read(its["raw_ask"], its["done"])])
+    steps = [{"kind": "library", "name": LIBRARY_NAMES[int(records.nr[i])], "enter_ns": its["ask"],
+              "tid": int(records.tid[i])}
+             for i in np.flatnonzero((records.kind == Kind.LIBRARY) & (records.time == its["ask"]))]
+    steps += _calls(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
+    steps.append({"kind": "ready", "at_ns": its["ready"], "estimated": _is_estimated(its, "ready")})
+    steps.append({"kind": "copy", "at_ns": its["copy_start"], "end_ns": its["copy_end"],
+                  "estimated": _is_estimated(its, "copy_start"), "tid": who})
+    if its["signal"]:
+        steps.append({"kind": "signal", "name": signal_name(its["signal"]), "generated_ns": its["generated"] or None,
+                      "delivered_ns": its["delivered"]})
     return sorted(steps, key=lambda step: step.get("enter_ns") or step.get("at_ns") or step.get("generated_ns")
                   or step.get("delivered_ns"))
 
 
-def _call(call: Call, op: Operation) -> dict:
-    return {
-        "kind": "call", "name": syscalls.name_of(call.nr), "enter_ns": call.start, "exit_ns": call.end,
-        "result": call.result if call.result >= 0 else syscalls.error_name(call.result), "tid": call.tid,
-        "fd": call.fd, "count": call.count, "busy_ns": call.busy,
-        "blocked_ns": sum((woken or back or call.end) - out for out, woken, back in call.sleeps),
-        "brings_data": call is op.calls[-1], "waits": call is not op.calls[-1] and call.result >= 0,
-    }
+def _calls(its: dict, part: Part) -> list[dict]:
+    """The calls of the wait, and the receive; with the wake-up of each one's last sleep."""
+    calls = part.calls
+    waits = [number for members in syscalls.CLASSES.values() for number in syscalls.class_numbers(members)]
+    receives = syscalls.class_numbers(syscalls.RECEIVE)
+    its_own = np.isin(calls.nr, waits) | np.isin(calls.nr, receives) & (calls.fd == its["fd"]) & (
+        (calls.result < 0) | (calls.end < its["copy_end"]))
+    brings = (calls.end == its["copy_end"]) & (calls.fd == its["fd"])
+    rows = np.flatnonzero((its_own & (calls.end < its["copy_end"]) | brings) & (calls.start >= its["raw_ask"]))
+    rows = np.concatenate([rows[:1], rows[1:][-MOST_ASKS:]])
+    steps = []
+    for row, (nr, fd, result, start, end, count) in zip(rows.tolist(), zip(*(
+            getattr(calls, name)[rows].tolist() for name in ("nr", "fd", "result", "start", "end", "count")),
+            strict=True), strict=True):
+        within = (part.start >= start) & (part.end <= end)
+        sleeps = part.inside.take((part.inside.out >= start) & (part.inside.out < end))
+        until = np.minimum(sleeps.woken, sleeps.back)
+        tid = int(calls.tid[row])
+        steps.append({
+            "kind": "call", "name": syscalls.name_of(nr), "enter_ns": start, "exit_ns": end,
+            "result": result if result >= 0 else syscalls.error_name(result), "tid": tid, "fd": fd, "count": count,
+            "busy_ns": int((part.end - part.start)[within].sum()), "blocked_ns": int((until - sleeps.out).sum()),
+            "brings_data": bool(brings[row]), "waits": not brings[row] and result >= 0})
+        if len(sleeps):
+            if sleeps.woken[-1] != NEVER:
+                steps.append({"kind": "wake", "at_ns": int(sleeps.woken[-1]), "tid": tid})
+            steps.append({"kind": "run", "at_ns": int(sleeps.back[-1]), "tid": tid})
+    return steps
+
+
+def _is_estimated(its: dict, boundary: str) -> bool:
+    return bool(its["estimated"] >> BOUNDARIES.index(boundary) & 1)
 
 
 def _shifted(step: dict, base: int) -> dict:
-    return {key: value - base if key in ("enter_ns", "exit_ns", "at_ns", "end_ns", "generated_ns", "delivered_ns")
-            and value is not None else value for key, value in step.items()}
+    return {key: value - base if key in _TIMES and value is not None else value for key, value in step.items()}

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scenarios import Scenario, twin, workload
-from tracer import __version__, session, target
+from tracer import __version__, compiling, session, target
 from tracer.features import Features
 from tracer.recording import Writer
 from tracer.tap import Tap
@@ -161,4 +161,4 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
 def host() -> dict:
     """This machine, as a recording keeps it."""
     return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": session.version(), "python": platform.python_version()}
+            "bcc": compiling.version(), "python": platform.python_version()}

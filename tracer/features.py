@@ -3,11 +3,12 @@ BTF, kprobes and uprobes from their PMUs in /sys/bus/event_source/devices."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from tracer import bpf
 from tracer.btf import KernelTypes, NoTypes
 from tracer.syscalls import SUPPORTED
 
@@ -15,6 +16,7 @@ from tracer.syscalls import SUPPORTED
 REQUIRED = ("sys_enter", "sys_exit", "sched_switch", "sched_waking", "task_newtask", "sched_process_exit",
             "signal_generate", "signal_deliver")
 OPTIONAL = ("sk_data_ready", "skb_copy_datagram_iovec")
+LIBRARY_CALLS = ("aio_read",)  # probed by uprobes
 
 _OFFSETS = {
     "O_TASK_PID": ("task_struct", "pid"),
@@ -47,7 +49,7 @@ class Features:
     constants: dict[str, int] = field(default_factory=dict)
     tracepoints: list[str] = field(default_factory=list)
     kprobe_ready: bool = False
-    aio_library: str | None = None
+    library_calls: dict[str, tuple[str, int]] = field(default_factory=dict)  # name → the C library's file, offset in it
     sources: dict[str, str] = field(default_factory=dict)
 
 
@@ -81,33 +83,34 @@ def find() -> Features:
         found.constants["HAVE_SKB_COPY"] = 1
     if arguments["sk_data_ready"] is not None:  # 6.3, commit 40e0b0908142
         found.constants["HAVE_SK_DATA_READY"] = 1
-    elif _pmu("kprobe"):
+    elif bpf.has_pmu("kprobe"):
         found.constants["HAVE_KPROBE_READY"] = 1
         found.kprobe_ready = True
-    if _pmu("uprobe"):
-        found.aio_library = c_library()
-        if found.aio_library:
-            found.constants["HAVE_AIO_READ"] = 1
+    if bpf.has_pmu("uprobe"):
+        found.library_calls = {name: place for name in LIBRARY_CALLS if (place := in_c_library(name))}
+        found.constants |= {f"HAVE_{name.upper()}": 1 for name in found.library_calls}
     have = found.constants
     found.sources = {
         "ready": "tracepoint sk_data_ready" if "HAVE_SK_DATA_READY" in have
         else "kprobe sock_def_readable" if found.kprobe_ready else "wake-ups, estimated",
         "copy start": "tracepoint skb_copy_datagram_iovec" if "HAVE_SKB_COPY" in have
         else "the receive's entry, estimated",
-        "aio_read": f"uprobe on {found.aio_library}" if found.aio_library else "not seen (no uprobes)",
+        "aio_read": f"uprobe on {found.library_calls['aio_read'][0]}" if "aio_read" in found.library_calls
+        else "not seen (no uprobes)",
     }
     return found
 
 
-def c_library() -> str | None:
-    """The path of the C library that this very process uses, whose aio_read is probed."""
+def in_c_library(name: str) -> tuple[str, int] | None:
+    """The file and the offset in it of a function of the C library that this very process uses; None if it has none."""
+    try:
+        address = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
+    except AttributeError:
+        return None
     with open("/proc/self/maps", encoding="ascii", errors="replace") as maps:
-        for line in maps:
-            path = line.rstrip("\n").partition("/")[2]
-            if Path(path).name in ("libc.so.6", "libc.musl-x86_64.so.1") or Path(path).name.startswith("libc-2."):
-                return "/" + path
+        for line in maps:  # proc_pid_maps(5): begin-end perms offset device inode path
+            fields = line.split(maxsplit=5)
+            begin, _, end = fields[0].partition("-")
+            if int(begin, 16) <= address < int(end, 16) and len(fields) == 6:
+                return fields[5].rstrip("\n"), address - int(begin, 16) + int(fields[2], 16)
     return None
-
-
-def _pmu(name: str) -> bool:
-    return Path("/sys/bus/event_source/devices", name, "type").exists()

@@ -1,328 +1,378 @@
 """Records → operations: each successful receive with its boundaries and phases, for any process.
 
-One pass over the records in time order, with a little state for every thread, descriptor and socket. It knows no
-scenario. The boundaries and what counts as evidence for each are explained in docs/model.md.
+Array operations over batches of records in time order; what is not yet decided is carried over to the next batch. It
+knows no scenario. The boundaries and what counts as evidence for each are explained in docs/model.md.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.folding import Call, fold
-from tracer.records import LIBRARY_NAMES, Kind
+from tracer import readiness, syscalls
+from tracer.aio import Requests
+from tracer.columns import Columns
+from tracer.descriptors import Descriptors
+from tracer.readiness import UNKNOWN
+from tracer.records import Kind
+from tracer.signals import Signals
+from tracer.timeline import Calls, Part, Rows, by_thread, no_calls
 
-S_IFMT, S_IFSOCK, S_IFIFO = 0o170000, 0o140000, 0o010000
-SIGIO, SI_ASYNCIO, SI_KERNEL = 29, -4, 0x80
-POLL_CODES = range(1, 7)  # POLL_IN … POLL_HUP: si_code of a signal set with F_SETSIG
-EAGAIN, ERESTART_RESTARTBLOCK = 11, 516
-F_SETFL, O_ASYNC = 4, 0o20000
-SOCK_STREAM = 1
-EPOLL_CTL_DEL = 2
+EAGAIN = 11
+RESTARTS = -512  # and below: the kernel enters the call again
 MSG_PEEK, MSG_ERRQUEUE = 2, 0x2000
-LATE_NS = 1_000_000  # how long after a receive's exit its own sk_data_ready may still come
 MOST_ASKS = 256
 PHASES = ("wait", "notice", "copy", "completion")
+BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
+MOVABLE = BOUNDARIES[:4]
+WAYS = ("at once", "blocked", "polled", "multiplexed", "signal", "posix-aio")
+AT_ONCE, BLOCKED, POLLED, MULTIPLEXED, SIGNAL, POSIX_AIO = range(len(WAYS))
 
 
 @dataclass(slots=True)
-class Operation:
-    """One successful receive. Boundaries are ns of CLOCK_MONOTONIC and monotone: ask ≤ ready ≤ told ≤ copy_start ≤
-    copy_end ≤ done; `raw` holds a boundary as seen where it had to be moved, `estimated` names those that were
-    moved or not seen. way: how the data was waited for (tracer/models.py names the model)."""
+class Operations(Rows):
+    """Successful receives in the order in which they were done, a column for each fact.
 
-    tid: int
-    fd: int
-    bytes: int
-    way: str
-    ask: int
-    ready: int
-    told: int
-    copy_start: int
-    copy_end: int
-    done: int
-    inode: int = 0
-    helper: int = 0  # the thread that received, where it is not the one that asked
-    queued: int = 0
-    estimated: list[str] = field(default_factory=list)
-    raw: dict[str, int] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)  # from ask to the receive, folded
-    waited_in: str = ""  # the call that told, for multiplexing
-    watcher: int = -1  # its epoll descriptor
-    signal: tuple = ()  # (number, generated or None, delivered)
+    Boundaries are ns of CLOCK_MONOTONIC and monotone: ask ≤ ready ≤ told ≤ copy_start ≤ copy_end ≤ done. raw_*: four
+    of them as seen (equal to the boundary unless it was moved). estimated: bit i for BOUNDARIES[i], moved or not seen.
+    way: index into WAYS, how the data was waited for (tracer/models.py names the model). helper: the thread that
+    received, where it is not the one that asked, else 0. queued: ns that the data had been there when it was asked
+    for. waited_in: the number of the call that told, for multiplexing, else -1; watcher: its descriptor; events: the
+    epoll events that fd was registered with there. signal: the one that told, 0 for none, generated and delivered at
+    (ns, 0: not seen). fruitless: calls that found nothing. slept: ns asleep in the receive. waited_asleep: whether
+    the thread slept in a call before it. serial: the order in which they were found.
+    """
 
-    def phases(self) -> tuple[int, int, int, int]:
-        """(wait, notice, copy, completion) in ns; they sum to done − ask."""
+    tid: np.ndarray
+    tgid: np.ndarray
+    helper: np.ndarray
+    fd: np.ndarray
+    inode: np.ndarray
+    bytes: np.ndarray
+    nr: np.ndarray
+    way: np.ndarray
+    ask: np.ndarray
+    ready: np.ndarray
+    told: np.ndarray
+    copy_start: np.ndarray
+    copy_end: np.ndarray
+    done: np.ndarray
+    raw_ask: np.ndarray
+    raw_ready: np.ndarray
+    raw_told: np.ndarray
+    raw_copy_start: np.ndarray
+    estimated: np.ndarray
+    queued: np.ndarray
+    waited_in: np.ndarray
+    watcher: np.ndarray
+    events: np.ndarray
+    signal: np.ndarray
+    generated: np.ndarray
+    delivered: np.ndarray
+    fruitless: np.ndarray
+    slept: np.ndarray
+    waited_asleep: np.ndarray
+    serial: np.ndarray
+
+    def phases(self) -> tuple[np.ndarray, ...]:
+        """(wait, notice, copy, completion), int64[n] ns each; an operation's sum to done − ask."""
         return (self.ready - self.ask, self.copy_start - self.ready, self.copy_end - self.copy_start,
                 self.done - self.copy_end)
 
+    def append(self, more: Operations) -> None:
+        """Adds rows at the end, in place: realloc(3) moves pages, not their contents, so nothing is there twice."""
+        for field in fields(self):
+            column, added = getattr(self, field.name), getattr(more, field.name)
+            size = len(column)
+            column.resize(size + len(added), refcheck=False)
+            column[size:] = added
+
+    def rows(self, which: slice = slice(None)) -> Iterator[dict]:
+        """Each as a dict of plain integers."""
+        names = [field.name for field in fields(self)]
+        for values in zip(*(getattr(self, name)[which].tolist() for name in names), strict=True):
+            yield dict(zip(names, values, strict=True))
+
+
+_SMALL = {"tid": np.uint32, "tgid": np.uint32, "helper": np.uint32, "fd": np.int32, "bytes": np.int32, "nr": np.int16, "way": np.uint8,
+          "estimated": np.uint8, "waited_in": np.int16, "watcher": np.int32, "events": np.uint32, "signal": np.uint8,
+          "fruitless": np.int32, "waited_asleep": bool, "serial": np.uint32}
+
+
+def of_columns(columns: dict[str, np.ndarray]) -> Operations:
+    """Operations from their columns by name, each in its own type."""
+    return Operations(*(np.asarray(columns[field.name]).astype(_SMALL.get(field.name, np.int64), copy=False)
+                        for field in fields(Operations)))
+
+
+def _none() -> Operations:
+    return of_columns({field.name: np.empty(0, np.int64) for field in fields(Operations)})
+
 
 @dataclass(slots=True)
-class _Thread:
-    tgid: int
-    asks: list[Call] = field(default_factory=list)
-    last_call: Call | None = None
-    sleeps: list[list] = field(default_factory=list)  # since the last call's exit: [out, woken, in]
-    copies: list[int] = field(default_factory=list)  # likewise
-    signals: list[tuple] = field(default_factory=list)  # (number, generated, delivered)
-    generated: dict[int, int] = field(default_factory=dict)
-    last_done: int | None = None
+class _Waits:
+    """Calls of which those `at` rows are operations; `own`: rows of their asks, `of`: whose each is."""
+
+    calls: Calls
+    is_wait: np.ndarray
+    at: np.ndarray
+    own: np.ndarray
+    of: np.ndarray
 
 
 @dataclass(slots=True)
-class _Socket:
-    stream: bool = False
-    last_exit: int = -(1 << 62)
-    readies: deque = field(default_factory=deque)
-    unready: Operation | None = None  # the last receive, if its sk_data_ready had not been seen
+class _Unmatched:
+    """Operations without their readiness; empty_at: when the socket was known to be empty (ns, or UNKNOWN); stream."""
+
+    operations: Operations
+    empty_at: np.ndarray
+    stream: np.ndarray
+
+    def take(self, which: np.ndarray | slice) -> _Unmatched:
+        return _Unmatched(self.operations.take(which), self.empty_at[which], self.stream[which])
+
+    def joined(self, other: _Unmatched) -> _Unmatched:
+        if not len(self.operations):
+            return other
+        return _Unmatched(self.operations.joined(other.operations), np.concatenate([self.empty_at, other.empty_at]),
+                          np.concatenate([self.stream, other.stream]))
 
 
 class Analysis:
-    """The operations of a recording, and the counts that only a pass over its calls gives."""
+    """The operations of a recording. Feed batches in time order with the parts that a Timeline made of them."""
 
     def __init__(self) -> None:
-        self.operations: list[Operation] = []
-        self.registrations: dict[tuple[int, int], int] = {}  # (epoll fd, watched fd) → its epoll events
-        self.library_calls: list[tuple[int, int, int]] = []  # (time, tid, which)
-        self._threads: dict[int, _Thread] = {}
-        self._sockets: dict[int, _Socket] = defaultdict(_Socket)
-        self._descriptors: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)  # tgid → fd → (inode, mode)
-        self._stream_fds: set[tuple[int, int]] = set()
-        self._armed: dict[int, int] = {}  # tgid → when O_ASYNC was set
-        self._asked: dict[tuple[int, int], deque] = defaultdict(deque)  # (tgid, fd) → aio_read submissions
-        self._copied: dict[int, deque] = defaultdict(deque)  # tgid → asynchronous operations not yet told
-        self._receives = set(syscalls.class_numbers(syscalls.RECEIVE))
-        self._waits = {number: name for name, members in syscalls.CLASSES.items()
-                       for number in syscalls.class_numbers(members)}
-        numbers = syscalls.numbers()
-        self._socket, self._fcntl, self._epoll_ctl = numbers["socket"], numbers["fcntl"], numbers["epoll_ctl"]
-        self._sigwait = numbers["rt_sigtimedwait"]
-        self._restart = numbers["restart_syscall"]
-        self._flagged = (numbers["recvfrom"], numbers["recvmsg"])  # whose flags a record keeps
-        self._accepts = (numbers["accept"], numbers["accept4"])
-        self._steps = {
-            Kind.CALL: self._call, Kind.ARGS: self._args, Kind.SWITCH_OUT: self._out, Kind.SWITCH_IN: self._in,
-            Kind.WAKING: self._waking, Kind.READY: self._ready, Kind.COPY: self._copy,
-            Kind.SIGNAL_GENERATE: self._generate, Kind.SIGNAL_DELIVER: self._deliver,
-            Kind.DESCRIPTOR: self._descriptor, Kind.THREAD: self._thread, Kind.START: self._thread,
-            Kind.LIBRARY: self._library,
-        }
+        self.descriptors = Descriptors()
+        self._signals = Signals()
+        self._requests = Requests()
+        self._receives = _numbers(syscalls.RECEIVE)
+        self._waits = _numbers(name for members in syscalls.CLASSES.values() for name in members)
+        self._sigwait = syscalls.numbers()["rt_sigtimedwait"]
+        self._flagged = _numbers(("recvfrom", "recvmsg"))  # whose flags a record keeps
+        self._asks = no_calls()  # since each thread's last operation
+        self._last_done: dict[int, int] = {}
+        self._ready = np.empty((2, 0), np.int64)  # sockets and times, not yet spent
+        self._last_end: dict[int, int] = {}  # of the last operation on a socket
+        self._unmatched = _Unmatched(_none(), np.empty(0, np.int64), np.empty(0, bool))
+        self._serial = 0
+        self._found = _none()
 
-    def feed(self, records: np.ndarray) -> None:
-        """RECORD[n] in time order, not older than what was fed before."""
-        records, runs = fold(records)
-        columns = [records[name].tolist() for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")]
-        for index, (kind, time, start, result, tid, nr, fd, arg) in enumerate(zip(*columns, strict=True)):
-            step = self._steps.get(kind)
-            if step is None:
-                continue
-            thread = self._threads.get(tid)
-            if thread is None:
-                thread = self._threads[tid] = _Thread(tid)
-            if kind == Kind.CALL:
-                call = runs.get(index) or Call(tid, nr, fd, result, arg, start, start, time, 1, time - start)
-                self._call(thread, call)
-            else:
-                step(thread, time, start, result, tid, nr, fd, arg)
+    def feed(self, batch: Columns, part: Part) -> None:
+        """A batch in time order, not older than what was fed before, and its part of the timeline."""
+        self.descriptors.feed(batch, part)
+        calls = part.calls
+        self._signals.feed(batch, calls.take(calls.nr == self._sigwait))
+        readies = np.flatnonzero(batch.kind == Kind.READY)
+        self._ready = np.concatenate([self._ready, [batch.start[readies], batch.time[readies]]], axis=1)
+        operations = self._receives_in(calls, batch)
+        self._unmatched = self._unmatched.joined(operations)
+        # a readiness may come late: what ended just now waits for the next batch
+        self._settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
+        if len(batch):
+            self._signals.forget_before(int(batch.time[0]))
+            self.descriptors.forget_before(int(batch.time[0]))
 
-    def finish(self) -> list[Operation]:
+    def finish(self) -> Operations:
         """All operations in the order in which they were done."""
-        for waiting in self._copied.values():
-            for operation in waiting:  # never told by a signal: the program may look for itself
-                operation.estimated.append("done")
-                self.operations.append(operation)
-        self.operations.sort(key=lambda operation: operation.done)
-        return self.operations
-
-    # what each kind of record teaches
-
-    def _thread(self, thread, time, start, result, tid, nr, fd, arg) -> None:
-        thread.tgid = result
-        creator = self._threads.get(fd)
-        if creator is not None and creator.tgid != result:  # a fork: the child has its parent's descriptors
-            self._descriptors[result] = dict(self._descriptors[creator.tgid])
-
-    def _descriptor(self, thread, time, inode, result, tid, nr, fd, mode) -> None:
-        key = (thread.tgid, fd)
-        self._descriptors[thread.tgid][fd] = (inode, mode)
-        last = thread.last_call
-        accepted = last is not None and last.nr in self._accepts and last.result == fd
-        if key in self._stream_fds or accepted:
-            self._stream_fds.discard(key)
-            self._sockets[inode].stream = True
-
-    def _args(self, thread, time, second, third, tid, nr, first, fourth) -> None:
-        if nr == self._epoll_ctl:
-            if second != EPOLL_CTL_DEL:
-                self.registrations[first, third] = fourth
-        elif nr == self._fcntl and second == F_SETFL and third & O_ASYNC:
-            self._armed[thread.tgid] = time
-        elif nr == self._socket and second & 0xF == SOCK_STREAM and thread.last_call:
-            self._stream_fds.add((thread.tgid, thread.last_call.result))
-
-    def _out(self, thread, time, start, result, tid, nr, fd, arg) -> None:
-        thread.sleeps.append([time, None, None])
-
-    def _in(self, thread, time, start, result, tid, nr, fd, arg) -> None:
-        if thread.sleeps and thread.sleeps[-1][2] is None:
-            thread.sleeps[-1][2] = time
-
-    def _waking(self, thread, time, start, result, tid, nr, fd, arg) -> None:
-        if thread.sleeps and thread.sleeps[-1][2] is None and thread.sleeps[-1][1] is None:
-            thread.sleeps[-1][1] = time
-
-    def _ready(self, thread, time, inode, result, tid, nr, fd, arg) -> None:
-        socket = self._sockets[inode]
-        late, socket.unready = socket.unready, None
-        if late is not None and time - late.copy_end < LATE_NS:
-            late.raw["ready"] = time  # its own readiness, told just after a polling reader had taken the data
-            return
-        socket.readies.append(time)
-
-    def _copy(self, thread, time, start, result, tid, nr, fd, arg) -> None:
-        thread.copies.append(time)
-
-    def _generate(self, thread, time, start, result, tid, nr, signal, arg) -> None:
-        if signal == SIGIO or arg in POLL_CODES and signal > 31 or _signed(arg) == SI_ASYNCIO:
-            thread.generated.setdefault(signal, time)
-
-    def _deliver(self, thread, time, start, result, tid, nr, signal, code) -> None:
-        code = _signed(code)
-        seen = (signal, thread.generated.pop(signal, None), time)
-        if signal == SIGIO or code in POLL_CODES and signal > 31:
-            thread.signals.append(seen)
-        elif code == SI_ASYNCIO and self._copied[thread.tgid]:
-            operation = self._copied[thread.tgid].popleft()
-            operation.done, operation.signal = time, seen
-            self.operations.append(operation)
-
-    def _library(self, thread, time, block, result, tid, which, fd, arg) -> None:
-        self.library_calls.append((time, tid, which))
-        if LIBRARY_NAMES.get(which) == "aio_read":
-            self._asked[thread.tgid, fd].append((time, tid))
-
-    def _call(self, thread: _Thread, call: Call) -> None:
-        call.sleeps = [sleep for sleep in thread.sleeps if sleep[0] >= call.start]
-        interrupted = thread.last_call
-        if call.nr == self._restart and interrupted is not None and interrupted.result == -ERESTART_RESTARTBLOCK:
-            call.nr, call.fd, call.arg = interrupted.nr, interrupted.fd, interrupted.arg
-        thread.last_call = call
-        if call.nr in self._waits:
-            thread.asks.append(call)
-        elif call.nr in self._receives:
-            self._receive(thread, call)
-        elif call.nr == self._sigwait and call.result in thread.generated:  # taken without being delivered
-            thread.signals.append((call.result, thread.generated.pop(call.result), call.end))
-        thread.sleeps.clear()
-        thread.copies.clear()
-        if len(thread.asks) > MOST_ASKS:  # idle for long: how it began and what came last is enough
-            del thread.asks[1:MOST_ASKS // 2]
-
-    def _receive(self, thread: _Thread, call: Call) -> None:
-        inode, mode = self._descriptors[thread.tgid].get(call.fd, (0, 0))
-        if mode & S_IFMT not in (S_IFSOCK, S_IFIFO):
-            return
-        if call.result > 0 and call.nr in self._flagged and call.arg & (MSG_PEEK | MSG_ERRQUEUE):
-            thread.asks.append(call)  # the data stays where it is: a wait, if it slept
-        elif call.result > 0:
-            self._received(thread, call, inode)
-        elif call.result < 0:
-            thread.asks.append(call)
-
-    # an operation
-
-    def _received(self, thread: _Thread, call: Call, inode: int) -> None:
-        socket = self._sockets[inode]
-        asks = [ask for ask in thread.asks if ask.nr in self._waits or ask.fd == call.fd]
-        asked = self._asked.get((thread.tgid, call.fd))
-        operation = Operation(call.tid, call.fd, call.result, "at once", 0, 0, 0, 0, call.end, call.end, inode)
-        told_by = next((ask for ask in reversed(asks) if ask.nr in self._waits and ask.result > 0), None)
-        polls = [ask for ask in asks if ask.nr not in self._waits and (ask.result == -EAGAIN or ask.result <= -512)]
-        sleeps = [sleep for sleep in call.sleeps if sleep[1]]  # the others were preemptions
-        ask, told = (asks[0].start if asks else call.start), call.start
-        empty_at = polls[-1].last_start if polls else None  # when we know that there was no data
-        if asked:
-            ask, operation.tid = asked.popleft()
-            operation.way, operation.helper = "posix-aio", call.tid
-            if sleeps:
-                empty_at, told = sleeps[-1][0], sleeps[-1][2] or call.end
-        elif told_by is not None and not sleeps:  # who is told of data does not sleep for it: told of something else
-            operation.way, operation.waited_in = "multiplexed", self._waits[told_by.nr]
-            operation.watcher, told = told_by.fd, told_by.end
-            sleeps = [sleep for sleep in told_by.sleeps if sleep[1]]
-            if sleeps:
-                empty_at = sleeps[-1][0]
-        elif thread.signals:
-            operation.way, operation.signal = "signal", thread.signals[-1]
-            told = operation.signal[2]
-            if not asks:
-                ask = thread.last_done or self._armed.get(thread.tgid, call.start)
-        elif sleeps:
-            operation.way, empty_at, told = "blocked", sleeps[-1][0], sleeps[-1][2] or call.end
-        elif any(poll.result == -EAGAIN for poll in polls):
-            operation.way = "polled"
-        operation.calls = [*asks, call]
-        ready = self._ready_before(socket, operation.way, empty_at, call.end)
-        if ready is None:
-            operation.estimated.append("ready")
-            woken = next((sleep[1] for sleep in reversed(sleeps) if sleep[1]), None)
-            ready = woken or (call.start if operation.way != "at once" else ask)
-            socket.unready = operation if inode and operation.way == "polled" else None
-        copy_start = next((time for time in thread.copies if time >= call.start), None)
-        if copy_start is None:
-            operation.estimated.append("copy_start")
-            back = [sleep[2] for sleep in call.sleeps if sleep[2]]
-            copy_start = max([call.start, *back])
-        _settle(operation, ask, ready, told, copy_start)
-        thread.asks.clear()
-        thread.signals.clear()
-        thread.last_done = socket.last_exit = call.end
-        if operation.way == "posix-aio":
-            self._copied[thread.tgid].append(operation)
-        else:
-            self.operations.append(operation)
-
-    @staticmethod
-    def _ready_before(socket: _Socket, way: str, empty_at: int | None, end: int) -> int | None:
-        """The sk_data_ready of the data that a receive ending at `end` took, from those not yet used.
-
-        Datagrams are taken in the order in which they came. Where the socket is known to have been empty, all that
-        was ready before is spent; and a stream's receive takes all there is.
-        """
-        readies = socket.readies
-        if empty_at is not None:
-            before = None
-            while readies and readies[0] < empty_at:
-                before = readies.popleft()
-            if before is not None and (not readies or readies[0] > end) and before > socket.last_exit:
-                return before  # woken between looking and sleeping
-        if not readies or readies[0] > end:
-            return None
-        found = readies.popleft()
-        if socket.stream:
-            while readies and readies[0] <= end:
-                readies.popleft()
+        self._settle(np.iinfo(np.int64).max)
+        found = self._found
+        told = self._requests.told()
+        if told:
+            serials = np.array(list(told))
+            order = np.argsort(found.serial)
+            at = order[np.searchsorted(found.serial, serials, sorter=order)]
+            found.done[at], found.signal[at], found.generated[at], found.delivered[at] = \
+                np.array(list(told.values())).T
+        untold = (found.way == POSIX_AIO) & (found.signal == 0)
+        found.estimated[untold] |= 1 << BOUNDARIES.index("done")  # the program may look for itself
+        if (found.done[1:] < found.done[:-1]).any():
+            found = found.take(np.argsort(found.done, kind="stable"))
         return found
 
+    # which calls are operations, and what came before each
 
-def _signed(code: int) -> int:
-    """An si_code as C's int."""
-    return code - (1 << 32) if code >> 31 else code
+    def _receives_in(self, calls: Calls, batch: Columns) -> _Unmatched:
+        """The batch's operations."""
+        known = (calls.nr >= 0) & (calls.nr < len(self._receives))
+        number = np.where(known, calls.nr, 0)
+        calls = calls.where(known & (self._receives[number] | self._waits[number]))
+        is_wait = self._waits[calls.nr]
+        tgid = self.descriptors.process_of(calls.tid, calls.end)
+        found, inode, stream = self.descriptors.find(tgid, calls.fd, calls.end)
+        found &= self._receives[calls.nr]
+        peek = self._flagged[calls.nr] & (calls.arg & (MSG_PEEK | MSG_ERRQUEUE) != 0) & (calls.result > 0)
+        is_op = found & (calls.result > 0) & ~peek  # what is peeked stays where it is: a wait, if it slept
+        kept = is_op | is_wait | found & ((calls.result < 0) | peek)
+        calls, facts = calls.where(kept), [its[kept] for its in (is_op, inode, stream, tgid)]
+        if len(self._asks):
+            older = np.zeros(len(self._asks), np.int64)
+            calls = self._asks.joined(calls)
+            order = by_thread(calls.tid)
+            calls = calls.take(order)
+            facts = [np.concatenate([older.astype(its.dtype), its])[order] for its in facts]
+        is_op, inode, stream, tgid = facts
+        is_wait = self._waits[calls.nr]
+        at = np.flatnonzero(is_op)
+        # each row belongs to the operation that follows in its thread
+        of = np.cumsum(is_op) - is_op
+        belongs = of < len(at)
+        belongs[belongs] = calls.tid[at[of[belongs]]] == calls.tid[belongs]
+        self._asks = _trimmed(calls.take(~is_op & ~belongs))
+        own = np.flatnonzero(~is_op & belongs)
+        own = own[is_wait[own] | (calls.fd[own] == calls.fd[at[of[own]]])]
+        operations = self._assembled(_Waits(calls, is_wait, at, own, of[own]), tgid[at], inode[at], stream[at], batch)
+        if len(at):
+            last = at[np.append(calls.tid[at[1:]] != calls.tid[at[:-1]], True)]
+            self._last_done.update(zip(calls.tid[last].tolist(), calls.end[last].tolist(), strict=True))
+        return operations
+
+    def _assembled(self, waits: _Waits, tgid: np.ndarray, inode: np.ndarray, stream: np.ndarray,
+                   batch: Columns) -> _Unmatched:
+        """Operations with their process and their socket, whose `ready` is still the best guess without
+        sk_data_ready."""
+        calls, is_wait, own, of = waits.calls, waits.is_wait, waits.own, waits.of
+        count = len(waits.at)
+        op = calls.take(waits.at)
+        first, told_by, last_poll = (np.full(count, -1) for _ in range(3))
+        first[of[::-1]] = own[::-1]
+        telling = is_wait[own] & (calls.result[own] > 0)
+        told_by[of[telling]] = own[telling]
+        empty = calls.result[own] == -EAGAIN
+        looked = ~is_wait[own] & (empty | (calls.result[own] <= RESTARTS))
+        last_poll[of[looked]] = own[looked]
+        found_empty = np.zeros(count, bool)
+        found_empty[of[looked & empty]] = True
+        fruitless = np.bincount(of[looked & empty], calls.count[own[looked & empty]], count).astype(np.int64)
+        waited_asleep = np.zeros(count, bool)
+        waited_asleep[of[(calls.woken[own] > 0)]] = True
+        previous = self._previous_done(op)
+        signal, generated, delivered = self._signals.last(op.tid, op.end, previous)
+        request = self._requests.feed(batch, self.descriptors, tgid, op.fd, op.end, self._signals.asynchronous,
+                                      self._serial)
+        is_aio = request.at > 0
+        slept = op.woken > 0
+        multiplexed = ~is_aio & (told_by >= 0) & ~slept  # told of something else, if it slept for the data
+        signalled = ~is_aio & ~multiplexed & (signal > 0)
+        blocked = ~is_aio & ~multiplexed & ~signalled & slept
+        polled = ~is_aio & ~multiplexed & ~signalled & ~blocked & found_empty
+        way = np.select([is_aio, multiplexed, signalled, blocked, polled],
+                        [POSIX_AIO, MULTIPLEXED, SIGNAL, BLOCKED, POLLED], AT_ONCE)
+        armed = self.descriptors.armed(tgid, op.end)
+        unasked = signalled & (first < 0)
+        ask = np.where(first >= 0, calls.start[first], op.start)
+        ask = np.where(unasked, np.where(previous > 0, previous, np.where(armed > 0, armed, op.start)), ask)
+        ask = np.where(is_aio, request.at, ask)
+        own_sleep = is_aio | blocked
+        back = np.where(own_sleep & slept, op.back, op.start)
+        told = np.select([multiplexed, signalled], [calls.end[told_by], delivered], back)
+        empty_at = np.where(last_poll >= 0, calls.last_start[last_poll], UNKNOWN)
+        empty_at = np.where(own_sleep & slept, op.out, empty_at)
+        empty_at = np.where(multiplexed & (calls.woken[told_by] > 0), calls.out[told_by], empty_at)
+        woken = np.where(multiplexed, calls.woken[told_by], op.woken)
+        guess = np.where(woken > 0, woken, np.where(way == AT_ONCE, ask, op.start))
+        copy_start = np.where(op.copy > 0, op.copy, np.maximum(op.start, op.last_in))
+        watcher = np.where(multiplexed, calls.fd[told_by], -1)
+        zero = np.zeros(count, np.int64)
+        self._serial += count
+        operations = of_columns({
+            "tid": np.where(is_aio, request.tid, op.tid), "tgid": tgid, "helper": np.where(is_aio, op.tid, 0),
+            "fd": op.fd, "inode": inode, "bytes": op.result, "nr": op.nr, "way": way, "ask": ask, "ready": guess,
+            "told": told, "copy_start": copy_start, "copy_end": op.end, "done": op.end, "raw_ask": ask,
+            "raw_ready": zero, "raw_told": zero, "raw_copy_start": zero,
+            "estimated": (op.copy == 0) << BOUNDARIES.index("copy_start"), "queued": zero,
+            "waited_in": np.where(multiplexed, calls.nr[told_by], -1), "watcher": watcher,
+            "events": self.descriptors.registered(tgid, watcher, op.fd, op.end),
+            "signal": np.where(signalled, signal, 0), "generated": np.where(signalled, generated, 0),
+            "delivered": np.where(signalled, delivered, 0), "fruitless": fruitless, "slept": op.slept,
+            "waited_asleep": waited_asleep,
+            "serial": np.arange(self._serial - count, self._serial)})
+        return _Unmatched(operations, empty_at, stream)
+
+    def _previous_done(self, op: Calls) -> np.ndarray:
+        """When the operation before each ended in its thread (ns), 0 for none."""
+        previous = np.zeros(len(op), np.int64)
+        previous[1:] = np.where(op.tid[1:] == op.tid[:-1], op.end[:-1], 0)
+        for i in np.flatnonzero(previous == 0).tolist():
+            previous[i] = self._last_done.get(int(op.tid[i]), 0)
+        return previous
+
+    # when the data was ready, and boundaries in order
+
+    def _settle(self, before: int) -> None:
+        """Matches readiness with the operations that ended before a time (ns), and keeps those as found."""
+        its = self._unmatched.take(_ordered(self._unmatched.operations.inode, self._unmatched.operations.copy_end))
+        operations = its.operations
+        sockets, times = self._ready[:, _ordered(self._ready[0], self._ready[1])]
+        first = np.append(True, operations.inode[1:] != operations.inode[:-1])[:len(operations)]
+        last_end = np.append(0, operations.copy_end[:-1])[:len(operations)]
+        for i in np.flatnonzero(first).tolist():
+            last_end[i] = self._last_end.get(int(operations.inode[i]), UNKNOWN)
+        matched, used = readiness.match(
+            operations.inode, operations.copy_end, its.empty_at, its.stream,
+            (operations.way == POLLED) & (operations.inode > 0), last_end, sockets, times)
+        settled = operations.copy_end < before
+        self._keep_ready(sockets, times, operations.inode[settled], used[settled], operations.copy_end[settled])
+        self._unmatched = its.take(~settled)
+        if settled.any():
+            which = slice(None) if settled.all() else settled
+            found = _monotone(operations.take(which), matched.ready[which], matched.late[which])
+            self._found.append(found.take(_ordered(found.copy_end)))
+
+    def _keep_ready(self, sockets: np.ndarray, times: np.ndarray, done: np.ndarray, used: np.ndarray,
+                    ends: np.ndarray) -> None:
+        """Forgets the readinesses that settled operations have spent."""
+        last = np.flatnonzero(np.append(done[1:] != done[:-1], True)[:len(done)])
+        self._last_end.update(zip(done[last].tolist(), ends[last].tolist(), strict=True))
+        first = np.searchsorted(sockets, done[last])
+        spent = np.zeros(len(sockets) + 1, np.int64)
+        np.add.at(spent, first, 1)
+        np.add.at(spent, first + used[last], -1)
+        kept = np.cumsum(spent[:-1]) == 0
+        self._ready = np.array([sockets[kept], times[kept]])
 
 
-def _settle(operation: Operation, ask: int, ready: int, told: int, copy_start: int) -> None:
-    """Makes the boundaries monotone, each clamped to its neighbours; what is moved is kept as seen in `raw`."""
-    seen = {"ask": ask, "ready": ready, "told": told, "copy_start": copy_start}
-    operation.ask = min(ask, operation.copy_end)
-    operation.copy_start = min(max(copy_start, operation.ask), operation.copy_end)
-    operation.ready = min(max(ready, operation.ask), operation.copy_start)
-    operation.told = min(max(told, operation.ready), operation.copy_start)
-    operation.queued = max(0, ask - ready)
-    for name, value in seen.items():
-        if getattr(operation, name) != value:
-            operation.raw[name] = value
-            if name not in operation.estimated:
-                operation.estimated.append(name)
+def _monotone(its: Operations, ready: np.ndarray, late: np.ndarray) -> Operations:
+    """Boundaries held between their neighbours; what is moved is kept as seen in raw_*, and listed."""
+    seen = ready != UNKNOWN
+    its.raw_ask, its.raw_told, its.raw_copy_start = its.ask, its.told, its.copy_start
+    its.raw_ready = np.where(seen, ready, its.ready)
+    its.ask = np.minimum(its.raw_ask, its.copy_end)
+    its.copy_start = np.minimum(np.maximum(its.raw_copy_start, its.ask), its.copy_end)
+    its.ready = np.minimum(np.maximum(its.raw_ready, its.ask), its.copy_start)
+    its.told = np.minimum(np.maximum(its.raw_told, its.ready), its.copy_start)
+    its.queued = np.maximum(0, its.raw_ask - its.raw_ready)
+    its.estimated |= (~seen).astype(np.uint8) << BOUNDARIES.index("ready")
+    for name in MOVABLE:
+        moved = getattr(its, name) != getattr(its, f"raw_{name}")
+        its.estimated |= moved.astype(np.uint8) << BOUNDARIES.index(name)
+    its.raw_ready = np.where(late != UNKNOWN, late, its.raw_ready)
+    return its
+
+
+def _trimmed(asks: Calls) -> Calls:
+    """At most MOST_ASKS a thread: of one idle for long, how it began and what came last is enough."""
+    if len(asks) <= MOST_ASKS:
+        return asks
+    edge = np.append(True, asks.tid[1:] != asks.tid[:-1])
+    start = np.flatnonzero(edge)
+    size = np.diff(np.append(start, len(asks)))
+    place = np.arange(len(asks)) - np.repeat(start, size)
+    return asks.take((place == 0) | (np.repeat(size, size) - place < MOST_ASKS))
+
+
+def _ordered(first: np.ndarray, second: np.ndarray | None = None) -> np.ndarray | slice:
+    """The stable order by `first`, then `second`; all as it is where that is the order already."""
+    if second is None:
+        rising = first[1:] >= first[:-1]
+        return slice(None) if rising.all() else np.argsort(first, kind="stable")
+    rising = (first[1:] > first[:-1]) | (first[1:] == first[:-1]) & (second[1:] >= second[:-1])
+    return slice(None) if rising.all() else np.lexsort((second, first))
+
+
+def _numbers(names) -> np.ndarray:
+    """Whether a call's number is one of these names', by number."""
+    table = np.zeros(1024, bool)
+    table[syscalls.class_numbers(tuple(names))] = True
+    return table

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from tracer import models, stats, syscalls
-from tracer.example import figure
-from tracer.operations import PHASES, Analysis, Operation
-from tracer.records import LIBRARY_NAMES
+from tracer.example import Read, figure
+from tracer.operations import BOUNDARIES, MOVABLE, PHASES, Analysis, Operations
+from tracer.records import LIBRARY_NAMES, Kind
 from tracer.states import ThreadStates, ThreadTimes
 from tracer.tallies import Tallies
+from tracer.timeline import Timeline
 
 SCHEMA = 1
+LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later
+_AT_ONCE = 4096
 
 
-def build(batches: Iterable[np.ndarray], facts: dict) -> dict:
-    """batches of RECORD[n] in time order; facts: the recording's metadata."""
+def build(read: Read, facts: dict) -> dict:
+    """read: gives the recording's records from a time to a time (ns, None: no limit), in time order and in batches;
+    facts: the recording's metadata."""
     base = facts["base_ns"]
     notes = facts.get("notes") or {}
     window = tuple(notes["window_ns"]) if notes.get("window_ns") else None
-    analysis, states, tallies = Analysis(), ThreadStates(window), Tallies(window)
-    for batch in batches:
-        for part in (analysis, states, tallies):
-            part.feed(batch)
+    timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
+    library: list[tuple[int, int]] = []
+    for batch in read(None, None):
+        part = timeline.feed(batch)
+        analysis.feed(batch, part)
+        states.feed(batch, part)
+        tallies.feed(batch)
+        rows = batch.kind == Kind.LIBRARY
+        library += zip(batch.time[rows].tolist(), batch.nr[rows].tolist(), strict=True)
     operations = analysis.finish()
     if window:
-        operations = [op for op in operations if window[0] <= op.done <= window[1] + 1_000_000]
-    verdict = models.judge(operations, analysis.registrations)
-    calls, signals = tallies.calls() + _library_calls(analysis, window), tallies.signals()
-    shown = {
+        inside = (operations.done >= window[0]) & (operations.done <= window[1] + LATEST_NS)
+        operations = operations if inside.all() else operations.take(inside)
+    names = models.models_of(operations)
+    verdict = models.judge(operations, names)
+    calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
+    return {
         "schema": SCHEMA,
         "scenario": facts.get("scenario"),
         "host": facts["host"],
@@ -42,36 +51,57 @@ def build(batches: Iterable[np.ndarray], facts: dict) -> dict:
         "ended": facts["ended"],
         "target": facts["target"],
         "features": facts["features"],
-        "operations": [_operation(i, op, base) for i, op in enumerate(operations)],
-        "phases": _phases(operations),
-        "threads": _threads(states.finish(), base),
+        "operations": Listed(operations, base),
+        "estimated": _estimated(operations),
+        "queued": stats.distribution(operations.queued[operations.queued > 0]),
+        "phases": {name: stats.distribution(took) for name, took in zip(PHASES, operations.phases(), strict=True)},
+        "threads": _threads(states.finish(*timeline.finish(states.end)), base),
         "syscalls": calls,
         "signals": signals,
         "model": {"name": verdict.name, "synchronous": verdict.synchronous, "confidence": verdict.confidence,
                   "evidence": verdict.evidence, **({"shares": verdict.shares} if verdict.shares else {})},
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")),
-        "figure": figure(operations, models.models_of(operations, analysis.registrations), analysis, base),
+        "figure": figure(operations, names, read, base),
     }
-    return shown
 
 
-def _operation(index: int, op: Operation, base: int) -> dict:
-    entry = {"index": index, "tid": op.tid, "fd": op.fd, "bytes": op.bytes}
-    for name in ("ask", "ready", "told", "copy_start", "copy_end", "done"):
-        entry[f"{name}_ns"] = getattr(op, name) - base
-    entry["queued_ns"] = op.queued
-    entry["estimated"] = op.estimated
-    if op.helper:
-        entry["helper_tid"] = op.helper
-    if op.raw:
-        entry["raw"] = {f"{name}_ns": value - base for name, value in op.raw.items()}
-    return entry
+class Listed(Sequence):
+    """Operations as the dicts of the JSON contract, each made when it is asked for: there can be millions."""
+
+    def __init__(self, operations: Operations, base: int) -> None:
+        self._operations, self._base = operations, base
+
+    def __len__(self) -> int:
+        return len(self._operations)
+
+    def __getitem__(self, index: int) -> dict:
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        at = index % len(self)
+        return _operation(at, next(self._operations.rows(slice(at, at + 1))), self._base)
+
+    def __iter__(self) -> Iterator[dict]:
+        for first in range(0, len(self), _AT_ONCE):
+            for index, its in enumerate(self._operations.rows(slice(first, first + _AT_ONCE)), first):
+                yield _operation(index, its, self._base)
 
 
-def _phases(operations: list[Operation]) -> dict:
-    times = np.array([op.phases() for op in operations], np.int64).reshape(-1, len(PHASES))
-    return {name: stats.distribution(times[:, i]) for i, name in enumerate(PHASES)}
+def _operation(index: int, its: dict, base: int) -> dict:
+    entry = {"index": index, "tid": its["tid"], "fd": its["fd"], "bytes": its["bytes"]}
+    entry |= {f"{name}_ns": its[name] - base for name in BOUNDARIES}
+    entry["queued_ns"] = its["queued"]
+    entry["estimated"] = [name for i, name in enumerate(BOUNDARIES) if its["estimated"] >> i & 1]
+    if its["helper"]:
+        entry["helper_tid"] = its["helper"]
+    raw = {f"{name}_ns": its[f"raw_{name}"] - base for name in MOVABLE if its[f"raw_{name}"] != its[name]}
+    return entry | {"raw": raw} if raw else entry
+
+
+def _estimated(operations: Operations) -> dict:
+    """How many operations had each boundary estimated; those that none had are left out."""
+    counts = {name: int((operations.estimated >> i & 1).sum()) for i, name in enumerate(BOUNDARIES)}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _threads(times: list[ThreadTimes], base: int) -> list[dict]:
@@ -80,16 +110,16 @@ def _threads(times: list[ThreadTimes], base: int) -> list[dict]:
              "cpu_ns": t.kernel_ns + t.user_ns} for t in times]
 
 
-def _library_calls(analysis: Analysis, window: tuple[int, int] | None) -> list[dict]:
-    """Calls of the C library's that are no system calls; they have no times."""
-    inside = [which for time, _, which in analysis.library_calls if not window or window[0] <= time <= window[1]]
+def _library_calls(library: list[tuple[int, int]], window: tuple[int, int] | None) -> list[dict]:
+    """Calls (time, which) of the C library's that are no system calls; they have no durations."""
+    inside = [which for time, which in library if not window or window[0] <= time <= window[1]]
     return [{"name": LIBRARY_NAMES[which], "library": True, "calls": count, "errors": {}, "total_ns": 0, "min_ns": 0,
              "p50_ns": 0, "p90_ns": 0, "p99_ns": 0, "max_ns": 0, "hist": {}}
             for which, count in Counter(inside).items()]
 
 
 def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
-              operations: list[Operation]) -> dict | None:
+              operations: Operations) -> dict | None:
     """What the workload says it did, and where the trace says otherwise.
 
     CPython runs a Python handler once for all the deliveries since it last could: in an open loop the program can
@@ -111,7 +141,7 @@ def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
                    for error, count in kinds.items()],
         "signals": [(name, count, seen) for name, count in notes["signals"].items()
                     if (seen := delivered.get(name, 0)) < count or not merging],
-        "bytes": [("bytes", notes["bytes"], sum(op.bytes for op in operations))],
+        "bytes": [("bytes", notes["bytes"], int(operations.bytes.sum()))],
     }
     differences = [f"{what}: the program says {said}, the trace {seen}"
                    for group in pairs.values() for what, said, seen in group if said != seen]
@@ -120,7 +150,7 @@ def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
         "calls": notes["calls"], "errors": notes["errors"], "signals": notes["signals"],
         "send_begin_ns": [t - base for t in sender.get("send_begin_ns", [])],
         "receive_ns": [t - base for t in notes["receive_ns"]],
-        "sent": sender.get("sent"), "differences": differences, 
+        "sent": sender.get("sent"), "differences": differences,
         "match": {group: all(said == seen for _, said, seen in its) for group, its in pairs.items()},
     }
 

@@ -1,27 +1,18 @@
-"""One tracing session: the probes compiled, attached, drained and detached, and the ledger of what they counted.
-
-The only module that imports bcc, which speaks bpf(2), perf_event_open(2) and clang for us.
-"""
+"""One tracing session: the probes loaded, attached, drained and detached, and the ledger of what they counted."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import struct
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-import probes
-from tracer import syscalls
+from tracer import bpf, compiling, syscalls
 from tracer.features import CannotTrace, Features
 from tracer.records import ELEMENT, RECORD, Kind, empty
 from tracer.ring import Ring, as_records
 
-_SYS_BPF, _BPF_OBJ_GET_INFO_BY_FD = 321, 15
 _BATCH, _BATCH_HEAD = 16, 64  # BATCH and the bytes before `elements` in struct batch
 _MOST_SLOTS = 65536
 
@@ -58,14 +49,26 @@ class Session:
     def __init__(self, features: Features, secret: int, ring_bytes: int = 16 << 20) -> None:
         self.ledger = Ledger()
         self._delivered = 0
-        self._bpf = _compile(features, ring_bytes)
-        self._ring = Ring(self._bpf["ring"].map_fd, ring_bytes)
-        calls = self._bpf["calls"]
-        for number, (keep, learn) in syscalls.actions().items():
-            calls[calls.Key(number)] = calls.Leaf(keep, learn)
-        cookie = self._bpf["cookie"]
-        cookie[cookie.Key(0)] = cookie.Leaf(secret)
-        self._programs = [self._bpf.funcs[name].fd for name in self._bpf.funcs]
+        self._ring = None
+        self._maps: dict[str, bpf.Map] = {}
+        self._programs: dict[str, int] = {}
+        self._links: dict[str, int] = {}
+        try:
+            self._load(compiling.compiled(_constants(features)), ring_bytes)
+            self._ring = Ring(self._maps["ring"].fd, ring_bytes)
+            for number, (keep, learn) in syscalls.actions().items():
+                self._maps["calls"].update(number, bytes([keep, learn]))
+            self._maps["cookie"].update(0, secret.to_bytes(8, "little"))
+            for program in self._programs:
+                self._attach(program, features)
+        except compiling.CannotCompile as error:
+            raise CannotTrace(str(error)) from None
+        except OSError as error:
+            self.close()
+            raise CannotTrace(f"the kernel refused the probes: {error.strerror}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Session:
         return self
@@ -93,7 +96,7 @@ class Session:
     def finish(self, now: int) -> np.ndarray:
         """Detaches the probes, drains a last time and fills the ledger; calls still open become OPEN records
         that end `now` (ns)."""
-        self._missed = [_recursion_misses(fd) for fd in self._programs]
+        self._missed = [bpf.recursion_misses(fd) for fd in self._programs.values()]
         self._detach()
         parts = [self.drain(), self._left_in_batches()]
         self._delivered += len(parts[1])
@@ -113,7 +116,40 @@ class Session:
         if self._ring:
             self._ring.close()
             self._ring = None
-            self._bpf.cleanup()
+        while self._programs:
+            os.close(self._programs.popitem()[1])
+        while self._maps:
+            self._maps.popitem()[1].close()
+
+    def _load(self, compiled: compiling.Compiled, ring_bytes: int) -> None:
+        bpf.allow_memory()
+        for name, spec in compiled.maps.items():
+            entries = ring_bytes if spec.kind == bpf.RINGBUF else spec.entries
+            self._maps[name] = bpf.Map(name, spec.kind, spec.key_size, spec.value_size, entries, spec.flags)
+        fds = {name: its.fd for name, its in self._maps.items()}
+        for name in compiled.programs:
+            kind = bpf.RAW_TRACEPOINT if name.startswith("tracepoint_") else bpf.KPROBE
+            self._programs[name] = bpf.load(name, kind, compiled.linked(name, fds), compiled.license)
+
+    def _attach(self, program: str, features: Features) -> None:
+        """By the program's name: tracepoint_NAME, kprobe_FUNCTION or uprobe_FUNCTION (of the C library)."""
+        kind, _, name = program.partition("_")
+        fd = self._programs[program]
+        if kind == "tracepoint":
+            self._links[program] = bpf.attach_raw_tracepoint(name, fd)
+        elif kind == "kprobe":
+            self._links[program] = bpf.attach_probe(kind, name, 0, fd)
+        else:
+            self._attach_uprobe(program, name, features)
+
+    def _attach_uprobe(self, program: str, name: str, features: Features) -> None:
+        """One can do without it: BCC's tools attach theirs with a ref_ctr_offset that they never set, and while one
+        is there the kernel refuses all others at that place."""
+        path, offset = features.library_calls[name]
+        try:
+            self._links[program] = bpf.attach_probe("uprobe", path, offset, self._programs[program])
+        except OSError as error:
+            features.sources[name] = f"not seen ({error.strerror})"
 
     def _settle(self, still_open: int) -> None:
         ledgers = self._map("ledgers", 64).view("<u8").reshape(-1, 8).sum(axis=0)
@@ -138,109 +174,21 @@ class Session:
 
     def _map(self, name: str, size: int) -> np.ndarray:
         """An array map's values as bytes, (entries, size)."""
-        table = self._bpf[name]
-        out = np.zeros((table.max_entries, size), "u1")
-        if not _lookup_batch(table, out):
-            for index in range(table.max_entries):
-                value = table[table.Key(index)]
-                out[index] = np.frombuffer(value, "u1")
-        return out
+        return np.frombuffer(self._maps[name].values(), "u1").reshape(-1, size)
 
     def _detach(self) -> None:
-        for name in list(self._bpf.raw_tracepoint_fds):
-            self._bpf.detach_raw_tracepoint(name)
-        # Their perf events are ours alone, and closing one detaches its program. BCC's own detach also looks for the
-        # probe in tracefs, and raises where none is mounted.
-        for events in (self._bpf.kprobe_fds, self._bpf.uprobe_fds):
-            while events:
-                _, fds = events.popitem()
-                for fd in fds.values() if isinstance(fds, dict) else [fds]:
-                    os.close(fd)
+        while self._links:
+            os.close(self._links.popitem()[1])
 
 
-def version() -> str | None:
-    """BCC's version, None where it is not installed."""
-    try:
-        import bcc
-
-        return bcc.__version__
-    except (ImportError, AttributeError):
-        return None
-
-
-def _compile(features: Features, ring_bytes: int):
-    """The probes as a BPF object of BCC's, loaded and attached."""
-    directory = Path(probes.__file__).parent
-    os.environ["BCC_KERNEL_SOURCE"] = str(directory)
-    try:
-        from bcc import BPF
-    except ImportError:
-        raise CannotTrace("BCC is missing: apt-get install python3-bpfcc (the PyPI package `bcc` is something else)") \
-            from None
-    constants = {
-        **features.constants,
-        "SLOTS": _slots(), "CPUS": os.sysconf("SC_NPROCESSORS_CONF"), "SOCKETS": 65536,
-        "RING_PAGES": ring_bytes // os.sysconf("SC_PAGE_SIZE"), "NR_PRCTL": syscalls.numbers()["prctl"],
-    }
-    flags = [f"-D{name}={value}" for name, value in constants.items()]
-    # BCC opens included files only below the header directory, so -I is named too
-    flags += [f"-I{directory}"]
-    with _stderr_kept() as said:
-        try:
-            bpf = BPF(text=probes.source(), cflags=flags)
-            if features.kprobe_ready:
-                bpf.attach_kprobe(event="sock_def_readable", fn_name="kprobe_readable")
-            if features.aio_library:
-                bpf.attach_uprobe(name=features.aio_library, sym="aio_read", fn_name="uprobe_aio_read")
-        except (Exception, SystemExit) as error:  # BCC raises bare Exceptions, and exits where clang is unhappy
-            raise CannotTrace(f"the kernel or BCC refused the probes: {error}\n{said()}".strip()) from None
-    return bpf
+def _constants(features: Features) -> dict[str, int]:
+    """The -D constants of the probes."""
+    return {**features.constants, "SLOTS": _slots(), "CPUS": os.sysconf("SC_NPROCESSORS_CONF"), "SOCKETS": 65536,
+            "RING_PAGES": 1,  # the ring's size is set when it is created
+            "NR_PRCTL": syscalls.numbers()["prctl"]}
 
 
 def _slots() -> int:
     """A power of two that holds every thread id, or the most we care to allocate (64 bytes each)."""
     most = int(Path("/proc/sys/kernel/pid_max").read_text())
     return min(1 << (most - 1).bit_length(), _MOST_SLOTS)
-
-
-@contextlib.contextmanager
-def _stderr_kept():
-    """clang and libbpf write to fd 2 themselves; keeps it out of the user's sight, for an error's text."""
-    sys.stderr.flush()
-    saved, kept = os.dup(2), os.memfd_create("stderr")
-    os.dup2(kept, 2)
-    try:
-        yield lambda: os.pread(kept, 4000, 0).decode(errors="replace").strip()
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(kept)
-
-
-def _lookup_batch(table, out: np.ndarray) -> bool:
-    """BPF_MAP_LOOKUP_BATCH (5.6) of a whole array map into `out`."""
-    entries = len(out)
-    cursor = ctypes.c_uint32()
-    keys = np.zeros(entries, "<u4")
-    attr = struct.pack("<QQQQIIQQ", 0, ctypes.addressof(cursor), keys.ctypes.data, out.ctypes.data, entries,
-                       table.map_fd, 0, 0)
-    return _bpf(24, attr) is not None
-
-
-def _recursion_misses(fd: int) -> int | None:
-    """recursion_misses of struct bpf_prog_info, or None where the kernel's is shorter (before 5.12)."""
-    info = ctypes.create_string_buffer(232)
-    attr = struct.pack("<IIQ", fd, len(info), ctypes.addressof(info))
-    answer = _bpf(_BPF_OBJ_GET_INFO_BY_FD, attr)
-    if answer is None or struct.unpack_from("<I", answer, 4)[0] < 216:
-        return None
-    return struct.unpack_from("<Q", info, 208)[0]
-
-
-def _bpf(command: int, attr: bytes) -> bytes | None:
-    """bpf(2): the attributes as the kernel left them, None on an error."""
-    buffer = ctypes.create_string_buffer(attr, 128)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(_SYS_BPF, command, buffer, 128) < 0:
-        return None
-    return buffer.raw

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 _MOST_PENDING = 1 << 20
+_SMALL = 1 << 16  # values below are counted without sorting
 
 
 class Distribution:
     """Adds up int64 ns batch by batch, exactly: each value that occurs is kept once, with its count."""
 
     def __init__(self) -> None:
+        self._small = np.zeros(0, np.int64)  # how often each value below _SMALL occurred
         self._values = np.empty(0, np.int64)
         self._counts = np.empty(0, np.int64)
         self._pending: list[np.ndarray] = []
@@ -18,15 +20,25 @@ class Distribution:
 
     def add(self, values: np.ndarray) -> None:
         """int64[n], ns."""
-        self._pending.append(np.asarray(values, np.int64))
-        self._waiting += len(values)
+        large = values[(values >= _SMALL) | (values < 0)] if len(values) else values
+        if len(large) < len(values):
+            if not len(self._small):
+                self._small = np.zeros(_SMALL, np.int64)
+            small = values[(values < _SMALL) & (values >= 0)] if len(large) else values
+            self._small += np.bincount(small, minlength=_SMALL)
+        self._pending.append(large)
+        self._waiting += len(large)
         if self._waiting > _MOST_PENDING:
             self._merge()
 
     def summary(self) -> dict:
         """count, total, min, nearest-rank percentiles, max, and the log2 histogram."""
         self._merge()
-        values, counts = self._values, self._counts
+        low = np.flatnonzero(self._small)
+        values, counts = np.concatenate([low, self._values]), np.concatenate([self._small[low], self._counts])
+        if len(self._values) and self._values[0] < 0:
+            order = np.argsort(values)
+            values, counts = values[order], counts[order]
         if not len(values):
             return {"count": 0, "total_ns": 0, "min_ns": 0, "p50_ns": 0, "p90_ns": 0, "p99_ns": 0, "max_ns": 0,
                     "hist": {}}
@@ -52,7 +64,7 @@ class Distribution:
 def distribution(values: np.ndarray) -> dict:
     """Distribution.summary of values (ns) that are all there at once."""
     whole = Distribution()
-    whole.add(values)
+    whole.add(np.asarray(values, np.int64))
     return whole.summary()
 
 

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from tracer import syscalls
+from tracer.columns import Columns
 from tracer.records import Kind
 from tracer.stats import Distribution
 
@@ -26,23 +27,35 @@ class Tallies:
         self._generated: Counter[int] = Counter()
         self._delivered: Counter[int] = Counter()
 
-    def feed(self, records: np.ndarray) -> None:
-        """RECORD[n] in time order."""
+    def feed(self, batch: Columns) -> None:
+        """A batch in time order."""
         if self._window:
-            first, last = np.searchsorted(records["time"], self._window, "left")
-            records = records[first:last]
-        kinds = records["kind"]
-        calls = records[kinds == Kind.CALL]
-        for number in np.unique(calls["nr"]).tolist():
-            mine = calls[calls["nr"] == number]
-            self._times[number].add(mine["time"] - mine["start"])
-            failed = mine["result"][(mine["result"] < 0) & (mine["result"] >= -_MOST_ERRNO)]
+            first, last = np.searchsorted(batch.time, self._window, "left")
+            batch = batch.take(slice(first, last))
+        calls = batch.kind == Kind.CALL
+        nr = batch.nr[calls]
+        self._count_calls(nr, batch.result[calls], batch.time[calls] - batch.start[calls])
+        made = np.flatnonzero(batch.kind == Kind.SIGNAL_GENERATE)
+        made = made[batch.result[made] == _TRACE_SIGNAL_DELIVERED]
+        self._generated.update(batch.fd[made].tolist())
+        self._delivered.update(batch.fd[batch.kind == Kind.SIGNAL_DELIVER].tolist())
+
+    def _count_calls(self, nr: np.ndarray, result: np.ndarray, took: np.ndarray) -> None:
+        if not len(nr):
+            return
+        if (nr != nr[0]).any():
+            order = np.argsort(nr, kind="stable")  # of 16 bits: a radix sort
+            nr, result, took = nr[order], result[order], took[order]
+        edges = np.concatenate([[0], np.flatnonzero(nr[1:] != nr[:-1]) + 1, [len(nr)]])
+        for first, last in zip(edges.tolist(), edges[1:].tolist()):
+            number = int(nr[first])
+            self._times[number].add(took[first:last])
+            results = result[first:last]
+            failed = -results[(results < 0) & (results >= -_MOST_ERRNO)]
             if len(failed) and number != _RT_SIGRETURN:
-                codes, counts = np.unique(failed, return_counts=True)
-                self._errors[number].update(dict(zip(codes.tolist(), counts.tolist(), strict=True)))
-        made = records[kinds == Kind.SIGNAL_GENERATE]
-        self._generated.update(made["fd"][made["result"] == _TRACE_SIGNAL_DELIVERED].tolist())
-        self._delivered.update(records["fd"][kinds == Kind.SIGNAL_DELIVER].tolist())
+                counts = np.bincount(failed)
+                codes = np.flatnonzero(counts)
+                self._errors[number].update(dict(zip((-codes).tolist(), counts[codes].tolist(), strict=True)))
 
     def calls(self) -> list[dict]:
         """By name, those that took longest in all first."""

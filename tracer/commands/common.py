@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -91,11 +91,14 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool) -> Non
 
     try:
         facts = recording.read_facts(path)
-        result = reports.build(recording.read(path), facts)
+        result = reports.build(partial(recording.columns, path), facts)
     except recording.RecordingError as error:
         raise Failure(str(error), FAILED) from None
     if as_json:
-        click.echo(json.dumps(result))
+        from tracer.render import json
+
+        for piece in json.render(result):
+            click.echo(piece, nl=False)
     else:
         from tracer.render.terminal import render
 

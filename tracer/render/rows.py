@@ -89,8 +89,8 @@ def build(report: dict) -> Figure | None:
     if not drawn or not steps:
         return None
     steps = sorted(steps, key=_time)
-    operation = next((item for item in report.get("operations") or []
-                      if item.get("index") == drawn.get("operation")), {})
+    operations, chosen = report.get("operations") or [], drawn.get("operation")
+    operation = operations[chosen] if chosen is not None and chosen < len(operations) else {}
     times, estimated = _boundaries(operation, steps)
     asker = _asker(operation, steps)
     figure = Figure([], operation, times, estimated, asker, steps)

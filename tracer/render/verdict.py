@@ -95,15 +95,12 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
 
 def estimates(report: dict, width: int = 80) -> list[Text]:
     """Which boundaries were estimated in how many operations, and what that means; nothing where none was."""
-    operations = report.get("operations") or []
-    counts: dict[str, int] = {}
-    for operation in operations:
-        for name in {clean(name).removesuffix("_ns") for name in operation.get("estimated") or []}:
-            counts[name] = counts.get(name, 0) + 1
+    counts = {clean(name): count for name, count in (report.get("estimated") or {}).items()}
+    total = len(report.get("operations") or [])
     lines = []
     ordered = sorted(counts, key=lambda name: list(BOUNDARIES).index(name) if name in BOUNDARIES else len(BOUNDARIES))
     for index, name in enumerate(ordered):
-        of = "all" if counts[name] == len(operations) else f"{number(counts[name])} of {number(len(operations))}"
+        of = "all" if counts[name] == total else f"{number(counts[name])} of {number(total)}"
         why = BOUNDARIES.get(name, "not seen as an event of its own")
         lines += _entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
     return lines
@@ -111,12 +108,11 @@ def estimates(report: dict, width: int = 80) -> list[Text]:
 
 def queued(report: dict, width: int = 80) -> list[Text]:
     """How long data lay ready before it was asked for; nothing where none did."""
-    waits = sorted(op["queued_ns"] for op in report.get("operations") or [] if op.get("queued_ns"))
-    if not waits:
+    waits = report.get("queued") or {}
+    if not waits.get("count"):
         return []
-    median = waits[(len(waits) + 1) // 2 - 1]
-    return _entry("queued", f"{plural(len(waits), 'operation')} found data that was there before it was asked for: "
-                            f"median {duration(median)}, longest {duration(waits[-1])} in the queue", width)
+    return _entry("queued", f"{plural(waits['count'], 'operation')} found data that was there before it was asked for: "
+                            f"median {duration(waits['p50_ns'])}, longest {duration(waits['max_ns'])} in the queue", width)
 
 
 def ledger(report: dict, width: int = 80) -> list[Text]:

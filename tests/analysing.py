@@ -1,0 +1,52 @@
+"""Records made by hand, through the analysis: operations as plain objects, and threads' times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+from records_builder import Trace
+
+from tracer import syscalls
+from tracer.columns import Columns
+from tracer.operations import BOUNDARIES, MOVABLE, WAYS, Analysis, Operations
+from tracer.states import ThreadStates, ThreadTimes
+from tracer.timeline import Timeline
+
+
+def batches(records: np.ndarray, count: int = 1) -> Iterator[Columns]:
+    """RECORD[n] as `count` batches."""
+    for part in range(count):
+        yield Columns.of(records[part * len(records) // count:(part + 1) * len(records) // count])
+
+
+def operations_of(trace: Trace, count: int = 1) -> Operations:
+    """The trace's operations, fed in `count` batches."""
+    timeline, analysis = Timeline(), Analysis()
+    for batch in batches(trace.records(), count):
+        analysis.feed(batch, timeline.feed(batch))
+    return analysis.finish()
+
+
+def plain(operations: Operations) -> list[SimpleNamespace]:
+    """Each operation with what the tests ask of it."""
+    found = []
+    for its in operations.rows():
+        op = SimpleNamespace(**its)
+        op.way = WAYS[op.way]
+        op.estimated = [name for i, name in enumerate(BOUNDARIES) if op.estimated >> i & 1]
+        op.raw = {name: its[f"raw_{name}"] for name in MOVABLE if its[f"raw_{name}"] != its[name]}
+        op.signal = (op.signal, op.generated or None, op.delivered) if op.signal else ()
+        op.waited_in = syscalls.class_of(syscalls.name_of(op.waited_in)) if op.waited_in >= 0 else ""
+        op.phases = (op.ready - op.ask, op.copy_start - op.ready, op.copy_end - op.copy_start, op.done - op.copy_end)
+        found.append(op)
+    return found
+
+
+def thread_times(records: np.ndarray, window: tuple[int, int] | None = None, count: int = 1) -> list[ThreadTimes]:
+    """Where the threads' time went, fed in `count` batches."""
+    timeline, states = Timeline(), ThreadStates(window)
+    for batch in batches(records, count):
+        states.feed(batch, timeline.feed(batch))
+    return states.finish(*timeline.finish(states.end))

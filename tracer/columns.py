@@ -1,0 +1,65 @@
+"""Records as columns: eight arrays of one length, which the analysis reads faster than the fields of an array of
+records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tracer.records import RECORD
+
+NAMES = RECORD.names
+
+
+class Columns:
+    """n records: time, start (int64, ns), result (int64), tid (uint32), kind, nr (uint16), fd (int32), arg (uint32)."""
+
+    __slots__ = NAMES
+
+    def __init__(self, *arrays: np.ndarray) -> None:
+        for name, array in zip(NAMES, arrays, strict=True):
+            setattr(self, name, array)
+
+    @classmethod
+    def of(cls, records: np.ndarray) -> Columns:
+        """RECORD[n] as columns."""
+        return cls(*(np.ascontiguousarray(records[name]) for name in NAMES))
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, which: np.ndarray | slice) -> Columns:
+        """The rows that an index, a mask or a slice selects."""
+        return Columns(*(getattr(self, name)[which] for name in NAMES))
+
+    def records(self) -> np.ndarray:
+        """The same as RECORD[n]."""
+        records = np.empty(len(self), RECORD)
+        for name in NAMES:
+            records[name] = getattr(self, name)
+        return records
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """One after the other."""
+    return Columns(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
+
+
+class Scratch:
+    """Room for joined columns that is used again and again: fresh memory costs a page fault every 4 KiB, which was a
+    tenth of the analysis."""
+
+    def __init__(self) -> None:
+        self._room = Columns.of(np.empty(0, RECORD))
+
+    def hold(self, first: Columns, second: Columns) -> Columns:
+        """One after the other, until the next call."""
+        size = len(first) + len(second)
+        if len(self._room) < size:
+            self._room = Columns.of(np.empty(size + size // 4, RECORD))
+        for name in NAMES:
+            room = getattr(self._room, name)
+            room[:len(first)] = getattr(first, name)
+            room[len(first):size] = getattr(second, name)
+        return self._room.take(slice(size))
