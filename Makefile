@@ -7,14 +7,17 @@ PREFIX ?= /opt/iotrace
 BINDIR ?= /usr/local/bin
 SCENARIO ?= nonblocking
 ARGS ?=
+QUICK ?=
+OUT ?= /var/tmp/iotrace-bench.json
 export PREFIX BINDIR
 
-.PHONY: help install run test uninstall dev check clean
+.PHONY: help install run test bench uninstall dev check clean
 
 help:
 	@echo 'As root (sudo make ...):'
 	@echo '  run        install what is needed, then iotrace run nonblocking (SCENARIO=signal ARGS="--hist" for others)'
 	@echo '  test       install what is needed, then run every test, on the live kernel too (ARGS="-k ring")'
+	@echo '  bench      measure iotrace and its peers on this machine, under 15 minutes (QUICK=1: under 2), OUT=$(OUT)'
 	@echo '  install    install or update $(PREFIX) and $(BINDIR)/iotrace'
 	@echo '  uninstall  remove both'
 	@echo 'As yourself:'
@@ -33,6 +36,10 @@ run:
 test:
 	@setup/install test
 	@setup/test $(ARGS)
+
+bench:
+	@setup/install
+	@cd / && PYTHONDONTWRITEBYTECODE=1 $(PREFIX)/bin/python3 $(CURDIR)/benchmarks/run.py $(if $(QUICK),--quick) --output $(OUT) $(ARGS)
 
 uninstall:
 	@setup/uninstall

@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
-/* A thread at the gate says the run's secret with a prctl that does nothing: so the target is known by what
- * the kernel sees, whatever PID namespace we are in. Its descriptors are learnt then. */
-static __always_inline void announce(u64 regs, u32 tid, u32 tgid)
-{
-	u32 zero = 0;
-	u64 *secret = cookie.lookup(&zero);
-	u64 argument[2] = {}; /* si, di */
-
-	bpf_probe_read_kernel(argument, sizeof(argument), (void *)(regs + 104));
-	if (!secret || !*secret || argument[0] != *secret || !track(tid, tgid))
-		return;
-	emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
-	u64 fdt = my_descriptors();
-	for (int fd = 0; fd < 64; fd++)
-		learn(tid, fd, fdt);
-}
+#define EINPROGRESS 115 /* a connect that will be made */
 
 RAW_TRACEPOINT_PROBE(sys_enter)
 {
@@ -26,11 +11,13 @@ RAW_TRACEPOINT_PROBE(sys_enter)
 
 	if (!slot) {
 		if (ctx->args[1] == NR_PRCTL)
-			announce(ctx->args[0], tid, both >> 32);
+			arrive(ctx->args[0], tid, both >> 32);
 		return 0;
 	}
 	slot->nr = ctx->args[1];
 	slot->enter = bpf_ktime_get_ns();
+	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat)
+		io_submit_entered(slot, ctx->args[0]);
 	return 0;
 }
 
@@ -50,6 +37,10 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 		name(tid, slot->tgid);
 		return;
 	}
+	if (todo & LEARN_EVENTS) {
+		io_events_came(tid, result, fourth);
+		return;
+	}
 	if (todo & LEARN_THIRD)
 		bpf_probe_read_user(&arg, sizeof(arg), (void *)fourth);
 	if (todo & LEARN_ARGS)
@@ -65,8 +56,12 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 	if (todo & LEARN_THIRD)
 		pair[0] = third;
 	u64 fdt = my_descriptors();
-	learn(tid, pair[0], fdt);
-	learn(tid, pair[1], fdt);
+	learn(tid, slot->tgid, pair[0], fdt, todo == LEARN_FIRST);
+	learn(tid, slot->tgid, pair[1], fdt, false);
+	if (todo & (LEARN_PATH0 | LEARN_PATH1))
+		path_of(tid, pair[0], todo & LEARN_PATH0 ? first : second);
+	if (todo & LEARN_ADDRESS)
+		addresses(tid, pair[0], fdt);
 }
 
 RAW_TRACEPOINT_PROBE(sys_exit)
@@ -87,6 +82,11 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	result = ctx->args[1];
 	nr = slot->nr;
 	slot->enter = 0;
+	if (nr == NR_UNSEEN) { /* the call that an adopted thread was in */
+		nr = read8(regs + 120);
+		if (nr >= NR_UNSEEN)
+			return 0;
+	}
 
 	/* The arguments, still in the registers: r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0. */
 	u64 args[8];
@@ -106,14 +106,16 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	}
 	if (slot->compat)
 		nr |= 0x8000;
-	stage(now, KIND_CALL, tid, nr, start, result, args[7], arg, false);
+	if (!(todo & LEARN_SILENT))
+		stage(now, KIND_CALL, tid, nr, start, result, args[7], arg, false);
+	todo &= ~LEARN_SILENT;
 	if (!todo)
 		return 0;
 	if (todo == LEARN_FIRST) {
 		if ((s32)args[7] == slot->last_fd)
 			return 0;
 		slot->last_fd = args[7];
-	} else if (result < 0) {
+	} else if (result < 0 && result != -EINPROGRESS) {
 		return 0;
 	}
 	learn_call(slot, todo, nr, result, args[7], args[6], args[5], args[0], regs);

@@ -26,7 +26,9 @@ BPF_ARRAY(batches, struct batch, CPUS);
 BPF_ARRAY(ledgers, struct ledger, CPUS);
 BPF_ARRAY(calls, struct call, 512);
 BPF_ARRAY(cookie, u64, 1);
+BPF_ARRAY(alone, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
+BPF_TABLE("lru_hash", u64, u64, described, SOCKETS); /* process and descriptor -> the inode that a record told of */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 
 #define WAYS 4 /* how far from its own place a thread's slot can be */
@@ -74,7 +76,8 @@ static __always_inline struct ledger *my_ledger(void)
 	return ledgers.lookup(&cpu);
 }
 
-static __always_inline struct slot *track(u32 tid, u32 tgid)
+/* enter and nr: the call that it is in; they must be there before others can find the slot. */
+static __always_inline struct slot *track(u32 tid, u32 tgid, u64 enter, u32 nr)
 {
 	for (int way = 0; way < WAYS; way++) {
 		u32 index = (tid + way) & (SLOTS - 1);
@@ -82,9 +85,11 @@ static __always_inline struct slot *track(u32 tid, u32 tgid)
 
 		if (slot && (!slot->tid || slot->tid == tid)) {
 			slot->tgid = tgid;
-			slot->enter = 0;
+			slot->enter = enter;
+			slot->nr = nr;
 			slot->last_fd = -1;
 			slot->compat = 0;
+			asm volatile("" ::: "memory");
 			slot->tid = tid;
 			return slot;
 		}
@@ -97,8 +102,8 @@ static __always_inline struct slot *track(u32 tid, u32 tgid)
 	return 0;
 }
 
-/* One record straight into the ring, from any context: counted first, lost if there is no room. */
-static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg)
+/* One record straight into the ring, from any context: counted first, lost if there is no room. time: 0 for now. */
+static __always_inline void emit_at(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg)
 {
 	struct ledger *ledger = my_ledger();
 	struct record *record;
@@ -118,8 +123,13 @@ static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 resul
 	record->nr = nr;
 	record->fd = fd;
 	record->arg = arg;
-	record->time = bpf_ktime_get_ns();
+	record->time = time ? time : bpf_ktime_get_ns();
 	ring.ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg)
+{
+	emit_at(0, kind, tid, nr, start, result, fd, arg);
 }
 
 static __always_inline void flush(struct batch *batch)

@@ -16,18 +16,35 @@ enum kind {
 	KIND_WAKING = 6,    /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
 	KIND_READY = 7,     /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
 	KIND_COPY = 8,      /* skb_copy_datagram_iovec: result = bytes */
-	KIND_SIGNAL_GENERATE = 9, /* tid = the target; fd = signal, arg = si_code, result = TRACE_SIGNAL_* */
-	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs */
+	KIND_SIGNAL_GENERATE = 9, /* tid = the target; fd = signal, arg = si_code, result = TRACE_SIGNAL_*,
+				   * start = si_fd where si_code is POLL_* */
+	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
+				   * result = si_fd where si_code is POLL_* */
 	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags */
 	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
 	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
-	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid */
+	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
+			     * start = time, arg = its id as iotrace's namespace has it */
 	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
+	KIND_URING_SUBMIT = 18, /* io_uring request: start = its address (0: unknown), result = user_data,
+				 * nr = opcode, arg = flags */
+	KIND_URING_POLL = 19,   /* it found nothing and armed a poll: start, result likewise */
+	KIND_URING_WORK = 20,   /* it was handed to a worker (io-wq): start, result likewise */
+	KIND_URING_COMPLETE = 21, /* its completion, by tid: start, result likewise, fd = res, arg = the completion's flags */
+	KIND_URING_RING = 22,   /* io_uring_setup: fd, start = the ring's address, arg = IORING_SETUP_* */
+	KIND_URING_FILE = 23,   /* before a completion of a request on a registered file: start likewise,
+				 * result = inode, arg = mode */
+	KIND_AIO_SUBMIT = 24,   /* io_submit entered with: start = the iocb's address, result = bytes,
+				 * nr = IOCB_CMD_*, fd, arg = its place */
+	KIND_AIO_EVENT = 25,    /* io_getevents returned with: start = the iocb's address, result = res, arg = its place */
+	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
+			     * arg = port | SOCK_* << 16 | AF_* << 24 */
+	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
 };
 
-enum library { LIBRARY_AIO_READ = 1 };
+enum library { LIBRARY_AIO_READ = 1, LIBRARY_AIO_SUSPEND = 2 };
 
 struct record {
 	u64 time;   /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
@@ -82,8 +99,8 @@ struct ledger {
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
-	u8 keep;        /* the argument (1 to 3) that goes into `arg`, 0 for none */
-	u8 learn;
+	u16 keep;       /* the argument (1 to 3) that goes into `arg`, 0 for none */
+	u16 learn;
 };
 #define LEARN_ARGS 1    /* add a KIND_ARGS record */
 #define LEARN_RESULT 2  /* the result is a new descriptor */
@@ -92,3 +109,17 @@ struct call {
 #define LEARN_PAIR3 16  /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32  /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
+#define LEARN_EVENTS 128 /* argument 3 points at the struct io_events that came (io_getevents) */
+#define LEARN_SILENT 256 /* no record: the user asked for other calls. What it sets up is still learnt. */
+#define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
+#define LEARN_PATH0 1024 /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048 /* argument 1 is */
+
+#define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
+
+/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py) */
+#define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
+#define PRCTL_ADOPT 0x10774AD0 /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
+#define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
+#define PRCTL_LEARN 0x10774AD1 /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
+#define DESCRIPTORS_AT_ONCE 8 /* the verifier walks through each: 64 took it 45 ms */

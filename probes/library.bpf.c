@@ -16,3 +16,15 @@ int uprobe_aio_read(struct pt_regs *ctx)
 	return 0;
 }
 #endif
+
+#ifdef HAVE_AIO_SUSPEND
+/* int aio_suspend(const struct aiocb *const list[], int n, …): waits in the C library, on a futex. */
+int uprobe_aio_suspend(struct pt_regs *ctx)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+
+	if (find(tid))
+		emit(KIND_LIBRARY, tid, LIBRARY_AIO_SUSPEND, 0, 0, -1, PT_REGS_PARM2(ctx));
+	return 0;
+}
+#endif

@@ -6,12 +6,16 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 {
 	u32 parent = bpf_get_current_pid_tgid();
 	struct slot *slot = find(parent);
+	u32 zero = 0;
 
 	if (!slot)
 		return 0;
+	u64 *only = alone.lookup(&zero);
+	if (only && *only)
+		return 0;
 	u32 compat = slot->compat;
 	u32 tid = read4(ctx->args[0] + O_TASK_PID), tgid = read4(ctx->args[0] + O_TASK_TGID);
-	slot = track(tid, tgid);
+	slot = track(tid, tgid, 0, 0);
 	if (slot) {
 		slot->compat = compat;
 		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent,
@@ -48,10 +52,6 @@ RAW_TRACEPOINT_PROBE(sched_process_exec)
 	from->enter = 0;
 	from->tid = 0;
 	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), 0, tid, -1, 0);
-	struct slot *slot = track(tid, tid);
-	if (slot) {
-		slot->nr = nr;
-		slot->enter = enter;
-	}
+	track(tid, tid, enter, nr);
 	return 0;
 }

@@ -5,7 +5,7 @@ import select
 from scenarios.workload import Workload, main
 
 NAME = "epoll-lt"
-SUMMARY = "epoll_wait sleeps until a descriptor is readable, recvfrom copies"
+SUMMARY = "epoll_wait sleeps until one is readable, recvfrom copies"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("epoll",)
 FIGURE = "6.3"

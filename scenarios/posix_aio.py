@@ -12,9 +12,9 @@ import signal
 from scenarios.workload import Unsupported, Workload, main
 
 NAME = "posix-aio"
-SUMMARY = "aio_read asks, a signal says that the data is in the buffer"
+SUMMARY = "aio_read asks, a signal tells when the data is there"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
-ALIASES = ("aio", "aio-read")
+ALIASES = ("aio", "aio-read", "posix-aio-signal")
 FIGURE = "6.5"
 
 SIGEV_SIGNAL = 0
@@ -27,7 +27,9 @@ class SigEvent(ctypes.Structure):
         ("sigev_value", ctypes.c_void_p),
         ("sigev_signo", ctypes.c_int),
         ("sigev_notify", ctypes.c_int),
-        ("_pad", ctypes.c_int * 12),
+        ("sigev_notify_function", ctypes.c_void_p),
+        ("sigev_notify_attributes", ctypes.c_void_p),
+        ("_pad", ctypes.c_int * 8),
     ]
 
 
@@ -53,7 +55,7 @@ class AioCb(ctypes.Structure):
 
 def receive(workload: Workload) -> None:
     """No receive call of its own: the request is made, the program computes, the handler finds the data copied."""
-    libc = _libc()
+    libc = c_library()
     buffer = (ctypes.c_char * len(workload.buffer)).from_buffer(workload.buffer)
     request = AioCb(
         aio_fildes=workload.sock.fileno(),
@@ -97,7 +99,7 @@ def receive(workload: Workload) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN})  # after Ctrl-C a request is still open
 
 
-def _libc() -> ctypes.CDLL:
+def c_library() -> ctypes.CDLL:
     """The C library, if it is the one whose struct aiocb is described above; raises Unsupported."""
     if platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc":
         raise Unsupported("struct aiocb is known here for glibc on x86-64 only")

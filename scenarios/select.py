@@ -5,7 +5,7 @@ import select
 from scenarios.workload import Workload, main
 
 NAME = "select"
-SUMMARY = "select sleeps until a descriptor is readable, recvfrom copies"
+SUMMARY = "select sleeps until one is readable, recvfrom copies"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ()
 FIGURE = "6.3"

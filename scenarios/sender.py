@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 
 from scenarios import transport
 from scenarios.workload import (
+    EACH,
     ENDS,
     FINISHED,
     PID,
@@ -84,7 +85,7 @@ def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
     numbers = receiver.page[ENDS : ENDS + options.sockets].tolist()
     message = bytes(options.size)
     with ExitStack() as stack:
-        ends = transport.connect(options.proto, options.address, numbers, receiver.page[PID])
+        ends = transport.connect(options.proto, options.address, numbers, receiver.page[PID], bool(receiver.page[EACH]))
         for end in ends:
             stack.enter_context(closing(end))
         receiver.wait_for(READY, 1)
@@ -114,7 +115,7 @@ def _send_end(ends: list, receiver: Receiver) -> None:
 def main() -> None:
     """Run the sender; exits 0, 1 when a send failed or the receiver is gone, 2 on wrong usage."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the receiver or the tracer: the sender ends with it
-    arguments = parser("scenarios.sender", __doc__, transport.PROTOCOLS, 10**6)
+    arguments = parser("scenarios.sender", __doc__, (*transport.PROTOCOLS, "file", "none"), 10**6)
     arguments.add_argument("--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does")
     options, given = parse(arguments)
     if given.shared_fd is None:
@@ -124,7 +125,8 @@ def main() -> None:
     transport.make_room(options.sockets)
     failures = status = 0
     try:
-        send(options, Receiver(page, given.watch_pid), send_begin_ns)
+        if options.proto != "none":
+            send(options, Receiver(page, given.watch_pid), send_begin_ns)
     except Abandoned:
         status = 0 if page[FINISHED] else 1
     except ConnectionError:  # the receiver has closed its socket: finished, or it says why not

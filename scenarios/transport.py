@@ -1,5 +1,6 @@
 """What messages travel through, both ends of it: UDP, TCP or unix datagram sockets (socket(7)), or pipes (pipe(7)).
 
+"file" is a file in the place of a socket (scenarios/blockfile.py), and "none" a socket to which nothing is sent.
 The receiver makes its ends and gives each a number that is not 0, by which the sender finds it: a port, the hexadecimal
 name that the kernel gave a unix socket (autobind, unix(7)), or the descriptor of a pipe's writing end, which the sender
 opens through /proc. Nothing of it has a name in the file system.
@@ -10,6 +11,8 @@ import os
 import resource
 import socket
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 
 LOOPBACK = "127.0.0.1"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
@@ -64,19 +67,34 @@ class PipeWriter:
         os.close(self._fd)
 
 
+class Connections:
+    """In the place of a socket: for each message a connection that is closed after it."""
+
+    def __init__(self, address: str, number: int) -> None:
+        self._place = address, number
+
+    def sendall(self, message: bytes) -> None:
+        """Connect, send and close."""
+        with socket.create_connection(self._place) as sock:
+            sock.sendall(message)
+
+    def close(self) -> None:
+        """Nothing is open between messages."""
+
+
 class Ends:
-    """The receiver's `count` ends of `proto` at `address`; raises OSError.
+    """The receiver's `count` ends of `proto` at `address`; with `each`, the socket that listens. Raises OSError.
 
     call: the call that receives from them. numbers: how the sender finds each.
     """
 
-    def __init__(self, proto: str, address: str, count: int) -> None:
+    def __init__(self, proto: str, address: str, count: int, each: bool = False) -> None:
         self.call = "readv" if proto == "pipe" else "recvfrom"
         self._open: list = []
-        self._accepts = count if proto == "tcp" else 0
+        self._accepts = count if proto == "tcp" and not each else 0
         try:
             for _ in range(1 if proto == "tcp" else count):
-                self._open.append(_end(proto, address, count))
+                self._open.append(_end(proto, address, 128 if each else count))
         except BaseException:
             self.close()
             raise
@@ -98,8 +116,13 @@ class Ends:
             end.close()
 
 
-def connect(proto: str, address: str, numbers: Sequence[int], pid: int) -> list:
-    """The sender's ends, with a socket's sendall and close, to those of process `pid`; raises OSError."""
+def connect(proto: str, address: str, numbers: Sequence[int], pid: int, each: bool = False) -> list:
+    """The sender's ends, with a socket's sendall and close, to those of process `pid`; raises OSError.
+
+    each: for every message a connection of its own.
+    """
+    if each:
+        return [Connections(address, number) for number in numbers]
     return [_connected(proto, address, number, pid) for number in numbers]
 
 
@@ -117,9 +140,16 @@ def descriptors_of(proto: str, ends: int) -> int:
     return 2 * ends if proto == "pipe" else ends
 
 
+def blockfile() -> ModuleType:
+    """scenarios.blockfile, which imports the workload, and that this module."""
+    return import_module("scenarios.blockfile")
+
+
 def _end(proto: str, address: str, count: int) -> socket.socket | Pipe:
     if proto == "pipe":
         return Pipe(above=count + SPARE_DESCRIPTORS)
+    if proto == "file":
+        return blockfile().Reader()
     if proto == "tcp":
         return socket.create_server((address, 0), backlog=count)
     sock = socket.socket(socket.AF_UNIX if proto == "unix" else socket.AF_INET, socket.SOCK_DGRAM)
@@ -130,6 +160,8 @@ def _end(proto: str, address: str, count: int) -> socket.socket | Pipe:
 def _number(proto: str, end: socket.socket | Pipe) -> int:
     if proto == "pipe":
         return end.writer
+    if proto == "file":
+        return end.fileno()
     name = end.getsockname()
     return int(name[1:], 16) + 1 if proto == "unix" else name[1]
 
@@ -137,6 +169,8 @@ def _number(proto: str, end: socket.socket | Pipe) -> int:
 def _connected(proto: str, address: str, number: int, pid: int) -> socket.socket | PipeWriter:
     if proto == "pipe":
         return PipeWriter(pid, number)
+    if proto == "file":
+        return blockfile().Writer(pid, number)
     if proto == "tcp":
         sock = socket.create_connection((address, number))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a message waits for the last one's ACK

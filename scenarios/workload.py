@@ -9,6 +9,7 @@ import gc
 import json
 import mmap
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ RECEIVED = 3  # receiver: messages it has finished with
 FINISHED = 4  # receiver: 1 when it wants nothing more
 SENT = 5  # sender: messages sent
 STOP = 6  # whoever ends a run early: 1
+EACH = 7  # receiver: 1 for each message on a connection of its own
 ENDS = 16  # receiver: the numbers of all its ends, from here on
 
 
@@ -45,7 +47,8 @@ class SenderDied(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What is sent: `messages` of `size` bytes, one every `interval_ns`, over "udp", "tcp", "unix" or "pipe".
+    """What is sent: `messages` of `size` bytes, one every `interval_ns`, over "udp", "tcp", "unix" or "pipe", or through
+    a "file". "none": nothing is sent.
 
     sockets: how many the receiver watches; message n goes to number n modulo `sockets`. address: the receiver's.
     Closed loop (the default): a message also waits until the receiver has finished the one before.
@@ -146,7 +149,6 @@ class Workload:
         self.messages = 0
         self.bytes = 0
         self._page = page
-        self._expected_bytes = options.messages * options.size
         self._ended: set = set()  # the sockets whose end has come
         self._receives = 0
         self._receive_ns = array("Q", [0]) * options.messages  # allocated before the window, filled in it
@@ -158,7 +160,7 @@ class Workload:
         """The time that is measured: set-up is before it, and inside it nothing is called but what is noted."""
         gc.collect()
         gc.disable()
-        cpu_ns = time.process_time_ns()
+        cpu_ns = _cpu_ns()
         begin_ns = time.monotonic_ns()
         self._page[READY] = 1
         try:
@@ -166,7 +168,7 @@ class Workload:
         finally:
             self.done = True  # also when interrupted: handlers that still run find nothing to do
             self._window_ns = (begin_ns, time.monotonic_ns())
-            self._cpu_ns = time.process_time_ns() - cpu_ns
+            self._cpu_ns = _cpu_ns() - cpu_ns
             gc.enable()
 
     def received(self, size: int, sock: object = None) -> None:
@@ -187,19 +189,40 @@ class Workload:
         self._receive_ns[self._receives] = now_ns
         self._receives += 1
         self.bytes += size
-        datagrams = self.options.proto in transport.DATAGRAMS
-        self.messages = self._receives if datagrams else self.bytes // self.options.size
-        self.done = self.bytes >= self._expected_bytes
+        whole = self.options.proto in (*transport.DATAGRAMS, "file")  # a receive is a message
+        self.messages = self._receives if whole else self.bytes // self.options.size
+        self.done = self.messages >= self.options.messages
 
-    def publish(self) -> None:
-        """Tell the sender which messages are finished with: a store to shared memory, not a call."""
-        self._page[RECEIVED] = self.messages
+    def turned(self) -> None:
+        """Note one of the rounds that a scenario without messages counts in their place."""
+        self.messages += 1
+        self.done = self.messages >= self.options.messages
+
+    def publish(self, ahead: int = 0) -> None:
+        """Tell the sender which messages are finished with, and `ahead` that are not, so that as many more messages
+        may be on their way: a store to shared memory, not a call."""
+        self._page[RECEIVED] = self.messages + ahead
+
+    def publish_as(self, messages: int) -> None:
+        """The same for a process of several that receive: `messages` by all of them."""
+        self._page[RECEIVED] = messages
+
+    @property
+    def sent(self) -> int:
+        """How many messages have been sent: a load from shared memory, not a call."""
+        return self._page[SENT]
+
+    def await_sent(self, count: int) -> None:
+        """Compute until `count` messages have been sent, or all that are to come: they are in the socket then."""
+        value = 1
+        while self.sent < min(count, self.options.messages):
+            value = (value * 1103515245 + 12345) % 2**31  # the program's own work
 
     @property
     def complete(self) -> bool:
         """Whether all that was to come has come; an open loop may lose datagrams."""
         may_lose = self.options.open_loop and self.options.proto == "udp"
-        return self.done and (may_lose or self.bytes >= self._expected_bytes)
+        return self.done and (may_lose or self.messages >= self.options.messages)
 
     def notes(self) -> dict:
         """What the receiver did, for JSON; times in nanoseconds of CLOCK_MONOTONIC."""
@@ -222,11 +245,12 @@ class Workload:
         }
 
 
-def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None],
-         sockets: int = 1) -> None:
+def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None], sockets: int = 1,
+         each: bool = False) -> None:
     """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C).
 
     sockets: the most that it can watch.
+    each: every message comes on a connection of its own, and the workload's socket is the one that listens.
     """
     module = name.replace("-", "_")
     options, given = parse(parser(f"scenarios.{module}", summary, protocols, sockets))
@@ -238,11 +262,12 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
     try:
         if not transport.make_room(transport.descriptors_of(options.proto, options.sockets)):
             raise Unsupported(f"{options.sockets} sockets are more than this process may have open (ulimit -H -n)")
-        with closing(transport.Ends(options.proto, options.address, options.sockets)) as ends:
+        with closing(transport.Ends(options.proto, options.address, options.sockets, each)) as ends:
             page[PID] = os.getpid()
+            page[EACH] = each
             page[ENDS : ENDS + options.sockets] = array("Q", ends.numbers)
             page[PORT] = ends.numbers[0]
-            if by_hand:
+            if by_hand and options.proto != "none":
                 sender = _start_sender(options, shared_fd)
             workload = Workload(options, page, ends.connected(), ends.call)
             try:
@@ -257,7 +282,10 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
     except KeyboardInterrupt:
         status = 130
     except Unsupported as problem:
-        print(f"{name}: {problem}", file=sys.stderr)
+        if given.notes_fd is not None:
+            write_notes(given.notes_fd, {"unsupported": str(problem)})
+        else:
+            print(f"{name}: {problem}", file=sys.stderr)
         status = 3
     except (SenderDied, OSError) as problem:
         print(f"{name}: {problem}", file=sys.stderr)
@@ -275,14 +303,25 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
     sys.exit(status)
 
 
+def _cpu_ns() -> int:
+    """CPU time of this process and of the children it has waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time_ns() + round((children.ru_utime + children.ru_stime) * 1e9)
+
+
 def _start_sender(options: Options, shared_fd: int) -> subprocess.Popen:
     """Start the sender as a child, in a group of its own so that Ctrl-C reaches the receiver alone."""
 
+    started: list[subprocess.Popen] = []
+
     def ended(_signum, _frame):
-        raise SenderDied("the sender ended early")  # it never does before FINISHED, unless killed
+        if any(sender.poll() is not None for sender in started):  # a scenario may have children of its own
+            raise SenderDied("the sender ended early")  # it never does before FINISHED, unless killed
 
     signal.signal(signal.SIGCHLD, ended)
-    return subprocess.Popen(sender_command(options, shared_fd), pass_fds=[shared_fd], process_group=0)
+    started.append(subprocess.Popen(sender_command(options, shared_fd), pass_fds=[shared_fd], process_group=0))
+    ended(None, None)
+    return started[0]
 
 
 def _summary(name: str, options: Options, notes: dict) -> str:

@@ -27,7 +27,9 @@ from running import (
     check_counts,
     check_nothing_lost,
     check_operations,
+    check_rounds,
     iotrace,
+    model_of,
     report_of,
     runner,
     running,
@@ -41,10 +43,16 @@ from tracer.session import Session
 pytestmark = pytest.mark.live
 
 HAVE_CC = shutil.which("cc") is not None
+SENT = [scenario for scenario in scenarios() if scenario.protocols != ("none",)]
+NAMES = [scenario.name for scenario in SENT]
+ROUNDS = [name for name in names() if name not in NAMES]  # nothing is sent
 PROGRAMS = [pytest.param(scenario.name, lang, marks=pytest.mark.skipif(lang == "c" and not HAVE_CC, reason="no cc"))
-            for scenario in scenarios() for lang in scenario.languages]
+            for scenario in SENT for lang in scenario.languages]
 CASES = [pytest.param(*program.values, proto, marks=program.marks)
          for program in PROGRAMS for proto in find(program.values[0]).protocols]
+PAIRS = [(scenario.name, proto) for scenario in SENT for proto in scenario.protocols]
+# how often these call depends on who is quicker, and strace makes all slow
+UNSTEADY = ("epoll-herd", "epoll-herd-exclusive", "epoll-et-stuck", "signal-rt-overflow")
 FAST = ("--interval", "2ms", "--no-cost")
 
 try:
@@ -61,11 +69,11 @@ def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
     check_closed_loop(report, name, 23)
     assert report["scenario"] == name
     assert report["cost"]["untraced_cpu_ns_per_op"] > 0 and report["cost"]["traced_cpu_ns_per_op"] > 0
-    assert report["figure"]["model"] == name
+    assert report["figure"]["model"] == model_of(name)
     assert report["options"]["lang"] == lang
 
 
-@pytest.mark.parametrize(("name", "proto"), [(its.name, proto) for its in scenarios() for proto in its.protocols])
+@pytest.mark.parametrize(("name", "proto"), PAIRS)
 def test_messages_of_9000_bytes(name, proto):
     report = report_of("run", name, "--proto", proto, "--messages", 23, "--size", 9000, *FAST)
     check_closed_loop(report, name, 23, 9000)
@@ -99,6 +107,115 @@ def test_more_sockets_than_the_limit_allows():
     done = subprocess.run(["sh", "-c", command, "sh", *IOTRACE, "run", "poll", "--sockets", "2000"], cwd=ROOT,
                           capture_output=True, text=True)
     assert_one_line(done, 3, "2000 sockets", "ulimit")
+@pytest.mark.parametrize("name", ROUNDS)
+def test_twenty_three_rounds(name):
+    report = report_of("run", name, "--messages", 23)
+    check_rounds(report, 23)
+    assert report["cost"]["untraced_cpu_ns_per_op"] > 0
+
+
+def test_two_threads_on_one_cpu_never_run_at_the_same_time():
+    lanes = report_of("run", "concurrent", "--messages", 23, *FAST)["lanes"]
+    assert len(lanes["pairs"]) == 1 and lanes["pairs"][0]["overlap_ns"] == 0 < lanes["pairs"][0]["possible_ns"]
+    assert all(len(thread["cpus"]) == 1 for thread in lanes["threads"])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="only one CPU")
+def test_two_threads_on_two_cpus_do():
+    lanes = report_of("run", "parallel", "--messages", 23)["lanes"]
+    assert 0 < lanes["pairs"][0]["overlap_ns"] <= lanes["pairs"][0]["possible_ns"]
+
+
+def test_a_mutex_is_waited_for_by_both_and_a_semaphore_by_one():
+    lock = report_of("run", "lock", "--messages", 23, *FAST)["locks"]
+    assert [word["kind"] for word in lock] == ["mutual exclusion"] and lock[0]["waits"] <= 23
+    assert sorted(pair["count"] for pair in lock[0]["between"])[-1] <= 12
+    assert {pair["waiter"] for pair in lock[0]["between"]} == {pair["waker"] for pair in lock[0]["between"]}
+    event = report_of("run", "condition", "--messages", 23, *FAST)["locks"]
+    assert [word["kind"] for word in event] == ["synchronisation"]
+    assert len({pair["waiter"] for pair in event[0]["between"]}) == 1
+
+
+def test_a_herd_wakes_for_nothing_and_epollexclusive_tames_it():
+    herd, = report_of("run", "epoll-herd", "--messages", 23)["wakeups"]
+    tame, = report_of("run", "epoll-herd-exclusive", "--messages", 23)["wakeups"]
+    for its in (herd, tame):
+        assert its["call"] == "epoll_wait" and its["threads"] == 4
+        assert its["woken"] <= its["returned"] + its["slept_again"]
+    assert herd["slept_again"] + herd["found_nothing"] > tame["slept_again"] + tame["found_nothing"]
+
+
+def test_what_was_left_behind_is_said():
+    stuck = report_of("run", "epoll-et-stuck", "--messages", 23)
+    left = [line for line in stuck["model"]["evidence"] if "no wake-up came" in line]
+    assert len(left) == 1 and all(op["queued_ns"] > 0 for op in stuck["operations"][1:])
+    again = report_of("run", "epoll-lt-left", "--messages", 23)["model"]["evidence"]
+    assert "11 wake-ups told again of data that the receive before had left" in again
+    for name in ("epoll-et", "epoll-lt"):
+        for line in report_of("run", name, "--messages", 23, *FAST)["model"]["evidence"]:
+            assert "left" not in line and "no wake-up" not in line
+
+
+@pytest.mark.parametrize(("name", "generated", "merged", "overflowed"), [
+    ("signal-rt", {"SIGRTMIN+1": 23}, 0, 0), ("signal-rt-burst", {"SIGRTMIN+1": 23}, 0, 0),
+    ("signal-burst", {"SIGIO": 6}, 17, 0)])
+def test_signals_are_queued_or_merged(name, generated, merged, overflowed):
+    report = report_of("run", name, "--messages", 23, *FAST)
+    check_closed_loop(report, name, 23)
+    assert {its["name"]: its["generated"] for its in report["signals"]} == generated
+    assert sum(its["merged"] for its in report["signals"]) == merged
+    assert sum(its["overflowed"] for its in report["signals"]) == overflowed
+
+
+def test_a_signal_that_finds_the_queue_full_is_followed_by_sigio():
+    report = report_of("run", "signal-rt-overflow", "--messages", 23, *FAST)
+    check_closed_loop(report, "signal-rt-overflow", 23)
+    queued, sigio = (next((its for its in report["signals"] if its["name"] == name), None)
+                     for name in ("SIGRTMIN+1", "SIGIO"))
+    assert queued["generated"] + queued["overflowed"] == 23  # how many fit in depends on the user's other signals
+    assert queued["overflowed"] >= 11 and queued["taken"] == queued["generated"]
+    assert sigio["generated"] == sigio["taken"] == 3 and sigio["generated"] + sigio["merged"] == queued["overflowed"]
+
+
+@pytest.mark.parametrize(("name", "variants"), [
+    ("posix-aio", {"signal": 23}), ("posix-aio-thread", {"thread": 23}), ("posix-aio-suspend", {"suspend": 23}),
+    ("linux-aio", {"after io_submit": 23}), ("linux-aio-socket", {"in io_submit": 23}),
+    ("io-uring", {"poll-armed": 23}), ("io-uring-inline", {"inline": 23}), ("io-uring-worker", {"worker": 23}),
+    ("io-uring-multishot", {"multishot": 23})])
+def test_how_asynchronous_requests_went(name, variants):
+    report = report_of("run", name, "--messages", 23)
+    check_closed_loop(report, name, 23)
+    assert report["model"]["variants"] == variants
+    assert {op["how"] for op in report["operations"]} == set(variants)
+    if name == "io-uring-worker":
+        assert all(op["helper_tid"] != op["tid"] for op in report["operations"])
+
+
+def test_what_this_kernel_does_not_allow_is_status_3(monkeypatch):
+    """A filter refuses io_uring_setup as containers' filters do."""
+    real = target.start
+
+    def filtered(command, *rest, **options):
+        return real(["/usr/bin/env", "python3", "-c", REFUSE_IO_URING, *command], *rest, **options)
+
+    monkeypatch.setattr(target, "start", filtered)
+    for options in ((), ("--no-cost",)):
+        done = runner().invoke(cli.main, ["run", "io-uring", "--messages", "3", *options, "--json"])
+        assert done.exit_code == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+        assert "io_uring_setup" in done.stderr
+
+
+# seccomp(2): allow all but io_uring_setup (425), which fails with EPERM
+REFUSE_IO_URING = """
+import ctypes, os, struct, sys
+rules = (0x20, 0, 0, 0), (0x15, 0, 1, 425), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)
+code = b"".join(struct.pack("HBBI", *rule) for rule in rules)
+program = ctypes.create_string_buffer(code)
+libc = ctypes.CDLL(None)
+libc.prctl(38, 1, 0, 0, 0)
+libc.prctl(22, 2, ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(program))), 0, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 def test_two_seconds_between_messages():
@@ -125,7 +242,8 @@ def test_open_loop_says_what_was_dropped_and_what_queued(name, lang, proto):
     expected, operations = report["expected"], report["operations"]
     assert expected["sent"] == 1000
     assert expected["messages"] == 1000 - expected["dropped"]
-    assert expected["bytes"] == 64 * expected["messages"]
+    if proto != "file":  # where the next message is there already, a whole block is read
+        assert expected["bytes"] == 64 * expected["messages"]
     if proto in transport.DATAGRAMS:  # a datagram is an operation; a stream merges them
         assert len(operations) == expected["messages"]
     assert len(operations) <= 1000
@@ -145,7 +263,7 @@ def test_recording_shows_again_what_the_run_showed(tmp_path):
     assert os.listdir(tmp_path) == ["run.parquet"]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [*NAMES, *ROUNDS])
 def test_what_is_printed_fits_in_80_columns(name):
     done = iotrace("run", name, *FAST, "--hist", env={"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"})
     assert done.returncode == 0 and done.stderr == ""
@@ -155,12 +273,12 @@ def test_what_is_printed_fits_in_80_columns(name):
 # the same counts as another tool's
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+@pytest.mark.parametrize(("name", "lang"), [its for its in PROGRAMS if its.values[0] not in UNSTEADY])
 def test_strace_counts_the_same_calls(name, lang, tmp_path):
     path = tmp_path / "strace"
     scenario = find(name)
     program = [twin.built(scenario.twin)] if lang == "c" else [*PYTHON, "-m", scenario.module]
-    follow = ["-f"] * (name == "posix-aio")  # its receive is made by another thread
+    follow = ["-f"] * name.startswith("posix-aio")  # its receive is made by another thread
     subprocess.run(["strace", *follow, "-o", path, *program, "--messages", "23", "--interval-ns", "2000000"],
                    check=True, capture_output=True, cwd=ROOT, timeout=100)
     traced = path.read_text()
@@ -178,12 +296,15 @@ def test_strace_counts_the_same_calls(name, lang, tmp_path):
         assert seen["recvfrom"] - empty == 23 == expected["recvfrom"] - report["expected"]["errors"]["recvfrom"]["EAGAIN"]
         assert empty > 23
         return
-    for call in expected.keys() - {"aio_read", "read", "pread64"}:  # the interpreter and ld.so read files too
+    for call in expected.keys() - {"aio_read", "aio_suspend", "epoll_ctl", "read", "pread64"}:  # outside the loop, too
         assert seen[call] == expected[call], call
     for call, errors in report["expected"]["errors"].items():
         for error, count in errors.items():
             assert sum(call in line.partition("(")[0] and f"= -1 {error}" in line for line in lines) == count
+    handled = {signal["name"] for signal in report["signals"] if signal["delivered"]}  # not taken by a wait
     for name, count in report["expected"]["signals"].items():
+        if name not in handled:
+            continue
         name = {"SIGRTMIN": "SIGRT_2"}.get(name, name)  # strace counts from the kernel's first, glibc keeps two
         assert sum(line.startswith(f"--- {name} ") for line in lines) == count
 
@@ -250,7 +371,7 @@ def test_loss_is_said_without_strict_too():
 @pytest.mark.parametrize(("name", "lang"), PROGRAMS)
 def test_ctrl_c_shows_what_there_is(name, lang):
     with running("run", name, "--lang", lang, "--messages", 100000, "--no-cost", "--json") as run:
-        run.await_messages(5)
+        run.await_messages(13)  # some let as many as eight be on their way
         run.process.send_signal(signal.SIGINT)
         done = run.end()
         assert run.processes() == []
@@ -259,7 +380,7 @@ def test_ctrl_c_shows_what_there_is(name, lang):
     report = json.loads(done.stdout)
     assert report["ended"] == "interrupted"
     assert len(report["operations"]) >= 5
-    assert report["model"]["name"] == name
+    assert report["model"]["name"] == model_of(name)
     assert report["expected"]["messages"] >= 5  # it was asked to stop, and could still say what it did
     check_operations(report)
     check_nothing_lost(report)

@@ -23,6 +23,7 @@ def operation(way: str, *, tid: int = 100, fd: int = FD, waited_in: str = "", ev
             "raw_copy_start": at + 17, "estimated": 0, "queued": 0,
             "waited_in": syscalls.numbers()[waited_in] if waited_in else -1, "watcher": WATCHER if waited_in else -1,
             "events": events, "signal": 29 if way == "signal" else 0, "generated": 0, "delivered": 0, "fruitless": 1,
+            "how": 0, "named": False, "waited_for": False, "fell_asleep": 0,
             "slept": 5, "waited_asleep": True, "serial": index}
 
 

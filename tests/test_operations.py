@@ -24,6 +24,7 @@ from records_builder import (
     Trace,
 )
 
+from tracer.completions import BY_SUSPEND, BY_THREAD
 from tracer.operations import PHASES
 from tracer.records import RECORD, Kind
 
@@ -384,3 +385,73 @@ def test_phases_are_contiguous_whatever_comes(steps, batches):
 
 def test_records_of_the_builder_are_records():
     assert Trace().records().dtype == RECORD
+
+
+# what was left behind, named, or told of otherwise
+
+EPOLL, EPOLLIN = 9, 1
+
+
+def edge_triggered(events: int = EPOLLIN | 1 << 31) -> Trace:
+    return Trace().call("epoll_ctl", 3, 4, 0, fd=EPOLL, arg=1).args("epoll_ctl", 4, 1, FD, first=EPOLL, fourth=events)
+
+
+@pytest.mark.parametrize("flag", [1 << 31, 1 << 30])
+def test_a_sleep_in_edge_triggered_epoll_does_not_say_that_the_socket_is_empty(flag):
+    trace = edge_triggered(EPOLLIN | flag).ready(10).ready(11)
+    trace.call("epoll_wait", 20, 22, 1, fd=EPOLL).call("recvfrom", 23, 25, 64)
+    trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call("recvfrom", 111, 115, 64)
+    first, second = analyse(trace)
+    assert (first.raw["ready"], second.raw["ready"]) == (10, 11)
+    assert second.queued == 30 - 11 and second.fell_asleep == 32
+
+
+def test_a_sleep_in_level_triggered_epoll_does():
+    trace = edge_triggered(EPOLLIN).ready(10).ready(11)
+    trace.call("epoll_wait", 20, 22, 1, fd=EPOLL).call("recvfrom", 23, 25, 64)
+    trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call("recvfrom", 111, 115, 64)
+    assert analyse(trace)[1].ready == 99
+
+
+@pytest.mark.parametrize(("named", "handled"), [(FD, True), (FD, False), (FD + 1, False)])
+def test_a_signal_set_with_f_setsig_names_its_descriptor(named, handled):
+    number = SIGRTMIN + 1
+    trace = Trace().ready(50).add(Kind.SIGNAL_GENERATE, 51, fd=number, arg=1, start=named)
+    if handled:
+        trace.add(Kind.SIGNAL_DELIVER, 60, fd=number, arg=1, start=1, result=named)
+    else:
+        trace.sleep(20, 52, 58).call("rt_sigtimedwait", 10, 60, number)
+    op = only(trace.call("recvfrom", 70, 75, 64))
+    assert (op.way, op.raw["told"], op.named, op.waited_for) == ("signal", 60, named == FD, not handled)
+
+
+def test_plain_sigio_names_nothing():
+    assert not only(Trace().ready(50).signal(SIGIO, 51, 60).call("recvfrom", 70, 75, 64)).named
+
+
+def helped() -> Trace:
+    """An aio_read whose helper thread has received at 110."""
+    trace = Trace().add(Kind.THREAD, 3, tid=HELPER, result=TID, fd=TID).aio_read(10)
+    return trace.sleep(30, 101, 105, tid=HELPER).ready(100).call("read", 20, 110, 64, tid=HELPER)
+
+
+def test_aio_read_told_by_a_new_thread():
+    trace = helped().add(Kind.THREAD, 115, tid=102, result=TID, fd=HELPER).add(Kind.SWITCH_IN, 120, tid=102)
+    op = only(trace.call("gettid", 130, 131, 102, tid=102).call("getpid", 140, 141, TID))
+    assert (op.done, op.how, "done" in op.estimated) == (120, BY_THREAD, False)
+
+
+def test_aio_read_told_in_aio_suspend():
+    trace = helped().add(Kind.LIBRARY, 40, nr=2, arg=1).sleep(43, 113, 118)
+    op = only(trace.call("futex", 42, 120, 0, fd=0x4000, arg=137))
+    assert (op.done, op.how, "done" in op.estimated) == (120, BY_SUSPEND, False)
+
+
+def test_aio_suspend_called_when_all_is_done():
+    op = only(helped().add(Kind.LIBRARY, 140, nr=2, arg=1).call("getpid", 150, 151, TID))
+    assert (op.done, op.how, "done" in op.estimated) == (140, BY_SUSPEND, True)
+
+
+def test_a_futex_that_is_not_aio_suspends_tells_nothing():
+    op = only(helped().sleep(43, 113, 118).call("futex", 42, 120, 0, fd=0x4000, arg=137))
+    assert (op.done, op.how) == (110, 0) and "done" in op.estimated

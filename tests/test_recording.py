@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tracer.columns import Columns
 from tracer import recording, syscalls
 from tracer.records import RECORD, Kind
 from tracer.recording import RecordingError, Writer, check_writable, read, read_facts
@@ -35,7 +36,7 @@ def some_records(count: int, seed: int = 1) -> np.ndarray:
 def write(path, batches, facts=None):
     writer = Writer(str(path))
     for batch in batches:
-        writer.write(batch)
+        writer.write(Columns.of(batch))
     writer.close({"base_ns": 1} if facts is None else facts)
 
 
@@ -53,7 +54,7 @@ def test_records_come_back_as_they_were(tmp_path, seed, lengths):
 
 
 def test_more_than_a_row_group_comes_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(recording, "_ROWS", 100)
+    monkeypatch.setattr(recording, "ROWS", 100)
     records = some_records(1050)
     write(tmp_path / "run", np.split(records, 21))
     assert np.array_equal(contents(tmp_path / "run"), records)
@@ -166,7 +167,7 @@ def test_recording_without_its_columns(tmp_path):
 
 def test_abandoned_recording_is_refused(tmp_path):
     writer = Writer(str(tmp_path / "run"))
-    writer.write(some_records(3))
+    writer.write(Columns.of(some_records(3)))
     writer.abandon()
     refused(tmp_path / "run")
 

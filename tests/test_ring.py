@@ -57,25 +57,27 @@ def test_any_batches_come_out_in_time_order_and_whole(steps):
         batch = of_times([watermark + 1 + offset for offset in offsets])
         pushed.append(batch)
         watermark += advance
-        taken = order.push(batch, watermark)
+        order.push(batch)
+        taken = order.pull(watermark).records()
         assert (taken["time"] <= watermark).all()
-        out.append(taken.copy())
-    out.append(order.rest())
+        out.append(taken)
+    out.append(order.pull(1 << 62).records())
     everything = np.concatenate([np.empty(0, RECORD), *out])
     assert (np.diff(everything["time"]) >= 0).all()
     assert sorted(everything.tolist()) == sorted(np.concatenate([np.empty(0, RECORD), *pushed]).tolist())
-    assert len(order.rest()) == 0
+    assert order.count == 0 and len(order.pull(1 << 62)) == 0
 
 
 def test_records_of_one_time_keep_their_order():
     order = Watermark()
-    assert order.push(of_times([5, 5, 3, 5]), 10)["start"].tolist() == [2, 0, 1, 3]
+    order.push(of_times([5, 5, 3, 5]))
+    assert order.pull(10).start.tolist() == [2, 0, 1, 3]
 
 
-def test_what_is_held_outlives_the_array_it_came_in():
+def test_what_is_held_comes_with_what_follows():
     order = Watermark()
-    batch = of_times([9, 4])
-    assert order.push(batch, 5)["time"].tolist() == [4]
-    batch["time"] = 0
-    assert order.push(of_times([7]), 8)["time"].tolist() == [7]
-    assert order.rest()["time"].tolist() == [9]
+    order.push(of_times([9, 4]))
+    assert order.pull(5).time.tolist() == [4] and order.count == 1
+    order.push(of_times([7]))
+    assert order.pull(8).time.tolist() == [7]
+    assert order.pull(9).time.tolist() == [9]

@@ -1,4 +1,4 @@
-"""POSIX aio: which aio_read(3) a helper thread's receive is for, and which signal told of it.
+"""POSIX aio: which aio_read(3) a helper's receive is for, and what told of it: a signal, a thread, aio_suspend(3).
 
 A C library's aio_read is seen by a uprobe. Requests on one descriptor are served in their order, and so are a
 process's completions told. There are few of them beside the calls, so this is done one by one.
@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.columns import Columns
+from tracer import syscalls
+from tracer.columns import Columns, joined
 from tracer.descriptors import Descriptors
-from tracer.records import LIBRARY_NAMES, Kind
+from tracer.nearest import at, following, preceding
+from tracer.records import LIBRARY_NAMES, Kind, empty
 from tracer.signals import Told
+from tracer.timeline import NEVER, Part
 
-AIO_READ = next(number for number, name in LIBRARY_NAMES.items() if name == "aio_read")
+AIO_READ, AIO_SUSPEND = ({name: number for number, name in LIBRARY_NAMES.items()}[name]
+                         for name in ("aio_read", "aio_suspend"))
 
 
 @dataclass(slots=True)
@@ -27,6 +31,16 @@ class Request:
     tid: np.ndarray
 
 
+@dataclass(slots=True)
+class Notice:
+    """For each receive, when the program was told by a thread or by aio_suspend (ns, 0: not so), whether that is seen
+    or estimated, and by which of the two."""
+
+    at: np.ndarray
+    seen: np.ndarray
+    by_thread: np.ndarray
+
+
 class Requests:
     """aio_reads that wait for data, and received ones that wait to be told."""
 
@@ -35,15 +49,20 @@ class Requests:
         self._received: dict[int, deque] = defaultdict(deque)  # process → serials
         self._told: dict[int, tuple[int, int, int, int]] = {}
         self._any = False
+        self._futex = syscalls.numbers()["futex"]
+        self._waits = [np.empty((3, 0), np.int64)]  # futex calls: thread, entry, exit
+        self._marks = [Columns.of(empty())]  # aio_suspends and new threads
+        self._firsts = [np.empty((2, 0), np.int64)]  # threads, when they first had a CPU
 
-    def feed(self, batch: Columns, descriptors: Descriptors, tgids: np.ndarray, fds: np.ndarray, ends: np.ndarray,
-             completions: Told, serial: int) -> Request:
+    def feed(self, batch: Columns, part: Part, descriptors: Descriptors, tgids: np.ndarray, fds: np.ndarray,
+             ends: np.ndarray, completions: Told, serial: int) -> Request:
         """The requests of the batch's receives (by process, descriptor and end, numbered from `serial` on)."""
         request = Request(np.zeros(len(ends), np.int64), np.zeros(len(ends), np.int64))
         asked = np.flatnonzero((batch.kind == Kind.LIBRARY) & (batch.nr == AIO_READ))
         self._any |= len(asked) > 0
         if not self._any:
             return request
+        self._keep(batch, part)
         times, tids, asked_fds = batch.time[asked], batch.tid[asked], batch.fd[asked]
         askers = descriptors.process_of(tids, times)
         told = descriptors.process_of(completions.tid, completions.time)
@@ -62,6 +81,40 @@ class Requests:
                 self._told[self._received[int(told[i])].popleft()] = (
                     time, int(completions.number[i]), int(completions.generated[i]), time)
         return request
+
+    def noticed(self, askers: np.ndarray, helpers: np.ndarray, asks: np.ndarray, ends: np.ndarray) -> Notice:
+        """What told of receives that no signal told of: asked by, made by, asked at and ended at (ns)."""
+        waits, firsts = np.concatenate(self._waits, axis=1), np.concatenate(self._firsts, axis=1)
+        marks = joined(self._marks)
+        suspends = marks.take(marks.kind == Kind.LIBRARY)
+        born = marks.take(marks.kind == Kind.THREAD)
+        creators = born.fd.astype(np.int64)
+        # the helper creates the thread that tells, if one is to tell, before it receives again
+        new = following(creators, born.time, helpers, ends)
+        again = following(helpers, ends, helpers, ends + 1)
+        by_thread = (new >= 0) & ((again < 0) | (at(born.time, new) < at(ends, again)))
+        first = following(firsts[0], firsts[1], at(born.tid.astype(np.int64), new), at(born.time, new))
+        by_thread &= first >= 0
+        wait = following(waits[0], waits[2], askers, ends)
+        asleep = (wait >= 0) & (at(waits[1], wait) <= ends)
+        tids = suspends.tid.astype(np.int64)
+        called = preceding(tids, suspends.time, askers, at(waits[1], wait))
+        asleep &= (called >= 0) & (at(suspends.time, called) >= asks)
+        later = following(tids, suspends.time, askers, ends)
+        next_ask = following(askers, asks, askers, ends)
+        at_once = (later >= 0) & ((next_ask < 0) | (at(suspends.time, later) < at(asks, next_ask)))
+        told = np.select([by_thread, asleep, at_once],
+                         [at(firsts[1], first), at(waits[2], wait), at(suspends.time, later)])
+        return Notice(told, by_thread | asleep, by_thread)
+
+    def _keep(self, batch: Columns, part: Part) -> None:
+        calls = part.calls.take(part.calls.nr == self._futex)
+        self._waits.append(np.array([calls.tid, calls.start, calls.end], np.int64))
+        self._marks.append(batch.take((batch.kind == Kind.LIBRARY) & (batch.nr == AIO_SUSPEND)
+                                      | (batch.kind == Kind.THREAD)))
+        absences = part.absences
+        new = absences.could_run & (absences.woken == NEVER)
+        self._firsts.append(np.array([absences.tid[new], absences.back[new]], np.int64))
 
     def told(self) -> dict[int, tuple[int, int, int, int]]:
         """Serial of a receive → (when, signal, generated, delivered) of what told of it."""

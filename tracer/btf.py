@@ -6,6 +6,7 @@ import ctypes
 
 KIND_STRUCT, KIND_TYPEDEF, KIND_FUNC_PROTO = 4, 8, 13
 _KIND_PTR, _KIND_UNION = 2, 5
+_KIND_ALIASES = (KIND_TYPEDEF, 9, 10, 11)  # and volatile, const, restrict
 
 
 class NoTypes(Exception):
@@ -40,13 +41,37 @@ class KernelTypes:
 
     def tracepoint_arguments(self, name: str) -> int | None:
         """How many arguments the tracepoint passes, or None where the kernel has no such tracepoint."""
+        arguments = self.tracepoint_shape(name)
+        return None if arguments is None else len(arguments)
+
+    def tracepoint_shape(self, name: str) -> list[str | int] | None:
+        """The tracepoint's arguments in order: a pointer as "*" and the name of the struct it points to ("*" alone
+        for void), anything else as its size in bytes. None where the kernel has no such tracepoint."""
         number = self._find(f"btf_trace_{name}", KIND_TYPEDEF)
         if number is None:
             return None
         kind, count, target = self._type(number)
         while kind in (KIND_TYPEDEF, _KIND_PTR):
-            kind, count, target = self._type(target)
-        return count - 1  # the first is the tracepoint's own private data
+            number = target
+            kind, count, target = self._type(number)
+        parameters = ctypes.cast(self._lib.btf__type_by_id(self._btf, number) + 12, ctypes.POINTER(ctypes.c_uint32))
+        # the first is the tracepoint's own private data
+        return [self._shape(parameters[2 * i + 1]) for i in range(1, count)]
+
+    def _shape(self, number: int) -> str | int:
+        kind, _, size = self._type(number)
+        while kind in _KIND_ALIASES:
+            kind, _, size = self._type(size)
+        if kind != _KIND_PTR:
+            return size
+        target = size
+        while target and self._type(target)[0] in _KIND_ALIASES:
+            target = self._type(target)[2]
+        return "*" + (self._name(target) if target else "")
+
+    def _name(self, number: int) -> str:
+        fields = ctypes.cast(self._lib.btf__type_by_id(self._btf, number), ctypes.POINTER(ctypes.c_uint32))
+        return (self._lib.btf__name_by_offset(self._btf, fields[0]) or b"").decode()
 
     def _find(self, name: str, kind: int) -> int | None:
         number = self._lib.btf__find_by_name_kind(self._btf, name.encode(), kind)

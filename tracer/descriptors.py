@@ -22,8 +22,9 @@ class Descriptors:
 
     def __init__(self) -> None:
         self._processes = AsOf(1)  # thread → process
+        self._adopted = AsOf(1)  # thread → when it was adopted while it ran
         self._parents = AsOf(2)  # process → its parent, when it was forked
-        self._table = AsOf(2)  # (process, fd) → inode, mode
+        self._table = AsOf(3)  # (process, fd) → inode, mode, flags
         self._streams = AsOf(1)  # inode → 1
         self._opened = AsOf(1)  # (process, fd) → entry of the socket call that made it a stream
         self._armed = AsOf(1)  # process → when O_ASYNC was set
@@ -52,7 +53,8 @@ class Descriptors:
         fd = rows.fd.astype(np.int64)
         # learnt at the exit of its first receive: true of that receive already
         by_receive = np.isin(call.nr, self._receives) & (call.fd == rows.fd)
-        self._set(self._table, learnt, _key(tgid, fd), np.where(by_receive, call.start, rows.time), rows.start, rows.arg)
+        self._set(self._table, learnt, _key(tgid, fd), np.where(by_receive, call.start, rows.time), rows.start,
+                  rows.arg, rows.result)
         made, opened = self._opened.find(_key(tgid, fd), rows.time)
         stream = np.isin(call.nr, self._accepts) & (call.result == fd) | made & (opened[:, 0] == call.start)
         self._set(self._streams, learnt & stream, rows.start, rows.time, np.ones(len(rows), np.int64))
@@ -62,9 +64,25 @@ class Descriptors:
         found, values = self._processes.find(tids.astype(np.int64), times)
         return np.where(found, values[:, 0], tids)
 
+    def adopted(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """When each thread was adopted while it ran (ns), 0 for those that were traced from their birth on."""
+        return self._adopted.find(tids.astype(np.int64), times)[1][:, 0]
+
     def find(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(whether it is a socket or a pipe, its inode, whether its bytes are a stream of a socket) of each process's
         descriptor at each time."""
+        facts, stream = self.facts(tgids, fds, times)
+        form = facts[:, 1] & S_IFMT
+        return (form == S_IFSOCK) | (form == S_IFIFO), facts[:, 0], stream
+
+    def described(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+        """(whether it is known, its inode, its mode) of each process's descriptor at each time; 0 where unknown."""
+        facts, _ = self.facts(tgids, fds, times)
+        return facts[:, :2].any(axis=1), facts[:, 0], facts[:, 1]
+
+    def facts(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(inode, i_mode and f_flags, int64[n, 3], 0 where nothing is known; whether its bytes are a stream of a
+        socket) of each process's descriptor at each time."""
         tgid = tgids.copy()
         found, values = self._table.find(_key(tgid, fds.astype(np.int64)), times)
         missing = np.flatnonzero(~found & (fds >= 0))
@@ -78,9 +96,8 @@ class Descriptors:
             found[missing], values[missing] = self._table.find(_key(tgid[missing], fds[missing].astype(np.int64)),
                                                                times[missing])
             missing = missing[~found[missing]]
-        form = values[:, 1] & S_IFMT
         stream, _ = self._streams.find(values[:, 0], times)
-        return found & ((form == S_IFSOCK) | (form == S_IFIFO)), values[:, 0], stream
+        return values, stream
 
     def armed(self, tgids: np.ndarray, times: np.ndarray) -> np.ndarray:
         """When each process had last set O_ASYNC (ns), 0 for never."""
@@ -93,7 +110,7 @@ class Descriptors:
 
     def forget_before(self, time: int) -> None:
         """Drops what no question about `time` (ns) or later needs."""
-        for table in (self._processes, self._parents, self._table, self._streams, self._opened, self._armed,
+        for table in (self._processes, self._adopted, self._parents, self._table, self._streams, self._opened, self._armed,
                       self._registered):
             table.forget_before(time)
 
@@ -103,6 +120,8 @@ class Descriptors:
             return
         tgid, time, creator = batch.result[born], batch.time[born], batch.fd[born]
         self._processes.add(batch.tid[born].astype(np.int64), time, tgid)
+        came = born[(batch.kind[born] == Kind.START) & (batch.start[born] > 0)]
+        self._adopted.add(batch.tid[came].astype(np.int64), batch.time[came], batch.start[came])
         parent = self.process_of(creator, time)
         forked = (creator > 0) & (parent != tgid)
         self._parents.add(tgid[forked], time[forked], parent[forked], time[forked])

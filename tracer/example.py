@@ -9,7 +9,7 @@ import numpy as np
 from tracer import syscalls
 from tracer.columns import Columns, joined
 from tracer.models import MODELS
-from tracer.operations import AT_ONCE, BOUNDARIES, MOST_ASKS, Operations
+from tracer.operations import AT_ONCE, BOUNDARIES, IO_URING, LINUX_AIO, MOST_ASKS, POSIX_AIO, Operations
 from tracer.records import LIBRARY_NAMES, Kind, empty
 from tracer.tallies import signal_name
 from tracer.timeline import NEVER, Part, Timeline
@@ -40,6 +40,9 @@ def _steps(its: dict, read: Read) -> list[dict]:
     steps = [{"kind": "library", "name": LIBRARY_NAMES[int(records.nr[i])], "enter_ns": its["ask"],
               "tid": int(records.tid[i])}
              for i in np.flatnonzero((records.kind == Kind.LIBRARY) & (records.time == its["ask"]))]
+    if its["way"] in (IO_URING, LINUX_AIO) or its["way"] == POSIX_AIO and its["helper"]:
+        asker = Timeline().feed(records.take((records.tid == its["tid"]) & (records.kind != Kind.OPEN)))
+        steps += _requests(its, records) + _asking(its, asker)
     steps += _calls(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
     steps.append({"kind": "ready", "at_ns": its["ready"], "estimated": _is_estimated(its, "ready")})
     steps.append({"kind": "copy", "at_ns": its["copy_start"], "end_ns": its["copy_end"],
@@ -55,6 +58,7 @@ def _calls(its: dict, part: Part) -> list[dict]:
     """The calls of the wait, and the receive; with the wake-up of each one's last sleep."""
     calls = part.calls
     waits = [number for members in syscalls.CLASSES.values() for number in syscalls.class_numbers(members)]
+    waits += [its["waited_in"]]
     receives = syscalls.class_numbers(syscalls.RECEIVE)
     its_own = np.isin(calls.nr, waits) | np.isin(calls.nr, receives) & (calls.fd == its["fd"]) & (
         (calls.result < 0) | (calls.end < its["copy_end"]))
@@ -62,22 +66,60 @@ def _calls(its: dict, part: Part) -> list[dict]:
     rows = np.flatnonzero((its_own & (calls.end < its["copy_end"]) | brings) & (calls.start >= its["raw_ask"]))
     rows = np.concatenate([rows[:1], rows[1:][-MOST_ASKS:]])
     steps = []
-    for row, (nr, fd, result, start, end, count) in zip(rows.tolist(), zip(*(
-            getattr(calls, name)[rows].tolist() for name in ("nr", "fd", "result", "start", "end", "count")),
-            strict=True), strict=True):
-        within = (part.start >= start) & (part.end <= end)
-        sleeps = part.inside.take((part.inside.out >= start) & (part.inside.out < end))
-        until = np.minimum(sleeps.woken, sleeps.back)
-        tid = int(calls.tid[row])
-        steps.append({
-            "kind": "call", "name": syscalls.name_of(nr), "enter_ns": start, "exit_ns": end,
-            "result": result if result >= 0 else syscalls.error_name(result), "tid": tid, "fd": fd, "count": count,
-            "busy_ns": int((part.end - part.start)[within].sum()), "blocked_ns": int((until - sleeps.out).sum()),
-            "brings_data": bool(brings[row]), "waits": not brings[row] and result >= 0})
-        if len(sleeps):
-            if sleeps.woken[-1] != NEVER:
-                steps.append({"kind": "wake", "at_ns": int(sleeps.woken[-1]), "tid": tid})
-            steps.append({"kind": "run", "at_ns": int(sleeps.back[-1]), "tid": tid})
+    for row in rows.tolist():
+        steps += _with_sleeps(part, row, {"waits": bool(not brings[row] and calls.result[row] >= 0)}, bool(brings[row]))
+    return steps
+
+
+def _with_sleeps(part: Part, row: int, says: dict, brings: bool) -> list[dict]:
+    """A call of `part.calls` as a step, and the wake-up of its last sleep."""
+    tid, nr, fd, result, start, end, count = (int(getattr(part.calls, name)[row]) for name in (
+        "tid", "nr", "fd", "result", "start", "end", "count"))
+    within = (part.start >= start) & (part.end <= end)
+    sleeps = part.inside.take((part.inside.out >= start) & (part.inside.out < end))
+    until = np.minimum(sleeps.woken, sleeps.back)
+    steps = [{
+        "kind": "call", "name": syscalls.name_of(nr), "enter_ns": start, "exit_ns": end,
+        "result": result if result >= 0 else syscalls.error_name(result), "tid": tid, "fd": fd, "count": count,
+        "busy_ns": int((part.end - part.start)[within].sum()), "blocked_ns": int((until - sleeps.out).sum()),
+        "brings_data": brings, **says}]
+    if len(sleeps):
+        if sleeps.woken[-1] != NEVER:
+            steps.append({"kind": "wake", "at_ns": int(sleeps.woken[-1]), "tid": tid})
+        steps.append({"kind": "run", "at_ns": int(sleeps.back[-1]), "tid": tid})
+    return steps
+
+
+def _requests(its: dict, records: Columns) -> list[dict]:
+    """What the kernel did with an io_uring request; a waking of who completed it, if that is another thread."""
+    steps = []
+    completes = np.flatnonzero((records.kind == Kind.URING_COMPLETE) & (records.time == its["copy_end"]))
+    for row in completes[:1].tolist():
+        mine = (records.result == records.result[row]) & (
+            (records.start == records.start[row]) | (records.start[row] == 0))
+        for kind, what in ((Kind.URING_POLL, "poll armed"), (Kind.URING_WORK, "given to a worker")):
+            steps += [{"kind": "request", "what": what, "at_ns": int(records.time[i]), "tid": int(records.tid[i])}
+                      for i in np.flatnonzero(mine & (records.kind == kind))]
+    if its["helper"] and its["way"] == IO_URING:
+        back = np.flatnonzero((records.kind == Kind.SWITCH_IN) & (records.tid == its["helper"])
+                              & (records.time <= its["copy_end"]))
+        steps += [{"kind": "run", "at_ns": int(records.time[i]), "tid": its["helper"]} for i in back[-1:]]
+    return steps
+
+
+def _asking(its: dict, part: Part) -> list[dict]:
+    """The asking thread's calls that submit requests or wait for their completion."""
+    names = ("io_uring_enter", "io_submit", "io_getevents", "io_pgetevents")
+    names = ("futex",) if its["way"] == POSIX_AIO else names
+    calls = part.calls
+    mine = np.isin(calls.nr, syscalls.class_numbers(names)) & (calls.start >= its["raw_ask"])
+    if its["way"] == POSIX_AIO:  # it takes locks, too: the one that it slept on until it was told
+        mine &= (calls.end == its["done"])
+    steps = []
+    for row in np.flatnonzero(mine).tolist():
+        name, end = syscalls.name_of(int(calls.nr[row])), int(calls.end[row])
+        waits = name in ("futex", "io_getevents", "io_pgetevents") or name == "io_uring_enter" and calls.arg[row] > 0
+        steps += _with_sleeps(part, row, {"waits": bool(waits and end == its["done"])}, brings=False)
     return steps
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import secrets
 import sys
 import time
@@ -14,17 +13,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scenarios import Scenario, twin, workload
-from tracer import __version__, compiling, session, target
+from tracer import __version__, session, target
 from tracer.features import Features
+from tracer.host import host
 from tracer.recording import Writer
 from tracer.tap import Tap
 
 _DRAIN_MS = 10
+_UNABLE = 3  # the exit status of a scenario that this machine cannot run
 _STOP_MS = 1000  # for a receiver that was interrupted to leave its notes
 
 
 class RunFailed(Exception):
     """The scenario did not do what it was started for; the text is for the user."""
+
+
+class CannotRun(Exception):
+    """This machine lacks what the scenario needs; the text says what."""
 
 
 class NothingSeen(Exception):
@@ -91,13 +96,21 @@ def _sides(plan: Plan, secret: int | None):
         yield _Sides(receiver, sender, notes)
 
 
+def _able(plan: Plan, sides: _Sides) -> dict:
+    """The receiver's notes; raises CannotRun where they say that this machine lacks something."""
+    notes = sides.notes_of(0)
+    if "unsupported" in notes:
+        raise CannotRun(f"{plan.scenario}: {notes['unsupported']}")
+    return notes
+
+
 def untraced(plan: Plan) -> dict | None:
-    """The receiver's notes from a run without probes, None if it did not end in time."""
+    """The receiver's notes from a run without probes, None if it did not end in time; raises CannotRun."""
     with _sides(plan, None) as sides:
         sides.receiver.release()
-        if not sides.receiver.wait(plan.timeout * 1000) or sides.receiver.status:
+        if not sides.receiver.wait(plan.timeout * 1000):
             return None
-        return sides.notes_of(0)
+        return _able(plan, sides) if not sides.receiver.status or sides.receiver.status == _UNABLE else None
 
 
 def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[int], None]) -> str:
@@ -105,11 +118,11 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
 
     progress: called with the number of records so far, now and then. Returns how the run ended: "completed",
     "interrupted" (Ctrl-C: the receiver is asked to stop, and what there is is kept) or "timeout".
-    Raises CannotTrace, NothingSeen, RunFailed.
+    Raises CannotTrace, CannotRun, NothingSeen, RunFailed.
     """
     secret = secrets.randbits(47) | 1 << 40
     before = untraced(plan) if plan.measure_cost else None
-    with session.Session(features, secret, plan.ring_bytes) as probes, _sides(plan, secret) as sides:
+    with _sides(plan, secret) as sides, session.Session(features, secret, plan.ring_bytes) as probes:
         tap = Tap(probes, writer)
         deadline = time.monotonic() + plan.timeout
         ended = "completed"
@@ -136,6 +149,8 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
         tap.finish(stopped)
         sides.receiver.kill()
         sides.sender.kill()
+        if ended == "completed" and status == _UNABLE:
+            _able(plan, sides)
         if ended == "completed" and status:
             raise RunFailed(f"{plan.scenario} ended with status {status}")
         if ended == "abandoned":
@@ -156,9 +171,3 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
             "notes": notes, "sender": sides.notes_of(1), "untraced": before,
         })
         return ended
-
-
-def host() -> dict:
-    """This machine, as a recording keeps it."""
-    return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": compiling.version(), "python": platform.python_version()}

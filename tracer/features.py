@@ -8,7 +8,7 @@ import os
 import platform
 from dataclasses import dataclass, field
 
-from tracer import bpf
+from tracer import bpf, shapes
 from tracer.btf import KernelTypes, NoTypes
 from tracer.syscalls import SUPPORTED
 
@@ -16,7 +16,7 @@ from tracer.syscalls import SUPPORTED
 REQUIRED = ("sys_enter", "sys_exit", "sched_switch", "sched_waking", "task_newtask", "sched_process_exit",
             "signal_generate", "signal_deliver")
 OPTIONAL = ("sk_data_ready", "skb_copy_datagram_iovec")
-LIBRARY_CALLS = ("aio_read",)  # probed by uprobes
+LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes
 
 _OFFSETS = {
     "O_TASK_PID": ("task_struct", "pid"),
@@ -24,6 +24,12 @@ _OFFSETS = {
     "O_TASK_FLAGS": ("task_struct", "flags"),
     "O_TASK_STATE": ("task_struct", "__state", "state"),  # renamed in 5.14, commit 2f064a59a11f
     "O_TASK_FILES": ("task_struct", "files"),
+    "O_TASK_COMM": ("task_struct", "comm"),
+    "O_TASK_PID_LINKS": ("task_struct", "pid_links"),
+    "O_PROC_PID": ("proc_inode", "pid"),
+    "O_PROC_INODE": ("proc_inode", "vfs_inode"),
+    "O_PID_NUMBERS": ("pid", "numbers"),
+    "O_PID_TASKS": ("pid", "tasks"),
     "O_FILES_FDT": ("files_struct", "fdt"),
     "O_FDTABLE_MAX": ("fdtable", "max_fds"),
     "O_FDTABLE_FD": ("fdtable", "fd"),
@@ -34,8 +40,17 @@ _OFFSETS = {
     "O_INODE_MODE": ("inode", "i_mode"),
     "O_SOCKET_SK": ("socket", "sk"),
     "O_SOCK_SOCKET": ("sock", "sk_socket"),
+    "O_SOCK_TYPE": ("sock", "sk_type"),
+    "O_SOCK_FAMILY": ("sock_common", "skc_family"),
+    "O_SOCK_LOCAL_4": ("sock_common", "skc_rcv_saddr"),
+    "O_SOCK_REMOTE_4": ("sock_common", "skc_daddr"),
+    "O_SOCK_LOCAL_6": ("sock_common", "skc_v6_rcv_saddr"),
+    "O_SOCK_REMOTE_6": ("sock_common", "skc_v6_daddr"),
+    "O_SOCK_LOCAL_PORT": ("sock_common", "skc_num"),
+    "O_SOCK_REMOTE_PORT": ("sock_common", "skc_dport"),
     "O_SOCKET_INODE": ("socket_alloc", "vfs_inode"),
 }
+_OPTIONAL_OFFSETS = {"O_TASK_ON_CPU": ("task_struct", "on_cpu")}  # not in kernels for one CPU alone
 
 
 class CannotTrace(Exception):
@@ -70,6 +85,10 @@ def find() -> Features:
             if offset is None:
                 raise CannotTrace(f"this kernel's BTF has no {struct}.{names[0]}")
             found.constants[constant] = offset
+        for constant, (struct, name) in _OPTIONAL_OFFSETS.items():
+            if (offset := types.offset(struct, name)) is not None:
+                found.constants[constant] = offset
+        found.constants |= shapes.io_uring(types)
         arguments = {name: types.tracepoint_arguments(name) for name in REQUIRED + OPTIONAL}
     finally:
         types.close()
@@ -95,6 +114,7 @@ def find() -> Features:
         else "kprobe sock_def_readable" if found.kprobe_ready else "wake-ups, estimated",
         "copy start": "tracepoint skb_copy_datagram_iovec" if "HAVE_SKB_COPY" in have
         else "the receive's entry, estimated",
+        "io_uring": "tracepoints io_uring_*" if "HAVE_URING" in have else "not seen (no tracepoints)",
         "aio_read": f"uprobe on {found.library_calls['aio_read'][0]}" if "aio_read" in found.library_calls
         else "not seen (no uprobes)",
     }

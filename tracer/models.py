@@ -6,17 +6,45 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.operations import AT_ONCE, BLOCKED, MULTIPLEXED, POLLED, POSIX_AIO, SIGNAL, Operations
+from tracer import decode, syscalls
+from tracer.completions import (
+    AFTER_SUBMIT,
+    BY_SIGNAL,
+    BY_SUSPEND,
+    BY_THREAD,
+    DEVICE,
+    HOWS,
+    IN_SUBMIT,
+    INLINE,
+    MULTISHOT,
+    POLL_ARMED,
+    WORKER,
+)
+from tracer.operations import (
+    AT_ONCE,
+    BLOCKED,
+    BOUNDARIES,
+    EPOLLET,
+    EPOLLONESHOT,
+    IO_URING,
+    LINUX_AIO,
+    MULTIPLEXED,
+    POLLED,
+    POSIX_AIO,
+    SIGNAL,
+    Operations,
+)
 
-EPOLLET = 1 << 31
 SYNCHRONOUS = {"blocking": True, "nonblocking": True, "select": True, "poll": True, "epoll-lt": True, "epoll-et": True,
                "signal": True, "posix-aio": False, "linux-aio": False, "io-uring": False}
 MODELS = tuple(SYNCHRONOUS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
-_MODELS = {BLOCKED: "blocking", POLLED: "nonblocking", SIGNAL: "signal", POSIX_AIO: "posix-aio"}
+_MOST_EVENTS = 3  # different registrations that evidence names
+_MODELS = {BLOCKED: "blocking", POLLED: "nonblocking", SIGNAL: "signal", POSIX_AIO: "posix-aio",
+           IO_URING: "io-uring", LINUX_AIO: "linux-aio"}
 _WAITS = {number: {"epoll_wait": "epoll-lt"}.get(name, name) for name, members in syscalls.CLASSES.items()
           for number in syscalls.class_numbers(members)}
+_WAITS |= {number: "linux-aio" for number in syscalls.class_numbers(("io_getevents", "io_pgetevents"))}
 
 
 @dataclass(frozen=True)
@@ -28,6 +56,7 @@ class Verdict:
     confidence: float
     evidence: list[str] = field(default_factory=list)
     shares: dict[str, float] = field(default_factory=dict)
+    variants: dict[str, int] = field(default_factory=dict)  # asynchronous: how many operations were done how
 
 
 def models_of(operations: Operations) -> np.ndarray:
@@ -57,7 +86,10 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 
 
 def judge(operations: Operations, models: np.ndarray) -> Verdict:
-    """The verdict on operations with their models (models_of)."""
+    """The verdict on operations with their models (models_of).
+
+    Native AIO is synchronous where its reads were done inside io_submit, or only told of by io_getevents.
+    """
     if not len(operations):
         return Verdict("none", None, 1.0, ["no receive brought data in on a socket or pipe"])
     counts = np.bincount(models, minlength=len(MODELS))
@@ -67,17 +99,33 @@ def judge(operations: Operations, models: np.ndarray) -> Verdict:
     evidence = []
     for code in order.tolist():
         mine = models == code
-        evidence += _evidence(MODELS[code], operations if mine.all() else operations.take(mine))
+        evidence += _evidence(MODELS[code], operations.where(mine))
     undecided = int((operations.way == AT_ONCE).sum())
     share = most / len(operations)
+    done = np.bincount(operations.how, minlength=len(HOWS))
+    variants = {HOWS[how]: int(done[how]) for how in np.flatnonzero(done).tolist() if how}
+    waited = name == "linux-aio" and int((operations.how != AFTER_SUBMIT)[models == order[0]].sum()) * 2 > most
     # Laplace's rule of succession on the operations that show the model by themselves
     shown = most - min(undecided, most)
     confidence = min(0.99, round((shown + 1) / (shown + 2), 2)) if shown else 0.5
     if share < DOMINANT:
         shares = {MODELS[code]: round(int(counts[code]) / len(operations), 4) for code in order.tolist()}
         kinds = {SYNCHRONOUS[model] for model in shares}
-        return Verdict("mixed", kinds.pop() if len(kinds) == 1 else None, confidence, evidence, shares)
-    return Verdict(name, SYNCHRONOUS[name], confidence, evidence)
+        return Verdict("mixed", kinds.pop() if len(kinds) == 1 else None, confidence, evidence, shares,
+                       variants)
+    return Verdict(name, SYNCHRONOUS[name] or waited, confidence, evidence, variants=variants)
+
+
+def as_dict(verdict: Verdict, operations: Operations, models: np.ndarray) -> dict:
+    """A verdict for the report, with each model's share of the operations' time (ask to done) where there are more."""
+    entry = {"name": verdict.name, "synchronous": verdict.synchronous, "confidence": verdict.confidence,
+             "evidence": verdict.evidence}
+    if verdict.shares:
+        took = np.bincount(models, operations.done - operations.ask, len(MODELS))
+        whole = took.sum() or 1
+        entry |= {"shares": verdict.shares,
+                  "time_shares": {name: round(float(took[MODELS.index(name)] / whole), 4) for name in verdict.shares}}
+    return entry | ({"variants": verdict.variants} if verdict.variants else {})
 
 
 def _evidence(model: str, operations: Operations) -> list[str]:
@@ -95,16 +143,99 @@ def _evidence(model: str, operations: Operations) -> list[str]:
         lines.append("no receive slept, and no select, poll, epoll or signal told of the data")
     elif model in ("select", "poll", "epoll-lt", "epoll-et"):
         call = "epoll_wait" if model.startswith("epoll") else model
-        lines.append(f"{many} of {count} receives came after {call} had said the descriptor was ready; "
-                     f"{int(operations.waited_asleep[shown].sum())} times the thread slept in {call}")
+        within = int(np.median((operations.copy_end - operations.told)[shown])) if many else 0
+        lines.append(f"{many} of {count} receives came after {call} had said the descriptor was ready, half of them "
+                     f"done within {within / 1e3:.1f} µs of its return; {int(operations.waited_asleep[shown].sum())} times "
+                     f"the thread slept in {call}; {int(operations.fruitless.sum())} calls found nothing (EAGAIN)")
         if model.startswith("epoll"):
-            lines.append(f"registered with{'' if model == 'epoll-et' else 'out'} EPOLLET")
+            lines += _epoll(model, operations, shown)
     elif model == "signal":
         lines.append(f"{many} of {count} receives came after a signal said that data was there")
-        lines.append("between the operations the thread waited in no call")
+        named, waited = int(operations.named.sum()), int(operations.waited_for.sum())
+        if named:
+            lines.append(f"{named} of them named the descriptor (si_fd): F_SETSIG, and a signal that is queued")
+        lines.append(f"{waited} were taken by a call that waited for them (rt_sigtimedwait), not by a handler" if waited
+                     else "between the operations the thread waited in no call")
     elif model == "posix-aio":
         lines.append(f"{count} aio_reads; another thread of the process (the C library's) made the receive")
-        lines.append(f"{int((operations.signal > 0).sum())} completion signals (SI_ASYNCIO) came after the copy")
+        told = {how: int((operations.how == how).sum()) for how in (BY_SIGNAL, BY_THREAD, BY_SUSPEND)}
+        for how, what in ((BY_SIGNAL, "completion signals (SI_ASYNCIO) came after the copy"),
+                          (BY_THREAD, "times a new thread was created to tell, after the copy (SIGEV_THREAD)"),
+                          (BY_SUSPEND, "times the asking thread was told in aio_suspend, on a futex")):
+            lines += [f"{told[how]} {what}"] if told[how] else []
+        if not any(told.values()):
+            lines.append("nothing was seen to tell of a completion")
+    elif model == "io-uring":
+        lines += _io_uring(operations)
+    elif model == "linux-aio":
+        lines += _native(operations)
     if many < count:
-        lines.append(f"{count - many} receives found their data waiting already")
+        lines.append("1 receive found its data waiting already" if count - many == 1 else
+                     f"{count - many} receives found their data waiting already")
+    return lines
+
+
+def _epoll(model: str, operations: Operations, shown: np.ndarray) -> list[str]:
+    """How the descriptors were registered, and what came of data that was left behind."""
+    events = operations.events
+    given = np.unique(events[shown & (events > 0)])[:_MOST_EVENTS].tolist()
+    lines = [f"registered with {' or '.join(map(decode.epoll_events, given)) or 'events that were not seen'}"
+             + ("" if model == "epoll-et" else ", without EPOLLET")]
+    once = int((events & EPOLLONESHOT > 0).sum())
+    if once:
+        lines.append(f"{once} times armed with EPOLLONESHOT: epoll_ctl arms again what was told once")
+    known = operations.estimated >> BOUNDARIES.index("ready") & 1 == 0
+    known |= operations.raw_ready != operations.ready
+    left = known & (operations.fell_asleep > 0) & (operations.raw_ready < operations.fell_asleep)
+    if model == "epoll-et" and left.any():
+        lines.append(f"{int(left.sum())} times the thread went to sleep in epoll_wait though data lay in the socket: "
+                     "it had been told once, had not taken all, and no wake-up came for the rest")
+    again = known & (operations.way == MULTIPLEXED) & ~operations.waited_asleep & _left_before(operations)
+    if model == "epoll-lt" and again.any():
+        lines.append(f"{int(again.sum())} wake-ups told again of data that the receive before had left")
+    return lines
+
+
+def _left_before(operations: Operations) -> np.ndarray:
+    """Whether each operation's data was there when the one before it on that socket ended."""
+    order = np.lexsort((operations.done, operations.inode))
+    inode, done = operations.inode[order], operations.done[order]
+    before = np.append(0, np.where(inode[1:] == inode[:-1], done[:-1], 0))[:len(order)]
+    left = np.zeros(len(order), bool)
+    left[order] = operations.raw_ready[order] < before
+    return left
+
+
+def _io_uring(operations: Operations) -> list[str]:
+    """By what way the requests went, who copied, and where completions were seen."""
+    count = len(operations)
+    done = np.bincount(operations.how, minlength=len(HOWS))
+    ways = ((INLINE, "inside the io_uring_enter that submitted them"), (POLL_ARMED, "after a poll had been armed"),
+            (WORKER, "by a kernel worker (io-wq)"), (DEVICE, "by the device"), (MULTISHOT, "by multishot requests"))
+    lines = [f"{count} reads were completed by io_uring: "
+             + ", ".join(f"{int(done[how])} {what}" for how, what in ways if done[how])]
+    device, other = operations.how == DEVICE, int((operations.helper > 0).sum())
+    own = count - other - int((device & (operations.helper == 0)).sum())
+    copied = [f"{own} times the thread that asked copied, as task work or inside its call"] if own else []
+    copied += [f"{other} times another thread copied"] if other else []
+    lines += [", ".join(copied)] if copied else []
+    seen = int((operations.estimated >> BOUNDARIES.index("done") & 1 == 0).sum())
+    lines.append(f"{seen} completions were told by io_uring_enter, {count - seen} read from the ring without a call")
+    return lines
+
+
+def _native(operations: Operations) -> list[str]:
+    """Where native AIO's reads were done."""
+    inside, later = operations.how == IN_SUBMIT, int((operations.how == AFTER_SUBMIT).sum())
+    told = int((operations.way == MULTIPLEXED).sum())
+    lines = []
+    if inside.any():
+        lines.append(f"{int(inside.sum())} of {len(operations)} reads were done inside io_submit, which slept "
+                     f"{int(operations.slept[inside].sum()) / 1e6:.1f} ms for them: asynchronous in name only")
+    if later:
+        lines.append(f"{later} of {len(operations)} reads were done by the device after io_submit had returned "
+                     "(O_DIRECT)")
+    if told:
+        lines.append(f"{told} of {len(operations)} receives came after io_getevents had told of readiness "
+                     "(IOCB_CMD_POLL): multiplexing by another name")
     return lines

@@ -13,8 +13,11 @@ import numpy as np
 
 from tracer import readiness, syscalls
 from tracer.aio import Requests
+from tracer.boundaries import BOUNDARIES, MOVABLE, monotone
 from tracer.columns import Columns
+from tracer.completions import AFTER_SUBMIT, BY_SIGNAL, BY_SUSPEND, BY_THREAD, Completions, Found
 from tracer.descriptors import Descriptors
+from tracer.growing import Growing
 from tracer.readiness import UNKNOWN
 from tracer.records import Kind
 from tracer.signals import Signals
@@ -25,10 +28,9 @@ RESTARTS = -512  # and below: the kernel enters the call again
 MSG_PEEK, MSG_ERRQUEUE = 2, 0x2000
 MOST_ASKS = 256
 PHASES = ("wait", "notice", "copy", "completion")
-BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
-MOVABLE = BOUNDARIES[:4]
-WAYS = ("at once", "blocked", "polled", "multiplexed", "signal", "posix-aio")
-AT_ONCE, BLOCKED, POLLED, MULTIPLEXED, SIGNAL, POSIX_AIO = range(len(WAYS))
+WAYS = ("at once", "blocked", "polled", "multiplexed", "signal", "posix-aio", "io-uring", "linux-aio")
+AT_ONCE, BLOCKED, POLLED, MULTIPLEXED, SIGNAL, POSIX_AIO, IO_URING, LINUX_AIO = range(len(WAYS))
+EPOLLET, EPOLLONESHOT = 1 << 31, 1 << 30
 
 
 @dataclass(slots=True)
@@ -37,12 +39,13 @@ class Operations(Rows):
 
     Boundaries are ns of CLOCK_MONOTONIC and monotone: ask ≤ ready ≤ told ≤ copy_start ≤ copy_end ≤ done. raw_*: four
     of them as seen (equal to the boundary unless it was moved). estimated: bit i for BOUNDARIES[i], moved or not seen.
-    way: index into WAYS, how the data was waited for (tracer/models.py names the model). helper: the thread that
-    received, where it is not the one that asked, else 0. queued: ns that the data had been there when it was asked
-    for. waited_in: the number of the call that told, for multiplexing, else -1; watcher: its descriptor; events: the
-    epoll events that fd was registered with there. signal: the one that told, 0 for none, generated and delivered at
-    (ns, 0: not seen). fruitless: calls that found nothing. slept: ns asleep in the receive. waited_asleep: whether
-    the thread slept in a call before it. serial: the order in which they were found.
+    way: index into WAYS, how the data was waited for (tracer/models.py names the model). how: index into HOWS, how an
+    asynchronous request was carried out or told of. helper: the thread that received, where it is not the one that
+    asked, else 0. queued: ns that the data had been there when it was asked for. waited_in: the number of the call that
+    told, for multiplexing, else -1; watcher: its descriptor; events: the epoll events that fd was registered with there. signal: the one that told, 0 for none, generated and delivered at
+    (ns, 0: not seen); named: whether its siginfo named fd; waited_for: whether a call waited for it, without a handler.
+    fruitless: calls that found nothing. slept: ns asleep in the receive. waited_asleep: whether the thread slept in a
+    call before it; fell_asleep: when it last did (ns, 0: it did not). serial: the order in which they were found.
     """
 
     tid: np.ndarray
@@ -53,6 +56,7 @@ class Operations(Rows):
     bytes: np.ndarray
     nr: np.ndarray
     way: np.ndarray
+    how: np.ndarray
     ask: np.ndarray
     ready: np.ndarray
     told: np.ndarray
@@ -71,23 +75,18 @@ class Operations(Rows):
     signal: np.ndarray
     generated: np.ndarray
     delivered: np.ndarray
+    named: np.ndarray
+    waited_for: np.ndarray
     fruitless: np.ndarray
     slept: np.ndarray
     waited_asleep: np.ndarray
+    fell_asleep: np.ndarray
     serial: np.ndarray
 
     def phases(self) -> tuple[np.ndarray, ...]:
         """(wait, notice, copy, completion), int64[n] ns each; an operation's sum to done − ask."""
         return (self.ready - self.ask, self.copy_start - self.ready, self.copy_end - self.copy_start,
                 self.done - self.copy_end)
-
-    def append(self, more: Operations) -> None:
-        """Adds rows at the end, in place: realloc(3) moves pages, not their contents, so nothing is there twice."""
-        for field in fields(self):
-            column, added = getattr(self, field.name), getattr(more, field.name)
-            size = len(column)
-            column.resize(size + len(added), refcheck=False)
-            column[size:] = added
 
     def rows(self, which: slice = slice(None)) -> Iterator[dict]:
         """Each as a dict of plain integers."""
@@ -96,9 +95,9 @@ class Operations(Rows):
             yield dict(zip(names, values, strict=True))
 
 
-_SMALL = {"tid": np.uint32, "tgid": np.uint32, "helper": np.uint32, "fd": np.int32, "bytes": np.int32, "nr": np.int16, "way": np.uint8,
-          "estimated": np.uint8, "waited_in": np.int16, "watcher": np.int32, "events": np.uint32, "signal": np.uint8,
-          "fruitless": np.int32, "waited_asleep": bool, "serial": np.uint32}
+_SMALL = {"tid": np.uint32, "tgid": np.uint32, "helper": np.uint32, "fd": np.int32, "bytes": np.int32, "nr": np.int16,
+          "way": np.uint8, "how": np.uint8, "estimated": np.uint8, "waited_in": np.int16, "watcher": np.int32, "events": np.uint32,
+          "signal": np.uint8, "fruitless": np.int32, "waited_asleep": bool, "named": bool, "waited_for": bool, "serial": np.uint32}
 
 
 def of_columns(columns: dict[str, np.ndarray]) -> Operations:
@@ -147,8 +146,10 @@ class Analysis:
         self.descriptors = Descriptors()
         self._signals = Signals()
         self._requests = Requests()
+        self._completions = Completions()
         self._receives = _numbers(syscalls.RECEIVE)
         self._waits = _numbers(name for members in syscalls.CLASSES.values() for name in members)
+        self._getevents = _numbers(("io_getevents", "io_pgetevents"))
         self._sigwait = syscalls.numbers()["rt_sigtimedwait"]
         self._flagged = _numbers(("recvfrom", "recvmsg"))  # whose flags a record keeps
         self._asks = no_calls()  # since each thread's last operation
@@ -157,16 +158,17 @@ class Analysis:
         self._last_end: dict[int, int] = {}  # of the last operation on a socket
         self._unmatched = _Unmatched(_none(), np.empty(0, np.int64), np.empty(0, bool))
         self._serial = 0
-        self._found = _none()
+        self._found = Growing(_none())
 
     def feed(self, batch: Columns, part: Part) -> None:
         """A batch in time order, not older than what was fed before, and its part of the timeline."""
         self.descriptors.feed(batch, part)
+        self._completions.feed(batch, part, self.descriptors)
         calls = part.calls
         self._signals.feed(batch, calls.take(calls.nr == self._sigwait))
         readies = np.flatnonzero(batch.kind == Kind.READY)
         self._ready = np.concatenate([self._ready, [batch.start[readies], batch.time[readies]]], axis=1)
-        operations = self._receives_in(calls, batch)
+        operations = self._receives_in(part, batch)
         self._unmatched = self._unmatched.joined(operations)
         # a readiness may come late: what ended just now waits for the next batch
         self._settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
@@ -176,8 +178,10 @@ class Analysis:
 
     def finish(self) -> Operations:
         """All operations in the order in which they were done."""
+        for way, completed in ((IO_URING, self._completions.io_uring()), (LINUX_AIO, self._completions.native())):
+            self._unmatched = self._unmatched.joined(self._completed(completed, way))
         self._settle(np.iinfo(np.int64).max)
-        found = self._found
+        found = self._found.whole()
         told = self._requests.told()
         if told:
             serials = np.array(list(told))
@@ -185,7 +189,13 @@ class Analysis:
             at = order[np.searchsorted(found.serial, serials, sorter=order)]
             found.done[at], found.signal[at], found.generated[at], found.delivered[at] = \
                 np.array(list(told.values())).T
-        untold = (found.way == POSIX_AIO) & (found.signal == 0)
+            found.how[at] = BY_SIGNAL
+        untold = np.flatnonzero((found.way == POSIX_AIO) & (found.signal == 0))
+        notice = self._requests.noticed(*(getattr(found, name)[untold].astype(np.int64)
+                                          for name in ("tid", "helper", "ask", "copy_end")))
+        found.done[untold] = np.maximum(found.done[untold], notice.at)
+        found.how[untold[notice.at > 0]] = np.where(notice.by_thread, BY_THREAD, BY_SUSPEND)[notice.at > 0]
+        untold = untold[~notice.seen]
         found.estimated[untold] |= 1 << BOUNDARIES.index("done")  # the program may look for itself
         if (found.done[1:] < found.done[:-1]).any():
             found = found.take(np.argsort(found.done, kind="stable"))
@@ -193,12 +203,14 @@ class Analysis:
 
     # which calls are operations, and what came before each
 
-    def _receives_in(self, calls: Calls, batch: Columns) -> _Unmatched:
+    def _receives_in(self, part: Part, batch: Columns) -> _Unmatched:
         """The batch's operations."""
+        calls = part.calls
         known = (calls.nr >= 0) & (calls.nr < len(self._receives))
         number = np.where(known, calls.nr, 0)
-        calls = calls.where(known & (self._receives[number] | self._waits[number]))
-        is_wait = self._waits[calls.nr]
+        waits = self._waits | self._getevents if self._completions.polls else self._waits
+        calls = calls.where(known & (self._receives[number] | waits[number]))
+        is_wait = waits[calls.nr]
         tgid = self.descriptors.process_of(calls.tid, calls.end)
         found, inode, stream = self.descriptors.find(tgid, calls.fd, calls.end)
         found &= self._receives[calls.nr]
@@ -213,7 +225,7 @@ class Analysis:
             calls = calls.take(order)
             facts = [np.concatenate([older.astype(its.dtype), its])[order] for its in facts]
         is_op, inode, stream, tgid = facts
-        is_wait = self._waits[calls.nr]
+        is_wait = waits[calls.nr]
         at = np.flatnonzero(is_op)
         # each row belongs to the operation that follows in its thread
         of = np.cumsum(is_op) - is_op
@@ -222,14 +234,15 @@ class Analysis:
         self._asks = _trimmed(calls.take(~is_op & ~belongs))
         own = np.flatnonzero(~is_op & belongs)
         own = own[is_wait[own] | (calls.fd[own] == calls.fd[at[of[own]]])]
-        operations = self._assembled(_Waits(calls, is_wait, at, own, of[own]), tgid[at], inode[at], stream[at], batch)
+        operations = self._assembled(_Waits(calls, is_wait, at, own, of[own]), tgid[at], inode[at], stream[at], part,
+                                     batch)
         if len(at):
             last = at[np.append(calls.tid[at[1:]] != calls.tid[at[:-1]], True)]
             self._last_done.update(zip(calls.tid[last].tolist(), calls.end[last].tolist(), strict=True))
         return operations
 
     def _assembled(self, waits: _Waits, tgid: np.ndarray, inode: np.ndarray, stream: np.ndarray,
-                   batch: Columns) -> _Unmatched:
+                   part: Part, batch: Columns) -> _Unmatched:
         """Operations with their process and their socket, whose `ready` is still the best guess without
         sk_data_ready."""
         calls, is_wait, own, of = waits.calls, waits.is_wait, waits.own, waits.of
@@ -247,9 +260,11 @@ class Analysis:
         fruitless = np.bincount(of[looked & empty], calls.count[own[looked & empty]], count).astype(np.int64)
         waited_asleep = np.zeros(count, bool)
         waited_asleep[of[(calls.woken[own] > 0)]] = True
+        fell_asleep = np.zeros(count, np.int64)
+        fell_asleep[of[is_wait[own]]] = calls.out[own[is_wait[own]]]
         previous = self._previous_done(op)
-        signal, generated, delivered = self._signals.last(op.tid, op.end, previous)
-        request = self._requests.feed(batch, self.descriptors, tgid, op.fd, op.end, self._signals.asynchronous,
+        signal, generated, delivered, named, sat = self._signals.last(op.tid, op.end, previous)
+        request = self._requests.feed(batch, part, self.descriptors, tgid, op.fd, op.end, self._signals.asynchronous,
                                       self._serial)
         is_aio = request.at > 0
         slept = op.woken > 0
@@ -264,31 +279,50 @@ class Analysis:
         ask = np.where(first >= 0, calls.start[first], op.start)
         ask = np.where(unasked, np.where(previous > 0, previous, np.where(armed > 0, armed, op.start)), ask)
         ask = np.where(is_aio, request.at, ask)
+        came = (ask > 0) & (ask == self.descriptors.adopted(op.tid, op.end))  # it asked before we came
         own_sleep = is_aio | blocked
         back = np.where(own_sleep & slept, op.back, op.start)
         told = np.select([multiplexed, signalled], [calls.end[told_by], delivered], back)
         empty_at = np.where(last_poll >= 0, calls.last_start[last_poll], UNKNOWN)
         empty_at = np.where(own_sleep & slept, op.out, empty_at)
-        empty_at = np.where(multiplexed & (calls.woken[told_by] > 0), calls.out[told_by], empty_at)
+        watcher = np.where(multiplexed, calls.fd[told_by], -1)
+        events = self.descriptors.registered(tgid, watcher, op.fd, op.end)
+        # who sleeps in epoll_wait may have been told of what lies in the socket before, and not be told again
+        once = events & (EPOLLET | EPOLLONESHOT) != 0
+        empty_at = np.where(multiplexed & ~once & (calls.woken[told_by] > 0), calls.out[told_by], empty_at)
         woken = np.where(multiplexed, calls.woken[told_by], op.woken)
         guess = np.where(woken > 0, woken, np.where(way == AT_ONCE, ask, op.start))
         copy_start = np.where(op.copy > 0, op.copy, np.maximum(op.start, op.last_in))
-        watcher = np.where(multiplexed, calls.fd[told_by], -1)
         zero = np.zeros(count, np.int64)
         self._serial += count
         operations = of_columns({
             "tid": np.where(is_aio, request.tid, op.tid), "tgid": tgid, "helper": np.where(is_aio, op.tid, 0),
-            "fd": op.fd, "inode": inode, "bytes": op.result, "nr": op.nr, "way": way, "ask": ask, "ready": guess,
-            "told": told, "copy_start": copy_start, "copy_end": op.end, "done": op.end, "raw_ask": ask,
+            "fd": op.fd, "inode": inode, "bytes": op.result, "nr": op.nr, "way": way, "how": zero, "ask": ask,
+            "ready": guess, "told": told, "copy_start": copy_start, "copy_end": op.end, "done": op.end, "raw_ask": ask,
             "raw_ready": zero, "raw_told": zero, "raw_copy_start": zero,
-            "estimated": (op.copy == 0) << BOUNDARIES.index("copy_start"), "queued": zero,
+            "estimated": (op.copy == 0) << BOUNDARIES.index("copy_start") | came << BOUNDARIES.index("ask"),
+            "queued": zero, "events": events,
             "waited_in": np.where(multiplexed, calls.nr[told_by], -1), "watcher": watcher,
-            "events": self.descriptors.registered(tgid, watcher, op.fd, op.end),
             "signal": np.where(signalled, signal, 0), "generated": np.where(signalled, generated, 0),
-            "delivered": np.where(signalled, delivered, 0), "fruitless": fruitless, "slept": op.slept,
-            "waited_asleep": waited_asleep,
+            "delivered": np.where(signalled, delivered, 0), "named": signalled & (named == op.fd + 1),
+            "waited_for": signalled & (sat > 0), "fruitless": fruitless, "slept": op.slept,
+            "waited_asleep": waited_asleep, "fell_asleep": fell_asleep,
             "serial": np.arange(self._serial - count, self._serial)})
         return _Unmatched(operations, empty_at, stream)
+
+    def _completed(self, found: Found, way: int) -> _Unmatched:
+        """Operations of requests that the kernel completed by itself."""
+        count = len(found)
+        zero = np.zeros(count, np.int64)
+        estimated = ~found.copy_seen << BOUNDARIES.index("copy_start") | ~found.done_seen << BOUNDARIES.index("done")
+        estimated |= (found.how == AFTER_SUBMIT) << BOUNDARIES.index("copy_end")
+        operations = of_columns({field.name: zero for field in fields(Operations)} | {
+            name: getattr(found, name) for name in ("tid", "tgid", "helper", "fd", "inode", "bytes", "nr", "how", "ask",
+                                                    "ready", "told", "copy_start", "copy_end", "done", "slept")
+        } | {"way": zero + way, "raw_ask": found.ask, "estimated": estimated, "waited_in": zero - 1,
+             "watcher": zero - 1, "serial": np.arange(self._serial, self._serial + count)})
+        self._serial += count
+        return _Unmatched(operations, found.empty_at, found.stream)
 
     def _previous_done(self, op: Calls) -> np.ndarray:
         """When the operation before each ended in its thread (ns), 0 for none."""
@@ -317,8 +351,9 @@ class Analysis:
         self._unmatched = its.take(~settled)
         if settled.any():
             which = slice(None) if settled.all() else settled
-            found = _monotone(operations.take(which), matched.ready[which], matched.late[which])
-            self._found.append(found.take(_ordered(found.copy_end)))
+            found = operations.take(which)
+            monotone(found, matched.ready[which], matched.late[which], found.way == IO_URING)
+            self._found.add(found.take(_ordered(found.copy_end)))
 
     def _keep_ready(self, sockets: np.ndarray, times: np.ndarray, done: np.ndarray, used: np.ndarray,
                     ends: np.ndarray) -> None:
@@ -331,24 +366,6 @@ class Analysis:
         np.add.at(spent, first + used[last], -1)
         kept = np.cumsum(spent[:-1]) == 0
         self._ready = np.array([sockets[kept], times[kept]])
-
-
-def _monotone(its: Operations, ready: np.ndarray, late: np.ndarray) -> Operations:
-    """Boundaries held between their neighbours; what is moved is kept as seen in raw_*, and listed."""
-    seen = ready != UNKNOWN
-    its.raw_ask, its.raw_told, its.raw_copy_start = its.ask, its.told, its.copy_start
-    its.raw_ready = np.where(seen, ready, its.ready)
-    its.ask = np.minimum(its.raw_ask, its.copy_end)
-    its.copy_start = np.minimum(np.maximum(its.raw_copy_start, its.ask), its.copy_end)
-    its.ready = np.minimum(np.maximum(its.raw_ready, its.ask), its.copy_start)
-    its.told = np.minimum(np.maximum(its.raw_told, its.ready), its.copy_start)
-    its.queued = np.maximum(0, its.raw_ask - its.raw_ready)
-    its.estimated |= (~seen).astype(np.uint8) << BOUNDARIES.index("ready")
-    for name in MOVABLE:
-        moved = getattr(its, name) != getattr(its, f"raw_{name}")
-        its.estimated |= moved.astype(np.uint8) << BOUNDARIES.index(name)
-    its.raw_ready = np.where(late != UNKNOWN, late, its.raw_ready)
-    return its
 
 
 def _trimmed(asks: Calls) -> Calls:

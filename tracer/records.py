@@ -27,9 +27,19 @@ class Kind(IntEnum):
     LIBRARY = 15
     START = 16
     EXEC = 17
+    URING_SUBMIT = 18
+    URING_POLL = 19
+    URING_WORK = 20
+    URING_COMPLETE = 21
+    URING_RING = 22
+    URING_FILE = 23
+    AIO_SUBMIT = 24
+    AIO_EVENT = 25
+    ADDRESS = 26
+    PATH = 27
 
 
-LIBRARY_NAMES = {1: "aio_read"}
+LIBRARY_NAMES = {1: "aio_read", 2: "aio_suspend"}
 
 _FIELDS = [("time", "<i8"), ("start", "<i8"), ("result", "<i8"), ("tid", "<u4"), ("kind", "<u2"), ("nr", "<u2"),
            ("fd", "<i4"), ("arg", "<u4")]

@@ -6,12 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from tracer import models, stats, syscalls
+from tracer.completions import HOWS
 from tracer.example import Read, figure
+from tracer.futexes import Futexes
+from tracer.lanes import Lanes
 from tracer.operations import BOUNDARIES, MOVABLE, PHASES, Analysis, Operations
+from tracer.overview import Overview
 from tracer.records import LIBRARY_NAMES, Kind
 from tracer.states import ThreadStates, ThreadTimes
 from tracer.tallies import Tallies
 from tracer.timeline import Timeline
+from tracer.wakeups import Wakeups
 
 SCHEMA = 1
 LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later
@@ -23,22 +28,30 @@ def build(read: Read, facts: dict) -> dict:
     facts: the recording's metadata."""
     base = facts["base_ns"]
     notes = facts.get("notes") or {}
-    window = tuple(notes["window_ns"]) if notes.get("window_ns") else None
+    window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
     timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
+    overview = Overview(facts, window)
+    lanes, futexes, wakeups = Lanes(window), Futexes(window), Wakeups(window)
     library: list[tuple[int, int]] = []
     for batch in read(None, None):
         part = timeline.feed(batch)
         analysis.feed(batch, part)
+        overview.feed(batch, part, analysis.descriptors)
         states.feed(batch, part)
         tallies.feed(batch)
+        lanes.feed(batch)
+        futexes.feed(part, analysis.descriptors)
+        wakeups.feed(part)
         rows = batch.kind == Kind.LIBRARY
         library += zip(batch.time[rows].tolist(), batch.nr[rows].tolist(), strict=True)
     operations = analysis.finish()
     if window:
         inside = (operations.done >= window[0]) & (operations.done <= window[1] + LATEST_NS)
-        operations = operations if inside.all() else operations.take(inside)
+        operations = operations.where(inside)
     names = models.models_of(operations)
     verdict = models.judge(operations, names)
+    unended = timeline.finish(states.end)
+    times = states.finish(*unended)
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -55,13 +68,16 @@ def build(read: Read, facts: dict) -> dict:
         "estimated": _estimated(operations),
         "queued": stats.distribution(operations.queued[operations.queued > 0]),
         "phases": {name: stats.distribution(took) for name, took in zip(PHASES, operations.phases(), strict=True)},
-        "threads": _threads(states.finish(*timeline.finish(states.end)), base),
+        "threads": _threads(times, base),
         "syscalls": calls,
         "signals": signals,
-        "model": {"name": verdict.name, "synchronous": verdict.synchronous, "confidence": verdict.confidence,
-                  "evidence": verdict.evidence, **({"shares": verdict.shares} if verdict.shares else {})},
+        "model": models.as_dict(verdict, operations, names),
+        **overview.finish(operations, names, times, unended, analysis.descriptors),
+        "wakeups": wakeups.finish(),
+        "lanes": lanes.finish(base),
+        "locks": futexes.finish(),
         "ledger": facts["ledger"],
-        "cost": _cost(notes, facts.get("untraced")),
+        "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base),
     }
 
@@ -90,6 +106,8 @@ class Listed(Sequence):
 def _operation(index: int, its: dict, base: int) -> dict:
     entry = {"index": index, "tid": its["tid"], "fd": its["fd"], "bytes": its["bytes"]}
     entry |= {f"{name}_ns": its[name] - base for name in BOUNDARIES}
+    if its["how"]:
+        entry["how"] = HOWS[its["how"]]
     entry["queued_ns"] = its["queued"]
     entry["estimated"] = [name for i, name in enumerate(BOUNDARIES) if its["estimated"] >> i & 1]
     if its["helper"]:
@@ -134,7 +152,7 @@ def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
     for call in calls:
         traced[syscalls.class_of(call["name"])] += call["calls"]
         errors[syscalls.class_of(call["name"])].update(call["errors"])
-    delivered = {signal["name"]: signal["delivered"] for signal in signals}
+    delivered = {signal["name"]: signal["delivered"] + signal["taken"] for signal in signals}
     pairs = {
         "calls": [(name, count, traced[name]) for name, count in notes["calls"].items()],
         "errors": [(f"{name} {error}", count, errors[name][error]) for name, kinds in notes["errors"].items()
@@ -161,3 +179,13 @@ def _cost(notes: dict, untraced: dict | None) -> dict | None:
     without, with_probes = (round(n["cpu_ns"] / n["messages"]) for n in (untraced, notes))
     return {"untraced_cpu_ns_per_op": without, "traced_cpu_ns_per_op": with_probes,
             "ratio": round(with_probes / without, 3) if without else None}
+
+
+def _estimated_cost(facts: dict, times: list[ThreadTimes]) -> dict | None:
+    """What an event cost when tracing began, times the events: an estimate, beside the threads' CPU time."""
+    if facts.get("event_cost_ns") is None:
+        return None
+    events, cpu = facts["ledger"]["counted"], sum(its.kernel_ns + its.user_ns for its in times)
+    total = round(events * facts["event_cost_ns"])
+    return {"untraced_cpu_ns_per_op": None, "traced_cpu_ns_per_op": None, "ratio": None, "estimate": True,
+            "event_ns": round(facts["event_cost_ns"], 1), "events": events, "total_ns": total, "cpu_ns": cpu}

@@ -6,6 +6,7 @@ import mmap
 
 import numpy as np
 
+from tracer.columns import NAMES, Columns
 from tracer.records import ELEMENT, RECORD
 
 BUSY = np.uint32(1 << 31)  # BPF_RINGBUF_BUSY_BIT: reserved, not yet committed
@@ -35,10 +36,11 @@ class Ring:
         if not count:
             return np.empty(0, RECORD)
         view = np.ndarray(count, ELEMENT, self._data, consumed % self._size)
-        busy = np.flatnonzero(view["length"] & BUSY)
+        marked = np.flatnonzero(view["length"] & (BUSY | DISCARDED))
+        busy = marked[view["length"][marked] & BUSY > 0]
         taken = view[: busy[0]].copy() if len(busy) else view.copy()
         self._consumer[0] = consumed + len(taken) * ELEMENT.itemsize
-        return as_records(taken[(taken["length"] & DISCARDED) == 0])
+        return as_records(taken[taken["length"] & DISCARDED == 0] if len(marked) else taken)
 
     def close(self) -> None:
         """Unmaps the ring; arrays that were drained stay valid."""
@@ -60,19 +62,23 @@ class Watermark:
     caller knows up to what time nothing older can come any more."""
 
     def __init__(self) -> None:
-        self._held = np.empty(0, RECORD)
+        self._held: list[np.ndarray] = []
+        self.count = 0
 
-    def push(self, records: np.ndarray, watermark: int) -> np.ndarray:
-        """Adds records; returns those up to `watermark` (ns) in time order, holds the others back."""
-        pool = np.concatenate([self._held, records]) if len(self._held) else records
-        if not len(pool):
-            return pool
-        pool = pool[np.argsort(pool["time"], kind="stable")]
-        cut = int(np.searchsorted(pool["time"], watermark, "right"))
-        self._held = pool[cut:].copy()
-        return pool[:cut]
+    def push(self, records: np.ndarray) -> None:
+        """Holds RECORD[n], which must not change any more."""
+        if len(records):
+            self._held.append(records)
+            self.count += len(records)
 
-    def rest(self) -> np.ndarray:
-        """All that is still held, in time order."""
-        rest, self._held = self._held, np.empty(0, RECORD)
-        return rest
+    def pull(self, watermark: int) -> Columns:
+        """Those up to `watermark` (ns), in time order; the others are held on."""
+        columns = Columns(*(np.concatenate([np.empty(0, RECORD[name]), *(records[name] for records in self._held)])
+                            for name in NAMES))
+        if not (columns.time[1:] >= columns.time[:-1]).all():
+            columns = columns.take(np.argsort(columns.time, kind="stable"))
+        cut = int(np.searchsorted(columns.time, watermark, "right"))
+        rest = columns.take(slice(cut, None))
+        self._held = [rest.records()] if len(rest) else []
+        self.count = len(rest)
+        return columns.take(slice(cut))

@@ -19,21 +19,24 @@ POLL_IN, POLL_HUP = 1, 6  # si_code of a signal set with F_SETSIG
 
 @dataclass(slots=True)
 class Told(Rows):
-    """Signals that a thread was told of: when, number, when generated (ns, 0: not seen), si_code."""
+    """Signals that a thread was told of: when, number, when generated (ns, 0: not seen), si_code; named: 1 + si_fd (0:
+    no descriptor named); waited: whether a call waited for it, without a handler."""
 
     tid: np.ndarray
     time: np.ndarray
     number: np.ndarray
     generated: np.ndarray
     code: np.ndarray
+    named: np.ndarray
+    waited: np.ndarray
 
 
 class Signals:
     """Feed batches in time order."""
 
     def __init__(self) -> None:
-        self._generated = np.empty((3, 0), np.int64)  # tid and signal as one key, time, code; not yet told
-        self._last = AsOf(3)  # tid → number, generated, when: of those that say that data is there
+        self._generated = np.empty((4, 0), np.int64)  # tid and signal as one key, time, code, named; not yet told
+        self._last = AsOf(5)  # tid → number, generated, when, named, waited: of those that say that data is there
         self.asynchronous = _nothing()  # the last batch's that say that a request is complete
 
     def feed(self, batch: Columns, waits: Calls) -> None:
@@ -45,19 +48,21 @@ class Signals:
         rows, number, code, made = rows[keep], number[keep], code[keep], made[keep]
         taken = waits.take(waits.result > 0)
         tids = batch.tid[rows].astype(np.int64)
-        parts = [(self._generated[0], self._generated[1], self._generated[2], np.full(self._generated.shape[1], 0)),
-                 (tids << 8 | number, batch.time[rows], code, np.where(made, 0, 1)),
-                 (taken.tid.astype(np.int64) << 8 | taken.result, taken.end, np.zeros(len(taken), np.int64),
-                  np.full(len(taken), 2))]
-        key, time, code, what = (np.concatenate(column) for column in zip(*parts, strict=True))
+        names = (number != SIGIO) & (code >= POLL_IN) & (code <= POLL_HUP)  # F_SETSIG: siginfo has the descriptor
+        named = np.where(names, 1 + np.where(made, batch.start[rows], batch.result[rows]), 0)
+        none = np.zeros(len(taken), np.int64)
+        parts = [(*self._generated, np.full(self._generated.shape[1], 0)),
+                 (tids << 8 | number, batch.time[rows], code, named, np.where(made, 0, 1)),
+                 (taken.tid.astype(np.int64) << 8 | taken.result, taken.end, none, none, none + 2)]
+        key, time, code, named, what = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.lexsort((time, key))
-        key, time, code, what = key[order], time[order], code[order], what[order]
-        told = self._told(key, time, code, what) if len(key) else _nothing()
+        told = self._told(*(its[order] for its in (key, time, code, named, what))) if len(key) else _nothing()
         self.asynchronous = told.take(told.code == SI_ASYNCIO)
         data = told.take(_says_data(told.number, told.code))
-        self._last.add(data.tid, data.time, data.number, data.generated, data.time)
+        self._last.add(data.tid, data.time, data.number, data.generated, data.time, data.named, data.waited)
 
-    def _told(self, key: np.ndarray, time: np.ndarray, code: np.ndarray, what: np.ndarray) -> Told:
+    def _told(self, key: np.ndarray, time: np.ndarray, code: np.ndarray, named: np.ndarray,
+              what: np.ndarray) -> Told:
         """The deliveries, each with the first generation since the one before it of the same signal and thread."""
         is_told = what > 0
         first = np.append(True, (key[1:] != key[:-1]) | is_told[:-1])[:len(key)]
@@ -68,17 +73,19 @@ class Signals:
         generated = np.where(begin < at, time[begin], 0)
         unfinished = ~is_told[np.append(begins[1:], len(key)) - 1]
         waiting = begins[unfinished]
-        self._generated = np.array([key[waiting], time[waiting], code[waiting]])
+        self._generated = np.array([its[waiting] for its in (key, time, code, named)])
         # a wait took the signal's own code with it: the generation's stands for it
-        told = Told(key[at] >> 8, time[at], key[at] & 0xFF, generated, np.where(what[at] == 2, code[begin], code[at]))
+        waited = what[at] == 2
+        told = Told(key[at] >> 8, time[at], key[at] & 0xFF, generated, np.where(waited, code[begin], code[at]),
+                    np.where(waited, named[begin], named[at]), waited)
         return told.take((what[at] == 1) | (generated > 0))
 
     def last(self, tids: np.ndarray, times: np.ndarray, since: np.ndarray) -> tuple[np.ndarray, ...]:
-        """(number, generated, when told) of each thread's last signal that said that there is data, later than `since`
-        and not later than `times`; 0 where there was none."""
+        """(number, generated, when told, named, waited) of each thread's last signal that said that there is data, later
+        than `since` and not later than `times`; 0 where there was none."""
         found, values = self._last.find(tids.astype(np.int64), times)
         found &= values[:, 2] > since
-        return tuple(np.where(found, values[:, i], 0) for i in range(3))
+        return tuple(np.where(found, values[:, i], 0) for i in range(5))
 
     def forget_before(self, time: int) -> None:
         """Drops what no look-up at `time` (ns) or later can find."""
@@ -91,4 +98,4 @@ def _says_data(number: np.ndarray, code: np.ndarray) -> np.ndarray:
 
 
 def _nothing() -> Told:
-    return Told(*(np.empty(0, np.int64) for _ in range(5)))
+    return Told(*(np.empty(0, np.int64) for _ in range(7)))

@@ -12,9 +12,11 @@ from tracer.columns import Columns
 from tracer.records import Kind
 from tracer.stats import Distribution
 
+_SIGWAIT = syscalls.numbers()["rt_sigtimedwait"]
 _RT_SIGRETURN = syscalls.numbers()["rt_sigreturn"]  # its result is the interrupted code's register, no error
 _MOST_ERRNO = 4095
-_TRACE_SIGNAL_DELIVERED = 0  # the result of a signal that was neither ignored nor merged (trace/events/signal.h)
+# The result of a signal's generation (include/trace/events/signal.h, TRACE_SIGNAL_*).
+_SENT, _IGNORED, _MERGED, _OVERFLOWED = range(4)
 
 
 class Tallies:
@@ -24,8 +26,9 @@ class Tallies:
         self._window = window
         self._times: dict[int, Distribution] = defaultdict(Distribution)
         self._errors: dict[int, Counter[int]] = defaultdict(Counter)
-        self._generated: Counter[int] = Counter()
+        self._generated: dict[int, Counter[int]] = defaultdict(Counter)  # by result
         self._delivered: Counter[int] = Counter()
+        self._taken: Counter[int] = Counter()
 
     def feed(self, batch: Columns) -> None:
         """A batch in time order."""
@@ -34,10 +37,12 @@ class Tallies:
             batch = batch.take(slice(first, last))
         calls = batch.kind == Kind.CALL
         nr = batch.nr[calls]
+        taken = batch.result[calls][nr == _SIGWAIT]
+        self._taken.update(taken[taken > 0].tolist())
         self._count_calls(nr, batch.result[calls], batch.time[calls] - batch.start[calls])
         made = np.flatnonzero(batch.kind == Kind.SIGNAL_GENERATE)
-        made = made[batch.result[made] == _TRACE_SIGNAL_DELIVERED]
-        self._generated.update(batch.fd[made].tolist())
+        for result in (_SENT, _MERGED, _OVERFLOWED):
+            self._generated[result].update(batch.fd[made[batch.result[made] == result]].tolist())
         self._delivered.update(batch.fd[batch.kind == Kind.SIGNAL_DELIVER].tolist())
 
     def _count_calls(self, nr: np.ndarray, result: np.ndarray, took: np.ndarray) -> None:
@@ -69,8 +74,12 @@ class Tallies:
 
     def signals(self) -> list[dict]:
         """By name, in the order of their numbers."""
-        return [{"name": signal_name(number), "generated": self._generated[number],
-                 "delivered": self._delivered[number]} for number in sorted(self._generated | self._delivered)]
+        seen = set(self._delivered) | set(self._taken)
+        seen |= {number for made in self._generated.values() for number in made}
+        return [{"name": signal_name(number), "generated": self._generated[_SENT][number],
+                 "delivered": self._delivered[number], "taken": self._taken[number],
+                 "merged": self._generated[_MERGED][number], "overflowed": self._generated[_OVERFLOWED][number]}
+                for number in sorted(seen)]
 
 
 def signal_name(number: int) -> str:

@@ -3,42 +3,75 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
-from tracer.recording import Writer
+from tracer import syscalls
+from tracer.recording import ROWS, Writer
 from tracer.records import Kind
 from tracer.ring import Watermark
 from tracer.session import Session
 
+_EXECVE = syscalls.numbers()["execve"]
 MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
 
 class Tap:
-    """Drains `probes` into `writer`. count: records so far; base: when the target announced itself (ns), or 0."""
+    """Drains `probes` into `writer`, and shows `watch` what it drained.
 
-    def __init__(self, probes: Session, writer: Writer) -> None:
+    count: records so far; base: when the first thread announced itself or was adopted (ns), or 0; began: when that
+    thread first executed a program, or 0; seen_as: ID in iotrace's PID namespace → the kernel's, for adopted threads.
+    """
+
+    def __init__(self, probes: Session, writer: Writer, watch: Callable[[np.ndarray], None] | None = None) -> None:
         self._probes, self._writer, self._order = probes, writer, Watermark()
+        self._watch = watch
         self._before = 0
         self.count = 0
         self.base = 0
+        self.began = 0
+        self.seen_as: dict[int, int] = {}
 
     def drain(self) -> None:
         """Takes what the ring holds; call it every few milliseconds."""
         now = time.monotonic_ns()
         held = self._probes.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
-        self._take(self._order.push(self._probes.drain(), watermark))
+        self._order.push(self._seen(self._probes.drain()))
+        if self._order.count >= ROWS:
+            self._writer.write(self._order.pull(watermark))
         self._before = now
 
-    def finish(self, now: int) -> None:
-        """Detaches the probes and takes the rest; calls still open end `now` (ns)."""
-        last = self._probes.finish(now)
-        self._take(self._order.push(last, 1 << 62))
+    def add(self, records: np.ndarray) -> None:
+        """Records that did not come from the probes, not older than the last drain but one."""
+        self._order.push(self._counted(records))
 
-    def _take(self, records: np.ndarray) -> None:
+    def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
+        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it."""
+        last = self._probes.finish(now, seen)
+        self._order.push(self._seen(last))
+        self._writer.write(self._order.pull(1 << 62))
+
+    def _seen(self, records: np.ndarray) -> np.ndarray:
+        if self._watch:
+            self._watch(records)
+        adopted = records[(records["kind"] == Kind.START) & (records["start"] != 0)]
+        self.seen_as.update(zip(adopted["arg"].tolist(), adopted["tid"].tolist(), strict=True))
+        return self._counted(records)
+
+    def _counted(self, records: np.ndarray) -> np.ndarray:
         if not self.base and len(records):
             starts = records["time"][records["kind"] == Kind.START]
-            self.base = int(starts[0]) if len(starts) else 0
+            self.base = int(starts.min()) if len(starts) else 0
+        if self.base and not self.began:
+            executed = records["time"][is_execve(records)]
+            self.began = int(executed.min()) if len(executed) else 0
         self.count += len(records)
-        self._writer.write(records)
+        return records
+
+
+def is_execve(records: np.ndarray) -> np.ndarray:
+    """Which records say that a program was executed: of its execve's two the call's own comes first."""
+    calls = (records["kind"] == Kind.CALL) & (records["nr"] == _EXECVE) & (records["result"] == 0)
+    return calls | (records["kind"] == Kind.EXEC)

@@ -27,22 +27,44 @@ def environment() -> dict[str, str]:
             "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
 
 
+def given_environment() -> dict[bytes, bytes]:
+    """This process's environment as it was at its own execve: Python, BCC and we ourselves have changed it since."""
+    words = Path("/proc/self/environ").read_bytes().split(b"\0")
+    return dict(word.split(b"=", 1) for word in words if b"=" in word[1:])
+
+
 def start(command: list[str], secret: int | None, user: tuple[int, int] | None, pass_fds: tuple[int, ...] = (),
           **popen: object) -> Target:
-    """Starts `command` behind the gate; it says `secret` to the probes when it is released (None: to nobody)."""
+    """Starts a scenario's `command` behind the gate, in a session of its own, in / and in an environment in which it
+    finds its package; it says `secret` to the probes when it is released (None: to nobody)."""
+    return _start(command, secret, user, Target, pass_fds, env=environment(), cwd="/", start_new_session=True, **popen)
+
+
+def start_command(command: list[str], secret: int, user: tuple[int, int] | None) -> Command:
+    """Starts a user's `command` behind the gate, as a shell would: all is as iotrace itself was given it (streams and
+    other descriptors, directory, environment, process group), but HOME, USER and LOGNAME where it runs as another
+    `user`."""
+    # a directory is named lest posix_spawn be used, whose child ignores two of the C library's own signals
+    return _start(command, secret, user, Command, env=given_environment(), close_fds=False, cwd=".")
+
+
+def _start(command: list[str], secret: int | None, user: tuple[int, int] | None, kind: type[Target],
+           pass_fds: tuple[int, ...] | None = None, **popen: object) -> Target:
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
     gate = [sys.executable, "-I", "-B", str(Path(__file__).with_name("gate.py"))]
     try:
-        process = subprocess.Popen(
-            [*gate, str(read_end), str(secret or 0), str(uid), str(gid), *command],
-            pass_fds=(read_end, *pass_fds), env=environment(), cwd="/", start_new_session=True, **popen)
+        if pass_fds is None:
+            os.set_inheritable(read_end, True)
+        else:
+            popen["pass_fds"] = (read_end, *pass_fds)
+        process = subprocess.Popen([*gate, str(read_end), str(secret or 0), str(uid), str(gid), *command], **popen)
     except BaseException:
         os.close(write_end)
         raise
     finally:
         os.close(read_end)
-    return Target(process, write_end)
+    return kind(process, write_end)
 
 
 class Target:
@@ -100,8 +122,25 @@ class Target:
             self._gate = None
         if self._pidfd < 0:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill()
         self._process.wait()
         os.close(self._pidfd)
         self._pidfd = -1
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+class Command(Target):
+    """A user's command. It shares iotrace's process group, and what it leaves behind is its own affair."""
+
+    def send(self, number: int) -> None:
+        """Sends it a signal, unless it has ended or is still at the gate."""
+        if self._gate is None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()

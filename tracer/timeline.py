@@ -142,7 +142,7 @@ class Timeline:
     def __init__(self) -> None:
         self._carried = Columns.of(empty())
         self._scratch = Scratch()
-        self._pending = _no_absences()  # ended, and not yet known whether inside a call
+        self._pending = no_absences()  # ended, and not yet known whether inside a call
         self._open: dict[int, int] = {}  # thread → entry of the call that was open when the trace ended
 
     def feed(self, batch: Columns) -> Part:
@@ -181,7 +181,7 @@ class Timeline:
         keep = np.zeros(len(rows), bool)
         at = np.flatnonzero(_SWITCHES[rows.kind])
         if not len(at):
-            return _no_absences(), at, keep
+            return no_absences(), at, keep
         kind, time, tid = rows.kind[at], rows.time[at], rows.tid[at]
         woke = kind == Kind.WAKING
         same = tid[1:] == tid[:-1]
@@ -241,7 +241,8 @@ def no_calls() -> Calls:
     return Calls(*(np.empty(0, dtype) for dtype in dtypes))
 
 
-def _no_absences() -> Absences:
+def no_absences() -> Absences:
+    """A table without rows."""
     return Absences(np.empty(0, np.uint32), *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool))
 
 

@@ -15,7 +15,9 @@ make() { # NAME SCENARIO [OPTION...]
     [ "$size" -lt 60000 ] || { echo "$file: $size bytes are too many" >&2; exit 1; }
 }
 
-for scenario in blocking select poll epoll-lt signal posix-aio; do
+for scenario in blocking select poll epoll-lt signal posix-aio epoll-et epoll-et-stuck epoll-lt-left epoll-oneshot \
+    signal-rt signal-burst signal-rt-overflow posix-aio-thread posix-aio-suspend linux-aio linux-aio-socket \
+    linux-aio-poll io-uring io-uring-inline io-uring-worker io-uring-multishot; do
     make "$scenario" "$scenario" --interval 1ms
 done
 make nonblocking nonblocking --interval 200us

@@ -17,6 +17,7 @@ import click
 import scenarios
 
 FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
+OWN_FAILURE = 125  # of `trace`, whose other statuses are the command's
 MOST_TIMEOUT = 10**6  # s
 _MOST_NS = 10**13
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
@@ -84,8 +85,39 @@ def shown(command):
     return command
 
 
-def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool) -> None:
-    """The recording at `path` as a report on stdout; raises Failure."""
+def traced(command):
+    """The options of the commands that trace any program."""
+    for option in (
+        click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,
+                     help="Bytes of the ring buffer, a power of two."),
+        click.option("--no-cost", is_flag=True, help="Do not calibrate what an event costs."),
+        click.option("--no-follow", is_flag=True, help="Do not trace the threads and children that it creates."),
+        click.option("-e", "--trace", "expressions", multiple=True, metavar="EXPR",
+                     help="Record these calls alone, as strace: trace=network, trace=!read,%file."),
+        click.option("-o", "--output", type=click.Path(), help="Keep the recording in this file."),
+        click.option("-d", "--duration", type=Seconds(0, MOST_TIMEOUT, min_open=True), metavar="SECONDS",
+                     help="End after so long."),
+    ):
+        command = option(command)
+    return command
+
+
+def plan_of(duration: float | None, no_follow: bool, ring_size: int, expressions: tuple[str, ...], no_cost: bool,
+            status: int, user: tuple[int, int] | None):
+    """tracing.Plan of the options of `traced`; raises Failure with `status` for what makes no sense."""
+    from tracer import filters, tracing
+
+    if ring_size & (ring_size - 1):
+        raise Failure(f"--ring-size {ring_size} is not a power of two", status)
+    try:
+        selected = frozenset().union(*map(filters.parse, expressions)) if expressions else None
+    except filters.FilterError as error:
+        raise Failure(str(error), status) from None
+    return tracing.Plan(duration, not no_follow, ring_size, selected, expressions, user, not no_cost)
+
+
+def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: bool = False) -> None:
+    """The recording at `path` as a report on stdout, or on stderr; raises Failure."""
     from tracer import recording
     from tracer import report as reports
 
@@ -103,9 +135,10 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool) -> Non
         from tracer.render.terminal import render
 
         width = max(80, min(shutil.get_terminal_size().columns, 120))
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        unicode = not plain and "utf" in (sys.stdout.encoding or "").lower()
-        click.echo(render(result, width=width, hist=hist, color=colour, unicode=unicode))
+        stream = sys.stderr if err else sys.stdout
+        colour = stream.isatty() and "NO_COLOR" not in os.environ
+        unicode = not plain and "utf" in (stream.encoding or "").lower()
+        click.echo(render(result, width=width, hist=hist, color=colour, unicode=unicode), err=err)
     if strict and result["ledger"]["lost"]:
         raise Failure(f"{result['ledger']['lost']} events were lost", LOST)
 

@@ -6,15 +6,16 @@ import click
 
 from tracer.commands.common import CANNOT, Failure
 
-ORDER = 4
+ORDER = 6
 
 
 @click.command("doctor")
 def command() -> None:
     """What this kernel offers, what is missing, and what to do."""
-    from tracer import experiment, features
+    from tracer import features
+    from tracer.host import host as machine
 
-    host = experiment.host()
+    host = machine()
     click.echo(f"{'kernel':<12}{host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}")
     try:
         found = features.find()

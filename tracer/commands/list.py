@@ -12,5 +12,7 @@ ORDER = 1
 @click.command("list")
 def command() -> None:
     """The scenarios, one line each."""
-    for scenario in scenarios.scenarios():
-        click.echo(f"{scenario.name:<12} {scenario.summary}")
+    listed = scenarios.scenarios()
+    width = max(len(scenario.name) for scenario in listed)
+    for scenario in listed:
+        click.echo(f"{scenario.name:<{width}}  {scenario.summary}")

@@ -1,17 +1,51 @@
-"""`iotrace report`: a recording shown again."""
+"""`iotrace report`: a recording shown again, as the report or as a listing of its events."""
 
 from __future__ import annotations
 
+from itertools import islice
+
 import click
 
-from tracer.commands.common import show, shown
+from tracer.commands.common import FAILED, USAGE, Failure, show, shown
 
-ORDER = 3
+ORDER = 5
+_LINES = 1000  # written at once
 
 
 @click.command("report")
 @click.argument("recording", type=click.Path())
+@click.option("--events", is_flag=True, help="List every event, much as strace does.")
+@click.option("-e", "--trace", "expressions", multiple=True, metavar="EXPR",
+              help="With --events: these calls alone, as strace: trace=network, trace=!read,%file.")
+@click.option("--fd", "fds", type=click.IntRange(0), multiple=True, help="With --events: calls on this descriptor.")
+@click.option("-P", "--path", "paths", multiple=True, metavar="NAME",
+              help="With --events: calls on a file, as the listing names it.")
 @shown
-def command(recording, as_json, hist, plain, strict) -> None:
+def command(recording, events, expressions, fds, paths, as_json, hist, plain, strict) -> None:
     """Show RECORDING again; needs neither root nor BCC."""
-    show(recording, as_json, hist, plain, strict)
+    if not events:
+        if expressions or fds or paths:
+            raise Failure("-e, --fd and -P choose from the listing: add --events", USAGE)
+        show(recording, as_json, hist, plain, strict)
+    elif as_json or hist:
+        raise Failure("--events is a text; the recording itself is Parquet, for other programs to read", USAGE)
+    else:
+        listing(recording, expressions, fds, paths)
+
+
+def listing(path: str, expressions: tuple[str, ...], fds: tuple[int, ...], paths: tuple[str, ...]) -> None:
+    """The events of the recording at `path` on stdout; raises Failure."""
+    from tracer import events, filters, recording
+    from tracer.render.events import lines
+
+    try:
+        calls = frozenset().union(*map(filters.parse, expressions)) if expressions else None
+        facts = recording.read_facts(path)
+        chosen = events.events(recording.read(path), facts, calls=calls, fds=fds or None, paths=paths or None)
+        text = lines(chosen)
+        while some := list(islice(text, _LINES)):
+            click.echo("\n".join(some))
+    except filters.FilterError as error:
+        raise Failure(str(error), USAGE) from None
+    except recording.RecordingError as error:
+        raise Failure(str(error), FAILED) from None

@@ -27,9 +27,10 @@ ORDER = 2
 @click.option("--messages", type=click.IntRange(1, 10**7), default=20, show_default=True, help="How many to send.")
 @click.option("--interval", type=Duration(), default="10ms", show_default=True, help="One every so long.")
 @click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
-@click.option("--proto", default="udp", show_default=True, help="udp, tcp, unix (datagrams) or pipe.")
+@click.option("--proto", help="udp, tcp, unix (datagrams), pipe or file, where the model allows it; by default the "
+              "scenario's first.")
 @click.option("--sockets", type=click.IntRange(1), default=1, show_default=True,
-              help="How many to watch; the messages go round them. For select, poll and epoll.")
+              help="How many to watch; the messages go round them. For select, poll and epoll-lt.")
 @click.option("--lang", type=click.Choice(["python", "c"]), default="python", show_default=True,
               help="The program as it is in Python, or its twin in C.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
@@ -49,6 +50,7 @@ def command(scenario, messages, interval, size, proto, sockets, lang, open_loop,
     from tracer import experiment, features, recording, target
     from tracer.render.units import plural
 
+    proto = proto or scenario.protocols[0]
     if proto not in scenario.protocols:
         raise Failure(f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE)
     if lang not in scenario.languages:
@@ -83,7 +85,7 @@ def command(scenario, messages, interval, size, proto, sockets, lang, open_loop,
             if ended == "timeout":
                 raise Failure(f"{scenario.name} had not ended after {limit:g} s (--timeout)", FAILED)
             show(output or path, as_json, hist, plain, strict)
-    except (features.CannotTrace, experiment.NothingSeen, CannotBuild) as error:
+    except (features.CannotTrace, experiment.CannotRun, experiment.NothingSeen, CannotBuild) as error:
         raise Failure(str(error), CANNOT) from None
     except (experiment.RunFailed, OSError) as error:
         raise Failure(str(error), FAILED) from None

@@ -10,6 +10,10 @@ BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
 MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6
 AGAIN = ("EAGAIN", "EWOULDBLOCK")
 SUBMISSIONS = ("io_submit", "io_uring_enter")
+COMPLETIONS = ("io_getevents", "io_pgetevents", "io_uring_enter", "futex")  # where completions are waited for
+SLEEPS_IN = {("futex", "suspend"): "aio_suspend (futex)"}
+REQUESTS = {"poll armed": "no data: polls", "given to a worker": "gives to worker"}
+BY_DEVICE = ("device", "after io_submit")  # how a read was done that no program's thread copied
 
 
 @dataclass
@@ -168,6 +172,8 @@ def _rows_of(step: dict, figure: Figure) -> list[Row]:
         return [Row(step["at_ns"], 2, kernel=text if len(text) <= 16 else f"wakes {tid}")]
     if kind == "run":
         return [Row(step["at_ns"], 3, "has a CPU again", by_helper=helper)]
+    if kind == "request":
+        return [Row(step["at_ns"], 1, kernel=REQUESTS.get(step.get("what"), clean(step.get("what") or "?")))]
     if kind == "signal":
         name, rows = clean(step.get("name")), []
         if step.get("generated_ns") is not None:
@@ -180,6 +186,7 @@ def _rows_of(step: dict, figure: Figure) -> list[Row]:
 
 def _call_rows(step: dict, figure: Figure, helper: bool) -> list[Row]:
     name, count = clean(step.get("name") or "?"), step.get("count") or 1
+    name = SLEEPS_IN.get((name, figure.operation.get("how")), name)
     enter, leave, result = step.get("enter_ns"), step.get("exit_ns"), step.get("result")
     enter = leave if enter is None else enter          # entered before tracing began
     ready = figure.times["ready"]
@@ -190,10 +197,14 @@ def _call_rows(step: dict, figure: Figure, helper: bool) -> list[Row]:
     label, style = _result(step, complete)
     if not (step.get("waits") or step.get("brings_data") or polling or step.get("blocked_ns")):
         text = name if count == 1 else f"{name} × {number(count)}"
-        return [Row(enter, 0, text, "", helper, "both", label, style)]
+        free = [Row(None, application="free for other work", application_style="green")]
+        return [Row(enter, 0, text, "", helper, "both", label, style,
+                    after=free if name in SUBMISSIONS and not helper else [])]
     rows = []
     if enter is not None:
         kernel = "no data ready" if early and (ready is not None or polling) else ""
+        if name in SLEEPS_IN.values() or step.get("waits") and figure.operation.get("how") in BY_DEVICE:
+            kernel = ""
         rows.append(Row(enter, 0, name, "bold", helper, "call", "system call", kernel=kernel))
         if step.get("blocked_ns") and count == 1:
             rows[0].after = [Row(None, application=f"blocked {duration(step['blocked_ns'])}", application_style="cyan",
@@ -206,7 +217,7 @@ def _call_rows(step: dict, figure: Figure, helper: bool) -> list[Row]:
             row.application_style = "bold red"
         elif step.get("brings_data"):
             row.application, row.application_style = "has the data", "green"
-        elif step.get("waits") and isinstance(result, int) and result > 0:
+        elif step.get("waits") and isinstance(result, int) and (result > 0 or label == "complete"):
             row.application = "told: complete" if complete else "told: readable"
         rows.append(row)
     return rows
@@ -217,6 +228,8 @@ def _result(step: dict, complete: bool) -> tuple[str, str]:
     result = step.get("result")
     if step.get("brings_data") and isinstance(result, int) and result >= 0:
         return plural(result, "byte"), "green"
+    if step.get("waits") and step.get("name") in COMPLETIONS and result in (0, 1) and complete:
+        return "complete", ""
     if step.get("waits") and isinstance(result, int):
         return ("timed out" if result == 0 else "complete" if complete else "readable"), ""
     if result is None:
@@ -231,18 +244,22 @@ def _boundary_rows(figure: Figure, rows: list[Row]) -> list[Row]:
     tilde = {name: "~ " if name in figure.estimated else "" for name in BOUNDARIES}
     if times["ask"] is not None and times["ask"] not in there:
         made.append(Row(times["ask"], -1, tilde["ask"] + "wants the data", "bold"))
-    if times["ready"] is not None:
+    if figure.operation.get("how") in BY_DEVICE and times["ready"] == times["copy_end"]:
+        made.append(Row(times["copy_end"], 1, kernel=tilde["copy_end"] + "DEVICE IS DONE", kernel_style="bold green",
+                        marks={"ready", "copy_start", "copy_end"}))
+    elif times["ready"] is not None:
         early = times["ask"] == times["ready"] and figure.operation.get("queued_ns")
         text = "data was there" if early else "DATA READY"
         made.append(Row(times["ready"], 1, kernel=tilde["ready"] + text, kernel_style="bold green", marks={"ready"}))
-    if times["copy_start"] is not None:
+    if times["copy_start"] is not None and not any("copy_start" in row.marks for row in made):
         made.append(Row(times["copy_start"], 4, kernel=tilde["copy_start"] + "copy to user",
                         kernel_style="bold magenta", marks={"copy_start"}))
-    if times["copy_end"] is not None:
+    if times["copy_end"] is not None and not any("copy_end" in row.marks for row in made):
         made.append(Row(times["copy_end"], 6, kernel=tilde["copy_end"] + "copy complete",
                         kernel_style="magenta", marks={"copy_end"}))
     if times["done"] is not None and times["done"] not in there and times["done"] != times["copy_end"]:
-        made.append(Row(times["done"], 7, tilde["done"] + "knows it is done", "green"))
+        text = "a new thread is told" if figure.operation.get("how") == "thread" else "knows it is done"
+        made.append(Row(times["done"], 7, tilde["done"] + text, "green"))
     return made
 
 
@@ -288,7 +305,7 @@ def _comment(report: dict, figure: Figure, steps: list[dict]) -> None:
     if figure.helper is not None:
         first = next((row for row in figure.rows if row.by_helper), None)
         if first is not None:
-            text = f"helper thread {figure.helper}"
+            text = f"{'kernel worker' if figure.operation.get('how') == 'worker' else 'helper thread'} {figure.helper}"
             text = text if len(text) <= 19 else f"thread {figure.helper}"
             first.before.append(Row(None, application=text, application_style="yellow", by_helper=True))
     # Free need not mean busy: a program may sleep in a call that is no receive. Then say so.

@@ -24,7 +24,7 @@ def _table(width: int, first: str, *columns: str) -> Table:
     return table
 
 
-def _fitted(table: Table, width: int) -> Table:
+def fitted(table: Table, width: int) -> Table:
     """Two spaces between columns where there is room, else one."""
     if Console(width=4 * width, markup=False).measure(table).maximum > width:
         table.padding = (0, 1, 0, 0)
@@ -46,7 +46,7 @@ def phases(report: dict, width: int = 80) -> Table | Text:
                  for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")]
         table.add_row(Text(clean(name), style=PHASE_STYLES.get(name, "")), number(count), *times,
                       share(phase.get("total_ns") if count else None, whole))
-    return _fitted(table, width)
+    return fitted(table, width)
 
 
 def threads(report: dict, width: int = 80) -> Table | Text:
@@ -72,7 +72,7 @@ def threads(report: dict, width: int = 80) -> Table | Text:
         cpu = parts[2] + parts[3]
         table.add_row(str(thread.get("tid", MISSING)), clean(thread.get("name") or MISSING),
                       *(duration(part, fixed=True) for part in parts), share(cpu, _lifetime(thread)), bar)
-    return _fitted(_more(table, len(found) - len(shown), "thread"), width)
+    return fitted(more(table, len(found) - len(shown), "thread"), width)
 
 
 def _lifetime(thread: dict) -> int:
@@ -81,7 +81,7 @@ def _lifetime(thread: dict) -> int:
     return sum(thread.get(f"{state}_ns") or 0 for state, _, _ in STATES)
 
 
-def _more(table: Table, hidden: int, noun: str) -> Table:
+def more(table: Table, hidden: int, noun: str) -> Table:
     if hidden > 0:
         table.caption, table.caption_justify = f"and {plural(hidden, noun)} more, in --json", "left"
     return table
@@ -111,7 +111,7 @@ def syscalls(report: dict, width: int = 80) -> Table | Text:
             continue
         times = [duration(call.get(key), fixed=True) for key in ("p50_ns", "p99_ns", "max_ns", "total_ns")]
         table.add_row(name, number(call.get("calls")), *times, _errors(call))
-    return _fitted(_more(table, len(ordered) - MOST_CALLS, "system call"), width)
+    return fitted(more(table, len(ordered) - MOST_CALLS, "system call"), width)
 
 
 def _errors(call: dict) -> str:
@@ -120,15 +120,20 @@ def _errors(call: dict) -> str:
 
 
 def signals(report: dict, width: int = 80) -> Table | None:
-    """Signals sent and delivered; a signal still pending swallows its like, so fewer may be delivered. None if none."""
-    found = [signal for signal in report.get("signals") or [] if signal.get("generated") or signal.get("delivered")]
+    """Signals sent, delivered to a handler or taken by a wait; those merged into a pending one, and those that found
+    the queue full. None if none."""
+    found = [signal for signal in report.get("signals") or [] if any(
+        signal.get(key) for key in ("generated", "delivered", "taken", "merged", "overflowed"))]
     if not found:
         return None
-    table = _table(width, "signal", "sent", "delivered")
+    taking = any(signal.get("taken") for signal in found)
+    table = _table(width, "signal", "sent", "delivered", *["taken"] * taking)
     table.add_column("", style="dim")
     for signal in found:
-        generated, delivered = signal.get("generated"), signal.get("delivered")
-        merged = (generated or 0) - (delivered or 0)
-        note = f"{number(merged)} merged with one still pending, or not handled" if merged > 0 else ""
-        table.add_row(clean(signal.get("name")), number(generated), number(delivered), note)
+        counts = [signal.get("generated"), signal.get("delivered"), *[signal.get("taken")] * taking]
+        left = (counts[0] or 0) - sum(count or 0 for count in counts[1:])
+        notes = [f"{number(signal[key])} {what}" for key, what in (
+            ("merged", "merged into a pending one"), ("overflowed", "found the queue full")) if signal.get(key)]
+        notes += [f"{number(left)} not yet taken or handled"] if left > 0 else []
+        table.add_row(clean(signal.get("name")), *map(number, counts), ", ".join(notes))
     return table

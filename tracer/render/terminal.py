@@ -8,13 +8,14 @@ import textwrap
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from tracer.render import figure, histogram, tables, verdict
+from tracer.render import figure, histogram, lanes, locks, programs, tables, verdict, wakeups
 from tracer.render.units import clean, duration, fit, number, plural, to_ascii
 
 NARROWEST = 80
-PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe"}
+PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe", "file": "file"}
 ENDED = {"interrupted": "INTERRUPTED: this is what was captured until then",
          "timeout": "TIMED OUT: this is what was captured until then"}
+_HOW = {"interrupted": "until it was interrupted", "duration": "until -d was over"}
 
 
 def render(report: dict, width: int = 80, hist: bool = False, color: bool = False, unicode: bool = True) -> str:
@@ -40,16 +41,25 @@ def to_ascii_keeping_escapes(text: str) -> str:
 
 
 def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
-    parts: list[RenderableType] = [*_header(report, width), Text("")]
-    parts += figure.draw(report)
-    parts += _section("Phases", "ask → wait → ready → notice → copy → completion → done", width)
-    parts.append(tables.phases(report, width))
-    parts += verdict.queued(report, width)
+    parts: list[RenderableType] = [*_header(report, width)]
+    if report.get("operations") or (report.get("options") or {}).get("proto") != "none":  # else nothing is received
+        parts += [Text(""), *figure.draw(report)]
+        parts += _section("Phases", "ask → wait → ready → notice → copy → completion → done", width)
+        parts.append(tables.phases(report, width))
+        parts += verdict.queued(report, width)
     if hist:
         parts += _section("Histograms", "log2, in nanoseconds", width)
         parts += histogram.of_report(report, width)
     parts += _section("Threads", tables.states_legend(), width)
     parts.append(tables.threads(report, width))
+    if not report.get("scenario"):
+        parts += _programs(report, width)
+    for title, part in (("On which CPU", lanes), ("Wake-ups", wakeups)):
+        lines = part.of_report(report, width)
+        parts += [*_section(title, "", width), *lines] if lines else []
+    waits = locks.of_report(report, width)
+    if waits is not None:
+        parts += [*_section("Waits on futexes", "", width), waits]
     parts += _section("System calls", "", width)
     parts.append(tables.syscalls(report, width))
     signals = tables.signals(report, width)
@@ -59,7 +69,17 @@ def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
     parts += _section("Verdict", "", width)
     for piece in (verdict.verdict, verdict.estimates, verdict.oracle, verdict.ledger, verdict.cost):
         parts += piece(report, width)
+    if not report.get("scenario") and report.get("advice"):
+        parts += _section("Advice", "[cost]", width)
+        parts += programs.advice(report, width)
     return parts
+
+
+def _programs(report: dict, width: int) -> list[RenderableType]:
+    """What a scenario, of which all this is known, needs not."""
+    return [*_section("Processes", "", width), programs.processes(report, width), *programs.wakers(report, width),
+            *_section("Descriptors", "in: received  out: sent", width), *programs.descriptors(report, width),
+            *programs.accepted(report, width)]
 
 
 def _header(report: dict, width: int) -> list[Text]:
@@ -70,11 +90,13 @@ def _header(report: dict, width: int) -> list[Text]:
     asked = []
     if options.get("lang") == "c":
         asked.append("in C")
-    if options.get("proto"):
+    if options.get("proto") == "none":
+        asked.append(plural(options.get("messages"), "round"))
+    elif options.get("proto"):
         proto = PROTOCOLS.get(options["proto"], clean(options["proto"]))
         sockets = options.get("sockets") or 1
         asked.append(proto if sockets == 1 else f"{number(sockets)} × {proto}")
-    if report.get("scenario") and options.get("messages") is not None:
+    if report.get("scenario") and options.get("messages") is not None and options.get("proto") != "none":
         size = f" of {plural(options['size'], 'byte')}" if options.get("size") is not None else ""
         asked.append(plural(options["messages"], "message") + size)
         if options.get("interval_ns") is not None:
@@ -89,11 +111,34 @@ def _header(report: dict, width: int) -> list[Text]:
     if place:
         lines.append(Text(fit(place, width).rstrip(), style="dim"))
     status = target.get("exit_status")
-    alarms = [ENDED[report["ended"]]] if report.get("ended") in ENDED else []
-    if status and report.get("ended") not in ENDED:
+    alarms = [ENDED[report["ended"]]] if report.get("scenario") and report.get("ended") in ENDED else []
+    if not report.get("scenario"):
+        lines += _of_program(report)
+    elif status and report.get("ended") not in ENDED:
         alarms.append(f"THE PROGRAM FAILED with exit status {status}")
     for alarm in alarms:
         lines += [Text(f"!! {part}".ljust(width), style=verdict.LOUD) for part in textwrap.wrap(alarm, width - 3)]
+    return lines
+
+
+def _of_program(report: dict) -> list[Text]:
+    """How long a program was traced, what is left out, and how it ended."""
+    target, options, window = report.get("target") or {}, report.get("options") or {}, report.get("window_ns")
+    words = [f"traced for {duration(window[1] - window[0])}"] if window else []
+    attached = target.get("attached") or []
+    if attached:
+        words.append(f"attached to {plural(len(attached), 'process')}, "
+                     f"{plural(sum(its['threads'] for its in attached), 'thread')}")
+    if report.get("ended") in _HOW:
+        words.append(_HOW[report["ended"]])
+    if target.get("exit_status"):
+        words.append(f"exit status {target['exit_status']}")
+    if options.get("follow") is False:
+        words.append("what it started was not followed")
+    lines = [Text(", ".join(words), style="dim")] if words else []
+    if options.get("trace"):
+        asked = " ".join(f"-e {clean(its)}" for its in options["trace"])
+        lines.append(Text(f"{asked}: other calls are not in this report; their time counts as user", style="yellow"))
     return lines
 
 

@@ -63,8 +63,8 @@ def share(part: int | float | None, whole: int | float | None) -> str:
 
 
 def plural(count: int | None, noun: str) -> str:
-    """'1 operation', '20 operations'."""
-    return f"{number(count)} {noun}" + ("" if count == 1 else "s")
+    """'1 operation', '20 operations', '2 processes'."""
+    return f"{number(count)} {noun}" + ("" if count == 1 else "es" if noun.endswith("s") else "s")
 
 
 def stacked(parts: list[int], glyphs: str, width: int) -> list[str]:

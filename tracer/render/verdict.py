@@ -31,19 +31,21 @@ MODELS = {
     "none": ("none", "No call and no completion brought data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
+_ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
 SYNCHRONOUS = {
     True: ("synchronous", "the thread that wants the data makes the call that copies it."),
     False: ("asynchronous", "no call of the thread that wants the data waits for it or copies it."),
     None: ("", "undecided: operations differ, or there was nothing to judge by."),
 }
 BOUNDARIES = {
-    "ask": "taken as the end of the operation before, since no call shows when the data was wanted",
+    "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time when "
+           "iotrace came, and found the thread inside the call",
     "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
              "two (as seen: `raw` in --json), or it was not seen, and the waking stands for it",
     "told": "held between readiness and the copy's start",
     "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
                   "or its switch-in, so copy holds the whole receive path",
-    "copy_end": "taken from the end of the call",
+    "copy_end": "taken from the waking of who waited for it: a device copies unseen",
     "done": "read from shared memory without a call; taken as the end of the copy",
 }
 
@@ -54,7 +56,7 @@ def _wrap(text: str, width: int) -> list[str]:
     return [line.replace("\u00a0", " ") for line in textwrap.wrap(held, width, break_on_hyphens=False)]
 
 
-def _entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
+def entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
     """'label       text …' with a hanging indent."""
     lines = []
     for index, part in enumerate(_wrap(body, width - INDENT) or [""]):
@@ -72,25 +74,39 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
-        return _entry("model", "unknown: the report names none", width, "yellow")
+        return entry("model", "unknown: the report names none", width, "yellow")
     title, meaning = MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    lines = _entry("model", title + sure, width, "bold green" if name not in ("none", "mixed") else "bold yellow")
+    style = "bold yellow" if name in ("none", "mixed") else "bold green"
+    lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
-        lines += _entry("", meaning, width)
+        lines += entry("", meaning, width)
     shares = model.get("shares") or {}
     whole = sum(shares.values())
     for part, value in sorted(shares.items(), key=lambda item: -item[1]):
-        lines += _entry("", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width)
+        lines += entry("", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width)
     if name != "none":
         word, why = SYNCHRONOUS[model.get("synchronous")]
-        lines += _entry("POSIX", f"calls it {word}: {why}" if word else why, width)
+        lines += entry("POSIX", f"calls it {word}: {why}" if word else why, width)
     for index, evidence in enumerate(model.get("evidence") or []):
         for row, part in enumerate(_wrap(clean(evidence), width - INDENT - 2)):
             line = Text().append(("because" if index == row == 0 else "").ljust(INDENT), style="bold")
             lines.append(line.append(("• " if row == 0 else "  ") + part))
     return lines
+
+
+def mostly(report: dict, width: int = 80) -> list[Text]:
+    """What a program that does something else than input and output spends its time on; nothing for the others, and for
+    a scenario, of which that is known."""
+    doing = report.get("activity") or {}
+    what = doing.get("mostly")
+    if report.get("scenario") or what is None or what in _ABOUT_IO:
+        return []
+    rest = "" if (report.get("model") or {}).get("name") in (None, "none") else \
+        "; the model says how it receives what data there is"
+    text = f"{clean(what)}: {share(doing['share'], 1)} of its threads' time{rest}"
+    return entry("mostly", text, width, "bold yellow")
 
 
 def estimates(report: dict, width: int = 80) -> list[Text]:
@@ -102,7 +118,7 @@ def estimates(report: dict, width: int = 80) -> list[Text]:
     for index, name in enumerate(ordered):
         of = "all" if counts[name] == total else f"{number(counts[name])} of {number(total)}"
         why = BOUNDARIES.get(name, "not seen as an event of its own")
-        lines += _entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
+        lines += entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
     return lines
 
 
@@ -111,7 +127,7 @@ def queued(report: dict, width: int = 80) -> list[Text]:
     waits = report.get("queued") or {}
     if not waits.get("count"):
         return []
-    return _entry("queued", f"{plural(waits['count'], 'operation')} found data that was there before it was asked for: "
+    return entry("queued", f"{plural(waits['count'], 'operation')} found data that was there before it was asked for: "
                             f"median {duration(waits['p50_ns'])}, longest {duration(waits['max_ns'])} in the queue", width)
 
 
@@ -139,9 +155,12 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
                         width)
     if book.get("untracked"):
         alarms += _loud(f"{plural(book['untracked'], 'thread')} NOT TRACED: no slot was free", width)
+    if book.get("unlearnt"):
+        alarms += _loud(f"{plural(book['unlearnt'], 'socket')} NOT LEARNT: the table is full, and their readiness is "
+                        "estimated", width)
     if not alarms:
         text += " – complete" if missed is not None else ""
-    return _entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    return entry("ledger", text, width, "" if alarms else GOOD) + alarms
 
 
 def is_balanced(book: dict) -> bool:
@@ -154,10 +173,15 @@ def cost(report: dict, width: int = 80) -> list[Text]:
     """What tracing cost the receiver, in CPU time for each operation."""
     spent = report.get("cost")
     if not spent:
-        return _entry("cost", "of tracing: not measured in this run", width, "dim")
+        return entry("cost", "of tracing: not measured in this run", width, "dim")
+    if spent.get("estimate"):
+        of = share(spent.get("total_ns"), spent.get("cpu_ns"))
+        return entry("cost", f"of tracing, estimated: {number(spent.get('events'))} events of "
+                              f"{duration(spent.get('event_ns'))} each (measured when tracing began) are "
+                              f"{duration(spent.get('total_ns'))}, {of} of the traced threads' CPU time", width)
     ratio = spent.get("ratio")
     times = "" if ratio is None else f", ×{ratio:.2f}"
-    return _entry("cost", f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
+    return entry("cost", f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
                           f"{duration(spent.get('traced_cpu_ns_per_op'))} traced{times} (the receiver's own)", width)
 
 
@@ -174,8 +198,8 @@ def oracle(report: dict, width: int = 80) -> list[Text]:
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:
         equal = ": traced exactly so" if expected.get("match") else ""
-        return _entry("workload", f"says {said}{equal}{dropped}", width, GOOD if equal else "")
-    lines = _entry("workload", f"says {said}{dropped}", width)
+        return entry("workload", f"says {said}{equal}{dropped}", width, GOOD if equal else "")
+    lines = entry("workload", f"says {said}{dropped}", width)
     for difference in differences or [f"{name} differ" for name in wrong]:
         lines += _loud(f"TRACED OTHERWISE: {clean(difference)}", width)
     return lines

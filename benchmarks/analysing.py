@@ -1,0 +1,69 @@
+"""Figures of the analysis, on generated recordings: records a second, and the memory of a long recording's report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from calls import Setting
+from machine import HERE
+from rounds import Failed, median
+from table import goal, render, spread
+
+MIB = 1 << 20
+
+
+def speed(setting: Setting) -> dict:
+    """Records a second from the file to the finished report, for polls and for blocking operations."""
+    sizes = dict.fromkeys(("polls", "blocking"), 1_000_000 if setting.quick else 3_000_000)
+    paths = {which: _generate(setting, which, size) for which, size in sizes.items()}
+    took: dict[str, list] = {which: [] for which in sizes}
+    for _ in range(max(5, setting.rounds)):
+        for which, path in paths.items():
+            took[which].append(_report(setting, path))
+    rates = {which: median(sizes[which] / one["cpu_s"] for one in ones) for which, ones in took.items()}
+    rows = [[f"{which}, {sizes[which]:,} records, {took[which][0]['operations']:,} operations",
+             *spread(rates[which])] for which in sizes]
+    for path in paths.values():
+        path.unlink()
+    return {"records_a_second": rates, "records": sizes,
+            "goals": [goal(f"analysis of {which}, records/s", rates[which]["median"], 5e6, most=False)
+                      for which in sizes],
+            "table": render("Analysis (records a second of CPU time, file to report)", ["", "records/s", "spread"],
+                            rows)}
+
+
+def memory(setting: Setting) -> dict:
+    """The peak of memory of the process that reports 10 million records."""
+    rows, found, goals = [], {}, []
+    for which, records in (("polls", 10_000_000), ("blocking", 2_000_000 if setting.quick else 10_000_000)):
+        path = _generate(setting, which, records)
+        size = path.stat().st_size
+        try:
+            one = _report(setting, path)
+        except Failed as error:
+            one = {"peak": 1 << 62, "operations": 0, "seconds": 0, "failed": str(error)}
+        path.unlink()
+        found[which] = {"records": records, "file": size, **one}
+        rows.append([f"{which}, {records:,} records", f"{one['operations']:,}", f"{size / MIB:,.0f}",
+                     f"{one['seconds']:,.1f}", "too much" if "failed" in one else f"{one['peak'] / MIB:,.0f}"])
+        if records == 10_000_000:
+            goals.append(goal(f"10 million records ({which}), MiB", one["peak"] / MIB, 1024))
+    return {"reports": found, "goals": goals,
+            "table": render("Memory of a report", ["", "operations", "file, MiB", "seconds", "peak, MiB"], rows)}
+
+
+def _generate(setting: Setting, which: str, records: int) -> Path:
+    path = setting.room / f"{which}.parquet"
+    subprocess.run([sys.executable, "-B", str(HERE / "generated.py"), which, str(records), str(path)], check=True)
+    return path
+
+
+def _report(setting: Setting, path: Path) -> dict:
+    command = ["taskset", "-c", str(setting.load_cpu), sys.executable, "-B", str(HERE / "reporting.py"), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"the report ended with status {done.returncode}: {done.stderr[-300:]}")
+    return json.loads(done.stdout)

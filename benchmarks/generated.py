@@ -1,0 +1,91 @@
+"""Recordings made by arithmetic, as large as wanted: what the analysis is measured on.
+
+    python generated.py polls|blocking RECORDS PATH
+
+polls: one thread that asks an empty socket again and again and gets a datagram every thousandth time.
+blocking: one thread that sleeps in recvfrom for every datagram: five records an operation.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from tracer import syscalls
+from tracer.columns import Columns
+from tracer.recording import Writer
+from tracer.records import RECORD, Kind
+
+TID, FD, INODE, SOCKET, EAGAIN = 100, 4, 9000, 0o140777, 11
+BATCH = 1 << 18
+
+
+def head() -> np.ndarray:
+    """The thread starts and its socket is learnt."""
+    rows = np.zeros(2, RECORD)
+    rows["time"], rows["tid"] = (1, 2), TID
+    rows["kind"], rows["result"] = (Kind.START, Kind.DESCRIPTOR), (TID, 2)
+    rows["start"], rows["fd"], rows["arg"] = (0, INODE), (-1, FD), (0, SOCKET)
+    return rows
+
+
+def polls(first: int, count: int) -> np.ndarray:
+    """`count` calls from number `first` on; a success and its readiness at every thousandth."""
+    rows = _blank(count)
+    number = first + np.arange(count)
+    rows["time"] = 1000 + number * 700 + 400
+    rows["start"] = rows["time"] - 350
+    rows["kind"], rows["nr"] = Kind.CALL, syscalls.numbers()["recvfrom"]
+    rows["result"] = np.where(number % 1000 == 999, 64, -EAGAIN)
+    ready = number % 1000 == 998  # takes the place of a call
+    rows["kind"][ready], rows["start"][ready], rows["tid"][ready] = Kind.READY, INODE, 7
+    return rows
+
+
+def blocking(first: int, count: int) -> np.ndarray:
+    """Records from number `first` on of: switched out, ready, woken, switched in, recvfrom returned."""
+    rows = _blank(count)
+    number = first + np.arange(count)
+    operation, step = number // 5, number % 5
+    begin = 1000 + operation * 50_000
+    rows["time"] = begin + np.array([1_000, 40_000, 41_000, 45_000, 46_000])[step]
+    kinds = np.array([Kind.SWITCH_OUT, Kind.READY, Kind.WAKING, Kind.SWITCH_IN, Kind.CALL], np.uint16)
+    rows["kind"] = kinds[step]
+    rows["start"] = np.select([step == 4, step == 1], [begin, INODE])
+    rows["result"] = np.where(step == 4, 64, 0)
+    rows["nr"] = np.where(step == 4, syscalls.numbers()["recvfrom"], 0)
+    rows["arg"] = step == 0
+    rows["fd"][(step == 0) | (step == 3)] = 0
+    return rows
+
+
+def facts(last: int) -> dict:
+    """A recording's metadata, as `iotrace trace` would write it."""
+    return {"version": "", "scenario": None, "ended": "completed", "options": {"open_loop": False}, "base_ns": 1,
+            "end_ns": last, "features": {}, "target": {"command": ["generated"], "exit_status": 0},
+            "host": {"kernel": "none", "arch": "x86_64", "cpus": 1, "bcc": None, "python": ""},
+            "ledger": {"counted": 0, "delivered": 0, "lost": 0, "open": 0, "missed": 0, "balanced": True}}
+
+
+def main(argv: list[str]) -> int:
+    """argv: which, RECORDS, PATH"""
+    which, records, path = {"polls": polls, "blocking": blocking}[argv[0]], int(argv[1]), argv[2]
+    writer = Writer(path)
+    writer.write(Columns.of(head()))
+    last = 0
+    for first in range(0, records, BATCH):
+        rows = which(first, min(BATCH, records - first))
+        writer.write(Columns.of(rows))
+        last = int(rows["time"][-1])
+    writer.close(facts(last))
+    return 0
+
+
+def _blank(count: int) -> np.ndarray:
+    rows = np.zeros(count, RECORD)
+    rows["tid"], rows["fd"] = TID, FD
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

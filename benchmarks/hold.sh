@@ -1,0 +1,3 @@
+# What a tracer is given to trace while the bystander is measured: says that it runs, and waits for a line.
+echo attached
+read -r line

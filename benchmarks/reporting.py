@@ -1,0 +1,31 @@
+"""Reports one recording, in a process of its own, and says what that took.
+
+    python reporting.py RECORDING
+
+Prints a JSON object: seconds from opening to the report, operations found, and the peak of memory in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from functools import partial
+
+from tracer import recording, report
+
+
+def main(argv: list[str]) -> int:
+    """argv: RECORDING"""
+    began, cpu = time.monotonic(), time.process_time()
+    made = report.build(partial(recording.columns, argv[0]), recording.read_facts(argv[0]))
+    print(json.dumps({
+        "seconds": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "operations": len(made["operations"]),
+        "calls": sum(call["calls"] for call in made["syscalls"]), "model": made["model"]["name"],
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,112 @@
+"""The benchmark of iotrace: `make bench`, or `python run.py [FIGURE...] [--quick] [--output FILE]` as root.
+
+Prints each figure as a table with its spread, then the goals with what was reached, and writes it all as JSON. How to
+read it: docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import analysing
+import calls
+import machine
+import rounds
+import soak
+from table import render
+
+FIGURES = {
+    "per-call": (calls.per_call, "a traced program's recvfrom, under iotrace and its peers"),
+    "soak": (soak.soak, "60 s at full speed: losses, the tracer's CPU and memory"),
+    "bystander": (calls.bystander, "getppid in a program that is not traced"),
+    "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),
+    "analysis": (analysing.speed, "records a second from file to report"),
+    "memory": (analysing.memory, "the memory of a 10-million-record recording's report"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0 measured (whatever the goals), 3 this machine cannot, with the reason."""
+    options = _parser().parse_args(argv)
+    if os.geteuid():
+        return _refuse("tracing needs root: sudo make bench")
+    load_cpu, tracer_cpu = machine.cpus()
+    about = machine.describe()
+    print("\n".join(f"{name + ':':14}{_plain(value)}" for name, value in about.items()))
+    if load_cpu == tracer_cpu:
+        print("One CPU for load and tracer: the figures say little.")
+    print(flush=True)
+    results: dict = {"machine": about, "quick": options.quick, "figures": {}}
+    with tempfile.TemporaryDirectory(prefix="iotrace-bench.", dir=options.room) as room:
+        setting = calls.Setting(Path(room), options.rounds or 5, 0.25 if options.quick else 1.5, load_cpu,
+                                tracer_cpu, options.quick, _say)
+        try:
+            machine.see_tracefs()
+            machine.build(setting.room)
+            for name in options.figure or FIGURES:
+                with rounds.stopwatch() as took:
+                    figure = FIGURES[name][0](setting)
+                print(figure["table"], f"\n\n  ({name}: {took[0]:.0f} s; load average "
+                      f"{os.getloadavg()[0]:.1f})\n", flush=True)
+                results["figures"][name] = figure
+                if options.output:
+                    options.output.write_text(json.dumps(results, indent=1) + "\n")
+        except machine.CannotMeasure as error:
+            return _refuse(str(error))
+    goals = [goal for figure in results["figures"].values() for goal in figure["goals"]]
+    print(render("Goals", ["", "reached", "goal", ""], [
+        [goal["goal"], _number(goal["reached"]), _number(goal["limit"]), "met" if goal["met"] else "NOT met"]
+        for goal in goals]))
+    if options.output:
+        print(f"\nas JSON: {options.output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Measures iotrace on this machine, as root.", formatter_class=argparse.RawTextHelpFormatter,
+        epilog="figures:\n" + "\n".join(f"  {name:10} {text}" for name, (_, text) in FIGURES.items()))
+    parser.add_argument("figure", nargs="*", help="which figures (default: all)", metavar="FIGURE",
+                        type=_figure)
+    parser.add_argument("--quick", action="store_true", help="short rounds: under two minutes for all")
+    parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 5)")
+    parser.add_argument("--output", type=Path, help="write the figures there as JSON")
+    parser.add_argument("--room", type=Path, default=Path("/var/tmp"),
+                        help="a directory on a disk, for recordings (default: /var/tmp)")
+    return parser
+
+
+def _figure(text: str) -> str:
+    if text not in FIGURES:
+        raise argparse.ArgumentTypeError(f"no figure {text!r}; there are: {', '.join(FIGURES)}")
+    return text
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(round(one, 2)) if isinstance(one, float) else str(one) for one in value) or "none"
+    return str(value)
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _refuse(text: str) -> int:
+    print(f"benchmark: {text}", file=sys.stderr)
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

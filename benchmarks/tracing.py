@@ -1,0 +1,75 @@
+"""Traces any command with a Session, drained into a recording on disk, in a process of its own.
+
+    python tracing.py RECORDING STATS COMMAND...
+
+STATS gets one JSON object: when the probes were attached and detached (ns of CLOCK_MONOTONIC), the ledger, the CPU
+time of this process between release and the last drain, and its memory over that time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import secrets
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+DRAIN_MS = 10
+
+
+def main(argv: list[str]) -> int:
+    """argv: RECORDING, STATS, COMMAND…"""
+    began = time.monotonic_ns()
+    path, stats, *command = argv
+    import tracer.cli  # noqa: F401  as the command would
+    from tracer import features, session, tap, target
+    from tracer.host import host
+
+    found, secret = features.find(), secrets.randbits(47) | 1 << 40
+    with target.start(command, secret, None) as traced, session.Session(found, secret) as probes:
+        attached = time.monotonic_ns()
+        from tracer.recording import Writer
+
+        writer = Writer(path)
+        drain = tap.Tap(probes, writer)
+        memory: list[tuple[int, int]] = []
+        before = _cpu_seconds()
+        traced.release()
+        released = time.monotonic_ns()
+        while not traced.wait(DRAIN_MS):
+            drain.drain()
+            now = time.monotonic_ns()
+            if not memory or now - memory[-1][0] > 200_000_000:
+                memory.append((now, _resident()))
+        ended = time.monotonic_ns()
+        drain.finish(ended)
+        detached = time.monotonic_ns()
+        ledger = asdict(probes.ledger) | {"balanced": probes.ledger.balanced}
+        writer.close({"version": "", "scenario": None, "host": host(), "ended": "completed",
+                      "options": {"open_loop": False}, "base_ns": drain.base, "end_ns": ended, "ledger": ledger,
+                      "features": found.sources, "target": {"command": command, "exit_status": traced.status}})
+        used = _cpu_seconds() - before
+        status = traced.status or 0
+    Path(stats).write_text(json.dumps({
+        "began_ns": began, "attached_ns": attached, "released_ns": released, "ended_ns": ended,
+        "detached_ns": detached, "ledger": ledger, "cpu_s": used, "wall_s": (ended - released) / 1e9,
+        "memory": [[(when - released) / 1e9, size] for when, size in memory], "bytes": os.path.getsize(path),
+        "max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "records": drain.count}))
+    return status
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+ *
+ * How a thread comes to be traced: it announces itself at the gate, or iotrace adopts it while it runs. Either is a
+ * prctl that no kernel knows (it fails with EINVAL and does nothing) with the run's secret. */
+#define TASK_WAKING 0x200 /* include/linux/sched.h: woken, and on its way to a CPU's queue */
+
+/* A directory of /proc/PID/task names its thread whatever PID namespace either side is in: file -> inode, which lies
+ * in a struct proc_inode -> struct pid -> the id in the initial namespace, and the task. */
+static __always_inline u64 named_by(u64 file, u32 *tid)
+{
+	u64 pid = read8(read8(file + O_FILE_INODE) - O_PROC_INODE + O_PROC_PID);
+	u64 link = read8(pid + O_PID_TASKS); /* tasks[PIDTYPE_PID].first, 0 once the thread is gone */
+
+	*tid = read4(pid + O_PID_NUMBERS);
+	return pid && link ? link - O_TASK_PID_LINKS : 0;
+}
+
+static __always_inline u64 file_of(u64 fdt, u32 fd)
+{
+	return fd < read4(fdt + O_FDTABLE_MAX) ? read8(read8(fdt + O_FDTABLE_FD) + 8 * (u64)fd) : 0;
+}
+
+/* A thread that runs is not stopped to be looked at. If its next event is a call's exit it was inside that call, which
+ * then counts from now on; if it is an entry, or none, it was not, or is in it still. What it does from the moment
+ * when the slot can be found is seen; so whether it has a CPU is looked at after that, and told as of before. */
+static __always_inline void adopt(u64 task, u32 tid, u32 tgid, u32 seen_as, bool compat)
+{
+	u64 now = bpf_ktime_get_ns(), comm[2] = {};
+	u32 cpu = bpf_get_smp_processor_id();
+	struct slot *slot;
+
+	if (find(tid))
+		return;
+	slot = track(tid, tgid, now, NR_UNSEEN);
+	if (!slot)
+		return;
+	slot->compat = compat;
+	emit_at(now, KIND_START, tid, cpu, now, tgid, -1, seen_as);
+	bpf_probe_read_kernel(comm, sizeof(comm), (void *)(task + O_TASK_COMM));
+	emit_at(now, KIND_NAME, tid, cpu, comm[0], comm[1], -1, tgid);
+#ifdef O_TASK_ON_CPU
+	if (!read4(task + O_TASK_ON_CPU)) {
+		u32 state = read4(task + O_TASK_STATE) & ~TASK_WAKING;
+
+		emit_at(now, KIND_SWITCH_OUT, tid, cpu, 0, 0, !state, state);
+	}
+#endif
+}
+
+static __always_inline void arrive(u64 regs, u32 tid, u32 tgid)
+{
+	u32 zero = 0, from = 0;
+	u64 *secret = cookie.lookup(&zero);
+	u64 task, fdt, args[8] = {}; /* r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0 */
+
+	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56));
+	if (!secret || !*secret || args[6] != *secret)
+		return;
+	task = bpf_get_current_task();
+	fdt = my_descriptors();
+	if (args[7] == PRCTL_ANNOUNCE) {
+		from = args[5];
+		if (!from) { /* the last one said: from now on it is traced */
+			if (!track(tid, tgid, 0, 0))
+				return;
+			emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
+		}
+	} else {
+		task = named_by(file_of(fdt, args[5]), &tid);
+		if (!task)
+			return;
+		tgid = read4(task + O_TASK_TGID);
+		if (args[7] == PRCTL_ADOPT) {
+			adopt(task, tid, tgid, args[0], args[2]);
+			return;
+		}
+		if (args[7] == PRCTL_RELEASE) {
+			struct slot *slot = find(tid);
+
+			if (slot) {
+				slot->enter = 0;
+				slot->tid = 0;
+			}
+			return;
+		}
+		fdt = read8(read8(task + O_TASK_FILES) + O_FILES_FDT);
+		from = args[0];
+	}
+	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
+		learn(tid, tgid, from + fd, fdt, false);
+}

@@ -1,0 +1,21 @@
+"""Concurrent: two threads that compute on one CPU (sched_setaffinity(2)), in turns and never at the same time."""
+
+import os
+
+from scenarios.computing import run
+from scenarios.workload import Workload, main
+
+NAME = "concurrent"
+SUMMARY = "two threads on one CPU, in turns"
+PROTOCOLS = ("none",)
+ALIASES = ()
+FIGURE = ""
+
+
+def receive(workload: Workload) -> None:
+    """Both threads on the last CPU that this process may use."""
+    run(workload, {max(os.sched_getaffinity(0))})
+
+
+if __name__ == "__main__":
+    main(NAME, SUMMARY, PROTOCOLS, receive)

@@ -1,0 +1,37 @@
+"""io_uring, poll-armed: a receive that finds nothing is retried by the kernel when data comes, in the asking thread.
+
+The completion is then read from shared memory, without a call.
+"""
+
+import ctypes
+
+from scenarios.uring import OP_RECV, Ring
+from scenarios.workload import Workload, main
+
+NAME = "io-uring"
+SUMMARY = "a receive is queued in a ring, completed in another"
+PROTOCOLS = ("udp", "tcp")
+ALIASES = ("uring", "io-uring-poll")
+FIGURE = "6.5"
+
+
+def receive(workload: Workload) -> None:
+    """One io_uring_enter per message, to submit; the program computes until the completion stands in the ring."""
+    buffer = workload.buffer
+    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+    fd = workload.sock.fileno()
+    with Ring() as ring, workload.window():
+        value = 1
+        while not workload.done:
+            ring.put(opcode=OP_RECV, fd=fd, addr=address, len=len(buffer))
+            workload.calls["io_uring_enter"] += 1
+            ring.enter(submit=1, wait=0)
+            workload.publish()
+            while not ring.completed:
+                value = (value * 1103515245 + 12345) % 2**31  # the program's own work
+            workload.note(ring.take().size)
+        workload.publish()
+
+
+if __name__ == "__main__":
+    main(NAME, SUMMARY, PROTOCOLS, receive)

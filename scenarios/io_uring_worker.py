@@ -1,0 +1,35 @@
+"""io_uring, forced to a worker: with IOSQE_ASYNC a kernel thread (io-wq) makes the receive, not the one that asked.
+
+A worker does not sit and wait: finding nothing it arms a poll, and when data comes a worker is given the request again.
+"""
+
+import ctypes
+
+from scenarios.uring import ASYNC, OP_RECV, Ring
+from scenarios.workload import Workload, main
+
+NAME = "io-uring-worker"
+SUMMARY = "IOSQE_ASYNC: a kernel worker makes the receive"
+PROTOCOLS = ("udp", "tcp")
+ALIASES = ("io-uring-async",)
+FIGURE = "6.5"
+
+
+def receive(workload: Workload) -> None:
+    """Two calls per message: one submits and returns, one waits for the completion."""
+    buffer = workload.buffer
+    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+    fd = workload.sock.fileno()
+    with Ring() as ring, workload.window():
+        while not workload.done:
+            ring.put(opcode=OP_RECV, flags=ASYNC, fd=fd, addr=address, len=len(buffer))
+            workload.calls["io_uring_enter"] += 2
+            ring.enter(submit=1, wait=0)
+            workload.publish()
+            ring.enter(submit=0, wait=1)
+            workload.note(ring.take().size)
+        workload.publish()
+
+
+if __name__ == "__main__":
+    main(NAME, SUMMARY, PROTOCOLS, receive)

@@ -1,0 +1,24 @@
+"""Parallel: two threads that compute, free to run on all CPUs, at the same time (compare concurrent)."""
+
+import os
+
+from scenarios.computing import run
+from scenarios.workload import Unsupported, Workload, main
+
+NAME = "parallel"
+SUMMARY = "two threads on two CPUs, at the same time"
+PROTOCOLS = ("none",)
+ALIASES = ()
+FIGURE = ""
+
+
+def receive(workload: Workload) -> None:
+    """Both threads wherever this process may run."""
+    cpus = os.sched_getaffinity(0)
+    if len(cpus) < 2:
+        raise Unsupported("there is only one CPU to run on")
+    run(workload, cpus)
+
+
+if __name__ == "__main__":
+    main(NAME, SUMMARY, PROTOCOLS, receive)

@@ -1,0 +1,173 @@
+"""tracer/completions.py: io_uring's and native AIO's requests, told from records made by hand."""
+
+from __future__ import annotations
+
+import pytest
+from analysing import operations_of, plain
+from records_builder import FD, FILE, INODE, TID, Trace
+
+from tracer.completions import HOWS
+from tracer.records import Kind
+
+RING, REQUEST, DATA, WORKER = 7, 0x1000, 0x55, 101
+RECV, READ, SEND = 27, 22, 26
+DIRECT = 0o40000
+
+
+class Requests(Trace):
+    """A trace with io_uring's and native AIO's records."""
+
+    def submit(self, time, *, request=REQUEST, data=DATA, opcode=RECV, fd=FD, tid=TID, flags=0):
+        return self.add(Kind.URING_SUBMIT, time, start=request, result=data, nr=opcode, fd=fd, tid=tid, arg=flags)
+
+    def armed(self, time, *, request=REQUEST, data=DATA, tid=TID):
+        return self.add(Kind.URING_POLL, time, start=request, result=data, tid=tid)
+
+    def to_worker(self, time, *, request=REQUEST, data=DATA):
+        return self.add(Kind.URING_WORK, time, start=request, result=data)
+
+    def complete(self, time, result=64, *, request=REQUEST, data=DATA, tid=TID, more=False):
+        return self.add(Kind.URING_COMPLETE, time, start=request, result=data, fd=result, tid=tid, arg=2 * more)
+
+    def enter(self, start, end, *, wait=0, result=1, tid=TID):
+        return self.call("io_uring_enter", start, end, result, fd=RING, arg=wait, tid=tid)
+
+    def iocb(self, time, *, block=REQUEST, opcode=0, fd=FD):
+        return self.add(Kind.AIO_SUBMIT, time, start=block, result=64, nr=opcode, fd=fd)
+
+    def event(self, time, *, block=REQUEST, result=64):
+        return self.add(Kind.AIO_EVENT, time, start=block, result=result)
+
+
+def told(trace: Trace, count: int = 1):
+    ops = plain(operations_of(trace, count))
+    for op in ops:
+        op.how = HOWS[op.how]
+    return ops
+
+
+def test_completed_inside_the_call_that_submits():
+    op, = told(Requests().ready(5).submit(12).complete(18).enter(10, 20, wait=1))
+    assert (op.way, op.how, op.helper) == ("io-uring", "inline", 0)
+    assert (op.ask, op.raw_ready, op.copy_end, op.done, op.queued) == (10, 5, 18, 20, 5)
+    assert "done" not in op.estimated
+
+
+def test_poll_armed_and_completed_as_task_work_of_a_thread_that_computes():
+    op, = told(Requests().submit(12).armed(14).enter(10, 20).ready(100).complete(120))
+    assert (op.how, op.ask, op.ready, op.copy_start, op.copy_end, op.done) == ("poll-armed", 10, 100, 100, 120, 120)
+    assert "done" in op.estimated and "ready" not in op.estimated
+
+
+def test_poll_armed_and_waited_for():
+    trace = Requests().submit(12).armed(14).sleep(20, 101, 110).ready(100).complete(115).enter(10, 120, wait=1)
+    op, = told(trace)
+    assert (op.how, op.ready, op.told, op.copy_start, op.copy_end, op.done) == ("poll-armed", 100, 110, 110, 115, 120)
+    assert op.slept == 90
+
+
+def test_given_to_a_worker_that_copies():
+    trace = Requests().add(Kind.THREAD, 3, tid=WORKER, fd=TID, result=TID).ready(5).submit(12).to_worker(13)
+    trace.enter(10, 20).sleep(32, 50, 60).add(Kind.SWITCH_IN, 40, tid=WORKER).complete(48, tid=WORKER)
+    op, = told(trace.enter(30, 65, wait=1, result=0))
+    assert (op.how, op.tid, op.helper) == ("worker", TID, WORKER)
+    assert (op.copy_start, op.copy_end, op.done) == (40, 48, 65)
+
+
+def test_a_worker_that_finds_nothing_arms_a_poll():
+    trace = Requests().submit(12).to_worker(13).armed(15, tid=WORKER).enter(10, 20).ready(100).complete(110)
+    op, = told(trace)
+    assert (op.how, op.helper) == ("poll-armed", 0)
+
+
+def test_a_completion_that_lay_there_is_told_by_the_next_wait():
+    op, = told(Requests().submit(12).armed(13).enter(10, 20).ready(30).complete(40).enter(50, 55, wait=1, result=0))
+    assert op.done == 55 and "done" not in op.estimated
+
+
+def test_a_thread_that_asks_for_more_may_have_seen_it_in_the_ring():
+    trace = Requests().submit(12).armed(13).enter(10, 20).ready(30).complete(40)
+    trace.submit(52, request=0x2000).armed(53, request=0x2000).enter(50, 90, wait=1).ready(70)
+    first, second = told(trace.complete(80, request=0x2000))
+    assert first.done == 40 and "done" in first.estimated
+    assert second.done == 90
+
+
+def test_multishot_asks_once_and_is_known_by_its_user_data():
+    trace = Requests().submit(12).armed(14)
+    for i in range(3):
+        trace.ready(100 + 100 * i).complete(120 + 100 * i, request=0, more=True)
+    trace.complete(420, 0)  # its end brings nothing
+    ops = told(trace)
+    assert [op.how for op in ops] == ["multishot"] * 3
+    assert [(op.ask, op.ready, op.copy_end) for op in ops] == [(12, 100, 120), (120, 200, 220), (220, 300, 320)]
+
+
+@pytest.mark.parametrize(("opcode", "result"), [(SEND, 64), (RECV, 0), (RECV, -11)])
+def test_what_brings_no_data_is_no_operation(opcode, result):
+    assert told(Requests().submit(12, opcode=opcode).complete(18, result).enter(10, 20)) == []
+
+
+def test_a_request_used_again_for_something_else():
+    trace = Requests().submit(12).complete(14).submit(15, opcode=SEND).complete(16).enter(10, 20)
+    assert len(told(trace)) == 1
+
+
+def test_without_addresses_the_user_data_tells():
+    """As Linux 5.10 has it."""
+    trace = Requests().submit(12, request=0).armed(14, request=0).enter(10, 20).ready(100).complete(120, request=0)
+    op, = told(trace)
+    assert (op.how, op.ready, op.copy_end) == ("poll-armed", 100, 120)
+
+
+def test_a_file_that_the_device_reads():
+    op, = told(Requests(FILE).submit(12, opcode=READ).enter(10, 20).complete(500).enter(30, 510, wait=1))
+    assert (op.how, op.ready, op.copy_end, op.done) == ("device", 500, 500, 510)
+
+
+def test_a_registered_file_is_known_by_its_inode():
+    trace = Requests().submit(12, fd=0, flags=1).armed(14).enter(10, 20).ready(100)
+    op, = told(trace.add(Kind.URING_FILE, 119, start=REQUEST, result=INODE, arg=0o140777).complete(120))
+    assert (op.inode, op.ready) == (INODE, 100)
+
+
+def test_a_kernel_thread_that_submits_and_who_waits():
+    poller = 102
+    trace = Requests().add(Kind.THREAD, 3, tid=poller, fd=TID, result=TID)
+    trace.add(Kind.URING_RING, 4, fd=RING, arg=2).submit(12, tid=poller).armed(13, tid=poller).ready(100)
+    op, = told(trace.complete(110, tid=poller).enter(50, 120, wait=1, result=0))
+    assert (op.tid, op.done) == (poller, 120)
+
+
+def test_native_aio_on_a_socket_waits_in_io_submit():
+    trace = Requests().iocb(11).sleep(20, 101, 110).ready(100).call("io_submit", 10, 120, 1, arg=1)
+    op, = told(trace.call("io_getevents", 130, 135, 1).event(136))
+    assert (op.way, op.how) == ("linux-aio", "in io_submit")
+    assert (op.ask, op.ready, op.told, op.copy_end, op.done, op.slept) == (10, 100, 110, 120, 135, 90)
+
+
+def test_native_aio_on_a_direct_file_is_done_by_the_device():
+    trace = Requests(FILE).add(Kind.DESCRIPTOR, 3, start=INODE, result=DIRECT, fd=FD, arg=FILE)
+    trace.iocb(11).call("io_submit", 10, 20, 1, arg=1).sleep(35, 90, 99).call("io_getevents", 30, 100, 1)
+    op, = told(trace.event(101))
+    assert (op.how, op.ask, op.copy_end, op.done) == ("after io_submit", 10, 90, 100)
+    assert "copy_end" in op.estimated
+
+
+def test_native_aio_on_a_file_in_the_page_cache_is_done_in_io_submit():
+    trace = Requests(FILE).iocb(11).call("io_submit", 10, 20, 1, arg=1).call("io_getevents", 30, 35, 1)
+    assert told(trace.event(36))[0].how == "in io_submit"
+
+
+def test_iocb_cmd_poll_tells_and_a_receive_copies():
+    trace = Requests().iocb(11, opcode=5).call("io_submit", 10, 20, 1, arg=1).sleep(35, 101, 110).ready(100)
+    trace.call("io_getevents", 30, 112, 1).event(113, result=1)
+    op, = told(trace.call("recvfrom", 120, 125, 64))
+    assert (op.way, op.waited_in, op.ask, op.ready, op.told) == ("multiplexed", "io_getevents", 30, 100, 112)
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_where_a_batch_is_cut_changes_nothing(count):
+    trace = Requests().submit(12).armed(14).sleep(20, 101, 110).ready(100).complete(115).enter(10, 120, wait=1)
+    trace.submit(132).armed(134).sleep(140, 201, 210).ready(200).complete(215).enter(130, 220, wait=1)
+    assert told(trace, count) == told(trace)

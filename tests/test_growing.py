@@ -1,0 +1,36 @@
+"""tracer/growing.py: whatever is added comes out, in its order and its types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tracer import growing
+from tracer.growing import Growing
+from tracer.timeline import Rows
+
+
+@dataclass(slots=True)
+class Pair(Rows):
+    number: np.ndarray
+    flag: np.ndarray
+
+
+def pair(first: int, count: int) -> Pair:
+    number = np.arange(first, first + count, dtype=np.int64)
+    return Pair(number, number % 2 == 0)
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [5], [1, 0, 2], [3] * 50, [1, 200, 1], [70, 1, 1, 1, 300]])
+def test_all_comes_out_in_order(sizes, monkeypatch):
+    monkeypatch.setattr(growing, "_LEAST", 4)
+    monkeypatch.setattr(growing, "_MOST", 64)
+    table, total = Growing(pair(0, 0)), 0
+    for size in sizes:
+        table.add(pair(total, size))
+        total += size
+    whole = table.whole()
+    assert whole.number.tolist() == list(range(total)) and whole.number.dtype == np.int64
+    assert whole.flag.tolist() == [number % 2 == 0 for number in range(total)] and whole.flag.dtype == bool

@@ -1,0 +1,155 @@
+"""What a report says of processes and descriptors: tracer/overview.py and what it puts together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from analysing import batches
+from records_builder import EAGAIN, FD, FILE, INODE, PIPE, TID, Trace
+from test_advice import FACTS, US
+
+from tracer import report
+from tracer.activity import WAITS, waited_for
+from tracer.records import Kind
+from tracer.render.terminal import render
+from tracer.sums import Sums
+from tracer.syscalls import numbers
+
+
+def built(trace: Trace, count: int = 1, **facts: object) -> dict:
+    records = trace.records()
+
+    def read(since: int | None, until: int | None):
+        for batch in batches(records, count):
+            yield batch.take((batch.time >= (since or 0)) & (batch.time <= (until or 1 << 62)))
+
+    return report.build(read, FACTS | facts)
+
+
+def test_sums():
+    sums = Sums(2, 2)
+    for _ in range(3):
+        sums.add((np.array([2, 1, 2]), np.array([5, 5, 5])), (np.array([1, 10, 100]), np.array([1, 1, 1])))
+    sums.add((np.empty(0), np.empty(0)), (np.empty(0), np.empty(0)))
+    keys, values = sums.result()
+    assert keys.tolist() == [[1, 5], [2, 5]] and values.tolist() == [[30, 3], [303, 6]]
+
+
+@pytest.mark.parametrize(("call", "fd", "arg", "mode", "wanted"), [
+    ("recvfrom", 4, 0, 0o140777, "data"), ("epoll_wait", 5, 10, 0, "data"), ("read", 4, 1, 0o010600, "data"),
+    ("read", 4, 1, 0o100644, "files"), ("write", 4, 1, 0o100644, "files"), ("sendto", 4, 1, 0o140777, "sending"),
+    ("accept4", 4, 0, 0o140777, "connections"), ("fsync", 4, 0, 0o100644, "files"), ("openat", -100, 0, 0, "files"),
+    ("futex", 9, 0, 0, "futexes"), ("wait4", 9, 0, 0, "children"), ("clock_nanosleep", 0, 0, 0, "time"),
+    ("poll", 0, 0, 0, "time"), ("poll", 0, 2, 0, "data"), ("select", 0, 0, 0, "time"), ("pselect6", 5, 0, 0, "data"),
+    ("pause", 0, 0, 0, "signals"), ("getpid", 0, 0, 0, "other calls")])
+def test_what_a_call_waits_for(call, fd, arg, mode, wanted):
+    code = waited_for(*(np.array([value]) for value in (numbers()[call], fd, arg, mode)))
+    assert WAITS[int(code[0])] == wanted
+
+
+@pytest.mark.parametrize(("call", "wanted"), [("futex", "waiting for futexes"), ("wait4", "waiting for children"),
+                                              ("clock_nanosleep", "waiting for time"),
+                                              ("recvfrom", "waiting for data")])
+def test_a_program_that_mostly_waits_is_told_what_for(call, wanted):
+    trace = Trace().sleep(1000, 900_000, 910_000).call(call, 500, 920_000, 0)
+    its = built(trace)["activity"]
+    assert its["mostly"] == wanted and its["share"] > 0.9
+    assert sum(its["times_ns"].values()) == 919_999  # the thread's whole life
+
+
+def test_a_call_that_never_returned_counts_too():
+    trace = Trace().sleep(1000, None, None).add(Kind.OPEN, 900_000, start=500, nr=numbers()["futex"], fd=-1)
+    trace.call("getpid", 10, 20, 1)
+    its = built(trace)["activity"]
+    assert its["mostly"] == "waiting for futexes"
+
+
+def test_a_program_that_computes():
+    its = built(Trace().call("getpid", 10, 20, 1).call("getpid", 900_000, 900_010, 1))
+    assert its["activity"]["mostly"] == "computing" and its["model"]["name"] == "none"
+    text = render(its | {"window_ns": [0, 900_010]}, width=80)
+    assert "mostly      computing" in text
+
+
+def test_an_idle_thread_does_not_hide_the_others():
+    trace = Trace().add(Kind.START, 1, tid=TID + 1, result=TID).sleep(1, None, None, tid=TID + 1)
+    trace.call("getpid", 10, 20, 1).call("getpid", 900_000, 900_010, 1)
+    its = built(trace)["processes"][0]
+    assert its["threads"] == 2 and its["activity"]["idle_threads"] == 1
+    assert its["activity"]["mostly"] == "computing"
+
+
+def test_what_was_asked_before_we_came_is_estimated():
+    trace = Trace().add(Kind.START, 5, start=5, result=TID, arg=77).sleep(5, 900, 950)
+    trace.call("recvfrom", 5, 1000, 64).sleep(1200, 1300, 1310).call("recvfrom", 1100, 1400, 64)
+    assert ["ask" in op["estimated"] for op in built(trace)["operations"]] == [True, False]
+
+
+def two_processes() -> Trace:
+    """One blocks in recvfrom, the other polls."""
+    trace = Trace().add(Kind.START, 1, tid=200, result=200).add(Kind.DESCRIPTOR, 2, start=77, fd=5, arg=PIPE, tid=200)
+    for i in range(10):
+        at = (i + 1) * 100 * US
+        trace.sleep(at + US, at + 20 * US, at + 22 * US).call("recvfrom", at, at + 25 * US, 64)
+        trace.call("read", at, at + US, EAGAIN, fd=5, tid=200)
+        trace.call("read", at + 30 * US, at + 31 * US, 8, fd=5, tid=200)
+    return trace
+
+
+def test_each_process_has_its_own_verdict():
+    its = built(two_processes())
+    assert {p["tgid"]: (p["model"]["name"], p["operations"]) for p in its["processes"]} == \
+        {TID: ("blocking", 10), 200: ("nonblocking", 10)}
+    assert its["model"]["name"] == "mixed" and set(its["model"]["time_shares"]) == {"blocking", "nonblocking"}
+    assert sum(its["model"]["time_shares"].values()) == pytest.approx(1, abs=0.001)
+    assert built(two_processes(), 5)["processes"] == its["processes"]
+    assert max(map(len, render(its, width=80).splitlines())) <= 80
+
+
+def test_threads_of_one_name_are_a_group():
+    trace = two_processes().add(Kind.THREAD, 3, tid=201, fd=200, result=200)
+    for tid, name in ((200, b"main"), (201, b"worker")):
+        trace.add(Kind.NAME, 5, tid=tid, start=int.from_bytes(name.ljust(8, b"\0"), "little"))
+    groups = next(p for p in built(trace)["processes"] if p["tgid"] == 200)["groups"]
+    assert {g["name"]: (g["threads"], g["operations"]) for g in groups} == {"main": (1, 10), "worker": (1, 0)}
+
+
+def test_descriptors():
+    trace = two_processes().call("sendto", 2_000 * US, 2_010 * US, 64)
+    trace.sleep(2_101 * US, 2_150 * US, 2_160 * US).call("sendto", 2_100 * US, 2_170 * US, 64)
+    trace.call("sendto", 2_200 * US, 2_201 * US, EAGAIN)
+    its = built(trace)
+    mine = next(d for d in its["descriptors"] if d["tgid"] == TID)
+    assert (mine["fd"], mine["inode"], mine["file"]) == (FD, INODE, f"socket:[{INODE}]")
+    assert (mine["receives"], mine["received_bytes"], mine["sends"], mine["sent_bytes"]) == (10, 640, 2, 128)
+    assert (mine["sends_blocked"], mine["send_again"], mine["send_slept_ns"]) == (1, 1, 59 * US)
+    assert mine["wait_ns"] + mine["notice_ns"] + mine["copy_ns"] == sum(
+        op["done_ns"] - op["ask_ns"] for op in its["operations"] if op["fd"] == FD)
+    other = next(d for d in its["descriptors"] if d["tgid"] == 200)
+    assert other["receive_again"] == 10 and other["received_bytes"] == 80
+
+
+def test_accepts_and_connects():
+    trace = Trace().call("accept4", 10, 20, 9).call("accept4", 30, 40, EAGAIN).call("connect", 50, 60, -115, fd=7)
+    its = {d["fd"]: d for d in built(trace)["descriptors"]}
+    assert (its[FD]["accepts"], its[FD]["accept_again"], its[7]["connects"]) == (1, 1, 1)
+    text = render(built(trace), width=80)
+    assert "1 connection accepted, 1 connection made" in text
+
+
+def test_who_woke_it():
+    trace = Trace().call("getpid", 10, 20, 1)
+    for i, waker in enumerate((7, 7, 0)):
+        trace.add(Kind.WAKING, 100 + i, fd=waker)
+    wakers = built(trace, comms={"7": "sender"})["processes"][0]["wakers"]
+    assert wakers == [{"tid": 7, "name": "sender", "count": 2}, {"tid": 0, "name": "interrupt", "count": 1}]
+
+
+def test_what_is_read_from_a_file_is_no_operation_but_a_use():
+    its = built(Trace(FILE).call("read", 10, 20, 100, arg=100))
+    assert list(its["operations"]) == [] and its["descriptors"][0]["receives"] == 1
+
+
+def test_the_cost_is_an_estimate():
+    its = built(Trace().call("getpid", 10, 20, 1), event_cost_ns=300.0, ledger={"counted": 10})["cost"]
+    assert its["estimate"] is True and its["total_ns"] == 3000 and its["ratio"] is None

@@ -1,0 +1,97 @@
+"""tracer/procfs.py, tracer/sockets.py and tracer/naming.py on this very process."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from records_builder import FILE, Trace
+
+from tracer import sockets
+from tracer.naming import Names
+from tracer.procfs import Process, children
+from tracer.records import Kind
+
+ME = Process(os.getpid())
+
+
+def test_threads_and_leader():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert {os.getpid(), thread.native_id} <= set(ME.threads())
+        assert Process(thread.native_id).leader() == os.getpid()
+        number, _ = Process(thread.native_id).call() or (202, 0)  # futex, unless it runs just now
+        assert number == 202
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_what_kind_of_process():
+    assert not ME.is_kernel_thread() and not ME.has_ended() and not ME.is_32_bit()
+    assert ME.command()[0].endswith(os.path.basename(sys.argv[0])) or "python" in ME.command()[0]
+    if os.path.exists("/proc/2/stat"):
+        assert Process(2).is_kernel_thread() == (not os.path.exists("/proc/2/exe"))
+
+
+def test_children_and_zombies():
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    try:
+        assert child.pid in children({os.getpid()})
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert Process(child.pid).has_ended()
+    finally:
+        child.wait()
+    with pytest.raises((FileNotFoundError, ProcessLookupError)):
+        Process(child.pid).threads()
+
+
+def test_descriptors_with_flags_epoll_and_addresses():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client, \
+            select.epoll() as epoll, open(__file__) as file:
+        client.setblocking(False)
+        epoll.register(client, select.EPOLLIN | select.EPOLLET)
+        found = {its.fd: its for its in ME.descriptors()}
+        port, remote = server.getsockname()[1], client.getsockname()[1]
+        assert found[server.fileno()].name == f"TCP:[127.0.0.1:{port}]"
+        assert found[client.fileno()].name == f"TCP:[127.0.0.1:{remote}->127.0.0.1:{port}]"
+        assert found[client.fileno()].flags & os.O_NONBLOCK and not found[server.fileno()].flags & os.O_NONBLOCK
+        assert found[epoll.fileno()].epoll == {client.fileno(): select.EPOLLIN | select.EPOLLET}
+        assert found[epoll.fileno()].name == "anon_inode:[eventpoll]"
+        assert found[file.fileno()].name == os.path.realpath(__file__)
+        assert found[file.fileno()].inode == os.fstat(file.fileno()).st_ino
+
+
+def test_unix_sockets_and_ipv6(tmp_path):
+    with socket.socket(socket.AF_UNIX) as unix, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagram:
+        unix.bind(str(tmp_path / "a socket"))
+        names = sockets.names(ME._proc / "net")
+        inode = os.fstat(unix.fileno()).st_ino
+        assert names[inode] == f"UNIX-STREAM:[{inode},{tmp_path}/a socket]"
+        try:
+            datagram.bind(("::1", 0))
+        except OSError:
+            pytest.skip("no IPv6 here")
+        names = sockets.names(ME._proc / "net")
+        assert names[os.fstat(datagram.fileno()).st_ino] == f"UDPv6:[[::1]:{datagram.getsockname()[1]}]"
+
+
+def test_a_name_is_kept_only_for_the_file_that_was_opened():
+    with open(__file__) as file:
+        inode = os.fstat(file.fileno()).st_ino
+        for seen, wanted in ((inode, [os.path.realpath(__file__)]), (inode + 1, [])):
+            names = Names()
+            trace = Trace().add(Kind.DESCRIPTOR, 5, start=seen, fd=file.fileno(), arg=FILE, tid=os.getpid())
+            names.feed(trace.records())
+            assert [its["name"] for its in names.files] == wanted
+    assert Names().look(1 << 30) == []
+    names.feed(np.empty(0, trace.records().dtype))

@@ -1,0 +1,297 @@
+"""`iotrace trace` on the running kernel: the command is what it would be without, and every call of it is seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from running import (
+    IOTRACE,
+    NOBODY,
+    ROOT,
+    assert_one_line,
+    check_nothing_lost,
+    check_operations,
+    iotrace,
+    report_of,
+    running,
+)
+
+from tracer import features, filters, syscalls
+from tracer.session import Session
+
+pytestmark = pytest.mark.live
+PYTHON = "/usr/bin/python3"
+
+try:
+    with Session(features.find(), 1, 4096):
+        pass
+except features.CannotTrace as error:
+    pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)
+
+
+def traced(program: str, *options: object, **more: object) -> dict:
+    """The report of a Python program."""
+    done = iotrace("trace", "--no-cost", "--json", *options, "--", PYTHON, "-c", program, **more)
+    assert done.returncode == 0 and done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def calls(report: dict) -> Counter:
+    return Counter({call["name"]: call["calls"] for call in report["syscalls"]})
+
+
+# the command is as it would be
+
+def test_streams_are_the_commands_own():
+    done = subprocess.run([*IOTRACE, "trace", "--no-cost", "--", "sh", "-c", "cat; echo err >&2"], cwd=ROOT,
+                          input="through\n", capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout == "through\n"
+    assert done.stderr.startswith("err\n") and "Verdict" in done.stderr
+
+
+def test_environment_directory_and_descriptors_are_unchanged(tmp_path):
+    show = ("import os; print(sorted(os.environb.items()), os.getcwd(), os.umask(0), sorted(os.listdir('/proc/self/fd')), "
+            "[l for l in open('/proc/self/status') if l.startswith(('Sig', 'Shd'))], open('/proc/self/limits').read())")
+    read_end, write_end = os.pipe()
+    # not Python's environment alone: LC_CTYPE is what an interpreter may set for itself (PEP 538)
+    env = {"A": "1", "B": "=x=", "PATH": os.environ["PATH"]}
+    python = [PYTHON, "-X", "utf8=0", "-I", "-c", show]
+    traced_by = [*_IOTRACE, "trace", "--no-cost", "--"]
+    plain, through = (subprocess.run([*before, *python], env=env, cwd=tmp_path, pass_fds=[read_end],
+                                     capture_output=True, text=True) for before in ([], traced_by))
+    os.close(read_end)
+    os.close(write_end)
+    assert through.returncode == 0, through.stderr
+    assert through.stdout == plain.stdout
+
+
+_IOTRACE = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli import main; main()"]
+
+
+@pytest.mark.parametrize(("command", "status"), [
+    (["true"], 0), (["false"], 1), (["sh", "-c", "exit 42"], 42), (["sh", "-c", "kill -9 $$"], 137),
+    (["sh", "-c", "kill -TERM $$"], 143)])
+def test_status_is_the_commands(command, status):
+    assert iotrace("trace", "--no-cost", "--", *command).returncode == status
+
+
+@pytest.mark.parametrize(("arguments", "status", "words"), [
+    (["/etc"], 126, ["/etc", "Permission denied"]), (["no-such-command"], 127, ["no-such-command", "not found"]),
+    (["-e", "trace=nonsense", "true"], 125, ["nonsense"]), (["--ring-size", "5000", "true"], 125, ["power of two"]),
+    (["-o", "/no/such/directory/run", "true"], 125, ["/no/such/directory"])])
+def test_what_cannot_be_run(arguments, status, words):
+    assert_one_line(iotrace("trace", "--no-cost", *arguments), status, *words)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--nonsense", "true"], ["-d", "0", "true"], ["-d", "nan", "true"]])
+def test_wrong_usage_is_no_status_of_a_command(arguments):
+    assert_one_line(iotrace("trace", *arguments), 125)
+
+
+def test_without_root():
+    if os.geteuid() != 0:
+        pytest.skip("needs a user to become")
+    done = iotrace("trace", "--", "true", user=NOBODY)
+    if "No module" in done.stderr:
+        pytest.skip("user nobody cannot read this checkout or its environment")
+    assert_one_line(done, 125, "root")
+
+
+def test_runs_as_the_invoking_user(tmp_path):
+    user = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
+    command = ["sh", "-c", "id -u; echo $HOME"]
+    done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *command, env=user)
+    home = os.path.expanduser("~nobody")
+    assert done.stdout.split() == [str(NOBODY), home], done.stderr
+    assert (tmp_path / "run").stat().st_uid == NOBODY
+    assert iotrace("trace", "--no-cost", "--as-root", "--", *command, env=user).stdout.split()[0] == "0"
+
+
+# signals
+
+def test_a_signal_sent_to_iotrace_reaches_the_command():
+    program = ["sh", "-c", "trap 'echo told; exit 7' TERM; echo ready; while :; do read line; done"]
+    process = subprocess.Popen([*IOTRACE, "trace", "--no-cost", "--", *program], cwd=ROOT, text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate("\n" * 10, timeout=60)
+    assert process.returncode == 7 and out == "told\n"
+    assert "Verdict" in err
+
+
+def test_ctrl_c_on_a_terminal_is_the_commands_affair():
+    """Both are in the terminal's foreground: the command gets it once, and from the terminal alone."""
+    program = ("import signal, time\ngot = []\nsignal.signal(signal.SIGINT, lambda *_: got.append(1))\n"
+               "print('ready', flush=True)\nwhile not got: signal.pause()\n"
+               "print('got', len(got), signal.sigtimedwait([signal.SIGINT], 0), flush=True)\nraise SystemExit(3)")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.execv(IOTRACE[0], [*IOTRACE, "trace", "--no-cost", "--", PYTHON, "-c", program])
+    shown = b""
+    while b"ready" not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    while True:
+        try:
+            more = os.read(terminal, 10000)
+        except OSError:  # EIO: the other side is closed
+            break
+        if not more:
+            break
+        shown += more
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 3
+    assert b"got 1 None" in shown and b"Verdict" in shown
+
+
+def test_duration_ends_the_command_and_shows_what_there_is(tmp_path):
+    done = iotrace("trace", "--no-cost", "-d", 1, "-o", tmp_path / "run", "--json", "--", "sleep", "1000")
+    assert done.returncode == 143
+    report = json.loads(done.stdout)
+    assert report["ended"] == "duration" and report["target"]["exit_status"] == 143
+    assert report_of("report", tmp_path / "run") == report
+
+
+def test_killed_iotrace_takes_the_command_with_it():
+    with running("trace", "--no-cost", "--", "sh", "-c", "echo; exec sleep 1000") as run:
+        run.process.stdout.readline()
+        sleeper = next(pid for pid in run.processes() if pid != run.process.pid)
+        end = os.pidfd_open(sleeper)
+        run.process.kill()
+        assert select.select([end], [], [], 60)[0], "a process is left"
+        os.close(end)
+
+
+# what is seen
+
+def test_twenty_three_receives_are_twenty_three_operations():
+    report = traced("import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x' * 7); b.recv(100)")
+    mine = [op for op in report["operations"] if op["bytes"] == 7]
+    assert len(mine) == len(report["operations"]) == 23
+    assert calls(report)["recvfrom"] == calls(report)["sendto"] == 23
+    assert report["scenario"] is None and report["target"]["command"][0] == PYTHON
+    assert report["base_ns"] > 0 and report["window_ns"][0] == 0
+    check_operations(report)
+    check_nothing_lost(report)
+
+
+def test_descriptors_that_were_inherited_are_known_however_many(tmp_path):
+    one, other = socket.socketpair()
+    high = [300, 301]
+    for end, fd in zip((one, other), high, strict=True):
+        os.dup2(end.fileno(), fd, inheritable=True)
+    program = "import socket; a, b = socket.socket(fileno=300), socket.socket(fileno=301)\n" \
+              "for i in range(23): a.send(b'x' * 7); b.recv(9)"
+    try:
+        done = subprocess.run([*IOTRACE, "trace", "--no-cost", "--json", "--", PYTHON, "-c", program], cwd=ROOT,
+                              capture_output=True, text=True, pass_fds=high)
+    finally:
+        for fd in high:
+            os.close(fd)
+    report = json.loads(done.stdout)
+    mine = [op for op in report["operations"] if op["fd"] == 301]
+    assert len(mine) == 23 and not any("ready" in op["estimated"] and "raw" not in op for op in mine)
+    check_nothing_lost(report)
+
+
+TREE = """
+import os, subprocess, threading
+def work():
+    for _ in range(23): os.getppid()
+threads = [threading.Thread(target=work) for _ in range(5)]
+[t.start() for t in threads]; [t.join() for t in threads]
+if os.fork() == 0: work(); os._exit(0)
+os.wait()
+subprocess.run(["/usr/bin/env", "true"])
+"""
+
+
+def test_threads_forks_and_execs_are_followed():
+    report = traced(TREE)
+    assert calls(report)["getppid"] == 6 * 23
+    assert {"true", "python3"} <= {thread["name"] for thread in report["threads"]}
+    assert len(report["threads"]) == 1 + 5 + 2
+    check_nothing_lost(report)
+
+
+def test_no_follow_is_the_first_thread_alone():
+    report = traced(TREE, "--no-follow")
+    assert calls(report)["getppid"] == 0 and len(report["threads"]) == 1
+    assert calls(report)["execve"] == 1 and calls(report)["wait4"] == 2
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_strace_counts_the_same_calls(tmp_path):
+    program = TREE + "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x'); b.recv(9)\n"
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+    subprocess.run(["strace", "-f", "-c", "-o", tmp_path / "counts", PYTHON, "-c", program], check=True, env=env,
+                   capture_output=True)
+    rows = [line.split() for line in (tmp_path / "counts").read_text().splitlines()]
+    # % time, seconds, usecs/call, calls, [errors,] syscall
+    wanted = {row[-1]: (int(row[3]), int(row[4]) if len(row) == 6 else 0) for row in rows
+              if len(row) in (5, 6) and re.fullmatch(r"[\d.]+", row[0]) and row[-1] != "total"}
+    report = traced(program, env={"PYTHONHASHSEED": "0"})
+    seen = {call["name"]: (call["calls"], sum(call["errors"].values())) for call in report["syscalls"]}
+    # how often threads meet on a lock is chance; the last call of a thread never returns, and only strace counts those
+    for name in ("futex", "exit", "exit_group", "restart_syscall", "sched_yield", "madvise", "munmap", "mmap",
+                 "mprotect", "brk", "rt_sigreturn"):
+        wanted.pop(name, None)
+        seen.pop(name, None)
+    assert seen == wanted
+
+
+def test_filters():
+    program = "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x'); b.recv(9)"
+    report = traced(program, "-e", "trace=network")
+    assert calls(report).items() >= {"socketpair": 1, "sendto": 23, "recvfrom": 23}.items()
+    assert {syscalls.numbers()[name] for name in calls(report)} <= filters.classes()["%network"]
+    assert len(report["operations"]) == 23
+    assert calls(traced(program, "-e", "recvfrom,getppid")) == {"recvfrom": 23}
+    assert "recvfrom" not in calls(traced(program, "-e", "trace=!recvfrom"))
+    check_nothing_lost(report)
+
+
+def test_loss_is_said():
+    program = "import os\nfor i in range(20000): os.getppid()"
+    done = iotrace("trace", "--no-cost", "--strict", "--ring-size", 4096, "--json", "--", PYTHON, "-c", program)
+    ledger = json.loads(done.stdout)["ledger"]
+    assert done.returncode == 4 and ledger["lost"] > 0 and ledger["counted"] == ledger["delivered"] + ledger["lost"]
+
+
+def test_a_thousand_threads_are_followed_without_loss():
+    program = """
+import threading, os
+gate = threading.Barrier(1001)
+def work(): gate.wait(); os.getppid(); gate.wait()
+threading.stack_size(65536)
+threads = [threading.Thread(target=work) for _ in range(1000)]
+[t.start() for t in threads]; gate.wait(); gate.wait(); [t.join() for t in threads]
+"""
+    report = traced(program)
+    assert calls(report)["getppid"] == 1000 and len(report["threads"]) == 1001
+    check_nothing_lost(report)
+
+
+def test_what_an_event_costs_is_estimated(tmp_path):
+    from tracer import recording
+
+    iotrace("trace", "-o", tmp_path / "run", "--", "true")
+    facts = recording.read_facts(str(tmp_path / "run"))
+    assert facts["event_cost_ns"] >= 0
+    check_nothing_lost(report_of("report", tmp_path / "run"))

@@ -1,0 +1,60 @@
+"""`iotrace attach`: processes that run already under the probes, and their report."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from tracer.commands.common import CANNOT, FAILED, USAGE, Failure, plan_of, progress, recorded, show, shown, traced
+
+ORDER = 4
+
+
+class Pids(click.ParamType):
+    """Process IDs, several parted by spaces or commas as pidof(1) prints them."""
+
+    name = "pid"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        words = re.split(r"[\s,]+", str(value).strip())
+        if not all(re.fullmatch(r"[0-9]+", word) and 0 < int(word) < 1 << 31 for word in words):
+            self.fail(f"{value!r} is no process ID", param, ctx)
+        return tuple(map(int, words))
+
+
+@click.command("attach")
+@click.option("-p", "--pid", "pids", type=Pids(), multiple=True, required=True, help="Of what to trace; repeatable.")
+@click.argument("more", type=Pids(), nargs=-1, metavar="[PID]...")
+@click.option("--children", is_flag=True, help="Attach to the children that there are too, and to theirs.")
+@traced
+@shown
+def command(pids, more, children, duration, output, expressions, no_follow, no_cost, ring_size, as_json, hist, plain,
+            strict) -> None:
+    """Trace running processes, without stopping them, until Ctrl-C, -d SECONDS or their end; then show the report.
+
+    Further PIDs may stand after the options: iotrace attach -p $(pidof nginx).
+    """
+    from tracer import features, recording, target, tracing
+
+    plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, USAGE, target.invoking_user())
+    if output and (problem := recording.check_writable(output)):
+        raise Failure(problem, FAILED)
+    try:
+        found = features.find()
+        with recorded(output, plan.user) as (path, keep):
+            writer = recording.Writer(path)
+            try:
+                with progress(True) as say:
+                    tracing.attach([pid for some in (*pids, *more) for pid in some], children, plan, found, writer, say)
+            except BaseException:
+                writer.abandon()
+                raise
+            keep()
+            show(output or path, as_json, hist, plain, strict)
+    except features.CannotTrace as error:
+        raise Failure(str(error), CANNOT) from None
+    except (tracing.NotTraceable, OSError) as error:
+        raise Failure(str(error), FAILED) from None
+    except KeyboardInterrupt:
+        raise Failure("interrupted", FAILED) from None

@@ -1,0 +1,57 @@
+"""`iotrace trace`: a command under the probes, and its report; exit statuses as env(1) and strace(1) have them."""
+
+from __future__ import annotations
+
+import click
+
+from tracer.commands.common import OWN_FAILURE, Failure, plan_of, recorded, show, shown, traced
+
+ORDER = 3
+
+
+class AsEnv(click.Command):
+    """Wrong usage has the status that env(1) gives it, since every other one can be the command's."""
+
+    def make_context(self, *args: object, **kwargs: object) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            error.exit_code = OWN_FAILURE
+            raise
+
+
+@click.command("trace", cls=AsEnv, context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]...")
+@traced
+@click.option("--as-root", is_flag=True, help="Run COMMAND as root, not as the user who called sudo.")
+@shown
+@click.pass_context
+def command(ctx, command, duration, output, expressions, no_follow, no_cost, ring_size, as_root, as_json, hist, plain,
+            strict) -> None:
+    """Run COMMAND under the probes; show which I/O model it uses and where its time went.
+
+    COMMAND keeps its streams, and iotrace exits with its status. The report goes to stderr, or with --json to stdout.
+    """
+    from tracer import features, recording, target, tracing
+
+    plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, OWN_FAILURE,
+                   None if as_root else target.invoking_user())
+    if output and (problem := recording.check_writable(output)):
+        raise Failure(problem, OWN_FAILURE)
+    try:
+        found = features.find()
+        with recorded(output, plan.user) as (path, keep):
+            writer = recording.Writer(path)
+            try:
+                ended = tracing.trace(list(command), plan, found, writer)
+            except BaseException:
+                writer.abandon()
+                raise
+            if ended.began:
+                keep()
+                show(output or path, as_json, hist, plain, strict, err=not as_json)
+            ctx.exit(ended.status)
+    except (features.CannotTrace, tracing.NothingSeen, OSError) as error:
+        raise Failure(str(error), OWN_FAILURE) from None
+    except KeyboardInterrupt:
+        raise Failure("interrupted", OWN_FAILURE) from None

@@ -1,0 +1,177 @@
+"""Arguments of system calls as words: names of flags and operations from strace's tables (tracer/data/flags.tsv) and,
+for open(2) and fcntl(2), from Python's own os and fcntl modules."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+
+from tracer import filters, syscalls
+
+# SOCK_NONBLOCK and SOCK_CLOEXEC are O_NONBLOCK and O_CLOEXEC by definition (include/linux/net.h).
+_SOCK_FLAGS = {"SOCK_NONBLOCK": os.O_NONBLOCK, "SOCK_CLOEXEC": os.O_CLOEXEC}
+_AT_FDCWD = -100
+_SYNONYMS = ("O_NDELAY", "O_RSYNC", "O_FSYNC")
+
+
+@cache
+def _table(name: str) -> dict[str, int]:
+    """Name → value of one of the tables."""
+    if name == "open":
+        return {key: getattr(os, key) for key in dir(os) if key.startswith("O_") and key not in _SYNONYMS}
+    if name == "fcntl":
+        return {key: getattr(fcntl, key) for key in dir(fcntl)
+                if key.startswith(("F_GET", "F_SET", "F_DUP", "F_ADD", "F_NOTIFY", "F_OFD")) and key != "F_SETLKW64"}
+    rows = (line.split("\t") for line in files(__package__).joinpath("data/flags.tsv").read_text().splitlines()[2:])
+    return {key: int(value) for table, key, value in rows if table == name}
+
+
+def flags(value: int, table: dict[str, int], none: str = "0") -> str:
+    """MSG_DONTWAIT|MSG_PEEK; what no name stands for is left in hexadecimal."""
+    words = []
+    for name, bits in sorted(table.items(), key=lambda item: (-item[1].bit_count(), item[1])):
+        if bits and value & bits == bits:
+            words.append((bits, name))
+            value &= ~bits
+    words = [name for _, name in sorted(words)]
+    return "|".join(words + ([hex(value)] if value else [])) or none
+
+
+def one_of(value: int, table: dict[str, int]) -> str:
+    """The name that stands for a value, or the value."""
+    return next((name for name, its in table.items() if its == value), str(value))
+
+
+def epoll_events(value: int) -> str:
+    """EPOLLIN|EPOLLET."""
+    return flags(value & 0xFFFFFFFF, _table("epollevents"))
+
+
+def open_flags(value: int) -> str:
+    """O_RDWR|O_NONBLOCK."""
+    access = one_of(value & os.O_ACCMODE, {name: _table("open")[name] for name in ("O_RDONLY", "O_WRONLY", "O_RDWR")})
+    others = {name: bits for name, bits in _table("open").items() if not bits & os.O_ACCMODE}
+    rest = flags(value & ~os.O_ACCMODE, others, "")
+    return f"{access}|{rest}" if rest else access
+
+
+def message_flags(value: int) -> str:
+    """MSG_DONTWAIT."""
+    return flags(value, _table("msg_flags"))
+
+
+def fcntl_command(value: int) -> str:
+    """F_SETFL."""
+    return one_of(value, _table("fcntl"))
+
+
+def family(value: int) -> str:
+    """AF_INET."""
+    return one_of(value, _table("addrfams"))
+
+
+def socket_type(value: int) -> str:
+    """SOCK_STREAM|SOCK_NONBLOCK."""
+    kind = one_of(value & 0xF, _table("socktypes"))
+    rest = flags(value & ~0xF, _SOCK_FLAGS, "")
+    return f"{kind}|{rest}" if rest else kind
+
+
+def signal_name(value: int) -> str:
+    """SIGTERM, SIGRTMIN+3."""
+    try:
+        return signal.Signals(value).name
+    except ValueError:
+        return f"SIGRTMIN{value - signal.SIGRTMIN:+d}" if value >= signal.SIGRTMIN else str(value)
+
+
+def signed(value: int) -> str:
+    """An argument that C takes for an int."""
+    return str(value - (1 << 32) if value >> 31 & 1 else value)
+
+
+def directory(value: int) -> str:
+    """AT_FDCWD, or the descriptor of a directory."""
+    return "AT_FDCWD" if value == _AT_FDCWD else str(value)
+
+
+def _fcntl_argument(command: int, value: int) -> str:
+    return open_flags(value) if command == fcntl.F_SETFL else str(value)
+
+
+# What a record keeps of a call beside its first argument: its name there, and how it is written.
+_KEPT: dict[str, tuple[str, Callable[[int], str]]] = {
+    **dict.fromkeys(("read", "readv", "write", "writev", "sendto", "pread64", "pwrite64"), ("count", str)),
+    **dict.fromkeys(("recvmsg", "sendmsg", "recvfrom"), ("flags", message_flags)),
+    **dict.fromkeys(("epoll_wait", "epoll_pwait", "epoll_pwait2", "recvmmsg", "sendmmsg"), ("most", signed)),
+    **dict.fromkeys(("poll", "ppoll"), ("nfds", str)),
+    "listen": ("backlog", signed), "shutdown": ("how", lambda value: one_of(value, _table("shutdown_modes"))),
+    "kill": ("sig", signal_name), "rt_sigqueueinfo": ("sig", signal_name), "ioctl": ("request", hex),
+    "openat": ("flags", open_flags), "accept4": ("flags", lambda value: flags(value, _SOCK_FLAGS)),
+    "pipe2": ("flags", open_flags), "dup3": ("flags", open_flags),
+}
+_FIRST: dict[str, tuple[str, Callable[[int], str]]] = {
+    "socket": ("domain", family), "kill": ("pid", str), "rt_sigqueueinfo": ("pid", str), "exit_group": ("status", str),
+    "select": ("nfds", str), "pselect6": ("nfds", str), "epoll_create1": ("flags", lambda value: flags(value, _EPOLL)),
+}
+_EPOLL = {"EPOLL_CLOEXEC": os.O_CLOEXEC}
+_COUNTS = {"readv": "iovcnt", "writev": "iovcnt", "sendto": "len"}
+# Calls of strace's classes desc and network whose first argument is no descriptor; *at calls have a directory there.
+_NO_DESCRIPTOR = {
+    "open", "creat", "pipe", "pipe2", "socket", "socketpair", "poll", "ppoll", "select", "pselect6", "mmap", "eventfd",
+    "eventfd2", "epoll_create", "epoll_create1", "timerfd_create", "memfd_create", "memfd_secret", "inotify_init",
+    "inotify_init1", "fanotify_init", "io_uring_setup", "perf_event_open", "userfaultfd", "bpf", "pidfd_open",
+    "uselib", "landlock_create_ruleset", "shmat", "mq_open", "fsopen", "symlinkat", "open_tree", "move_mount"}
+OPENING = ("open", "openat", "openat2", "creat", "accept", "accept4")
+
+
+@cache
+def with_descriptor() -> frozenset[int]:
+    """The numbers of the calls whose first argument is a descriptor."""
+    classes = filters.classes()
+    without = {syscalls.numbers()[name] for name in _NO_DESCRIPTOR}
+    return (classes["%desc"] | classes["%network"]) - without - classes["%file"]
+
+
+@cache
+def opening() -> frozenset[int]:
+    """The numbers of the calls whose result is a descriptor of something that has a name."""
+    return frozenset(syscalls.numbers()[name] for name in OPENING)
+
+
+def arguments(name: str, first: int, kept: int, more: tuple[int, int, int] | None) -> list[tuple[str, str]]:
+    """(argument, value) of those that a recording has of a call.
+
+    first: argument 0; kept: the one that its record keeps; more: arguments 1, 2 and 3 of a call that sets something
+    up, None where they were not recorded. An argument called "fd" is a descriptor.
+    """
+    if more and name == "epoll_ctl":
+        return [("fd", str(first)), ("op", one_of(more[0], _table("epollctls"))), ("target", str(more[1])),
+                ("events", epoll_events(more[2]))]
+    if more and name == "fcntl":
+        return [("fd", str(first)), ("cmd", fcntl_command(more[0])), ("arg", _fcntl_argument(more[0], more[1]))]
+    if more and name == "socket":
+        return [("domain", family(first)), ("type", socket_type(more[0])), ("protocol", str(more[1]))]
+    if more and name == "ioctl":
+        return [("fd", str(first)), ("request", hex(more[0]))]
+    found = []
+    number = syscalls.numbers().get(name)
+    if number in with_descriptor():
+        found.append(("fd", str(first)))
+    elif name.endswith("at") or name in ("openat2", "statx", "faccessat2", "fchmodat2"):
+        found.append(("dirfd", directory(first)))
+    elif name in _FIRST:
+        label, written = _FIRST[name]
+        found.append((label, written(first)))
+    if name in _KEPT:
+        label, written = _KEPT[name]
+        found.append((_COUNTS.get(name, label), written(kept)))
+    elif name == "fcntl":
+        found.append(("cmd", fcntl_command(kept)))
+    elif name == "epoll_ctl":
+        found.append(("op", one_of(kept, _table("epollctls"))))
+    return found

@@ -1,0 +1,137 @@
+"""Records → the events of a strace-like listing: calls with their arguments, signals, births and ends of threads."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+
+import numpy as np
+
+from tracer import decode, syscalls
+from tracer.filenames import Known
+from tracer.records import LIBRARY_NAMES, RECORD, Kind
+
+_SHOWN = (Kind.CALL, Kind.ARGS, Kind.OPEN, Kind.SIGNAL_DELIVER, Kind.THREAD, Kind.EXIT, Kind.START, Kind.LIBRARY,
+          Kind.EXEC, Kind.DESCRIPTOR, Kind.ADDRESS, Kind.PATH)
+_OVERLAP = 256  # rows of a batch that are held for the next one, so that a call is not parted from its arguments
+_MOST_ERRNO = 4095
+
+
+def events(batches: Iterable[np.ndarray], facts: dict, *, calls: Collection[int] | None = None,
+           fds: Collection[int] | None = None, paths: Collection[str] | None = None) -> Iterator[dict]:
+    """Each event as a dict, in the order in which it ended.
+
+    calls: numbers, fds: descriptors, paths: names of files that a call must be about to be shown; None for all. Times
+    are ns from `base_ns`; of a call `time_ns` is its entry.
+    """
+    listing = _Listing(facts, calls, fds, paths)
+    for records, settled in _overlapping(batches):
+        yield from listing.feed(records, settled)
+    yield from listing.rest()
+
+
+class _Listing:
+    """Events in the making: those of the last records wait, for what a descriptor is comes after the call that made
+    it."""
+
+    def __init__(self, facts: dict, calls: Collection[int] | None, fds: Collection[int] | None,
+                 paths: Collection[str] | None) -> None:
+        self._known = Known(facts)
+        self._base = facts["base_ns"]
+        self._window = facts.get("window_ns") or (facts.get("notes") or {}).get("window_ns") or (self._base, 1 << 63)
+        self._calls, self._fds, self._paths = calls, fds, paths
+        self._all = calls is None and fds is None and paths is None
+        self._with_descriptor, self._opening = decode.with_descriptor(), decode.opening()
+        self._waiting: deque[dict] = deque()
+        self._adopted: dict[int, int] = {}  # tid → when it was adopted while it ran
+        self._last: dict[int, dict] = {}  # tid → its last call
+
+    def feed(self, records: np.ndarray, settled: int) -> Iterator[dict]:
+        """The first `settled` of the records; the others come again."""
+        more = _arguments_of(records)
+        records = records[:settled]
+        columns = [records[name].tolist() for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")]
+        for index, (kind, time, start, result, tid, nr, fd, arg) in enumerate(zip(*columns, strict=True)):
+            if kind == Kind.START and start:
+                self._adopted[tid] = start
+            if self._known.learn(kind, tid, fd, start, result, nr, arg):
+                last = self._last.get(tid)
+                if last and last["on"] == fd:
+                    last["file"] = self._known.name(tid, fd)
+            elif kind in (Kind.CALL, Kind.OPEN):
+                event = self._call(kind, time, start, result, tid, nr, fd, arg, more.get(index))
+                self._last[tid] = event
+                self._waiting.append(event)
+            elif self._all and (event := _other(kind, result, nr, fd, arg)):
+                self._waiting.append({"time_ns": time - self._base, "end_ns": time, "tid": tid, **event})
+            while len(self._waiting) > _OVERLAP:
+                yield from self._shown(self._waiting.popleft())
+
+    def rest(self) -> Iterator[dict]:
+        while self._waiting:
+            yield from self._shown(self._waiting.popleft())
+
+    def _call(self, kind: int, time: int, start: int, result: int, tid: int, nr: int, fd: int, arg: int,
+              more: tuple[int, int, int] | None) -> dict:
+        name, opens = syscalls.name_of(nr), nr in self._opening
+        on = (result if result >= 0 else None) if opens else fd if nr in self._with_descriptor else None
+        done = kind == Kind.CALL
+        return {"time_ns": start - self._base, "end_ns": time, "tid": tid, "kind": "call" if done else "open", "nr": nr,
+                "name": name, "duration_ns": time - start, "entered_before": start == self._adopted.get(tid), "on": on,
+                "opens": opens, "file": None if on is None else self._known.name(tid, on),
+                "arguments": decode.arguments(name, fd, arg, more), **_result(name, result if done else None)}
+
+    def _shown(self, event: dict) -> Iterator[dict]:
+        if not self._window[0] <= event["end_ns"] <= self._window[1]:
+            return
+        if event["kind"] in ("call", "open"):
+            if self._calls is not None and event["nr"] not in self._calls:
+                return
+            if self._fds is not None and event["on"] not in self._fds:
+                return
+            if self._paths is not None and event["file"] not in self._paths:
+                return
+        yield event
+
+
+def _overlapping(batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
+    held = np.empty(0, RECORD)
+    for batch in batches:
+        rows = np.concatenate([held, batch[np.isin(batch["kind"], _SHOWN)]])
+        cut = max(len(rows) - _OVERLAP, 0)
+        held = rows[cut:].copy()
+        yield rows, cut
+    yield held, len(held)
+
+
+def _arguments_of(records: np.ndarray) -> dict[int, tuple[int, int, int]]:
+    """Index of a call → its arguments 1, 2 and 3, for those that a KIND_ARGS of the same thread follows."""
+    order = np.argsort(records["tid"], kind="stable")
+    order = order[np.isin(records["kind"][order], (Kind.CALL, Kind.ARGS))]
+    rows = records[order]
+    second = np.flatnonzero((rows["kind"][1:] == Kind.ARGS) & (rows["kind"][:-1] == Kind.CALL)
+                            & (rows["tid"][1:] == rows["tid"][:-1]) & (rows["nr"][1:] == rows["nr"][:-1])) + 1
+    return {int(order[i - 1]): (int(rows["start"][i]), int(rows["result"][i]), int(rows["arg"][i])) for i in second}
+
+
+def _result(name: str, result: int | None) -> dict:
+    if result is None:
+        return {"result": None}
+    if -_MOST_ERRNO <= result < 0 and name != "rt_sigreturn":
+        error = syscalls.error_name(result)
+        restarted = -result in syscalls.RESTARTS
+        return {"result": -1, "error": error, "message": "to be restarted" if restarted else os.strerror(-result)}
+    return {"result": result}
+
+
+def _other(kind: int, result: int, nr: int, fd: int, arg: int) -> dict | None:
+    if kind == Kind.SIGNAL_DELIVER:
+        return {"kind": "signal", "name": decode.signal_name(fd), "code": int(decode.signed(arg))}
+    if kind == Kind.LIBRARY:
+        return {"kind": "library", "name": LIBRARY_NAMES.get(nr, f"library_{nr}"), "fd": fd}
+    if kind == Kind.THREAD:
+        return {"kind": "created", "by": fd, "process": result}
+    if kind == Kind.START:
+        return {"kind": "attached" if arg else "started", "process": result}
+    return {"kind": "exited"} if kind == Kind.EXIT else None

@@ -1,0 +1,14 @@
+"""This machine, as a recording keeps it (uname(2))."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+from tracer import compiling
+
+
+def host() -> dict:
+    """Kernel, architecture, number of CPUs, versions of BCC and Python."""
+    return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
+            "bcc": compiling.version(), "python": platform.python_version()}

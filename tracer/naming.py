@@ -1,0 +1,51 @@
+"""Names for descriptors while their files are open: what /proc/PID/fd/N points at, by inode, since a number is used
+again (man proc_pid_fd(5)). Sockets' addresses come from the probes too (KIND_ADDRESS)."""
+
+from __future__ import annotations
+
+import stat
+
+import numpy as np
+
+from tracer.procfs import Descriptor, Process, name_of
+from tracer.records import Kind
+
+MOST = 100_000  # names kept in a recording
+
+
+class Names:
+    """Collects `files`: one dict {pid, fd, inode, name, flags} for each file that was found open; and `comms`: thread
+    → name of those that woke a traced one."""
+
+    def __init__(self) -> None:
+        self.files: list[dict] = []
+        self.comms: dict[int, str | None] = {}
+        self._known: set[tuple[int, int]] = set()
+
+    def look(self, pid: int) -> list[Descriptor]:
+        """All that a process has open now; nothing if it is gone."""
+        try:
+            found = Process(pid).descriptors()
+        except OSError:
+            return []
+        for its in found:
+            self._keep(pid, its.fd, its.inode, its.name, its.flags)
+        return found
+
+    def feed(self, records: np.ndarray) -> None:
+        """RECORD[n] as they come: files that were opened just now and are named by a path are looked up at once."""
+        for tid in np.unique(records["fd"][records["kind"] == Kind.WAKING]).tolist():
+            if tid > 0 and tid not in self.comms and len(self.comms) < MOST:
+                self.comms[tid] = name_of(tid)
+        rows = records[records["kind"] == Kind.DESCRIPTOR]
+        rows = rows[~np.isin(rows["arg"] & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO))]
+        for tid, fd, inode in zip(*(rows[name].tolist() for name in ("tid", "fd", "start")), strict=True):
+            if (inode, fd) not in self._known:
+                its = Process(tid).descriptor(fd)
+                if its and its.inode == inode:  # else it is closed already, and the number is another file's
+                    self._keep(tid, fd, inode, its.name, its.flags)
+
+    def _keep(self, pid: int, fd: int, inode: int, name: str, flags: int) -> None:
+        if (inode, fd) not in self._known and len(self.files) < MOST:
+            self._known.add((inode, fd))
+            self.files.append({"pid": pid, "fd": fd, "inode": inode, "name": name, "flags": flags})

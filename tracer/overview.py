@@ -1,0 +1,86 @@
+"""What a report says of a recording's processes, their descriptors and what could be better, from one pass over it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracer import processes
+from tracer.activity import Activity
+from tracer.advice import Seen, advice
+from tracer.columns import Columns
+from tracer.descriptors import Descriptors
+from tracer.filenames import MAKERS, TEACHING, Known
+from tracer.operations import Operations
+from tracer.records import Kind
+from tracer.scans import Scans
+from tracer.states import ThreadTimes
+from tracer.sums import Sums
+from tracer.syscalls import CLASSES, class_numbers, numbers
+from tracer.timeline import Absences, Part
+from tracer.usage import Usage, Used, of_interest
+from tracer.wakers import Wakers
+
+_PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
+_SHOWN = ("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again", "sends_blocked",
+          "send_slept_ns", "accepts", "accept_again", "accept_slept_ns", "connects", "connect_slept_ns")
+
+
+class Overview:
+    """Feed batches in time order, each with its part of the timeline; facts: the recording's; window: ns."""
+
+    def __init__(self, facts: dict, window: tuple[int, int] | None) -> None:
+        self._known = Known(facts)
+        self._comms = {int(tid): name for tid, name in (facts.get("comms") or {}).items()}
+        self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
+        self._wakers = Wakers(window)
+        self._waits = np.array(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
+        self._makers = np.array([numbers()[name] for name in MAKERS])
+
+    def feed(self, batch: Columns, part: Part, descriptors: Descriptors) -> None:
+        """descriptors: as the batch has left them."""
+        calls = part.calls
+        at = np.flatnonzero(of_interest(calls) | np.isin(calls.nr, self._waits) | (calls.slept > 0))
+        tgids, inodes, modes = (np.zeros(len(calls), np.int64) for _ in range(3))
+        tgids[at] = descriptors.process_of(calls.tid[at], calls.end[at])
+        _, inodes[at], modes[at] = descriptors.described(tgids[at], calls.fd[at], calls.end[at])
+        self._activity.feed(batch, calls, modes)
+        self._usage.feed(calls, tgids, inodes, modes)
+        self._scans.feed(calls, tgids)
+        self._wakers.feed(batch)
+        self._learn(batch)
+
+    def finish(self, operations: Operations, codes: np.ndarray, times: list[ThreadTimes],
+               unended: tuple[Absences, np.ndarray], descriptors: Descriptors) -> dict:
+        """`activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
+        slept, calls = self._activity.finish(*unended, descriptors)
+        threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
+        used = self._usage.finish()
+        listed = processes.listed(threads, operations, codes)
+        files = {key: name for key in map(tuple, used.keys.tolist()) if (name := self._known.ever(*key))}
+        seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
+                    {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
+        return {"activity": processes.activity(times, threads), "processes": listed,
+                "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
+
+    def _learn(self, batch: Columns) -> None:
+        made = (batch.kind == Kind.CALL) & np.isin(batch.nr, self._makers)
+        rows = batch.take(np.flatnonzero(np.isin(batch.kind, TEACHING) | made))
+        for fields in zip(*(getattr(rows, name).tolist() for name in
+                            ("kind", "tid", "fd", "start", "result", "nr", "arg")), strict=True):
+            self._known.learn(*fields)
+
+
+def _descriptors(used: Used, files: dict[tuple[int, int, int], str], operations: Operations) -> list[dict]:
+    """One for each file that a process received from, sent to, accepted on or connected, those used most first."""
+    sums = Sums(3, len(_PHASES))
+    sums.add((operations.tgid, operations.fd, operations.inode), operations.phases())
+    phases = {tuple(key): its for key, its in zip(*(part.tolist() for part in sums.result()), strict=True)}
+    columns = [used.values[name].tolist() for name in _SHOWN]
+    found = []
+    for key, *values in zip(map(tuple, used.keys.tolist()), *columns, strict=True):
+        tgid, fd, inode = key
+        entry = {"tgid": tgid, "fd": fd, "inode": inode or None, "file": files.get(key),
+                 **dict(zip(_SHOWN, values, strict=True))}
+        entry["operations"] = entry["receives"] + entry["sends"] + entry["accepts"] + entry["connects"]
+        found.append(entry | dict(zip(_PHASES, phases.get(key, (0, 0, 0, 0)), strict=True)))
+    return sorted(found, key=lambda entry: -entry["operations"])

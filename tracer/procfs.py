@@ -1,0 +1,133 @@
+"""What /proc says of running processes: threads, children, the call a thread is in, descriptors with their flags,
+epoll registrations and sockets' addresses (man proc(5); Documentation/filesystems/proc.rst)."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracer import sockets
+
+PF_KTHREAD = 0x00200000  # include/linux/sched.h; the flags in /proc/PID/stat
+_ELF_CLASS_32 = 1
+_ALWAYS_WATCHED = select.EPOLLERR | select.EPOLLHUP
+
+
+@dataclass
+class Descriptor:
+    """One open file of a process. link: what /proc/PID/fd/N points at; flags: O_* of open(2); name: the file as
+    `strace -yy` shows it; epoll: watched descriptor → its epoll events, where it is an epoll instance."""
+
+    fd: int
+    link: str
+    flags: int
+    inode: int
+    name: str
+    epoll: dict[int, int] = field(default_factory=dict)
+
+
+class Process:
+    """A process (or a thread) by the ID that this PID namespace has for it. Every method raises ProcessLookupError or
+    FileNotFoundError once it is gone."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._proc = Path(f"/proc/{pid}")
+
+    def threads(self) -> list[int]:
+        """The IDs of its threads."""
+        return sorted(map(int, os.listdir(self._proc / "task")))
+
+    def is_kernel_thread(self) -> bool:
+        return bool(int(self._stat()[6]) & PF_KTHREAD)
+
+    def has_ended(self) -> bool:
+        """Whether it is a zombie: it has ended, and nobody has asked for its status. (A first thread can be one while
+        others run on.)"""
+        return self._stat()[0] in "ZX" and len(self.threads()) == 1
+
+    def leader(self) -> int:
+        """The ID of its process (its own, unless it is a thread's)."""
+        return int(re.search(r"^Tgid:\s*(\d+)", (self._proc / "status").read_text(), re.M)[1])
+
+    def command(self) -> list[str]:
+        """Its command line; its name alone where it has none."""
+        words = (self._proc / "cmdline").read_bytes().split(b"\0")[:-1]
+        return [word.decode(errors="replace") for word in words] or [(self._proc / "comm").read_text().rstrip("\n")]
+
+    def is_32_bit(self) -> bool:
+        """Whether its program is a 32-bit one (e_ident[EI_CLASS] of its ELF file)."""
+        with open(self._proc / "exe", "rb") as file:
+            return file.read(5)[4:] == bytes([_ELF_CLASS_32])
+
+    def call(self) -> tuple[int, int] | None:
+        """(number, argument 0) of the system call that the thread sleeps in; None if it is in none, or is running."""
+        try:
+            words = (self._proc / "syscall").read_text().split()
+        except OSError:  # gone, or a kernel that does not say (CONFIG_HAVE_ARCH_TRACEHOOK), or not ours to know
+            return None
+        if len(words) < 9 or int(words[0]) < 0:
+            return None
+        first = int(words[1], 16) & 0xFFFFFFFF
+        return int(words[0]), first - (1 << 32) if first >> 31 else first
+
+    def descriptor(self, fd: int) -> Descriptor | None:
+        """One open file, a socket under its link's name; None if it is closed."""
+        try:
+            link = os.readlink(self._proc / "fd" / str(fd))
+            info = (self._proc / "fdinfo" / str(fd)).read_text()
+            inode = _inode(info) or os.stat(self._proc / "fd" / str(fd)).st_ino
+        except OSError:
+            return None
+        flags = int(re.search(r"^flags:\s*(\d+)", info, re.M)[1], 8)
+        return Descriptor(fd, link, flags, inode, link, _registrations(info))
+
+    def descriptors(self) -> list[Descriptor]:
+        """Its open files, in the order of their numbers, sockets with their addresses."""
+        found = [its for fd in sorted(map(int, os.listdir(self._proc / "fd"))) if (its := self.descriptor(fd))]
+        if any(its.link.startswith("socket:") for its in found):
+            names = sockets.names(self._proc / "net")
+            for its in found:
+                if its.link.startswith("socket:"):
+                    its.name = names.get(its.inode, its.link)
+        return found
+
+    def _stat(self) -> list[str]:
+        """The fields of /proc/PID/stat from the third (state) on."""
+        return (self._proc / "stat").read_text().rpartition(")")[2].split()
+
+
+def _inode(info: str) -> int | None:
+    """The inode's number as the kernel itself has it, from fdinfo (Linux 5.14 on); stat may say another."""
+    found = re.search(r"^ino:\s*(\d+)", info, re.M)
+    return int(found[1]) if found else None
+
+
+def _registrations(info: str) -> dict[int, int]:
+    """Watched descriptor → the events asked for, from an epoll instance's fdinfo (where the kernel has added two)."""
+    return {int(fd): int(events, 16) & ~_ALWAYS_WATCHED
+            for fd, events in re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", info, re.M)}
+
+
+def name_of(tid: int) -> str | None:
+    """A thread's name, None once it is gone."""
+    try:
+        return Path(f"/proc/{tid}/comm").read_text().rstrip("\n")
+    except OSError:
+        return None
+
+
+def children(parents: set[int]) -> Iterator[int]:
+    """The processes whose parent is one of `parents`."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                parent = int(Path("/proc", name, "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent in parents:
+                yield int(name)

@@ -1,0 +1,44 @@
+"""The listing of events as text, one line each, much as strace -f writes them; speaks to no kernel interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tracer.render.units import clean
+
+_OTHERS = {
+    "signal": lambda event: f"--- {event['name']} {{si_code={event['code']}}} ---",
+    "library": lambda event: f"{event['name']}(fd={event['fd']})  [C library]",
+    "created": lambda event: f"+++ created by {event['by']} in process {event['process']} +++",
+    "attached": lambda event: f"+++ attached, of process {event['process']} +++",
+    "started": lambda event: f"+++ started, process {event['process']} +++",
+    "exited": lambda event: "+++ exited +++",
+}
+
+
+def lines(events: Iterable[dict]) -> Iterator[str]:
+    """Milliseconds since the start, thread, and what happened; a call stands where it returned, with the time of its
+    entry and, in <>, the seconds it took."""
+    yield f"{'ms':>14}  {'tid':>7}  event"
+    for event in events:
+        text = _call(event) if event["kind"] in ("call", "open") else _OTHERS[event["kind"]](event)
+        yield f"{event['time_ns'] / 1e6:14.6f}  {event['tid']:>7}  {clean(text)}"
+
+
+def _call(event: dict) -> str:
+    words = []
+    for name, value in event["arguments"]:
+        if name == "fd":
+            words.append(f"{value}<{event['file']}>" if event["file"] and not event["opens"] else value)
+        elif name == "dirfd":
+            words.append(value)
+        else:
+            words.append(f"{name}={value}")
+    text = f"{event['name']}({', '.join(words) or '…'}"
+    if event["kind"] == "open":
+        return f"{text} <unfinished ...>"
+    failure = f" {event['error']} ({event['message']})" if "error" in event else ""
+    opened = f"<{event['file']}>" if event["opens"] and event["file"] else ""
+    result = hex(event["result"]) if event["result"] >> 32 > 0 else event["result"]  # an address
+    longer = ">" if event["entered_before"] else ""  # it was inside when iotrace came
+    return f"{text}) = {result}{opened}{failure} <{longer}{event['duration_ns'] / 1e9:.6f}>"

@@ -1,0 +1,42 @@
+"""Which thread had which CPU, as lanes, and how long any two ran at the same time; speaks to no kernel interface."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from tracer.render.units import duration, share
+from tracer.render.verdict import entry
+
+AWAY, WAITS = -1, -2
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def of_report(report: dict, width: int = 80) -> list[Text]:
+    """A lane for each thread that computed, and each two's overlap; nothing where fewer than two did."""
+    lanes = report.get("lanes")
+    if not lanes:
+        return []
+    lines = []
+    for thread in lanes.get("threads") or []:
+        line = Text().append(f"{thread.get('tid')}"[:11].ljust(12), style="bold")
+        for cell in thread.get("cells") or []:
+            line.append(*_cell(cell))
+        lines.append(line)
+    scale = f"{duration(lanes.get('cell_ns'))} a cell, from {duration(lanes.get('begin_ns'))} on"
+    lines += entry("", f"{scale}: the CPU it had, ░ waits for one, · asleep", width, "dim")
+    for pair in (lanes.get("pairs") or [])[:3]:
+        together, possible = pair.get("overlap_ns") or 0, pair.get("possible_ns")
+        who = " and ".join(map(str, pair.get("tids") or []))
+        text = (f"{who} never ran at the same time: concurrent, not parallel" if not together else
+                f"{who} ran at the same time, in parallel, for {duration(together)}, {share(together, possible)} of the "
+                "shorter one's time on a CPU")
+        lines += entry("overlap", text, width)
+    return lines
+
+
+def _cell(cell: int) -> tuple[str, str]:
+    if cell == WAITS:
+        return "░", "yellow"
+    if cell == AWAY:
+        return "·", "cyan"
+    return DIGITS[cell % len(DIGITS)], "bold green"

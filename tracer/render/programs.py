@@ -1,0 +1,148 @@
+"""What a report says of any program: processes, descriptors and advice as tables and text; speaks to no kernel
+interface."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rich.table import Table
+from rich.text import Text
+
+from tracer.render.tables import fitted, more
+from tracer.render.units import MISSING, clean, duration, fit, number, plural, share
+from tracer.render.verdict import entry
+
+MOST_PROCESSES, MOST_DESCRIPTORS, MOST_ADVICE = 12, 12, 8
+_ALIKE = 4  # connections from one address that become one line
+_FILES = "files"
+_SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+def size(count: int | None) -> str:
+    """Bytes with three significant digits: '912 B', '1.21 MiB'."""
+    if count is None:
+        return MISSING
+    for scale, unit in _SIZES:
+        if count >= scale:
+            value = count / scale
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+    return f"{count} B"
+
+
+def processes(report: dict, width: int = 80) -> Table | Text:
+    """One line a process, and one for each group of its threads where they have several names: the I/O model of its
+    operations, and what its threads spent most of their time on."""
+    found = report.get("processes") or []
+    if not found:
+        return Text("no process was seen", style="yellow")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name, justify in (("pid", "right"), ("name", "left"), ("threads", "right"), ("operations", "right"),
+                          ("model", "left"), ("its threads were mostly", "left")):
+        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
+    for its in found[:MOST_PROCESSES]:
+        table.add_row(str(its["tgid"]), *_process(its))
+        for group in its.get("groups") or []:
+            table.add_row("", *_process(group, "  "))
+    return fitted(more(table, len(found) - MOST_PROCESSES, "process"), width)
+
+
+def _process(its: dict, indent: str = "") -> tuple[str, ...]:
+    doing, model = its["activity"], its["model"]
+    mostly = f"{doing['mostly']} {share(doing['share'], 1)}" if doing.get("mostly") else "this and that"
+    name = model["name"] if its["operations"] else MISSING
+    idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
+    who = f"{indent}{clean(its['name'] or MISSING)}"
+    return who, f"{its['threads']}{idle}", number(its["operations"]), name, mostly
+
+
+def descriptors(report: dict, width: int = 80) -> list[Text]:
+    """Two lines each: what the descriptor is; then how much went over it, where the time of its receives went, and how
+    many of its sends had to wait. Connections that have one address in common are one."""
+    rows = _grouped(report.get("descriptors") or [])
+    if not rows:
+        return [Text("nothing was received, sent, accepted or connected", style="yellow")]
+    columns = ("in", "bytes", "wait", "notice", "copy", "out", "bytes", "blocked")
+    lines = [Text("".join(f"{column:>10}" for column in columns), style="dim")]
+    for its in rows[:MOST_DESCRIPTORS]:
+        into, out = its["receives"], its["sends"]
+        times = [duration(its[name], fixed=True) if its["operated"] else MISSING for name in
+                 ("wait_ns", "notice_ns", "copy_ns")]
+        words = [number(into or None), size(its["received_bytes"] if into else None), *times,
+                 number(out or None), size(its["sent_bytes"] if out else None),
+                 number(its["sends_blocked"] if out else None)]
+        label = its["label"] + (f"  {plural(its['accepts'], 'connection')} accepted" if its["accepts"] else "")
+        lines += [Text(fit(label, width).rstrip(), style="bold"), Text("".join(f"{word:>10}" for word in words))]
+    if len(rows) > MOST_DESCRIPTORS:
+        hidden = plural(len(rows) - MOST_DESCRIPTORS, "descriptor")
+        lines.append(Text(f"and {hidden} more, in --json", style="dim italic"))
+    return lines
+
+
+def accepted(report: dict, width: int = 80) -> list[Text]:
+    """How many connections were accepted and made; nothing where there were none."""
+    found = report.get("descriptors") or []
+    parts = [f"{plural(count, 'connection')} {verb}" for key, verb in (("accepts", "accepted"), ("connects", "made"))
+             if (count := sum(its[key] for its in found))]
+    blocked = sum(its["accept_slept_ns"] + its["connect_slept_ns"] for its in found)
+    asleep = f"; {duration(blocked)} asleep in those calls" if blocked else ""
+    return entry("connections", ", ".join(parts) + asleep, width) if parts else []
+
+
+def _grouped(found: list[dict]) -> list[dict]:
+    """Descriptors with their labels; those of one process that have an address in common, added up."""
+    groups: dict[tuple[int, str], list[dict]] = defaultdict(list)
+    for its in found:
+        groups[its["tgid"], _common(its["file"])].append(its)
+    rows = []
+    for (_, common), members in groups.items():
+        if common and len(members) >= _ALIKE:
+            members.sort(key=lambda its: -its["operations"])
+            row = {key: sum(its[key] for its in members) for key, value in members[0].items() if isinstance(value, int)}
+            row["label"] = f"{len(members):,}× {common}" if common != _FILES else \
+                f"{len(members):,} files, most of all {clean(members[0]['file'])}"
+            rows.append(_with_time(row))
+        else:
+            rows += [_with_time(its | {"label": f"{its['fd']}<{clean(its['file'] or '?')}>"}) for its in members]
+    return sorted(rows, key=lambda its: -its["operations"])
+
+
+def _with_time(its: dict) -> dict:
+    return its | {"operated": its["wait_ns"] + its["notice_ns"] + its["copy_ns"] > 0}
+
+
+def _common(file: str | None) -> str:
+    """TCP:[127.0.0.1:80->*] of a connection to a server (the lower port is taken for the server's), "files" of what has
+    a path, '' of others."""
+    if (file or "").startswith("/"):
+        return _FILES
+    protocol, bracket, rest = (file or "").partition(":[")
+    local, arrow, remote = rest.removesuffix("]").partition("->")
+    if not (bracket and arrow and protocol.startswith(("TCP", "UDP"))):
+        return ""
+    ours, theirs = (int(address.rpartition(":")[2]) for address in (local, remote))
+    return f"{protocol}:[{local}->*]" if ours < theirs else f"{protocol}:[*->{remote}]"
+
+
+def advice(report: dict, width: int = 80) -> list[Text]:
+    """What could be better, each with its evidence."""
+    found = report.get("advice") or []
+    lines: list[Text] = []
+    for index, its in enumerate(found[:MOST_ADVICE], 1):
+        where = f", {its['fd']}<{clean(its['file'])}>" if its.get("file") else ""
+        cost = f" [{duration(its['cost_ns'])}]" if its.get("cost_ns") else ""
+        who = f"{clean(its['process'] or MISSING)} {its['tgid']}"
+        lines += entry(f"{index}.", f"{clean(its['rule'])}: {who}{where}: {its['text']}{cost}", width)
+    if len(found) > MOST_ADVICE:
+        lines.append(Text(f"and {len(found) - MOST_ADVICE} more, in --json", style="dim"))
+    return lines
+
+
+def wakers(report: dict, width: int = 80) -> list[Text]:
+    """Who woke the threads of the process that used most CPU."""
+    found = report.get("processes") or []
+    its = (found[0].get("wakers") or []) if found else []
+    if not its:
+        return []
+    names = [" ".join([clean(waker["name"] or "thread"), *[str(waker["tid"])] * (waker["tid"] > 0)])
+             + f" {plural(waker['count'], 'time')}" for waker in its[:4]]
+    return entry("woken by", f"{', '.join(names)} (of {clean(found[0]['name'] or MISSING)})", width)

@@ -1,0 +1,57 @@
+"""Sockets by inode, named as `strace -yy` names them, from the tables in /proc/PID/net: so of the network namespace of
+that process (man proc_pid_net(5))."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+from pathlib import Path
+
+_INTERNET = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6", "raw": "RAW", "raw6": "RAWv6",
+             "icmp": "PING", "icmp6": "PINGv6", "udplite": "UDPLITE", "udplite6": "UDPLITEv6"}
+_UNIX_TYPES = {socket.SOCK_STREAM: "STREAM", socket.SOCK_DGRAM: "DGRAM", socket.SOCK_SEQPACKET: "SEQPACKET"}
+
+
+def names(net: Path) -> dict[int, str]:
+    """inode → TCP:[127.0.0.1:6379], TCP:[127.0.0.1:6379->127.0.0.1:40112], UNIX-STREAM:[/run/x] …
+
+    net: /proc/PID/net. A table that this kernel does not have, or a process that has gone, brings nothing.
+    """
+    found: dict[int, str] = {}
+    for table, protocol in _INTERNET.items():
+        for words in _rows(net / table):
+            local, remote, inode = words[1], words[2], int(words[9])
+            found[inode] = f"{protocol}:[{pair(_address(local), _address(remote))}]"
+    for words in _rows(net / "unix"):
+        kind, inode, path = _UNIX_TYPES.get(int(words[4], 16), "UNIX"), int(words[6]), " ".join(words[7:])
+        found[inode] = f"UNIX-{kind}:[{inode}{',' if path else ''}{path}]"
+    for words in _rows(net / "netlink"):
+        found[int(words[9])] = f"NETLINK:[{words[1]}:{words[2]}]"
+    for words in _rows(net / "packet"):
+        found[int(words[8])] = f"PACKET:[{words[3]}]"
+    return found
+
+
+def pair(local: tuple[str, int], remote: tuple[str, int]) -> str:
+    """127.0.0.1:80->127.0.0.1:40112, or the local address alone where there is no remote port."""
+    here, there = joined(*local), joined(*remote)
+    return f"{here}->{there}" if remote[1] else here
+
+
+def joined(address: str, port: int) -> str:
+    """An address and its port, IPv6 in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _rows(table: Path) -> list[list[str]]:
+    with contextlib.suppress(OSError):
+        return [line.split() for line in table.read_text(errors="replace").splitlines()[1:]]
+    return []
+
+
+def _address(text: str) -> tuple[str, int]:
+    """0100007F:1F90 → (127.0.0.1, 8080): words of 32 bits, each in the machine's own order."""
+    address, port = text.split(":")
+    packed = b"".join(bytes.fromhex(address[i:i + 8])[::-1] for i in range(0, len(address), 8))
+    return str(ipaddress.ip_address(packed)), int(port, 16)

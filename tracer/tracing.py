@@ -1,0 +1,297 @@
+"""Any program under the probes: a command started for it, or processes that run already; records into a recording."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from tracer import __version__, calibration, procfs, syscalls, target
+from tracer.adoption import DESCRIPTORS_AT_ONCE, Adopter
+from tracer.features import Features
+from tracer.host import host
+from tracer.naming import Names
+from tracer.recording import Writer
+from tracer.records import RECORD, Kind
+from tracer.session import NR_UNSEEN, Session
+from tracer.tap import Tap
+
+_DRAIN_MS = 10
+_GRACE_S = 5  # for a command that was told to end
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+EPOLL_CTL_ADD = 1
+
+
+class NotTraceable(Exception):
+    """A process that cannot be attached to; the text says which and why."""
+
+
+class NothingSeen(Exception):
+    """The target was released, and the probes saw nothing of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to trace. seconds: for how long at most, None without end; user: (uid, gid) to run a command as; selected:
+    the numbers of the calls to record, and the expressions that asked for them; ring_bytes: a power of two."""
+
+    seconds: float | None
+    follow: bool
+    ring_bytes: int
+    selected: frozenset[int] | None = None
+    expressions: tuple[str, ...] = ()
+    user: tuple[int, int] | None = None
+    measure_cost: bool = True
+
+    def options(self) -> dict:
+        """What was asked, for the report."""
+        return {"seconds": self.seconds, "follow": self.follow, "ring_bytes": self.ring_bytes,
+                "trace": list(self.expressions)}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended: "completed", "interrupted" or "duration"; status: the command's, as a shell gives it, None for
+    attached processes; began: whether the command was executed at all."""
+
+    how: str
+    status: int | None = None
+    began: bool = True
+
+
+def trace(command: list[str], plan: Plan, features: Features, writer: Writer) -> Ended:
+    """Runs `command` under the probes until it ends.
+
+    Signals that a process sends to iotrace are passed on to it; those of the terminal reach it by themselves. After
+    `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Raises CannotTrace, NothingSeen.
+    """
+    secret = _secret()
+    with target.start_command(command, secret, plan.user) as program, _noted(_ENDING) as signals, \
+            Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
+        cost = calibration.event_ns(probes, Adopter(secret)) if plan.measure_cost else None
+        names = Names()
+        tap = Tap(probes, writer, names.feed)
+        deadline, killing, how = _deadline(plan.seconds), float("inf"), "completed"
+        inherited = max((its.fd for its in names.look(program.pid)), default=-1)
+        if inherited >= DESCRIPTORS_AT_ONCE:  # more than the gate can have learnt
+            Adopter(secret).learn(procfs.Process(program.pid), inherited, tap.drain)
+        program.release()
+        while not program.wait(_DRAIN_MS):
+            tap.drain()
+            for number in signals():
+                if not _from_terminal(number):
+                    program.send(number)
+            now = time.monotonic()
+            if now > deadline:
+                how, deadline, killing = "duration", float("inf"), now + _GRACE_S
+                program.send(signal.SIGTERM)
+            elif now > killing:
+                program.send(signal.SIGKILL)
+        stopped = time.monotonic_ns()
+        _finish(tap, probes, stopped)
+        if not tap.base and program.status not in (125, 126, 127):
+            raise NothingSeen("the target was released, but the probes saw nothing of it")
+        began = tap.began or tap.base
+        writer.close({
+            **_facts(plan, features, probes, how, cost), "base_ns": began, "end_ns": stopped,
+            "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
+            "target": {"command": command, "pid": program.pid, "exit_status": program.status},
+        })
+        return Ended(how, program.status, bool(tap.began))
+
+
+def attach(pids: list[int], with_children: bool, plan: Plan, features: Features, writer: Writer,
+           progress: Callable[[int], None]) -> Ended:
+    """Traces running processes (or single threads) until they have ended, `plan.seconds` are over or a signal asks
+    for the end. Nothing of them is stopped. Raises CannotTrace, NotTraceable."""
+    secret = _secret()
+    processes = _wanted(pids, with_children)
+    with _noted(_ENDING) as signals, \
+            Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
+        adopter = Adopter(secret)
+        cost = calibration.event_ns(probes, adopter) if plan.measure_cost else None
+        names = Names()
+        tap = Tap(probes, writer, names.feed)
+        attached = [_adopted(process, adopter, tap, names) for process in processes]
+        attached = [its for its in attached if its]
+        if with_children:
+            attached += _adopted_children(attached, adopter, tap, names)
+        if not attached:
+            raise NotTraceable(f"process {pids[0]} has ended")
+        how, deadline = "completed", _deadline(plan.seconds)
+        with _ends(attached) as all_ended:
+            while not (all_ended(_DRAIN_MS) and not probes.announced()):
+                tap.drain()
+                progress(tap.count)
+                if signals():
+                    how = "interrupted"
+                    break
+                if time.monotonic() > deadline:
+                    how = "duration"
+                    break
+        stopped = time.monotonic_ns()
+        for its in attached:
+            names.look(its["pid"])
+        _finish(tap, probes, stopped)
+        writer.close({
+            **_facts(plan, features, probes, how, cost), "base_ns": tap.base, "end_ns": stopped,
+            "window_ns": [tap.base, stopped], "files": names.files, "comms": names.comms,
+            "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,
+                       "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
+        })
+        return Ended(how)
+
+
+def _secret() -> int:
+    return secrets.randbits(47) | 1 << 40
+
+
+def _deadline(seconds: float | None) -> float:
+    return float("inf") if seconds is None else time.monotonic() + seconds
+
+
+def _facts(plan: Plan, features: Features, probes: Session, how: str, cost: float | None) -> dict:
+    return {"version": __version__, "scenario": None, "host": host(), "ended": how, "options": plan.options(),
+            "features": features.sources, "event_cost_ns": cost,
+            "ledger": asdict(probes.ledger) | {"balanced": probes.ledger.balanced}}
+
+
+def _finish(tap: Tap, probes: Session, stopped: int) -> None:
+    """Detaches and takes the rest, with what /proc says of the calls that threads are in now."""
+    here = {seen_by_kernel: tid for tid, seen_by_kernel in tap.seen_as.items()}
+    seen = {}
+    for tid, (number, entered) in probes.open_calls().items():
+        call = procfs.Process(here.get(tid, tid)).call()
+        if call and number in (NR_UNSEEN, call[0]):
+            seen[tid] = (entered, *call)
+    tap.finish(stopped, seen)
+
+
+# processes that run already
+
+def _wanted(pids: list[int], with_children: bool) -> list[procfs.Process]:
+    """The processes to attach to; raises NotTraceable."""
+    found = []
+    for pid in dict.fromkeys(pids):
+        process = procfs.Process(pid)
+        try:
+            if process.is_kernel_thread():
+                raise NotTraceable(f"process {pid} is a kernel thread: it makes no system calls")
+            if process.leader() == os.getpid():
+                raise NotTraceable(f"process {pid} is iotrace itself")
+            if process.has_ended():
+                raise NotTraceable(f"process {pid} has ended: it is a zombie, for whose status nobody has asked")
+        except (FileNotFoundError, ProcessLookupError):
+            raise NotTraceable(f"no process {pid}") from None
+        except PermissionError:
+            raise NotTraceable(f"process {pid} is not ours to trace: /proc/{pid} may not be read") from None
+        found.append(process)
+    return found
+
+
+def _adopted(process: procfs.Process, adopter: Adopter, tap: Tap, names: Names) -> dict | None:
+    """Its threads adopted and its descriptors learnt; what it is, for the report; None if it ended meanwhile."""
+    try:
+        before = len(adopter.tids)
+        if process.leader() == process.pid:
+            adopter.adopt_all(process, tap.drain)
+        else:
+            adopter.adopt(process.leader(), process.pid, process.is_32_bit())
+            tap.drain()
+        looked = time.monotonic_ns()
+        descriptors = names.look(process.pid)
+        tap.add(_registrations(tap.seen_as.get(process.pid, process.pid), descriptors, looked))
+        adopter.learn(process, max((its.fd for its in descriptors), default=-1), tap.drain)
+        return {"pid": process.pid, "command": process.command(), "threads": len(adopter.tids) - before,
+                "descriptors": len(descriptors)}
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except PermissionError as error:
+        raise NotTraceable(f"process {process.pid} is not ours to trace: {error.filename} may not be read") from None
+
+
+def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: Names) -> list[dict]:
+    """The descendants that there are; those still to come are followed by the probes."""
+    known = {its["pid"] for its in attached}
+    found = []
+    while new := set(procfs.children(known)) - known - {os.getpid()}:
+        known |= new
+        found += [its for pid in sorted(new) if (its := _adopted(procfs.Process(pid), adopter, tap, names))]
+    return found
+
+
+def _registrations(tid: int, descriptors: list[procfs.Descriptor], looked: int) -> np.ndarray:
+    """What epoll instances watched when we came, as the records that epoll_ctl would have left then: RECORD[n].
+    `looked` (ns) is before they were read, so that a change which was traced since comes after."""
+    number = syscalls.numbers()["epoll_ctl"]
+    rows = [(looked, EPOLL_CTL_ADD, watched, tid, Kind.ARGS, number, its.fd, events & 0xFFFFFFFF)
+            for its in descriptors for watched, events in its.epoll.items()]
+    return np.array(rows, RECORD)
+
+
+@contextmanager
+def _ends(attached: list[dict]) -> Iterator[Callable[[float], bool]]:
+    """A function that waits so many ms and says whether all of the processes have ended."""
+    poll, fds = select.poll(), {}
+    try:
+        for its in attached:
+            try:
+                fd = os.pidfd_open(procfs.Process(its["pid"]).leader())
+            except OSError:  # ended already
+                continue
+            fds[fd] = its
+            poll.register(fd, select.POLLIN)
+
+        def all_ended(milliseconds: float) -> bool:
+            for fd, _ in poll.poll(milliseconds):
+                poll.unregister(fd)
+                os.close(fd)
+                del fds[fd]
+            return not fds
+
+        yield all_ended
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+@contextmanager
+def _noted(numbers: tuple[signal.Signals, ...]) -> Iterator[Callable[[], list[int]]]:
+    """Signals that would end iotrace are noted instead, and given out once by the function that this gives; those that
+    iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
+    noted: list[int] = []
+    before = {number: signal.signal(number, lambda its, _: noted.append(its)) for number in numbers
+              if signal.getsignal(number) != signal.SIG_IGN}
+
+    def taken() -> list[int]:
+        some, noted[:] = noted[:], []
+        return some
+
+    try:
+        yield taken
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _from_terminal(number: int) -> bool:
+    """Whether a signal came from the terminal, which sends it to all of the group in its foreground."""
+    if number not in (signal.SIGINT, signal.SIGQUIT):
+        return False
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:  # we have none
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

@@ -1,0 +1,105 @@
+"""How each descriptor was used: receives, sends, accepts and connects, with their bytes and what they waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracer import syscalls
+from tracer.activity import ACCEPT, CONNECT, SEND
+from tracer.sums import Sums
+from tracer.timeline import Calls
+
+EAGAIN, EINPROGRESS = 11, 115
+_IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes
+VALUES = ("receives", "received_bytes", "receive_again", "receive_slept_ns", "single_bytes", "single_ns",
+          "sends", "sent_bytes", "send_again", "sends_blocked", "send_slept_ns", "accepts", "accept_again",
+          "accept_slept_ns", "accept_lost", "full_then_wait", "connects", "connect_slept_ns", "calls_ns")
+
+
+def _table(names: tuple[str, ...]) -> np.ndarray:
+    table = np.zeros(1024, bool)
+    table[syscalls.class_numbers(names)] = True
+    return table
+
+
+_RECEIVE, _SEND, _ACCEPT, _CONNECT = (_table(names) for names in (syscalls.RECEIVE, SEND, ACCEPT, CONNECT))
+_MESSAGES = _table(_IN_MESSAGES)
+_WAIT = _table(tuple(name for members in syscalls.CLASSES.values() for name in members))
+_READ = syscalls.numbers()["read"]
+_ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
+
+
+@dataclass(frozen=True)
+class Used:
+    """keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0: unknown; values: by the names of VALUES,
+    int64[n], counts, bytes and ns.
+
+    single_bytes: receives of one byte in a row; accept_lost: told of a connection and found none; full_then_wait: a
+    read that filled its buffer, and no other before the next wait.
+    """
+
+    keys: np.ndarray
+    mode: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+def of_interest(calls: Calls) -> np.ndarray:
+    """Which calls Usage counts."""
+    return _ANY[np.clip(calls.nr, 0, 1023)]
+
+
+class Usage:
+    """Feed calls in time order; with `window` (ns), those that ended inside it count."""
+
+    def __init__(self, window: tuple[int, int] | None = None) -> None:
+        self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+        self._sums = Sums(4, len(VALUES))
+
+    def feed(self, calls: Calls, tgids: np.ndarray, inodes: np.ndarray, modes: np.ndarray) -> None:
+        """Calls with the process of each and what its descriptor is."""
+        number = np.clip(calls.nr, 0, 1023)
+        wanted = _ANY[number] & (calls.end >= self._window[0]) & (calls.end <= self._window[1])
+        if not wanted.any():
+            return
+        told, waits, single = (its[wanted] for its in _neighbours(calls))
+        calls, tgids, inodes, modes = calls.where(wanted), tgids[wanted], inodes[wanted], modes[wanted]
+        number = number[wanted]
+        result, slept, count = calls.result, calls.slept, calls.count
+        took = calls.end - calls.start
+        bytes_ = np.where(_MESSAGES[number], 0, np.maximum(result, 0))
+        receive, send, accept, connect = _RECEIVE[number], _SEND[number], _ACCEPT[number], _CONNECT[number]
+        again, good = result == -EAGAIN, result > 0
+        columns = {
+            "receives": receive & good, "received_bytes": receive * bytes_, "receive_again": receive * again * count,
+            "receive_slept_ns": receive * slept,
+            "single_bytes": single, "single_ns": single * took, "sends": send & good, "sent_bytes": send * bytes_,
+            "send_again": send * again * count, "sends_blocked": send & (slept > 0), "send_slept_ns": send * slept,
+            "accepts": accept & (result >= 0), "accept_again": accept * again * count,
+            "accept_slept_ns": accept * slept,
+            "accept_lost": accept & again & told,
+            "full_then_wait": (calls.nr == _READ) & good & (result == calls.arg) & waits,
+            "connects": connect & ((result == 0) | (result == -EINPROGRESS)), "connect_slept_ns": connect * slept,
+            "calls_ns": took,
+        }
+        self._sums.add((tgids, calls.fd, inodes, modes), tuple(columns[name] for name in VALUES))
+
+    def finish(self) -> Used:
+        """All of it."""
+        keys, values = self._sums.result()
+        return Used(keys[:, :3], keys[:, 3], {name: values[:, i] for i, name in enumerate(VALUES)})
+
+
+def _neighbours(calls: Calls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(whether the thread's call before was a wait that said that something is ready, whether its next is a wait,
+    whether it took one byte without waiting, as the call before did from the same descriptor)."""
+    number = np.clip(calls.nr, 0, 1023)
+    wait = _WAIT[number]
+    same = calls.tid[1:] == calls.tid[:-1]
+    told, waits, single = (np.zeros(len(calls), bool) for _ in range(3))
+    told[1:] = same & wait[:-1] & (calls.result[:-1] > 0)
+    waits[:-1] = same & wait[1:]
+    one = _RECEIVE[number] & ~_MESSAGES[number] & (calls.result == 1)
+    single[1:] = same & one[1:] & one[:-1] & (calls.fd[1:] == calls.fd[:-1]) & (calls.slept[1:] == 0)
+    return told, waits, single
