@@ -11,6 +11,7 @@ from tracer.commands.common import (
     USAGE,
     Duration,
     Failure,
+    Rate,
     Scenario,
     Seconds,
     progress,
@@ -33,6 +34,11 @@ ORDER = 2
               help="How many to watch; the messages go round them. For select, poll and epoll-lt.")
 @click.option("--lang", type=click.Choice(["python", "c"]), default="python", show_default=True,
               help="The program as it is in Python, or its twin in C.")
+@click.option("--net", type=click.Choice(["loopback", "veth"]), default="loopback", show_default=True,
+              help="veth: sender and receiver in two network namespaces joined by a link.")
+@click.option("--rate", type=Rate(), help="The most that the link carries, such as 1mbit or 500kbit a second.")
+@click.option("--delay", type=Duration(), default="0", help="How long the link takes to carry a packet.")
+@click.option("--loss", type=click.FloatRange(0, 100), default=0, help="Percent of the packets that the link loses.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
 @click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")
@@ -41,8 +47,8 @@ ORDER = 2
 @click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,
               help="Bytes of the ring buffer, a power of two.")
 @shown
-def command(scenario, messages, interval, size, proto, sockets, lang, open_loop, output, timeout, as_root, no_cost,
-            ring_size, as_json, hist, plain, strict) -> None:
+def command(scenario, messages, interval, size, proto, sockets, lang, net, rate, delay, loss, open_loop, output, timeout,
+            as_root, no_cost, ring_size, as_json, hist, plain, strict) -> None:
     """Run SCENARIO under the probes and show its phases."""
     from scenarios import transport
     from scenarios.twin import CannotBuild
@@ -60,6 +66,13 @@ def command(scenario, messages, interval, size, proto, sockets, lang, open_loop,
     if sockets > scenario.sockets:
         raise Failure(f"{scenario.name} watches at most {plural(scenario.sockets, 'socket')}: {scenario.sockets_why}",
                       USAGE)
+    if net == "loopback" and (rate or delay or loss):
+        raise Failure("--rate, --delay and --loss are a veth link's: they need --net veth", USAGE)
+    if net == "veth" and proto not in ("udp", "tcp"):
+        raise Failure(f"--net veth joins network namespaces, and {proto} does not go through a network", USAGE)
+    if loss and proto == "udp" and not open_loop:
+        raise Failure("--loss over udp needs --open-loop: a closed loop waits for each message, and a lost one never "
+                      "comes", USAGE)
     if ring_size & (ring_size - 1):
         raise Failure(f"--ring-size {ring_size} is not a power of two", USAGE)
     if output and (problem := recording.check_writable(output)):
@@ -67,12 +80,14 @@ def command(scenario, messages, interval, size, proto, sockets, lang, open_loop,
     limit = timeout or 30 + 3 * messages * interval / 1e9
     try:
         found = features.find()
-        options = Options(messages, interval, size, proto, open_loop, sockets)
+        address = experiment.VETH_ADDRESS if net == "veth" else transport.LOOPBACK
+        link = {"rate": rate, "delay": delay, "loss": loss / 100} if net == "veth" else None
+        options = Options(messages, interval, size, proto, open_loop, sockets, address)
         if not transport.make_room(transport.descriptors_of(proto, sockets)):  # children have the same limit
             raise Failure(f"{sockets} sockets are more than a process may have open here (ulimit -H -n)", CANNOT)
         user = None if as_root else target.invoking_user()
         program = experiment.program(scenario, lang, user)
-        plan = experiment.Plan(scenario.name, lang, program, options, limit, user, ring_size, not no_cost)
+        plan = experiment.Plan(scenario.name, lang, program, options, limit, user, ring_size, not no_cost, link)
         with recorded(output, user) as (path, keep):
             writer = recording.Writer(path)
             try:
