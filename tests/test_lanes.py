@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from analysing import batches
+from analysing import batches, thread_times
 from records_builder import TID, Trace
 
-from tracer.lanes import Lanes
+from tracer.lanes import lanes as lanes_of
 from tracer.records import Kind
 
 OTHER = 200
 
 
 def lanes(trace: Trace, window=None, count: int = 1):
-    its = Lanes(window)
-    for batch in batches(trace.records(), count):
-        its.feed(batch)
-    return its.finish(0)
+    records = trace.records()
+
+    def read(since, until):
+        return batches(records[records["time"] <= until], count)
+
+    return lanes_of(read, thread_times(records, window), window, 0)
 
 
 def on(trace: Trace, tid: int, cpu: int, *times: tuple[int, int]) -> Trace:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from tracer.columns import Columns, joined
+from tracer.example import Read
 from tracer.records import Kind, empty
+from tracer.states import ThreadTimes
 
 MOST = 8  # threads that are compared, those that computed longest
 LEAST_SHARE = 0.05  # of the time: who had a CPU for less is not compared
@@ -14,51 +18,76 @@ _KINDS = (Kind.SWITCH_IN, Kind.SWITCH_OUT, Kind.START, Kind.THREAD, Kind.EXIT, K
 _AWAY, _WAITS = -1, -2  # in a cell: asleep, or waiting for a CPU
 
 
-class Lanes:
-    """Feed batches in time order; with `window` (ns), only what lies inside it."""
-
-    def __init__(self, window: tuple[int, int] | None = None) -> None:
-        self._window = window
-        self._kept = [Columns.of(empty())]
-
-    def feed(self, batch: Columns) -> None:
-        """A batch in time order."""
-        self._kept.append(batch.take(np.isin(batch.kind, _KINDS)))
-
-    def finish(self, base: int) -> dict | None:
-        """The report's `lanes` (times in ns from `base`): overlaps of each two threads, and a stretch from the middle.
-        None where fewer than two threads computed."""
-        rows = joined(self._kept)
-        if not len(rows):
-            return None
-        begin, end = self._window or (int(rows.time[0]), int(rows.time[-1]))
-        order = np.lexsort((rows.time, rows.tid))
-        rows = rows.take(order)
-        tid, since, until, cpu = _on_cpu(rows, begin, end)
-        total = {int(one): int((until - since)[tid == one].sum()) for one in np.unique(tid)}
-        busy = [one for one, ns in total.items() if ns >= LEAST_SHARE * (end - begin)]
-        busy = sorted(busy, key=lambda one: -total[one])[:MOST]
-        if len(busy) < 2:
-            return None
-        mine = {one: (since[tid == one], until[tid == one], cpu[tid == one]) for one in busy}
-        pairs = [{"tids": [a, b], "overlap_ns": _overlap(mine[a], mine[b]), "possible_ns": min(total[a], total[b])}
-                 for i, a in enumerate(busy) for b in busy[i + 1:]]
-        cell = min(CELL_NS, max(1, (end - begin) // CELLS))
-        first = begin + max(0, (end - begin - cell * CELLS) // 2)
-        return {"pairs": pairs, "begin_ns": first - base, "cell_ns": cell,
-                "threads": [{"tid": one, "on_cpu_ns": total[one], "cpus": np.unique(mine[one][2]).tolist(),
-                             "cells": _cells(mine[one], rows.take(rows.tid == one), first, cell)} for one in busy]}
+def lanes(read: Read, times: list[ThreadTimes], window: tuple[int, int] | None, base: int) -> dict | None:
+    """The report's `lanes` (times in ns from `base`): overlaps of each two threads, and a stretch from the middle. None
+    where fewer than two threads computed. Reads the recording again, for those threads alone."""
+    if not times:
+        return None
+    begin, end = window or (min(its.start_ns for its in times), max(its.end_ns for its in times))
+    had = {its.tid: its.kernel_ns + its.user_ns for its in times}
+    busy = sorted((tid for tid in had if had[tid] >= LEAST_SHARE * (end - begin)), key=lambda tid: -had[tid])[:MOST]
+    if len(busy) < 2:
+        return None
+    cell = min(CELL_NS, max(1, (end - begin) // CELLS))
+    first = begin + max(0, (end - begin - cell * CELLS) // 2)
+    threads = {tid: _Lane(tid, (begin, end), (first, first + cell * CELLS)) for tid in busy}
+    pairs = {(one, other): 0 for i, one in enumerate(busy) for other in busy[i + 1:]}
+    batches = (batch for batch in read(None, end) if len(batch))
+    for batch in itertools.chain(batches, [Columns.of(empty())]):  # the last for what goes on until the end
+        rows = batch.take(np.isin(batch.kind, _KINDS) & np.isin(batch.tid, busy))
+        until = int(batch.time[-1]) if len(batch) else end
+        on = {tid: its.feed(rows.take(rows.tid == tid), until) for tid, its in threads.items()}
+        for one, other in pairs:
+            pairs[one, other] += _overlap(on[one], on[other])
+    return {"pairs": [{"tids": list(pair), "overlap_ns": overlap, "possible_ns": min(threads[tid].total for tid in pair)}
+                      for pair, overlap in pairs.items()],
+            "begin_ns": first - base, "cell_ns": cell,
+            "threads": [{"tid": tid, "on_cpu_ns": its.total, "cpus": sorted(its.cpus), "cells": its.cells(first, cell)}
+                        for tid, its in threads.items()]}
 
 
-def _on_cpu(rows: Columns, begin: int, end: int) -> tuple[np.ndarray, ...]:
-    """(thread, from, to, CPU) of each time on a CPU between two times; rows by thread, then time."""
-    rows = rows.take(rows.kind != Kind.WAKING)
-    came = (rows.kind == Kind.SWITCH_IN) | (rows.kind == Kind.START)
-    same = np.append(rows.tid[1:] == rows.tid[:-1], False)
-    until = np.where(same, np.append(rows.time[1:], 0), end)
-    since, until = np.maximum(rows.time, begin), np.minimum(until, end)
-    at = np.flatnonzero(came & (until > since))
-    return rows.tid[at].astype(np.int64), since[at], until[at], rows.nr[at].astype(np.int64)
+class _Lane:
+    """One thread, batch by batch: when it was on which CPU inside `span`, and what it did in `stretch` (ns)."""
+
+    def __init__(self, tid: int, span: tuple[int, int], stretch: tuple[int, int]) -> None:
+        self._span, self._stretch = span, stretch
+        self._since: int | None = None
+        self._cpu = 0
+        self._rows = Columns.of(empty())  # in the stretch, and the switch and the wakings before it
+        self._on: list[tuple[np.ndarray, ...]] = []
+        self.total = 0
+        self.cpus: set[int] = set()
+
+    def feed(self, rows: Columns, until: int) -> tuple[np.ndarray, ...]:
+        """(from, to, CPU) of each time on a CPU, by the thread's own rows up to `until` (ns)."""
+        self._keep(rows)
+        rows = rows.take(rows.kind != Kind.WAKING)
+        came = (rows.kind == Kind.SWITCH_IN) | (rows.kind == Kind.START)
+        since, cpu, last = rows.time, rows.nr.astype(np.int64), np.append(rows.time[1:], until)[:len(rows)]
+        if self._since is not None:
+            since, cpu = np.append(self._since, since), np.append(self._cpu, cpu)
+            came, last = np.append(True, came), np.append(rows.time[0] if len(rows) else until, last)
+        self._since = until if len(came) and came[-1] else None
+        self._cpu = int(cpu[-1]) if len(cpu) else 0
+        since, last = np.maximum(since, self._span[0]), np.minimum(last, self._span[1])
+        at = np.flatnonzero(came & (last > since))
+        on = since[at], last[at], cpu[at]
+        self.total += int((on[1] - on[0]).sum())
+        self.cpus |= set(np.unique(on[2]).tolist())
+        shown = (on[1] > self._stretch[0]) & (on[0] < self._stretch[1])
+        self._on.append(tuple(its[shown] for its in on))
+        return on
+
+    def cells(self, first: int, cell: int) -> list[int]:
+        """What each cell of the stretch shows."""
+        mine = tuple(np.concatenate([on[i] for on in self._on]) for i in range(3))
+        return _cells(mine, self._rows, first, cell)
+
+    def _keep(self, rows: Columns) -> None:
+        """Of the rows before the stretch what the last switch and what follows it say, and all inside it."""
+        rows = joined([self._rows, rows.take(rows.time <= self._stretch[1])])
+        before = np.flatnonzero((rows.time < self._stretch[0]) & (rows.kind == Kind.SWITCH_OUT))
+        self._rows = rows.take(slice(int(before[-1]) if len(before) else 0, None))
 
 
 def _overlap(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> int:

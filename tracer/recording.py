@@ -165,6 +165,12 @@ def _kind_names() -> list[str]:
     return [known.get(value, f"kind_{value}" if value else "") for value in range(max(known) + 1)]
 
 
+def _numbered(name: str) -> int:
+    """The number of a kind that had no name when it was written; 0, which nothing reads, for one newer than we are."""
+    prefix, _, number = name.partition("_")
+    return int(number) if prefix == "kind" and number.isdigit() and int(number) <= max(Kind) else 0
+
+
 def _table(records: Columns):
     import pyarrow as pa
 
@@ -185,8 +191,8 @@ def _columns(table) -> Columns:
     """A row group as columns, without a copy where the file holds the very values."""
     kinds = table.column("kind").combine_chunks()
     kinds = kinds.chunk(0) if hasattr(kinds, "chunk") else kinds
-    names = _kind_names()
-    code = np.array([names.index(name) for name in kinds.dictionary.to_pylist()], np.uint16)
+    numbers = {name: number for number, name in enumerate(_kind_names())}
+    code = np.array([numbers.get(name, _numbered(name)) for name in kinds.dictionary.to_pylist()], np.uint16)
     plain = {field: table.column(name).to_numpy() for name, field in _PLAIN}
     return Columns(*(code[kinds.indices.to_numpy()] if name == "kind" else plain[name] for name in RECORD.names))
 

@@ -9,7 +9,7 @@ from tracer import models, stats, syscalls
 from tracer.completions import HOWS
 from tracer.example import Read, figure
 from tracer.futexes import Futexes
-from tracer.lanes import Lanes
+from tracer.lanes import lanes
 from tracer.operations import BOUNDARIES, MOVABLE, PHASES, Analysis, Operations
 from tracer.overview import Overview
 from tracer.records import LIBRARY_NAMES, Kind
@@ -31,7 +31,7 @@ def build(read: Read, facts: dict) -> dict:
     window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
     timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
     overview = Overview(facts, window)
-    lanes, futexes, wakeups = Lanes(window), Futexes(window), Wakeups(window)
+    futexes, wakeups = Futexes(window), Wakeups(window)
     library: list[tuple[int, int]] = []
     for batch in read(None, None):
         part = timeline.feed(batch)
@@ -39,7 +39,6 @@ def build(read: Read, facts: dict) -> dict:
         overview.feed(batch, part, analysis.descriptors)
         states.feed(batch, part)
         tallies.feed(batch)
-        lanes.feed(batch)
         futexes.feed(part, analysis.descriptors)
         wakeups.feed(part)
         rows = batch.kind == Kind.LIBRARY
@@ -74,7 +73,7 @@ def build(read: Read, facts: dict) -> dict:
         "model": models.as_dict(verdict, operations, names),
         **overview.finish(operations, names, times, unended, analysis.descriptors),
         "wakeups": wakeups.finish(),
-        "lanes": lanes.finish(base),
+        "lanes": lanes(read, times, window, base),
         "locks": futexes.finish(),
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
