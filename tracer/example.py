@@ -51,8 +51,10 @@ def _steps(its: dict, read: Read) -> list[dict]:
     steps.append({"kind": "ready", "at_ns": its["ready"], "estimated": _is_estimated(its, "ready")})
     steps.append({"kind": "copy", "at_ns": its["copy_start"], "end_ns": its["copy_end"],
                   "estimated": _is_estimated(its, "copy_start"), "tid": who})
+    if its["waited_for"]:
+        steps += _taking(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
     if its["signal"]:
-        steps.append({"kind": "signal", "name": signal_name(its["signal"]), "generated_ns": its["generated"] or None,
+        steps.append({"kind": "signal", "taken": bool(its["waited_for"]), "name": signal_name(its["signal"]), "generated_ns": its["generated"] or None,
                       "delivered_ns": its["delivered"]})
     return sorted(steps, key=lambda step: step.get("enter_ns") or step.get("at_ns") or step.get("generated_ns")
                   or step.get("delivered_ns"))
@@ -109,6 +111,15 @@ def _requests(its: dict, records: Columns) -> list[dict]:
                               & (records.time <= its["copy_end"]))
         steps += [{"kind": "run", "at_ns": int(records.time[i]), "tid": its["helper"]} for i in back[-1:]]
     return steps
+
+
+def _taking(its: dict, part: Part) -> list[dict]:
+    """The call that took the signal, where no handler did."""
+    calls = part.calls
+    mine = (calls.nr == syscalls.numbers()["rt_sigtimedwait"]) & (calls.end == its["delivered"]) & (
+        calls.start >= its["raw_ask"])
+    says = {"waits": True, "signal": signal_name(its["signal"])}
+    return [step for row in np.flatnonzero(mine).tolist() for step in _with_sleeps(part, row, says, brings=False)]
 
 
 def _asking(its: dict, part: Part) -> list[dict]:
