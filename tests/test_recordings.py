@@ -192,3 +192,14 @@ def test_a_time_is_read_without_the_rest():
     since, until = (int(time) for time in np.quantile(records["time"], (0.4, 0.6)))
     part = np.concatenate([batch.records() for batch in recording.columns(path, since, until)])
     assert np.array_equal(part, records[(records["time"] >= since) & (records["time"] <= until)]) and 0 < len(part)
+
+
+@pytest.mark.parametrize(("name", "inside"), [("signal", False), ("signal-c", True)])
+def test_figure_shows_whether_the_handler_itself_receives(name, inside):
+    """In C it does, and ends afterwards; CPython's ends first, and the Python handler runs later."""
+    steps = built(DATA / f"{name}.parquet")["figure"]["steps"]
+    told = next(step["delivered_ns"] for step in steps if step["kind"] == "signal")
+    receives = next(step["enter_ns"] for step in steps if step["kind"] == "call" and step["brings_data"])
+    between = [step for step in steps if step["kind"] == "handler_end" and told < step["at_ns"] < receives]
+    assert len(between) == (0 if inside else 1)
+    assert any(step["kind"] == "handler_end" for step in steps)

@@ -9,7 +9,7 @@ import numpy as np
 from tracer import syscalls
 from tracer.columns import Columns, joined
 from tracer.models import MODELS
-from tracer.operations import AT_ONCE, BOUNDARIES, IO_URING, LINUX_AIO, MOST_ASKS, POSIX_AIO, Operations
+from tracer.operations import AT_ONCE, BOUNDARIES, IO_URING, LINUX_AIO, MOST_ASKS, POSIX_AIO, SIGNAL, Operations
 from tracer.records import LIBRARY_NAMES, Kind, empty
 from tracer.tallies import signal_name
 from tracer.timeline import NEVER, Part, Timeline
@@ -43,7 +43,11 @@ def _steps(its: dict, read: Read) -> list[dict]:
     if its["way"] in (IO_URING, LINUX_AIO) or its["way"] == POSIX_AIO and its["helper"]:
         asker = Timeline().feed(records.take((records.tid == its["tid"]) & (records.kind != Kind.OPEN)))
         steps += _requests(its, records) + _asking(its, asker)
-    steps += _calls(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
+    thread = Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN)))
+    steps += _calls(its, thread)
+    if its["way"] == SIGNAL:  # whether the handler itself receives, or code that runs after it
+        ends = thread.calls.start[thread.calls.nr == syscalls.numbers()["rt_sigreturn"]]
+        steps += [{"kind": "handler_end", "at_ns": int(at), "tid": who} for at in ends if at >= its["raw_ask"]]
     steps.append({"kind": "ready", "at_ns": its["ready"], "estimated": _is_estimated(its, "ready")})
     steps.append({"kind": "copy", "at_ns": its["copy_start"], "end_ns": its["copy_end"],
                   "estimated": _is_estimated(its, "copy_start"), "tid": who})

@@ -181,6 +181,8 @@ def _rows_of(step: dict, figure: Figure) -> list[Row]:
         if step.get("delivered_ns") is not None and not step.get("taken"):  # else a call returns with it
             rows.append(Row(step["delivered_ns"], 5, "signal handler", "bold", False, "return", name, "yellow"))
         return rows
+    if kind == "handler_end":
+        return [Row(step["at_ns"], 6, "handler ends", "", helper, "call", "rt_sigreturn")]
     return []          # ready and copy are drawn from the operation's boundaries
 
 
