@@ -73,6 +73,12 @@ def test_what_made_it():
     assert known(trace).name(TID, 7) == "anon_inode:[eventfd]"
 
 
+def test_what_it_was_called_once():
+    trace = path(descriptor(Trace(), 5, 6, 78, FILE), 6, "/first", 6)
+    its = known(path(descriptor(trace, 20, 6, 79, FILE), 21, "/second", 6))
+    assert [its.ever(TID, 6, inode) for inode in (78, 79, 0, 80)] == ["/first", "/second", "/second", None]
+
+
 def test_threads_share_and_children_inherit():
     trace = address(Trace(), 5, ("127.0.0.1", 80), ("127.0.0.2", 4711), 4)
     trace.add(Kind.THREAD, 10, tid=TID + 1, fd=TID, result=TID).add(Kind.THREAD, 11, tid=200, fd=TID + 1, result=200)

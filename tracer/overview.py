@@ -56,7 +56,8 @@ class Overview:
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
         used = self._usage.finish()
         listed = processes.listed(threads, operations, codes)
-        files = {key: name for key in map(tuple, used.keys.tolist()) if (name := self._known.ever(*key))}
+        keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
+        files = {key: name for key in keys if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
                     {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
         return {"activity": processes.activity(times, threads), "processes": listed,
@@ -70,17 +71,30 @@ class Overview:
             self._known.learn(*fields)
 
 
+def _distinct(operations: Operations) -> list[tuple[int, int, int]]:
+    """(process, fd, inode) of the operations, each once."""
+    sums = Sums(3, 1)
+    sums.add((operations.tgid, operations.fd, operations.inode), (operations.fd,))
+    return [tuple(key) for key in sums.result()[0].tolist()]
+
+
 def _descriptors(used: Used, files: dict[tuple[int, int, int], str], operations: Operations) -> list[dict]:
     """One for each file that a process received from, sent to, accepted on or connected, those used most first."""
-    sums = Sums(3, len(_PHASES))
-    sums.add((operations.tgid, operations.fd, operations.inode), operations.phases())
-    phases = {tuple(key): its for key, its in zip(*(part.tolist() for part in sums.result()), strict=True)}
+    sums = Sums(3, len(_PHASES) + 2)
+    sums.add((operations.tgid, operations.fd, operations.inode),
+             (*operations.phases(), np.ones(len(operations), np.int64), operations.bytes))
+    done = {tuple(key): its for key, its in zip(*(part.tolist() for part in sums.result()), strict=True)}
     columns = [used.values[name].tolist() for name in _SHOWN]
+    calls = {key: values for key, *values in zip(map(tuple, used.keys.tolist()), *columns, strict=True)}
     found = []
-    for key, *values in zip(map(tuple, used.keys.tolist()), *columns, strict=True):
+    for key in calls | done:
+        *phases, count, bytes_ = done.get(key, (0,) * (len(_PHASES) + 2))
         tgid, fd, inode = key
         entry = {"tgid": tgid, "fd": fd, "inode": inode or None, "file": files.get(key),
-                 **dict(zip(_SHOWN, values, strict=True))}
+                 **dict(zip(_SHOWN, calls.get(key) or [0] * len(_SHOWN), strict=True))}
+        # what no call of the program's received: a completion brought it
+        entry["receives"] = max(entry["receives"], count)
+        entry["received_bytes"] = max(entry["received_bytes"], bytes_)
         entry["operations"] = entry["receives"] + entry["sends"] + entry["accepts"] + entry["connects"]
-        found.append(entry | dict(zip(_PHASES, phases.get(key, (0, 0, 0, 0)), strict=True)))
+        found.append(entry | dict(zip(_PHASES, phases, strict=True)))
     return sorted(found, key=lambda entry: -entry["operations"])
