@@ -51,6 +51,19 @@ PROGRAMS = [pytest.param(scenario.name, lang, marks=pytest.mark.skipif(lang == "
 CASES = [pytest.param(*program.values, proto, marks=program.marks)
          for program in PROGRAMS for proto in find(program.values[0]).protocols]
 PAIRS = [(scenario.name, proto) for scenario in SENT for proto in scenario.protocols]
+
+
+def everyday(cases, wanted):
+    """The cases, those that are not `wanted` of every run of the tests marked as thorough."""
+    return [case if wanted(*case.values) else pytest.param(*case.values, marks=[*case.marks, pytest.mark.thorough])
+            for case in cases]
+
+
+def in_python(name, lang, proto=None):
+    """In Python, and over the scenario's first protocol."""
+    return lang == "python" and proto in (None, find(name).protocols[0])
+
+
 # how often these call depends on who is quicker, and strace makes all slow
 UNSTEADY = ("epoll-herd", "epoll-herd-exclusive", "epoll-et-stuck", "signal-rt-overflow")
 FAST = ("--interval", "2ms", "--no-cost")
@@ -63,7 +76,8 @@ except features.CannotTrace as error:
 
 # the oracle: what the workload did is what was seen
 
-@pytest.mark.parametrize(("name", "lang", "proto"), CASES)
+@pytest.mark.parametrize(("name", "lang", "proto"), everyday(
+    CASES, lambda name, lang, proto: lang == "python" or proto == find(name).protocols[0]))
 def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
     report = report_of("run", name, "--lang", lang, "--proto", proto, "--messages", 23)
     check_closed_loop(report, name, 23)
@@ -73,14 +87,15 @@ def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
     assert report["options"]["lang"] == lang
 
 
-@pytest.mark.parametrize(("name", "proto"), PAIRS)
+@pytest.mark.parametrize(("name", "proto"), everyday(
+    [pytest.param(*pair) for pair in PAIRS], lambda name, proto: proto in ("udp", "tcp")))
 def test_messages_of_9000_bytes(name, proto):
     report = report_of("run", name, "--proto", proto, "--messages", 23, "--size", 9000, *FAST)
     check_closed_loop(report, name, 23, 9000)
 
 
-@pytest.mark.parametrize("proto", transport.PROTOCOLS)
-@pytest.mark.parametrize(("name", "lang"), [its for its in PROGRAMS if find(its.values[0]).sockets > 1])
+@pytest.mark.parametrize(("name", "lang", "proto"), everyday(
+    [its for its in CASES if find(its.values[0]).sockets > 1], in_python))
 def test_a_thousand_sockets_and_the_order_of_the_messages(name, lang, proto):
     report = report_of("run", name, "--lang", lang, "--proto", proto, "--sockets", 1000, "--messages", 23,
                        "--interval", "1ms", "--no-cost")
@@ -229,13 +244,13 @@ def test_two_seconds_between_messages():
         check_closed_loop(json.loads(done.stdout), name, 3)
 
 
-@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+@pytest.mark.parametrize(("name", "lang"), everyday(PROGRAMS, in_python))
 def test_while_every_cpu_is_kept_busy(name, lang):
     with beside("while True: pass", os.cpu_count()):
         check_closed_loop(report_of("run", name, "--lang", lang, "--messages", 23, *FAST), name, 23)
 
 
-@pytest.mark.parametrize(("name", "lang", "proto"), CASES)
+@pytest.mark.parametrize(("name", "lang", "proto"), everyday(CASES, in_python))
 def test_open_loop_says_what_was_dropped_and_what_queued(name, lang, proto):
     report = report_of("run", name, "--lang", lang, "--proto", proto, "--open-loop", "--messages", 1000,
                        "--interval", 0, "--no-cost")
@@ -273,7 +288,8 @@ def test_what_is_printed_fits_in_80_columns(name):
 # the same counts as another tool's
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-@pytest.mark.parametrize(("name", "lang"), [its for its in PROGRAMS if its.values[0] not in UNSTEADY])
+@pytest.mark.parametrize(("name", "lang"), everyday(
+    [its for its in PROGRAMS if its.values[0] not in UNSTEADY], in_python))
 def test_strace_counts_the_same_calls(name, lang, tmp_path):
     path = tmp_path / "strace"
     scenario = find(name)
@@ -368,7 +384,8 @@ def test_loss_is_said_without_strict_too():
 
 # runs that end early
 
-@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+@pytest.mark.parametrize(("name", "lang"), everyday(
+    PROGRAMS, lambda name, lang: in_python(name, lang) and name in ("blocking", "nonblocking", "signal", "io-uring")))
 def test_ctrl_c_shows_what_there_is(name, lang):
     with running("run", name, "--lang", lang, "--messages", 100000, "--no-cost", "--json") as run:
         run.await_messages(13)  # some let as many as eight be on their way
