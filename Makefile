@@ -11,7 +11,7 @@ QUICK ?=
 OUT ?= /var/tmp/iotrace-bench.json
 export PREFIX BINDIR
 
-.PHONY: help install run test bench uninstall dev check clean
+.PHONY: help install run test test-labs bench lab box uninstall dev check clean
 
 help:
 	@echo 'As root (sudo make ...):'
@@ -19,6 +19,8 @@ help:
 	@echo '  test       install what is needed, then run every test, on the live kernel too (ARGS="-k ring")'
 	@echo '  bench      measure iotrace and its peers on this machine, under 15 minutes (QUICK=1: under 2), OUT=$(OUT)'
 	@echo '  install    install or update $(PREFIX) and $(BINDIR)/iotrace'
+	@echo '  lab        install what iotrace lab needs too (QEMU and others); box: build a Vagrant box'
+	@echo '  test-labs  every scenario on every kernel of the lab, and on this one'
 	@echo '  uninstall  remove both'
 	@echo 'As yourself:'
 	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
@@ -36,6 +38,15 @@ run:
 test:
 	@setup/install test
 	@setup/test $(ARGS)
+
+lab:
+	@setup/install lab
+
+box: lab
+	@setup/box
+
+test-labs: lab
+	@cd / && $(BINDIR)/iotrace lab matrix --strict -- --messages 23 --no-cost $(ARGS)
 
 bench:
 	@setup/install

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 
@@ -15,6 +16,19 @@ class Scenario:
     aliases: tuple[str, ...]
     figure: str  # in Stevens, UNIX Network Programming, vol. 1, chapter 6
     module: str
+    sockets: int  # the most that it can watch
+    sockets_why: str
+
+    @property
+    def twin(self) -> Path | None:
+        """The file of its C twin (epoll_lt.py → c/epoll_lt.c), None where there is none."""
+        path = Path(__file__).with_name("c") / f"{self.module.rpartition('.')[2]}.c"
+        return path if path.is_file() else None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What it is written in: "python" always, "c" where it has a twin."""
+        return ("python", "c") if self.twin else ("python",)
 
 
 def scenarios() -> list[Scenario]:
@@ -22,7 +36,8 @@ def scenarios() -> list[Scenario]:
     modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
     return sorted(
         (
-            Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__)
+            Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__, getattr(m, "SOCKETS", 1),
+                     getattr(m, "SOCKETS_WHY", "it has one socket; select, poll and epoll can watch many"))
             for m in modules
             if hasattr(m, "NAME")
         ),

@@ -34,13 +34,13 @@ class Reader:
             os.close(self._fd)
             self._fd = -1
 
+    def close(self) -> None:
+        """As a socket's."""
+        self.__exit__()
+
     def fileno(self) -> int:
         """The descriptor."""
         return self._fd
-
-    def getsockname(self) -> tuple[str, int]:
-        """Where to send: the descriptor's number, in the place of a port."""
-        return DIRECTORY, self._fd
 
     @staticmethod
     def buffer(size: int) -> mmap.mmap:
@@ -60,6 +60,10 @@ class Writer:
 
     def __exit__(self, *_exc: object) -> None:
         os.close(self._fd)
+
+    def close(self) -> None:
+        """As a socket's."""
+        self.__exit__()
 
     def sendall(self, message: bytes) -> None:
         """Write and flush one message; raises OSError."""

@@ -4,17 +4,17 @@ from scenarios.workload import Workload, main
 
 NAME = "blocking"
 SUMMARY = "recvfrom sleeps until the data is there"
-PROTOCOLS = ("udp", "tcp")
+PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ()
 FIGURE = "6.1"
 
 
 def receive(workload: Workload) -> None:
     """One call per message: it waits and it copies."""
-    sock, buffer = workload.sock, workload.buffer
+    sock, buffer, call = workload.sock, workload.buffer, workload.call
     with workload.window():
         while not workload.done:
-            workload.calls["recvfrom"] += 1
+            workload.calls[call] += 1
             size = sock.recv_into(buffer)
             workload.received(size)
 

@@ -6,24 +6,27 @@ from scenarios.workload import Workload, main
 
 NAME = "epoll-lt"
 SUMMARY = "epoll_wait sleeps until one is readable, recvfrom copies"
-PROTOCOLS = ("udp", "tcp")
+PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("epoll",)
 FIGURE = "6.3"
+SOCKETS = 20000
+SOCKETS_WHY = "over UDP each has a port of its own, and Linux has 28,232 to give (ip_local_port_range)"
 
 
 def receive(workload: Workload) -> None:
     """Two calls per message: one waits, the other copies; the set went to the kernel once, before."""
-    sock, buffer = workload.sock, workload.buffer
+    socks, buffer, call = {sock.fileno(): sock for sock in workload.socks}, workload.buffer, workload.call
     with select.epoll() as epoll:
-        epoll.register(sock, select.EPOLLIN)  # without EPOLLET: told again as long as there is data
+        for fd in socks:
+            epoll.register(fd, select.EPOLLIN)  # without EPOLLET: told again as long as there is data
         with workload.window():
             while not workload.done:
                 workload.calls["epoll_wait"] += 1
-                epoll.poll()
-                workload.calls["recvfrom"] += 1
-                size = sock.recv_into(buffer)
-                workload.received(size)
+                for fd, _ in epoll.poll():
+                    workload.calls[call] += 1
+                    size = socks[fd].recv_into(buffer)
+                    workload.received(size, socks[fd])
 
 
 if __name__ == "__main__":
-    main(NAME, SUMMARY, PROTOCOLS, receive)
+    main(NAME, SUMMARY, PROTOCOLS, receive, SOCKETS)

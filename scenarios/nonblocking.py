@@ -4,22 +4,22 @@ from scenarios.workload import Workload, main
 
 NAME = "nonblocking"
 SUMMARY = "recvfrom returns EAGAIN until the data is there"
-PROTOCOLS = ("udp", "tcp")
+PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("polling",)
 FIGURE = "6.2"
 
 
 def receive(workload: Workload) -> None:
     """Many calls per message: each asks, the last one copies; the processor is never given up."""
-    sock, buffer = workload.sock, workload.buffer
+    sock, buffer, call = workload.sock, workload.buffer, workload.call
     sock.setblocking(False)
     with workload.window():
         while not workload.done:
-            workload.calls["recvfrom"] += 1
+            workload.calls[call] += 1
             try:
                 size = sock.recv_into(buffer)
             except BlockingIOError:
-                workload.errors["recvfrom", "EAGAIN"] += 1
+                workload.errors[call, "EAGAIN"] += 1
             else:
                 workload.received(size)
 

@@ -13,7 +13,7 @@ from scenarios.workload import Unsupported, Workload, main
 
 NAME = "posix-aio"
 SUMMARY = "aio_read asks, a signal tells when the data is there"
-PROTOCOLS = ("udp", "tcp")
+PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("aio", "aio-read", "posix-aio-signal")
 FIGURE = "6.5"
 

@@ -6,16 +6,16 @@ The receiver starts it, or the tracer does. It may nap: it keeps the pace, and w
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from array import array
+from contextlib import ExitStack, closing
 
-from scenarios.blockfile import Writer
+from scenarios import transport
 from scenarios.workload import (
     EACH,
+    ENDS,
     FINISHED,
-    LOOPBACK,
     PID,
     PORT,
     READY,
@@ -76,11 +76,18 @@ class Receiver:
 
 
 def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
-    """Connect to the receiver and send every message, noting when each send began; raises Abandoned, OSError."""
-    port = receiver.wait_for(PORT, 1)
+    """Connect to the receiver and send every message, noting when each send began; raises Abandoned, OSError.
+
+    Message n goes to the receiver's end n modulo their number.
+    """
+    receiver.wait_for(PORT, 1)
     receiver.watch()
+    numbers = receiver.page[ENDS : ENDS + options.sockets].tolist()
     message = bytes(options.size)
-    with _connected(options.proto, port, receiver.page) as sock:
+    with ExitStack() as stack:
+        ends = transport.connect(options.proto, options.address, numbers, receiver.page[PID], bool(receiver.page[EACH]))
+        for end in ends:
+            stack.enter_context(closing(end))
         receiver.wait_for(READY, 1)
         due_ns = time.monotonic_ns() + options.interval_ns
         for index in range(options.messages):
@@ -88,64 +95,34 @@ def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
                 receiver.wait_for(RECEIVED, index)
             receiver.wait_until(due_ns)
             begin_ns = time.monotonic_ns()
-            sock.sendall(message)
+            ends[index % len(ends)].sendall(message)
             send_begin_ns.append(begin_ns)
             receiver.page[SENT] = index + 1
             due_ns = (due_ns if options.open_loop else begin_ns) + options.interval_ns
         if options.open_loop and options.proto == "udp":
-            _send_ends(sock, receiver)
+            _send_end(ends, receiver)
         receiver.wait_for(FINISHED, 1)
 
 
-class _Connections:
-    """In the place of a socket: for each message a connection that is closed after it."""
-
-    def __init__(self, port: int):
-        self._port = port
-
-    def __enter__(self) -> "_Connections":
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        pass
-
-    def sendall(self, message: bytes) -> None:
-        with socket.create_connection((LOOPBACK, self._port)) as sock:
-            sock.sendall(message)
-
-
-def _connected(proto: str, port: int, page: memoryview) -> socket.socket | Writer | _Connections:
-    """Where to send, as the receiver has asked for it."""
-    if proto == "file":
-        return Writer(page[PID], port)
-    if page[EACH]:
-        return _Connections(port)
-    if proto == "tcp":
-        sock = socket.create_connection((LOOPBACK, port))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a message waits for the last one's ACK
-        return sock
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.connect((LOOPBACK, port))
-    return sock
-
-
-def _send_ends(sock: socket.socket, receiver: Receiver) -> None:
+def _send_end(ends: list, receiver: Receiver) -> None:
     """Say that there will be no more, again and again: a full buffer drops this too."""
     while not receiver.page[FINISHED]:
-        sock.send(b"")
+        for end in ends:
+            end.send(b"")
         receiver.wait_until(time.monotonic_ns() + END_NS)
 
 
 def main() -> None:
     """Run the sender; exits 0, 1 when a send failed or the receiver is gone, 2 on wrong usage."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the receiver or the tracer: the sender ends with it
-    arguments = parser("scenarios.sender", __doc__, ("udp", "tcp", "file", "none"))
+    arguments = parser("scenarios.sender", __doc__, (*transport.PROTOCOLS, "file", "none"), 10**6)
     arguments.add_argument("--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does")
     options, given = parse(arguments)
     if given.shared_fd is None:
         arguments.error("--shared-fd is needed: start a scenario instead, it starts its sender itself")
     page = map_shared(given.shared_fd)
     send_begin_ns = array("Q")
+    transport.make_room(options.sockets)
     failures = status = 0
     try:
         if options.proto != "none":

@@ -12,23 +12,23 @@ from scenarios.workload import Workload, main
 
 NAME = "signal"
 SUMMARY = "SIGIO says that there is data, its handler calls recvfrom"
-PROTOCOLS = ("udp", "tcp")
+PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("sigio", "signal-driven")
 FIGURE = "6.4"
 
 
 def receive(workload: Workload) -> None:
     """No call while waiting. One SIGIO may stand for many messages: its handler receives until EAGAIN."""
-    sock, buffer = workload.sock, workload.buffer
+    sock, buffer, call = workload.sock, workload.buffer, workload.call
     signalled = draining = False
 
     def drain() -> None:
         while True:
-            workload.calls["recvfrom"] += 1
+            workload.calls[call] += 1
             try:
                 size = sock.recv_into(buffer)
             except BlockingIOError:
-                workload.errors["recvfrom", "EAGAIN"] += 1
+                workload.errors[call, "EAGAIN"] += 1
                 return
             workload.note(size)
             if size == 0:  # the end of a stream never says EAGAIN

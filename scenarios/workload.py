@@ -11,7 +11,6 @@ import mmap
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,21 +18,23 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-LOOPBACK = "127.0.0.1"
+from scenarios import transport
+
 STREAM_BUFFER = 65536  # bytes: room for many messages that a stream has merged
 
 # The shared page is an array of 64-bit numbers; these are their places. Each has one writer.
 PID = 0  # receiver: its process, for the sender to watch
-PORT = 1  # receiver: where to send; not 0 once the socket is bound (and listening)
+PORT = 1  # receiver: the number of its first end (scenarios/transport.py); not 0 once all of them can be connected to
 READY = 2  # receiver: 1 when it begins to wait for data
 RECEIVED = 3  # receiver: messages it has finished with
 FINISHED = 4  # receiver: 1 when it wants nothing more
 SENT = 5  # sender: messages sent
 STOP = 6  # whoever ends a run early: 1
 EACH = 7  # receiver: 1 for each message on a connection of its own
+ENDS = 16  # receiver: the numbers of all its ends, from here on
 
 
 class Unsupported(Exception):
@@ -46,9 +47,10 @@ class SenderDied(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What is sent: `messages` of `size` bytes, one every `interval_ns`, over "udp" or "tcp", or through a "file".
-    "none": nothing is sent.
+    """What is sent: `messages` of `size` bytes, one every `interval_ns`, over "udp", "tcp", "unix" or "pipe", or through
+    a "file". "none": nothing is sent.
 
+    sockets: how many the receiver watches; message n goes to number n modulo `sockets`. address: the receiver's.
     Closed loop (the default): a message also waits until the receiver has finished the one before.
     """
 
@@ -57,24 +59,27 @@ class Options:
     size: int = 64
     proto: str = "udp"
     open_loop: bool = False
+    sockets: int = 1
+    address: str = transport.LOOPBACK
 
     def flags(self) -> list[str]:
         """The same options as command-line arguments."""
         flags = ["--messages", str(self.messages), "--interval-ns", str(self.interval_ns)]
         flags += ["--size", str(self.size), "--proto", self.proto]
+        flags += ["--sockets", str(self.sockets), "--address", self.address]
         return flags + ["--open-loop"] * self.open_loop
 
 
-def make_shared() -> int:
-    """A new zeroed page that receiver and sender map: its memfd, to be handed on with Popen's pass_fds."""
+def make_shared(sockets: int = 1) -> int:
+    """A new zeroed page, or more for many sockets, that receiver and sender map: a memfd for Popen's pass_fds."""
     fd = os.memfd_create("iotrace-scenario")
-    os.ftruncate(fd, mmap.PAGESIZE)
+    os.ftruncate(fd, -(-8 * (ENDS + sockets) // mmap.PAGESIZE) * mmap.PAGESIZE)
     return fd
 
 
 def map_shared(fd: int) -> memoryview:
     """The shared page as an array of unsigned 64-bit numbers."""
-    return memoryview(mmap.mmap(fd, mmap.PAGESIZE)).cast("Q")
+    return memoryview(mmap.mmap(fd, 0)).cast("Q")
 
 
 def sender_command(options: Options, shared_fd: int, notes_fd: int | None = None) -> list[str]:
@@ -84,16 +89,13 @@ def sender_command(options: Options, shared_fd: int, notes_fd: int | None = None
     return command + ([] if notes_fd is None else ["--notes-fd", str(notes_fd)])
 
 
-def receiver_command(name: str, options: Options, shared_fd: int, notes_fd: int) -> list[str]:
-    """The argv of scenario `name` with a sender started by the caller; LookupError when there is no such scenario."""
-    from scenarios import find  # not at the top: finding scenarios imports them, and they import this module
-
-    command = [sys.executable, "-m", find(name).module, *options.flags()]
-    return command + ["--shared-fd", str(shared_fd), "--notes-fd", str(notes_fd)]
+def receiver_command(program: Sequence[str], options: Options, shared_fd: int, notes_fd: int) -> list[str]:
+    """The argv of a scenario with a sender started by the caller; `program` is its module's or its C twin's command."""
+    return [*program, *options.flags(), "--shared-fd", str(shared_fd), "--notes-fd", str(notes_fd)]
 
 
-def parser(program: str, description: str, protocols: Sequence[str]) -> argparse.ArgumentParser:
-    """The options that every scenario and the sender understand."""
+def parser(program: str, description: str, protocols: Sequence[str], sockets: int) -> argparse.ArgumentParser:
+    """The options that every scenario and the sender understand; sockets: the most that it can watch."""
     defaults = Options()
     result = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     add = result.add_argument
@@ -102,6 +104,8 @@ def parser(program: str, description: str, protocols: Sequence[str]) -> argparse
     add("--size", type=_number(1, 2**20), default=defaults.size, metavar="BYTES", help="of a message (%(default)s)")
     add("--proto", choices=protocols, default=protocols[0], help="(%(default)s)")
     add("--open-loop", action="store_true", help="send on schedule, whatever the receiver does")
+    add("--sockets", type=_number(1, sockets), default=defaults.sockets, metavar="N", help="to watch (%(default)s)")
+    add("--address", default=defaults.address, metavar="IP", help="of the receiver (%(default)s)")
     add("--shared-fd", type=_shared, metavar="FD", help="an inherited memfd, the page that both sides map")
     add("--notes-fd", type=_descriptor, metavar="FD", help="where to write what was done, as JSON")
     return result
@@ -110,9 +114,12 @@ def parser(program: str, description: str, protocols: Sequence[str]) -> argparse
 def parse(arguments: argparse.ArgumentParser) -> tuple[Options, argparse.Namespace]:
     """The command line as Options, and the rest; exits with status 2 and one line when it makes no sense."""
     given = arguments.parse_args()
-    if given.proto == "udp" and given.size > 65507:
-        arguments.error("a UDP datagram holds at most 65507 bytes")
-    return Options(given.messages, given.interval_ns, given.size, given.proto, given.open_loop), given
+    most = transport.MOST_SIZE.get(given.proto, given.size)
+    if given.size > most:
+        arguments.error(f"a datagram ({given.proto}) holds at most {most} bytes")
+    options = Options(given.messages, given.interval_ns, given.size, given.proto, given.open_loop, given.sockets,
+                      given.address)
+    return options, given
 
 
 def write_notes(fd: int, notes: dict) -> None:
@@ -122,15 +129,18 @@ def write_notes(fd: int, notes: dict) -> None:
 
 
 class Workload:
-    """The receiver's side of a run: the socket to read, a buffer to read into, and what was done.
+    """The receiver's side of a run: the sockets to read, a buffer to read into, and what was done.
 
+    `socks` are what is watched, `sock` the first of them; `call` receives from them: recvfrom, or a pipe's readv.
     A scenario counts each call just before it makes it (`calls`), errors and signals as it gets them,
     hands the size of every receive to `received`, and goes on until `done`.
     """
 
-    def __init__(self, options: Options, page: memoryview, sock: socket.socket):
+    def __init__(self, options: Options, page: memoryview, socks: list, call: str = "recvfrom"):
         self.options = options
-        self.sock = sock
+        self.socks = socks
+        self.sock = socks[0]
+        self.call = call
         self.buffer = bytearray(max(options.size, STREAM_BUFFER))
         self.calls: Counter[str] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()  # by (call, errno's name)
@@ -139,6 +149,7 @@ class Workload:
         self.messages = 0
         self.bytes = 0
         self._page = page
+        self._ended: set = set()  # the sockets whose end has come
         self._receives = 0
         self._receive_ns = array("Q", [0]) * options.messages  # allocated before the window, filled in it
         self._window_ns = (0, 0)
@@ -160,23 +171,25 @@ class Workload:
             self._cpu_ns = _cpu_ns() - cpu_ns
             gc.enable()
 
-    def received(self, size: int) -> None:
+    def received(self, size: int, sock: object = None) -> None:
         """Note a receive that has just returned `size` bytes, and let the sender go on."""
-        self.note(size)
+        self.note(size, sock)
         self.publish()
 
-    def note(self, size: int) -> None:
-        """Note a receive of `size` bytes; 0 is the end: of a stream, or said by the sender after the last datagram."""
+    def note(self, size: int, sock: object = None) -> None:
+        """Note a receive of `size` bytes from `sock` (the first, if not said); 0 is its end: of a stream, or said by
+        the sender after the last datagram."""
         now_ns = time.monotonic_ns()
         if size == 0:
-            self.done = True
+            self._ended.add(sock or self.sock)
+            self.done = len(self._ended) == len(self.socks)
             return
         if self._receives == len(self._receive_ns):  # a stream may bring one message in several receives
             self._receive_ns.extend(self._receive_ns)
         self._receive_ns[self._receives] = now_ns
         self._receives += 1
         self.bytes += size
-        whole = self.options.proto in ("udp", "file")  # a receive is a message
+        whole = self.options.proto in (*transport.DATAGRAMS, "file")  # a receive is a message
         self.messages = self._receives if whole else self.bytes // self.options.size
         self.done = self.messages >= self.options.messages
 
@@ -232,37 +245,38 @@ class Workload:
         }
 
 
-def main(
-    name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None], each: bool = False
-) -> None:
+def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None], sockets: int = 1,
+         each: bool = False) -> None:
     """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C).
 
+    sockets: the most that it can watch.
     each: every message comes on a connection of its own, and the workload's socket is the one that listens.
     """
     module = name.replace("-", "_")
-    options, given = parse(parser(f"scenarios.{module}", summary, protocols))
+    options, given = parse(parser(f"scenarios.{module}", summary, protocols, sockets))
     by_hand = given.shared_fd is None
-    shared_fd = make_shared() if by_hand else given.shared_fd
+    shared_fd = make_shared(options.sockets) if by_hand else given.shared_fd
     page = map_shared(shared_fd)
     workload = sender = None
     status = 0
     try:
-        with _bound_socket(options.proto) as bound:
+        if not transport.make_room(transport.descriptors_of(options.proto, options.sockets)):
+            raise Unsupported(f"{options.sockets} sockets are more than this process may have open (ulimit -H -n)")
+        with closing(transport.Ends(options.proto, options.address, options.sockets, each)) as ends:
             page[PID] = os.getpid()
             page[EACH] = each
-            page[PORT] = bound.getsockname()[1]
+            page[ENDS : ENDS + options.sockets] = array("Q", ends.numbers)
+            page[PORT] = ends.numbers[0]
             if by_hand and options.proto != "none":
                 sender = _start_sender(options, shared_fd)
-            sock = bound.accept()[0] if options.proto == "tcp" and not each else bound
-            with sock:
-                workload = Workload(options, page, sock)
-                try:
-                    receive(workload)
-                finally:
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # from here on the sender may end
-                page[FINISHED] = 1  # only now may the sender close its end
-                if sender:
-                    sender.wait()
+            workload = Workload(options, page, ends.connected(), ends.call)
+            try:
+                receive(workload)
+            finally:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # from here on the sender may end
+            page[FINISHED] = 1  # only now may the sender close its end
+            if sender:
+                sender.wait()
         if not workload.complete:
             raise SenderDied("the sender ended early")
     except KeyboardInterrupt:
@@ -295,20 +309,6 @@ def _cpu_ns() -> int:
     return time.process_time_ns() + round((children.ru_utime + children.ru_stime) * 1e9)
 
 
-def _bound_socket(proto: str) -> socket.socket:
-    """A UDP socket bound to a free loopback port (with "none" for nothing), a TCP one that also listens, or a file in
-    the place of a socket."""
-    if proto == "file":
-        from scenarios.blockfile import Reader  # not at the top: it imports this module
-
-        return Reader()
-    if proto == "tcp":
-        return socket.create_server((LOOPBACK, 0), backlog=128)
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind((LOOPBACK, 0))
-    return sock
-
-
 def _start_sender(options: Options, shared_fd: int) -> subprocess.Popen:
     """Start the sender as a child, in a group of its own so that Ctrl-C reaches the receiver alone."""
 
@@ -328,7 +328,7 @@ def _summary(name: str, options: Options, notes: dict) -> str:
     """The notes as a few lines for who ran the scenario by hand."""
     begin_ns, end_ns = notes["window_ns"]
     lines = [
-        f"{name} over {options.proto}: {notes['messages']} messages, {notes['bytes']} bytes, "
+        f"{name} over {_ways(options)}: {notes['messages']} messages, {notes['bytes']} bytes, "
         f"{notes['dropped']} dropped, in {(end_ns - begin_ns) / 1e6:.1f} ms",
         f"  CPU      {notes['cpu_ns'] / 1e6:.1f} ms",
     ]
@@ -337,6 +337,10 @@ def _summary(name: str, options: Options, notes: dict) -> str:
         lines += [f"  error    {call}: {count} × {errno_name}" for errno_name, count in errors.items()]
     lines += [f"  signal   {signal_name}: {count}" for signal_name, count in notes["signals"].items()]
     return "\n".join(lines)
+
+
+def _ways(options: Options) -> str:
+    return options.proto if options.sockets == 1 else f"{options.sockets} × {options.proto}"
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:

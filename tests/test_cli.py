@@ -68,7 +68,8 @@ def test_unknown_scenario_like_none(temporary):
     ["--messages", "100000000"], ["--interval", "soon"], ["--interval", "-1ms"], ["--interval", "10 parsecs"],
     ["--interval", "nan"], ["--interval", ""], ["--interval", "99999999999s"],
     ["--interval", "9" * 400], ["--size", "0"], ["--size", "2000000"],
-    ["--size", "65508"], ["--proto", "sctp"], ["--ring-size", "5000"], ["--ring-size", "1"], ["--timeout", "0"],
+    ["--size", "65508"], ["--proto", "sctp"], ["--proto", "unix", "--size", "131073"], ["--sockets", "0"],
+    ["--sockets", "many"], ["--lang", "cobol"], ["--ring-size", "5000"], ["--ring-size", "1"], ["--timeout", "0"],
     ["--timeout", "-1"], ["--timeout", "nan"], ["--timeout", "inf"], ["--timeout", "1e300"], ["--nonsense"], ["another"],
 ], ids=lambda arguments: " ".join(arguments)[:30])
 def test_nonsense_is_wrong_usage(arguments, temporary):
@@ -88,6 +89,23 @@ def test_protocol_that_the_model_does_not_allow(monkeypatch):
     done = runner().invoke(cli.main, ["run", "blocking", "--proto", "tcp"])
     assert done.exit_code == 2
     assert done.stderr.splitlines() == ["iotrace: blocking runs over udp, not over tcp"]
+
+
+@pytest.mark.parametrize(("name", "sockets", "words"), [
+    ("blocking", 2, ["1 socket", "select, poll and epoll"]), ("select", 1001, ["1,000", "FD_SETSIZE", "1023"]),
+    ("epoll-lt", 20001, ["20,000", "port"])])
+def test_more_sockets_than_a_model_can_watch(name, sockets, words, temporary):
+    assert_one_line(iotrace("run", name, "--sockets", sockets), 2, name, *words)
+
+
+def test_language_in_which_there_is_no_program(monkeypatch):
+    from dataclasses import replace
+
+    without = [replace(scenario, module="scenarios.elsewhere") for scenario in scenarios()]
+    monkeypatch.setattr("scenarios.scenarios", lambda: without)
+    done = runner().invoke(cli.main, ["run", "blocking", "--lang", "c"])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == ["iotrace: blocking has no twin in C"]
 
 
 @pytest.mark.parametrize("command", [["run", "blocking"], ["doctor"]])

@@ -7,6 +7,7 @@ from records_builder import EAGAIN, SIGIO, TID, Trace
 
 from tracer.example import figure
 from tracer.models import models_of
+from tracer.records import Kind
 
 
 def figure_of(trace: Trace, base: int = 0) -> dict | None:
@@ -103,3 +104,29 @@ def test_of_two_models_the_more_frequent_is_drawn():
     trace = blocking(blocking(Trace(), 100), 1100)
     trace.sleep(2110, 2210, 2220).ready(2200).call("poll", 2100, 2230, 1).call("recvfrom", 2240, 2250, 64)
     assert figure_of(trace)["model"] == "blocking"
+
+
+def test_a_signal_that_a_call_waited_for_comes_with_that_call():
+    trace = Trace().call("recvfrom", 90, 95, EAGAIN).sleep(110, 205, 210).ready(200)
+    trace.add(Kind.SIGNAL_GENERATE, 204, fd=35, arg=1, start=4).call("rt_sigtimedwait", 100, 215, 35)
+    its = figure_of(trace.call("recvfrom", 230, 240, 64))
+    told, = [step for step in its["steps"] if step["kind"] == "signal"]
+    call, = [step for step in its["steps"] if step.get("name") == "rt_sigtimedwait"]
+    assert told["taken"] and call["signal"] == told["name"] and call["waits"] and call["exit_ns"] == told["delivered_ns"]
+
+
+def test_a_handlers_signal_is_not_taken():
+    trace = Trace().ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
+    assert [step["taken"] for step in figure_of(trace)["steps"] if step["kind"] == "signal"] == [False]
+
+
+def test_a_request_shows_its_calls_and_what_the_kernel_did_with_it():
+    trace = Trace().add(Kind.URING_SUBMIT, 112, start=64, result=5, nr=27, fd=4).call("io_uring_enter", 110, 120, 1, fd=7)
+    trace.add(Kind.URING_POLL, 114, start=64, result=5).sleep(140, 201, 210).ready(200)
+    trace.add(Kind.URING_COMPLETE, 215, start=64, result=5, fd=64)
+    its = figure_of(trace.call("io_uring_enter", 130, 220, 0, fd=7, arg=1))
+    assert its["model"] == "io-uring"
+    assert [(step["name"], step["waits"]) for step in its["steps"] if step["kind"] == "call"] == [
+        ("io_uring_enter", False), ("io_uring_enter", True)]
+    assert [(step["what"], step["at_ns"]) for step in its["steps"] if step["kind"] == "request"] == [("poll armed", 114)]
+    assert {"wake", "run", "ready", "copy"} <= set(kinds(its))

@@ -53,6 +53,12 @@ def test_who_still_runs_at_the_end_runs_until_then():
     assert lanes(trace, (10, 100))["pairs"][0]["overlap_ns"] == 50 + 30
 
 
+@pytest.mark.parametrize("count", range(1, 9))
+def test_a_batch_in_which_one_did_not_run(count):
+    trace = two([(10, 100), (500, 600)], [(200, 300), (700, 800)])
+    assert lanes(trace, (10, 800), count)["pairs"][0]["overlap_ns"] == 0
+
+
 def test_one_thread_alone_has_no_lanes():
     assert lanes(on(Trace(), TID, 0, (10, 100))) is None
     assert lanes(two([(10, 1000)], [(20, 21)]), (10, 1000)) is None  # the other hardly ran

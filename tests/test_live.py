@@ -17,6 +17,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 from running import (
+    IOTRACE,
     NOBODY,
     PYTHON,
     ROOT,
@@ -34,16 +35,22 @@ from running import (
     running,
 )
 
-from scenarios import names, scenarios
+from scenarios import find, names, scenarios, transport, twin
 from tracer import cli, features, recording, syscalls, target
 from tracer.records import Kind
 from tracer.session import Session
 
 pytestmark = pytest.mark.live
 
-PAIRS = [(scenario.name, proto) for scenario in scenarios() for proto in scenario.protocols if proto != "none"]
-NAMES = [*dict.fromkeys(name for name, _ in PAIRS)]
+HAVE_CC = shutil.which("cc") is not None
+SENT = [scenario for scenario in scenarios() if scenario.protocols != ("none",)]
+NAMES = [scenario.name for scenario in SENT]
 ROUNDS = [name for name in names() if name not in NAMES]  # nothing is sent
+PROGRAMS = [pytest.param(scenario.name, lang, marks=pytest.mark.skipif(lang == "c" and not HAVE_CC, reason="no cc"))
+            for scenario in SENT for lang in scenario.languages]
+CASES = [pytest.param(*program.values, proto, marks=program.marks)
+         for program in PROGRAMS for proto in find(program.values[0]).protocols]
+PAIRS = [(scenario.name, proto) for scenario in SENT for proto in scenario.protocols]
 # how often these call depends on who is quicker, and strace makes all slow
 UNSTEADY = ("epoll-herd", "epoll-herd-exclusive", "epoll-et-stuck", "signal-rt-overflow")
 FAST = ("--interval", "2ms", "--no-cost")
@@ -56,13 +63,14 @@ except features.CannotTrace as error:
 
 # the oracle: what the workload did is what was seen
 
-@pytest.mark.parametrize(("name", "proto"), PAIRS)
-def test_twenty_three_messages_are_twenty_three_operations(name, proto):
-    report = report_of("run", name, "--proto", proto, "--messages", 23)
+@pytest.mark.parametrize(("name", "lang", "proto"), CASES)
+def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
+    report = report_of("run", name, "--lang", lang, "--proto", proto, "--messages", 23)
     check_closed_loop(report, name, 23)
     assert report["scenario"] == name
     assert report["cost"]["untraced_cpu_ns_per_op"] > 0 and report["cost"]["traced_cpu_ns_per_op"] > 0
     assert report["figure"]["model"] == model_of(name)
+    assert report["options"]["lang"] == lang
 
 
 @pytest.mark.parametrize(("name", "proto"), PAIRS)
@@ -71,6 +79,34 @@ def test_messages_of_9000_bytes(name, proto):
     check_closed_loop(report, name, 23, 9000)
 
 
+@pytest.mark.parametrize("proto", transport.PROTOCOLS)
+@pytest.mark.parametrize(("name", "lang"), [its for its in PROGRAMS if find(its.values[0]).sockets > 1])
+def test_a_thousand_sockets_and_the_order_of_the_messages(name, lang, proto):
+    report = report_of("run", name, "--lang", lang, "--proto", proto, "--sockets", 1000, "--messages", 23,
+                       "--interval", "1ms", "--no-cost")
+    check_closed_loop(report, name, 23)
+    fds = [op["fd"] for op in report["operations"]]
+    assert len(set(fds)) == 23 and fds == sorted(fds)  # one after the other, as they were opened
+    assert report["options"]["sockets"] == 1000
+
+
+@pytest.mark.parametrize(("name", "lang"), [its for its in PROGRAMS if find(its.values[0]).sockets > 1])
+def test_messages_go_round_the_sockets(name, lang):
+    report = report_of("run", name, "--lang", lang, "--sockets", 5, "--messages", 23, *FAST)
+    check_closed_loop(report, name, 23)
+    fds = [op["fd"] for op in report["operations"]]
+    assert len(set(fds)) == 5 and fds == [fds[index % 5] for index in range(23)]
+    done = report_of("run", name, "--lang", lang, "--sockets", 5, "--messages", 500, "--interval", 0, "--open-loop",
+                     "--no-cost")
+    assert len(done["operations"]) == done["expected"]["messages"] == 500 - done["expected"]["dropped"]
+    check_counts(done)
+
+
+def test_more_sockets_than_the_limit_allows():
+    command = 'ulimit -n 1500; exec "$@"'
+    done = subprocess.run(["sh", "-c", command, "sh", *IOTRACE, "run", "poll", "--sockets", "2000"], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert_one_line(done, 3, "2000 sockets", "ulimit")
 @pytest.mark.parametrize("name", ROUNDS)
 def test_twenty_three_rounds(name):
     report = report_of("run", name, "--messages", 23)
@@ -193,24 +229,25 @@ def test_two_seconds_between_messages():
         check_closed_loop(json.loads(done.stdout), name, 3)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_while_every_cpu_is_kept_busy(name):
+@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+def test_while_every_cpu_is_kept_busy(name, lang):
     with beside("while True: pass", os.cpu_count()):
-        check_closed_loop(report_of("run", name, "--messages", 23, *FAST), name, 23)
+        check_closed_loop(report_of("run", name, "--lang", lang, "--messages", 23, *FAST), name, 23)
 
 
-@pytest.mark.parametrize(("name", "proto"), PAIRS)
-def test_open_loop_says_what_was_dropped_and_what_queued(name, proto):
-    report = report_of("run", name, "--proto", proto, "--open-loop", "--messages", 1000, "--interval", 0, "--no-cost")
+@pytest.mark.parametrize(("name", "lang", "proto"), CASES)
+def test_open_loop_says_what_was_dropped_and_what_queued(name, lang, proto):
+    report = report_of("run", name, "--lang", lang, "--proto", proto, "--open-loop", "--messages", 1000,
+                       "--interval", 0, "--no-cost")
     expected, operations = report["expected"], report["operations"]
     assert expected["sent"] == 1000
     assert expected["messages"] == 1000 - expected["dropped"]
     if proto != "file":  # where the next message is there already, a whole block is read
         assert expected["bytes"] == 64 * expected["messages"]
-    if proto == "udp":  # a datagram is an operation; a stream merges them
+    if proto in transport.DATAGRAMS:  # a datagram is an operation; a stream merges them
         assert len(operations) == expected["messages"]
-    else:
-        assert expected["dropped"] == 0 and len(operations) <= 1000
+    assert len(operations) <= 1000
+    assert proto == "udp" or expected["dropped"] == 0
     if expected["dropped"]:  # because the queue was full
         assert any(op["queued_ns"] > 0 for op in operations)
     check_counts(report)
@@ -236,13 +273,14 @@ def test_what_is_printed_fits_in_80_columns(name):
 # the same counts as another tool's
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in UNSTEADY])
-def test_strace_counts_the_same_calls(name, tmp_path):
+@pytest.mark.parametrize(("name", "lang"), [its for its in PROGRAMS if its.values[0] not in UNSTEADY])
+def test_strace_counts_the_same_calls(name, lang, tmp_path):
     path = tmp_path / "strace"
-    scenario = next(s for s in scenarios() if s.name == name)
+    scenario = find(name)
+    program = [twin.built(scenario.twin)] if lang == "c" else [*PYTHON, "-m", scenario.module]
     follow = ["-f"] * name.startswith("posix-aio")  # its receive is made by another thread
-    subprocess.run(["strace", *follow, "-o", path, *PYTHON, "-m", scenario.module, "--messages", "23",
-                    "--interval-ns", "2000000"], check=True, capture_output=True, cwd=ROOT, timeout=100)
+    subprocess.run(["strace", *follow, "-o", path, *program, "--messages", "23", "--interval-ns", "2000000"],
+                   check=True, capture_output=True, cwd=ROOT, timeout=100)
     traced = path.read_text()
     if follow:
         sender = re.search(r"^(\d+) +execve\(.*scenarios\.sender", traced, re.M)[1]
@@ -250,7 +288,7 @@ def test_strace_counts_the_same_calls(name, tmp_path):
     else:
         lines = traced.splitlines()
     seen = Counter(syscalls.class_of(line.partition("(")[0]) for line in lines if re.match(r"[a-z]\w+\(", line))
-    report = report_of("run", name, "--messages", 23, *FAST)
+    report = report_of("run", name, "--lang", lang, "--messages", 23, *FAST)
     check_closed_loop(report, name, 23)
     expected = report["expected"]["calls"]
     if name == "nonblocking":  # how often it polls is the machine's affair, the structure is not
@@ -330,9 +368,9 @@ def test_loss_is_said_without_strict_too():
 
 # runs that end early
 
-@pytest.mark.parametrize("name", NAMES)
-def test_ctrl_c_shows_what_there_is(name):
-    with running("run", name, "--messages", 100000, "--no-cost", "--json") as run:
+@pytest.mark.parametrize(("name", "lang"), PROGRAMS)
+def test_ctrl_c_shows_what_there_is(name, lang):
+    with running("run", name, "--lang", lang, "--messages", 100000, "--no-cost", "--json") as run:
         run.await_messages(13)  # some let as many as eight be on their way
         run.process.send_signal(signal.SIGINT)
         done = run.end()
@@ -422,6 +460,12 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path):
     for done, name in zip(ends, ("blocking", "select"), strict=True):
         assert done.returncode == 0, done.stderr
         check_closed_loop(json.loads(done.stdout), name, 23)
+
+
+def test_without_a_compiler_the_run_in_c_cannot(tmp_path):
+    done = iotrace("run", "blocking", "--lang", "c", "-o", tmp_path / "run", env={"PATH": "/nonexistent"})
+    assert_one_line(done, 3, "no cc", "gcc")
+    assert os.listdir(tmp_path) == []
 
 
 def test_doctor_says_that_the_probes_load():

@@ -27,6 +27,11 @@ COMPLETED_LATER = ("posix-aio", "posix-aio-thread", "posix-aio-suspend", "linux-
 every = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
+def stem(path: Path) -> str:
+    """The scenario that a recording's name says: NAME, NAME-tcp, NAME-c."""
+    return path.stem.removesuffix("-tcp").removesuffix("-c")
+
+
 def built(path: Path) -> dict:
     return whole(report.build(partial(recording.columns, str(path)), recording.read_facts(str(path))))
 
@@ -47,17 +52,18 @@ def reader(records: np.ndarray, parts: int = 1):
 
 def test_every_scenario_is_there():
     assert {path.stem for path in PATHS} >= {"blocking", "nonblocking", "select", "poll", "epoll-lt", "signal",
-                                             "posix-aio", "blocking-tcp"}
+                                             "posix-aio", "blocking-tcp", "signal-c", "posix-aio-c"}
     assert all(path.stat().st_size < 60_000 for path in PATHS)
 
 
 @every
 def test_the_program_did_what_was_seen(path):
     its = built(path)
-    check_closed_loop(its, path.stem.removesuffix("-tcp"), MESSAGES)
+    check_closed_loop(its, stem(path), MESSAGES)
     assert its["model"]["name"] == model_of(its["scenario"])
     assert its["options"]["proto"] == ("tcp" if path.stem.endswith("-tcp") else "file" if path.stem == "linux-aio"
                                        else "udp")
+    assert its["options"].get("lang") == ("c" if path.stem.endswith("-c") else its["options"].get("lang"))
 
 
 @every
@@ -105,7 +111,7 @@ def test_verdict_does_not_come_from_the_scenarios_name(path):
     facts.update(scenario=None, notes=None, sender=None, untraced=None)
     its = whole(report.build(partial(recording.columns, str(path)), facts))
     assert its["scenario"] is None and its["expected"] is None and its["cost"] is None
-    assert its["model"]["name"] == model_of(path.stem.removesuffix("-tcp"))
+    assert its["model"]["name"] == model_of(stem(path))
     render(its, width=80, hist=True, unicode=True, color=False)
 
 
@@ -119,7 +125,7 @@ def test_only_the_targets_threads_are_in_it(path):
 
 @every
 def test_calls_are_those_of_the_model(path):
-    name = path.stem.removesuffix("-tcp")
+    name = stem(path)
     its = built(path)
     calls = {syscalls.class_of(step["name"]) for step in its["figure"]["steps"] if step["kind"] == "call"}
     wanted = {"select": {"select"}, "poll": {"poll"}, "epoll-lt": {"epoll_wait"}, "posix-aio": {"read"},
@@ -141,7 +147,7 @@ def nobody(monkeypatch):
 def test_report_needs_neither_root_nor_bcc(path, nobody):
     done = runner().invoke(cli.main, ["report", str(path)])
     assert done.exit_code == 0, done.output
-    assert path.stem.removesuffix("-tcp") in done.stdout and done.stderr == ""
+    assert stem(path) in done.stdout and done.stderr == ""
     done = runner().invoke(cli.main, ["report", str(path), "--json", "--strict"])
     assert done.exit_code == 0 and done.stderr == ""
     assert json.loads(done.stdout) == json.loads(json.dumps(built(path)))
@@ -186,3 +192,14 @@ def test_a_time_is_read_without_the_rest():
     since, until = (int(time) for time in np.quantile(records["time"], (0.4, 0.6)))
     part = np.concatenate([batch.records() for batch in recording.columns(path, since, until)])
     assert np.array_equal(part, records[(records["time"] >= since) & (records["time"] <= until)]) and 0 < len(part)
+
+
+@pytest.mark.parametrize(("name", "inside"), [("signal", False), ("signal-c", True)])
+def test_figure_shows_whether_the_handler_itself_receives(name, inside):
+    """In C it does, and ends afterwards; CPython's ends first, and the Python handler runs later."""
+    steps = built(DATA / f"{name}.parquet")["figure"]["steps"]
+    told = next(step["delivered_ns"] for step in steps if step["kind"] == "signal")
+    receives = next(step["enter_ns"] for step in steps if step["kind"] == "call" and step["brings_data"])
+    between = [step for step in steps if step["kind"] == "handler_end" and told < step["at_ns"] < receives]
+    assert len(between) == (0 if inside else 1)
+    assert any(step["kind"] == "handler_end" for step in steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysing import batches
+from analysing import batches, thread_times
 from hypothesis import given
 from hypothesis import strategies as st
 from records_builder import EAGAIN, TID, Trace
@@ -144,3 +144,11 @@ def test_no_call_is_lost_wherever_batches_are_cut(steps, count):
         assert sum(call["slept"] for call in found) == 2 * sum(step[3] == "sleep" for step in steps)
     assert {call["end"] for call in once} <= {call["end"] for call in cut}
     assert all(call["woken"] != NEVER for call in cut)
+
+
+def test_who_returns_from_a_call_has_a_cpu_though_no_switch_was_seen():
+    trace = Trace().add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 120).call("futex", 100, 130, 0)
+    trace.add(Kind.SWITCH_OUT, 200, arg=1).add(Kind.WAKING, 210).add(Kind.SWITCH_IN, 220).call("getpid", 230, 240, TID)
+    its, = thread_times(trace.records(), (100, 240))
+    assert (its.blocked_ns, its.runnable_ns, its.kernel_ns) == (10 + 10, 10 + 10, 10 + 10)
+    assert its.user_ns == 140 - 60

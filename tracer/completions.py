@@ -7,7 +7,7 @@ them are put together at the end of the trace, by array operations over what was
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -225,26 +225,19 @@ class Completions:
             number = np.empty(0, np.int64)
             nothing = _Rows(none.kind, none.time, none.tid, number, number, number, none.nr, none.fd, none.arg, number,
                             number, number, np.empty(0, bool))
-            for rows in self._rows:
-                nothing = nothing.joined(rows)
-            self._rows = [nothing]
+            self._rows = [_together([nothing, *self._rows])]
         return self._rows[0]
 
     def _calls_of(self, *numbers: int) -> Calls:
-        calls = no_calls()
-        for more in self._calls:
-            calls = calls.joined(more)
-        self._calls = [calls]
+        self._calls = [_together([no_calls(), *self._calls])]
+        calls = self._calls[0]
         calls = calls.take(np.isin(calls.nr, numbers))
         calls.tid = calls.tid.astype(np.int64)
         return calls
 
     def _sleeps(self) -> Absences:
-        absences = no_absences()
-        for more in self._absences:
-            absences = absences.joined(more)
-        self._absences = [absences]
-        return absences
+        self._absences = [_together([no_absences(), *self._absences])]
+        return self._absences[0]
 
     @staticmethod
     def _since(rows: _Rows, kind: Kind, asked: _Rows, done: _Rows) -> np.ndarray:
@@ -270,6 +263,11 @@ class Completions:
         tids, first = np.unique(rows.tid, return_index=True)
         place = np.minimum(np.searchsorted(tids, calls.tid), max(len(tids) - 1, 0))
         return np.where(tids[place] == calls.tid, rows.tgid[first[place]], calls.tid) if len(tids) else calls.tid
+
+
+def _together(parts: list) -> Rows:
+    """Tables of one kind, one after the other."""
+    return type(parts[0])(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(parts[0])))
 
 
 def _mixed(tgids: np.ndarray, values: np.ndarray) -> np.ndarray:

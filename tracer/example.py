@@ -9,7 +9,7 @@ import numpy as np
 from tracer import syscalls
 from tracer.columns import Columns, joined
 from tracer.models import MODELS
-from tracer.operations import AT_ONCE, BOUNDARIES, IO_URING, LINUX_AIO, MOST_ASKS, POSIX_AIO, Operations
+from tracer.operations import AT_ONCE, BOUNDARIES, IO_URING, LINUX_AIO, MOST_ASKS, POSIX_AIO, SIGNAL, Operations
 from tracer.records import LIBRARY_NAMES, Kind, empty
 from tracer.tallies import signal_name
 from tracer.timeline import NEVER, Part, Timeline
@@ -43,12 +43,18 @@ def _steps(its: dict, read: Read) -> list[dict]:
     if its["way"] in (IO_URING, LINUX_AIO) or its["way"] == POSIX_AIO and its["helper"]:
         asker = Timeline().feed(records.take((records.tid == its["tid"]) & (records.kind != Kind.OPEN)))
         steps += _requests(its, records) + _asking(its, asker)
-    steps += _calls(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
+    thread = Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN)))
+    steps += _calls(its, thread)
+    if its["way"] == SIGNAL:  # whether the handler itself receives, or code that runs after it
+        ends = thread.calls.start[thread.calls.nr == syscalls.numbers()["rt_sigreturn"]]
+        steps += [{"kind": "handler_end", "at_ns": int(at), "tid": who} for at in ends if at >= its["raw_ask"]]
     steps.append({"kind": "ready", "at_ns": its["ready"], "estimated": _is_estimated(its, "ready")})
     steps.append({"kind": "copy", "at_ns": its["copy_start"], "end_ns": its["copy_end"],
                   "estimated": _is_estimated(its, "copy_start"), "tid": who})
+    if its["waited_for"]:
+        steps += _taking(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
     if its["signal"]:
-        steps.append({"kind": "signal", "name": signal_name(its["signal"]), "generated_ns": its["generated"] or None,
+        steps.append({"kind": "signal", "taken": bool(its["waited_for"]), "name": signal_name(its["signal"]), "generated_ns": its["generated"] or None,
                       "delivered_ns": its["delivered"]})
     return sorted(steps, key=lambda step: step.get("enter_ns") or step.get("at_ns") or step.get("generated_ns")
                   or step.get("delivered_ns"))
@@ -105,6 +111,15 @@ def _requests(its: dict, records: Columns) -> list[dict]:
                               & (records.time <= its["copy_end"]))
         steps += [{"kind": "run", "at_ns": int(records.time[i]), "tid": its["helper"]} for i in back[-1:]]
     return steps
+
+
+def _taking(its: dict, part: Part) -> list[dict]:
+    """The call that took the signal, where no handler did."""
+    calls = part.calls
+    mine = (calls.nr == syscalls.numbers()["rt_sigtimedwait"]) & (calls.end == its["delivered"]) & (
+        calls.start >= its["raw_ask"])
+    says = {"waits": True, "signal": signal_name(its["signal"])}
+    return [step for row in np.flatnonzero(mine).tolist() for step in _with_sleeps(part, row, says, brings=False)]
 
 
 def _asking(its: dict, part: Part) -> list[dict]:

@@ -6,17 +6,20 @@ import contextlib
 import json
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from scenarios import workload
+from scenarios import Scenario, twin, workload
 from tracer import __version__, session, target
 from tracer.features import Features
 from tracer.host import host
 from tracer.recording import Writer
 from tracer.tap import Tap
 
+VETH_ADDRESS = "10.0.0.1"  # of the receiver
 _DRAIN_MS = 10
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
 _STOP_MS = 1000  # for a receiver that was interrupted to leave its notes
@@ -36,14 +39,27 @@ class NothingSeen(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run, for how long at most (s), as whom, with how large a ring (bytes)."""
+    """What to run, for how long at most (s), as whom, with how large a ring (bytes).
+
+    program: the scenario's command, a Python module or its compiled C twin, and `lang` says which.
+    """
 
     scenario: str
+    lang: str
+    program: tuple[str, ...]
     options: workload.Options
     timeout: float
     user: tuple[int, int] | None
     ring_bytes: int
     measure_cost: bool
+    net: dict | None = None  # what tracer.network.Link takes, for two namespaces joined by such a link
+
+
+def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tuple[str, ...]:
+    """The command of `scenario` in `lang` ("python" or "c"), compiled as `user` if need be; raises twin.CannotBuild."""
+    if lang == "c":
+        return (str(twin.built_as(scenario.twin, user)),)
+    return (sys.executable, "-m", scenario.module)
 
 
 @dataclass
@@ -63,6 +79,22 @@ class _Sides:
 
 
 @contextlib.contextmanager
+def _spaces(plan: Plan):
+    """The network namespaces of receiver and sender, (None, None) for this one; raises CannotRun."""
+    if plan.net is None:
+        yield None, None
+        return
+    from tracer import network  # pyroute2 takes a while to import
+
+    with contextlib.ExitStack() as stack:
+        try:
+            spaces = stack.enter_context(network.veth(network.Link(**plan.net), VETH_ADDRESS))
+        except network.CannotConnect as error:
+            raise CannotRun(str(error)) from None
+        yield spaces
+
+
+@contextlib.contextmanager
 def _sides(plan: Plan, secret: int | None):
     """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
     with contextlib.ExitStack() as stack:
@@ -71,13 +103,14 @@ def _sides(plan: Plan, secret: int | None):
             stack.callback(os.close, fd)
             return fd
 
-        shared = workload.make_shared()
+        shared = workload.make_shared(plan.options.sockets)
         stack.callback(os.close, shared)
         notes = memory("receiver-notes"), memory("sender-notes")
-        receive = workload.receiver_command(plan.scenario, plan.options, shared, notes[0])
+        receive = workload.receiver_command(plan.program, plan.options, shared, notes[0])
         send = workload.sender_command(plan.options, shared, notes[1])
-        receiver = stack.enter_context(target.start(receive, secret, plan.user, (shared, notes[0])))
-        sender = stack.enter_context(target.start(send, None, plan.user, (shared, notes[1])))
+        spaces = stack.enter_context(_spaces(plan))
+        receiver = stack.enter_context(target.start(receive, secret, plan.user, (shared, notes[0]), spaces[0]))
+        sender = stack.enter_context(target.start(send, None, plan.user, (shared, notes[1]), spaces[1]))
         sender.release()
         yield _Sides(receiver, sender, notes)
 
@@ -149,9 +182,10 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
         notes = sides.notes_of(0)
         writer.close({
             "version": __version__, "scenario": plan.scenario, "host": host(), "ended": ended,
-            "options": asdict(plan.options) | {"timeout_s": plan.timeout, "ring_bytes": plan.ring_bytes},
+            "options": asdict(plan.options) | {"lang": plan.lang, "net": plan.net, "timeout_s": plan.timeout,
+                                               "ring_bytes": plan.ring_bytes},
             "base_ns": tap.base, "end_ns": stopped, "ledger": ledger, "features": features.sources,
-            "target": {"command": ["python", "-m", f"scenarios.{plan.scenario}"], "pid": sides.receiver.pid,
+            "target": {"command": [Path(plan.program[0]).name, *plan.program[1:]], "pid": sides.receiver.pid,
                        "exit_status": status},
             "notes": notes, "sender": sides.notes_of(1), "untraced": before,
         })

@@ -1,4 +1,4 @@
-"""The gate at which a target waits, as its last act before execve: run as `python gate.py FD SECRET UID GID CMD …`.
+"""The gate at which a target waits, as its last act before execve: run as `python gate.py FD SECRET UID GID SPACE CMD …`.
 
 It reads one byte from FD (written when the probes are attached), says the secret to the probes with a prctl(2)
 that does nothing, gives up root and becomes the command. Exits 127 or 126 as env(1) does where it cannot.
@@ -14,17 +14,22 @@ import sys
 PRCTL_ANNOUNCE = 0x10774ACE  # no PR_* of the kernel's: the call fails with EINVAL
 DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
+CLONE_NEWNET = 0x40000000
 
 
 def main(argv: list[str]) -> int:
-    """argv: FD, SECRET, UID, GID, command…"""
-    fd, secret, uid, gid, *command = argv
+    """argv: FD, SECRET, UID, GID, SPACE (the descriptor of a network namespace to go to, or -1), command…"""
+    fd, secret, uid, gid, space, *command = argv
     as_before_python()
     prctl = ctypes.CDLL(None).prctl
     prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
     if not os.read(int(fd), 1):
         return 125  # the tracer is gone
     os.close(int(fd))
+    if int(space) >= 0:
+        if ctypes.CDLL(None).setns(int(space), CLONE_NEWNET):
+            return 125
+        os.close(int(space))
     last = max(map(int, os.listdir("/proc/self/fd")))
     for first in reversed(range(0, last + 1, DESCRIPTORS_AT_ONCE)):
         prctl(PRCTL_ANNOUNCE, int(secret), first, 0, 0)

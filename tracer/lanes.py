@@ -93,6 +93,8 @@ class _Lane:
 def _overlap(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> int:
     """How long both were on a CPU (ns)."""
     since, until, _ = one
+    if not len(since):
+        return 0
     had = np.append(0, np.cumsum(until - since))
 
     def until_then(times: np.ndarray) -> np.ndarray:

@@ -34,10 +34,11 @@ def given_environment() -> dict[bytes, bytes]:
 
 
 def start(command: list[str], secret: int | None, user: tuple[int, int] | None, pass_fds: tuple[int, ...] = (),
-          **popen: object) -> Target:
+          space: int | None = None, **popen: object) -> Target:
     """Starts a scenario's `command` behind the gate, in a session of its own, in / and in an environment in which it
-    finds its package; it says `secret` to the probes when it is released (None: to nobody)."""
-    return _start(command, secret, user, Target, pass_fds, env=environment(), cwd="/", start_new_session=True, **popen)
+    finds its package; it says `secret` to the probes when it is released (None: to nobody). space: the descriptor of
+    a network namespace to run it in."""
+    return _start(command, secret, user, Target, pass_fds, space, env=environment(), cwd="/", start_new_session=True, **popen)
 
 
 def start_command(command: list[str], secret: int, user: tuple[int, int] | None) -> Command:
@@ -49,7 +50,7 @@ def start_command(command: list[str], secret: int, user: tuple[int, int] | None)
 
 
 def _start(command: list[str], secret: int | None, user: tuple[int, int] | None, kind: type[Target],
-           pass_fds: tuple[int, ...] | None = None, **popen: object) -> Target:
+           pass_fds: tuple[int, ...] | None = None, space: int | None = None, **popen: object) -> Target:
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
     gate = [sys.executable, "-I", "-B", str(Path(__file__).with_name("gate.py"))]
@@ -57,8 +58,9 @@ def _start(command: list[str], secret: int | None, user: tuple[int, int] | None,
         if pass_fds is None:
             os.set_inheritable(read_end, True)
         else:
-            popen["pass_fds"] = (read_end, *pass_fds)
-        process = subprocess.Popen([*gate, str(read_end), str(secret or 0), str(uid), str(gid), *command], **popen)
+            popen["pass_fds"] = (read_end, *pass_fds, *(() if space is None else (space,)))
+        given = (read_end, secret or 0, uid, gid, -1 if space is None else space)
+        process = subprocess.Popen([*gate, *map(str, given), *command], **popen)
     except BaseException:
         os.close(write_end)
         raise

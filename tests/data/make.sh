@@ -23,3 +23,6 @@ done
 make nonblocking nonblocking --interval 200us
 make blocking-tcp blocking --proto tcp --interval 1ms
 make select-tcp select --proto tcp --interval 1ms
+for scenario in blocking signal posix-aio; do
+    make "$scenario-c" "$scenario" --lang c --interval 1ms
+done

@@ -48,6 +48,19 @@ class Duration(click.ParamType):
         return round(ns)
 
 
+class Rate(click.ParamType):
+    """Bits a second as tc(8) spells them: 1mbit, 500kbit, 1gbit; a bare number is bit → bit/s."""
+
+    name = "rate"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)(?:bit)?", str(value).lower())
+        rate = round(float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]]) if match else 0
+        if not 8000 <= rate <= 30 * 10**9:
+            self.fail(f"{value!r} is not a rate from 8kbit to 30gbit", param, ctx)
+        return rate
+
+
 class Seconds(click.FloatRange):
     """A number of seconds that one can wait; no range refuses NaN by itself."""
 

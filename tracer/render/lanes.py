@@ -23,7 +23,7 @@ def of_report(report: dict, width: int = 80) -> list[Text]:
             line.append(*_cell(cell))
         lines.append(line)
     scale = f"{duration(lanes.get('cell_ns'))} a cell, from {duration(lanes.get('begin_ns'))} on"
-    lines += entry("", f"{scale}: the CPU it had, ░ waits for one, · asleep", width, "dim")
+    lines += entry("", f"{scale}: its CPU, ░ waits for one, · asleep", width, "dim")
     for pair in (lanes.get("pairs") or [])[:3]:
         together, possible = pair.get("overlap_ns") or 0, pair.get("possible_ns")
         who = " and ".join(map(str, pair.get("tids") or []))

@@ -178,9 +178,11 @@ def _rows_of(step: dict, figure: Figure) -> list[Row]:
         name, rows = clean(step.get("name")), []
         if step.get("generated_ns") is not None:
             rows.append(Row(step["generated_ns"], 4, kernel=f"sends {name}"))
-        if step.get("delivered_ns") is not None:
+        if step.get("delivered_ns") is not None and not step.get("taken"):  # else a call returns with it
             rows.append(Row(step["delivered_ns"], 5, "signal handler", "bold", False, "return", name, "yellow"))
         return rows
+    if kind == "handler_end":
+        return [Row(step["at_ns"], 6, "handler ends", "", helper, "call", "rt_sigreturn")]
     return []          # ready and copy are drawn from the operation's boundaries
 
 
@@ -218,7 +220,7 @@ def _call_rows(step: dict, figure: Figure, helper: bool) -> list[Row]:
         elif step.get("brings_data"):
             row.application, row.application_style = "has the data", "green"
         elif step.get("waits") and isinstance(result, int) and (result > 0 or label == "complete"):
-            row.application = "told: complete" if complete else "told: readable"
+            row.application = "told" if step.get("signal") else "told: complete" if complete else "told: readable"
         rows.append(row)
     return rows
 
@@ -228,6 +230,8 @@ def _result(step: dict, complete: bool) -> tuple[str, str]:
     result = step.get("result")
     if step.get("brings_data") and isinstance(result, int) and result >= 0:
         return plural(result, "byte"), "green"
+    if step.get("signal"):
+        return clean(step["signal"]), "yellow"
     if step.get("waits") and step.get("name") in COMPLETIONS and result in (0, 1) and complete:
         return "complete", ""
     if step.get("waits") and isinstance(result, int):

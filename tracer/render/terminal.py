@@ -9,9 +9,10 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from tracer.render import figure, histogram, lanes, locks, programs, tables, verdict, wakeups
-from tracer.render.units import clean, duration, fit, plural, to_ascii
+from tracer.render.units import clean, duration, fit, number, plural, to_ascii
 
 NARROWEST = 80
+PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe", "file": "file"}
 ENDED = {"interrupted": "INTERRUPTED: this is what was captured until then",
          "timeout": "TIMED OUT: this is what was captured until then"}
 _HOW = {"interrupted": "until it was interrupted", "duration": "until -d was over"}
@@ -87,10 +88,14 @@ def _header(report: dict, width: int) -> list[Text]:
     target = report.get("target") or {}
     what = clean(report.get("scenario") or " ".join(map(str, target.get("command") or [])) or "a program")
     asked = []
+    if options.get("lang") == "c":
+        asked.append("in C")
     if options.get("proto") == "none":
         asked.append(plural(options.get("messages"), "round"))
     elif options.get("proto"):
-        asked.append(clean(options["proto"]).upper())
+        proto = PROTOCOLS.get(options["proto"], clean(options["proto"]))
+        sockets = options.get("sockets") or 1
+        asked.append(proto if sockets == 1 else f"{number(sockets)} × {proto}")
     if report.get("scenario") and options.get("messages") is not None and options.get("proto") != "none":
         size = f" of {plural(options['size'], 'byte')}" if options.get("size") is not None else ""
         asked.append(plural(options["messages"], "message") + size)

@@ -1,0 +1,154 @@
+/* What every C twin shares, as scenarios/workload.py does in Python: the socket, the page shared with the sender, the
+ * measured window, and the receiver's own notes, which are the oracle. What a twin need not know is in workload.c
+ * (options, notes) and transport.c (sockets and pipes).
+ *
+ * A twin is one file: it includes this one first, has a function that receives until w->done, and a main that calls
+ * `run`. By hand, from the clone:
+ *
+ *     cc -O2 -o /tmp/blocking scenarios/c/{blocking,workload,transport}.c && /tmp/blocking --messages 5
+ */
+#pragma once
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_COUNTS 16
+
+/* The shared page is an array of 64-bit numbers; these are their places, as in scenarios/workload.py. */
+enum place { PID, PORT, READY, RECEIVED, FINISHED, SENT, STOP, ENDS = 16 };
+
+enum proto { UDP, TCP, UNIX, PIPE };
+
+/* How often a call was made, failed with an error, or a signal was handled; what does not apply is "". */
+struct count {
+	const char *call, *error, *signal;
+	uint64_t count;
+};
+
+/* What a signal handler changes is volatile. */
+struct workload {
+	const char *name;
+	uint64_t messages_to_come, interval_ns, size;
+	enum proto proto;
+	bool open_loop;
+	size_t sockets;
+	struct in_addr address;
+	int shared_fd, notes_fd;
+
+	int fd;                  /* the socket to read, the first of `fds` */
+	int *fds, highest;       /* all `sockets` of them, and the highest number among them */
+	char *buffer;            /* to read into */
+	size_t room;             /* bytes in it */
+	volatile bool done;      /* there is no more to come */
+	volatile uint64_t messages, bytes;
+
+	volatile uint64_t *page;
+	uint64_t *receive_ns;    /* when each receive had returned */
+	size_t receives, most_receives, ends;
+	bool *ended;             /* by descriptor: its end has come; `ends` of them have */
+	uint64_t window_ns[2], cpu_ns;
+	struct count counts[MOST_COUNTS], *calls, *again;
+	pid_t sender;
+	sigjmp_buf early;        /* where a run that ends early goes on */
+};
+
+extern struct workload the_workload; /* signal handlers are given nothing else */
+
+/* Runs a twin that can watch one socket, or `most` of them, as a program: its exit status, 0, 1 (ended early) or
+ * 130 (Ctrl-C); 2 (usage) and 3 (cannot here) exit. */
+int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
+int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t most);
+
+/* Says what errno means for `call` and ends the run; a call that was only interrupted (EINTR) can be made again. */
+void failed(struct workload *w, const char *call);
+
+/* A counter of the notes: ask for it before the window, add to it inside. */
+struct count *counter(struct workload *w, const char *call, const char *error, const char *signal);
+
+/* Makes room for twice as many receives: a stream may bring one message in several. */
+void more_receives(struct workload *w);
+
+static inline uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* The measured time begins: set-up is before it, and inside it nothing is called but what is noted. */
+static inline void begin(struct workload *w)
+{
+	w->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	w->window_ns[0] = clock_ns(CLOCK_MONOTONIC);
+	w->page[READY] = 1;
+}
+
+/* The measured time ends, also where the run ends early: handlers that still run find nothing to do. */
+static inline void end(struct workload *w)
+{
+	w->done = true;
+	if (!w->window_ns[0] || w->window_ns[1])
+		return;
+	w->window_ns[1] = clock_ns(CLOCK_MONOTONIC);
+	w->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - w->cpu_ns;
+}
+
+/* transport.c: opens the receiver's ends and tells their numbers; fills in fds, once the sender has connected. */
+void open_ends(struct workload *w);
+void connect_ends(struct workload *w);
+
+/* recvfrom(2), or read(2) from a pipe, counted: the bytes it brought, 0 at the end, or -1 where there is nothing
+ * (EAGAIN). */
+static inline ssize_t receive(struct workload *w, int fd)
+{
+	ssize_t size;
+
+	w->calls->count++;
+	size = w->proto == PIPE ? read(fd, w->buffer, w->room) : recv(fd, w->buffer, w->room, 0);
+	if (size < 0 && errno == EAGAIN)
+		w->again->count++;
+	else if (size < 0)
+		failed(w, w->calls->call);
+	return size;
+}
+
+/* Notes a receive of `size` bytes from `fd`; 0 is its end: of a stream, or said by the sender after all datagrams. */
+static inline void note(struct workload *w, int fd, ssize_t size)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+	if (size == 0 && !w->ended[fd]) {
+		w->ended[fd] = true;
+		w->done = ++w->ends == w->sockets;
+	}
+	if (size <= 0)
+		return;
+	if (w->receives == w->most_receives)
+		more_receives(w);
+	w->receive_ns[w->receives++] = now_ns;
+	w->bytes += size;
+	w->messages = w->proto == TCP || w->proto == PIPE ? w->bytes / w->size : w->receives;
+	w->done = w->bytes >= w->messages_to_come * w->size;
+}
+
+/* Tells the sender which messages are finished with: a store to shared memory, not a call. */
+static inline void publish(struct workload *w)
+{
+	w->page[RECEIVED] = w->messages;
+}
+
+/* Notes a receive from `fd` that has just returned `size` bytes, and lets the sender go on. */
+static inline void received(struct workload *w, int fd, ssize_t size)
+{
+	note(w, fd, size);
+	publish(w);
+}

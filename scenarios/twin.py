@@ -1,0 +1,127 @@
+"""The C twin of a scenario: found beside it in scenarios/c/, compiled on first use with the system's cc, and kept.
+
+    python3 -m scenarios.twin blocking      compiles it if that was not yet done, and says where it is
+
+It is kept in the cache of the user who runs it (XDG_CACHE_HOME or ~/.cache, as XDG's base directories have it), in a
+directory named by a digest of the sources, the flags and the compiler. Nobody else may be able to write there.
+"""
+
+import argparse
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOURCES = Path(__file__).with_name("c")
+SHARED = ("workload.c", "transport.c")  # compiled into every twin
+FLAGS = ("-O2", "-std=gnu11", "-Wall")
+CANNOT = 3
+
+
+class CannotBuild(Exception):
+    """There is no compiler, it refuses, or there is no safe place for what it makes; the text is one line."""
+
+
+def built(path: Path) -> Path:
+    """The program of the twin at `path`, compiled unless it is in this user's cache already; raises CannotBuild."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise CannotBuild("--lang c needs a C compiler, and there is no cc: apt-get install gcc libc6-dev")
+    place = _cache()
+    kept = place / _digest(path, compiler)
+    if not (kept / path.stem).exists():
+        try:
+            _compile(path, compiler, kept)
+        except OSError as error:
+            raise CannotBuild(f"cannot compile into {place}: {error.strerror}") from None
+    return kept / path.stem
+
+
+def built_as(path: Path, user: tuple[int, int] | None) -> Path:
+    """The same as another user (uid, gid), with that user's rights, in that user's cache; None is who we are."""
+    if user is None:
+        return built(path)
+    uid, gid = user
+    try:
+        account = pwd.getpwuid(uid)
+        groups, home = os.getgrouplist(account.pw_name, gid), account.pw_dir
+    except KeyError:
+        groups, home = [], "/"
+    done = subprocess.run(
+        [sys.executable, "-m", "scenarios.twin", path.stem], user=uid, group=gid, extra_groups=groups, umask=0o077,
+        env={**os.environ, "HOME": home, "PYTHONPATH": str(SOURCES.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd="/", capture_output=True, text=True)
+    if done.returncode:
+        raise CannotBuild(done.stderr.strip().removeprefix("twin: ") or "compiling the C twin failed")
+    return Path(done.stdout.rstrip("\n"))
+
+
+def _digest(path: Path, compiler: str) -> str:
+    """What the program depends on: every source, the flags, and which compiler it is."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
+    parts = [os.path.realpath(compiler).encode(), version, " ".join(FLAGS).encode()]
+    parts += [its.read_bytes() for its in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
+
+
+def _compile(path: Path, compiler: str, kept: Path) -> None:
+    """Compiles in a directory of its own, which then gets its name, so that no program is ever half there."""
+    directory = tempfile.mkdtemp(prefix=".building-", dir=kept.parent)
+    try:
+        command = [compiler, *FLAGS, "-o", Path(directory, path.stem), path, *(SOURCES / name for name in SHARED)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "TMPDIR": directory, "LC_ALL": "C"})
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+            raise CannotBuild(f"{compiler} cannot compile {path.name}: {(errors or ['it did not say why'])[0].strip()}")
+        os.chmod(Path(directory, path.stem), 0o700)
+        try:
+            os.rename(directory, kept)
+        except OSError:
+            if not kept.exists():  # else another run was quicker
+                raise
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _cache() -> Path:
+    """Where this user's twins are kept, made if need be; raises CannotBuild where others could write there."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        home = Path(given) if given.startswith("/") else Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = home.resolve() / "iotrace"
+        place.mkdir(mode=0o700, exist_ok=True)
+        for directory in (place, *place.parents):
+            found = directory.lstat()
+            shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
+            if shared or not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+                raise CannotBuild(f"compiled scenarios are not kept in {place}: others may write to {directory} "
+                                  "(chmod go-w, or set XDG_CACHE_HOME)")
+    except KeyError:
+        raise CannotBuild("this user has no home to keep compiled scenarios in: set XDG_CACHE_HOME") from None
+    except OSError as error:
+        raise CannotBuild(f"compiled scenarios cannot be kept in {error.filename}: {error.strerror} "
+                          "(set XDG_CACHE_HOME)") from None
+    return place
+
+
+def main() -> None:
+    """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
+    names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
+    arguments = argparse.ArgumentParser(prog="python -m scenarios.twin", description=__doc__.splitlines()[0])
+    arguments.add_argument("name", choices=names)
+    try:
+        print(built(SOURCES / f"{arguments.parse_args().name}.c"))
+    except CannotBuild as problem:
+        print(f"twin: {problem}", file=sys.stderr)
+        sys.exit(CANNOT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The lab without machines: cache and locks, lock file, initramfs, and what is said to differ between kernels."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from report_samples import _FAMILIES
+from running import assert_one_line, iotrace
+
+from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, pins, tools, vm
+from tracer.lab.store import Store
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "lab", lambda line: None)
+
+
+def test_the_lock_file_names_the_kernels_with_checksums():
+    locked = pins.read(pins.DEFAULT)
+    assert {"5.10", "6.1", "6.12", "7.2"} <= {pin.name for pin in locked.kernels}
+    assert locked.find("newest") is locked.kernels[-1]
+    packages = [package for pin in (*locked.kernels, locked.root) for package in pin.packages]
+    assert all(len(package.sha256) == 64 and package.size > 0 for package in packages)
+    assert all(len(wheel.sha256) == 64 for wheel in locked.root.wheels)
+
+
+def test_a_damaged_lock_file_is_one_line(tmp_path):
+    path = tmp_path / "lock.json"
+    path.write_text("{}")
+    assert_one_line(iotrace("lab", "list", "--lock-file", path, env={"XDG_CACHE_HOME": str(tmp_path)}), 1, "lock file")
+
+
+def test_an_entry_is_made_once_and_whole(store):
+    made = []
+    for _ in range(2):
+        place = store.entry("one", lambda new: made.append((new / "file").write_text("x")), 1)
+    assert len(made) == 1 and (place / "file").read_text() == "x"
+
+
+def test_what_fails_leaves_no_entry(store):
+    def fail(new: Path) -> None:
+        (new / "half").write_text("x")
+        raise LabError("no")
+
+    with pytest.raises(LabError, match="no"):
+        store.entry("two", fail, 1)
+    assert not store.has("two") and list((store.root / "entries").iterdir()) == []
+
+
+def test_no_space_is_said_before_anything_is_made(store):
+    with pytest.raises(LabError, match="no space"):
+        store.entry("three", lambda new: pytest.fail("made"), 1 << 60)
+
+
+def test_clean_keeps_away_from_who_uses_the_cache(store):
+    with store.in_use(), pytest.raises(LabError, match="runs now"):
+        store.clean()
+    store.clean()
+    assert not (store.root / "entries").exists()
+
+
+def test_running_machines_are_shown_and_dead_ones_are_not(store):
+    (store.root / "running" / "left.json").write_text('{"kernel": "6.1"}')
+    with store.running({"kernel": "6.12"}):
+        assert store.machines() == [{"kernel": "6.12"}]
+    assert store.machines() == [] and list((store.root / "running").iterdir()) == []
+
+
+def test_an_unknown_kernel_is_wrong_usage(store, tmp_path):
+    with pytest.raises(UnknownKernel, match="there are 5.10"):
+        kernels.get(store, pins.read(pins.DEFAULT), "4.19")
+    (tmp_path / "file").write_text("no kernel")
+    with pytest.raises(UnknownKernel, match="not a bzImage"):
+        kernels.get(store, pins.read(pins.DEFAULT), str(tmp_path / "file"))
+
+
+def test_a_wrong_checksum_is_refused(store):
+    pin = pins.read(pins.DEFAULT).kernels[0]
+    place = store.root / "entries" / f"kernel-{pin.name}-{pins.digest(pin)}"
+    place.mkdir()
+    (place / "vmlinuz").write_bytes(b"another")
+    (place / "facts.json").write_text('{"release": "x", "sha256": {"vmlinuz": "00"}}')
+    with pytest.raises(LabError, match="checksum wrong"):
+        kernels.get(store, pins.read(pins.DEFAULT), pin.name)
+
+
+def test_missing_programs_are_named_with_their_packages(monkeypatch):
+    monkeypatch.setattr(tools, "find", lambda program: None)
+    with pytest.raises(CannotLab, match="apt-get install qemu-system-x86"):
+        tools.require(("qemu-system-x86_64",))
+
+
+def test_kvm_that_hangs_is_tried_once_and_then_emulated(store, monkeypatch, tmp_path):
+    binary = tmp_path / "qemu"
+    binary.write_text("")
+    boots = []
+    monkeypatch.setattr(accel, "DEVICE", binary)
+    monkeypatch.setattr(tools, "find", lambda program: str(binary))
+    monkeypatch.setattr(vm, "run", lambda machine, take: boots.append(machine) or vm.Outcome("hung"))
+    kernel = kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path)
+    assert [accel.choose(store, "auto", kernel)[0] for _ in range(2)] == ["tcg", "tcg"] and len(boots) == 1
+    with pytest.raises(CannotLab, match="did not boot"):
+        accel.choose(store, "kvm", kernel)
+
+
+def test_the_first_file_system_is_a_cpio_archive():
+    archive = initramfs.Cpio()
+    archive.file("a/b/file", b"text", 0o755)
+    archive.device("dev/console", 5, 1)
+    data = archive.finish()
+    assert data.startswith(b"070701") and data.endswith(b"\0") and len(data) % 4 == 0
+    if tools.find("cpio"):
+        listed = subprocess.run(["cpio", "-t", "--quiet"], input=data, capture_output=True, check=True).stdout.split()
+        assert listed == [b"a", b"a/b", b"a/b/file", b"dev", b"dev/console"]
+
+
+def test_what_differs_is_said_with_the_kernel_since_which():
+    report = _FAMILIES["blocking"]("blocking", 23)
+    report["features"] = {"ready": "kprobe sock_def_readable"}
+    new = {**report, "features": {"ready": "tracepoint sk_data_ready"}}
+    cells = {name: {"blocking": compare.cell(0, None, its, 23, 1000, None)}
+             for name, its in (("6.1", report), ("6.12", new), ("7.2", new))}
+    found = compare.differences([{"name": name} for name in cells], ["blocking"], cells)
+    assert [(its["what"], its["since"]) for its in found] == [("evidence of ready", "6.12")]
+    assert found[0]["groups"][1]["kernels"] == ["6.12", "7.2"]
+    assert compare.differences([{"name": "6.12"}, {"name": "7.2"}], ["blocking"], cells) == []

@@ -1,0 +1,204 @@
+"""The C twins without the tracer: compiled once, kept where nobody else can write, and the same program as in Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from running import NOBODY, PYTHON, ROOT
+
+from scenarios import scenarios, twin
+
+pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
+
+TWINS = [scenario for scenario in scenarios() if scenario.twin]
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of this user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "iotrace"
+
+
+@pytest.fixture
+def compilations(tmp_path, monkeypatch):
+    """How often cc was called to compile: a cc before it in PATH writes a line each time."""
+    log, real = tmp_path / "log", shutil.which("cc")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "cc").write_text(f'#!/bin/sh\n[ "$1" = --version ] || echo >>{log}\nexec {real} "$@"\n')
+    (tmp_path / "bin" / "cc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    return lambda: len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_the_five_models_have_twins():
+    assert {scenario.name for scenario in TWINS} >= {"blocking", "nonblocking", "select", "poll", "epoll-lt", "signal",
+                                                     "posix-aio"}
+
+
+@pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
+def test_compiles_without_a_warning(scenario, tmp_path):
+    done = subprocess.run(["cc", *twin.FLAGS, "-Wextra", "-Wno-missing-field-initializers", "-Werror", "-o",
+                           tmp_path / "program", scenario.twin, *(twin.SOURCES / name for name in twin.SHARED)],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def by_hand(program: list, *options: str) -> tuple[list[str], dict[str, int]]:
+    """The first line a scenario prints, without its time, in words; and its counts."""
+    done = subprocess.run([*program, "--messages", "23", "--interval-ns", "1000000", *options], cwd=ROOT, text=True,
+                          capture_output=True, timeout=60)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    first, _, *counts = done.stdout.splitlines()
+    # from a pipe, C reads and Python readvs
+    counted = (line.strip().replace("readv", "read").split(": ") for line in counts)
+    return first.split()[:-2], dict(counted)
+
+
+@pytest.mark.parametrize("proto", ["udp", "tcp", "unix", "pipe"])
+@pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
+def test_does_by_hand_what_the_python_program_does(scenario, proto):
+    in_c = by_hand([twin.built(scenario.twin)], "--proto", proto)
+    in_python = by_hand([*PYTHON, "-m", scenario.module], "--proto", proto)
+    if scenario.name == "nonblocking":  # how often it polls is the machine's affair
+        for _, counts in (in_c, in_python):
+            call = "read" if proto == "pipe" else "recvfrom"
+            polls, empty = int(counts.pop(f"call     {call}")), counts.pop(f"error    {call}")
+            assert polls - int(empty.split()[0]) == 23 and empty.endswith("× EAGAIN")
+    assert in_c == in_python
+
+
+@pytest.mark.parametrize("arguments", [["--messages", "0"], ["--messages", "-5"], ["--messages", "1x"], ["--size", ""],
+                                       ["--size", "1048577"], ["--size", "65508"], ["--proto", "sctp"], ["more"],
+                                       ["--nonsense"], ["--shared-fd", "x"]], ids=" ".join)
+def test_nonsense_is_wrong_usage(arguments):
+    done = subprocess.run([twin.built(TWINS[0].twin), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr
+
+
+def test_says_that_its_sender_was_killed():
+    program = twin.built(next(scenario for scenario in TWINS if scenario.name == "blocking").twin)
+    with subprocess.Popen([program, "--messages", "100000"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not (found := children.read_text().split()):
+            pass
+        os.kill(int(found[0]), signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and err == "blocking: the sender ended early\n"
+
+
+# the cache
+
+def test_compiled_once(cache, compilations):
+    first = twin.built(TWINS[0].twin)
+    assert compilations() == 1
+    assert twin.built(TWINS[0].twin) == first and compilations() == 1
+    assert twin.built(TWINS[1].twin) != first and compilations() == 2
+
+
+def test_compiled_anew_when_a_source_changes(cache, compilations, monkeypatch, tmp_path):
+    copied = shutil.copytree(twin.SOURCES, tmp_path / "c")
+    monkeypatch.setattr(twin, "SOURCES", copied)
+    first = twin.built(copied / "blocking.c")
+    for name in ("blocking.c", "workload.h", "workload.c"):
+        with open(copied / name, "a") as file:
+            file.write("\n/* changed */\n")
+        assert twin.built(copied / "blocking.c") != first
+    assert compilations() == 4
+
+
+def test_compiled_anew_for_another_compiler(cache, compilations):
+    first = twin.built(TWINS[0].twin)
+    other = Path(shutil.which("cc"))
+    other.write_text(other.read_text().replace('|| echo', '|| true; echo another; echo'))
+    assert twin.built(TWINS[0].twin) != first
+
+
+def test_nothing_but_whole_programs_is_kept(cache):
+    program = twin.built(TWINS[0].twin)
+    assert [path.name for path in cache.iterdir()] == [program.parent.name]
+    assert [path.name for path in program.parent.iterdir()] == [TWINS[0].twin.stem]
+    for path in (cache, program.parent, program):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700 and path.stat().st_uid == os.geteuid()
+
+
+def test_source_that_does_not_compile_is_one_line_and_leaves_nothing(cache, tmp_path):
+    bad = tmp_path / "bad.c"
+    bad.write_text("int main(void) { return nothing; }\n")
+    with pytest.raises(twin.CannotBuild, match="cannot compile bad.c: .*nothing") as raised:
+        twin.built(bad)
+    assert "\n" not in str(raised.value)
+    assert os.listdir(cache) == []
+
+
+def test_two_at_once_make_one(cache):
+    command = [*PYTHON, "-m", "scenarios.twin", TWINS[0].twin.stem]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    places = {process.communicate(timeout=100)[0] for process in both}
+    assert len(places) == 1 and all(process.returncode == 0 for process in both)
+    assert len(os.listdir(cache)) == 1
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+@pytest.mark.parametrize("which", ["cache", "above"])
+def test_directory_that_others_can_write_to_is_refused(which, mode, cache):
+    cache.mkdir(mode=0o700)
+    directory = cache if which == "cache" else cache.parent
+    directory.chmod(mode)
+    try:
+        with pytest.raises(twin.CannotBuild, match=re.escape(f"others may write to {directory}")):
+            twin.built(TWINS[0].twin)
+    finally:
+        directory.chmod(0o700)
+
+
+def test_link_to_elsewhere_is_refused(cache, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    cache.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(twin.CannotBuild):
+        twin.built(TWINS[0].twin)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_directory_of_somebody_else_is_refused(cache):
+    cache.mkdir(mode=0o700)
+    os.chown(cache, NOBODY, NOBODY)
+    with pytest.raises(twin.CannotBuild, match="others may write"):
+        twin.built(TWINS[0].twin)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_compiled_as_the_invoking_user_in_that_users_cache(tmp_path_factory, monkeypatch):
+    place = tmp_path_factory.mktemp("theirs")
+    for directory in (place, place.parent, place.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o055)
+    os.chown(place, NOBODY, NOBODY)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place))
+    try:
+        program = twin.built_as(TWINS[0].twin, (NOBODY, NOBODY))
+    except twin.CannotBuild as error:
+        if "No module" in str(error):
+            pytest.skip("user nobody cannot read this checkout")
+        raise
+    assert program.is_relative_to(place) and program.stat().st_uid == NOBODY
+
+
+def test_no_compiler_is_one_line(cache, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    done = subprocess.run([*PYTHON, "-m", "scenarios.twin", "blocking"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 3 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "gcc" in done.stderr
+
+
+def test_no_home_is_one_line(cache, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    with pytest.raises(twin.CannotBuild, match="/proc/nowhere"):
+        twin.built(TWINS[0].twin)

@@ -1,0 +1,15 @@
+"""Labs: any iotrace command inside a virtual machine (QEMU) with another kernel, and the same scenarios on many."""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """Something failed; the text is one line for the user."""
+
+
+class CannotLab(LabError):
+    """This machine lacks what a lab needs; the text says what, and what to do."""
+
+
+class UnknownKernel(LabError):
+    """No kernel of that name or at that path."""

@@ -1,0 +1,30 @@
+# Sourced by jobs.sh in a lab's machine: the ways out to the host, virtio-serial ports found by name, and jobs.
+busybox=/lab/busybox
+[ -x $busybox ] || busybox=/bin/busybox
+
+# port NAME: its device. The ports come a moment after their driver, so it is looked for until it is there.
+port() {
+    while :; do
+        for directory in /sys/class/virtio-ports/*; do
+            read -r name <"$directory/name" 2>/dev/null || continue
+            if [ "$name" = "$1" ] && [ -c "/dev/${directory##*/}" ]; then
+                echo "/dev/${directory##*/}"
+                return
+            fi
+        done
+    done
+}
+
+# job NUMBER COMMAND…: runs it in /results/NUMBER, says when it begins and how it ended, and sends what it left there.
+job() {
+    number=$1
+    shift
+    echo "begin $number" >&3
+    cd "/results/$number"
+    "$@" </dev/null
+    status=$?
+    cd /
+    [ -z "$($busybox ls "/results/$number")" ] || $busybox tar -C /results -cf - "$number" >&4
+    $busybox rm -rf "/results/$number"
+    echo "end $number $status" >&3
+}

@@ -1,0 +1,85 @@
+"""A lab: the cache, the lock file and how machines are to be run; turns iotrace's own commands into jobs for them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import tracer
+from tracer.lab import accel, identity, kernels, pins, rootfs, tools, vm
+from tracer.lab.store import Store
+
+_MACHINE_TOOLS = ("qemu-system-x86_64", "busybox", "setpriv")
+_GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class How:
+    """How machines are run: accel is auto, kvm or tcg; job_s the most that one command may take (s)."""
+
+    accel: str = "auto"
+    icount: bool = False
+    host_root: bool = False
+    cpus: int = 1
+    memory_mb: int = 1024
+    job_s: float = 300.0
+
+
+class Lab:
+    """All that is needed to run commands on other kernels."""
+
+    def __init__(self, store: Store, locked: pins.Pins, how: How) -> None:
+        self.store = store
+        self.locked = locked
+        self.how = how
+
+    def kernel(self, name: str) -> kernels.Kernel:
+        """The kernel of that name or at that path, fetched where need be; raises UnknownKernel, LabError."""
+        return kernels.get(self.store, self.locked, name)
+
+    def prepare(self, names: list[str]) -> tuple[str, str]:
+        """Fetches and builds whatever machines with these kernels need; (accelerator, why)."""
+        tools.require(_MACHINE_TOOLS)
+        found = [self.kernel(name) for name in names]
+        if not self.how.host_root:
+            rootfs.get(self.store, self.locked.root)
+        if self.how.icount:
+            return "tcg", "software emulation, one instruction counted as 2 ns: times repeat, and are no figures"
+        return accel.choose(self.store, self.how.accel, found[0])
+
+    def iotrace(self, *arguments: str) -> tuple[str, ...]:
+        """The argv in the guest of `iotrace ARGUMENT…`."""
+        return (*self.python(), "-m", "tracer", *arguments)
+
+    def python(self) -> list[str]:
+        """The argv in the guest of a Python that knows iotrace's packages."""
+        return rootfs.host_python() if self.how.host_root else [rootfs.PYTHON]
+
+    def run(self, name: str, accelerator: str, jobs: tuple[vm.Job, ...], take: Callable[[str, bytes], None],
+            say: Callable[[str], None] = lambda _: None, stop: int | None = None, columns: int = 80) -> vm.Outcome:
+        """One machine with that kernel, from boot to power-off; raises LabError."""
+        kernel = self.kernel(name)
+        how = self.how
+        machine = vm.Machine(
+            kernel, jobs, None if how.host_root else rootfs.get(self.store, self.locked.root), accelerator,
+            how.icount, how.cpus, how.memory_mb, how.job_s, self._environment(columns))
+        facts = {"kernel": kernel.name, "release": kernel.release, "pid": os.getpid(), "accel": accelerator,
+                 "since": time.time(), "jobs": [" ".join(job.command) for job in jobs]}
+        with self.store.in_use(), self.store.running(facts):
+            if how.host_root and os.getuid() == 0:
+                with identity.as_root():
+                    return vm.run(machine, take, say, stop)
+            return vm.run(machine, take, say, stop)
+
+    def _environment(self, columns: int) -> dict[str, str]:
+        there = {"PATH": _GUEST_PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": str(columns),
+                 "PYTHONUNBUFFERED": "1"}
+        if self.how.host_root:
+            there["PATH"] = os.environ.get("PATH", _GUEST_PATH)
+            if not sys.flags.isolated:
+                there["PYTHONPATH"] = str(Path(tracer.__file__).parents[1])
+        return there

@@ -1,0 +1,96 @@
+"""Programs of the distribution that a lab runs: found or named as missing, run as the user the lab acts as, and never
+left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable
+
+from tracer.lab import CannotLab, LabError
+
+# program: the Debian package that has it
+PACKAGES = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "busybox": "busybox-static",
+    "depmod": "kmod",
+    "genext2fs": "genext2fs",
+    "mmdebstrap": "mmdebstrap",
+    "apt-get": "apt",
+    "dpkg-deb": "dpkg",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+}
+_PLACES = "/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def find(program: str) -> str | None:
+    """The path of a program, also where only root's PATH leads; None if it is not there."""
+    return shutil.which(program) or shutil.which(program, path=_PLACES)
+
+
+def require(programs: Iterable[str]) -> None:
+    """Raises CannotLab that names every package that is missing at once."""
+    missing = sorted({PACKAGES[name] for name in programs if not find(name)})
+    if missing:
+        raise CannotLab(f"a lab needs {', '.join(missing)}: apt-get install {' '.join(missing)} "
+                        "(in a clone: make lab)")
+
+
+def command(program: str, *arguments: object) -> list[str]:
+    """argv of a program that the kernel kills if we are killed, and that does not begin if we were killed before."""
+    alive = '[ "$PPID" = "$0" ] && exec "$@"'
+    return [find("setpriv") or "setpriv", "--pdeathsig", "KILL", "sh", "-c", alive, str(os.getpid()),
+            find(program) or program, *map(str, arguments)]
+
+
+def as_user() -> dict:
+    """What Popen needs so that a program has wholly the user that this process acts as."""
+    same = os.geteuid() == os.getuid()
+    return {} if same else {"user": os.geteuid(), "group": os.getegid(), "env": {**os.environ, "HOME": _home()}}
+
+
+def run(program: str, *arguments: object, cwd: object = None, text_in: str | None = None) -> str:
+    """Runs a program in a session of its own to its end and returns its stdout; killed with its children on Ctrl-C.
+
+    Raises LabError with the last line that it wrote on stderr.
+    """
+    process = subprocess.Popen(command(program, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, errors="replace", cwd=cwd, start_new_session=True,
+                               **as_user())
+    try:
+        out, err = process.communicate(text_in or "")
+    except BaseException:
+        kill_session(process)
+        raise
+    if process.returncode:
+        lines = [line for line in (err or out).splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith(("E:", "error", "ERROR"))] or lines or ["no output"]
+        raise LabError(f"{program} failed with status {process.returncode}: {errors[0][:300]}")
+    return out
+
+
+def kill_session(process: subprocess.Popen) -> None:
+    """Ends a program and what it started: asked first, so that it takes down its mounts, then killed."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(10)
+            return
+        except ProcessLookupError:
+            process.wait()
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        except PermissionError:
+            process.kill()
+            process.wait()
+            return
+
+
+def _home() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.geteuid()).pw_dir

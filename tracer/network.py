@@ -1,0 +1,176 @@
+"""Two network namespaces joined by a veth pair, one for each side of a run (rtnetlink(7), network_namespaces(7)).
+
+The namespaces have no name. Descriptors of this process and the programs inside hold them, and nothing else; so when
+those are gone, killed or not, the kernel removes them with their links, addresses and queueing disciplines by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import RTMGRP_LINK
+
+_RECEIVER, _SENDER = "10.0.0.1", "10.0.0.2"
+_CLONE_NEWNET = 0x40000000
+_TBF_QUEUE = 1 << 20  # bytes: more than the largest datagram, which a closed loop could not spare
+_TBF_BURST = 3200  # bytes: two full packets, the least that a bucket must hold
+_TBF_HZ = 250  # a bucket is refilled at least so often, else a high rate is not reached (tc-tbf(8))
+_NETEM_QUEUE = 10_000  # packets
+
+
+class CannotConnect(Exception):
+    """This machine cannot make the link that was asked for; the text says what is missing."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What happens to that which the sender sends: at most `rate` bit/s (None: no limit), `delay` ns later, and lost
+    with probability `loss` (0 to 1)."""
+
+    rate: int | None = None
+    delay: int = 0
+    loss: float = 0.0
+
+
+@contextlib.contextmanager
+def veth(link: Link, address: str = _RECEIVER) -> Iterator[tuple[int, int]]:
+    """Descriptors of the receiver's and the sender's namespace, the first of which has the `address` of 10.0.0.0/30.
+
+    Raises CannotConnect.
+    """
+    with contextlib.ExitStack() as stack:
+        spaces = []
+        for _ in range(2):
+            spaces.append(_space())
+            stack.callback(os.close, spaces[-1])
+        receiver, sender = spaces
+        try:
+            _inside(receiver, lambda route: route.link(
+                "add", ifname="receiver", kind="veth", peer={"ifname": "sender", "net_ns_fd": sender}))
+        except NetlinkError as error:
+            if error.code == errno.EOPNOTSUPP:
+                raise CannotConnect("this kernel has no veth links (CONFIG_VETH)") from None
+            raise CannotConnect(f"a veth link cannot be made: {os.strerror(error.code)}") from None
+        addresses = [_inside(space, _hardware_address) for space in spaces]
+        _inside(receiver, lambda route: _configure(route, address, _SENDER, addresses[1]))
+        _inside(sender, lambda route: _configure(route, _SENDER, address, addresses[0]))
+        for space in spaces:
+            _inside(space, _await_up)
+        _inside(sender, lambda route: _shape(route, link))
+        yield receiver, sender
+
+
+def offers() -> dict[str, bool]:
+    """Whether this kernel has veth links, and on them a rate (tbf), a delay and loss (netem)."""
+    found = {}
+    for name, link in (("veth", Link()), ("tbf", Link(rate=10**6)), ("netem", Link(delay=10**6))):
+        try:
+            with veth(link):
+                found[name] = True
+        except CannotConnect:
+            found[name] = False
+    return found
+
+
+def _space() -> int:
+    """A descriptor of a new network namespace."""
+    def make() -> int:
+        _system(_libc().unshare(_CLONE_NEWNET), "a network namespace cannot be made")
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    return _in_a_thread(make)
+
+
+def _inside(space: int, work: Callable[[IPRoute], object]) -> object:
+    """What `work` returns, called in that namespace; a namespace is a thread's own, so a thread goes there and ends."""
+    def go() -> object:
+        _system(_libc().setns(space, _CLONE_NEWNET), "a network namespace cannot be entered")
+        with IPRoute() as route:
+            return work(route)
+
+    return _in_a_thread(go)
+
+
+def _in_a_thread(work: Callable[[], object]) -> object:
+    results, errors = [], []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # for the caller, whatever it is
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _system(result: int, what: str) -> None:
+    if result:
+        raise CannotConnect(f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _index(route: IPRoute) -> int:
+    """Of the namespace's one veth link."""
+    return next(link["index"] for link in route.get_links() if link.get_attr("IFLA_IFNAME") != "lo")
+
+
+def _hardware_address(route: IPRoute) -> str:
+    return route.get_links(_index(route))[0].get_attr("IFLA_ADDRESS")
+
+
+def _configure(route: IPRoute, own: str, other: str, other_hardware: str) -> None:
+    """Addresses, and the link up. The other side is known beforehand, so that no ARP is sent (or lost)."""
+    index = _index(route)
+    route.addr("add", index=index, address=own, prefixlen=30)
+    route.link("set", index=index, state="up")
+    route.link("set", index=route.link_lookup(ifname="lo")[0], state="up")
+    route.neigh("add", ifindex=index, dst=other, lladdr=other_hardware, state="permanent")
+
+
+def _await_up(route: IPRoute) -> None:
+    """Returns when the link carries: it is told some time after both ends were set up."""
+    route.bind(groups=RTMGRP_LINK)  # before the first request: what changes after it is looked at is then told
+    index = _index(route)
+    while route.get_links(index)[0].get_attr("IFLA_OPERSTATE") != "UP":
+        for _ in route.get():
+            pass
+
+
+def _shape(route: IPRoute, link: Link) -> None:
+    """netem at the root and tbf below it, as tc-netem(8) has them together."""
+    index = _index(route)
+    below = {}
+    if link.delay or link.loss:
+        _discipline(route, "netem", "NET_SCH_NETEM", index=index, handle="1:", delay=link.delay // 1000,
+                    loss=100 * link.loss, limit=_NETEM_QUEUE)
+        below = {"parent": "1:1", "handle": "10:"}
+    if link.rate:
+        octets = max(1, link.rate // 8)
+        _discipline(route, "tbf", "NET_SCH_TBF", index=index, rate=octets, burst=max(_TBF_BURST, octets // _TBF_HZ),
+                    limit=_TBF_QUEUE, **below)
+
+
+def _discipline(route: IPRoute, kind: str, option: str, **parameters: object) -> None:
+    try:
+        route.tc("add", kind, **parameters)
+    except NetlinkError as error:
+        if error.code == errno.ENOENT:
+            wants = "--delay and --loss need" if kind == "netem" else "--rate needs"
+            raise CannotConnect(f"this kernel has no {kind} queueing discipline (CONFIG_{option}): {wants} it") from None
+        raise CannotConnect(f"{kind} refuses: {os.strerror(error.code)}") from None

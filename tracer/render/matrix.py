@@ -1,0 +1,54 @@
+"""The matrix of scenarios by kernels (docs/json.md) as text for a terminal; speaks to no kernel interface."""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.console import Console
+from rich.table import Table
+
+from tracer.render import matrix_tables
+from tracer.render.units import duration
+
+
+def render(matrix: dict, width: int = 80) -> str:
+    """Kernels, outcomes, the phase `notice` as a ratio, and what differs; `width` columns."""
+    console = Console(width=width, highlight=False, color_system=None, markup=False, emoji=False)
+    with console.capture() as capture:
+        console.print(_head(matrix), soft_wrap=False)
+        for title, (head, rows) in (("Kernels", matrix_tables.kernels(matrix)),
+                                    ("Operations of messages", matrix_tables.outcomes(matrix)),
+                                    ("How soon data is noticed, in untraced round trips (median)",
+                                     matrix_tables.ratios(matrix, "notice"))):
+            console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
+            console.print(_table(head, rows))
+        console.print(f"\n── What differs {'─' * (width - 16)}")
+        found = matrix_tables.differences(matrix)
+        for what, since, groups in found:
+            console.print(_filled(f"{what}{': ' if since else ''}{since}", "", "    ", width))
+            for kernels, value in groups:
+                console.print(_filled(value, f"    {kernels:<12} ", " " * 17, width))
+        if not found:
+            console.print("nothing that is compared")
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
+
+
+def _head(matrix: dict) -> str:
+    kernels, scenarios = len(matrix["kernels"]), len(matrix["scenarios"])
+    lines = [f"iotrace  {scenarios} scenarios on {kernels} kernels, in {duration(matrix['took_s'] * 10**9)}"]
+    if matrix["accel_why"]:
+        lines.append(f"Machines by {matrix['accel_why']}")
+    return "\n".join(lines)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="")
+    for number, name in enumerate(head):
+        table.add_column(name, justify="right" if number > 1 else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _filled(text: str, first: str, other: str, width: int) -> str:
+    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=other)

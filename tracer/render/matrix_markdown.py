@@ -1,0 +1,29 @@
+"""The matrix of scenarios by kernels (docs/json.md) as Markdown; speaks to no kernel interface."""
+
+from __future__ import annotations
+
+from tracer.render import matrix_tables
+from tracer.render.units import duration
+
+
+def render(matrix: dict) -> str:
+    """The same tables as on a terminal."""
+    options = " ".join(matrix["run_options"]) or "no further options"
+    lines = [f"{len(matrix['scenarios'])} scenarios on {len(matrix['kernels'])} kernels in "
+             f"{duration(matrix['took_s'] * 10**9)} (`iotrace run` with {options})."]
+    if matrix["accel_why"]:
+        lines += ["", f"Machines by {matrix['accel_why']}."]
+    tables = (matrix_tables.kernels(matrix), matrix_tables.outcomes(matrix), matrix_tables.ratios(matrix, "notice"),
+              matrix_tables.ratios(matrix, "copy"))
+    for head, rows in tables:
+        lines += ["", _row(head), _row(["---"] + ["---:"] * (len(head) - 1)), *map(_row, rows)]
+    lines += ["", "| what differs | since | on | is |", "|---|---|---|---|"]
+    for what, since, groups in matrix_tables.differences(matrix):
+        for number, (kernels, value) in enumerate(groups):
+            lines.append(_row([what, since.removeprefix("since "), kernels, value] if number == 0
+                              else ["", "", kernels, value]))
+    return "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,84 @@
+"""The matrix of scenarios by kernels (docs/json.md) as plain tables, for the renderers that draw them; no kernel
+interface."""
+
+from __future__ import annotations
+
+from tracer.render.units import MISSING, clean, duration, number
+
+
+def kernels(matrix: dict) -> tuple[list[str], list[list[str]]]:
+    """One row a kernel: its untraced round trip, and the ledgers of its runs summed."""
+    head = ["kernel", "release", "boot", "all", "round trip", "events", "lost", "missed"]
+    rows = []
+    for kernel in matrix["kernels"]:
+        ledgers = [its["ledger"] for its in matrix["cells"][kernel["name"]].values() if its.get("ledger")]
+        missed = [ledger["missed"] for ledger in ledgers]
+        rows.append([
+            kernel["name"], clean(kernel["release"]),
+            f"{kernel['boot_s']:.1f} s" if kernel["boot_s"] else MISSING, f"{kernel['took_s']:.0f} s",
+            duration(kernel["round_trip_ns"]), number(sum(ledger["counted"] for ledger in ledgers)),
+            number(sum(ledger["lost"] for ledger in ledgers)),
+            "unknown" if None in missed or not missed else number(sum(missed))])
+    return head, rows
+
+
+def outcomes(matrix: dict) -> tuple[list[str], list[list[str]]]:
+    """One row a scenario, one column a kernel: operations of messages, and what else is to be said."""
+    rows = []
+    for scenario in matrix["scenarios"]:
+        cells = _row(matrix, scenario)
+        verdicts = [its["verdict"] for its in cells if its and its.get("verdict")]
+        common = max(dict.fromkeys(verdicts), key=verdicts.count) if verdicts else MISSING
+        rows.append([scenario, common, *(_outcome(its, common) for its in cells)])
+    return ["scenario", "verdict", *_names(matrix)], rows
+
+
+def ratios(matrix: dict, phase: str) -> tuple[list[str], list[list[str]]]:
+    """One row a scenario, one column a kernel: the median of a phase ÷ that kernel's untraced round trip."""
+    rows = []
+    for scenario in matrix["scenarios"]:
+        values = [(its or {}).get("ratios", {}).get(phase) for its in _row(matrix, scenario)]
+        rows.append([scenario, *(MISSING if value is None else f"{value:.2f}" for value in values)])
+    return [f"{phase} ÷ round trip", *_names(matrix)], rows
+
+
+def differences(matrix: dict) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """(what and where, since when, [(kernels, what they show)]) of each difference; equal ones of several scenarios
+    are one."""
+    merged: dict[str, list[str]] = {}
+    kept: dict[str, dict] = {}
+    for its in matrix["differs"]:
+        key = repr((its["what"], its["groups"]))
+        kept[key] = its
+        merged.setdefault(key, []).append(its["scenario"] or "all")
+    found = []
+    for key, its in kept.items():
+        groups = [(_span(group["kernels"]), clean(str(group["value"]))) for group in its["groups"]]
+        where = "" if merged[key] == ["all"] else f" ({', '.join(merged[key])})"
+        found.append((f"{its['what']}{where}", f"since {its['since']}" if its["since"] else "", groups))
+    return found
+
+
+def _span(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if len(names) > 2 else ", ".join(names)
+
+
+def _names(matrix: dict) -> list[str]:
+    return [kernel["name"] for kernel in matrix["kernels"]]
+
+
+def _row(matrix: dict, scenario: str) -> list[dict | None]:
+    return [matrix["cells"][name].get(scenario) for name in _names(matrix)]
+
+
+def _outcome(its: dict | None, common: str) -> str:
+    if its is None:
+        return MISSING
+    if its.get("verdict") is None:
+        return f"exit {its['status']}"
+    text = f"{its['operations']}/{its['messages']}"
+    if its["verdict"] != common:
+        text += f" {its['verdict']}"
+    if its["differences"]:
+        text += " ≠"
+    return text + ("!" if its["ledger"]["lost"] or not its["contiguous"] else "")
