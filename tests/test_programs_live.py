@@ -221,6 +221,23 @@ def test_fio_asks_the_device(engine, model, how, tmp_path):
     check_nothing_lost(report)
 
 
+@needs("fio")
+@pytest.mark.parametrize(("engine", "model"), [("io_uring", "io-uring"), ("libaio", "linux-aio")])
+def test_fio_asynchronously(engine, model, tmp_path):
+    """engines/io_uring.c, engines/libaio.c: reads are submitted and their completions collected, O_DIRECT."""
+    arguments = [word for word in FIO if word != "--thread"] + [
+        f"--ioengine={engine}", f"--filename={tmp_path}/file", "--iodepth=4", "--direct=1"]
+    if subprocess.run(arguments, capture_output=True).returncode:
+        pytest.skip(f"fio cannot do {engine} with O_DIRECT here")
+    iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *arguments)
+    report = json.loads(iotrace("report", tmp_path / "run", "--json").stdout)
+    assert sum(op["bytes"] == 4096 for op in report["operations"]) == 256
+    assert [p["model"]["name"] for p in report["processes"] if p["operations"] == 256] == [model]
+    mine = [its for its in report["descriptors"] if its["file"] == f"{tmp_path}/file"]
+    assert sum(its["received_bytes"] for its in mine) == 1 << 20
+    check_nothing_lost(report)
+
+
 @needs("strace", "redis-server", "redis-benchmark")
 def test_redis_in_proportion_to_strace(tmp_path):
     """The same load twice: how often epoll_wait tells of several is chance, what is read and written is not."""
