@@ -28,7 +28,7 @@ TAIL = """## Reading it
   Whatever iotrace does, it cannot cost less.
 - **iotrace** keeps every call, with its times, descriptor and result, in the order in which they happened, and a ledger
   that proves it. bpftrace's histogram keeps no call; its printing keeps what its buffer holds.
-- **Start** is from the command's own start to the first instruction of the traced program. Nearly half of iotrace's is
+- **Start** is from the command's own start to the first instruction of the traced program. About half of iotrace's is
   Python with click and numpy, which no probe waits for; then the kernel's type information is read and a dozen
   programs are verified, where bpftrace loads two. The first run on a kernel compiles the probes, which BCC's clang
   takes half a second for; later ones find them in /var/cache/iotrace.

@@ -214,10 +214,11 @@ def test_fio_asks_the_device(engine, model, how, tmp_path):
         done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *arguments, "--direct=1")
     assert done.returncode == 0, done.stderr
     report = json.loads(iotrace("report", tmp_path / "run", "--json").stdout)
-    mine = [op for op in report["operations"] if op.get("how") == how]
+    mine = [op for op in report["operations"] if op.get("how")]
     assert len(mine) == 256 and {op["bytes"] for op in mine} == {4096}
     assert report["model"]["name"] == model and report["model"]["synchronous"] is False
-    assert report["model"]["variants"][how] == 256
+    # a request that would have to wait for a free slot of the device's goes to a worker, or is done while submitted
+    assert report["model"]["variants"][how] > 128 and sum(report["model"]["variants"].values()) == 256
     check_nothing_lost(report)
 
 
