@@ -62,7 +62,8 @@ def main(argv: list[str]) -> int:
     goals = [goal for figure in figures.values() for goal in figure["goals"]]
     print("\n## Goals\n\n| | reached | goal | |\n|---|---:|---:|---|")
     for goal in goals:
-        print(f"| {goal['goal']} | {_number(goal['reached'])} | {'≤' if goal.get('most', True) else '≥'} "
+        sign = '' if isinstance(goal['limit'], bool) else '≤ ' if goal.get('most', True) else '≥ '
+        print(f"| {goal['goal']} | {_number(goal['reached'])} | {sign}"
               f"{_number(goal['limit'])} | {'met' if goal['met'] else '**not met**'} |")
     print("\n## Figures\n\nOne call, on a logarithmic scale (sixteen columns are a factor of ten):\n")
     print(bars(figures["per-call"]))
