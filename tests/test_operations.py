@@ -135,6 +135,15 @@ def test_multiplexing_until_the_receive_says_eagain():
     assert boundaries(first) == (100, 200, 230, 242, 250, 250)
 
 
+def test_a_wait_that_told_at_once_found_the_data_there():
+    """What a partial read left behind has no readiness of its own: it was there before the program asked again."""
+    trace = Trace().sleep(110, 210, 220).ready(200).call("select", 100, 230, 1).copy(242).call("recvfrom", 240, 250, 50)
+    trace.call("select", 300, 310, 1).copy(912).call("recvfrom", 900, 920, 50)
+    _, second = analyse(trace)
+    assert second.way == "multiplexed" and (second.ask, second.ready, second.told) == (300, 300, 310)
+    assert second.phases == (0, 612, 8, 0) and "ready" in second.estimated
+
+
 def test_signal_driven():
     trace = Trace().call("fcntl", 10, 20, 0, arg=4).args("fcntl", 21, 4, ASYNC | 0o4000)
     trace.ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)

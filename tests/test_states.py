@@ -98,7 +98,7 @@ def test_names_and_ids():
     trace.add(Kind.THREAD, 50, tid=101, result=TID, fd=TID)
     first, second = thread_times(until(trace, 101).records())
     assert (first.tid, first.tgid, first.name, first.start_ns, first.end_ns) == (TID, TID, "second", 1, 101)
-    assert (second.tid, second.tgid, second.name, second.start_ns, second.end_ns) == (101, TID, "", 50, 101)
+    assert (second.tid, second.tgid, second.name, second.start_ns, second.end_ns) == (101, TID, "second", 50, 101)
 
 
 def test_threads_that_were_never_born_are_left_out():

@@ -291,7 +291,9 @@ class Analysis:
         once = events & (EPOLLET | EPOLLONESHOT) != 0
         empty_at = np.where(multiplexed & ~once & (calls.woken[told_by] > 0), calls.out[told_by], empty_at)
         woken = np.where(multiplexed, calls.woken[told_by], op.woken)
-        guess = np.where(woken > 0, woken, np.where(way == AT_ONCE, ask, op.start))
+        # a call that told without sleeping found the data there when it was entered
+        there = np.where(multiplexed, calls.start[told_by], op.start)
+        guess = np.where(woken > 0, woken, np.where(way == AT_ONCE, ask, there))
         copy_start = np.where(op.copy > 0, op.copy, np.maximum(op.start, op.last_in))
         zero = np.zeros(count, np.int64)
         self._serial += count

@@ -35,6 +35,7 @@ class _Life:
     born: int | None = None
     died: int | None = None
     tgid: int = 0
+    creator: int = 0
     name: str = ""
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(STATES), np.int64))
 
@@ -94,15 +95,15 @@ class ThreadStates:
     def _births(self, batch: Columns) -> None:
         kinds = (Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME)
         rows = batch.take(np.isin(batch.kind, kinds))
-        for kind, time, start, result, tid in zip(*(getattr(rows, name).tolist() for name in
-                                                    ("kind", "time", "start", "result", "tid")), strict=True):
+        for kind, time, start, result, tid, fd in zip(*(getattr(rows, name).tolist() for name in
+                                                        ("kind", "time", "start", "result", "tid", "fd")), strict=True):
             life = self._lives.setdefault(tid, _Life())
             if kind == Kind.EXIT:
                 life.died = time
             elif kind == Kind.NAME:
                 life.name = text_of(start, result)
             elif life.born is None:
-                life.born, life.tgid = time, result
+                life.born, life.tgid, life.creator = time, result, fd
 
     def _times(self, tid: int, life: _Life) -> ThreadTimes | None:
         if life.born is None:
@@ -112,5 +113,13 @@ class ThreadStates:
         if end <= start:
             return None
         blocked, runnable, kernel = life.sums.tolist()
-        return ThreadTimes(tid, life.tgid, life.name, start, end, blocked, runnable, kernel,
+        return ThreadTimes(tid, life.tgid, self._name(life), start, end, blocked, runnable, kernel,
                            end - start - blocked - runnable - kernel)
+
+    def _name(self, life: _Life) -> str:
+        """What the thread called itself last; a new one has its creator's name until then."""
+        seen = set()
+        while not life.name and life.creator in self._lives and life.creator not in seen:
+            seen.add(life.creator)
+            life = self._lives[life.creator]
+        return life.name

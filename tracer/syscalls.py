@@ -61,7 +61,7 @@ _KEEP = {
     1: ("poll", "ppoll", "fcntl", "ioctl", "epoll_ctl", "listen", "shutdown", "kill", "rt_sigqueueinfo",
         "pipe2", "futex", "io_submit", "io_getevents", "io_pgetevents"),
     2: ("read", "readv", "recvmsg", "write", "writev", "sendto", "sendmsg", "epoll_wait", "epoll_pwait",
-        "epoll_pwait2", "recvmmsg", "sendmmsg", "openat", "dup3", "io_uring_enter"),
+        "epoll_pwait2", "recvmmsg", "sendmmsg", "openat", "dup3", "io_uring_enter", "pread64", "pwrite64"),
     3: ("recvfrom", "accept4"),
 }
 

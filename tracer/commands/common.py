@@ -144,11 +144,10 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: b
 
         for piece in json.render(result):
             click.echo(piece, nl=False)
-    else:
+    elif stream := sys.stderr if err else sys.stdout:  # None where it was closed before we began
         from tracer.render.terminal import render
 
         width = max(80, min(shutil.get_terminal_size().columns, 120))
-        stream = sys.stderr if err else sys.stdout
         colour = stream.isatty() and "NO_COLOR" not in os.environ
         unicode = not plain and "utf" in (stream.encoding or "").lower()
         click.echo(render(result, width=width, hist=hist, color=colour, unicode=unicode), err=err)

@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from tracer.commands.common import FAILED, USAGE, Failure, show, shown
+from tracer.commands.common import FAILED, LOST, USAGE, Failure, show, shown
 
 ORDER = 5
 _LINES = 1000  # written at once
@@ -30,10 +30,11 @@ def command(recording, events, expressions, fds, paths, as_json, hist, plain, st
     elif as_json or hist:
         raise Failure("--events is a text; the recording itself is Parquet, for other programs to read", USAGE)
     else:
-        listing(recording, expressions, fds, paths)
+        listing(recording, expressions, fds, paths, strict)
 
 
-def listing(path: str, expressions: tuple[str, ...], fds: tuple[int, ...], paths: tuple[str, ...]) -> None:
+def listing(path: str, expressions: tuple[str, ...], fds: tuple[int, ...], paths: tuple[str, ...],
+            strict: bool) -> None:
     """The events of the recording at `path` on stdout; raises Failure."""
     from tracer import events, filters, recording
     from tracer.render.events import lines
@@ -45,6 +46,8 @@ def listing(path: str, expressions: tuple[str, ...], fds: tuple[int, ...], paths
         text = lines(chosen)
         while some := list(islice(text, _LINES)):
             click.echo("\n".join(some))
+        if strict and facts["ledger"]["lost"]:
+            raise Failure(f"{facts['ledger']['lost']} events were lost", LOST)
     except filters.FilterError as error:
         raise Failure(str(error), USAGE) from None
     except recording.RecordingError as error:
