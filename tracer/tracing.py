@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tracer import __version__, calibration, procfs, syscalls, target
-from tracer.adoption import DESCRIPTORS_AT_ONCE, Adopter
+from tracer.adoption import Adopter
 from tracer.features import Features
 from tracer.host import host
 from tracer.naming import Names
@@ -79,9 +79,7 @@ def trace(command: list[str], plan: Plan, features: Features, writer: Writer) ->
         names = Names()
         tap = Tap(probes, writer, names.feed)
         deadline, killing, how = _deadline(plan.seconds), float("inf"), "completed"
-        inherited = max((its.fd for its in names.look(program.pid)), default=-1)
-        if inherited >= DESCRIPTORS_AT_ONCE:  # more than the gate can have learnt
-            Adopter(secret).learn(procfs.Process(program.pid), inherited, tap.drain)
+        names.look(program.pid)
         program.release()
         while not program.wait(_DRAIN_MS):
             tap.drain()
