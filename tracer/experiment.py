@@ -17,6 +17,7 @@ from tracer import __version__, session, target
 from tracer.features import Features
 from tracer.host import host
 from tracer.recording import Writer
+from tracer.signalled import signalled
 from tracer.tap import Tap
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
@@ -136,30 +137,31 @@ def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[i
     """Runs the scenario under the probes, records into `writer` with the run's facts.
 
     progress: called with the number of records so far, now and then. Returns how the run ended: "completed",
-    "interrupted" (Ctrl-C: the receiver is asked to stop, and what there is is kept) or "timeout".
+    "interrupted" (Ctrl-C or SIGTERM: the receiver is asked to stop, and what there is is kept) or "timeout".
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed.
     """
     secret = secrets.randbits(47) | 1 << 40
     before = untraced(plan) if plan.measure_cost else None
-    with _sides(plan, secret) as sides, session.Session(features, secret, plan.ring_bytes) as probes:
+    with _sides(plan, secret) as sides, session.Session(features, secret, plan.ring_bytes) as probes, \
+            signalled() as signals:
         tap = Tap(probes, writer)
         deadline = time.monotonic() + plan.timeout
         ended = "completed"
-        try:
-            sides.receiver.release()
-            while not sides.receiver.wait(_DRAIN_MS):
-                tap.drain()
-                progress(tap.count)
-                if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):
-                    ended = "abandoned"
-                    break
-                if time.monotonic() > deadline:
-                    ended = "timeout"
-                    break
-            else:
-                sides.sender.wait(1000)
-        except KeyboardInterrupt:
-            ended = "interrupted"
+        sides.receiver.release()
+        while not sides.receiver.wait(_DRAIN_MS):
+            tap.drain()
+            progress(tap.count)
+            if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):
+                ended = "abandoned"
+                break
+            if signals():
+                ended = "interrupted"
+                break
+            if time.monotonic() > deadline:
+                ended = "timeout"
+                break
+        else:
+            sides.sender.wait(1000)
         if ended != "completed":
             sides.receiver.interrupt()
             sides.receiver.wait(_STOP_MS)

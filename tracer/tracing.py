@@ -21,11 +21,11 @@ from tracer.naming import Names
 from tracer.recording import Writer
 from tracer.records import RECORD, Kind
 from tracer.session import NR_UNSEEN, Session
+from tracer.signalled import signalled
 from tracer.tap import Tap
 
 _DRAIN_MS = 10
 _GRACE_S = 5  # for a command that was told to end
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 EPOLL_CTL_ADD = 1
 
 
@@ -73,7 +73,7 @@ def trace(command: list[str], plan: Plan, features: Features, writer: Writer) ->
     `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Raises CannotTrace, NothingSeen.
     """
     secret = _secret()
-    with target.start_command(command, secret, plan.user) as program, _noted(_ENDING) as signals, \
+    with target.start_command(command, secret, plan.user) as program, signalled() as signals, \
             Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
         cost = calibration.event_ns(probes, Adopter(secret)) if plan.measure_cost else None
         names = Names()
@@ -111,7 +111,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
     for the end. Nothing of them is stopped. Raises CannotTrace, NotTraceable."""
     secret = _secret()
     processes = _wanted(pids, with_children)
-    with _noted(_ENDING) as signals, \
+    with signalled() as signals, \
             Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
         adopter = Adopter(secret)
         cost = calibration.event_ns(probes, adopter) if plan.measure_cost else None
@@ -258,25 +258,6 @@ def _ends(attached: list[dict]) -> Iterator[Callable[[float], bool]]:
     finally:
         for fd in fds:
             os.close(fd)
-
-
-@contextmanager
-def _noted(numbers: tuple[signal.Signals, ...]) -> Iterator[Callable[[], list[int]]]:
-    """Signals that would end iotrace are noted instead, and given out once by the function that this gives; those that
-    iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
-    noted: list[int] = []
-    before = {number: signal.signal(number, lambda its, _: noted.append(its)) for number in numbers
-              if signal.getsignal(number) != signal.SIG_IGN}
-
-    def taken() -> list[int]:
-        some, noted[:] = noted[:], []
-        return some
-
-    try:
-        yield taken
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _from_terminal(number: int) -> bool:

@@ -1,0 +1,29 @@
+"""Signals that would end iotrace, noted while it traces: a recording is closed in its own time, with nothing dropped."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+@contextmanager
+def signalled(numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[Callable[[], list[int]]]:
+    """Gives a function that gives out, once, the signals that came. An exception in their place could come between a
+    drain of the ring and its records' way into the recording, which would lack them and not say so. Those that
+    iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
+    noted: list[int] = []
+    before = {number: signal.signal(number, lambda its, _: noted.append(its)) for number in numbers
+              if signal.getsignal(number) != signal.SIG_IGN}
+
+    def taken() -> list[int]:
+        some, noted[:] = noted[:], []
+        return some
+
+    try:
+        yield taken
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
