@@ -25,16 +25,18 @@ def main(argv: list[str]) -> int:
     began = time.monotonic_ns()
     path, stats, *command = argv
     import tracer.cli  # noqa: F401  as the command would
-    from tracer import features, session, tap, target
+    from tracer import attachment, features, target
     from tracer.host import host
 
     found, secret = features.find(), secrets.randbits(47) | 1 << 40
-    with target.start(command, secret, None) as traced, session.Session(found, secret) as probes:
+    with target.start(command, secret, None) as traced, attachment.Attachment(found, secret) as probes:
         attached = time.monotonic_ns()
         from tracer.recording import Writer
+        from tracer.session import Session
+        from tracer.tap import Tap
 
-        writer = Writer(path)
-        drain = tap.Tap(probes, writer)
+        session, writer = Session(probes), Writer(path)
+        drain = Tap(session, writer)
         memory: list[tuple[int, int]] = []
         before = _cpu_seconds()
         traced.release()
@@ -47,7 +49,7 @@ def main(argv: list[str]) -> int:
         ended = time.monotonic_ns()
         drain.finish(ended)
         detached = time.monotonic_ns()
-        ledger = asdict(probes.ledger) | {"balanced": probes.ledger.balanced}
+        ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
         writer.close({"version": "", "scenario": None, "host": host(), "ended": "completed",
                       "options": {"open_loop": False}, "base_ns": drain.base, "end_ns": ended, "ledger": ledger,
                       "features": found.sources, "target": {"command": command, "exit_status": traced.status}})

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * Linux native AIO: what io_submit(2) asks for, and what io_getevents(2) brings back. */
+#define BLOCKS_AT_ONCE 4 /* the verifier walks through each; a program may jump 32 times */
 #define MOST_EVENTS 64 /* of one call that get records of their own; the call's own record has the number of all */
 
 struct iocb_head { /* struct iocb of <linux/aio_abi.h>, as far as it matters here */
@@ -15,29 +16,43 @@ struct iocb_head { /* struct iocb of <linux/aio_abi.h>, as far as it matters her
 };
 
 /* At the call's entry: it may return only when the data is there, and the caller may reuse the block at once. */
-static __always_inline void io_submit_entered(struct slot *slot, u64 regs)
+LATER(submit)
 {
 	u64 args[3] = {}; /* dx si di */
-	u64 tid = slot->tid;
+	u32 tid = bpf_get_current_pid_tgid();
+	struct slot *slot = find(tid);
 
-	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 96));
-	for (u32 i = 0; i < MOST_EVENTS; i++) {
+	if (!slot)
+		return 0;
+	bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + 96));
+	u64 fdt = my_descriptors();
+	u32 from = slot->at;
+	for (u32 i = 0; i < BLOCKS_AT_ONCE; i++) {
 		struct iocb_head block = {};
 		u64 address = 0;
+		u32 at = from + i;
 
-		if (i >= args[1])
-			break;
-		bpf_probe_read_user(&address, sizeof(address), (void *)(args[0] + 8 * i));
+		if (at >= args[1])
+			return 0;
+		bpf_probe_read_user(&address, sizeof(address), (void *)(args[0] + 8 * (u64)at));
 		if (bpf_probe_read_user(&block, sizeof(block), (void *)address))
-			break;
-		learn(tid, slot->tgid, block.fd, my_descriptors(), true);
-		emit(KIND_AIO_SUBMIT, tid, block.opcode, address, block.length, block.fd, i);
+			return 0;
+		learn(tid, slot->tgid, block.fd, fdt, true);
+		emit(KIND_AIO_SUBMIT, tid, block.opcode, address, block.length, block.fd, at);
 	}
+	slot->at = from + BLOCKS_AT_ONCE;
+	if (slot->at < MOST_EVENTS)
+		later.call(ctx, LATER_SUBMIT);
+	return 0;
 }
 
 /* struct io_event: data, obj, res, res2 */
-static __always_inline void io_events_came(u32 tid, s64 count, u64 events)
+LATER(events)
 {
+	u64 events = read8(ctx->args[0] + 56); /* r10, argument 3 */
+	s64 count = ctx->args[1];
+	u32 tid = bpf_get_current_pid_tgid();
+
 	for (u32 i = 0; i < MOST_EVENTS; i++) {
 		u64 event[3] = {};
 
@@ -47,4 +62,5 @@ static __always_inline void io_events_came(u32 tid, s64 count, u64 events)
 			break;
 		emit(KIND_AIO_EVENT, tid, bpf_get_smp_processor_id(), event[1], event[2], -1, i);
 	}
+	return 0;
 }

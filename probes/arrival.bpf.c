@@ -47,32 +47,34 @@ static __always_inline void adopt(u64 task, u32 tid, u32 tgid, u32 seen_as, bool
 #endif
 }
 
-static __always_inline void arrive(u64 regs, u32 tid, u32 tgid)
+LATER(arrive)
 {
+	u64 both = bpf_get_current_pid_tgid(), regs = ctx->args[0];
+	u32 tid = both, tgid = both >> 32;
 	u32 zero = 0, from = 0;
 	u64 *secret = cookie.lookup(&zero);
 	u64 task, fdt, args[8] = {}; /* r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0 */
 
 	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56));
 	if (!secret || !*secret || args[6] != *secret)
-		return;
+		return 0;
 	task = bpf_get_current_task();
 	fdt = my_descriptors();
 	if (args[7] == PRCTL_ANNOUNCE) {
 		from = args[5];
 		if (!from) { /* the last one said: from now on it is traced */
 			if (!track(tid, tgid, 0, 0))
-				return;
+				return 0;
 			emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
 		}
 	} else {
 		task = named_by(file_of(fdt, args[5]), &tid);
 		if (!task)
-			return;
+			return 0;
 		tgid = read4(task + O_TASK_TGID);
 		if (args[7] == PRCTL_ADOPT) {
 			adopt(task, tid, tgid, args[0], args[2]);
-			return;
+			return 0;
 		}
 		if (args[7] == PRCTL_RELEASE) {
 			struct slot *slot = find(tid);
@@ -81,11 +83,12 @@ static __always_inline void arrive(u64 regs, u32 tid, u32 tgid)
 				slot->enter = 0;
 				slot->tid = 0;
 			}
-			return;
+			return 0;
 		}
 		fdt = read8(read8(task + O_TASK_FILES) + O_FILES_FDT);
 		from = args[0];
 	}
 	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
 		learn(tid, tgid, from + fd, fdt, false);
+	return 0;
 }

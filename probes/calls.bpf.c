@@ -5,28 +5,40 @@
 
 RAW_TRACEPOINT_PROBE(sys_enter)
 {
-	u64 both = bpf_get_current_pid_tgid();
-	u32 tid = both;
+	u32 tid = bpf_get_current_pid_tgid();
 	struct slot *slot = find(tid);
 
 	if (!slot) {
 		if (ctx->args[1] == NR_PRCTL)
-			arrive(ctx->args[0], tid, both >> 32);
+			later.call(ctx, LATER_ARRIVE);
 		return 0;
 	}
 	slot->nr = ctx->args[1];
 	slot->enter = bpf_ktime_get_ns();
-	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat)
-		io_submit_entered(slot, ctx->args[0]);
+	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat) {
+		slot->at = 0;
+		later.call(ctx, LATER_SUBMIT);
+	}
 	return 0;
 }
 
 /* What a call that sets something up teaches; the rare part of sys_exit. */
-static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 result, u64 first, u64 second,
-				       u64 third, u64 fourth, u64 regs)
+LATER(learn)
 {
-	u32 tid = slot->tid;
+	u32 tid = bpf_get_current_pid_tgid();
+	struct slot *slot = find(tid);
+	u64 regs = ctx->args[0], args[8] = {};
+	s64 result = ctx->args[1];
 	s32 pair[2] = {-1, -1};
+
+	if (!slot)
+		return 0;
+	u32 nr = slot->nr;
+	struct call *call = calls.lookup(&nr);
+	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
+		return 0;
+	u32 todo = call->learn & ~LEARN_SILENT;
+	u64 first = args[7], second = args[6], third = args[5], fourth = args[0];
 	u32 arg = fourth;
 
 	if (todo & LEARN_EXEC) {
@@ -35,12 +47,10 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 		slot->compat = segment == 0x23;
 		emit(KIND_EXEC, tid, bpf_get_smp_processor_id(), 0, slot->tgid, -1, segment);
 		name(tid, slot->tgid);
-		return;
+		return 0;
 	}
-	if (todo & LEARN_EVENTS) {
-		io_events_came(tid, result, fourth);
-		return;
-	}
+	if (todo & LEARN_EVENTS)
+		later.call(ctx, LATER_EVENTS);
 	if (todo & LEARN_THIRD)
 		bpf_probe_read_user(&arg, sizeof(arg), (void *)fourth);
 	if (todo & LEARN_ARGS)
@@ -58,10 +68,31 @@ static __always_inline void learn_call(struct slot *slot, u32 todo, u32 nr, s64 
 	u64 fdt = my_descriptors();
 	learn(tid, slot->tgid, pair[0], fdt, todo == LEARN_FIRST);
 	learn(tid, slot->tgid, pair[1], fdt, false);
-	if (todo & (LEARN_PATH0 | LEARN_PATH1))
-		path_of(tid, pair[0], todo & LEARN_PATH0 ? first : second);
-	if (todo & LEARN_ADDRESS)
-		addresses(tid, pair[0], fdt);
+	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
+		later.call(ctx, LATER_DESCRIBE);
+	return 0;
+}
+
+/* The path by which a descriptor was opened, a socket's addresses. */
+LATER(describe)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct slot *slot = find(tid);
+	u64 regs = ctx->args[0], args[8] = {};
+	s64 result = ctx->args[1];
+
+	if (!slot)
+		return 0;
+	u32 nr = slot->nr;
+	struct call *call = calls.lookup(&nr);
+	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
+		return 0;
+	s32 fd = call->learn & LEARN_RESULT ? result : (s64)args[7];
+	if (call->learn & (LEARN_PATH0 | LEARN_PATH1))
+		path_of(tid, fd, call->learn & LEARN_PATH0 ? args[7] : args[6]);
+	if (call->learn & LEARN_ADDRESS)
+		addresses(tid, fd, my_descriptors());
+	return 0;
 }
 
 RAW_TRACEPOINT_PROBE(sys_exit)
@@ -86,6 +117,7 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 		nr = read8(regs + 120);
 		if (nr >= NR_UNSEEN)
 			return 0;
+		slot->nr = nr;
 	}
 
 	/* The arguments, still in the registers: r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0. */
@@ -118,6 +150,6 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	} else if (result < 0 && result != -EINPROGRESS) {
 		return 0;
 	}
-	learn_call(slot, todo, nr, result, args[7], args[6], args[5], args[0], regs);
+	later.call(ctx, LATER_LEARN);
 	return 0;
 }

@@ -20,6 +20,7 @@
 /* Not by BCC's prefix, for which it would load and attach the programs itself: tracer/session.py does. */
 #undef RAW_TRACEPOINT_PROBE
 #define RAW_TRACEPOINT_PROBE(event) int tracepoint_##event(struct bpf_raw_tracepoint_args *ctx)
+#define LATER(what) int later_##what(struct bpf_raw_tracepoint_args *ctx) /* of enum later, in the same order */
 
 BPF_ARRAY(slots, struct slot, SLOTS);
 BPF_ARRAY(batches, struct batch, CPUS);
@@ -30,6 +31,7 @@ BPF_ARRAY(alone, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
 BPF_TABLE("lru_hash", u64, u64, described, SOCKETS); /* process and descriptor -> the inode that a record told of */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
+BPF_PROG_ARRAY(later, LATERS);
 
 #define WAYS 4 /* how far from its own place a thread's slot can be */
 

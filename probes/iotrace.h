@@ -73,7 +73,9 @@ struct slot {
 	u32 chained;    /* some other tid had to take a neighbouring slot: look there too */
 	s32 last_fd;    /* the descriptor last looked up, not to do it again */
 	u32 compat;     /* a 32-bit program: its call numbers are not ours */
-	u64 pad[4];
+	u32 at;         /* of io_submit's blocks: the next one to tell of */
+	u32 pad;
+	u64 tail[3];
 };
 
 /* One CPU's records on their way to the ring, written by task-context programs alone. */
@@ -96,6 +98,9 @@ struct ledger {
 	u64 unlearnt;   /* sockets that found no room in the table */
 	u64 pad[4];
 };
+
+/* The programs that others jump to, for what is seldom: the others stay small, for the verifier and for every call. */
+enum later { LATER_ARRIVE, LATER_SUBMIT, LATER_LEARN, LATER_DESCRIBE, LATER_EVENTS, LATERS };
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {

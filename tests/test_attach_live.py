@@ -23,14 +23,14 @@ from running import (
 )
 
 from tracer import features, recording, syscalls
+from tracer.attachment import Attachment
 from tracer.procfs import Process
 from tracer.records import Kind
-from tracer.session import Session
 
 pytestmark = pytest.mark.live
 
 try:
-    with Session(features.find(), 1, 4096):
+    with Attachment(features.find(), 1, 4096):
         pass
 except features.CannotTrace as error:
     pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)

@@ -1,8 +1,10 @@
-"""The direction of the architecture (docs, and design.md §3): who may import, print and sleep; read from the source."""
+"""The direction of the architecture (docs/internals.md): who may import, print and sleep; read from the source."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,7 +77,7 @@ def test_analysis_needs_no_kernel_and_no_terminal(name):
         if module not in reached:
             reached.add(module)
             todo += rooms(f"{module}.py")
-    assert not reached & {"session", "cli", "experiment", "target", "features", "ring", "recording", "gate"}
+    assert not reached & {"session", "attachment", "cli", "experiment", "target", "features", "ring", "recording", "gate"}
     for module in reached:
         outside = {found.split(".")[0] for found in imports(SOURCES[f"{module}.py"])}
         assert not outside & {"bcc", "click", "rich", "subprocess", "scenarios", "probes"}
@@ -118,3 +120,12 @@ def test_scenarios_know_nothing_of_the_tracer(path):
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_a_file_says_what_it_is(name):
     assert ast.get_docstring(SOURCES[name]) or not SOURCES[name].body
+
+
+def test_the_way_to_the_probes_needs_no_numpy():
+    """It takes longer to import than the probes to attach; a target runs meanwhile."""
+    imported = subprocess.run([sys.executable, "-c", "import sys, tracer.cli, tracer.experiment, tracer.features\n"
+                               "print(*{name.partition('.')[0] for name in sys.modules})"],
+                              capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
+    assert "click" in imported.stdout.split()
+    assert not {"numpy", "pyarrow", "rich", "bcc"} & set(imported.stdout.split())

@@ -37,8 +37,8 @@ from running import (
 
 from scenarios import find, names, scenarios, transport, twin
 from tracer import cli, features, recording, syscalls, target
+from tracer.attachment import Attachment
 from tracer.records import Kind
-from tracer.session import Session
 
 pytestmark = pytest.mark.live
 
@@ -69,7 +69,7 @@ UNSTEADY = ("epoll-herd", "epoll-herd-exclusive", "epoll-et-stuck", "signal-rt-o
 FAST = ("--interval", "2ms", "--no-cost")
 
 try:
-    with Session(features.find(), 1, 4096):
+    with Attachment(features.find(), 1, 4096):
         pass
 except features.CannotTrace as error:
     pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tracer.columns import Columns
 from tracer import recording, syscalls
+from tracer.commands.common import check_writable
 from tracer.records import RECORD, Kind
-from tracer.recording import RecordingError, Writer, check_writable, read, read_facts
+from tracer.recording import RecordingError, Writer, read, read_facts
 
 
 def some_records(count: int, seed: int = 1) -> np.ndarray:

@@ -28,13 +28,13 @@ from running import (
 )
 
 from tracer import features, filters, syscalls
-from tracer.session import Session
+from tracer.attachment import Attachment
 
 pytestmark = pytest.mark.live
 PYTHON = "/usr/bin/python3"
 
 try:
-    with Session(features.find(), 1, 4096):
+    with Attachment(features.find(), 1, 4096):
         pass
 except features.CannotTrace as error:
     pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)

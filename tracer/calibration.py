@@ -8,12 +8,13 @@ import threading
 import time
 
 from tracer.adoption import Adopter
+from tracer.attachment import Attachment
 from tracer.session import Session
 
 _ROUNDS, _CALLS = 5, 2000
 
 
-def event_ns(probes: Session, adopter: Adopter) -> float:
+def event_ns(probes: Attachment, session: Session, adopter: Adopter) -> float:
     """CPU time in ns that the probes add to a system call, never less than 0; to be called before anything else is
     traced. The least of each kind of round counts, for what disturbs a round only adds to it."""
     with_probes: list[int] = []
@@ -22,11 +23,11 @@ def event_ns(probes: Session, adopter: Adopter) -> float:
     thread.start()
     thread.join()
     adopter.release(os.getpid(), thread.native_id)  # it may take a moment to end
-    probes.forget()
+    session.forget()
     return max(0.0, (min(with_probes) - min(without)) / _CALLS)
 
 
-def _measure(probes: Session, adopter: Adopter, with_probes: list[int], without: list[int]) -> None:
+def _measure(probes: Attachment, adopter: Adopter, with_probes: list[int], without: list[int]) -> None:
     adopter.adopt(os.getpid(), threading.get_native_id())
     for _ in range(_ROUNDS):
         with_probes.append(_loop())

@@ -11,14 +11,17 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenarios import Scenario, twin, workload
-from tracer import __version__, session, target
+from tracer import __version__, target
+from tracer.attachment import Attachment
 from tracer.features import Features
 from tracer.host import host
-from tracer.recording import Writer
 from tracer.signalled import signalled
-from tracer.tap import Tap
+
+if TYPE_CHECKING:
+    from tracer.tap import Tap
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
 _DRAIN_MS = 10
@@ -133,62 +136,71 @@ def untraced(plan: Plan) -> dict | None:
         return _able(plan, sides) if not sides.receiver.status or sides.receiver.status == _UNABLE else None
 
 
-def traced(plan: Plan, features: Features, writer: Writer, progress: Callable[[int], None]) -> str:
-    """Runs the scenario under the probes, records into `writer` with the run's facts.
+def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], None]) -> str:
+    """Runs the scenario under the probes, records to `path` with the run's facts.
 
     progress: called with the number of records so far, now and then. Returns how the run ended: "completed",
     "interrupted" (Ctrl-C or SIGTERM: the receiver is asked to stop, and what there is is kept) or "timeout".
-    Raises CannotTrace, CannotRun, NothingSeen, RunFailed.
+    Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
     secret = secrets.randbits(47) | 1 << 40
     before = untraced(plan) if plan.measure_cost else None
-    with _sides(plan, secret) as sides, session.Session(features, secret, plan.ring_bytes) as probes, \
+    with _sides(plan, secret) as sides, Attachment(features, secret, plan.ring_bytes) as probes, \
             signalled() as signals:
-        tap = Tap(probes, writer)
         deadline = time.monotonic() + plan.timeout
-        ended = "completed"
         sides.receiver.release()
-        while not sides.receiver.wait(_DRAIN_MS):
-            tap.drain()
-            progress(tap.count)
-            if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):
-                ended = "abandoned"
-                break
-            if signals():
-                ended = "interrupted"
-                break
-            if time.monotonic() > deadline:
-                ended = "timeout"
-                break
-        else:
-            sides.sender.wait(1000)
-        if ended != "completed":
-            sides.receiver.interrupt()
-            sides.receiver.wait(_STOP_MS)
-        stopped = time.monotonic_ns()
-        status = sides.receiver.status
-        tap.finish(stopped)
-        sides.receiver.kill()
-        sides.sender.kill()
-        if ended == "completed" and status == _UNABLE:
-            _able(plan, sides)
-        if ended == "completed" and status:
-            raise RunFailed(f"{plan.scenario} ended with status {status}")
-        if ended == "abandoned":
-            raise RunFailed(f"the sender ended early, with status {sides.sender.status}")
-        if not tap.base:
-            if ended == "interrupted":
-                raise RunFailed("interrupted before the target began")
-            raise NothingSeen("the target was released, but the probes saw nothing of it")
-        ledger = asdict(probes.ledger) | {"balanced": probes.ledger.balanced}
-        notes = sides.notes_of(0)
-        writer.close({
-            "version": __version__, "scenario": plan.scenario, "host": host(), "ended": ended,
-            "options": asdict(plan.options) | {"lang": plan.lang, "net": plan.net, "timeout_s": plan.timeout,
-                                               "ring_bytes": plan.ring_bytes},
-            "base_ns": tap.base, "end_ns": stopped, "ledger": ledger, "features": features.sources,
-            "target": {"command": [Path(plan.program[0]).name, *plan.program[1:]], "pid": sides.receiver.pid,
-                       "exit_status": status},
-            "notes": notes, "sender": sides.notes_of(1), "untraced": before,
-        })
+        from tracer.recording import Writer  # numpy and pyarrow take long to import: the receiver runs meanwhile
+        from tracer.session import Session
+        from tracer.tap import Tap
+
+        with Session(probes) as session, Writer(path) as writer:
+            tap = Tap(session, writer)
+            ended = _followed(sides, tap, deadline, signals, progress)
+            stopped = time.monotonic_ns()
+            status = sides.receiver.status
+            tap.finish(stopped)
+            sides.receiver.kill()
+            sides.sender.kill()
+            if ended == "completed" and status == _UNABLE:
+                _able(plan, sides)
+            if ended == "completed" and status:
+                raise RunFailed(f"{plan.scenario} ended with status {status}")
+            if ended == "abandoned":
+                raise RunFailed(f"the sender ended early, with status {sides.sender.status}")
+            if not tap.base:
+                if ended == "interrupted":
+                    raise RunFailed("interrupted before the target began")
+                raise NothingSeen("the target was released, but the probes saw nothing of it")
+            ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
+            notes = sides.notes_of(0)
+            writer.close({
+                "version": __version__, "scenario": plan.scenario, "host": host(), "ended": ended,
+                "options": asdict(plan.options) | {"lang": plan.lang, "net": plan.net, "timeout_s": plan.timeout,
+                                                   "ring_bytes": plan.ring_bytes},
+                "base_ns": tap.base, "end_ns": stopped, "ledger": ledger, "features": features.sources,
+                "target": {"command": [Path(plan.program[0]).name, *plan.program[1:]], "pid": sides.receiver.pid,
+                           "exit_status": status},
+                "notes": notes, "sender": sides.notes_of(1), "untraced": before,
+            })
         return ended
+
+
+def _followed(sides: _Sides, tap: Tap, deadline: float, signals: Callable[[], list[int]],
+              progress: Callable[[int], None]) -> str:
+    """Drains until the receiver ends, or must be ended; how it ended, "abandoned" if the sender left it alone."""
+    while not sides.receiver.wait(_DRAIN_MS):
+        tap.drain()
+        progress(tap.count)
+        if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):
+            ended = "abandoned"
+        elif signals():
+            ended = "interrupted"
+        elif time.monotonic() > deadline:
+            ended = "timeout"
+        else:
+            continue
+        sides.receiver.interrupt()
+        sides.receiver.wait(_STOP_MS)
+        return ended
+    sides.sender.wait(1000)
+    return "completed"

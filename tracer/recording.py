@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -39,7 +37,7 @@ def _schema():
 
 
 class Writer:
-    """Writes records as they come. `path` must be writable now: raises OSError before the run, not after it."""
+    """Writes records as they come; raises OSError. Use as a context manager, which closes the file of a failed run."""
 
     def __init__(self, path: str) -> None:
         import pyarrow as pa
@@ -56,6 +54,13 @@ class Writer:
         self._rows = 0
         self._last = -(1 << 62)
         self._ordered = True
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, failure: type | None, *_exc: object) -> None:
+        if failure:
+            self.abandon()
 
     def write(self, records: Columns) -> None:
         """Records in time order."""
@@ -140,26 +145,6 @@ def columns(path: str, since: int | None = None, until: int | None = None) -> It
 def read(path: str) -> Iterator[np.ndarray]:
     """The records in time order, RECORD[n] a batch; raises RecordingError."""
     return (batch.records() for batch in columns(path))
-
-
-def check_writable(path: str) -> str | None:
-    """None if a file can be written there, else why not, as one line."""
-    parent = Path(path).absolute().parent
-    if not os.path.isdir(parent):
-        return f"{path}: no such directory: {parent}"
-    if os.path.isdir(path):
-        return f"{path}: is a directory"
-    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
-        return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
-    try:
-        existed = os.path.exists(path)
-        with open(path, "ab"):
-            pass
-        if not existed:
-            Path(path).unlink()
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    return None
 
 
 def _kind_names() -> list[str]:

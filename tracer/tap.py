@@ -18,14 +18,14 @@ MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are w
 
 
 class Tap:
-    """Drains `probes` into `writer`, and shows `watch` what it drained.
+    """Drains `session` into `writer`, and shows `watch` what it drained.
 
     count: records so far; base: when the first thread announced itself or was adopted (ns), or 0; began: when that
     thread first executed a program, or 0; seen_as: ID in iotrace's PID namespace → the kernel's, for adopted threads.
     """
 
-    def __init__(self, probes: Session, writer: Writer, watch: Callable[[np.ndarray], None] | None = None) -> None:
-        self._probes, self._writer, self._order = probes, writer, Watermark()
+    def __init__(self, session: Session, writer: Writer, watch: Callable[[np.ndarray], None] | None = None) -> None:
+        self._session, self._writer, self._order = session, writer, Watermark()
         self._watch = watch
         self._before = 0
         self.count = 0
@@ -36,9 +36,9 @@ class Tap:
     def drain(self) -> None:
         """Takes what the ring holds; call it every few milliseconds."""
         now = time.monotonic_ns()
-        held = self._probes.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
+        held = self._session.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
-        self._order.push(self._seen(self._probes.drain()))
+        self._order.push(self._seen(self._session.drain()))
         if self._order.count >= ROWS:
             self._writer.write(self._order.pull(watermark))
         self._before = now
@@ -49,7 +49,7 @@ class Tap:
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
         """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it."""
-        last = self._probes.finish(now, seen)
+        last = self._session.finish(now, seen)
         self._order.push(self._seen(last))
         self._writer.write(self._order.pull(1 << 62))
 

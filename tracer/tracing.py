@@ -15,6 +15,7 @@ import numpy as np
 
 from tracer import __version__, calibration, procfs, syscalls, target
 from tracer.adoption import Adopter
+from tracer.attachment import Attachment
 from tracer.features import Features
 from tracer.host import host
 from tracer.naming import Names
@@ -66,18 +67,19 @@ class Ended:
     began: bool = True
 
 
-def trace(command: list[str], plan: Plan, features: Features, writer: Writer) -> Ended:
-    """Runs `command` under the probes until it ends.
+def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ended:
+    """Runs `command` under the probes until it ends, records to `path`.
 
     Signals that a process sends to iotrace are passed on to it; those of the terminal reach it by themselves. After
     `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Raises CannotTrace, NothingSeen.
     """
     secret = _secret()
     with target.start_command(command, secret, plan.user) as program, signalled() as signals, \
-            Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
-        cost = calibration.event_ns(probes, Adopter(secret)) if plan.measure_cost else None
+            Attachment(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
+            Session(probes) as session, Writer(path) as writer:
+        cost = calibration.event_ns(probes, session, Adopter(secret)) if plan.measure_cost else None
         names = Names()
-        tap = Tap(probes, writer, names.feed)
+        tap = Tap(session, writer, names.feed)
         deadline, killing, how = _deadline(plan.seconds), float("inf"), "completed"
         names.look(program.pid)
         program.release()
@@ -93,30 +95,31 @@ def trace(command: list[str], plan: Plan, features: Features, writer: Writer) ->
             elif now > killing:
                 program.send(signal.SIGKILL)
         stopped = time.monotonic_ns()
-        _finish(tap, probes, stopped)
+        _finish(tap, session, stopped)
         if not tap.base and program.status not in (125, 126, 127):
             raise NothingSeen("the target was released, but the probes saw nothing of it")
         began = tap.began or tap.base
         writer.close({
-            **_facts(plan, features, probes, how, cost), "base_ns": began, "end_ns": stopped,
+            **_facts(plan, features, session, how, cost), "base_ns": began, "end_ns": stopped,
             "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": command, "pid": program.pid, "exit_status": program.status},
         })
         return Ended(how, program.status, bool(tap.began))
 
 
-def attach(pids: list[int], with_children: bool, plan: Plan, features: Features, writer: Writer,
+def attach(pids: list[int], with_children: bool, plan: Plan, features: Features, path: str,
            progress: Callable[[int], None]) -> Ended:
     """Traces running processes (or single threads) until they have ended, `plan.seconds` are over or a signal asks
     for the end. Nothing of them is stopped. Raises CannotTrace, NotTraceable."""
     secret = _secret()
     processes = _wanted(pids, with_children)
     with signalled() as signals, \
-            Session(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes:
+            Attachment(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
+            Session(probes) as session, Writer(path) as writer:
         adopter = Adopter(secret)
-        cost = calibration.event_ns(probes, adopter) if plan.measure_cost else None
+        cost = calibration.event_ns(probes, session, adopter) if plan.measure_cost else None
         names = Names()
-        tap = Tap(probes, writer, names.feed)
+        tap = Tap(session, writer, names.feed)
         attached = [_adopted(process, adopter, tap, names) for process in processes]
         attached = [its for its in attached if its]
         if with_children:
@@ -125,7 +128,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             raise NotTraceable(f"process {pids[0]} has ended")
         how, deadline = "completed", _deadline(plan.seconds)
         with _ends(attached) as all_ended:
-            while not (all_ended(_DRAIN_MS) and not probes.announced()):
+            while not (all_ended(_DRAIN_MS) and not session.announced()):
                 tap.drain()
                 progress(tap.count)
                 if signals():
@@ -137,9 +140,9 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
         stopped = time.monotonic_ns()
         for its in attached:
             names.look(its["pid"])
-        _finish(tap, probes, stopped)
+        _finish(tap, session, stopped)
         writer.close({
-            **_facts(plan, features, probes, how, cost), "base_ns": tap.base, "end_ns": stopped,
+            **_facts(plan, features, session, how, cost), "base_ns": tap.base, "end_ns": stopped,
             "window_ns": [tap.base, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,
                        "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
@@ -155,17 +158,17 @@ def _deadline(seconds: float | None) -> float:
     return float("inf") if seconds is None else time.monotonic() + seconds
 
 
-def _facts(plan: Plan, features: Features, probes: Session, how: str, cost: float | None) -> dict:
+def _facts(plan: Plan, features: Features, session: Session, how: str, cost: float | None) -> dict:
     return {"version": __version__, "scenario": None, "host": host(), "ended": how, "options": plan.options(),
             "features": features.sources, "event_cost_ns": cost,
-            "ledger": asdict(probes.ledger) | {"balanced": probes.ledger.balanced}}
+            "ledger": asdict(session.ledger) | {"balanced": session.ledger.balanced}}
 
 
-def _finish(tap: Tap, probes: Session, stopped: int) -> None:
+def _finish(tap: Tap, session: Session, stopped: int) -> None:
     """Detaches and takes the rest, with what /proc says of the calls that threads are in now."""
     here = {seen_by_kernel: tid for tid, seen_by_kernel in tap.seen_as.items()}
     seen = {}
-    for tid, (number, entered) in probes.open_calls().items():
+    for tid, (number, entered) in session.open_calls().items():
         call = procfs.Process(here.get(tid, tid)).call()
         if call and number in (NR_UNSEEN, call[0]):
             seen[tid] = (entered, *call)

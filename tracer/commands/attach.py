@@ -6,7 +6,19 @@ import re
 
 import click
 
-from tracer.commands.common import CANNOT, FAILED, USAGE, Failure, plan_of, progress, recorded, show, shown, traced
+from tracer.commands.common import (
+    CANNOT,
+    FAILED,
+    USAGE,
+    Failure,
+    check_writable,
+    plan_of,
+    progress,
+    recorded,
+    show,
+    shown,
+    traced,
+)
 
 ORDER = 4
 
@@ -35,21 +47,16 @@ def command(pids, more, children, duration, output, expressions, no_follow, no_c
 
     Further PIDs may stand after the options: iotrace attach -p $(pidof nginx).
     """
-    from tracer import features, recording, target, tracing
+    from tracer import features, target, tracing
 
     plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, USAGE, target.invoking_user())
-    if output and (problem := recording.check_writable(output)):
+    if output and (problem := check_writable(output)):
         raise Failure(problem, FAILED)
     try:
         found = features.find()
         with recorded(output, plan.user) as (path, keep):
-            writer = recording.Writer(path)
-            try:
-                with progress(True) as say:
-                    tracing.attach([pid for some in (*pids, *more) for pid in some], children, plan, found, writer, say)
-            except BaseException:
-                writer.abandon()
-                raise
+            with progress(True) as say:
+                tracing.attach([pid for some in (*pids, *more) for pid in some], children, plan, found, path, say)
             keep()
             show(output or path, as_json, hist, plain, strict)
     except features.CannotTrace as error:

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -153,6 +154,26 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: b
         click.echo(render(result, width=width, hist=hist, color=colour, unicode=unicode), err=err)
     if strict and result["ledger"]["lost"]:
         raise Failure(f"{result['ledger']['lost']} events were lost", LOST)
+
+
+def check_writable(path: str) -> str | None:
+    """None if a file can be written there, else why not, as one line."""
+    parent = Path(path).absolute().parent
+    if not os.path.isdir(parent):
+        return f"{path}: no such directory: {parent}"
+    if os.path.isdir(path):
+        return f"{path}: is a directory"
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
+    try:
+        existed = os.path.exists(path)
+        with open(path, "ab"):
+            pass
+        if not existed:
+            Path(path).unlink()
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return None
 
 
 @contextmanager

@@ -22,9 +22,9 @@ def command() -> None:
         click.echo(f"{'BCC':<12}{host['bcc'] or 'missing: apt-get install python3-bpfcc'}")
         for boundary, source in found.sources.items():
             click.echo(f"{boundary:<12}{source}")
-        from tracer.session import Session
+        from tracer.attachment import Attachment
 
-        with Session(found, 1, 4096):
+        with Attachment(found, 1, 4096):
             click.echo(f"{'probes':<12}compile, load and attach")
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None

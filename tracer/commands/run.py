@@ -14,6 +14,7 @@ from tracer.commands.common import (
     Rate,
     Scenario,
     Seconds,
+    check_writable,
     progress,
     recorded,
     show,
@@ -53,7 +54,7 @@ def command(scenario, messages, interval, size, proto, sockets, lang, net, rate,
     from scenarios import transport
     from scenarios.twin import CannotBuild
     from scenarios.workload import Options
-    from tracer import experiment, features, recording, target
+    from tracer import experiment, features, target
     from tracer.render.units import plural
 
     proto = proto or scenario.protocols[0]
@@ -75,7 +76,7 @@ def command(scenario, messages, interval, size, proto, sockets, lang, net, rate,
                       "comes", USAGE)
     if ring_size & (ring_size - 1):
         raise Failure(f"--ring-size {ring_size} is not a power of two", USAGE)
-    if output and (problem := recording.check_writable(output)):
+    if output and (problem := check_writable(output)):
         raise Failure(problem, FAILED)
     limit = timeout or 30 + 3 * messages * interval / 1e9
     try:
@@ -89,13 +90,8 @@ def command(scenario, messages, interval, size, proto, sockets, lang, net, rate,
         program = experiment.program(scenario, lang, user)
         plan = experiment.Plan(scenario.name, lang, program, options, limit, user, ring_size, not no_cost, link)
         with recorded(output, user) as (path, keep):
-            writer = recording.Writer(path)
-            try:
-                with progress(messages * interval > 3 * 10**9) as say:
-                    ended = experiment.traced(plan, found, writer, say)
-            except BaseException:
-                writer.abandon()
-                raise
+            with progress(messages * interval > 3 * 10**9) as say:
+                ended = experiment.traced(plan, found, path, say)
             keep()
             if ended == "timeout":
                 raise Failure(f"{scenario.name} had not ended after {limit:g} s (--timeout)", FAILED)

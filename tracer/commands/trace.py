@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracer.commands.common import OWN_FAILURE, Failure, plan_of, recorded, show, shown, traced
+from tracer.commands.common import OWN_FAILURE, Failure, check_writable, plan_of, recorded, show, shown, traced
 
 ORDER = 3
 
@@ -32,21 +32,16 @@ def command(ctx, command, duration, output, expressions, no_follow, no_cost, rin
 
     COMMAND keeps its streams, and iotrace exits with its status. The report goes to stderr, or with --json to stdout.
     """
-    from tracer import features, recording, target, tracing
+    from tracer import features, target, tracing
 
     plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, OWN_FAILURE,
                    None if as_root else target.invoking_user())
-    if output and (problem := recording.check_writable(output)):
+    if output and (problem := check_writable(output)):
         raise Failure(problem, OWN_FAILURE)
     try:
         found = features.find()
         with recorded(output, plan.user) as (path, keep):
-            writer = recording.Writer(path)
-            try:
-                ended = tracing.trace(list(command), plan, found, writer)
-            except BaseException:
-                writer.abandon()
-                raise
+            ended = tracing.trace(list(command), plan, found, path)
             if ended.began:
                 keep()
                 show(output or path, as_json, hist, plain, strict, err=not as_json)

@@ -1,0 +1,137 @@
+"""The probes loaded into this kernel and attached: their maps, programs and links. Without numpy, which takes longer to
+import than all of this takes: a target may run while it is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Container, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tracer import bpf, compiling, syscalls
+from tracer.features import CannotTrace, Features
+
+_MOST_SLOTS = 65536
+_LATER = ("later_arrive", "later_submit", "later_learn", "later_describe", "later_events")  # enum later
+_CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit")
+
+
+class Attachment:
+    """Probes on this kernel. Use as a context manager; raises CannotTrace where the kernel refuses them.
+
+    secret: the number by which a target announces itself (tracer/gate.py).
+    ring_bytes: a power of two, at least a page.
+    selected: the numbers of the calls to record, all where None; the others still teach what they set up.
+    follow: whether new threads and children of traced threads are traced too.
+    maps: by name.
+    """
+
+    def __init__(self, features: Features, secret: int, ring_bytes: int = 16 << 20, *,
+                 selected: Container[int] | None = None, follow: bool = True) -> None:
+        self._features = features
+        self.ring_bytes = ring_bytes
+        self.maps: dict[str, bpf.Map] = {}
+        self._programs: dict[str, int] = {}
+        self._links: dict[str, int] = {}
+        try:
+            self._load(compiling.compiled(_constants(features)))
+            for number, (keep, learn) in syscalls.actions(selected).items():
+                self.maps["calls"].update(number, struct.pack("<HH", keep, learn))
+            self.maps["cookie"].update(0, secret.to_bytes(8, "little"))
+            self.maps["alone"].update(0, struct.pack("<Q", not follow))
+            for index, program in enumerate(_LATER):
+                self.maps["later"].update(index, struct.pack("<I", self._programs[program]))
+            for program in self._programs:
+                if program not in _LATER:
+                    self._attach(program, features)
+        except compiling.CannotCompile as error:
+            raise CannotTrace(str(error)) from None
+        except OSError as error:
+            self.close()
+            raise CannotTrace(f"the kernel refused the probes: {error.strerror}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Attachment:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def calls_unprobed(self) -> Iterator[None]:
+        """A while in which system calls cost what they cost without the probes: sys_enter and sys_exit are detached."""
+        for program in _CALL_PROBES:
+            os.close(self._links.pop(program))
+        try:
+            yield
+        finally:
+            for program in _CALL_PROBES:
+                self._attach(program, self._features)
+
+    def missed(self) -> int | None:
+        """How many runs of its programs the kernel has skipped, None where it does not say (before 5.12)."""
+        each = [bpf.recursion_misses(fd) for fd in self._programs.values()]
+        return None if None in each else sum(each)
+
+    def detach(self) -> None:
+        """Detaches all programs; what they recorded stays. Side by side: for some the kernel waits until no program
+        runs any more (tens of milliseconds for a uprobe)."""
+        if self._links:
+            with ThreadPoolExecutor(len(self._links)) as pool:
+                list(pool.map(os.close, self._links.values()))
+            self._links.clear()
+
+    def close(self) -> None:
+        """Lets go of everything in the kernel; may be called more than once."""
+        self.detach()
+        while self._programs:
+            os.close(self._programs.popitem()[1])
+        while self.maps:
+            self.maps.popitem()[1].close()
+
+    def _load(self, compiled: compiling.Compiled) -> None:
+        bpf.allow_memory()
+        for name, spec in compiled.maps.items():
+            entries = self.ring_bytes if spec.kind == bpf.RINGBUF else spec.entries
+            self.maps[name] = bpf.Map(name, spec.kind, spec.key_size, spec.value_size, entries, spec.flags)
+        fds = {name: its.fd for name, its in self.maps.items()}
+        for name in compiled.programs:
+            kind = bpf.RAW_TRACEPOINT if name.startswith(("tracepoint_", "later_")) else bpf.KPROBE
+            self._programs[name] = bpf.load(name, kind, compiled.linked(name, fds), compiled.license)
+
+    def _attach(self, program: str, features: Features) -> None:
+        """By the program's name: tracepoint_NAME, kprobe_FUNCTION or uprobe_FUNCTION (of the C library)."""
+        kind, _, name = program.partition("_")
+        fd = self._programs[program]
+        if kind == "tracepoint":
+            self._links[program] = bpf.attach_raw_tracepoint(name, fd)
+        elif kind == "kprobe":
+            self._links[program] = bpf.attach_probe(kind, name, 0, fd)
+        else:
+            self._attach_uprobe(program, name, features)
+
+    def _attach_uprobe(self, program: str, name: str, features: Features) -> None:
+        """One can do without it: BCC's tools attach theirs with a ref_ctr_offset that they never set, and while one
+        is there the kernel refuses all others at that place."""
+        path, offset = features.library_calls[name]
+        try:
+            self._links[program] = bpf.attach_probe("uprobe", path, offset, self._programs[program])
+        except OSError as error:
+            features.sources[name] = f"not seen ({error.strerror})"
+
+
+def _constants(features: Features) -> dict[str, int]:
+    """The -D constants of the probes."""
+    return {**features.constants, "SLOTS": _slots(), "CPUS": os.sysconf("SC_NPROCESSORS_CONF"), "SOCKETS": 65536,
+            "RING_PAGES": 1,  # the ring's size is set when it is created
+            "NR_PRCTL": syscalls.numbers()["prctl"], "NR_IO_SUBMIT": syscalls.numbers()["io_submit"]}
+
+
+def _slots() -> int:
+    """A power of two that holds every thread id, or the most we care to allocate (64 bytes each)."""
+    most = int(Path("/proc/sys/kernel/pid_max").read_text())
+    return min(1 << (most - 1).bit_length(), _MOST_SLOTS)
