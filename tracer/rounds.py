@@ -22,6 +22,9 @@ class Run:
     why: str = ""
 
 
+Place = Callable[[Plan, int], AbstractContextManager[tuple[str, Callable[[], None]]]]
+
+
 def order(plans: int, rounds: int) -> Iterator[tuple[int, int]]:
     """(round, plan): every round has each plan once, and begins one further, so that none always follows the same."""
     for number in range(rounds):
@@ -29,11 +32,12 @@ def order(plans: int, rounds: int) -> Iterator[tuple[int, int]]:
             yield number, (place + number) % plans
 
 
-def run(plans: Sequence[Plan], rounds: int, features: Features, place: Callable[[Plan, int], AbstractContextManager[str]],
+def run(plans: Sequence[Plan], rounds: int, features: Features, place: Place,
         progress: Callable[[Plan, int], None]) -> Iterator[Run]:
     """Runs every plan `rounds` times, in turns. What the machine cannot run is given out once, and left out then.
 
-    place: of a plan and a round, a context that gives the path to record to; it is left when the next run is asked for.
+    place: of a plan and a round, a context that gives the path to record to, and what to call when the recording is
+    whole and has been looked at; it is left when the next run is asked for.
     progress: called before each run. Raises what experiment.traced does, RunFailed also for a time-out, and
     KeyboardInterrupt for a run that was interrupted.
     """
@@ -43,7 +47,7 @@ def run(plans: Sequence[Plan], rounds: int, features: Features, place: Callable[
             continue
         plan = plans[which]
         progress(plan, number)
-        with place(plan, number) as path:
+        with place(plan, number) as (path, keep):
             try:
                 ended = experiment.traced(plan, features, path, lambda count: None)
             except experiment.CannotRun as error:
@@ -55,3 +59,4 @@ def run(plans: Sequence[Plan], rounds: int, features: Features, place: Callable[
             if ended == "timeout":
                 raise experiment.RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s")
             yield Run(which, number, path)
+            keep()

@@ -22,7 +22,7 @@ DEFAULT = ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal", "p
 @click.argument("chosen", metavar="[SCENARIO]...", type=Scenario(), nargs=-1)
 @click.option("--lang", "langs", type=click.Choice(["python", "c"]), multiple=True,
               help="The programs in Python (the default), or their twins in C; give both to see them side by side.")
-@click.option("--rounds", type=click.IntRange(2, 100), default=5, show_default=True, help="How often each is run.")
+@click.option("--rounds", type=click.IntRange(3, 100), default=5, show_default=True, help="How often each is run.")
 @click.option("--messages", type=click.IntRange(1, 10**6), default=20, show_default=True, help="How many to send.")
 @click.option("--interval", type=Duration(), default="10ms", show_default=True, help="One every so long.")
 @click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
@@ -75,12 +75,9 @@ def command(chosen, langs, rounds, messages, interval, size, proto, sockets, out
             plans.append(experiment.Plan(scenario.name, lang, program, options, limit, user, 16 << 20, False))
             able.append((scenario.name, lang))
 
-        @contextmanager
         def place(plan, number):
             name = f"{plan.scenario}-{plan.lang}-{number + 1}.parquet"
-            with recorded(str(kept / name) if kept else None, user) as (path, keep):
-                yield path
-                keep()
+            return recorded(str(kept / name) if kept else None, user)
 
         with _progress(len(plans) * rounds) as say:
             measured = _measured(runner.run(plans, rounds, found, place, say), able, kept, unavailable)

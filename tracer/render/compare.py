@@ -186,8 +186,7 @@ def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> l
 def _unavailable(result: dict, width: int) -> list[Text]:
     found = result.get("unavailable") or []
     lines = [line for its in found
-             for line in entry(clean(its["name"])[:11], f"{clean(its['name'])} ({clean(its['lang'])}): "
-                                                          f"{clean(its['why'])}", width, "yellow")]
+             for line in entry("", f"{clean(its['name'])}{' in C' if its['lang'] == 'c' else ''}: {clean(its['why'])}", width, "yellow")]
     lost = sum(its.get("lost") or 0 for its in result.get("models") or [])
     if lost:
         lines += entry("!! lost", f"{plural(lost, 'event')}: counts above are too low", width, "bold white on red")
