@@ -141,7 +141,7 @@ def test_more_sockets_than_the_limit_allows():
 @pytest.mark.parametrize("name", ROUNDS)
 def test_twenty_three_rounds(name):
     report = report_of("run", name, "--messages", 23)
-    check_rounds(report, 23)
+    check_rounds(report, name, 23)
     assert report["cost"]["untraced_cpu_ns_per_op"] > 0
 
 

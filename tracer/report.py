@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tracer import models, stats, syscalls
 from tracer.completions import HOWS
+from tracer.coordination import coordination
 from tracer.example import Read, figure
 from tracer.futexes import Futexes
 from tracer.lanes import lanes
@@ -53,6 +54,7 @@ def build(read: Read, facts: dict) -> dict:
     verdict = models.judge(operations, names)
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
+    locks, on_cpu = futexes.finish(), lanes(read, times, window, base)
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -76,8 +78,9 @@ def build(read: Read, facts: dict) -> dict:
         "model": models.as_dict(verdict, operations, names),
         **overview.finish(operations, names, times, unended, analysis.descriptors),
         "wakeups": wakeups.finish(),
-        "lanes": lanes(read, times, window, base),
-        "locks": futexes.finish(),
+        "lanes": on_cpu,
+        "locks": locks,
+        "coordination": coordination(locks, on_cpu, max((its.end_ns - its.start_ns for its in times), default=0)),
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base),

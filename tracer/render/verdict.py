@@ -31,6 +31,12 @@ MODELS = {
     "none": ("none", "No call and no completion brought data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
+COORDINATION = {
+    "mutual exclusion": "mutual exclusion: one waits until another gives back what only one may have",
+    "synchronisation": "synchronisation: one waits for what another does",
+    "concurrent": "concurrent, not parallel: they take turns on a CPU",
+    "parallel": "parallel: they run at the same time",
+}
 _ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
 SYNCHRONOUS = {
     True: ("synchronous", "the thread that wants the data makes the call that copies it."),
@@ -75,6 +81,8 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     name = model.get("name")
     if name is None:
         return entry("model", "unknown: the report names none", width, "yellow")
+    if name == "none" and report.get("coordination"):
+        return mostly(report, width) + _coordination(report["coordination"], width)
     title, meaning = MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
@@ -94,6 +102,16 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
             line = Text().append(("because" if index == row == 0 else "").ljust(INDENT), style="bold")
             lines.append(line.append(("• " if row == 0 else "  ") + part))
     return lines
+
+
+def _coordination(found: list[dict], width: int) -> list[Text]:
+    """Where nothing is received, what there is between the threads."""
+    lines = []
+    for index, its in enumerate(found):
+        kind = its.get("kind")
+        lines += entry("threads" if index == 0 else "", COORDINATION.get(kind, clean(kind)), width, "bold green")
+        lines += entry("", f"• {clean(its.get('evidence') or '')}", width)
+    return lines + entry("model", "none of input and output: no data was received", width)
 
 
 def mostly(report: dict, width: int = 80) -> list[Text]:
