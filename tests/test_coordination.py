@@ -40,6 +40,7 @@ MUTEX = word("mutual exclusion", (1, 2, 110), (2, 1, 120))
     ([MUTEX], lanes(1), ["mutual exclusion"]),  # at the moment of handing over both run
     ([MUTEX], lanes(0), ["mutual exclusion", "concurrent"]),
     ([word("synchronisation", (3, 1, 199))], lanes(90), ["parallel", "synchronisation"]),  # who waits does not compute
+    ([word("synchronisation", (3, 1, 199))], lanes(1), ["parallel", "synchronisation"]),
     ([MUTEX, word("synchronisation", (1, 2, 180))], None, ["mutual exclusion", "synchronisation"]),
 ])
 def test_what_threads_are_about(locks, on_cpu, wanted):

@@ -21,8 +21,10 @@ def coordination(locks: list[dict], lanes: dict | None, observed_ns: int) -> lis
         if waited >= LEAST_SHARE * observed_ns and waited:
             own = sum(pair["waited_ns"] for word in words for pair in word["between"] if pair["waiter"] in computed)
             found.append((own if computed else waited, {"kind": kind, "evidence": _of_locks(kind, words, waited)}))
-    if pairs and (not found or not 0 < pairs[0]["overlap_ns"] < LEAST_SHARE * pairs[0]["possible_ns"]):
-        found.append((pairs[0]["possible_ns"], _of_lanes(pairs[0], lanes["threads"])))
+    if pairs:
+        overlap, possible = pairs[0]["overlap_ns"], pairs[0]["possible_ns"]
+        handed_over = 0 < overlap < LEAST_SHARE * possible and any(own > possible for own, _ in found)
+        found += [] if handed_over else [(possible, _of_lanes(pairs[0], lanes["threads"]))]
     return [entry for _, entry in sorted(found, key=lambda its: -its[0])]
 
 
