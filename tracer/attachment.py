@@ -1,5 +1,4 @@
-"""The probes loaded into this kernel and attached: their maps, programs and links. Without numpy, which takes longer to
-import than all of this takes: a target may run while it is imported."""
+"""The probes loaded into this kernel and attached: their maps, programs and links."""
 
 from __future__ import annotations
 
