@@ -44,6 +44,7 @@ class Session:
         self.ledger = Ledger()
         self._delivered = 0
         self._ring = Ring(probes.maps["ring"].fd, probes.ring_bytes)
+        self._mapped_slots = probes.maps["slots"].mapped()
 
     def __enter__(self) -> Session:
         return self
@@ -66,7 +67,7 @@ class Session:
 
     def announced(self) -> bool:
         """Whether any thread is being traced now."""
-        return bool(np.any(self._slots()[0][:, 0]))
+        return bool(np.any(self._slots()[1][:, 0]))
 
     def forget(self) -> None:
         """Drops what was recorded and counted so far; to be called while no thread is traced."""
@@ -81,8 +82,8 @@ class Session:
         """Thread → (number, entry in ns) of the call it is in; number NR_UNSEEN where it was adopted and has made
         neither an entry nor an exit since: it is in the call it was in then, if it was in one."""
         words, times = self._slots()
-        held = np.flatnonzero((words[:, 0] != 0) & (times[:, 1] != 0))
-        return {int(words[i, 0]): (int(words[i, 4]), int(times[i, 1])) for i in held}
+        held = np.flatnonzero((times[:, 0] != 0) & (times[:, 1] != 0))
+        return {int(words[i, 4]): (int(words[i, 6]), int(times[i, 1])) for i in held}
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> np.ndarray:
         """Detaches the probes, drains a last time and fills the ledger; calls still open become OPEN records
@@ -131,8 +132,8 @@ class Session:
 
     def _slots(self) -> tuple[np.ndarray, np.ndarray]:
         """The slots as 32-bit words, (n, 16), and as 64-bit words, (n, 8)."""
-        slots = self._map("slots", 64)
-        return slots.view("<u4").reshape(-1, 16), slots.view("<u8").reshape(-1, 8)
+        return (np.frombuffer(self._mapped_slots, "<u4").reshape(-1, 16),
+                np.frombuffer(self._mapped_slots, "<u8").reshape(-1, 8))
 
     def _batches(self) -> np.ndarray:
         return self._map("batches", _BATCH_HEAD + _BATCH * ELEMENT.itemsize + 64)
