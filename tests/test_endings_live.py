@@ -75,11 +75,15 @@ def test_killed_sender_is_a_failure():
     assert_one_line(done, 1, "sender")
 
 
-def test_killed_iotrace_takes_the_scenario_with_it():
-    with running("run", "nonblocking", "--messages", 100000, "--no-cost") as run:
+@pytest.mark.parametrize("keep", [False, True])
+def test_killed_iotrace_takes_the_scenario_with_it_and_leaves_no_file(tmp_path, keep):
+    output = ("-o", tmp_path / "run") if keep else ()
+    env = {"TMPDIR": str(tmp_path)}
+    with running("run", "nonblocking", "--messages", 100000, "--no-cost", *output, env=env) as run:
         run.await_messages(3)
         ends = [os.pidfd_open(pid) for pid in (run.receiver, run.sender)]
         run.process.kill()
         for end in ends:
             assert select.select([end], [], [], 60)[0], "a process is left"
             os.close(end)
+    assert os.listdir(tmp_path) == []
