@@ -26,6 +26,11 @@ class Columns:
         """RECORD[n] as columns."""
         return cls(*(np.ascontiguousarray(records[name]) for name in NAMES))
 
+    def put(self, place: int, records: np.ndarray) -> None:
+        """Writes RECORD[n], or anything with its fields, over the rows from `place` on."""
+        for name in NAMES:
+            getattr(self, name)[place:place + len(records)] = records[name]
+
     def __len__(self) -> int:
         return len(self.time)
 
@@ -41,8 +46,15 @@ class Columns:
         return records
 
 
+def sized(count: int) -> Columns:
+    """Room for `count` records."""
+    return Columns(*(np.empty(count, RECORD[name]) for name in NAMES))
+
+
 def joined(parts: Sequence[Columns]) -> Columns:
     """One after the other."""
+    if not parts:
+        return sized(0)
     return Columns(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
 
 
