@@ -11,6 +11,15 @@ from tracer.render import tables
 from tracer.render.terminal import render
 from tracer.render.units import to_ascii
 
+def test_context_switches_and_memory_are_summed_up():
+    report = sample("blocking")
+    assert tables.together(report) == []
+    report["threads"] = [thread | {"switches": 1000, "preemptions": 1} for thread in report["threads"] * 2]
+    report["expected"] |= {"anonymous_bytes": 9 << 20}
+    assert squeezed(tables.together(report)) == ("2 threads, 2,002 context switches (2 preempted); "
+                                                 "memory of its own: 9.00 MiB")
+
+
 # every report
 
 @pytest.mark.parametrize("name", NAMES)
