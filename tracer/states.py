@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracer.columns import Columns
+from tracer.columns import Columns, table_of
 from tracer.records import Kind, text_of
 from tracer.timeline import Absences, Part
 
+_LIVES = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
 STATES = ("blocked", "runnable", "kernel")  # user is the rest
 
 
@@ -107,8 +108,7 @@ class ThreadStates:
             life.sums[which] += sign * total
 
     def _births(self, batch: Columns) -> None:
-        kinds = (Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME)
-        rows = batch.take(np.isin(batch.kind, kinds))
+        rows = batch.take(np.flatnonzero(_LIVES[batch.kind]))
         for kind, time, start, result, tid, fd in zip(*(getattr(rows, name).tolist() for name in
                                                         ("kind", "time", "start", "result", "tid", "fd")), strict=True):
             life = self._lives.setdefault(tid, _Life())

@@ -17,6 +17,7 @@ from tracer.commands.common import (
     check_writable,
     progress,
     recorded,
+    said,
     show,
     shown,
 )
@@ -98,7 +99,9 @@ def command(scenario, messages, interval, size, proto, sockets, lang, net, rate,
             show(output or path, as_json, hist, plain, strict)
     except (features.CannotTrace, experiment.CannotRun, experiment.NothingSeen, CannotBuild) as error:
         raise Failure(str(error), CANNOT) from None
-    except (experiment.RunFailed, OSError) as error:
+    except experiment.RunFailed as error:
         raise Failure(str(error), FAILED) from None
+    except OSError as error:
+        raise Failure(said(error), FAILED) from None
     except KeyboardInterrupt:
         raise Failure("interrupted", FAILED) from None
