@@ -103,3 +103,13 @@ def test_context_switches_and_memory_are_summed_up():
     report["expected"] |= {"anonymous_bytes": 9 << 20}
     assert squeezed(tables.together(report)) == ("2 threads, 2,002 context switches (2 preempted); "
                                                  "memory of its own: 9.00 MiB")
+
+
+@pytest.mark.parametrize(("net", "words"), [
+    ({"rate": None, "delay": 0, "loss": 0.0}, "veth"), ({"rate": 10**6, "delay": 0, "loss": 0.0}, "veth 1 Mbit/s"),
+    ({"rate": 2_500_000_000, "delay": 5_000_000, "loss": 0.015}, "veth 2.5 Gbit/s 5 ms delay 1.5% loss")])
+def test_the_head_says_what_the_link_is_like(net, words):
+    report = sample("blocking")
+    head = render(report | {"options": report["options"] | {"net": net}}).splitlines()[1]
+    assert head.endswith(f"; {words}")
+    assert "veth" not in render(report)

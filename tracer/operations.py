@@ -294,6 +294,7 @@ class Analysis:
         # a call that told without sleeping found the data there when it was entered
         there = np.where(multiplexed, calls.start[told_by], op.start)
         guess = np.where(woken > 0, woken, np.where(way == AT_ONCE, ask, there))
+        guess = np.where(signalled & (generated > 0), generated, guess)  # the kernel sends it when data has come
         copy_start = np.where(op.copy > 0, op.copy, np.maximum(op.start, op.last_in))
         zero = np.zeros(count, np.int64)
         self._serial += count

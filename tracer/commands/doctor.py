@@ -7,6 +7,7 @@ import click
 from tracer.commands.common import CANNOT, Failure
 
 ORDER = 6
+OPTIONS = {"veth": "VETH", "tbf": "NET_SCH_TBF", "netem": "NET_SCH_NETEM"}
 
 
 @click.command("doctor")
@@ -26,5 +27,11 @@ def command() -> None:
 
         with Attachment(found, 1, 4096):
             click.echo(f"{'probes':<12}compile, load and attach")
+        from tracer import network
+
+        offered = network.offers()
+        for name, option, what in (("veth", "--net veth", "links between namespaces"), ("tbf", "--rate", "a link's rate"),
+                                   ("netem", "--delay and --loss", "a link's delay and loss")):
+            click.echo(f"{name:<12}{what if offered[name] else f'missing: no {option} (CONFIG_{OPTIONS[name]})'}")
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None

@@ -15,6 +15,7 @@ NARROWEST = 80
 PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe", "file": "file"}
 ENDED = {"interrupted": "INTERRUPTED: this is what was captured until then",
          "timeout": "TIMED OUT: this is what was captured until then"}
+_RATES = ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s"))
 _HOW = {"interrupted": "until it was interrupted", "duration": "until -d was over"}
 
 
@@ -108,6 +109,8 @@ def _header(report: dict, width: int) -> list[Text]:
     title.append(what, style="bold").append("  " + ", ".join(asked) if asked else "")
     cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
     place = f"Linux {clean(host['kernel'])} {clean(host.get('arch') or '')}{cpus}" if host.get("kernel") else ""
+    if options.get("net"):
+        place += ("; " if place else "") + _link(options["net"])
     lines = [Text(fit(title.plain, width)) if title.cell_len > width else title]
     if place:
         lines.append(Text(fit(place, width).rstrip(), style="dim"))
@@ -120,6 +123,17 @@ def _header(report: dict, width: int) -> list[Text]:
     for alarm in alarms:
         lines += [Text(f"!! {part}".ljust(width), style=verdict.LOUD) for part in textwrap.wrap(alarm, width - 3)]
     return lines
+
+
+def _link(net: dict) -> str:
+    """'veth 1 Mbit/s 5 ms delay 2% loss'."""
+    words = ["veth"]
+    if net.get("rate"):
+        scale, unit = next(((scale, unit) for scale, unit in _RATES if net["rate"] >= scale), (1, "bit/s"))
+        words.append(f"{net['rate'] / scale:g} {unit}")
+    words += [f"{duration(net['delay'])} delay"] if net.get("delay") else []
+    words += [f"{100 * net['loss']:g}% loss"] if net.get("loss") else []
+    return " ".join(words)
 
 
 def _of_program(report: dict) -> list[Text]:
