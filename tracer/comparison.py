@@ -24,19 +24,21 @@ def measured(report: dict) -> dict:
     """What one run's report says, as plain numbers, and in words what was derived from its events.
 
     Phases are the medians of the run's operations (ns). waiting_cpu: CPU time spent on waiting, a share of the time
-    waited: what a thread that is free computes meanwhile is its own work, and not in it. calls, switches: system
+    waited in which there was a CPU to be had: what a thread that is free computes meanwhile is its own work, and not in
+    it. calls, switches: system
     calls, and context switches away, a message. Raises NothingReceived.
     """
     operations = report["operations"]
     messages = len(operations)
     if not messages:
         raise NothingReceived("the probes saw no message received")
+    undisturbed = report["waiting"]["total_ns"] - report["waiting"]["runnable_ns"]
     waiting, expected, window = report["waiting"], report["expected"] or {}, report["window_ns"]
     values = {f"{name}_ns": report["phases"][name]["p50_ns"] for name in ("wait", "notice", "copy", "completion")}
     calls = sum(call["calls"] for call in report["syscalls"] if not call.get("library"))
     switches = sum(thread["switches"] + thread["preemptions"] for thread in report["threads"])
     values |= {
-        "waiting_cpu": (waiting["cpu_ns"] - waiting["free_ns"]) / waiting["total_ns"] if waiting["total_ns"] else 0.0,
+        "waiting_cpu": (waiting["cpu_ns"] - waiting["free_ns"]) / undisturbed if undisturbed > 0 else 0.0,
         "calls": calls / messages, "switches": switches / messages, "threads": len(report["threads"]),
         "anonymous_bytes": expected.get("anonymous_bytes"), "elapsed_ns": window[1] - window[0] if window else None}
     doing = waiting["operations"]

@@ -1,4 +1,4 @@
-"""A comparison (docs/json.md, `compare`) as a table of 80 columns, bars, and what differs; speaks to no kernel interface."""
+"""A comparison (docs/schema/compare.schema.json) as a table of 80 columns, bars, and what differs: text alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
 _LEGEND = (
     ("wait", "from asking to the data's being there: the sender's pace. notice: until the copy begins; copy; compl.: "
              "until the program knows, where it was not itself that copied."),
-    ("CPU", "spent on waiting, of the time waited; what a free thread computes meanwhile is not in it. calls, switch: "
+    ("CPU", "spent on waiting, of the time waited in which there was one to be had; what a free thread computes "
+            "meanwhile is not in it. calls, switch: "
             "system calls and context switches a message."),
     ("doing", "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for other "
               "work."),
@@ -38,7 +39,8 @@ def render(result: dict, width: int = 80, color: bool = False, unicode: bool = T
     models = result.get("models") or []
     labels = _labels(models)
     for line in [*_head(result, width), *_table(models, labels), *_legend(width), *_bars(models, labels),
-                 *_cpu_bars(models, labels), *_resources(models, labels), *_ranks(result, models, labels, width), *_unavailable(result, width)]:
+                 *_cpu_bars(models, labels), *_resources(models, labels),
+                 *_ranks(result, models, labels, width), *_unavailable(result, width)]:
         console.print(line, soft_wrap=True)
     text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
     return text if unicode else to_ascii_keeping_escapes(text)
@@ -94,7 +96,7 @@ def _value(measure: str, value: float | None) -> str:
     if value is None:
         return MISSING
     if measure.endswith("_ns"):
-        return duration(value).replace(" ", "")
+        return duration(value).replace(" ", "") if value else "0"
     if measure == "waiting_cpu":
         return f"{100 * value:.1f}%"
     if measure == "anonymous_bytes":
@@ -110,7 +112,8 @@ def _legend(width: int) -> list[Text]:
 
 def _rule(title: str, remark: str) -> list[Text]:
     line = Text().append("── ", style="dim").append(title, style="bold").append(" ")
-    line.append("─" * max(NARROWEST - line.cell_len - len(remark) - 1, 1), style="dim").append(f" {remark}", style="dim")
+    line.append("─" * max(NARROWEST - line.cell_len - len(remark) - 1, 1), style="dim")
+    line.append(f" {remark}", style="dim")
     return [Text(""), line]
 
 
@@ -168,7 +171,8 @@ def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> l
              for its in result.get("differences") or []}
     lines = _rule("Which differ", "≈ no difference: the runs overlap  < differs")
     for title, measure in RANKED:
-        ordered = sorted((its for its in models if _median(its, measure) is not None), key=lambda its: _median(its, measure))
+        known = [its for its in models if _median(its, measure) is not None]
+        ordered = sorted(known, key=lambda its: _median(its, measure))
         if len(ordered) < 2:
             continue
         ids = [(its["name"], its["lang"]) for its in ordered]
@@ -186,7 +190,8 @@ def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> l
 def _unavailable(result: dict, width: int) -> list[Text]:
     found = result.get("unavailable") or []
     lines = [line for its in found
-             for line in entry("", f"{clean(its['name'])}{' in C' if its['lang'] == 'c' else ''}: {clean(its['why'])}", width, "yellow")]
+             for line in entry("", f"{clean(its['name'])}{' in C' if its['lang'] == 'c' else ''}: {clean(its['why'])}",
+                               width, "yellow")]
     lost = sum(its.get("lost") or 0 for its in result.get("models") or [])
     if lost:
         lines += entry("!! lost", f"{plural(lost, 'event')}: counts above are too low", width, "bold white on red")
