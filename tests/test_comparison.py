@@ -118,6 +118,11 @@ def test_what_could_not_be_run_is_said_and_the_rest_is_there():
     assert result["models"][0]["recordings"] == ["a.parquet"]
 
 
+def test_estimated_boundaries_are_marked():
+    text = " ".join(render(compared(measured("blocking"), measured("io-uring"))).split())
+    assert "~estimated copy_start in all" in text and "done in model-1" in text
+
+
 def test_lost_events_are_loud():
     assert "!! lost" in render(compared(measured("blocking") | {"lost": 3}))
 

@@ -38,7 +38,8 @@ def render(result: dict, width: int = 80, color: bool = False, unicode: bool = T
                       color_system="standard" if color else None, highlight=False, markup=False, emoji=False)
     models = result.get("models") or []
     labels = _labels(models)
-    for line in [*_head(result, width), *_table(models, labels), *_legend(width), *_bars(models, labels),
+    for line in [*_head(result, width), *_table(models, labels), *_legend(width), *_estimated(models, labels, width),
+                 *_bars(models, labels),
                  *_cpu_bars(models, labels), *_resources(models, labels),
                  *_ranks(result, models, labels, width), *_unavailable(result, width)]:
         console.print(line, soft_wrap=True)
@@ -108,6 +109,17 @@ def _legend(width: int) -> list[Text]:
     lines = [line for label, body in _LEGEND for line in entry(label, body, width)]
     return [*lines, *entry("±", "half the distance between the least and the greatest of the runs' values, each the "
                            "median of a run's messages.", width)]
+
+
+def _estimated(models: list[dict], labels: list[str], width: int) -> list[Text]:
+    """Which boundaries were estimated in most operations of which models."""
+    found = {boundary for its in models for boundary in its.get("estimated") or []}
+    words = []
+    for boundary in sorted(found):
+        of = [label for its, label in zip(models, labels, strict=True) if boundary in (its.get("estimated") or [])]
+        words.append(f"{boundary} in {'all' if len(of) == len(models) else ', '.join(of)}")
+    why = "; where copy_start is, copy holds the receive from its entry, its thread's last switch-in, or readiness on"
+    return entry("~estimated", "; ".join(words) + why * ("copy_start" in found), width) if words else []
 
 
 def _rule(title: str, remark: str) -> list[Text]:
