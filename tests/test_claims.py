@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ FAIL = [
     ("locks", {"condition": "claims/lock"}, "the condition shows mutual exclusion"),
     ("fd-set", {"beyond": "claims/unchecked"}, "the C library did not refuse those beyond"),
 ]
-QUALIFIED = {"asynchronous": "a thread of glibc's", "levels": "one report", "synchronous": "the asking thread's own time"}
+QUALIFIED = {"asynchronous": "a thread of glibc's", "levels": "one report", "synchronous": "asking thread's own time"}
 
 
 def judged(name: str, runs: dict[str, str]):
@@ -150,10 +151,11 @@ def test_without_a_run_that_is_needed_it_cannot_be_tested():
 
 
 def test_without_one_that_is_not_it_is_judged_by_the_others():
-    its = report_of(("asynchronous",), {"io-uring": "io_uring_disabled is 2", "io-uring-worker": "io_uring_disabled is 2"})
+    lacking = dict.fromkeys(("io-uring", "io-uring-worker"), "io_uring_disabled is 2")
+    its = report_of(("asynchronous",), lacking)
     claim = its["claims"][0]
     assert claim["verdict"] == "holds with a qualification" and "io_uring" not in claim["evidence"]
-    assert claim["without"] == dict.fromkeys(("io-uring", "io-uring-worker"), "io_uring_disabled is 2")
+    assert claim["without"] == lacking
     assert "io_uring_disabled" in render(its)
 
 
@@ -184,8 +186,8 @@ def test_every_line_fits(unicode, width):
 
 def test_commands_repeat_their_runs():
     commands = [run["command"] for claim in report_of(tuple(HOLD))["claims"] for run in claim["runs"]]
-    assert "iotrace run nonblocking --messages 20 --interval 2ms" in commands
-    assert any(command.startswith("iotrace trace -- python3 -m scenarios.trials.edges") for command in commands)
+    assert "iotrace run nonblocking --messages 20 --interval 4ms" in commands
+    assert any(command.startswith(f"iotrace trace -- {sys.executable} -m scenarios.trials.edges") for command in commands)
     assert len({verifying._stem(its) for its in verifying.runs_of(CLAIMS.values())}) == \
         len(verifying.runs_of(CLAIMS.values()))
 

@@ -43,8 +43,8 @@ def runs_of(claims: Iterable[Claim]) -> list[Wanted]:
 
 def run(wanted: Sequence[Wanted], features: Features, directory: Path, user: tuple[int, int] | None,
         progress: Callable[[int, str], None], rounds: int = ROUNDS) -> Made:
-    """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine for
-    a while meets all of them. progress: called before each with how many were made and its program.
+    """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine
+    for a while meets all of them. progress: called before each with how many were made and its program.
 
     Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
     """
@@ -106,7 +106,7 @@ def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made) -> dict:
     if needed:
         its = Judgement(Verdict.UNTESTED, "", "; ".join(dict.fromkeys(needed)))
     else:
-        its = claim.judge({name: seen[wanted] for name, wanted in claim.runs.items() if wanted in seen})
+        its = claim.verdict({name: seen[wanted] for name, wanted in claim.runs.items() if wanted in seen})
     return {"number": claim.number, "name": claim.name, "claim": claim.sentence, "source": claim.source,
             "verdict": its.verdict.value, "evidence": its.evidence, "qualification": its.qualification or None,
             "without": lacking,
@@ -117,7 +117,7 @@ def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made) -> dict:
 
 def judge(claim: Claim, recordings: dict[str, Sequence[str]]) -> Judgement:
     """The verdict on a claim from recordings (paths) by the names of its runs; raises RecordingError."""
-    return claim.judge({name: [_seen(path) for path in paths] for name, paths in recordings.items()})
+    return claim.verdict({name: [_seen(path) for path in paths] for name, paths in recordings.items()})
 
 
 def _seen(path: str | Path) -> Seen:
@@ -129,7 +129,7 @@ def command(wanted: Wanted) -> str:
     options = _options(wanted)
     if wanted.is_trial:
         given = f" --messages {options.messages} --interval-ns {options.interval_ns}"
-        return f"iotrace trace -- {Path(sys.executable).name} -m scenarios.{wanted.program}{given}"
+        return f"iotrace trace -- {sys.executable} -m scenarios.{wanted.program}{given}"
     name = import_module(f"scenarios.{wanted.program}").NAME
     words = [f"iotrace run {name} --messages {options.messages} --interval {options.interval_ns / 1e6:g}ms"]
     words += [f"--sockets {options.sockets}"] * (options.sockets > 1) + ["--open-loop"] * options.open_loop

@@ -57,8 +57,8 @@ Runs = Mapping[str, Sequence["Seen"]]  # by the claim's own name for it: what ea
 
 @dataclass(frozen=True)
 class Claim:
-    """`sentence`, as `source` has it. runs: what its test needs, by name; without one that is not in `optional` it cannot
-    be tested. judge: the verdict from what was recorded, and from nothing else."""
+    """`sentence`, as `source` has it. runs: what its test needs, by name; without one that is not in `optional` it
+    cannot be tested. judge: the verdict from what was recorded, and from nothing else."""
 
     number: int
     name: str
@@ -67,6 +67,13 @@ class Claim:
     runs: dict[str, Wanted]
     optional: frozenset[str]
     judge: Callable[[Runs], Judgement]
+
+    def verdict(self, runs: Runs) -> Judgement:
+        """judge's, or why these recordings say nothing."""
+        for name, its in runs.items():
+            if self.runs[name].proto != "none" and not all(run.operations for run in its):
+                return Judgement(Verdict.UNTESTED, "", f"{name}: no data was received")
+        return self.judge(runs)
 
 
 @dataclass
@@ -77,8 +84,8 @@ class Findings:
     but: list[str] = field(default_factory=list)
 
     def must(self, holds: bool, otherwise: str) -> None:
-        """The claim stands or falls with `holds`."""
-        if not holds:
+        """The claim stands or falls with `holds`; each reason is said once."""
+        if not holds and otherwise not in self.against:
             self.against.append(otherwise)
 
     def judgement(self, evidence: str) -> Judgement:

@@ -1,4 +1,4 @@
-"""Claim 9: who copies, by POSIX's definition of synchronous I/O; from the receive calls and completions of every model."""
+"""Claim 9: who copies, by POSIX's definition of synchronous I/O; from every model's receive calls and completions."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ def judge(runs: Runs) -> Judgement:
                        for name in asynchronous)
     taken = [name for name in asynchronous if copied[name]["task work"]]
     if taken:
-        found.but.append(f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of it "
-                         "waits: the kernel interrupts it")
-    return found.judgement(f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}")
+        found.but.append(f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of "
+                         "it waits: the kernel interrupts it")
+    return found.judgement(
+        f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}")
 
 
 def _copies(run: Seen) -> Counter[str]:

@@ -27,7 +27,8 @@ RUNS = {
     "neighbour": (module("trials.neighbour"), Options(5, 5 * MS)),
     "nonblocking-long": (module("nonblocking"), Options(5, 1 * MS)),
     "polite": (counter("polite"), Options(5, 1 * MS)),
-    **{f"{name}-4": (module(name.replace("-", "_")), Options(8, 1 * MS, sockets=4)) for name in ("select", "poll", "epoll-lt")},
+    **{f"{name}-4": (module(name.replace("-", "_")), Options(8, 1 * MS, sockets=4))
+       for name in ("select", "poll", "epoll-lt")},
     "watching": (counter("fewer"), Options(3, proto="none")),
     "all-readable": (counter("all_readable"), Options(3, proto="none")),
     "shortlived": (module("trials.shortlived"), Options(10, proto="none")),
