@@ -27,14 +27,13 @@ def main(argv: list[str]) -> int:
     import tracer.cli  # noqa: F401  as the command would
     from tracer import attachment, features, target
     from tracer.host import host
+    from tracer.recording import Writer
+    from tracer.session import Session
+    from tracer.tap import Tap
 
     found, secret = features.find(), secrets.randbits(47) | 1 << 40
     with target.start(command, secret, None) as traced, attachment.Attachment(found, secret) as probes:
         attached = time.monotonic_ns()
-        from tracer.recording import Writer
-        from tracer.session import Session
-        from tracer.tap import Tap
-
         session, writer = Session(probes), Writer(path)
         drain = Tap(session, writer)
         memory: list[tuple[int, int]] = []

@@ -11,17 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scenarios import Scenario, twin, workload
 from tracer import __version__, target
 from tracer.attachment import Attachment
 from tracer.features import Features
 from tracer.host import host
+from tracer.recording import Writer
+from tracer.session import Session
 from tracer.signalled import signalled
-
-if TYPE_CHECKING:
-    from tracer.tap import Tap
+from tracer.tap import Tap
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
 _DRAIN_MS = 10
@@ -148,13 +147,9 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
     with _sides(plan, secret) as sides, Attachment(features, secret, plan.ring_bytes) as probes, \
             signalled() as signals:
         deadline = time.monotonic() + plan.timeout
-        sides.receiver.release()
-        from tracer.recording import Writer  # numpy and pyarrow take long to import: the receiver runs meanwhile
-        from tracer.session import Session
-        from tracer.tap import Tap
-
         with Session(probes) as session, Writer(path) as writer:
             tap = Tap(session, writer)
+            sides.receiver.release()
             ended = _followed(sides, tap, deadline, signals, progress)
             stopped = time.monotonic_ns()
             status = sides.receiver.status

@@ -53,7 +53,7 @@ def _start(command: list[str], secret: int | None, user: tuple[int, int] | None,
            pass_fds: tuple[int, ...] | None = None, space: int | None = None, **popen: object) -> Target:
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
-    gate = [sys.executable, "-I", "-B", str(Path(__file__).with_name("gate.py"))]
+    gate = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("gate.py"))]
     try:
         if pass_fds is None:
             os.set_inheritable(read_end, True)
