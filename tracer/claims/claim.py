@@ -26,7 +26,10 @@ class Verdict(StrEnum):
 @dataclass(frozen=True)
 class Wanted:
     """One run: a program of scenarios/ (its module's name; those in trials/ are for claims alone) and what it is sent,
-    as scenarios.workload.Options has it."""
+    as scenarios.workload.Options has it.
+
+    native: its twin in C where there is a compiler, so that no interpreter's lock takes part.
+    """
 
     program: str
     messages: int = MESSAGES
@@ -35,6 +38,7 @@ class Wanted:
     sockets: int = 1
     size: int = 64
     open_loop: bool = False
+    native: bool = False
 
     @property
     def is_trial(self) -> bool:
@@ -141,5 +145,7 @@ def ratio(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """A mean count: 2, 2.05, 4,018."""
-    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.2f}"
+    """A mean count: 2, 2.05, 4,018, 0.0041."""
+    if value >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value >= 1 else f"{value:.2g}"

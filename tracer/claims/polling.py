@@ -45,7 +45,7 @@ def judge(runs: Runs) -> Judgement:
                        for its in polled.values())
     return found.judgement(
         f"EWOULDBLOCK once in {time(spread(took).middle)}, none slept; {cpu}: "
-        f"{span(_both(shares), percent)} of what it could have; "
+        f"{span(_both(shares), percent)} of the CPU that it could have; "
         f"{count(polls.middle)} calls a message, next is {name} with {count(most[name])} "
         f"({ratio(polls.middle / most[name])})")
 
