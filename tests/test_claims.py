@@ -128,7 +128,8 @@ def made_of(names: tuple[str, ...], lacking: dict[str, str] | None = None, faile
 
 
 def report_of(names: tuple[str, ...], *arguments: object) -> dict:
-    return verifying.report([CLAIMS[name] for name in names], made_of(names, *arguments), {"ready": "a tracepoint"}, 2)
+    chosen = [CLAIMS[name] for name in names]
+    return verifying.report(chosen, made_of(names, *arguments), {"ready": "a tracepoint"}, "runs", 2)
 
 
 def test_report_is_as_the_schema_has_it():

@@ -22,7 +22,7 @@ from tracer.host import host
 
 SCHEMA = 1
 ROUNDS = 3
-_TIMEOUT_S = 30
+_TIMEOUT_S = 120  # an emulated machine takes long to start an interpreter
 _RING_BYTES = 16 << 20
 
 
@@ -100,11 +100,13 @@ def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[s
     return "python", (sys.executable, "-m", f"scenarios.{wanted.program}")
 
 
-def report(claims: Sequence[Claim], made: Made, features: dict[str, str], rounds: int = ROUNDS) -> dict:
-    """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from."""
+def report(claims: Sequence[Claim], made: Made, features: dict[str, str], kept: str | None = None,
+           rounds: int = ROUNDS) -> dict:
+    """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from; kept: the directory
+    in which the recordings will be found, None if they go away."""
     seen = {wanted: [_seen(path) for path in paths] for wanted, paths in made.recorded.items()
             if not made.reason(wanted)}
-    judged = [_judged(claim, seen, made) for claim in claims]
+    judged = [_judged(claim, seen, made, kept) for claim in claims]
     ledgers = [recording.read_facts(str(path))["ledger"] for paths in made.recorded.values() for path in paths]
     missed = [ledger["missed"] for ledger in ledgers]
     return {
@@ -117,7 +119,7 @@ def report(claims: Sequence[Claim], made: Made, features: dict[str, str], rounds
     }
 
 
-def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made) -> dict:
+def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made, kept: str | None) -> dict:
     lacking = {name: made.reason(wanted) for name, wanted in claim.runs.items() if made.reason(wanted)}
     needed = [why for name, why in lacking.items() if name not in claim.optional]
     if needed:
@@ -128,7 +130,7 @@ def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made) -> dict:
             "verdict": its.verdict.value, "evidence": its.evidence, "qualification": its.qualification or None,
             "without": lacking,
             "runs": [{"name": name, "program": wanted.program, "command": command(wanted, made.lang(wanted)),
-                      "recordings": [str(path) for path in made.recorded[wanted]]}
+                      "recordings": [str(Path(kept, path.name)) for path in made.recorded[wanted] if kept]}
                      for name, wanted in claim.runs.items()]}
 
 

@@ -15,6 +15,7 @@ SENTENCE = ("An asynchronous read returns at once, the process is not blocked, i
 SOURCE = "Stevens, UNP 6.2, figure 6.5; POSIX.1-2017, aio_read"
 NAMES = {"posix-aio": "glibc's aio_read", "io-uring": "io_uring", "io-uring-worker": "io_uring's worker",
          "linux-aio": "native AIO on a file"}
+SEEN_BY = {"posix-aio": "aio_read", "io-uring": "io_uring", "io-uring-worker": "io_uring"}  # features
 SOCKET = "linux-aio-socket"
 RUNS = {**{name: Wanted(name.replace("-", "_"), proto="file" if name == "linux-aio" else "udp") for name in NAMES},
         SOCKET: Wanted("linux_aio_socket")}
@@ -29,16 +30,17 @@ def judge(runs: Runs) -> Judgement:
     """For each way: sleep in the call that asks and until the data is there, and receives of the asking thread; for
     glibc's, the order of copy and signal, and the thread that waits in its place."""
     found, blocked, signals, copied = Findings(), [], 0, 0
-    tried = [name for name in NAMES if name in runs]
+    tried = [name for name in NAMES if name in runs and all(run.sees(SEEN_BY.get(name, "")) for run in runs[name])]
     if not tried:
-        return Judgement(Verdict.UNTESTED, "", "there is no asynchronous I/O here")
+        return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O is to be seen here")
     for name in tried:
         blocked += [_judge(run, NAMES[name], found) for run in runs[name]]
-    for run in runs.get("posix-aio", ()):
+    by_helper = runs["posix-aio"] if "posix-aio" in tried else ()
+    for run in by_helper:
         its = _signals_after_copies(run)
         signals, copied = signals + its[0], copied + its[1]
     found.must(copied == signals, f"{signals - copied} of {signals} signals came before the copy")
-    helped = [share for run in runs.get("posix-aio", ()) if (share := _helper(run)) is not None]
+    helped = [share for run in by_helper if (share := _helper(run)) is not None]
     if helped:
         found.but.append(f"aio_read is a thread of glibc's that is blocked in read in the caller's place, for "
                          f"{span(spread(helped), percent)} of the wait")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tracer.claims.seen import Seen
 
-MESSAGES, INTERVAL_NS = 20, 5_000_000
+MESSAGES, INTERVAL_NS = 20, 10_000_000
 
 
 class Verdict(StrEnum):

@@ -30,6 +30,10 @@ class Seen:
         """The report's."""
         return self.report["operations"]
 
+    def sees(self, feature: str) -> bool:
+        """Whether the probes saw this (a key of the report's `features`) on the kernel that was recorded."""
+        return not self.report["features"].get(feature, "").startswith("not seen")
+
     @property
     def messages(self) -> int:
         """How many the program says it received, or rounds it made."""

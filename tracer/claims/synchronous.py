@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tracer.claims.asynchronous import SEEN_BY
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
 from tracer.claims.seen import Seen
 
@@ -30,10 +31,12 @@ def judge(runs: Runs) -> Judgement:
     copied: dict[str, Counter[str]] = {}
     for name in (*SYNCHRONOUS, *ASYNCHRONOUS):
         for run in runs.get(name, ()):
+            if not run.sees(SEEN_BY.get(name, "")):
+                continue
             copied.setdefault(name, Counter()).update(_copies(run))
     asynchronous = [name for name in ASYNCHRONOUS if copied.get(name)]
     if not asynchronous:
-        return Judgement(Verdict.UNTESTED, "", "there is no asynchronous I/O here to compare with")
+        return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O to compare with is to be seen here")
     for name in SYNCHRONOUS:
         if name in copied:
             found.must(set(copied[name]) == {_OWN}, f"with {name} the caller did not copy by a call of its own")
