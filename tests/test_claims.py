@@ -219,3 +219,9 @@ def test_a_claim_that_is_none():
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_needs_root():
     assert_one_line(iotrace("verify", "levels", user=65534), 3, "needs root")
+
+
+def test_the_documentation_has_every_claim():
+    rows = (ROOT / "docs/claims.md").read_text().splitlines()
+    for claim in CLAIMS.values():
+        assert any(row.startswith(f"| {claim.number} {claim.name} | {claim.sentence} |") for row in rows), claim.name
