@@ -11,6 +11,8 @@ from running import assert_one_line, iotrace
 
 from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, pins, tools, vm
 from tracer.lab.store import Store
+from tracer.render import matrix as matrix_terminal
+from tracer.render import matrix_markdown
 
 
 @pytest.fixture
@@ -127,3 +129,33 @@ def test_what_differs_is_said_with_the_kernel_since_which():
     assert [(its["what"], its["since"]) for its in found] == [("evidence of ready", "6.12")]
     assert found[0]["groups"][1]["kernels"] == ["6.12", "7.2"]
     assert compare.differences([{"name": "6.12"}, {"name": "7.2"}], ["blocking"], cells) == []
+
+
+def made_matrix(verdicts: dict[str, str]) -> dict:
+    """A matrix of one scenario and one claim on kernels by name."""
+    report = _FAMILIES["blocking"]("blocking", 23)
+    listed = [{"name": name, "release": f"{name}.0", "ended": "done", "boot_s": 3.1, "took_s": 20.0,
+               "round_trip_ns": 264_000, "last_lines": [], "accel": "tcg", "claims": [
+                   {"number": 7, "name": "edges", "verdict": verdict, "evidence": "e", "qualification": None}]}
+              for name, verdict in verdicts.items()]
+    cells = {name: {"blocking": compare.cell(0, None, report, 23, 1000, None)} for name in verdicts}
+    return {"schema": 1, "scenarios": ["blocking"], "run_options": [], "icount": False, "accel": "tcg",
+            "accel_why": accel.EMULATED, "took_s": 60.0, "kernels": listed, "cells": cells,
+            "differs": compare.differences(listed, ["blocking"], cells)}
+
+
+def test_claims_that_differ_between_kernels_are_said_and_drawn():
+    found = made_matrix({"5.10": "does not hold", "6.1": "holds", "7.2": "holds"})
+    assert [(its["what"], its["since"]) for its in found["differs"]] == [("claim edges", "6.1")]
+    text = matrix_terminal.render(found, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert ["7", "edges", "−", "+", "+"] in [line.split() for line in text.splitlines()]
+    assert "| 7 | edges | − | + | + |" in matrix_markdown.render(found)
+
+
+def test_without_claims_there_is_no_table_of_them():
+    found = made_matrix({"6.1": "holds", "7.2": "holds"})
+    assert found["differs"] == []
+    for kernel in found["kernels"]:
+        kernel["claims"] = None
+    assert "Claims" not in matrix_terminal.render(found, 80)
