@@ -203,7 +203,7 @@ def _ended(outcome, timeout: float) -> None:
 @click.option("--verify", is_flag=True, help="Put the textbook's claims to the test on each (iotrace verify).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
 @click.option("--markdown", is_flag=True, help="The tables as Markdown.")
-@click.option("--strict", is_flag=True, help="Exit with status 1 unless all ran, agreed with the workload, lost nothing.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 unless all ran as the workload says and lost nothing.")
 @machine_options
 @click.pass_context
 def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict, **how) -> None:
