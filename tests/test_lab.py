@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 from report_samples import _FAMILIES
 from running import assert_one_line, iotrace
 
-from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, pins, tools, vm
+from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, lab, pins, tools, vm
 from tracer.lab.store import Store
 from tracer.render import matrix as matrix_terminal
 from tracer.render import matrix_markdown
@@ -50,6 +52,34 @@ def test_what_fails_leaves_no_entry(store):
     with pytest.raises(LabError, match="no"):
         store.entry("two", fail, 1)
     assert not store.has("two") and list((store.root / "entries").iterdir()) == []
+
+
+def test_what_a_killed_command_left_half_made_goes_with_the_next_attempt(store):
+    left, others = (store.root / "entries" / name for name in (".new-one-x", ".new-another-x"))
+    left.mkdir()
+    others.mkdir()
+    store.entry("one", lambda new: (new / "file").write_text("x"), 1)
+    assert not left.exists() and others.exists()  # another command may be making that one now
+
+
+def test_probes_that_a_machine_compiled_are_kept_as_its_own_cache_has_them(tmp_path):
+    def brought(**files: bytes) -> bytes:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, data in files.items():
+                member = tarfile.TarInfo(f"./../{name}.json")  # whatever a machine says, nothing lands elsewhere
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return archive.getvalue()
+
+    cache = tmp_path / "kernel"
+    lab._keep_compiled(b"", cache)  # it compiled nothing
+    assert not cache.exists()
+    lab._keep_compiled(brought(old=b"1", kept=b"2"), cache)
+    lab._keep_compiled(brought(kept=b"2", new=b"3"), cache)
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.json")} == {"kept.json": b"2", "new.json": b"3"}
+    lab._keep_compiled(brought(new=b"4")[:600], cache)  # a machine that ended in the middle
+    assert {path.name for path in cache.iterdir()} <= {"kept.json", "new.json"}
 
 
 def test_no_space_is_said_before_anything_is_made(store):
