@@ -77,7 +77,8 @@ def test_a_kprobe_shows_readiness_as_the_tracepoint_does(tmp_path):
 
 def test_a_guest_that_panics_is_told_with_its_last_words():
     need("6.1")
-    done = iotrace("lab", "run", "6.1", "--accel", "tcg", "--", "trace", "--", "sh", "-c", "echo c >/proc/sysrq-trigger")
+    done = iotrace("lab", "run", "6.1", "--accel", "tcg", "--",
+                   "trace", "--", "sh", "-c", "echo c >/proc/sysrq-trigger")
     assert done.returncode == 1, done.stderr
     assert "sysrq triggered crash" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("iotrace: the guest's kernel panicked")
