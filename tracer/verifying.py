@@ -144,16 +144,18 @@ def _seen(path: str | Path) -> Seen:
 
 
 def command(wanted: Wanted, lang: str) -> str:
-    """What to type to have this run alone."""
-    options = _options(wanted)
+    """What to type to have this run alone; what is left out has the default that it should have."""
+    options, default = _options(wanted), Options()
+    messages = [f"--messages {options.messages}"] * (options.messages != default.messages)
     if wanted.is_trial:
-        given = f" --messages {options.messages} --interval-ns {options.interval_ns}"
-        return f"iotrace trace -- {sys.executable} -m scenarios.{wanted.program}{given}"
+        pace = [f"--interval-ns {options.interval_ns}"] * (options.interval_ns != default.interval_ns)
+        return " ".join(["iotrace trace --", sys.executable, f"-m scenarios.{wanted.program}", *messages, *pace])
     module = _module(wanted)
-    words = [f"iotrace run {module.NAME} --messages {options.messages} --interval {options.interval_ns / 1e6:g}ms"]
+    words = [f"iotrace run {module.NAME}", *messages]
+    words += [f"--interval {options.interval_ns / 1e6:g}ms"] * (options.interval_ns != default.interval_ns)
     words += [f"--proto {options.proto}"] * (options.proto != module.PROTOCOLS[0])
-    words += [f"--sockets {options.sockets}"] * (options.sockets > 1) + ["--open-loop"] * options.open_loop
-    return " ".join(words + ["--lang c"] * (lang == "c"))
+    words += [f"--sockets {options.sockets}"] * (options.sockets != getattr(module, "SOCKETS_DEFAULT", default.sockets))
+    return " ".join(words + ["--open-loop"] * options.open_loop + ["--lang c"] * (lang == "c"))
 
 
 def _module(wanted: Wanted) -> ModuleType:

@@ -65,7 +65,8 @@ def command(chosen, as_json, plain, output, as_root) -> None:
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
     except OSError as error:
-        raise Failure(str(error), FAILED) from None
+        where = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"{where}{error.strerror or error}", FAILED) from None
     except KeyboardInterrupt:
         raise Failure("interrupted", FAILED) from None
     if report["failed"]:
