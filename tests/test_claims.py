@@ -129,7 +129,7 @@ def made_of(names: tuple[str, ...], lacking: dict[str, str] | None = None, faile
 
 def report_of(names: tuple[str, ...], *arguments: object) -> dict:
     chosen = [CLAIMS[name] for name in names]
-    return verifying.report(chosen, made_of(names, *arguments), {"ready": "a tracepoint"}, "runs", 2)
+    return verifying.report(chosen, made_of(names, *arguments), {"ready": "a tracepoint"}, "runs")
 
 
 def test_report_is_as_the_schema_has_it():

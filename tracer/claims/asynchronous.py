@@ -8,6 +8,7 @@ import numpy as np
 
 from tracer import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, span, spread
+from tracer.claims.models import ASYNCHRONOUS
 from tracer.claims.seen import Seen, common, length
 
 NUMBER = 7
@@ -19,8 +20,7 @@ NAMES = {"posix-aio": "glibc's aio_read", "io-uring": "io_uring", "io-uring-work
          "linux-aio": "native AIO on a file"}
 SEEN_BY = {"posix-aio": "aio_read", "io-uring": "io_uring", "io-uring-worker": "io_uring"}  # features
 SOCKET = "linux-aio-socket"
-RUNS = {**{name: Wanted(name.replace("-", "_"), proto="file" if name == "linux-aio" else "udp") for name in NAMES},
-        SOCKET: Wanted("linux_aio_socket")}
+RUNS = {**ASYNCHRONOUS, SOCKET: Wanted("linux_aio_socket")}
 OPTIONAL = frozenset(RUNS)
 MOST_BLOCKED = 0.1  # of the time from asking to the copy's end, in the median of the rounds
 MOST_ASLEEP = 0.1  # of the calls that ask: a kernel may be short of memory or of places in a device's queue

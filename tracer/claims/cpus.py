@@ -8,8 +8,9 @@ NUMBER = 10
 NAME = "cpus"
 SENTENCE = "On one CPU two threads never run at the same time; on two they do."
 SOURCE = "Bryant and O'Hallaron, CS:APP 1.9.2 and 8.2.2"
-RUNS = {"one CPU": Wanted("concurrent", proto="none"),
-        "two CPUs": Wanted("parallel", proto="none", messages=60)}  # longer: on a busy machine they seldom have both
+RUNS = {"one CPU": Wanted("concurrent", proto="none", compared=True),
+        # longer: on a busy machine they seldom have both
+        "two CPUs": Wanted("parallel", proto="none", messages=60, compared=True)}
 OPTIONAL = frozenset({"two CPUs"})
 
 
