@@ -11,7 +11,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,11 @@ import numpy as np
 
 import tracer
 from tracer import recording
-from tracer.lab import LabError, compare, identity, vm
+from tracer.lab import HOST, LabError, compare, identity, vm
 from tracer.lab.lab import Lab
 from tracer.records import Kind
 
 SCHEMA = 1
-HOST = "host"
 VERIFY = "verify"
 _ROUND_TRIPS = 300
 
@@ -95,8 +94,9 @@ def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable
     jobs = [vm.Job((*lab.python(), "-m", "scenarios.roundtrip", str(_ROUND_TRIPS)), f"{vm.RESULTS}/0/report.json")]
     for number, scenario in enumerate(names, 1):
         place = f"{vm.RESULTS}/{number}"
-        jobs.append(vm.Job(lab.iotrace(*_arguments(plan, scenario, f"{place}/recording.parquet")),
-                           f"{place}/report.json", f"{place}/error.txt"))
+        # what a run waits for its programs: an emulated machine on a busy host takes longer to start them than a host
+        arguments = _arguments(plan, scenario, f"{place}/recording.parquet", ["--timeout", f"{lab.how.job_s / 2:g}"])
+        jobs.append(vm.Job(lab.iotrace(*arguments), f"{place}/report.json", f"{place}/error.txt"))
 
     def heard(line: str) -> None:
         word, *rest = line.split()
@@ -192,11 +192,11 @@ def _wakes(path: Path, report: dict) -> int | None:
                for batch in recording.columns(str(path), begin, end))
 
 
-def _arguments(plan: Plan, name: str, recording_path: str) -> list[str]:
-    """iotrace's command line for a scenario, or for VERIFY."""
+def _arguments(plan: Plan, name: str, recording_path: str, defaults: Sequence[str] = ()) -> list[str]:
+    """iotrace's command line for a scenario, with `defaults` that the plan's options override; or for VERIFY."""
     if name == VERIFY:
         return ["verify", "--json"]
-    return ["run", name, *plan.options, "--json", "-o", recording_path]
+    return ["run", name, *defaults, *plan.options, "--json", "-o", recording_path]
 
 
 def _claims(files: dict[str, bytes], place: Path) -> list[dict]:
