@@ -101,6 +101,12 @@ def test_running_machines_are_shown_and_dead_ones_are_not(store):
     assert store.machines() == [] and list((store.root / "running").iterdir()) == []
 
 
+def test_host_is_the_running_kernel_without_a_machine():
+    done = iotrace("lab", "run", "host", "--", "list")
+    assert (done.returncode, done.stdout, done.stderr) == (0, iotrace("list").stdout, "")
+    assert_one_line(iotrace("lab", "run", "host", "--", "run", "nothing"), 2, "nothing")
+
+
 def test_an_unknown_kernel_is_wrong_usage(store, tmp_path):
     with pytest.raises(UnknownKernel, match="there are 5.10"):
         kernels.get(store, pins.read(pins.DEFAULT), "4.19")

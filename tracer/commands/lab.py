@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from tracer.commands.common import CANNOT, FAILED, USAGE, Failure, Seconds
+from tracer.lab import HOST
 
 ORDER = 9
 _MOST_S = 86400
@@ -144,12 +145,15 @@ def _fetch(names, lock_file) -> None:
 def _run(ctx, kernel, **how) -> None:
     """Run `iotrace COMMAND…` on KERNEL: iotrace lab run 6.1 -- run epoll-lt.
 
-    KERNEL is a name from `iotrace lab list`, `newest`, or the path of a bzImage or of a kernel's build tree. Files
-    that the command leaves in its working directory (-o NAME) come to this one.
+    KERNEL is a name from `iotrace lab list`, `newest`, `host` (the running one, without a machine), or the path of a
+    bzImage or of a kernel's build tree. Files that the command leaves in its working directory (-o NAME) come to this
+    one.
     """
     arguments = ctx.meta.get("rest")
     if not arguments:
         raise Failure("what is to be run? iotrace lab run 6.1 -- run epoll-lt", USAGE)
+    if kernel == HOST:
+        ctx.find_root().command.main(args=arguments, prog_name=ctx.find_root().info_name)
     with _failures():
         from tracer.lab import vm
 
@@ -191,7 +195,8 @@ def _ended(outcome, timeout: float) -> None:
     what = {"panic": "the guest's kernel panicked", "died": "the machine ended early",
             "hung": "the machine did not come up and was ended",
             "timeout": f"the command had not ended after {timeout:g} s (--timeout); the machine was ended"}
-    raise Failure(f"{what[outcome.ended]}; its console's last lines are above", FAILED)
+    console = "its console's last lines are above" if outcome.last_lines else "its console said nothing"
+    raise Failure(f"{what[outcome.ended]}; {console}", FAILED)
 
 
 @command.command("matrix", cls=_WithCommand)
@@ -223,9 +228,9 @@ def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict,
         from tracer.lab import matrix
 
         lab = _lab(**how)
-        default = [pin.name for pin in lab.locked.kernels] + [matrix.HOST] * (os.getuid() == 0)
+        default = [pin.name for pin in lab.locked.kernels] + [HOST] * (os.getuid() == 0)
         kernels = list(dict.fromkeys(chosen or default))
-        if matrix.HOST in kernels and os.getuid() != 0:
+        if HOST in kernels and os.getuid() != 0:
             raise Failure("tracing the host's own kernel needs root: run it with sudo, or leave out --kernel host",
                           CANNOT)
         stamp = time.strftime("%Y%m%d-%H%M%S")
