@@ -189,6 +189,14 @@ def test_claims_that_differ_between_kernels_are_said_and_drawn():
     assert "| 7 | edges | − | + | + |" in matrix_markdown.render(found)
 
 
+def test_why_a_kernel_could_not_is_said():
+    found = made_matrix({"5.10": "holds", "6.1": "holds"})
+    found["cells"]["5.10"]["blocking"] = compare.cell(3, "iotrace: it is too old", None, None, 1000, None)
+    found["differs"] = compare.differences(found["kernels"], ["blocking"], found["cells"])
+    text = matrix_terminal.render(found, 80)
+    assert "1 scenario on 2 kernels" in text and "exit 3" in text and "exit status 3: it is too old" in text
+
+
 def test_without_claims_there_is_no_table_of_them():
     found = made_matrix({"6.1": "holds", "7.2": "holds"})
     assert found["differs"] == []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tracer.render import matrix_tables
-from tracer.render.units import duration
+from tracer.render.units import duration, plural
 
 
 def render(matrix: dict) -> str:
     """The same tables as on a terminal."""
     options = " ".join(matrix["run_options"]) or "no further options"
-    lines = [f"{len(matrix['scenarios'])} scenarios on {len(matrix['kernels'])} kernels in "
+    lines = [f"{plural(len(matrix['scenarios']), 'scenario')} on {plural(len(matrix['kernels']), 'kernel')} in "
              f"{duration(matrix['took_s'] * 10**9)} (`iotrace run` with {options})."]
     if matrix["accel_why"]:
         lines += ["", f"Machines by {matrix['accel_why']}."]
