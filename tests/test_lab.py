@@ -195,7 +195,7 @@ def test_why_a_kernel_could_not_is_said():
     found["cells"]["5.10"]["blocking"] = compare.cell(3, "iotrace: it is too old", None, None, 1000, None)
     found["differs"] = compare.differences(found["kernels"], ["blocking"], found["cells"])
     text = matrix_terminal.render(found, 80)
-    assert "1 scenario on 2 kernels" in text and "exit 3" in text and "exit status 3: it is too old" in text
+    assert "1 scenario and 1 claim on 2 kernels" in text and "exit 3" in text and "exit status 3: it is too old" in text
 
 
 def test_without_claims_there_is_no_table_of_them():
@@ -204,3 +204,12 @@ def test_without_claims_there_is_no_table_of_them():
     for kernel in found["kernels"]:
         kernel["claims"] = None
     assert "Claims" not in matrix_terminal.render(found, 80)
+    assert "1 scenario on 2 kernels, in 1 min 0 s" in matrix_terminal.render(found, 80)
+
+
+def test_claims_alone_have_no_events():
+    found = made_matrix({"6.1": "holds"})
+    found["scenarios"], found["cells"] = [], {"6.1": {}}
+    text = matrix_terminal.render(found, 80)
+    assert "1 claim on 1 kernel, in 1 min 0 s" in text
+    assert ["6.1", "6.1.0", "3.1", "s", "20", "s", "264", "µs", "–", "–", "–"] in map(str.split, text.splitlines())

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from tracer.commands.common import CANNOT, FAILED, USAGE, Failure, Seconds
+from tracer.commands.verify import Claims
 from tracer.lab import HOST
 
 ORDER = 9
@@ -206,12 +207,14 @@ def _ended(outcome, timeout: float) -> None:
 @click.option("-o", "--output", type=click.Path(file_okay=False), help="Keep recordings and reports in this directory.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Machines beside each other; by default half the CPUs.")
 @click.option("--verify", is_flag=True, help="Put the textbook's claims to the test on each (iotrace verify).")
+@click.option("--claim", "claims", multiple=True, type=Claims(),
+              help="Of the claims put only this one to the test; may be given again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
 @click.option("--markdown", is_flag=True, help="The tables as Markdown.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 unless all ran as the workload says and lost nothing.")
 @machine_options
 @click.pass_context
-def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict, **how) -> None:
+def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown, strict, **how) -> None:
     """Run SCENARIOs on every kernel and show what differs.
 
     Options of `iotrace run` follow --: iotrace lab matrix nonblocking signal -- --messages 23.
@@ -222,7 +225,11 @@ def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict,
     from tracer.commands.common import Scenario
 
     wanted = [Scenario().convert(name, None, None).name for name in names]
-    if not wanted and not verify:
+    if verify and not claims:
+        from tracer.claims import claims as every
+
+        claims = every()
+    if not wanted and not claims:
         wanted = scenarios.names()
     with _failures():
         from tracer.lab import matrix
@@ -236,7 +243,7 @@ def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict,
         stamp = time.strftime("%Y%m%d-%H%M%S")
         directory = Path(output).absolute() if output else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
         with lab.store.in_use():
-            plan = matrix.Plan(wanted, ctx.meta.get("rest", []), verify, directory)
+            plan = matrix.Plan(wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory)
             found = matrix.run(lab, kernels, plan, jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say)
         (directory / "matrix.json").write_text(json.dumps(found), encoding="utf-8")
     click.echo(_shown(found, as_json, markdown))
