@@ -55,7 +55,7 @@ BOUNDARIES = {
     "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time when "
            "iotrace came, and found the thread inside the call",
     "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
-             "two (as seen: `raw` in --json), or it was not seen, and the waking stands for it",
+             "two (as seen: `raw` in --json), or it was not seen, and the waking or the signal stands for it",
     "told": "held between readiness and the copy's start",
     "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
                   "or its switch-in, so copy holds the whole receive path",
