@@ -10,7 +10,7 @@ from records_builder import Trace
 
 from tracer import syscalls
 from tracer.columns import Columns
-from tracer.operations import BOUNDARIES, MOVABLE, WAYS, Analysis, Operations
+from tracer.operations import BOUNDARIES, MOVABLE, PHASES, WAYS, Analysis, Operations
 from tracer.states import ThreadStates, ThreadTimes
 from tracer.timeline import Timeline
 
@@ -50,3 +50,32 @@ def thread_times(records: np.ndarray, window: tuple[int, int] | None = None, cou
     for batch in batches(records, count):
         states.feed(batch, timeline.feed(batch))
     return states.finish(*timeline.finish(states.end))
+
+
+def analyse(trace: Trace, batches: int = 1) -> list[SimpleNamespace]:
+    """The trace's operations as plain objects."""
+    return plain(operations_of(trace, batches))
+
+
+def only(trace: Trace) -> SimpleNamespace:
+    """The trace's one operation."""
+    operations = analyse(trace)
+    assert len(operations) == 1
+    check(operations[0])
+    return operations[0]
+
+
+def check(op: SimpleNamespace) -> None:
+    """What holds of every operation: boundaries in order, phases that sum to done − ask, clamps that are listed."""
+    times = [op.ask, op.ready, op.told, op.copy_start, op.copy_end, op.done]
+    assert times == sorted(times)
+    assert len(op.phases) == len(PHASES) and min(op.phases) >= 0
+    assert sum(op.phases) == op.done - op.ask
+    assert set(op.raw) <= set(op.estimated)
+    assert len(set(op.estimated)) == len(op.estimated)
+    assert op.queued >= 0
+
+
+def boundaries(op: SimpleNamespace) -> tuple:
+    """Its six boundaries, in the order in which they come."""
+    return op.ask, op.ready, op.told, op.copy_start, op.copy_end, op.done

@@ -1,6 +1,11 @@
-"""What every test runs under: no limit on hypothesis' time, and the thorough cases only when they are asked for."""
+"""What every test runs under: no limit on hypothesis' time, thorough cases only when they are asked for, live ones only
+where the probes can be attached."""
 
+import pytest
 from hypothesis import settings
+
+from tracer import features
+from tracer.attachment import Attachment
 
 settings.register_profile("iotrace", deadline=None)
 settings.load_profile("iotrace")
@@ -16,3 +21,21 @@ def pytest_collection_modifyitems(config, items):
         left = [item for item in items if item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+
+
+@pytest.fixture(scope="session")
+def cannot_trace():
+    """Why the probes cannot be attached here; empty where they can."""
+    try:
+        with Attachment(features.find(), 1, 4096):
+            return ""
+    except features.CannotTrace as error:
+        return " ".join(str(error).split())[:200]
+
+
+@pytest.fixture(autouse=True)
+def _traceable(request):
+    if request.node.get_closest_marker("live"):
+        why = request.getfixturevalue("cannot_trace")
+        if why:
+            pytest.skip(why)

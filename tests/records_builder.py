@@ -8,6 +8,7 @@ from tracer import syscalls
 from tracer.records import RECORD, Kind
 
 TID, FD, INODE = 100, 4, 9000
+HELPER = 101
 SOCKET, PIPE, FILE = 0o140777, 0o010600, 0o100644
 EAGAIN, ESPIPE, ERESTARTSYS = -11, -29, -512
 SIGIO, SIGRTMIN, SI_ASYNCIO = 29, 34, -4
@@ -75,3 +76,12 @@ class Trace:
         """RECORD[n] in time order; what has one time stays in the order in which it was added."""
         rows = np.array(self.rows, RECORD)
         return rows[np.argsort(rows["time"], kind="stable")]
+
+
+def aio(trace: Trace, at: int) -> Trace:
+    """An aio_read at `at`: the helper sleeps in read until `at` + 200; the signal comes at `at` + 250."""
+    trace.aio_read(at)
+    trace.call("pread64", at + 10, at + 15, ESPIPE, tid=HELPER)
+    trace.sleep(at + 30, at + 210, at + 220, tid=HELPER).ready(at + 200).copy(at + 230, tid=HELPER)
+    trace.call("read", at + 20, at + 240, 64, tid=HELPER)
+    return trace.signal(SIGRTMIN, at + 245, at + 250, code=SI_ASYNCIO)

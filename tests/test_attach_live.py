@@ -22,18 +22,11 @@ from running import (
     running,
 )
 
-from tracer import features, recording, syscalls
-from tracer.attachment import Attachment
+from tracer import recording, syscalls
 from tracer.procfs import Process
 from tracer.records import Kind
 
 pytestmark = pytest.mark.live
-
-try:
-    with Attachment(features.find(), 1, 4096):
-        pass
-except features.CannotTrace as error:
-    pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)
 
 
 class Target:

@@ -1,4 +1,4 @@
-"""The command line with bad input: one line on stderr, the documented status, nothing left behind; nothing is traced."""
+"""The command line with bad input: a line on stderr, the documented status, nothing left behind; nothing is traced."""
 
 from __future__ import annotations
 
@@ -168,3 +168,16 @@ def test_a_reader_that_has_gone_is_no_traceback(command):
     done = subprocess.run([*IOTRACE, *command], stdout=write_end, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     os.close(write_end)
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["report", RECORDING], ["report", RECORDING, "--json"],
+                                     ["report", RECORDING, "--events"], ["--help"]], ids=lambda its: its[-1])
+def test_a_full_disk_behind_stdout_is_one_line(command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*IOTRACE, *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (1, "iotrace: standard output: No space left on device\n")
+
+
+def test_what_stderr_does_not_take_changes_no_status():
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([*IOTRACE, "run", "blokking"], stderr=full, cwd=ROOT).returncode == 2

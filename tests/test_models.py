@@ -71,6 +71,15 @@ def test_no_operation_is_no_model():
     assert verdict.name == "none" and verdict.synchronous is None and verdict.evidence
 
 
+@pytest.mark.parametrize(("tids", "inodes", "each"), [
+    ((1, 2, 3), (7, 8, 9), True), ((1, 1, 2, 2), (7, 7, 8, 8), True), ((1, 1, 1), (7, 8, 9), False),
+    ((1, 2, 3), (7, 7, 7), False), ((1, 2, 1), (7, 8, 8), False), ((1,), (7,), False)])
+def test_a_thread_for_each_connection_is_said(tids, inodes, each):
+    rows = [operation("blocked", tid=tid) | {"inode": inode} for tid, inode in zip(tids, inodes, strict=True)]
+    count = len(set(tids))
+    assert (f"in {count} threads, one for each of {count} descriptors" in judge(rows).evidence) is each
+
+
 def test_two_models_are_mixed_with_their_shares():
     verdict = judge(many(*["blocked"] * 6, *["polled"] * 2))
     assert verdict.name == "mixed"

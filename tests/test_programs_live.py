@@ -19,17 +19,10 @@ import pytest
 from running import check_nothing_lost, check_operations, iotrace, running
 from test_attach_live import await_attached, ended
 
-from tracer import features, syscalls
-from tracer.attachment import Attachment
+from tracer import syscalls
 
 pytestmark = pytest.mark.live
 PYTHON = "/usr/bin/python3"
-
-try:
-    with Attachment(features.find(), 1, 4096):
-        pass
-except features.CannotTrace as error:
-    pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)
 
 
 def needs(*programs: str):

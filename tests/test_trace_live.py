@@ -27,17 +27,10 @@ from running import (
     running,
 )
 
-from tracer import features, filters, syscalls
-from tracer.attachment import Attachment
+from tracer import filters, syscalls
 
 pytestmark = pytest.mark.live
 PYTHON = "/usr/bin/python3"
-
-try:
-    with Attachment(features.find(), 1, 4096):
-        pass
-except features.CannotTrace as error:
-    pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)
 
 
 def traced(program: str, *options: object, **more: object) -> dict:

@@ -3,13 +3,15 @@ under --strict. With tracer/commands the only place that prints, asks or exits."
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 
 import click
 
 from tracer import __version__
 from tracer.commands import commands
-from tracer.commands.common import FAILED
+from tracer.commands.common import FAILED, said
 
 
 class OneLine(click.Group):
@@ -19,16 +21,25 @@ class OneLine(click.Group):
         try:
             status = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
-            message = " ".join(error.format_message().split())
-            click.echo(f"iotrace: {message}", err=True)
-            status = error.exit_code
+            status = _failed(" ".join(error.format_message().split()), error.exit_code)
         except OSError as error:  # of stdout: whoever reads it is gone, or its disk is full
-            click.echo(f"iotrace: {error.strerror or error}", err=True)
-            status = FAILED
+            error.filename = error.filename or "standard output"
+            status = _failed(said(error), FAILED)
         except (click.Abort, KeyboardInterrupt):
-            click.echo("iotrace: interrupted", err=True)
-            status = FAILED
+            status = _failed("interrupted", FAILED)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _failed(message: str, status: int) -> int:
+    """Says it on stderr, if that can be; `status`, which what a stream has not taken can no longer change at exit."""
+    with contextlib.suppress(OSError):
+        click.echo(f"iotrace: {message}", err=True)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return status
 
 
 @click.group(cls=OneLine, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -137,6 +137,7 @@ def _evidence(model: str, operations: Operations) -> list[str]:
     if model == "blocking":
         lines.append(f"{many} of {count} receives slept inside the call until their data came, "
                      f"{int(operations.slept[shown].sum()) / 1e6:.1f} ms in all")
+        lines += _thread_each(operations)
     elif model == "nonblocking":
         lines.append(f"{int(operations.fruitless[shown].sum())} calls came back with EAGAIN before {many} of {count} "
                      "receives succeeded")
@@ -173,6 +174,14 @@ def _evidence(model: str, operations: Operations) -> list[str]:
         lines.append("1 receive found its data waiting already" if count - many == 1 else
                      f"{count - many} receives found their data waiting already")
     return lines
+
+
+def _thread_each(operations: Operations) -> list[str]:
+    """Whether each of several descriptors had a thread of its own."""
+    pairs = np.unique(np.stack([operations.tid, operations.inode]), axis=1)
+    count = pairs.shape[1]
+    own = count > 1 and all(len(np.unique(its)) == count for its in pairs)
+    return [f"in {count} threads, one for each of {count} descriptors"] if own else []
 
 
 def _epoll(model: str, operations: Operations, shown: np.ndarray) -> list[str]:

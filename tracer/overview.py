@@ -7,7 +7,7 @@ import numpy as np
 from tracer import processes
 from tracer.activity import Activity
 from tracer.advice import Seen, advice
-from tracer.columns import Columns
+from tracer.columns import Columns, table_of
 from tracer.completions import S_IFBLK, S_IFREG
 from tracer.descriptors import S_IFMT, S_IFSOCK, Descriptors
 from tracer.filenames import MAKERS, TEACHING, Known
@@ -22,6 +22,7 @@ from tracer.timeline import Absences, Part
 from tracer.usage import Usage, Used, of_interest
 from tracer.wakers import Wakers
 
+_TEACHING = table_of(TEACHING)
 _PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
 _SHOWN = ("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again", "sends_blocked",
           "send_slept_ns", "accepts", "accept_again", "accept_slept_ns", "connects", "connect_slept_ns")
@@ -36,13 +37,13 @@ class Overview:
         self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
         self._wakers = Wakers(window)
         self.moved: dict[int, Moved] = {}  # by process, when finished
-        self._waits = np.array(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
-        self._makers = np.array([numbers()[name] for name in MAKERS])
+        self._waits = table_of(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
+        self._makers = table_of(numbers()[name] for name in MAKERS)
 
     def feed(self, batch: Columns, part: Part, descriptors: Descriptors) -> None:
         """descriptors: as the batch has left them."""
         calls = part.calls
-        at = np.flatnonzero(of_interest(calls) | np.isin(calls.nr, self._waits) | (calls.slept > 0))
+        at = np.flatnonzero(of_interest(calls) | self._waits[calls.nr] | (calls.slept > 0))
         tgids, inodes, modes = (np.zeros(len(calls), np.int64) for _ in range(3))
         tgids[at] = descriptors.process_of(calls.tid[at], calls.end[at])
         _, inodes[at], modes[at] = descriptors.described(tgids[at], calls.fd[at], calls.end[at])
@@ -68,8 +69,8 @@ class Overview:
                 "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
 
     def _learn(self, batch: Columns) -> None:
-        made = (batch.kind == Kind.CALL) & np.isin(batch.nr, self._makers)
-        rows = batch.take(np.flatnonzero(np.isin(batch.kind, TEACHING) | made))
+        made = (batch.kind == Kind.CALL) & self._makers[batch.nr]
+        rows = batch.take(np.flatnonzero(_TEACHING[batch.kind] | made))
         for fields in zip(*(getattr(rows, name).tolist() for name in
                             ("kind", "tid", "fd", "start", "result", "nr", "arg")), strict=True):
             self._known.learn(*fields)

@@ -131,7 +131,7 @@ def _estimated(operations: Operations) -> dict:
 def _threads(times: list[ThreadTimes], base: int) -> list[dict]:
     return [{"tid": t.tid, "tgid": t.tgid, "name": t.name, "start_ns": t.start_ns - base, "end_ns": t.end_ns - base,
              "blocked_ns": t.blocked_ns, "runnable_ns": t.runnable_ns, "kernel_ns": t.kernel_ns, "user_ns": t.user_ns,
-             "cpu_ns": t.kernel_ns + t.user_ns} for t in times]
+             "cpu_ns": t.kernel_ns + t.user_ns, "switches": t.switches, "preemptions": t.preemptions} for t in times]
 
 
 def _library_calls(library: list[tuple[int, int]], window: tuple[int, int] | None) -> list[dict]:
@@ -174,6 +174,7 @@ def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
         "calls": notes["calls"], "errors": notes["errors"], "signals": notes["signals"],
         "send_begin_ns": [t - base for t in sender.get("send_begin_ns", [])],
         "receive_ns": [t - base for t in notes["receive_ns"]],
+        "anonymous_bytes": notes.get("anonymous_bytes"), "threads": notes.get("threads"),
         "sent": sender.get("sent"), "differences": differences,
         "match": {group: all(said == seen for _, said, seen in its) for group, its in pairs.items()},
     }

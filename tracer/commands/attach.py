@@ -15,6 +15,7 @@ from tracer.commands.common import (
     plan_of,
     progress,
     recorded,
+    said,
     show,
     shown,
     traced,
@@ -61,7 +62,9 @@ def command(pids, more, children, duration, output, expressions, no_follow, no_c
             show(output or path, as_json, hist, plain, strict)
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
-    except (tracing.NotTraceable, OSError) as error:
+    except tracing.NotTraceable as error:
         raise Failure(str(error), FAILED) from None
+    except OSError as error:
+        raise Failure(said(error), FAILED) from None
     except KeyboardInterrupt:
         raise Failure("interrupted", FAILED) from None

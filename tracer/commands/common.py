@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 import scenarios
+from tracer.unnamed import unnamed
 
 FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
 OWN_FAILURE = 125  # of `trace`, whose other statuses are the command's
@@ -30,6 +31,12 @@ class Failure(click.ClickException):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.exit_code = status
+
+
+def said(error: OSError) -> str:
+    """What went wrong, and where, as other tools say it."""
+    reason = error.strerror or str(error)
+    return f"{error.filename2 or error.filename}: {reason}" if error.filename else reason
 
 
 class Duration(click.ParamType):
@@ -60,6 +67,21 @@ class Rate(click.ParamType):
         if not 8000 <= rate <= 30 * 10**9:
             self.fail(f"{value!r} is not a rate from 8kbit to 30gbit", param, ctx)
         return rate
+
+
+class Percent(click.FloatRange):
+    """0 to 100, with the sign as tc(8) writes it or without."""
+
+    name = "percent"
+
+    def __init__(self) -> None:
+        super().__init__(0, 100)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        percent = super().convert(value.removesuffix("%") if isinstance(value, str) else value, param, ctx)
+        if percent != percent:
+            self.fail(f"{value!r} is not a percentage", param, ctx)
+        return percent
 
 
 class Seconds(click.FloatRange):
@@ -131,7 +153,7 @@ def plan_of(duration: float | None, no_follow: bool, ring_size: int, expressions
 
 
 def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: bool = False) -> None:
-    """The recording at `path` as a report on stdout, or on stderr; raises Failure."""
+    """The recording at `path` as a report on stdout, or on stderr; raises Failure, OSError."""
     from tracer import recording
     from tracer import report as reports
 
@@ -144,16 +166,24 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: b
         from tracer.render import json
 
         for piece in json.render(result):
-            click.echo(piece, nl=False)
+            put(piece)
     elif stream := sys.stderr if err else sys.stdout:  # None where it was closed before we began
         from tracer.render.terminal import render
 
         width = max(80, min(shutil.get_terminal_size().columns, 120))
         colour = stream.isatty() and "NO_COLOR" not in os.environ
         unicode = not plain and "utf" in (stream.encoding or "").lower()
-        click.echo(render(result, width=width, hist=hist, color=colour, unicode=unicode), err=err)
+        put(render(result, width=width, hist=hist, color=colour, unicode=unicode) + "\n", err)
     if strict and result["ledger"]["lost"]:
         raise Failure(f"{result['ledger']['lost']} events were lost", LOST)
+
+
+def put(text: str, err: bool = False) -> None:
+    """`text` on stdout or stderr; raises OSError, which names the stream."""
+    try:
+        click.echo(text, nl=False, err=err)
+    except OSError as error:  # whoever reads it is gone, or its disk is full
+        raise OSError(error.errno, error.strerror, "standard error" if err else "standard output") from None
 
 
 def check_writable(path: str) -> str | None:
@@ -172,30 +202,21 @@ def check_writable(path: str) -> str | None:
         if not existed:
             Path(path).unlink()
     except OSError as error:
-        return f"{path}: {error.strerror}"
+        return said(error)
     return None
 
 
 @contextmanager
 def recorded(output: str | None, user: tuple[int, int] | None):
     """(a path to record to, what to call when the recording is whole): it then becomes `output`, and `user`'s."""
-    directory = Path(output).absolute().parent if output else None
-    handle, path = tempfile.mkstemp(prefix=".iotrace-", suffix=".parquet", dir=directory)
-
-    def keep() -> None:
-        if output:
-            mask = os.umask(0)
-            os.umask(mask)
-            os.fchmod(handle, 0o666 & ~mask)
-            if user:
-                os.fchown(handle, *user)
-            os.replace(path, output)
-
-    try:
-        yield path, keep
-    finally:
-        os.close(handle)
-        Path(path).unlink(missing_ok=True)
+    place = str(Path(output).absolute().parent) if output else tempfile.gettempdir()
+    with unnamed(place) as file:
+        try:
+            yield file.path, lambda: output and file.name(output, user)
+        except OSError as error:
+            if error.filename == file.path:  # no name that would help anybody
+                raise OSError(error.errno, error.strerror, output or place) from None
+            raise
 
 
 @contextmanager

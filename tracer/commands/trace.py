@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracer.commands.common import OWN_FAILURE, Failure, check_writable, plan_of, recorded, show, shown, traced
+from tracer.commands.common import OWN_FAILURE, Failure, check_writable, plan_of, recorded, said, show, shown, traced
 
 ORDER = 3
 
@@ -46,7 +46,9 @@ def command(ctx, command, duration, output, expressions, no_follow, no_cost, rin
                 keep()
                 show(output or path, as_json, hist, plain, strict, err=not as_json)
             ctx.exit(ended.status)
-    except (features.CannotTrace, tracing.NothingSeen, OSError) as error:
+    except (features.CannotTrace, tracing.NothingSeen) as error:
         raise Failure(str(error), OWN_FAILURE) from None
+    except OSError as error:
+        raise Failure(said(error), OWN_FAILURE) from None
     except KeyboardInterrupt:
         raise Failure("interrupted", OWN_FAILURE) from None

@@ -53,6 +53,7 @@ def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
         parts += histogram.of_report(report, width)
     parts += _section("Threads", tables.states_legend(), width)
     parts.append(tables.threads(report, width))
+    parts += tables.together(report, width)
     if not report.get("scenario"):
         parts += _programs(report, width)
     for title, part in (("On which CPU", lanes), ("Wake-ups", wakeups)):

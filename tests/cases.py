@@ -1,0 +1,35 @@
+"""The scenarios, their languages and their protocols as pytest's parameters."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from scenarios import find, names, scenarios
+
+HAVE_CC = shutil.which("cc") is not None
+SENT = [scenario for scenario in scenarios() if scenario.protocols != ("none",)]
+NAMES = [scenario.name for scenario in SENT]
+ROUNDS = [name for name in names() if name not in NAMES]  # nothing is sent
+PROGRAMS = [pytest.param(scenario.name, lang, marks=pytest.mark.skipif(lang == "c" and not HAVE_CC, reason="no cc"))
+            for scenario in SENT for lang in scenario.languages]
+CASES = [pytest.param(*program.values, proto, marks=program.marks)
+         for program in PROGRAMS for proto in find(program.values[0]).protocols]
+PAIRS = [(scenario.name, proto) for scenario in SENT for proto in scenario.protocols]
+
+
+def everyday(cases, wanted):
+    """The cases, those that are not `wanted` of every run of the tests marked as thorough."""
+    return [case if wanted(*case.values) else pytest.param(*case.values, marks=[*case.marks, pytest.mark.thorough])
+            for case in cases]
+
+
+def in_python(name, lang, proto=None):
+    """In Python, and over the scenario's first protocol."""
+    return lang == "python" and proto in (None, find(name).protocols[0])
+
+
+# how often these call depends on who is quicker, and strace makes all slow
+UNSTEADY = ("epoll-herd", "epoll-herd-exclusive", "epoll-et-stuck", "signal-rt-overflow")
+FAST = ("--interval", "2ms", "--no-cost")

@@ -1,0 +1,124 @@
+"""What single scenarios show of the running kernel's behaviour, beyond their own oracle."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from cases import FAST, ROUNDS
+from running import check_closed_loop, check_rounds, report_of, runner
+
+from tracer import cli, target
+
+pytestmark = pytest.mark.live
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_twenty_three_rounds(name):
+    report = report_of("run", name, "--messages", 23)
+    check_rounds(report, 23)
+    assert report["cost"]["untraced_cpu_ns_per_op"] > 0
+
+
+def test_two_threads_on_one_cpu_never_run_at_the_same_time():
+    lanes = report_of("run", "concurrent", "--messages", 23, *FAST)["lanes"]
+    assert len(lanes["pairs"]) == 1 and lanes["pairs"][0]["overlap_ns"] == 0 < lanes["pairs"][0]["possible_ns"]
+    assert all(len(thread["cpus"]) == 1 for thread in lanes["threads"])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="only one CPU")
+def test_two_threads_on_two_cpus_do():
+    lanes = report_of("run", "parallel", "--messages", 23)["lanes"]
+    assert 0 < lanes["pairs"][0]["overlap_ns"] <= lanes["pairs"][0]["possible_ns"]
+
+
+def test_a_mutex_is_waited_for_by_both_and_a_semaphore_by_one():
+    lock = report_of("run", "lock", "--messages", 23, *FAST)["locks"]
+    assert [word["kind"] for word in lock] == ["mutual exclusion"] and lock[0]["waits"] <= 23
+    assert sorted(pair["count"] for pair in lock[0]["between"])[-1] <= 12
+    assert {pair["waiter"] for pair in lock[0]["between"]} == {pair["waker"] for pair in lock[0]["between"]}
+    event = report_of("run", "condition", "--messages", 23, *FAST)["locks"]
+    assert [word["kind"] for word in event] == ["synchronisation"]
+    assert len({pair["waiter"] for pair in event[0]["between"]}) == 1
+
+
+def test_a_herd_wakes_for_nothing_and_epollexclusive_tames_it():
+    herd, = report_of("run", "epoll-herd", "--messages", 23)["wakeups"]
+    tame, = report_of("run", "epoll-herd-exclusive", "--messages", 23)["wakeups"]
+    for its in (herd, tame):
+        assert its["call"] == "epoll_wait" and its["threads"] == 4
+        assert its["woken"] <= its["returned"] + its["slept_again"]
+    assert herd["slept_again"] + herd["found_nothing"] > tame["slept_again"] + tame["found_nothing"]
+
+
+def test_what_was_left_behind_is_said():
+    stuck = report_of("run", "epoll-et-stuck", "--messages", 23)
+    left = [line for line in stuck["model"]["evidence"] if "no wake-up came" in line]
+    assert len(left) == 1 and all(op["queued_ns"] > 0 for op in stuck["operations"][1:])
+    again = report_of("run", "epoll-lt-left", "--messages", 23)["model"]["evidence"]
+    assert "11 wake-ups told again of data that the receive before had left" in again
+    for name in ("epoll-et", "epoll-lt"):
+        for line in report_of("run", name, "--messages", 23, *FAST)["model"]["evidence"]:
+            assert "left" not in line and "no wake-up" not in line
+
+
+@pytest.mark.parametrize(("name", "generated", "merged", "overflowed"), [
+    ("signal-rt", {"SIGRTMIN+1": 23}, 0, 0), ("signal-rt-burst", {"SIGRTMIN+1": 23}, 0, 0),
+    ("signal-burst", {"SIGIO": 6}, 17, 0)])
+def test_signals_are_queued_or_merged(name, generated, merged, overflowed):
+    report = report_of("run", name, "--messages", 23, *FAST)
+    check_closed_loop(report, name, 23)
+    assert {its["name"]: its["generated"] for its in report["signals"]} == generated
+    assert sum(its["merged"] for its in report["signals"]) == merged
+    assert sum(its["overflowed"] for its in report["signals"]) == overflowed
+
+
+def test_a_signal_that_finds_the_queue_full_is_followed_by_sigio():
+    report = report_of("run", "signal-rt-overflow", "--messages", 23, *FAST)
+    check_closed_loop(report, "signal-rt-overflow", 23)
+    queued, sigio = (next((its for its in report["signals"] if its["name"] == name), None)
+                     for name in ("SIGRTMIN+1", "SIGIO"))
+    assert queued["generated"] + queued["overflowed"] == 23  # how many fit in depends on the user's other signals
+    assert queued["overflowed"] >= 11 and queued["taken"] == queued["generated"]
+    assert sigio["generated"] == sigio["taken"] == 3 and sigio["generated"] + sigio["merged"] == queued["overflowed"]
+
+
+@pytest.mark.parametrize(("name", "variants"), [
+    ("posix-aio", {"signal": 23}), ("posix-aio-thread", {"thread": 23}), ("posix-aio-suspend", {"suspend": 23}),
+    ("linux-aio", {"after io_submit": 23}), ("linux-aio-socket", {"in io_submit": 23}),
+    ("io-uring", {"poll-armed": 23}), ("io-uring-inline", {"inline": 23}), ("io-uring-worker", {"worker": 23}),
+    ("io-uring-multishot", {"multishot": 23})])
+def test_how_asynchronous_requests_went(name, variants):
+    report = report_of("run", name, "--messages", 23)
+    check_closed_loop(report, name, 23)
+    assert report["model"]["variants"] == variants
+    assert {op["how"] for op in report["operations"]} == set(variants)
+    if name == "io-uring-worker":
+        assert all(op["helper_tid"] != op["tid"] for op in report["operations"])
+
+
+def test_what_this_kernel_does_not_allow_is_status_3(monkeypatch):
+    """A filter refuses io_uring_setup as containers' filters do."""
+    real = target.start
+
+    def filtered(command, *rest, **options):
+        return real(["/usr/bin/env", "python3", "-c", REFUSE_IO_URING, *command], *rest, **options)
+
+    monkeypatch.setattr(target, "start", filtered)
+    for options in ((), ("--no-cost",)):
+        done = runner().invoke(cli.main, ["run", "io-uring", "--messages", "3", *options, "--json"])
+        assert done.exit_code == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+        assert "io_uring_setup" in done.stderr
+
+
+# seccomp(2): allow all but io_uring_setup (425), which fails with EPERM
+REFUSE_IO_URING = """
+import ctypes, os, struct, sys
+rules = (0x20, 0, 0, 0), (0x15, 0, 1, 425), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)
+code = b"".join(struct.pack("HBBI", *rule) for rule in rules)
+program = ctypes.create_string_buffer(code)
+libc = ctypes.CDLL(None)
+libc.prctl(38, 1, 0, 0, 0)
+libc.prctl(22, 2, ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(program))), 0, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""

@@ -1,0 +1,67 @@
+"""tracer/unnamed.py: a file that has its name when it is whole, and before that leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+
+import pytest
+from running import PYTHON, ROOT
+
+from tracer.unnamed import unnamed
+
+
+@pytest.fixture(params=["O_TMPFILE", "a name"])
+def both_ways(request, monkeypatch):
+    """With the kernel's means, and where a file system lacks them."""
+    if request.param == "a name":
+        monkeypatch.setattr("os.O_TMPFILE", os.O_DIRECTORY | os.O_CREAT)  # open(2): EINVAL, as NFS's EOPNOTSUPP
+    return request.param
+
+
+def test_it_has_its_name_when_it_is_whole(tmp_path, both_ways):
+    with unnamed(str(tmp_path)) as file:
+        with open(file.path, "w") as whole:
+            whole.write("all")
+        assert len(os.listdir(tmp_path)) == (both_ways == "a name")
+        file.name(str(tmp_path / "run"), None)
+    assert os.listdir(tmp_path) == ["run"] and (tmp_path / "run").read_text() == "all"
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_it_takes_the_place_of_what_was_there(tmp_path):
+    (tmp_path / "run").write_text("old")
+    with unnamed(str(tmp_path)) as file:
+        with open(file.path, "w") as whole:
+            whole.write("new")
+        file.name(str(tmp_path / "run"), None)
+    assert os.listdir(tmp_path) == ["run"] and (tmp_path / "run").read_text() == "new"
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_its_mode_is_the_users(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with unnamed(str(tmp_path)) as file:
+            assert stat.S_IMODE(os.stat(file.path).st_mode) == 0o600
+            file.name(str(tmp_path / "run"), None)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(tmp_path / "run").st_mode) == 0o640
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_without_a_name_nothing_is_left(tmp_path):
+    with pytest.raises(RuntimeError), unnamed(str(tmp_path)) as file:
+        open(file.path, "w").write("half")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+def test_nothing_is_left_by_who_was_killed(tmp_path):
+    program = "import os, sys\nfrom tracer.unnamed import unnamed\n" \
+              "with unnamed(sys.argv[1]) as file:\n    open(file.path, 'w').write('half')\n    os.kill(os.getpid(), 9)"
+    done = subprocess.run([*PYTHON, "-c", program, tmp_path], cwd=ROOT, timeout=60)
+    assert done.returncode == -signal.SIGKILL and os.listdir(tmp_path) == []
