@@ -59,7 +59,8 @@ def test_an_all_but_empty_report_is_still_drawn(report):
 
 
 @pytest.mark.parametrize(("net", "line"), [
-    ({"rate": None, "delay": 0, "loss": 0.0}, "no limit"), ({"rate": 10**6, "delay": 0, "loss": 0.0}, "at most 1 Mbit a second"),
+    ({"rate": None, "delay": 0, "loss": 0.0}, "no limit"),
+    ({"rate": 10**6, "delay": 0, "loss": 0.0}, "at most 1 Mbit a second"),
     ({"rate": 512_000, "delay": 5 * 10**6, "loss": 0.015}, "at most 512 kbit a second, 5 ms later, 1.5% lost")])
 def test_a_link_stands_in_the_head(net, line):
     report = sample("blocking")

@@ -176,7 +176,12 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
                         "estimated", width)
     if not alarms:
         text += " – complete" if missed is not None else ""
-    return entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    if unseen := book.get("unseen_switches"):
+        lines += entry("", f"{plural(unseen, 'time')} a thread was back on a CPU without a switch to it that the "
+                           "kernel showed: its time off the CPU is ended by its next call or switch, and is too long", width,
+                       "yellow")
+    return lines
 
 
 def is_balanced(book: dict) -> bool:
