@@ -212,7 +212,8 @@ def oracle(report: dict, width: int = 80) -> list[Text]:
     if not expected:
         return []
     calls = ", ".join(f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items())
-    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
+    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}" if \
+        (report.get("options") or {}).get("proto") != "none" else plural(expected.get("messages"), "round")
     said += f"; {calls}" if calls else ""
     dropped = f"; {number(expected['dropped'])} dropped on the way" if expected.get("dropped") else ""
     differences = expected.get("differences") or []
