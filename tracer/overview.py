@@ -77,8 +77,8 @@ class Overview:
 
 
 def _moved(used: Used) -> dict[int, Moved]:
-    """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more than
-    the program's output."""
+    """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more
+    than the program's output."""
     kind, its = used.mode & S_IFMT, used.values
     on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
     elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])

@@ -82,7 +82,7 @@ def build(read: Read, facts: dict) -> dict:
         **seen,
         "wakeups": wakeups.finish(),
         **beside,
-        "ledger": facts["ledger"],
+        "ledger": facts["ledger"] | {"unseen_switches": timeline.unseen_switches},
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base),
     }
