@@ -16,7 +16,7 @@ pytestmark = pytest.mark.live
 @pytest.mark.parametrize("name", ROUNDS)
 def test_twenty_three_rounds(name):
     report = report_of("run", name, "--messages", 23)
-    check_rounds(report, name, 23)
+    check_rounds(report, 23)
     assert report["cost"]["untraced_cpu_ns_per_op"] > 0
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 from report_samples import _FAMILIES
 from running import assert_one_line, iotrace
 
-from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, pins, tools, vm
+from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, lab, pins, tools, vm
 from tracer.lab.store import Store
+from tracer.render import matrix as matrix_terminal
+from tracer.render import matrix_markdown
 
 
 @pytest.fixture
@@ -50,6 +54,34 @@ def test_what_fails_leaves_no_entry(store):
     assert not store.has("two") and list((store.root / "entries").iterdir()) == []
 
 
+def test_what_a_killed_command_left_half_made_goes_with_the_next_attempt(store):
+    left, others = (store.root / "entries" / name for name in (".new-one-x", ".new-another-x"))
+    left.mkdir()
+    others.mkdir()
+    store.entry("one", lambda new: (new / "file").write_text("x"), 1)
+    assert not left.exists() and others.exists()  # another command may be making that one now
+
+
+def test_probes_that_a_machine_compiled_are_kept_as_its_own_cache_has_them(tmp_path):
+    def brought(**files: bytes) -> bytes:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, data in files.items():
+                member = tarfile.TarInfo(f"./../{name}.json")  # whatever a machine says, nothing lands elsewhere
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return archive.getvalue()
+
+    cache = tmp_path / "kernel"
+    lab._keep_compiled(b"", cache)  # it compiled nothing
+    assert not cache.exists()
+    lab._keep_compiled(brought(old=b"1", kept=b"2"), cache)
+    lab._keep_compiled(brought(kept=b"2", new=b"3"), cache)
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.json")} == {"kept.json": b"2", "new.json": b"3"}
+    lab._keep_compiled(brought(new=b"4")[:600], cache)  # a machine that ended in the middle
+    assert {path.name for path in cache.iterdir()} <= {"kept.json", "new.json"}
+
+
 def test_no_space_is_said_before_anything_is_made(store):
     with pytest.raises(LabError, match="no space"):
         store.entry("three", lambda new: pytest.fail("made"), 1 << 60)
@@ -65,8 +97,15 @@ def test_clean_keeps_away_from_who_uses_the_cache(store):
 def test_running_machines_are_shown_and_dead_ones_are_not(store):
     (store.root / "running" / "left.json").write_text('{"kernel": "6.1"}')
     with store.running({"kernel": "6.12"}):
+        assert len(list((store.root / "running").iterdir())) == 1  # what a killed command left is gone already
         assert store.machines() == [{"kernel": "6.12"}]
     assert store.machines() == [] and list((store.root / "running").iterdir()) == []
+
+
+def test_host_is_the_running_kernel_without_a_machine():
+    done = iotrace("lab", "run", "host", "--", "list")
+    assert (done.returncode, done.stdout, done.stderr) == (0, iotrace("list").stdout, "")
+    assert_one_line(iotrace("lab", "run", "host", "--", "run", "nothing"), 2, "nothing")
 
 
 def test_an_unknown_kernel_is_wrong_usage(store, tmp_path):
@@ -127,3 +166,50 @@ def test_what_differs_is_said_with_the_kernel_since_which():
     assert [(its["what"], its["since"]) for its in found] == [("evidence of ready", "6.12")]
     assert found[0]["groups"][1]["kernels"] == ["6.12", "7.2"]
     assert compare.differences([{"name": "6.12"}, {"name": "7.2"}], ["blocking"], cells) == []
+
+
+def made_matrix(verdicts: dict[str, str]) -> dict:
+    """A matrix of one scenario and one claim on kernels by name."""
+    report = _FAMILIES["blocking"]("blocking", 23)
+    listed = [{"name": name, "release": f"{name}.0", "ended": "done", "boot_s": 3.1, "took_s": 20.0,
+               "round_trip_ns": 264_000, "last_lines": [], "accel": "tcg", "claims": [
+                   {"number": 7, "name": "edges", "verdict": verdict, "evidence": "e", "qualification": None}]}
+              for name, verdict in verdicts.items()]
+    cells = {name: {"blocking": compare.cell(0, None, report, 23, 1000, None)} for name in verdicts}
+    return {"schema": 1, "scenarios": ["blocking"], "run_options": [], "icount": False, "accel": "tcg",
+            "accel_why": accel.EMULATED, "took_s": 60.0, "kernels": listed, "cells": cells,
+            "differs": compare.differences(listed, ["blocking"], cells)}
+
+
+def test_claims_that_differ_between_kernels_are_said_and_drawn():
+    found = made_matrix({"5.10": "does not hold", "6.1": "holds", "7.2": "holds"})
+    assert [(its["what"], its["since"]) for its in found["differs"]] == [("claim edges", "6.1")]
+    text = matrix_terminal.render(found, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert ["7", "edges", "−", "+", "+"] in [line.split() for line in text.splitlines()]
+    assert "| 7 | edges | − | + | + |" in matrix_markdown.render(found)
+
+
+def test_why_a_kernel_could_not_is_said():
+    found = made_matrix({"5.10": "holds", "6.1": "holds"})
+    found["cells"]["5.10"]["blocking"] = compare.cell(3, "iotrace: it is too old", None, None, 1000, None)
+    found["differs"] = compare.differences(found["kernels"], ["blocking"], found["cells"])
+    text = matrix_terminal.render(found, 80)
+    assert "1 scenario and 1 claim on 2 kernels" in text and "exit 3" in text and "exit status 3: it is too old" in text
+
+
+def test_without_claims_there_is_no_table_of_them():
+    found = made_matrix({"6.1": "holds", "7.2": "holds"})
+    assert found["differs"] == []
+    for kernel in found["kernels"]:
+        kernel["claims"] = None
+    assert "Claims" not in matrix_terminal.render(found, 80)
+    assert "1 scenario on 2 kernels, in 1 min 0 s" in matrix_terminal.render(found, 80)
+
+
+def test_claims_alone_have_no_events():
+    found = made_matrix({"6.1": "holds"})
+    found["scenarios"], found["cells"] = [], {"6.1": {}}
+    text = matrix_terminal.render(found, 80)
+    assert "1 claim on 1 kernel, in 1 min 0 s" in text
+    assert ["6.1", "6.1.0", "3.1", "s", "20", "s", "264", "µs", "–", "–", "–"] in map(str.split, text.splitlines())

@@ -127,3 +127,8 @@ def test_confidence_falls_when_there_is_little_to_go_by():
 
 def test_data_found_at_once_is_said():
     assert any("2 receives found their data" in line for line in judge(many("blocked", "at once", "at once")).evidence)
+
+
+def test_a_descriptor_that_was_not_registered_is_not_said_to_be():
+    lines = judge([operation("multiplexed", waited_in="epoll_wait", index=index) for index in range(23)]).evidence
+    assert any("not seen registered" in line for line in lines) and not any("EPOLLET" in line for line in lines)

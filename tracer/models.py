@@ -188,8 +188,9 @@ def _epoll(model: str, operations: Operations, shown: np.ndarray) -> list[str]:
     """How the descriptors were registered, and what came of data that was left behind."""
     events = operations.events
     given = np.unique(events[shown & (events > 0)])[:_MOST_EVENTS].tolist()
-    lines = [f"registered with {' or '.join(map(decode.epoll_events, given)) or 'events that were not seen'}"
-             + ("" if model == "epoll-et" else ", without EPOLLET")]
+    lines = [f"registered with {' or '.join(map(decode.epoll_events, given))}"
+             + ("" if model == "epoll-et" else ", without EPOLLET") if given else
+             "the descriptor that received was not seen registered: told of was another one, a listening socket maybe"]
     once = int((events & EPOLLONESHOT > 0).sum())
     if once:
         lines.append(f"{once} times armed with EPOLLONESHOT: epoll_ctl arms again what was told once")

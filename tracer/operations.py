@@ -293,8 +293,8 @@ class Analysis:
         woken = np.where(multiplexed, calls.woken[told_by], op.woken)
         # a call that told without sleeping found the data there when it was entered
         there = np.where(multiplexed, calls.start[told_by], op.start)
-        guess = np.where(woken > 0, woken, np.where(way == AT_ONCE, ask, there))
-        guess = np.where(signalled & (generated > 0), generated, guess)  # the kernel sends it when data has come
+        sent = signalled & (generated > 0) & (generated >= empty_at)  # not one of before it was found empty
+        guess = np.select([sent, woken > 0, way == AT_ONCE], [generated, woken, ask], there)
         copy_start = np.where(op.copy > 0, op.copy, np.maximum(op.start, op.last_in))
         zero = np.zeros(count, np.int64)
         self._serial += count

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from tracer import models, stats, syscalls
+from tracer import instead, models, stats, syscalls
 from tracer.completions import HOWS
-from tracer.coordination import coordination
 from tracer.example import Read, figure
 from tracer.futexes import Futexes
 from tracer.lanes import lanes
@@ -54,7 +53,14 @@ def build(read: Read, facts: dict) -> dict:
     verdict = models.judge(operations, names)
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
-    locks, on_cpu = futexes.finish(), lanes(read, times, window, base)
+    model = models.as_dict(verdict, operations, names)
+    seen = overview.finish(operations, names, times, unended, analysis.descriptors)
+    beside = {"lanes": lanes(read, times, window, base), "locks": futexes.finish()}
+    model = instead.judged(model, len(operations), instead.in_all(overview.moved.values()), **beside,
+                           activity=seen["activity"])
+    for its in seen["processes"]:  # what several do with one another is not one's
+        moved = overview.moved.get(its["tgid"], instead.Moved())
+        its["model"] = instead.judged(its["model"], its["operations"], moved, [], None, its["activity"])
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -75,13 +81,11 @@ def build(read: Read, facts: dict) -> dict:
         "threads": _threads(times, base),
         "syscalls": calls,
         "signals": signals,
-        "model": models.as_dict(verdict, operations, names),
-        **overview.finish(operations, names, times, unended, analysis.descriptors),
+        "model": model,
+        **seen,
         "wakeups": wakeups.finish(),
-        "lanes": on_cpu,
-        "locks": locks,
-        "coordination": coordination(locks, on_cpu, max((its.end_ns - its.start_ns for its in times), default=0)),
-        "ledger": facts["ledger"],
+        **beside,
+        "ledger": facts["ledger"] | {"unseen_switches": timeline.unseen_switches},
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base),
     }

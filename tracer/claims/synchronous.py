@@ -1,10 +1,12 @@
-"""Claim 9: who copies, by POSIX's definition of synchronous I/O; from the receive calls and completions of every model."""
+"""Claim 9: who copies, by POSIX's definition of synchronous I/O; from every model's receive calls and completions."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
+from tracer.claims.asynchronous import SEEN_BY
+from tracer.claims.claim import Findings, Judgement, Runs, Verdict
+from tracer.claims.models import ASYNCHRONOUS, SYNCHRONOUS
 from tracer.claims.seen import Seen
 
 NUMBER = 9
@@ -12,11 +14,8 @@ NAME = "synchronous"
 SENTENCE = ("By POSIX's definition only the asynchronous model is asynchronous: in all the others the copy blocks the "
             "caller.")
 SOURCE = "Stevens, UNP 6.2, figure 6.6; POSIX.1-2017, definitions of synchronous and asynchronous I/O operation"
-SYNCHRONOUS = ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal")
-ASYNCHRONOUS = ("posix-aio", "io-uring", "io-uring-worker", "linux-aio")
-RUNS = {name: Wanted(name.replace("-", "_"), proto="file" if name == "linux-aio" else "udp")
-        for name in (*SYNCHRONOUS, *ASYNCHRONOUS)}
-OPTIONAL = frozenset((*SYNCHRONOUS[2:], *ASYNCHRONOUS))
+RUNS = SYNCHRONOUS | ASYNCHRONOUS
+OPTIONAL = frozenset(RUNS.keys() - {"blocking", "nonblocking"})
 _OWN = "own call"
 _SAYS = {_OWN: "a call of its own", "helper": "another thread", "task work": "task work in the asking thread",
          "device": "the device", "worker": "a kernel worker"}
@@ -30,10 +29,12 @@ def judge(runs: Runs) -> Judgement:
     copied: dict[str, Counter[str]] = {}
     for name in (*SYNCHRONOUS, *ASYNCHRONOUS):
         for run in runs.get(name, ()):
+            if not run.sees(SEEN_BY.get(name, "")):
+                continue
             copied.setdefault(name, Counter()).update(_copies(run))
     asynchronous = [name for name in ASYNCHRONOUS if copied.get(name)]
     if not asynchronous:
-        return Judgement(Verdict.UNTESTED, "", "there is no asynchronous I/O here to compare with")
+        return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O to compare with is to be seen here")
     for name in SYNCHRONOUS:
         if name in copied:
             found.must(set(copied[name]) == {_OWN}, f"with {name} the caller did not copy by a call of its own")
@@ -44,9 +45,10 @@ def judge(runs: Runs) -> Judgement:
                        for name in asynchronous)
     taken = [name for name in asynchronous if copied[name]["task work"]]
     if taken:
-        found.but.append(f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of it "
-                         "waits: the kernel interrupts it")
-    return found.judgement(f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}")
+        found.but.append(f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of "
+                         "it waits: the kernel interrupts it")
+    return found.judgement(
+        f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}")
 
 
 def _copies(run: Seen) -> Counter[str]:

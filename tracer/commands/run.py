@@ -11,6 +11,7 @@ from tracer.commands.common import (
     USAGE,
     Duration,
     Failure,
+    Percent,
     Rate,
     Scenario,
     Seconds,
@@ -40,7 +41,7 @@ ORDER = 2
               help="veth: sender and receiver in two network namespaces joined by a link.")
 @click.option("--rate", type=Rate(), help="The most that the link carries, such as 1mbit or 500kbit a second.")
 @click.option("--delay", type=Duration(), default="0", help="How long the link takes to carry a packet.")
-@click.option("--loss", type=click.FloatRange(0, 100), default=0, help="Percent of the packets that the link loses.")
+@click.option("--loss", type=Percent(), default=0, help="Percent of the packets that the link loses.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
 @click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")

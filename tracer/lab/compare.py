@@ -9,7 +9,7 @@ PHASES = ("wait", "notice", "copy", "completion")
 
 # what is compared: (its name, from a cell; None: not known there)
 _COMPARED: tuple[tuple[str, Callable[[dict], object]], ...] = (
-    ("outcome", lambda cell: "ok" if cell["status"] == 0 else f"exit status {cell['status']}"),
+    ("outcome", lambda cell: _outcome(cell)),
     ("verdict", lambda cell: cell.get("verdict")),
     ("workload's own counts", lambda cell: _agreement(cell)),
     ("sequence", lambda cell: " → ".join(cell["sequence"]) if cell.get("sequence") else None),
@@ -88,6 +88,10 @@ def differences(kernels: list[dict], scenarios: list[str], cells: dict[str, dict
         _add(found, None, f"evidence of {what}", {name: per_kernel[name].get(what) for name in names})
     _add(found, None, "events missed are counted by the kernel",
          {name: _counts_missed(cells.get(name, {})) for name in names})
+    verdicts = {name: {claim["name"]: claim["verdict"] for claim in its.get("claims") or ()}
+                for name, its in zip(names, kernels, strict=True)}
+    for claim in dict.fromkeys(claim for its in verdicts.values() for claim in its):
+        _add(found, None, f"claim {claim}", {name: its.get(claim) for name, its in verdicts.items()})
     for scenario in scenarios:
         there = {name: cells[name][scenario] for name in names if scenario in cells.get(name, {})}
         for what, of in _COMPARED:
@@ -115,6 +119,13 @@ def _features(cells: dict[str, dict]) -> dict[str, str]:
 def _counts_missed(cells: dict[str, dict]) -> str | None:
     ledgers = [its["ledger"] for its in cells.values() if its.get("ledger")]
     return ("yes" if any(ledger["missed"] is not None for ledger in ledgers) else "no") if ledgers else None
+
+
+def _outcome(its: dict) -> str:
+    if its["status"] == 0:
+        return "ok"
+    why = its["error"].splitlines()[-1].removeprefix("iotrace: ") if its["error"] else "it says nothing"
+    return f"exit status {its['status']}: {why}"
 
 
 def _agreement(its: dict) -> str | None:

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from tracer.render import matrix_tables
-from tracer.render.units import duration
 
 
 def render(matrix: dict, width: int = 80) -> str:
@@ -19,9 +18,11 @@ def render(matrix: dict, width: int = 80) -> str:
         for title, (head, rows) in (("Kernels", matrix_tables.kernels(matrix)),
                                     ("Operations of messages", matrix_tables.outcomes(matrix)),
                                     ("How soon data is noticed, in untraced round trips (median)",
-                                     matrix_tables.ratios(matrix, "notice"))):
-            console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
-            console.print(_table(head, rows))
+                                     matrix_tables.ratios(matrix, "notice")),
+                                    (f"Claims: {matrix_tables.CLAIM_SIGNS}", matrix_tables.claims(matrix))):
+            if rows:
+                console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
+                console.print(_table(head, rows))
         console.print(f"\n── What differs {'─' * (width - 16)}")
         found = matrix_tables.differences(matrix)
         for what, since, groups in found:
@@ -34,8 +35,7 @@ def render(matrix: dict, width: int = 80) -> str:
 
 
 def _head(matrix: dict) -> str:
-    kernels, scenarios = len(matrix["kernels"]), len(matrix["scenarios"])
-    lines = [f"iotrace  {scenarios} scenarios on {kernels} kernels, in {duration(matrix['took_s'] * 10**9)}"]
+    lines = [f"iotrace  {matrix_tables.extent(matrix)}"]
     if matrix["accel_why"]:
         lines.append(f"Machines by {matrix['accel_why']}")
     return "\n".join(lines)

@@ -9,13 +9,12 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from tracer.render import figure, histogram, lanes, locks, programs, tables, verdict, wakeups
-from tracer.render.units import clean, duration, fit, number, plural, to_ascii
+from tracer.render.units import bits, clean, duration, fit, number, plural, share, to_ascii
 
 NARROWEST = 80
 PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe", "file": "file"}
 ENDED = {"interrupted": "INTERRUPTED: this is what was captured until then",
          "timeout": "TIMED OUT: this is what was captured until then"}
-_RATES = ((10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s"))
 _HOW = {"interrupted": "until it was interrupted", "duration": "until -d was over"}
 
 
@@ -43,7 +42,8 @@ def to_ascii_keeping_escapes(text: str) -> str:
 
 def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
     parts: list[RenderableType] = [*_header(report, width)]
-    if report.get("operations") or (report.get("options") or {}).get("proto") != "none":  # else nothing is received
+    about = report.get("operations") or (report.get("options") or {}).get("proto") != "none"
+    if about and not (report.get("model") or {}).get("instead"):  # else receives are not what it is about
         parts += [Text(""), *figure.draw(report)]
         parts += _section("Phases", "ask → wait → ready → notice → copy → completion → done", width)
         parts.append(tables.phases(report, width))
@@ -109,9 +109,9 @@ def _header(report: dict, width: int) -> list[Text]:
     title.append(what, style="bold").append("  " + ", ".join(asked) if asked else "")
     cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
     place = f"Linux {clean(host['kernel'])} {clean(host.get('arch') or '')}{cpus}" if host.get("kernel") else ""
-    if options.get("net"):
-        place += ("; " if place else "") + _link(options["net"])
     lines = [Text(fit(title.plain, width)) if title.cell_len > width else title]
+    if options.get("net"):
+        lines.append(Text(_link(options["net"])))
     if place:
         lines.append(Text(fit(place, width).rstrip(), style="dim"))
     status = target.get("exit_status")
@@ -126,14 +126,11 @@ def _header(report: dict, width: int) -> list[Text]:
 
 
 def _link(net: dict) -> str:
-    """'veth 1 Mbit/s 5 ms delay 2% loss'."""
-    words = ["veth"]
-    if net.get("rate"):
-        scale, unit = next(((scale, unit) for scale, unit in _RATES if net["rate"] >= scale), (1, "bit/s"))
-        words.append(f"{net['rate'] / scale:g} {unit}")
-    words += [f"{duration(net['delay'])} delay"] if net.get("delay") else []
-    words += [f"{100 * net['loss']:g}% loss"] if net.get("loss") else []
-    return " ".join(words)
+    """What carries the messages between two namespaces, and what it does to them."""
+    words = [f"at most {bits(net['rate'])} a second"] if net.get("rate") else []
+    words += [f"{duration(net['delay'])} later"] if net.get("delay") else []
+    words += [f"{share(net['loss'], 1)} lost"] if net.get("loss") else []
+    return f"through a veth link: {', '.join(words) or 'no limit'}"
 
 
 def _of_program(report: dict) -> list[Text]:

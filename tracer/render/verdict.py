@@ -28,14 +28,22 @@ MODELS = {
                   "The thread is free until it is told that the data is in its buffer; it calls no receive."),
     "linux-aio": ("asynchronous I/O (Linux native aio)", "Reads are submitted, and their completions collected later."),
     "io-uring": ("asynchronous I/O (io_uring)", "Reads are queued in a ring, and completions read from another."),
-    "none": ("none", "No call and no completion brought data in."),
+    "none": ("none", "No call and no completion was seen to bring data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
-COORDINATION = {
-    "mutual exclusion": "mutual exclusion: one waits until another gives back what only one may have",
-    "synchronisation": "synchronisation: one waits for what another does",
-    "concurrent": "concurrent, not parallel: they take turns on a CPU",
-    "parallel": "parallel: they run at the same time",
+INSTEADS = {
+    "mutual exclusion": ("mutual exclusion, no I/O model",
+                         "Threads wait for their turn: who has the lock keeps the others asleep. No data comes in."),
+    "synchronisation": ("synchronisation, no I/O model",
+                        "Threads wait for what others do, and are woken by them. No data comes in."),
+    "concurrent": ("concurrent computing, no I/O model",
+                   "Several threads compute, but never two of them at the same time. No data comes in."),
+    "parallel": ("parallel computing, no I/O model",
+                 "Several threads compute, at the same time on different CPUs. No data comes in."),
+    "computing": ("computing, no I/O model", "The threads compute. No data comes in."),
+    "files": ("file I/O, none of the models of waiting",
+              "The program reads and writes files: nobody has to send that data, and the models are about waiting for "
+              "someone who does."),
 }
 _ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
 SYNCHRONOUS = {
@@ -47,7 +55,7 @@ BOUNDARIES = {
     "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time when "
            "iotrace came, and found the thread inside the call",
     "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
-             "two (as seen: `raw` in --json), or it was not seen, and the waking stands for it",
+             "two (as seen: `raw` in --json), or it was not seen, and the waking or the signal stands for it",
     "told": "held between readiness and the copy's start",
     "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
                   "or its switch-in, so copy holds the whole receive path",
@@ -81,12 +89,10 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     name = model.get("name")
     if name is None:
         return entry("model", "unknown: the report names none", width, "yellow")
-    if name == "none" and report.get("coordination"):
-        return mostly(report, width) + _coordination(report["coordination"], width)
-    title, meaning = MODELS.get(name, (clean(name), ""))
+    title, meaning = INSTEADS.get(model.get("instead")) or MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    style = "bold yellow" if name in ("none", "mixed") else "bold green"
+    style = "bold yellow" if name in ("none", "mixed") and not model.get("instead") else "bold green"
     lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
@@ -102,16 +108,6 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
             line = Text().append(("because" if index == row == 0 else "").ljust(INDENT), style="bold")
             lines.append(line.append(("• " if row == 0 else "  ") + part))
     return lines
-
-
-def _coordination(found: list[dict], width: int) -> list[Text]:
-    """Where nothing is received, what there is between the threads."""
-    lines = []
-    for index, its in enumerate(found):
-        kind = its.get("kind")
-        lines += entry("threads" if index == 0 else "", COORDINATION.get(kind, clean(kind)), width, "bold green")
-        lines += entry("", f"• {clean(its.get('evidence') or '')}", width)
-    return lines + entry("model", "none of input and output: no data was received", width)
 
 
 def mostly(report: dict, width: int = 80) -> list[Text]:
@@ -131,6 +127,8 @@ def estimates(report: dict, width: int = 80) -> list[Text]:
     """Which boundaries were estimated in how many operations, and what that means; nothing where none was."""
     counts = {clean(name): count for name, count in (report.get("estimated") or {}).items()}
     total = len(report.get("operations") or [])
+    if (report.get("model") or {}).get("instead"):
+        return []  # the few operations that there are, are not shown
     lines = []
     ordered = sorted(counts, key=lambda name: list(BOUNDARIES).index(name) if name in BOUNDARIES else len(BOUNDARIES))
     for index, name in enumerate(ordered):
@@ -178,7 +176,12 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
                         "estimated", width)
     if not alarms:
         text += " – complete" if missed is not None else ""
-    return entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    if unseen := book.get("unseen_switches"):
+        lines += entry("", f"{plural(unseen, 'time')} a thread was back on a CPU without a switch to it that the "
+                           "kernel showed: its time off the CPU is ended by its next call or switch, and is too long", width,
+                       "yellow")
+    return lines
 
 
 def is_balanced(book: dict) -> bool:
@@ -209,7 +212,8 @@ def oracle(report: dict, width: int = 80) -> list[Text]:
     if not expected:
         return []
     calls = ", ".join(f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items())
-    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
+    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}" if \
+        (report.get("options") or {}).get("proto") != "none" else plural(expected.get("messages"), "round")
     said += f"; {calls}" if calls else ""
     dropped = f"; {number(expected['dropped'])} dropped on the way" if expected.get("dropped") else ""
     differences = expected.get("differences") or []
