@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer import syscalls
-from tracer.models import EPOLLET
+from tracer.models import EPOLLET, slept_on_data
 from tracer.operations import BLOCKED, BOUNDARIES, MULTIPLEXED, POLLED, Operations
 from tracer.sums import Sums
 from tracer.usage import Used
@@ -76,13 +76,17 @@ def _polling(seen: Seen) -> list[dict]:
 def _undrained(seen: Seen) -> list[dict]:
     operations = seen.operations
     edge = operations.events & np.uint32(EPOLLET) > 0
-    keys = set(zip(operations.tgid[edge].tolist(), operations.fd[edge].tolist(), operations.inode[edge].tolist(),
-                   strict=True))
+    keys, left = (_per_descriptor(operations, which) for which in (edge, edge & slept_on_data(operations)))
     full = seen.used.values["full_then_wait"]
-    return [_one(seen, "not drained", key, int(full[row]), 0,
-                 f"{full[row]:,} times a read filled its buffer and the thread waited again without reading on; the "
-                 "descriptor is edge-triggered, and what is left brings no wake-up: read until EAGAIN")
-            for row, key in _keys(seen.used, full > 0) if key in keys]
+    found = [_one(seen, "not drained", key, int(full[row]), 0,
+                  f"{full[row]:,} times a read filled its buffer and the thread waited again without reading on; the "
+                  "descriptor is edge-triggered, and what is left brings no wake-up: read until EAGAIN")
+             for row, key in _keys(seen.used, full > 0) if key in keys]
+    said = {(its["tgid"], its["fd"]) for its in found}
+    return found + [_one(seen, "not drained", key, count, ns,
+                         f"{count:,} times the thread went to sleep though data lay in the socket; the descriptor is "
+                         "edge-triggered, and what is left brings no wake-up: receive until EAGAIN")
+                    for key, (count, ns) in left.items() if key[:2] not in said]
 
 
 def _repeated(seen: Seen) -> list[dict]:

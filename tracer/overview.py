@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from tracer import processes
+from tracer import models, processes
 from tracer.activity import Activity
 from tracer.advice import Seen, advice
 from tracer.columns import Columns
+from tracer.completions import S_IFBLK, S_IFMT, S_IFREG, SETUP_SQPOLL
 from tracer.descriptors import Descriptors
 from tracer.filenames import MAKERS, TEACHING, Known
 from tracer.operations import Operations
@@ -15,11 +18,12 @@ from tracer.records import Kind
 from tracer.scans import Scans
 from tracer.states import ThreadTimes
 from tracer.sums import Sums
-from tracer.syscalls import CLASSES, class_numbers, numbers
+from tracer.syscalls import CLASSES, COMPAT, class_numbers, numbers
 from tracer.timeline import Absences, Part
 from tracer.usage import Usage, Used, of_interest
 from tracer.wakers import Wakers
 
+EARNEST = 10  # receives from one open file: what an interpreter loads takes fewer
 _PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
 _SHOWN = ("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again", "sends_blocked",
           "send_slept_ns", "accepts", "accept_again", "accept_slept_ns", "connects", "connect_slept_ns")
@@ -33,6 +37,8 @@ class Overview:
         self._comms = {int(tid): name for tid, name in (facts.get("comms") or {}).items()}
         self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
         self._wakers = Wakers(window)
+        self._undecoded = Sums(1, 1)  # process → calls of a 32-bit program
+        self._kernel_submits: set[int] = set()  # processes of which a kernel thread submits to an io_uring
         self._waits = np.array(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
         self._makers = np.array([numbers()[name] for name in MAKERS])
 
@@ -47,21 +53,42 @@ class Overview:
         self._usage.feed(calls, tgids, inodes, modes)
         self._scans.feed(calls, tgids)
         self._wakers.feed(batch)
+        foreign = np.flatnonzero(calls.nr >= COMPAT)
+        self._undecoded.add((descriptors.process_of(calls.tid[foreign], calls.end[foreign]),), (calls.count[foreign],))
+        rings = np.flatnonzero((batch.kind == Kind.URING_RING) & (batch.arg & SETUP_SQPOLL != 0))
+        self._kernel_submits.update(descriptors.process_of(batch.tid[rings], batch.time[rings]).tolist())
         self._learn(batch)
 
     def finish(self, operations: Operations, codes: np.ndarray, times: list[ThreadTimes],
                unended: tuple[Absences, np.ndarray], descriptors: Descriptors) -> dict:
-        """`activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
+        """`model`, `activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
         slept, calls = self._activity.finish(*unended, descriptors)
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
         used = self._usage.finish()
-        listed = processes.listed(threads, operations, codes)
+        beside = self._beside(used, times)
+        listed = processes.listed(threads, operations, codes, beside)
+        verdict = models.judge(operations, codes, _in_all(beside.values()))
         keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
         files = {key: name for key in keys if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
                     {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
-        return {"activity": processes.activity(times, threads), "processes": listed,
+        return {"model": models.as_dict(verdict, operations, codes),
+                "activity": processes.activity(times, threads), "processes": listed,
                 "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
+
+    def _beside(self, used: Used, times: list[ThreadTimes]) -> dict[int, models.Beside]:
+        """What each process did besides its operations."""
+        receives = used.values["receives"]
+        earnest = np.isin(used.mode & S_IFMT, (S_IFREG, S_IFBLK)) & (receives >= EARNEST)
+        files = Sums(1, 2)
+        files.add((used.keys[earnest, 0],), (receives[earnest], used.values["received_bytes"][earnest]))
+        read, undecoded = ({key: values for (key,), values in
+                            zip(*(part.tolist() for part in sums.result()), strict=True)}
+                           for sums in (files, self._undecoded))
+        # where the ring was there before us, the kernel's name for its thread tells (io_uring/sqpoll.c)
+        submits = self._kernel_submits | {its.tgid for its in times if its.name.startswith("iou-sqp-")}
+        return {tgid: models.Beside(*read.get(tgid, (0, 0)), *undecoded.get(tgid, (0,)), tgid in submits)
+                for tgid in read.keys() | undecoded.keys() | submits}
 
     def _learn(self, batch: Columns) -> None:
         made = (batch.kind == Kind.CALL) & np.isin(batch.nr, self._makers)
@@ -69,6 +96,13 @@ class Overview:
         for fields in zip(*(getattr(rows, name).tolist() for name in
                             ("kind", "tid", "fd", "start", "result", "nr", "arg")), strict=True):
             self._known.learn(*fields)
+
+
+def _in_all(some: Iterable[models.Beside]) -> models.Beside:
+    """Of all processes together."""
+    rows = [(its.file_reads, its.file_bytes, its.undecoded, its.sqpoll) for its in some]
+    reads, bytes_, undecoded, sqpoll = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return models.Beside(sum(reads), sum(bytes_), sum(undecoded), any(sqpoll))
 
 
 def _distinct(operations: Operations) -> list[tuple[int, int, int]]:

@@ -48,9 +48,9 @@ def build(read: Read, facts: dict) -> dict:
         inside = (operations.done >= window[0]) & (operations.done <= window[1] + LATEST_NS)
         operations = operations.where(inside)
     names = models.models_of(operations)
-    verdict = models.judge(operations, names)
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
+    seen = overview.finish(operations, names, times, unended, analysis.descriptors)
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -70,14 +70,13 @@ def build(read: Read, facts: dict) -> dict:
         "threads": _threads(times, base),
         "syscalls": calls,
         "signals": signals,
-        "model": models.as_dict(verdict, operations, names),
-        **overview.finish(operations, names, times, unended, analysis.descriptors),
+        **seen,
         "wakeups": wakeups.finish(),
         "lanes": lanes(read, times, window, base),
         "locks": futexes.finish(),
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
-        "figure": figure(operations, names, read, base),
+        "figure": figure(operations, names, read, base) if seen["model"]["name"] != "none" else None,
     }
 
 

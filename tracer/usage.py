@@ -92,14 +92,26 @@ class Usage:
 
 
 def _neighbours(calls: Calls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(whether the thread's call before was a wait that said that something is ready, whether its next is a wait,
-    whether it took one byte without waiting, as the call before did from the same descriptor)."""
+    """(whether the thread's call before was a wait that said that something is ready, whether the thread waits next
+    without another receive from the same descriptor, whether it took one byte without waiting, as the call before did
+    from the same descriptor)."""
     number = np.clip(calls.nr, 0, 1023)
     wait = _WAIT[number]
     same = calls.tid[1:] == calls.tid[:-1]
-    told, waits, single = (np.zeros(len(calls), bool) for _ in range(3))
+    told, single = (np.zeros(len(calls), bool) for _ in range(2))
     told[1:] = same & wait[:-1] & (calls.result[:-1] > 0)
-    waits[:-1] = same & wait[1:]
     one = _RECEIVE[number] & ~_MESSAGES[number] & (calls.result == 1)
     single[1:] = same & one[1:] & one[:-1] & (calls.fd[1:] == calls.fd[:-1]) & (calls.slept[1:] == 0)
-    return told, waits, single
+    return told, _last_before_wait(calls, _RECEIVE[number], wait), single
+
+
+def _last_before_wait(calls: Calls, receive: np.ndarray, wait: np.ndarray) -> np.ndarray:
+    """Which receives were a thread's last from their descriptor before its next wait."""
+    last = np.zeros(len(calls), bool)
+    another = np.append(True, calls.tid[1:] != calls.tid[:-1])[:len(calls)]
+    part = np.cumsum(wait | another) - 1  # from a wait, or a thread's first call, to before the next
+    ends_in_wait = np.append((wait & ~another)[wait | another][1:], False)
+    rows = np.flatnonzero(receive)[::-1]
+    _, first = np.unique(part[rows] << 32 | calls.fd[rows].astype(np.int64) & 0xFFFFFFFF, return_index=True)
+    last[rows[first]] = ends_in_wait[part[rows[first]]]
+    return last

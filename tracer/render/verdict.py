@@ -28,7 +28,7 @@ MODELS = {
                   "The thread is free until it is told that the data is in its buffer; it calls no receive."),
     "linux-aio": ("asynchronous I/O (Linux native aio)", "Reads are submitted, and their completions collected later."),
     "io-uring": ("asynchronous I/O (io_uring)", "Reads are queued in a ring, and completions read from another."),
-    "none": ("none", "No call and no completion brought data in."),
+    "none": ("none", "Nothing, or next to nothing, came in on a socket or pipe."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
 _ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
