@@ -7,6 +7,9 @@ PREFIX ?= /opt/iotrace
 BINDIR ?= /usr/local/bin
 SCENARIO ?= nonblocking
 ARGS ?=
+# of test-labs: which scenarios (SCENARIOS= for every one), and options of iotrace lab matrix
+SCENARIOS ?= blocking nonblocking select epoll-lt epoll-et signal posix-aio io-uring
+LAB ?=
 QUICK ?=
 OUT ?= /var/tmp/iotrace-bench.json
 export PREFIX BINDIR
@@ -20,7 +23,7 @@ help:
 	@echo '  bench      measure iotrace and its peers on this machine, under 15 minutes (QUICK=1: under 2), OUT=$(OUT)'
 	@echo '  install    install or update $(PREFIX) and $(BINDIR)/iotrace'
 	@echo '  lab        install what iotrace lab needs too (QEMU and others); box: build a Vagrant box'
-	@echo '  test-labs  every scenario on every kernel of the lab, and on this one'
+	@echo '  test-labs  scenarios on every kernel of the lab and on this one (SCENARIOS="select poll" LAB=--markdown)'
 	@echo '  uninstall  remove both'
 	@echo 'As yourself:'
 	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
@@ -46,7 +49,7 @@ box: lab
 	@setup/box
 
 test-labs: lab
-	@cd / && $(BINDIR)/iotrace lab matrix --strict -- --messages 23 --no-cost $(ARGS)
+	@cd / && $(BINDIR)/iotrace lab matrix $(SCENARIOS) --strict $(LAB) -- --messages 23 --no-cost $(ARGS)
 
 bench:
 	@setup/install

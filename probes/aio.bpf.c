@@ -19,11 +19,11 @@ struct iocb_head { /* struct iocb of <linux/aio_abi.h>, as far as it matters her
 LATER(submit)
 {
 	u64 args[3] = {}; /* dx si di */
-	u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = find(tid);
+	struct slot *slot = find_at(ctx->args[0]);
 
 	if (!slot)
 		return 0;
+	u32 tid = slot->tid;
 	bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + 96));
 	u64 fdt = my_descriptors();
 	u32 from = slot->at;

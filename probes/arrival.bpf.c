@@ -23,15 +23,15 @@ static __always_inline u64 file_of(u64 fdt, u32 fd)
 /* A thread that runs is not stopped to be looked at. If its next event is a call's exit it was inside that call, which
  * then counts from now on; if it is an entry, or none, it was not, or is in it still. What it does from the moment
  * when the slot can be found is seen; so whether it has a CPU is looked at after that, and told as of before. */
-static __always_inline void adopt(u64 task, u32 tid, u32 tgid, u32 seen_as, bool compat)
+static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 seen_as, bool compat)
 {
 	u64 now = bpf_ktime_get_ns(), comm[2] = {};
 	u32 cpu = bpf_get_smp_processor_id();
 	struct slot *slot;
 
-	if (find(tid))
+	if (!regs || find(tid))
 		return;
-	slot = track(tid, tgid, now, NR_UNSEEN);
+	slot = track(regs, tid, tgid, now, NR_UNSEEN);
 	if (!slot)
 		return;
 	slot->compat = compat;
@@ -63,7 +63,7 @@ LATER(arrive)
 	if (args[7] == PRCTL_ANNOUNCE) {
 		from = args[5];
 		if (!from) { /* the last one said: from now on it is traced */
-			if (!track(tid, tgid, 0, 0))
+			if (!track(regs, tid, tgid, 0, 0))
 				return 0;
 			emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
 		}
@@ -73,16 +73,11 @@ LATER(arrive)
 			return 0;
 		tgid = read4(task + O_TASK_TGID);
 		if (args[7] == PRCTL_ADOPT) {
-			adopt(task, tid, tgid, args[0], args[2]);
+			adopt(task, regs_of(task, regs), tid, tgid, args[0], args[2]);
 			return 0;
 		}
 		if (args[7] == PRCTL_RELEASE) {
-			struct slot *slot = find(tid);
-
-			if (slot) {
-				slot->enter = 0;
-				slot->tid = 0;
-			}
+			untrack(tid);
 			return 0;
 		}
 		fdt = read8(read8(task + O_TASK_FILES) + O_FILES_FDT);

@@ -5,8 +5,7 @@
 
 RAW_TRACEPOINT_PROBE(sys_enter)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = find(tid);
+	struct slot *slot = find_at(ctx->args[0]);
 
 	if (!slot) {
 		if (ctx->args[1] == NR_PRCTL)
@@ -25,15 +24,14 @@ RAW_TRACEPOINT_PROBE(sys_enter)
 /* What a call that sets something up teaches; the rare part of sys_exit. */
 LATER(learn)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = find(tid);
 	u64 regs = ctx->args[0], args[8] = {};
+	struct slot *slot = find_at(regs);
 	s64 result = ctx->args[1];
 	s32 pair[2] = {-1, -1};
 
 	if (!slot)
 		return 0;
-	u32 nr = slot->nr;
+	u32 nr = slot->nr, tid = slot->tid;
 	struct call *call = calls.lookup(&nr);
 	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
 		return 0;
@@ -76,14 +74,13 @@ LATER(learn)
 /* The path by which a descriptor was opened, a socket's addresses. */
 LATER(describe)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = find(tid);
 	u64 regs = ctx->args[0], args[8] = {};
+	struct slot *slot = find_at(regs);
 	s64 result = ctx->args[1];
 
 	if (!slot)
 		return 0;
-	u32 nr = slot->nr;
+	u32 nr = slot->nr, tid = slot->tid;
 	struct call *call = calls.lookup(&nr);
 	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
 		return 0;
@@ -97,11 +94,10 @@ LATER(describe)
 
 RAW_TRACEPOINT_PROBE(sys_exit)
 {
-	u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = find(tid);
+	struct slot *slot = find_at(ctx->args[0]);
 	u64 regs, start, now;
 	s64 result;
-	u32 nr, arg = 0;
+	u32 tid, nr, arg = 0;
 
 	if (!slot)
 		return 0;
@@ -112,6 +108,7 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	regs = ctx->args[0];
 	result = ctx->args[1];
 	nr = slot->nr;
+	tid = slot->tid;
 	slot->enter = 0;
 	if (nr == NR_UNSEEN) { /* the call that an adopted thread was in */
 		nr = read8(regs + 120);

@@ -22,7 +22,8 @@
 #define RAW_TRACEPOINT_PROBE(event) int tracepoint_##event(struct bpf_raw_tracepoint_args *ctx)
 #define LATER(what) int later_##what(struct bpf_raw_tracepoint_args *ctx) /* of enum later, in the same order */
 
-BPF_ARRAY(slots, struct slot, SLOTS);
+BPF_ARRAY(slots, struct slot, 1); /* one entry that holds SLOTS of them (tracer/attachment.py): no lookup by index */
+BPF_ARRAY(threads, struct thread, 1); /* likewise */
 BPF_ARRAY(batches, struct batch, CPUS);
 BPF_ARRAY(ledgers, struct ledger, CPUS);
 BPF_ARRAY(calls, struct call, 512);
@@ -33,7 +34,9 @@ BPF_TABLE("lru_hash", u64, u64, described, SOCKETS); /* process and descriptor -
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(later, LATERS);
 
-#define WAYS 4 /* how far from its own place a thread's slot can be */
+#define WAYS 8 /* how far from its own place a thread's slot can be */
+#define PLACE(key) ((key) & (SLOTS - 1))
+#define STACKS 15 /* kernel stacks lie at least so many bits apart, with their guard page */
 
 static __always_inline u64 read8(u64 address)
 {
@@ -51,24 +54,54 @@ static __always_inline u32 read4(u64 address)
 	return value;
 }
 
-static __always_inline struct slot *find(u32 tid)
+static __always_inline struct slot *find_at(u64 regs)
 {
-	u32 index = tid & (SLOTS - 1);
-	struct slot *slot = slots.lookup(&index);
+	u32 zero = 0;
+	u64 place = regs >> STACKS;
+	struct slot *all = slots.lookup(&zero), *slot;
 
-	if (!slot || !tid)
+	if (!all)
 		return 0;
-	if (slot->tid == tid)
+	slot = all + PLACE(place);
+	if (slot->regs == regs)
 		return slot;
 	if (!slot->chained)
 		return 0;
-	for (int way = 1; way < WAYS; way++) {
-		index = (tid + way) & (SLOTS - 1);
-		slot = slots.lookup(&index);
-		if (slot && slot->tid == tid)
+	for (u32 way = 1; way < WAYS; way++) {
+		slot = all + PLACE(place + way);
+		if (slot->regs == regs)
 			return slot;
 	}
 	return 0;
+}
+
+static __always_inline struct thread *thread_of(u32 tid)
+{
+	u32 zero = 0;
+	struct thread *all = threads.lookup(&zero), *thread;
+
+	if (!all || !tid)
+		return 0;
+	thread = all + PLACE(tid);
+	if (thread->tid == tid)
+		return thread;
+	if (!thread->chained)
+		return 0;
+	for (u32 way = 1; way < WAYS; way++) {
+		thread = all + PLACE(tid + way);
+		if (thread->tid == tid)
+			return thread;
+	}
+	return 0;
+}
+
+static __always_inline struct slot *find(u32 tid)
+{
+	u32 zero = 0;
+	struct thread *thread = thread_of(tid);
+	struct slot *all = slots.lookup(&zero);
+
+	return thread && all ? all + PLACE(thread->slot) : 0;
 }
 
 static __always_inline struct ledger *my_ledger(void)
@@ -78,30 +111,76 @@ static __always_inline struct ledger *my_ledger(void)
 	return ledgers.lookup(&cpu);
 }
 
-/* enter and nr: the call that it is in; they must be there before others can find the slot. */
-static __always_inline struct slot *track(u32 tid, u32 tgid, u64 enter, u32 nr)
+static __always_inline bool name_slot(u32 tid, u32 slot)
 {
-	for (int way = 0; way < WAYS; way++) {
-		u32 index = (tid + way) & (SLOTS - 1);
-		struct slot *slot = slots.lookup(&index);
+	u32 zero = 0;
+	struct thread *all = threads.lookup(&zero);
 
-		if (slot && (!slot->tid || slot->tid == tid)) {
+	for (u32 way = 0; all && way < WAYS; way++) {
+		struct thread *thread = all + PLACE(tid + way);
+
+		if (!thread->tid || thread->tid == tid) {
+			thread->slot = slot;
+			asm volatile("" ::: "memory");
+			thread->tid = tid;
+			return true;
+		}
+		if (way == 0)
+			thread->chained = 1;
+	}
+	return false;
+}
+
+/* enter and nr: the call that it is in; they must be there before others can find the slot. */
+static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter, u32 nr)
+{
+	u32 zero = 0;
+	u64 place = regs >> STACKS;
+	struct slot *all = slots.lookup(&zero);
+
+	for (u32 way = 0; all && way < WAYS; way++) {
+		struct slot *slot = all + PLACE(place + way);
+
+		if (!slot->regs || slot->regs == regs) {
+			if (!name_slot(tid, PLACE(place + way)))
+				break;
+			slot->tid = tid;
 			slot->tgid = tgid;
 			slot->enter = enter;
 			slot->nr = nr;
 			slot->last_fd = -1;
 			slot->compat = 0;
 			asm volatile("" ::: "memory");
-			slot->tid = tid;
+			slot->regs = regs;
 			return slot;
 		}
-		if (slot && way == 0)
+		if (way == 0)
 			slot->chained = 1;
 	}
 	struct ledger *ledger = my_ledger();
 	if (ledger)
 		__sync_fetch_and_add(&ledger->untracked, 1);
 	return 0;
+}
+
+static __always_inline void untrack(u32 tid)
+{
+	struct thread *thread = thread_of(tid);
+	struct slot *slot = find(tid);
+
+	if (!thread || !slot)
+		return;
+	thread->tid = 0;
+	slot->regs = 0;
+	slot->enter = 0;
+}
+
+/* Where the registers of another thread's calls lie: as far above its stack's end as ours, which are at `regs`. */
+static __always_inline u64 regs_of(u64 task, u64 regs)
+{
+	u64 stack = read8(task + O_TASK_STACK);
+
+	return stack ? stack + regs - read8(bpf_get_current_task() + O_TASK_STACK) : 0;
 }
 
 /* One record straight into the ring, from any context: counted first, lost if there is no room. time: 0 for now. */

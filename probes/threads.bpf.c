@@ -15,7 +15,7 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 		return 0;
 	u32 compat = slot->compat;
 	u32 tid = read4(ctx->args[0] + O_TASK_PID), tgid = read4(ctx->args[0] + O_TASK_TGID);
-	slot = track(tid, tgid, 0, 0);
+	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, 0);
 	if (slot) {
 		slot->compat = compat;
 		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent,
@@ -27,14 +27,12 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 RAW_TRACEPOINT_PROBE(sched_process_exit)
 {
 	u64 both = bpf_get_current_pid_tgid();
-	struct slot *slot = find(both);
 
-	if (!slot)
+	if (!find(both))
 		return 0;
 	name(both, both >> 32);
 	emit(KIND_EXIT, both, bpf_get_smp_processor_id(), 0, both >> 32, -1, 0);
-	slot->enter = 0;
-	slot->tid = 0;
+	untrack(both);
 	return 0;
 }
 
@@ -43,15 +41,14 @@ RAW_TRACEPOINT_PROBE(sched_process_exit)
 RAW_TRACEPOINT_PROBE(sched_process_exec)
 {
 	u32 tid = bpf_get_current_pid_tgid(), old = ctx->args[1];
-	struct slot *from = old == tid ? 0 : find(old);
+	struct thread *from = old == tid ? 0 : thread_of(old);
+	struct slot *slot = find(old);
 
-	if (!from)
+	if (!from || !slot)
 		return 0;
-	u64 enter = from->enter;
-	u32 nr = from->nr;
-	from->enter = 0;
-	from->tid = 0;
 	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), 0, tid, -1, 0);
-	track(tid, tid, enter, nr);
+	slot->tid = tid;
+	from->tid = 0;
+	name_slot(tid, from->slot);
 	return 0;
 }

@@ -18,6 +18,7 @@ class Scenario:
     module: str
     sockets: int  # the most that it can watch
     sockets_why: str
+    watched: int  # how many sockets it has if nothing is said
 
     @property
     def twin(self) -> Path | None:
@@ -37,7 +38,8 @@ def scenarios() -> list[Scenario]:
     return sorted(
         (
             Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__, getattr(m, "SOCKETS", 1),
-                     getattr(m, "SOCKETS_WHY", "it has one socket; select, poll and epoll can watch many"))
+                     getattr(m, "SOCKETS_WHY", "it has one socket; select, poll and epoll can watch many"),
+                     getattr(m, "SOCKETS_DEFAULT", 1))
             for m in modules
             if hasattr(m, "NAME")
         ),

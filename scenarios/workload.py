@@ -94,8 +94,10 @@ def receiver_command(program: Sequence[str], options: Options, shared_fd: int, n
     return [*program, *options.flags(), "--shared-fd", str(shared_fd), "--notes-fd", str(notes_fd)]
 
 
-def parser(program: str, description: str, protocols: Sequence[str], sockets: int) -> argparse.ArgumentParser:
-    """The options that every scenario and the sender understand; sockets: the most that it can watch."""
+def parser(program: str, description: str, protocols: Sequence[str], sockets: int,
+           watched: int = 1) -> argparse.ArgumentParser:
+    """The options that every scenario and the sender understand; sockets: the most that it can watch, watched: those
+    that it does if nothing is said."""
     defaults = Options()
     result = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     add = result.add_argument
@@ -104,7 +106,7 @@ def parser(program: str, description: str, protocols: Sequence[str], sockets: in
     add("--size", type=_number(1, 2**20), default=defaults.size, metavar="BYTES", help="of a message (%(default)s)")
     add("--proto", choices=protocols, default=protocols[0], help="(%(default)s)")
     add("--open-loop", action="store_true", help="send on schedule, whatever the receiver does")
-    add("--sockets", type=_number(1, sockets), default=defaults.sockets, metavar="N", help="to watch (%(default)s)")
+    add("--sockets", type=_number(1, sockets), default=watched, metavar="N", help="to watch (%(default)s)")
     add("--address", default=defaults.address, metavar="IP", help="of the receiver (%(default)s)")
     add("--shared-fd", type=_shared, metavar="FD", help="an inherited memfd, the page that both sides map")
     add("--notes-fd", type=_descriptor, metavar="FD", help="where to write what was done, as JSON")
@@ -154,12 +156,14 @@ class Workload:
         self._receive_ns = array("Q", [0]) * options.messages  # allocated before the window, filled in it
         self._window_ns = (0, 0)
         self._cpu_ns = 0
+        self._memory: dict[str, int] = {}
 
     @contextmanager
     def window(self) -> Iterator[None]:
         """The time that is measured: set-up is before it, and inside it nothing is called but what is noted."""
         gc.collect()
         gc.disable()
+        self._memory = _memory()
         cpu_ns = _cpu_ns()
         begin_ns = time.monotonic_ns()
         self._page[READY] = 1
@@ -221,8 +225,12 @@ class Workload:
     @property
     def complete(self) -> bool:
         """Whether all that was to come has come; an open loop may lose datagrams."""
-        may_lose = self.options.open_loop and self.options.proto == "udp"
-        return self.done and (may_lose or self.messages >= self.options.messages)
+        return self.done and (self.may_lose or self.messages >= self.options.messages)
+
+    @property
+    def may_lose(self) -> bool:
+        """Whether datagrams may be dropped: then the sender says of every socket that no more will come."""
+        return self.options.open_loop and self.options.proto == "udp"
 
     def notes(self) -> dict:
         """What the receiver did, for JSON; times in nanoseconds of CLOCK_MONOTONIC."""
@@ -240,20 +248,21 @@ class Workload:
             "receive_ns": self._receive_ns[: self._receives].tolist(),
             "window_ns": list(self._window_ns),
             "cpu_ns": self._cpu_ns,
+            **self._memory,
             "pid": os.getpid(),
             "tid": threading.get_native_id(),
         }
 
 
 def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None], sockets: int = 1,
-         each: bool = False) -> None:
+         each: bool = False, watched: int = 1) -> None:
     """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C).
 
-    sockets: the most that it can watch.
+    sockets: the most that it can watch, watched: how many it does if nothing is said.
     each: every message comes on a connection of its own, and the workload's socket is the one that listens.
     """
     module = name.replace("-", "_")
-    options, given = parse(parser(f"scenarios.{module}", summary, protocols, sockets))
+    options, given = parse(parser(f"scenarios.{module}", summary, protocols, sockets, watched))
     by_hand = given.shared_fd is None
     shared_fd = make_shared(options.sockets) if by_hand else given.shared_fd
     page = map_shared(shared_fd)
@@ -309,6 +318,13 @@ def _cpu_ns() -> int:
     return time.process_time_ns() + round((children.ru_utime + children.ru_stime) * 1e9)
 
 
+def _memory() -> dict[str, int]:
+    """What this process has for itself alone (RssAnon), and its threads, from proc_pid_status(5)."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return {"anonymous_bytes": int(lines["RssAnon"].split()[0]) * 1024, "threads": int(lines["Threads"])}
+
+
 def _start_sender(options: Options, shared_fd: int) -> subprocess.Popen:
     """Start the sender as a child, in a group of its own so that Ctrl-C reaches the receiver alone."""
 
@@ -332,6 +348,8 @@ def _summary(name: str, options: Options, notes: dict) -> str:
         f"{notes['dropped']} dropped, in {(end_ns - begin_ns) / 1e6:.1f} ms",
         f"  CPU      {notes['cpu_ns'] / 1e6:.1f} ms",
     ]
+    if notes["threads"] > 1:
+        lines.append(f"  memory   {notes['anonymous_bytes'] / 2**20:.1f} MiB, {notes['threads']} threads")
     lines += [f"  call     {call}: {count}" for call, count in notes["calls"].items()]
     for call, errors in notes["errors"].items():
         lines += [f"  error    {call}: {count} × {errno_name}" for errno_name, count in errors.items()]

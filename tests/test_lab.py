@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 from report_samples import _FAMILIES
 from running import assert_one_line, iotrace
 
-from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, pins, tools, vm
+from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, lab, pins, tools, vm
 from tracer.lab.store import Store
+from tracer.render import matrix as matrix_terminal
+from tracer.render import matrix_markdown
 
 
 @pytest.fixture
@@ -48,6 +52,34 @@ def test_what_fails_leaves_no_entry(store):
     with pytest.raises(LabError, match="no"):
         store.entry("two", fail, 1)
     assert not store.has("two") and list((store.root / "entries").iterdir()) == []
+
+
+def test_what_a_killed_command_left_half_made_goes_with_the_next_attempt(store):
+    left, others = (store.root / "entries" / name for name in (".new-one-x", ".new-another-x"))
+    left.mkdir()
+    others.mkdir()
+    store.entry("one", lambda new: (new / "file").write_text("x"), 1)
+    assert not left.exists() and others.exists()  # another command may be making that one now
+
+
+def test_probes_that_a_machine_compiled_are_kept_as_its_own_cache_has_them(tmp_path):
+    def brought(**files: bytes) -> bytes:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, data in files.items():
+                member = tarfile.TarInfo(f"./../{name}.json")  # whatever a machine says, nothing lands elsewhere
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return archive.getvalue()
+
+    cache = tmp_path / "kernel"
+    lab._keep_compiled(b"", cache)  # it compiled nothing
+    assert not cache.exists()
+    lab._keep_compiled(brought(old=b"1", kept=b"2"), cache)
+    lab._keep_compiled(brought(kept=b"2", new=b"3"), cache)
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.json")} == {"kept.json": b"2", "new.json": b"3"}
+    lab._keep_compiled(brought(new=b"4")[:600], cache)  # a machine that ended in the middle
+    assert {path.name for path in cache.iterdir()} <= {"kept.json", "new.json"}
 
 
 def test_no_space_is_said_before_anything_is_made(store):
@@ -127,3 +159,33 @@ def test_what_differs_is_said_with_the_kernel_since_which():
     assert [(its["what"], its["since"]) for its in found] == [("evidence of ready", "6.12")]
     assert found[0]["groups"][1]["kernels"] == ["6.12", "7.2"]
     assert compare.differences([{"name": "6.12"}, {"name": "7.2"}], ["blocking"], cells) == []
+
+
+def made_matrix(verdicts: dict[str, str]) -> dict:
+    """A matrix of one scenario and one claim on kernels by name."""
+    report = _FAMILIES["blocking"]("blocking", 23)
+    listed = [{"name": name, "release": f"{name}.0", "ended": "done", "boot_s": 3.1, "took_s": 20.0,
+               "round_trip_ns": 264_000, "last_lines": [], "accel": "tcg", "claims": [
+                   {"number": 7, "name": "edges", "verdict": verdict, "evidence": "e", "qualification": None}]}
+              for name, verdict in verdicts.items()]
+    cells = {name: {"blocking": compare.cell(0, None, report, 23, 1000, None)} for name in verdicts}
+    return {"schema": 1, "scenarios": ["blocking"], "run_options": [], "icount": False, "accel": "tcg",
+            "accel_why": accel.EMULATED, "took_s": 60.0, "kernels": listed, "cells": cells,
+            "differs": compare.differences(listed, ["blocking"], cells)}
+
+
+def test_claims_that_differ_between_kernels_are_said_and_drawn():
+    found = made_matrix({"5.10": "does not hold", "6.1": "holds", "7.2": "holds"})
+    assert [(its["what"], its["since"]) for its in found["differs"]] == [("claim edges", "6.1")]
+    text = matrix_terminal.render(found, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert ["7", "edges", "−", "+", "+"] in [line.split() for line in text.splitlines()]
+    assert "| 7 | edges | − | + | + |" in matrix_markdown.render(found)
+
+
+def test_without_claims_there_is_no_table_of_them():
+    found = made_matrix({"6.1": "holds", "7.2": "holds"})
+    assert found["differs"] == []
+    for kernel in found["kernels"]:
+        kernel["claims"] = None
+    assert "Claims" not in matrix_terminal.render(found, 80)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracer import syscalls
-from tracer.models import DOMINANT, EPOLLET, MODELS, OUTWEIGHED, SYNCHRONOUS, Beside, Verdict
+from tracer.models import DOMINANT, EPOLLET, MODELS, SYNCHRONOUS, Beside, Verdict
 from tracer.models import judge as judged
 from tracer.models import models_of as codes_of
 from tracer.operations import WAYS, Operations, of_columns
@@ -71,6 +71,15 @@ def test_no_operation_is_no_model():
     assert verdict.name == "none" and verdict.synchronous is None and verdict.evidence
 
 
+@pytest.mark.parametrize(("tids", "inodes", "each"), [
+    ((1, 2, 3), (7, 8, 9), True), ((1, 1, 2, 2), (7, 7, 8, 8), True), ((1, 1, 1), (7, 8, 9), False),
+    ((1, 2, 3), (7, 7, 7), False), ((1, 2, 1), (7, 8, 8), False), ((1,), (7,), False)])
+def test_a_thread_for_each_connection_is_said(tids, inodes, each):
+    rows = [operation("blocked", tid=tid) | {"inode": inode} for tid, inode in zip(tids, inodes, strict=True)]
+    count = len(set(tids))
+    assert (f"in {count} threads, one for each of {count} descriptors" in judge(rows).evidence) is each
+
+
 def test_two_models_are_mixed_with_their_shares():
     verdict = judge(many(*["blocked"] * 6, *["polled"] * 2))
     assert verdict.name == "mixed"
@@ -118,15 +127,6 @@ def test_confidence_falls_when_there_is_little_to_go_by():
 
 def test_data_found_at_once_is_said():
     assert any("2 receives found their data" in line for line in judge(many("blocked", "at once", "at once")).evidence)
-
-
-@pytest.mark.parametrize(("reads", "name"), [(0, "select"), (OUTWEIGHED, "select"), (OUTWEIGHED + 1, "none")])
-def test_one_receive_beside_many_reads_of_files_is_no_model(reads, name):
-    verdict = judge([operation("multiplexed", waited_in="select")], file_reads=reads, file_bytes=4096 * reads)
-    assert verdict.name == name
-    if name == "none":
-        assert verdict.evidence[0].startswith(f"{reads} receives were reads of files, {4096 * reads} bytes")
-        assert verdict.evidence[1] == "beside them 1 brought data in on a socket or pipe"
 
 
 @pytest.mark.parametrize("rows", [[], many("blocked", "blocked")])

@@ -47,7 +47,7 @@ def test_a_rate_is_kept_and_loses_nothing():
 
 
 @pytest.mark.skipif(OFFERED.get("netem", False), reason="this kernel has netem")
-@pytest.mark.parametrize("options", [("--delay", "1ms"), ("--loss", 1, "--open-loop")])
+@pytest.mark.parametrize("options", [("--delay", "1ms"), ("--loss", "1%", "--open-loop")])
 def test_without_netem_delay_and_loss_cannot(options):
     assert_one_line(iotrace("run", "blocking", "--net", "veth", *options), 3, "netem", "CONFIG_NET_SCH_NETEM")
 

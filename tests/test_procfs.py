@@ -9,11 +9,11 @@ import subprocess
 import sys
 import threading
 
-import numpy as np
 import pytest
 from records_builder import FILE, Trace
 
 from tracer import sockets
+from tracer.columns import Columns, sized
 from tracer.naming import Names
 from tracer.procfs import Process, children
 from tracer.records import Kind
@@ -91,7 +91,7 @@ def test_a_name_is_kept_only_for_the_file_that_was_opened():
         for seen, wanted in ((inode, [os.path.realpath(__file__)]), (inode + 1, [])):
             names = Names()
             trace = Trace().add(Kind.DESCRIPTOR, 5, start=seen, fd=file.fileno(), arg=FILE, tid=os.getpid())
-            names.feed(trace.records())
+            names.feed(Columns.of(trace.records()))
             assert [its["name"] for its in names.files] == wanted
     assert Names().look(1 << 30) == []
-    names.feed(np.empty(0, trace.records().dtype))
+    names.feed(sized(0))

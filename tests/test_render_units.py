@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from tracer.render.histogram import log2
-from tracer.render.units import duration, fit, share, stacked
+from tracer.render.units import duration, fit, share, size, stacked
 
 US, MS = 1_000, 1_000_000
 
@@ -49,3 +49,9 @@ def test_histogram_is_bccs():
     assert len(lines) == 6 and len({len(line) for line in lines[1:]}) == 1
     assert log2({}) == [] and log2(None) == []
     assert max(line.cell_len for line in log2({str(2**60): 10**12})) <= 80
+
+
+@pytest.mark.parametrize(("count", "text"), [(None, "–"), (0, "0 B"), (999, "999 B"), (1000, "0.977 KiB"),
+                                             (1 << 20, "1.00 MiB"), (9_500_000, "9.06 MiB"), (1 << 45, "32.0 TiB")])
+def test_bytes_in_binary_units(count, text):
+    assert size(count) == text

@@ -1,49 +1,102 @@
-"""tracer/ring.py: elements to records, and records from many batches into time order."""
+"""tracer/ring.py: the ring's elements to columns, and columns from many batches into time order."""
 
 from __future__ import annotations
 
+import mmap
+import os
+from collections.abc import Collection
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracer.columns import Columns, joined
 from tracer.records import ELEMENT, RECORD
-from tracer.ring import Watermark, as_records
+from tracer.ring import Ring, Watermark
 
 
-def elements(count: int) -> np.ndarray:
-    made = np.zeros(count, ELEMENT)
-    raw = np.random.default_rng(count).integers(0, 256, count * ELEMENT.itemsize, np.uint8)
-    made.view("u1")[:] = raw
-    return made
+SIZE = 48 * 1024  # a whole number of elements, so that the ring's end is one's end
 
 
-def of_times(times: list[int]) -> np.ndarray:
+class AsTheKernel:
+    """A ring as bpf_ringbuf writes it: consumer page, producer page, data mapped twice in a row."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("ring")
+        page = mmap.PAGESIZE
+        os.ftruncate(self.fd, 2 * page + 2 * SIZE)
+        self._file = mmap.mmap(self.fd, 2 * page + 2 * SIZE)
+        self.consumer = np.frombuffer(self._file, "<u8", 1)
+        self.producer = np.frombuffer(self._file, "<u8", 1, offset=page)
+        self._data = np.frombuffer(self._file, "u1", offset=2 * page).reshape(2, SIZE)
+        self.made: list[int] = []
+
+    def write(self, count: int, busy: Collection[int] = (), discarded: Collection[int] = ()) -> None:
+        """`count` more elements; busy and discarded: which of them."""
+        for index in range(count):
+            element = np.zeros(1, ELEMENT)
+            for name in RECORD.names:
+                element[name] = len(self.made) % 30000
+            element["length"] = 40 | (index in busy) << 31 | (index in discarded) << 30
+            at = int(self.producer[0]) % SIZE
+            self._data[:, at:at + ELEMENT.itemsize] = element.view("u1")
+            self.producer[0] += ELEMENT.itemsize
+            self.made.append(len(self.made) % 30000)
+
+    def commit(self, index: int) -> None:
+        """The element at `index` from the consumer's position is not busy any more."""
+        at = (int(self.consumer[0]) + index * ELEMENT.itemsize) % SIZE
+        self._data[:, at:at + ELEMENT.itemsize].view("<u4")[:, 0] = 40
+
+
+@pytest.fixture
+def kernel():
+    made = AsTheKernel()
+    yield made
+    os.close(made.fd)
+
+
+def test_every_field_comes_out_of_the_ring(kernel):
+    kernel.write(100)
+    columns = Ring(kernel.fd, SIZE).drain()
+    for name in RECORD.names:
+        assert getattr(columns, name).tolist() == kernel.made
+        assert getattr(columns, name).dtype == RECORD[name]
+
+
+def test_the_ring_goes_round(kernel):
+    ring, taken = Ring(kernel.fd, SIZE), []
+    for count in (1000, 0, 1, 1024, 700, 900):
+        kernel.write(count)
+        taken += ring.drain().time.tolist()
+    assert taken == kernel.made and kernel.consumer == kernel.producer
+
+
+def test_what_is_not_committed_is_waited_for(kernel):
+    ring = Ring(kernel.fd, SIZE)
+    kernel.write(10, busy=[4, 7])
+    assert ring.drain().time.tolist() == [0, 1, 2, 3]
+    assert len(ring.drain()) == 0
+    kernel.commit(0)
+    assert ring.drain().time.tolist() == [4, 5, 6]
+    kernel.commit(0)
+    assert ring.drain().time.tolist() == [7, 8, 9]
+
+
+def test_what_was_discarded_is_left_out(kernel):
+    ring = Ring(kernel.fd, SIZE)
+    kernel.write(10, busy=[8], discarded=[0, 5])
+    assert ring.drain().time.tolist() == [1, 2, 3, 4, 6, 7]
+    kernel.commit(0)
+    assert ring.drain().time.tolist() == [8, 9]
+
+
+def of_times(times: list[int]) -> Columns:
     made = np.zeros(len(times), RECORD)
     made["time"] = times
     made["start"] = np.arange(len(times))
-    return made
-
-
-def test_elements_are_records_behind_eight_bytes():
-    raw = elements(100)
-    records = as_records(raw)
-    assert records.dtype == RECORD and len(records) == 100
-    for name in RECORD.names:
-        assert np.array_equal(records[name], raw[name])
-
-
-def test_elements_are_not_copied():
-    raw = elements(3)
-    records = as_records(raw)
-    raw["tid"] = 17
-    assert set(records["tid"]) == {17}
-
-
-def test_parts_of_an_array_of_elements_are_records_too():
-    raw = elements(10)
-    assert np.array_equal(as_records(raw[::3])["result"], raw["result"][::3])
-    assert np.array_equal(as_records(raw[raw["tid"] > 0])["time"], raw["time"])
-    assert len(as_records(raw[:0])) == 0 and as_records(raw[:0]).dtype == RECORD
+    return Columns.of(made)
 
 
 # A drain sees what was reserved since the last; a record may be as old as the watermark of the drain before.
@@ -58,13 +111,12 @@ def test_any_batches_come_out_in_time_order_and_whole(steps):
         pushed.append(batch)
         watermark += advance
         order.push(batch)
-        taken = order.pull(watermark).records()
-        assert (taken["time"] <= watermark).all()
+        taken = order.pull(watermark)
+        assert (taken.time <= watermark).all()
         out.append(taken)
-    out.append(order.pull(1 << 62).records())
-    everything = np.concatenate([np.empty(0, RECORD), *out])
-    assert (np.diff(everything["time"]) >= 0).all()
-    assert sorted(everything.tolist()) == sorted(np.concatenate([np.empty(0, RECORD), *pushed]).tolist())
+    everything = joined([*out, order.pull(1 << 62)])
+    assert (np.diff(everything.time) >= 0).all()
+    assert sorted(everything.records().tolist()) == sorted(joined(pushed).records().tolist())
     assert order.count == 0 and len(order.pull(1 << 62)) == 0
 
 

@@ -75,6 +75,21 @@ def test_messages_go_round_the_sockets(name, lang):
     check_counts(done)
 
 
+@pytest.mark.parametrize("lang", find("threads").languages)
+def test_a_thread_for_each_connection(lang):
+    report = report_of("run", "threads", "--lang", lang, "--sockets", 7, "--messages", 23, *FAST)
+    check_closed_loop(report, "threads", 23)
+    tids = [op["tid"] for op in report["operations"]]
+    assert len(set(tids)) == 7 and tids == [tids[index % 7] for index in range(23)]
+    assert "in 7 threads, one for each of 7 descriptors" in report["model"]["evidence"]
+    assert report["expected"]["threads"] == len(report["threads"]) == 8  # and the one that started them
+    one = report_of("run", "epoll-lt", "--lang", lang, "--sockets", 7, "--messages", 23, *FAST)
+    assert one["expected"]["threads"] == len(one["threads"]) == 1
+    assert one["expected"]["anonymous_bytes"] < report["expected"]["anonymous_bytes"]
+    for its in (one, report):
+        assert sum(thread["switches"] for thread in its["threads"]) >= 23  # one for each message that was waited for
+
+
 def test_more_sockets_than_the_limit_allows():
     command = 'ulimit -n 1500; exec "$@"'
     done = subprocess.run(["sh", "-c", command, "sh", *IOTRACE, "run", "poll", "--sockets", "2000"], cwd=ROOT,
@@ -143,7 +158,7 @@ def test_strace_counts_the_same_calls(name, lang, tmp_path):
     path = tmp_path / "strace"
     scenario = find(name)
     program = [twin.built(scenario.twin)] if lang == "c" else [*PYTHON, "-m", scenario.module]
-    follow = ["-f"] * name.startswith("posix-aio")  # its receive is made by another thread
+    follow = ["-f"] * name.startswith(("posix-aio", "threads"))  # receives are made by other threads
     subprocess.run(["strace", *follow, "-o", path, *program, "--messages", "23", "--interval-ns", "2000000"],
                    check=True, capture_output=True, cwd=ROOT, timeout=100)
     traced = path.read_text()
@@ -153,6 +168,8 @@ def test_strace_counts_the_same_calls(name, lang, tmp_path):
     else:
         lines = traced.splitlines()
     seen = Counter(syscalls.class_of(line.partition("(")[0]) for line in lines if re.match(r"[a-z]\w+\(", line))
+    seen -= Counter(syscalls.class_of(found[1]) for line in lines  # ended inside the call: of threads, with the process
+                    if (found := re.match(r"(?:<\.\.\. )?([a-z]\w+)\b.* = \?$", line)))
     report = report_of("run", name, "--lang", lang, "--messages", 23, *FAST)
     check_closed_loop(report, name, 23)
     expected = report["expected"]["calls"]

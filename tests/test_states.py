@@ -53,6 +53,14 @@ def test_switched_out_while_it_could_run_is_runnable():
     assert states(times(until(trace, 101))) == (0, 30, 0, 70)
 
 
+@pytest.mark.parametrize(("window", "wanted"), [(None, (2, 2)), ((40, 70), (1, 1)), ((62, 70), (0, 0))])
+def test_switches_to_sleep_and_preemptions_inside_the_window(window, wanted):
+    trace = Trace().sleep(11, 15, 20).preempted(21, 30).sleep(41, 45, 50)
+    trace.add(Kind.SWITCH_OUT, 61, arg=1, fd=1).add(Kind.SWITCH_IN, 66)  # preempted on its way to sleep
+    its = times(until(trace, 101), window)
+    assert (its.switches, its.preemptions) == wanted
+
+
 def test_a_waking_before_the_switch_out_makes_it_runnable():
     trace = Trace().add(Kind.WAKING, 19).add(Kind.SWITCH_OUT, 21, arg=1).add(Kind.SWITCH_IN, 51)
     assert states(times(until(trace.call("read", 11, 61, 1), 101))) == (0, 30, 20, 50)

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from tracer import filters, syscalls
-from tracer.columns import Columns
+from tracer.columns import Columns, table_of
 from tracer.descriptors import S_IFMT, Descriptors
 from tracer.records import Kind
 from tracer.sums import Sums
@@ -27,7 +27,7 @@ _NAMES = {
     TIME: ("nanosleep", "clock_nanosleep"),
     SIGNALS: ("pause", "rt_sigsuspend", "rt_sigtimedwait"),
 }
-_ON_DISK = (0o100000, 0o040000, 0o060000)  # S_IFREG, S_IFDIR, S_IFBLK
+_ON_DISK = table_of((0o100000, 0o040000, 0o060000))  # S_IFREG, S_IFDIR, S_IFBLK
 
 
 @cache
@@ -42,17 +42,17 @@ def _codes() -> np.ndarray:
 
 @cache
 def _numbers(names: tuple[str, ...]) -> np.ndarray:
-    return np.array([syscalls.numbers()[name] for name in names])
+    return table_of(syscalls.numbers()[name] for name in names)
 
 
 def waited_for(nr: np.ndarray, fd: np.ndarray, arg: np.ndarray, mode: np.ndarray) -> np.ndarray:
     """Index into WAITS for each call; mode: i_mode of the file behind `fd`, 0 where that is unknown or has none."""
     codes = _codes()[np.clip(nr, 0, 1023)]
-    on_disk = np.isin(mode & S_IFMT, _ON_DISK)
-    reads = np.isin(nr, _numbers(syscalls.RECEIVE)) | (codes == SENDING)
+    on_disk = _ON_DISK[mode & S_IFMT]
+    reads = _numbers(syscalls.RECEIVE)[nr] | (codes == SENDING)
     codes = np.where(reads & on_disk, FILES, codes)
     # a select or a poll of nothing is a sleep
-    nothing = np.isin(nr, _numbers(syscalls.POLL)) & (arg == 0) | np.isin(nr, _numbers(syscalls.SELECT)) & (fd == 0)
+    nothing = _numbers(syscalls.POLL)[nr] & (arg == 0) | _numbers(syscalls.SELECT)[nr] & (fd == 0)
     return np.where(nothing, TIME, codes)
 
 

@@ -95,8 +95,12 @@ class Attachment:
     def _load(self, compiled: compiling.Compiled) -> None:
         bpf.allow_memory()
         for name, spec in compiled.maps.items():
-            entries = self.ring_bytes if spec.kind == bpf.RINGBUF else spec.entries
-            self.maps[name] = bpf.Map(name, spec.kind, spec.key_size, spec.value_size, entries, spec.flags)
+            entries, value_size, flags = spec.entries, spec.value_size, spec.flags
+            if name in ("slots", "threads"):  # one entry of them all; mapped, for some kernels copy a small value alone
+                value_size, flags = value_size * _slots(), flags | bpf.MMAPABLE
+            if name == "ring":
+                entries = self.ring_bytes
+            self.maps[name] = bpf.Map(name, spec.kind, spec.key_size, value_size, entries, flags)
         fds = {name: its.fd for name, its in self.maps.items()}
         for name in compiled.programs:
             kind = bpf.RAW_TRACEPOINT if name.startswith(("tracepoint_", "later_")) else bpf.KPROBE

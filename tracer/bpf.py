@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import mmap
 import os
 import resource
 import struct
@@ -15,7 +16,7 @@ _SYS_PERF_EVENT_OPEN, _SYS_BPF = 298, 321  # x86-64
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _PROG_LOAD, _OBJ_GET_INFO, _RAW_TRACEPOINT_OPEN, _MAP_LOOKUP_BATCH = \
     0, 1, 2, 5, 15, 17, 24
 KPROBE, RAW_TRACEPOINT = 2, 17  # enum bpf_prog_type; a uprobe's program is a kprobe's
-RINGBUF = 27  # enum bpf_map_type
+MMAPABLE = 1 << 10  # BPF_F_MMAPABLE of an array, 5.5
 _SET_BPF, _ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_*
 _FD_CLOEXEC = 8  # PERF_FLAG_FD_CLOEXEC
 _PMUS = Path("/sys/bus/event_source/devices")
@@ -52,6 +53,10 @@ class Map:
                 _bpf(_MAP_LOOKUP, struct.pack("<IIQQQ", self.fd, 0, ctypes.addressof(key),
                                               ctypes.addressof(view) + index * self.value_size, 0))
         return out
+
+    def mapped(self) -> mmap.mmap:
+        """All values of a MMAPABLE array, as they change; raises OSError."""
+        return mmap.mmap(self.fd, self.entries * self.value_size, mmap.MAP_SHARED, mmap.PROT_READ)
 
     def close(self) -> None:
         """Lets go of it."""

@@ -7,7 +7,7 @@ them are put together at the end of the trace, by array operations over what was
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from tracer.descriptors import Descriptors
 from tracer.nearest import at, following, preceding
 from tracer.readiness import UNKNOWN
 from tracer.records import Kind, empty
-from tracer.timeline import NEVER, Absences, Calls, Part, Rows, no_absences, no_calls
+from tracer.timeline import NEVER, Absences, Calls, Part, Rows, names_of, no_absences, no_calls
 
 # How a request was carried out, or its completion told of.
 HOWS = ("", "inline", "poll-armed", "worker", "device", "multishot", "in io_submit", "after io_submit", "signal",
@@ -269,7 +269,7 @@ class Completions:
 
 def _together(parts: list) -> Rows:
     """Tables of one kind, one after the other."""
-    return type(parts[0])(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(parts[0])))
+    return type(parts[0])(*(np.concatenate([getattr(part, name) for part in parts]) for name in names_of(type(parts[0]))))
 
 
 def _mixed(tgids: np.ndarray, values: np.ndarray) -> np.ndarray:

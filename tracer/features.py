@@ -25,6 +25,7 @@ _OFFSETS = {
     "O_TASK_STATE": ("task_struct", "__state", "state"),  # renamed in 5.14, commit 2f064a59a11f
     "O_TASK_FILES": ("task_struct", "files"),
     "O_TASK_COMM": ("task_struct", "comm"),
+    "O_TASK_STACK": ("task_struct", "stack"),
     "O_TASK_PID_LINKS": ("task_struct", "pid_links"),
     "O_PROC_PID": ("proc_inode", "pid"),
     "O_PROC_INODE": ("proc_inode", "vfs_inode"),

@@ -6,11 +6,9 @@ where an array has 4 MiB and more (madvise(2), MADV_HUGEPAGE), so large pieces c
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 
-from tracer.timeline import Rows
+from tracer.timeline import Rows, names_of
 
 _LEAST, _MOST = 1 << 12, 1 << 20  # rows in a piece
 
@@ -30,24 +28,24 @@ class Growing:
         while first < len(rows):
             if not self._free:
                 self._free = max(_LEAST, min(_MOST, self._total), len(rows) - first)
-                self._pieces.append(type(rows)(*(np.empty(self._free, getattr(self._empty, field.name).dtype)
-                                                 for field in fields(rows))))
+                self._pieces.append(type(rows)(*(np.empty(self._free, getattr(self._empty, name).dtype)
+                                                 for name in names_of(type(rows)))))
             piece = self._pieces[-1]
             count = min(self._free, len(rows) - first)
             at = len(piece) - self._free
-            for field in fields(rows):
-                getattr(piece, field.name)[at:at + count] = getattr(rows, field.name)[first:first + count]
+            for name in names_of(type(rows)):
+                getattr(piece, name)[at:at + count] = getattr(rows, name)[first:first + count]
             first, self._free, self._total = first + count, self._free - count, self._total + count
 
     def whole(self) -> Rows:
         """All rows as one table; the pieces are given up column by column, so that nothing is there twice."""
         columns = []
-        for field in fields(self._empty):
-            parts = [getattr(piece, field.name) for piece in self._pieces]
+        for name in names_of(type(self._empty)):
+            parts = [getattr(piece, name) for piece in self._pieces]
             if parts:
                 parts[-1] = parts[-1][:len(parts[-1]) - self._free]
             columns.append(np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else
-                           getattr(self._empty, field.name))
+                           getattr(self._empty, name))
             for piece in self._pieces:
-                setattr(piece, field.name, None)
+                setattr(piece, name, None)
         return type(self._empty)(*columns)

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from tracer.columns import Columns, joined
+from tracer.columns import Columns, joined, table_of
 from tracer.example import Read
 from tracer.records import Kind, empty
 from tracer.states import ThreadTimes
@@ -14,7 +14,7 @@ from tracer.states import ThreadTimes
 MOST = 8  # threads that are compared, those that computed longest
 LEAST_SHARE = 0.05  # of the time: who had a CPU for less is not compared
 CELLS, CELL_NS = 60, 1_000_000
-_KINDS = (Kind.SWITCH_IN, Kind.SWITCH_OUT, Kind.START, Kind.THREAD, Kind.EXIT, Kind.WAKING)
+_KINDS = table_of((Kind.SWITCH_IN, Kind.SWITCH_OUT, Kind.START, Kind.THREAD, Kind.EXIT, Kind.WAKING))
 _AWAY, _WAITS = -1, -2  # in a cell: asleep, or waiting for a CPU
 
 
@@ -34,7 +34,8 @@ def lanes(read: Read, times: list[ThreadTimes], window: tuple[int, int] | None, 
     pairs = {(one, other): 0 for i, one in enumerate(busy) for other in busy[i + 1:]}
     batches = (batch for batch in read(None, end) if len(batch))
     for batch in itertools.chain(batches, [Columns.of(empty())]):  # the last for what goes on until the end
-        rows = batch.take(np.isin(batch.kind, _KINDS) & np.isin(batch.tid, busy))
+        rows = batch.take(np.flatnonzero(_KINDS[batch.kind]))
+        rows = rows.take(np.isin(rows.tid, busy))
         until = int(batch.time[-1]) if len(batch) else end
         on = {tid: its.feed(rows.take(rows.tid == tid), until) for tid, its in threads.items()}
         for one, other in pairs:

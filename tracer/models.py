@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +40,6 @@ SYNCHRONOUS = {"blocking": True, "nonblocking": True, "select": True, "poll": Tr
                "signal": True, "posix-aio": False, "linux-aio": False, "io-uring": False}
 MODELS = tuple(SYNCHRONOUS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
-OUTWEIGHED = 20  # reads of files for each operation: with more, what it does is no model of waiting
 _MOST_EVENTS = 3  # different registrations that evidence names
 _MODELS = {BLOCKED: "blocking", POLLED: "nonblocking", SIGNAL: "signal", POSIX_AIO: "posix-aio",
            IO_URING: "io-uring", LINUX_AIO: "linux-aio"}
@@ -89,23 +89,27 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Beside:
-    """What was done besides the operations. file_reads, file_bytes: receives from files that were read in earnest;
-    undecoded: calls of 32-bit programs; sqpoll: whether a kernel thread submitted to an io_uring."""
+    """What was done besides the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel thread
+    submitted to an io_uring."""
 
-    file_reads: int = 0
-    file_bytes: int = 0
     undecoded: int = 0
     sqpoll: bool = False
+
+
+def in_all(some: Iterable[Beside]) -> Beside:
+    """Of several processes together."""
+    several = list(some)
+    return Beside(sum(its.undecoded for its in several), any(its.sqpoll for its in several))
 
 
 def judge(operations: Operations, models: np.ndarray, beside: Beside = Beside()) -> Verdict:
     """The verdict on operations with their models (models_of).
 
     Native AIO is synchronous where its reads were done inside io_submit, or only told of by io_getevents; io_uring
-    where it only told of readiness. A few operations beside many reads of files are no model.
+    where it only told of readiness.
     """
-    if beside.file_reads > OUTWEIGHED * len(operations) or not len(operations):
-        return Verdict("none", None, 1.0, _nothing(len(operations), beside))
+    if not len(operations):
+        return Verdict("none", None, 1.0, _undecoded(beside) or ["no receive brought data in on a socket or pipe"])
     counts = np.bincount(models, minlength=len(MODELS))
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] > 0]
@@ -136,17 +140,6 @@ def judge(operations: Operations, models: np.ndarray, beside: Beside = Beside())
     return Verdict(name, SYNCHRONOUS[name] or waited, confidence, evidence, variants=variants)
 
 
-def _nothing(operations: int, beside: Beside) -> list[str]:
-    """Why there is no model."""
-    lines = [f"{beside.file_reads} receives were reads of files, {beside.file_bytes} bytes: a file is not waited for "
-             "as a socket is"] if beside.file_reads else []
-    if operations:
-        lines.append(f"beside them {operations} brought data in on a socket or pipe")
-    elif not beside.undecoded:
-        lines.append("no receive brought data in on a socket or pipe")
-    return lines + _undecoded(beside)
-
-
 def _undecoded(beside: Beside) -> list[str]:
     return [f"{beside.undecoded} calls were a 32-bit program's: counted, but not decoded; what they received is not "
             "seen"] if beside.undecoded else []
@@ -173,6 +166,7 @@ def _evidence(model: str, operations: Operations) -> list[str]:
     if model == "blocking":
         lines.append(f"{many} of {count} receives slept inside the call until their data came, "
                      f"{int(operations.slept[shown].sum()) / 1e6:.1f} ms in all")
+        lines += _thread_each(operations)
     elif model == "nonblocking":
         lines.append(f"{int(operations.fruitless[shown].sum())} calls came back with EAGAIN before {many} of {count} "
                      "receives succeeded")
@@ -209,6 +203,14 @@ def _evidence(model: str, operations: Operations) -> list[str]:
         lines.append("1 receive found its data waiting already" if count - many == 1 else
                      f"{count - many} receives found their data waiting already")
     return lines
+
+
+def _thread_each(operations: Operations) -> list[str]:
+    """Whether each of several descriptors had a thread of its own."""
+    pairs = np.unique(np.stack([operations.tid, operations.inode]), axis=1)
+    count = pairs.shape[1]
+    own = count > 1 and all(len(np.unique(its)) == count for its in pairs)
+    return [f"in {count} threads, one for each of {count} descriptors"] if own else []
 
 
 def _epoll(model: str, operations: Operations, shown: np.ndarray) -> list[str]:

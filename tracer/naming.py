@@ -7,6 +7,7 @@ import stat
 
 import numpy as np
 
+from tracer.columns import Columns
 from tracer.procfs import Descriptor, Process, name_of
 from tracer.records import Kind
 
@@ -32,14 +33,14 @@ class Names:
             self._keep(pid, its.fd, its.inode, its.name, its.flags)
         return found
 
-    def feed(self, records: np.ndarray) -> None:
-        """RECORD[n] as they come: files that were opened just now and are named by a path are looked up at once."""
-        for tid in np.unique(records["fd"][records["kind"] == Kind.WAKING]).tolist():
+    def feed(self, records: Columns) -> None:
+        """Records as they come: files that were opened just now and are named by a path are looked up at once."""
+        for tid in np.unique(records.fd[records.kind == Kind.WAKING]).tolist():
             if tid > 0 and tid not in self.comms and len(self.comms) < MOST:
                 self.comms[tid] = name_of(tid)
-        rows = records[records["kind"] == Kind.DESCRIPTOR]
-        rows = rows[~np.isin(rows["arg"] & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO))]
-        for tid, fd, inode in zip(*(rows[name].tolist() for name in ("tid", "fd", "start")), strict=True):
+        rows = records.take(np.flatnonzero(records.kind == Kind.DESCRIPTOR))
+        rows = rows.take(~np.isin(rows.arg & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO)))
+        for tid, fd, inode in zip(rows.tid.tolist(), rows.fd.tolist(), rows.start.tolist(), strict=True):
             if (inode, fd) not in self._known:
                 its = Process(tid).descriptor(fd)
                 if its and its.inode == inode:  # else it is closed already, and the number is another file's

@@ -7,7 +7,7 @@ knows no scenario. The boundaries and what counts as evidence for each are expla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from tracer.growing import Growing
 from tracer.readiness import UNKNOWN
 from tracer.records import Kind
 from tracer.signals import Signals
-from tracer.timeline import Calls, Part, Rows, by_thread, no_calls
+from tracer.timeline import Calls, Part, Rows, by_thread, names_of, no_calls
 
 EAGAIN = 11
 RESTARTS = -512  # and below: the kernel enters the call again
@@ -90,7 +90,7 @@ class Operations(Rows):
 
     def rows(self, which: slice = slice(None)) -> Iterator[dict]:
         """Each as a dict of plain integers."""
-        names = [field.name for field in fields(self)]
+        names = names_of(Operations)
         for values in zip(*(getattr(self, name)[which].tolist() for name in names), strict=True):
             yield dict(zip(names, values, strict=True))
 
@@ -102,12 +102,12 @@ _SMALL = {"tid": np.uint32, "tgid": np.uint32, "helper": np.uint32, "fd": np.int
 
 def of_columns(columns: dict[str, np.ndarray]) -> Operations:
     """Operations from their columns by name, each in its own type."""
-    return Operations(*(np.asarray(columns[field.name]).astype(_SMALL.get(field.name, np.int64), copy=False)
-                        for field in fields(Operations)))
+    return Operations(*(np.asarray(columns[name]).astype(_SMALL.get(name, np.int64), copy=False)
+                        for name in names_of(Operations)))
 
 
 def _none() -> Operations:
-    return of_columns({field.name: np.empty(0, np.int64) for field in fields(Operations)})
+    return of_columns(dict.fromkeys(names_of(Operations), np.empty(0, np.int64)))
 
 
 @dataclass(slots=True)
@@ -318,7 +318,7 @@ class Analysis:
         zero = np.zeros(count, np.int64)
         estimated = ~found.copy_seen << BOUNDARIES.index("copy_start") | ~found.done_seen << BOUNDARIES.index("done")
         estimated |= (found.how == AFTER_SUBMIT) << BOUNDARIES.index("copy_end")
-        operations = of_columns({field.name: zero for field in fields(Operations)} | {
+        operations = of_columns(dict.fromkeys(names_of(Operations), zero) | {
             name: getattr(found, name) for name in ("tid", "tgid", "helper", "fd", "inode", "bytes", "nr", "how", "ask",
                                                     "ready", "told", "copy_start", "copy_end", "done", "slept")
         } | {"way": zero + way, "raw_ask": found.ask, "estimated": estimated, "waited_in": zero - 1,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from tracer import models, processes
 from tracer.activity import Activity
 from tracer.advice import Seen, advice
-from tracer.columns import Columns
-from tracer.completions import S_IFBLK, S_IFMT, S_IFREG, SETUP_SQPOLL
-from tracer.descriptors import Descriptors
+from tracer.columns import Columns, table_of
+from tracer.completions import S_IFBLK, S_IFREG, SETUP_SQPOLL
+from tracer.descriptors import S_IFMT, S_IFSOCK, Descriptors
 from tracer.filenames import MAKERS, TEACHING, Known
+from tracer.instead import Moved
 from tracer.operations import Operations
 from tracer.records import Kind
 from tracer.scans import Scans
@@ -23,7 +22,7 @@ from tracer.timeline import Absences, Part
 from tracer.usage import Usage, Used, of_interest
 from tracer.wakers import Wakers
 
-EARNEST = 10  # receives from one open file: what an interpreter loads takes fewer
+_TEACHING = table_of(TEACHING)
 _PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
 _SHOWN = ("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again", "sends_blocked",
           "send_slept_ns", "accepts", "accept_again", "accept_slept_ns", "connects", "connect_slept_ns")
@@ -37,15 +36,17 @@ class Overview:
         self._comms = {int(tid): name for tid, name in (facts.get("comms") or {}).items()}
         self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
         self._wakers = Wakers(window)
+        self.moved: dict[int, Moved] = {}  # by process, when finished
+        self.beside: dict[int, models.Beside] = {}  # the same
         self._undecoded = Sums(1, 1)  # process → calls of a 32-bit program
         self._kernel_submits: set[int] = set()  # processes of which a kernel thread submits to an io_uring
-        self._waits = np.array(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
-        self._makers = np.array([numbers()[name] for name in MAKERS])
+        self._waits = table_of(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
+        self._makers = table_of(numbers()[name] for name in MAKERS)
 
     def feed(self, batch: Columns, part: Part, descriptors: Descriptors) -> None:
         """descriptors: as the batch has left them."""
         calls = part.calls
-        at = np.flatnonzero(of_interest(calls) | np.isin(calls.nr, self._waits) | (calls.slept > 0))
+        at = np.flatnonzero(of_interest(calls) | self._waits[calls.nr] | (calls.slept > 0))
         tgids, inodes, modes = (np.zeros(len(calls), np.int64) for _ in range(3))
         tgids[at] = descriptors.process_of(calls.tid[at], calls.end[at])
         _, inodes[at], modes[at] = descriptors.described(tgids[at], calls.fd[at], calls.end[at])
@@ -65,9 +66,9 @@ class Overview:
         slept, calls = self._activity.finish(*unended, descriptors)
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
         used = self._usage.finish()
-        beside = self._beside(used, times)
-        listed = processes.listed(threads, operations, codes, beside)
-        verdict = models.judge(operations, codes, _in_all(beside.values()))
+        self.moved, self.beside = _moved(used), self._beside(times)
+        listed = processes.listed(threads, operations, codes, self.beside)
+        verdict = models.judge(operations, codes, models.in_all(self.beside.values()))
         keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
         files = {key: name for key in keys if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
@@ -76,33 +77,30 @@ class Overview:
                 "activity": processes.activity(times, threads), "processes": listed,
                 "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
 
-    def _beside(self, used: Used, times: list[ThreadTimes]) -> dict[int, models.Beside]:
-        """What each process did besides its operations."""
-        receives = used.values["receives"]
-        earnest = np.isin(used.mode & S_IFMT, (S_IFREG, S_IFBLK)) & (receives >= EARNEST)
-        files = Sums(1, 2)
-        files.add((used.keys[earnest, 0],), (receives[earnest], used.values["received_bytes"][earnest]))
-        read, undecoded = ({key: values for (key,), values in
-                            zip(*(part.tolist() for part in sums.result()), strict=True)}
-                           for sums in (files, self._undecoded))
+    def _beside(self, times: list[ThreadTimes]) -> dict[int, models.Beside]:
+        """What each process did that says something about its operations."""
+        keys, counts = self._undecoded.result()
+        undecoded = dict(zip(keys[:, 0].tolist(), counts[:, 0].tolist(), strict=True))
         # where the ring was there before us, the kernel's name for its thread tells (io_uring/sqpoll.c)
         submits = self._kernel_submits | {its.tgid for its in times if its.name.startswith("iou-sqp-")}
-        return {tgid: models.Beside(*read.get(tgid, (0, 0)), *undecoded.get(tgid, (0,)), tgid in submits)
-                for tgid in read.keys() | undecoded.keys() | submits}
+        return {tgid: models.Beside(undecoded.get(tgid, 0), tgid in submits) for tgid in undecoded.keys() | submits}
 
     def _learn(self, batch: Columns) -> None:
-        made = (batch.kind == Kind.CALL) & np.isin(batch.nr, self._makers)
-        rows = batch.take(np.flatnonzero(np.isin(batch.kind, TEACHING) | made))
+        made = (batch.kind == Kind.CALL) & self._makers[batch.nr]
+        rows = batch.take(np.flatnonzero(_TEACHING[batch.kind] | made))
         for fields in zip(*(getattr(rows, name).tolist() for name in
                             ("kind", "tid", "fd", "start", "result", "nr", "arg")), strict=True):
             self._known.learn(*fields)
 
 
-def _in_all(some: Iterable[models.Beside]) -> models.Beside:
-    """Of all processes together."""
-    rows = [(its.file_reads, its.file_bytes, its.undecoded, its.sqpoll) for its in some]
-    reads, bytes_, undecoded, sqpoll = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return models.Beside(sum(reads), sum(bytes_), sum(undecoded), any(sqpoll))
+def _moved(used: Used) -> dict[int, Moved]:
+    """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more
+    than the program's output."""
+    kind, its = used.mode & S_IFMT, used.values
+    on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
+    elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])
+    return {tgid: Moved(int(on_files[used.keys[:, 0] == tgid].sum()), int(elsewhere[used.keys[:, 0] == tgid].sum()))
+            for tgid in np.unique(used.keys[:, 0]).tolist()}
 
 
 def _distinct(operations: Operations) -> list[tuple[int, int, int]]:

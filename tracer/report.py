@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from tracer import models, stats, syscalls
+from tracer import instead, models, stats, syscalls
 from tracer.completions import HOWS
 from tracer.example import Read, figure
 from tracer.futexes import Futexes
@@ -51,6 +51,15 @@ def build(read: Read, facts: dict) -> dict:
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
     seen = overview.finish(operations, names, times, unended, analysis.descriptors)
+    beside = {"lanes": lanes(read, times, window, base), "locks": futexes.finish()}
+    undecoded = {tgid for tgid, its in overview.beside.items() if its.undecoded}  # they may receive, unseen
+    if not undecoded:
+        seen["model"] = instead.judged(seen["model"], len(operations), instead.in_all(overview.moved.values()), **beside,
+                                       activity=seen["activity"])
+    for its in seen["processes"]:  # what several do with one another is not one's
+        if its["tgid"] not in undecoded:
+            moved = overview.moved.get(its["tgid"], instead.Moved())
+            its["model"] = instead.judged(its["model"], its["operations"], moved, [], None, its["activity"])
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -72,8 +81,7 @@ def build(read: Read, facts: dict) -> dict:
         "signals": signals,
         **seen,
         "wakeups": wakeups.finish(),
-        "lanes": lanes(read, times, window, base),
-        "locks": futexes.finish(),
+        **beside,
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base) if seen["model"]["name"] != "none" else None,
@@ -123,7 +131,7 @@ def _estimated(operations: Operations) -> dict:
 def _threads(times: list[ThreadTimes], base: int) -> list[dict]:
     return [{"tid": t.tid, "tgid": t.tgid, "name": t.name, "start_ns": t.start_ns - base, "end_ns": t.end_ns - base,
              "blocked_ns": t.blocked_ns, "runnable_ns": t.runnable_ns, "kernel_ns": t.kernel_ns, "user_ns": t.user_ns,
-             "cpu_ns": t.kernel_ns + t.user_ns} for t in times]
+             "cpu_ns": t.kernel_ns + t.user_ns, "switches": t.switches, "preemptions": t.preemptions} for t in times]
 
 
 def _library_calls(library: list[tuple[int, int]], window: tuple[int, int] | None) -> list[dict]:
@@ -166,6 +174,7 @@ def _expected(notes: dict, facts: dict, calls: list[dict], signals: list[dict],
         "calls": notes["calls"], "errors": notes["errors"], "signals": notes["signals"],
         "send_begin_ns": [t - base for t in sender.get("send_begin_ns", [])],
         "receive_ns": [t - base for t in notes["receive_ns"]],
+        "anonymous_bytes": notes.get("anonymous_bytes"), "threads": notes.get("threads"),
         "sent": sender.get("sent"), "differences": differences,
         "match": {group: all(said == seen for _, said, seen in its) for group, its in pairs.items()},
     }

@@ -6,11 +6,12 @@ import mmap
 
 import numpy as np
 
-from tracer.columns import NAMES, Columns
-from tracer.records import ELEMENT, RECORD
+from tracer.columns import Columns, joined, sized
+from tracer.records import ELEMENT
 
 BUSY = np.uint32(1 << 31)  # BPF_RINGBUF_BUSY_BIT: reserved, not yet committed
 DISCARDED = np.uint32(1 << 30)
+_AT_ONCE = 4096  # elements whose fields are taken apart while they are in the cache: 192 KiB
 
 
 class Ring:
@@ -29,18 +30,29 @@ class Ring:
         self._producer = np.frombuffer(self._data_map, "<u8", 1)
         self._data = np.frombuffer(self._data_map, "u1", offset=page)
 
-    def drain(self) -> np.ndarray:
-        """Takes all committed records out: RECORD[n], in the order in which they were reserved."""
+    def drain(self) -> Columns:
+        """Takes all committed records out, in the order in which they were reserved."""
         consumed = int(self._consumer[0])
         count = (int(self._producer[0]) - consumed) // ELEMENT.itemsize
-        if not count:
-            return np.empty(0, RECORD)
         view = np.ndarray(count, ELEMENT, self._data, consumed % self._size)
-        marked = np.flatnonzero(view["length"] & (BUSY | DISCARDED))
-        busy = marked[view["length"][marked] & BUSY > 0]
-        taken = view[: busy[0]].copy() if len(busy) else view.copy()
-        self._consumer[0] = consumed + len(taken) * ELEMENT.itemsize
-        return as_records(taken[taken["length"] & DISCARDED == 0] if len(marked) else taken)
+        columns = sized(count)
+        seen = taken = 0
+        while seen < count:
+            some = view[seen:seen + _AT_ONCE]
+            marks = some["length"] & (BUSY | DISCARDED)
+            is_busy = False
+            if marks.any():
+                busy = np.flatnonzero(marks & BUSY)
+                is_busy = len(busy) > 0
+                some = some[:busy[0]] if is_busy else some
+            seen += len(some)
+            kept = some[some["length"] & DISCARDED == 0] if marks.any() else some
+            columns.put(taken, kept)
+            taken += len(kept)
+            if is_busy:
+                break
+        self._consumer[0] = consumed + seen * ELEMENT.itemsize
+        return columns if taken == count else columns.take(slice(taken))
 
     def close(self) -> None:
         """Unmaps the ring; arrays that were drained stay valid."""
@@ -49,36 +61,27 @@ class Ring:
         self._data_map.close()
 
 
-def as_records(elements: np.ndarray) -> np.ndarray:
-    """ELEMENT[n] → RECORD[n], without a copy."""
-    if not len(elements):
-        return np.empty(0, RECORD)
-    raw = np.ascontiguousarray(elements).view("u1").reshape(-1, ELEMENT.itemsize)
-    return np.ndarray(len(elements), RECORD, raw, 8, (ELEMENT.itemsize,))
-
-
 class Watermark:
     """Puts drained records into time order: what a drain brings may be older than what an earlier one brought. The
     caller knows up to what time nothing older can come any more."""
 
     def __init__(self) -> None:
-        self._held: list[np.ndarray] = []
+        self._held: list[Columns] = []
         self.count = 0
 
-    def push(self, records: np.ndarray) -> None:
-        """Holds RECORD[n], which must not change any more."""
+    def push(self, records: Columns) -> None:
+        """Holds records, which must not change any more."""
         if len(records):
             self._held.append(records)
             self.count += len(records)
 
     def pull(self, watermark: int) -> Columns:
         """Those up to `watermark` (ns), in time order; the others are held on."""
-        columns = Columns(*(np.concatenate([np.empty(0, RECORD[name]), *(records[name] for records in self._held)])
-                            for name in NAMES))
+        columns = joined(self._held)
         if not (columns.time[1:] >= columns.time[:-1]).all():
             columns = columns.take(np.argsort(columns.time, kind="stable"))
         cut = int(np.searchsorted(columns.time, watermark, "right"))
         rest = columns.take(slice(cut, None))
-        self._held = [rest.records()] if len(rest) else []
+        self._held = [rest] if len(rest) else []
         self.count = len(rest)
         return columns.take(slice(cut))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from tracer import syscalls
+from tracer.columns import table_of
 from tracer.sums import Sums
 from tracer.timeline import Calls
 
 VALUES = ("calls", "told", "ready", "watched", "repeated", "cpu_ns", "repeated_ns")
-_SELECT, _POLL, _EPOLL = (np.array(syscalls.class_numbers(names)) for names in
+_SELECT, _POLL, _EPOLL = (table_of(syscalls.class_numbers(names)) for names in
                           (syscalls.SELECT, syscalls.POLL, syscalls.EPOLL))
 
 
@@ -22,8 +23,8 @@ class Scans:
 
     def feed(self, calls: Calls, tgids: np.ndarray) -> None:
         """Calls, a thread's together and in order, and the process of each."""
-        epoll = np.isin(calls.nr, _EPOLL)
-        scanning = np.isin(calls.nr, _SELECT) | np.isin(calls.nr, _POLL)
+        epoll = _EPOLL[calls.nr]
+        scanning = (_SELECT | _POLL)[calls.nr]
         wanted = (epoll | scanning) & (calls.end >= self._window[0]) & (calls.end <= self._window[1])
         if not wanted.any():
             return
@@ -32,7 +33,7 @@ class Scans:
         repeated = np.zeros(len(calls), bool)  # told, and told again at once with no other call between
         repeated[1:] = (wanted[1:] & wanted[:-1] & (calls.tid[1:] == calls.tid[:-1]) & (calls.nr[1:] == calls.nr[:-1])
                         & (on[1:] == on[:-1]) & told[1:] & told[:-1] & (calls.slept[1:] == 0))
-        watched = np.where(np.isin(calls.nr, _POLL), calls.arg.astype(np.int64), np.where(epoll, 0, calls.fd))
+        watched = np.where(_POLL[calls.nr], calls.arg.astype(np.int64), np.where(epoll, 0, calls.fd))
         cpu = np.maximum(calls.end - calls.start - calls.slept, 0)
         columns = (calls.count, told, np.maximum(calls.result, 0), watched * calls.count, repeated, cpu, cpu * repeated)
         self._sums.add((tgids[wanted], calls.nr[wanted], on[wanted]), tuple(column[wanted] for column in columns))

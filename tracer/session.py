@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.attachment import Attachment
-from tracer.records import ELEMENT, RECORD, Kind, empty
-from tracer.ring import Ring, as_records
+from tracer.columns import Columns, joined
+from tracer.records import ELEMENT, RECORD, Kind
+from tracer.ring import Ring
 
 _BATCH, _BATCH_HEAD = 16, 64  # BATCH and the bytes before `elements` in struct batch
 NR_UNSEEN = 0xFFFF  # of probes/iotrace.h
@@ -44,6 +45,7 @@ class Session:
         self.ledger = Ledger()
         self._delivered = 0
         self._ring = Ring(probes.maps["ring"].fd, probes.ring_bytes)
+        self._mapped_slots = probes.maps["slots"].mapped()
 
     def __enter__(self) -> Session:
         return self
@@ -51,8 +53,8 @@ class Session:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def drain(self) -> np.ndarray:
-        """The records that came since the last drain, in the ring's order: RECORD[n]."""
+    def drain(self) -> Columns:
+        """The records that came since the last drain, in the ring's order."""
         records = self._ring.drain()
         self._delivered += len(records)
         return records
@@ -66,7 +68,7 @@ class Session:
 
     def announced(self) -> bool:
         """Whether any thread is being traced now."""
-        return bool(np.any(self._slots()[0][:, 0]))
+        return bool(np.any(self._slots()[1][:, 0]))
 
     def forget(self) -> None:
         """Drops what was recorded and counted so far; to be called while no thread is traced."""
@@ -81,10 +83,10 @@ class Session:
         """Thread → (number, entry in ns) of the call it is in; number NR_UNSEEN where it was adopted and has made
         neither an entry nor an exit since: it is in the call it was in then, if it was in one."""
         words, times = self._slots()
-        held = np.flatnonzero((words[:, 0] != 0) & (times[:, 1] != 0))
-        return {int(words[i, 0]): (int(words[i, 4]), int(times[i, 1])) for i in held}
+        held = np.flatnonzero((times[:, 0] != 0) & (times[:, 1] != 0))
+        return {int(words[i, 4]): (int(words[i, 6]), int(times[i, 1])) for i in held}
 
-    def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> np.ndarray:
+    def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> Columns:
         """Detaches the probes, drains a last time and fills the ledger; calls still open become OPEN records
         that end `now` (ns).
 
@@ -106,7 +108,7 @@ class Session:
             if number != NR_UNSEEN:
                 rows.append((max(now, enter), enter, 0, tid, Kind.OPEN, number, fd, 0))
         self._settle(len(rows), missed)
-        return np.concatenate([*parts, left, np.array(rows, RECORD)])
+        return joined([*parts, left, Columns.of(np.array(rows, RECORD))])
 
     def close(self) -> None:
         """Unmaps the ring; the probes are their owner's."""
@@ -119,20 +121,20 @@ class Session:
             counted=int(ledgers[0] + batches[1]), delivered=self._delivered, lost=int(ledgers[1] + batches[2]),
             open=still_open, missed=missed, untracked=int(ledgers[2]), unlearnt=int(ledgers[3]))
 
-    def _left_in_batches(self) -> np.ndarray:
+    def _left_in_batches(self) -> Columns:
         """What CPUs had not yet sent to the ring when the probes went."""
-        left = [empty()]
+        left = []
         for raw in self._batches():
             count = int(raw[4:8].view("<u4")[0])
             # `elements` are record-then-gap; seen from 8 bytes earlier they are gap-then-record, as in the ring
             start = _BATCH_HEAD - 8
-            left.append(as_records(raw[start:start + count * ELEMENT.itemsize].copy().view(ELEMENT)))
-        return np.concatenate(left)
+            left.append(Columns.of(raw[start:start + count * ELEMENT.itemsize].copy().view(ELEMENT)))
+        return joined(left)
 
     def _slots(self) -> tuple[np.ndarray, np.ndarray]:
         """The slots as 32-bit words, (n, 16), and as 64-bit words, (n, 8)."""
-        slots = self._map("slots", 64)
-        return slots.view("<u4").reshape(-1, 16), slots.view("<u8").reshape(-1, 8)
+        return (np.frombuffer(self._mapped_slots, "<u4").reshape(-1, 16),
+                np.frombuffer(self._mapped_slots, "<u8").reshape(-1, 8))
 
     def _batches(self) -> np.ndarray:
         return self._map("batches", _BATCH_HEAD + _BATCH * ELEMENT.itemsize + 64)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracer.columns import Columns
+from tracer.columns import Columns, table_of
 from tracer.records import Kind, text_of
 from tracer.timeline import Absences, Part
 
+_LIVES = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
 STATES = ("blocked", "runnable", "kernel")  # user is the rest
 
 
@@ -26,6 +27,8 @@ class ThreadTimes:
     runnable_ns: int
     kernel_ns: int
     user_ns: int
+    switches: int  # times it gave up its CPU, to sleep
+    preemptions: int  # times its CPU was taken from it
 
 
 @dataclass
@@ -38,6 +41,7 @@ class _Life:
     creator: int = 0
     name: str = ""
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(STATES), np.int64))
+    switches: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))  # to sleep, preempted
 
 
 class ThreadStates:
@@ -55,6 +59,7 @@ class ThreadStates:
         self._end = int(batch.time[-1])
         self._births(batch)
         self._away(part.absences)
+        self._switches(batch)
         inside = part.inside.out >= part.start[part.of]
         away = part.inside.take(inside)
         self._add("kernel", part.tid, part.start, part.end)
@@ -79,6 +84,16 @@ class ThreadStates:
         self._add("blocked", absences.tid, absences.out, blocked_until)
         self._add("runnable", absences.tid, blocked_until, absences.back)
 
+    def _switches(self, batch: Columns) -> None:
+        """Counts switches away inside the window, as getrusage(2) does."""
+        low, high = self._window
+        outs = batch.take((batch.kind == Kind.SWITCH_OUT) & (batch.time >= low) & (batch.time <= high))
+        kept = (outs.arg == 0) | (outs.fd == 1)  # could still run, or was preempted on its way to sleep
+        for which in (0, 1):
+            tids, counts = np.unique(outs.tid[kept == bool(which)], return_counts=True)
+            for tid, count in zip(tids.tolist(), counts.tolist(), strict=True):
+                self._lives.setdefault(tid, _Life()).switches[which] += count
+
     def _add(self, state: str, tids: np.ndarray, begins: np.ndarray, ends: np.ndarray, sign: int = 1) -> None:
         """Intervals of threads (one thread's together), the parts of them that lie inside the window."""
         if not len(tids):
@@ -93,8 +108,7 @@ class ThreadStates:
             life.sums[which] += sign * total
 
     def _births(self, batch: Columns) -> None:
-        kinds = (Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME)
-        rows = batch.take(np.isin(batch.kind, kinds))
+        rows = batch.take(np.flatnonzero(_LIVES[batch.kind]))
         for kind, time, start, result, tid, fd in zip(*(getattr(rows, name).tolist() for name in
                                                         ("kind", "time", "start", "result", "tid", "fd")), strict=True):
             life = self._lives.setdefault(tid, _Life())
@@ -114,7 +128,7 @@ class ThreadStates:
             return None
         blocked, runnable, kernel = life.sums.tolist()
         return ThreadTimes(tid, life.tgid, self._name(life), start, end, blocked, runnable, kernel,
-                           end - start - blocked - runnable - kernel)
+                           end - start - blocked - runnable - kernel, *life.switches.tolist())
 
     def _name(self, life: _Life) -> str:
         """What the thread called itself last; a new one has its creator's name until then."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tracer import syscalls
+from tracer.columns import Columns
 from tracer.recording import ROWS, Writer
 from tracer.records import Kind
 from tracer.ring import Watermark
@@ -24,7 +25,7 @@ class Tap:
     thread first executed a program, or 0; seen_as: ID in iotrace's PID namespace → the kernel's, for adopted threads.
     """
 
-    def __init__(self, session: Session, writer: Writer, watch: Callable[[np.ndarray], None] | None = None) -> None:
+    def __init__(self, session: Session, writer: Writer, watch: Callable[[Columns], None] | None = None) -> None:
         self._session, self._writer, self._order = session, writer, Watermark()
         self._watch = watch
         self._before = 0
@@ -43,7 +44,7 @@ class Tap:
             self._writer.write(self._order.pull(watermark))
         self._before = now
 
-    def add(self, records: np.ndarray) -> None:
+    def add(self, records: Columns) -> None:
         """Records that did not come from the probes, not older than the last drain but one."""
         self._order.push(self._counted(records))
 
@@ -53,25 +54,25 @@ class Tap:
         self._order.push(self._seen(last))
         self._writer.write(self._order.pull(1 << 62))
 
-    def _seen(self, records: np.ndarray) -> np.ndarray:
+    def _seen(self, records: Columns) -> Columns:
         if self._watch:
             self._watch(records)
-        adopted = records[(records["kind"] == Kind.START) & (records["start"] != 0)]
-        self.seen_as.update(zip(adopted["arg"].tolist(), adopted["tid"].tolist(), strict=True))
+        adopted = records.take(np.flatnonzero((records.kind == Kind.START) & (records.start != 0)))
+        self.seen_as.update(zip(adopted.arg.tolist(), adopted.tid.tolist(), strict=True))
         return self._counted(records)
 
-    def _counted(self, records: np.ndarray) -> np.ndarray:
+    def _counted(self, records: Columns) -> Columns:
         if not self.base and len(records):
-            starts = records["time"][records["kind"] == Kind.START]
+            starts = records.time[records.kind == Kind.START]
             self.base = int(starts.min()) if len(starts) else 0
         if self.base and not self.began:
-            executed = records["time"][is_execve(records)]
+            executed = records.time[is_execve(records)]
             self.began = int(executed.min()) if len(executed) else 0
         self.count += len(records)
         return records
 
 
-def is_execve(records: np.ndarray) -> np.ndarray:
+def is_execve(records: Columns) -> np.ndarray:
     """Which records say that a program was executed: of its execve's two the call's own comes first."""
-    calls = (records["kind"] == Kind.CALL) & (records["nr"] == _EXECVE) & (records["result"] == 0)
-    return calls | (records["kind"] == Kind.EXEC)
+    calls = (records.kind == Kind.CALL) & (records.nr == _EXECVE) & (records.result == 0)
+    return calls | (records.kind == Kind.EXEC)

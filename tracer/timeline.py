@@ -7,6 +7,7 @@ not ended is carried over to the next batch, so that where a batch is cut change
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 
@@ -33,16 +34,22 @@ _BREAKS = _kinds(Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER)
 _WANTED = (_CALLS | _SWITCHES | _LESSONS | _BREAKS | _kinds(Kind.COPY, Kind.EXIT))
 
 
+@cache
+def names_of(table: type) -> tuple[str, ...]:
+    """The columns of a kind of Rows, in order; dataclasses.fields makes its list anew at every call."""
+    return tuple(field.name for field in fields(table))
+
+
 @dataclass(slots=True)
 class Rows:
     """Arrays of one length: the columns of a table."""
 
     def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))
+        return len(getattr(self, names_of(type(self))[0]))
 
     def take(self, which: np.ndarray | slice):
         """The rows that an index, a mask or a slice selects."""
-        return type(self)(*(getattr(self, field.name)[which] for field in fields(self)))
+        return type(self)(*[getattr(self, name)[which] for name in names_of(type(self))])
 
     def where(self, mask: np.ndarray):
         """The rows where the mask is true: no copy where it is so everywhere."""
@@ -50,8 +57,8 @@ class Rows:
 
     def joined(self, other):
         """These rows, then the other's."""
-        return type(self)(*(np.concatenate([getattr(self, field.name), getattr(other, field.name)])
-                            for field in fields(self)))
+        return type(self)(*[np.concatenate([getattr(self, name), getattr(other, name)])
+                            for name in names_of(type(self))])
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ import numpy as np
 from tracer import __version__, calibration, procfs, syscalls, target
 from tracer.adoption import Adopter
 from tracer.attachment import Attachment
+from tracer.columns import Columns
 from tracer.features import Features
 from tracer.host import host
 from tracer.naming import Names
@@ -228,13 +229,13 @@ def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: N
     return found
 
 
-def _registrations(tid: int, descriptors: list[procfs.Descriptor], looked: int) -> np.ndarray:
-    """What epoll instances watched when we came, as the records that epoll_ctl would have left then: RECORD[n].
+def _registrations(tid: int, descriptors: list[procfs.Descriptor], looked: int) -> Columns:
+    """What epoll instances watched when we came, as the records that epoll_ctl would have left then.
     `looked` (ns) is before they were read, so that a change which was traced since comes after."""
     number = syscalls.numbers()["epoll_ctl"]
     rows = [(looked, EPOLL_CTL_ADD, watched, tid, Kind.ARGS, number, its.fd, events & 0xFFFFFFFF)
             for its in descriptors for watched, events in its.epoll.items()]
-    return np.array(rows, RECORD)
+    return Columns.of(np.array(rows, RECORD))
 
 
 @contextmanager

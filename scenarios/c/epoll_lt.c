@@ -34,5 +34,5 @@ static void multiplex(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_many(argc, argv, "epoll-lt", multiplex, MOST_SOCKETS);
+	return run_many(argc, argv, "epoll-lt", multiplex, 1, MOST_SOCKETS);
 }

@@ -33,5 +33,5 @@ static void multiplex(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_many(argc, argv, "poll", multiplex, MOST_SOCKETS);
+	return run_many(argc, argv, "poll", multiplex, 1, MOST_SOCKETS);
 }

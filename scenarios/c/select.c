@@ -31,5 +31,5 @@ static void multiplex(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_many(argc, argv, "select", multiplex, MOST_SOCKETS);
+	return run_many(argc, argv, "select", multiplex, 1, MOST_SOCKETS);
 }

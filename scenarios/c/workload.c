@@ -87,7 +87,7 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 }
 
 /* The options of scenarios/workload.py, with the same defaults. */
-static void parse(struct workload *w, int argc, char **argv, size_t most_sockets)
+static void parse(struct workload *w, int argc, char **argv, size_t sockets, size_t most_sockets)
 {
 	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
 	static const uint64_t most_size[] = {[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20};
@@ -104,7 +104,7 @@ static void parse(struct workload *w, int argc, char **argv, size_t most_sockets
 	w->messages_to_come = 20;
 	w->interval_ns = 10000000;
 	w->size = 64;
-	w->sockets = 1;
+	w->sockets = sockets;
 	w->address.s_addr = htonl(INADDR_LOOPBACK);
 	w->shared_fd = w->notes_fd = -1;
 	while ((got = getopt_long(argc, argv, "", options, &which)) == 0) {
@@ -150,10 +150,11 @@ static void parse(struct workload *w, int argc, char **argv, size_t most_sockets
 /* Starts scenarios/sender.py as a child, in a group of its own so that Ctrl-C reaches the receiver alone. */
 static void start_sender(struct workload *w, int argc, char **argv)
 {
-	char shared[16], receiver[16];
-	char *command[argc + 8];
+	char sockets[24], shared[16], receiver[16];
+	char *command[argc + 10];
 	int count = 0;
 
+	snprintf(sockets, sizeof(sockets), "%zu", w->sockets);
 	snprintf(shared, sizeof(shared), "%d", w->shared_fd);
 	snprintf(receiver, sizeof(receiver), "%d", getpid());
 	command[count++] = "python3";
@@ -161,6 +162,8 @@ static void start_sender(struct workload *w, int argc, char **argv)
 	command[count++] = "scenarios.sender";
 	for (int i = 1; i < argc; i++)
 		command[count++] = argv[i];
+	command[count++] = "--sockets";
+	command[count++] = sockets;
 	command[count++] = "--shared-fd";
 	command[count++] = shared;
 	command[count++] = "--watch-pid";
@@ -206,6 +209,21 @@ static void receive_all(struct workload *w, int argc, char **argv, void (*scenar
 	w->again = counter(w, call, "EAGAIN", "");
 	scenario(w);
 	end(w);
+}
+
+void note_memory(struct workload *w)
+{
+	char line[256];
+	FILE *status = fopen("/proc/self/status", "r");
+
+	if (!status)
+		failed(w, "/proc/self/status");
+	while (fgets(line, sizeof(line), status)) {
+		if (sscanf(line, "RssAnon: %" SCNu64, &w->anonymous_bytes) == 1)
+			w->anonymous_bytes *= 1024;
+		sscanf(line, "Threads: %" SCNu64, &w->threads);
+	}
+	fclose(status);
 }
 
 static uint64_t dropped(struct workload *w)
@@ -272,8 +290,10 @@ static void write_notes(struct workload *w)
 	fprintf(out, ", \"receive_ns\": [");
 	for (size_t i = 0; i < w->receives; i++)
 		fprintf(out, "%s%" PRIu64, i ? ", " : "", w->receive_ns[i]);
-	fprintf(out, "], \"window_ns\": [%" PRIu64 ", %" PRIu64 "], \"cpu_ns\": %" PRIu64 ", \"pid\": %d, \"tid\": %d}",
-		w->window_ns[0], w->window_ns[1], w->cpu_ns, getpid(), gettid());
+	fprintf(out, "], \"window_ns\": [%" PRIu64 ", %" PRIu64 "], \"cpu_ns\": %" PRIu64 ", ", w->window_ns[0],
+		w->window_ns[1], w->cpu_ns);
+	fprintf(out, "\"anonymous_bytes\": %" PRIu64 ", \"threads\": %" PRIu64 ", \"pid\": %d, \"tid\": %d}",
+		w->anonymous_bytes, w->threads, getpid(), gettid());
 	fclose(out);
 }
 
@@ -286,6 +306,8 @@ static void write_summary(struct workload *w)
 	printf("%s: %" PRIu64 " messages, %" PRIu64 " bytes, %" PRIu64 " dropped, in %.1f ms\n", PROTOCOLS[w->proto],
 	       w->messages, w->bytes, dropped(w), (w->window_ns[1] - w->window_ns[0]) / 1e6);
 	printf("  CPU      %.1f ms\n", w->cpu_ns / 1e6);
+	if (w->threads > 1)
+		printf("  memory   %.1f MiB, %" PRIu64 " threads\n", w->anonymous_bytes / 1048576.0, w->threads);
 	for (struct count *its = w->counts; its < w->counts + MOST_COUNTS && its->call; its++) {
 		if (!its->count)
 			continue;
@@ -300,16 +322,17 @@ static void write_summary(struct workload *w)
 
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
 {
-	return run_many(argc, argv, name, scenario, 1);
+	return run_many(argc, argv, name, scenario, 1, 1);
 }
 
-int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t most)
+int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets,
+	     size_t most)
 {
 	struct workload *w = &the_workload;
 	int status;
 
 	w->name = name;
-	parse(w, argc, argv, most);
+	parse(w, argc, argv, sockets, most);
 	if (signal(SIGINT, on_interrupt) == SIG_IGN)
 		signal(SIGINT, SIG_IGN); /* as a shell's background job */
 	status = sigsetjmp(w->early, 1);
@@ -318,8 +341,7 @@ int run_many(int argc, char **argv, const char *name, void (*scenario)(struct wo
 	signal(SIGINT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* from here on the sender may end */
 	end(w);
-	bool may_lose = w->open_loop && w->proto == UDP;
-	if (status == SENDER_DIED || (!status && !may_lose && w->bytes < w->messages_to_come * w->size)) {
+	if (status == SENDER_DIED || (!status && !may_lose(w) && w->bytes < w->messages_to_come * w->size)) {
 		fprintf(stderr, "%s: the sender ended early\n", name);
 		status = FAILED;
 	}

@@ -55,6 +55,7 @@ struct workload {
 	size_t receives, most_receives, ends;
 	bool *ended;             /* by descriptor: its end has come; `ends` of them have */
 	uint64_t window_ns[2], cpu_ns;
+	uint64_t anonymous_bytes, threads; /* when the window begins */
 	struct count counts[MOST_COUNTS], *calls, *again;
 	pid_t sender;
 	sigjmp_buf early;        /* where a run that ends early goes on */
@@ -62,10 +63,11 @@ struct workload {
 
 extern struct workload the_workload; /* signal handlers are given nothing else */
 
-/* Runs a twin that can watch one socket, or `most` of them, as a program: its exit status, 0, 1 (ended early) or
- * 130 (Ctrl-C); 2 (usage) and 3 (cannot here) exit. */
+/* Runs a twin that watches one socket, or `sockets` if nothing is said and at most `most`, as a program: its exit status,
+ * 0, 1 (ended early) or 130 (Ctrl-C); 2 (usage) and 3 (cannot here) exit. */
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
-int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t most);
+int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *),
+	     size_t sockets, size_t most);
 
 /* Says what errno means for `call` and ends the run; a call that was only interrupted (EINTR) can be made again. */
 void failed(struct workload *w, const char *call);
@@ -75,6 +77,9 @@ struct count *counter(struct workload *w, const char *call, const char *error, c
 
 /* Makes room for twice as many receives: a stream may bring one message in several. */
 void more_receives(struct workload *w);
+
+/* What this process has for itself alone (RssAnon), and its threads, from proc_pid_status(5). */
+void note_memory(struct workload *w);
 
 static inline uint64_t clock_ns(clockid_t clock)
 {
@@ -87,6 +92,7 @@ static inline uint64_t clock_ns(clockid_t clock)
 /* The measured time begins: set-up is before it, and inside it nothing is called but what is noted. */
 static inline void begin(struct workload *w)
 {
+	note_memory(w);
 	w->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	w->window_ns[0] = clock_ns(CLOCK_MONOTONIC);
 	w->page[READY] = 1;
@@ -138,6 +144,12 @@ static inline void note(struct workload *w, int fd, ssize_t size)
 	w->bytes += size;
 	w->messages = w->proto == TCP || w->proto == PIPE ? w->bytes / w->size : w->receives;
 	w->done = w->bytes >= w->messages_to_come * w->size;
+}
+
+/* Whether datagrams may be dropped: then the sender says of every socket that no more will come. */
+static inline bool may_lose(const struct workload *w)
+{
+	return w->open_loop && w->proto == UDP;
 }
 
 /* Tells the sender which messages are finished with: a store to shared memory, not a call. */

@@ -69,6 +69,21 @@ class Rate(click.ParamType):
         return rate
 
 
+class Percent(click.FloatRange):
+    """0 to 100, with the sign as tc(8) writes it or without."""
+
+    name = "percent"
+
+    def __init__(self) -> None:
+        super().__init__(0, 100)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        percent = super().convert(value.removesuffix("%") if isinstance(value, str) else value, param, ctx)
+        if percent != percent:
+            self.fail(f"{value!r} is not a percentage", param, ctx)
+        return percent
+
+
 class Seconds(click.FloatRange):
     """A number of seconds that one can wait; no range refuses NaN by itself."""
 

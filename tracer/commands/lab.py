@@ -200,12 +200,13 @@ def _ended(outcome, timeout: float) -> None:
               "Without it, all that are known, and the host's where this is root.")
 @click.option("-o", "--output", type=click.Path(file_okay=False), help="Keep recordings and reports in this directory.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Machines beside each other; by default half the CPUs.")
+@click.option("--verify", is_flag=True, help="Put the textbook's claims to the test on each (iotrace verify).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
 @click.option("--markdown", is_flag=True, help="The tables as Markdown.")
-@click.option("--strict", is_flag=True, help="Exit with status 1 unless all ran, agreed with the workload, lost nothing.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 unless all ran as the workload says and lost nothing.")
 @machine_options
 @click.pass_context
-def _matrix(ctx, names, chosen, output, jobs, as_json, markdown, strict, **how) -> None:
+def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict, **how) -> None:
     """Run SCENARIOs on every kernel and show what differs.
 
     Options of `iotrace run` follow --: iotrace lab matrix nonblocking signal -- --messages 23.
@@ -215,7 +216,9 @@ def _matrix(ctx, names, chosen, output, jobs, as_json, markdown, strict, **how) 
     import scenarios
     from tracer.commands.common import Scenario
 
-    wanted = [Scenario().convert(name, None, None).name for name in names] or scenarios.names()
+    wanted = [Scenario().convert(name, None, None).name for name in names]
+    if not wanted and not verify:
+        wanted = scenarios.names()
     with _failures():
         from tracer.lab import matrix
 
@@ -228,8 +231,8 @@ def _matrix(ctx, names, chosen, output, jobs, as_json, markdown, strict, **how) 
         stamp = time.strftime("%Y%m%d-%H%M%S")
         directory = Path(output).absolute() if output else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
         with lab.store.in_use():
-            found = matrix.run(lab, kernels, wanted, ctx.meta.get("rest", []), directory,
-                               jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say)
+            plan = matrix.Plan(wanted, ctx.meta.get("rest", []), verify, directory)
+            found = matrix.run(lab, kernels, plan, jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say)
         (directory / "matrix.json").write_text(json.dumps(found), encoding="utf-8")
     click.echo(_shown(found, as_json, markdown))
     _say(f"recordings and reports: {directory}")

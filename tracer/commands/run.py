@@ -11,6 +11,7 @@ from tracer.commands.common import (
     USAGE,
     Duration,
     Failure,
+    Percent,
     Rate,
     Scenario,
     Seconds,
@@ -32,15 +33,15 @@ ORDER = 2
 @click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
 @click.option("--proto", help="udp, tcp, unix (datagrams), pipe or file, where the model allows it; by default the "
               "scenario's first.")
-@click.option("--sockets", type=click.IntRange(1), default=1, show_default=True,
-              help="How many to watch; the messages go round them. For select, poll and epoll-lt.")
+@click.option("--sockets", type=click.IntRange(1),
+              help="How many to watch; the messages go round them. For select, poll and epoll-lt (1), and threads (4).")
 @click.option("--lang", type=click.Choice(["python", "c"]), default="python", show_default=True,
               help="The program as it is in Python, or its twin in C.")
 @click.option("--net", type=click.Choice(["loopback", "veth"]), default="loopback", show_default=True,
               help="veth: sender and receiver in two network namespaces joined by a link.")
 @click.option("--rate", type=Rate(), help="The most that the link carries, such as 1mbit or 500kbit a second.")
 @click.option("--delay", type=Duration(), default="0", help="How long the link takes to carry a packet.")
-@click.option("--loss", type=click.FloatRange(0, 100), default=0, help="Percent of the packets that the link loses.")
+@click.option("--loss", type=Percent(), default=0, help="Percent of the packets that the link loses.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
 @click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")
@@ -58,7 +59,7 @@ def command(scenario, messages, interval, size, proto, sockets, lang, net, rate,
     from tracer import experiment, features, target
     from tracer.render.units import plural
 
-    proto = proto or scenario.protocols[0]
+    proto, sockets = proto or scenario.protocols[0], sockets or scenario.watched
     if proto not in scenario.protocols:
         raise Failure(f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE)
     if lang not in scenario.languages:

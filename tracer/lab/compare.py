@@ -88,6 +88,10 @@ def differences(kernels: list[dict], scenarios: list[str], cells: dict[str, dict
         _add(found, None, f"evidence of {what}", {name: per_kernel[name].get(what) for name in names})
     _add(found, None, "events missed are counted by the kernel",
          {name: _counts_missed(cells.get(name, {})) for name in names})
+    verdicts = {name: {claim["name"]: claim["verdict"] for claim in its.get("claims") or ()}
+                for name, its in zip(names, kernels, strict=True)}
+    for claim in dict.fromkeys(claim for its in verdicts.values() for claim in its):
+        _add(found, None, f"claim {claim}", {name: its.get(claim) for name, its in verdicts.items()})
     for scenario in scenarios:
         there = {name: cells[name][scenario] for name in names if scenario in cells.get(name, {})}
         for what, of in _COMPARED:

@@ -63,9 +63,10 @@ class Cpio:
         self._parts.append(head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4))
 
 
-def build(boot_modules: Path, settings: dict[str, str], jobs: str, code: bool) -> bytes:
-    """settings: shell variables for guest/init; jobs: the shell script that is run in the root file system; code:
-    whether iotrace itself comes along. Raises CannotLab without a busybox."""
+def build(boot_modules: Path, settings: dict[str, str], jobs: str, compiled: dict[str, bytes], code: bool) -> bytes:
+    """settings: shell variables for guest/init; jobs: the shell script that is run in the root file system;
+    compiled: probes that were compiled in earlier machines, by file name; code: whether iotrace itself comes along.
+    Raises CannotLab without a busybox."""
     tools.require(("busybox",))
     archive = Cpio()
     archive.file("init", (_GUEST / "init").read_bytes(), 0o755)
@@ -78,6 +79,8 @@ def build(boot_modules: Path, settings: dict[str, str], jobs: str, code: bool) -
     archive.file("lab/settings", "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
     archive.file("lab/ports.sh", (_GUEST / "ports.sh").read_bytes())
     archive.file("lab/jobs.sh", jobs.encode())
+    for name, data in sorted(compiled.items()):
+        archive.file(f"compiled/{name}", data, 0o600)
     if code:
         root = Path(tracer.__file__).parents[1]
         for name in _PACKAGES:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import tracer
 from tracer.lab import accel, identity, kernels, pins, rootfs, tools, vm
-from tracer.lab.store import Store
+from tracer.lab.store import Store, write_atomically
 
 _MACHINE_TOOLS = ("qemu-system-x86_64", "busybox", "setpriv")
 _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -64,16 +67,25 @@ class Lab:
         """One machine with that kernel, from boot to power-off; raises LabError."""
         kernel = self.kernel(name)
         how = self.how
+        cache, news = self.store.root / "compiled" / kernel.image.parent.name, bytearray()
+
+        def taken(port: str, data: bytes) -> None:
+            if port == "probes":
+                news.extend(data)
+            else:
+                take(port, data)
+
         machine = vm.Machine(
             kernel, jobs, None if how.host_root else rootfs.get(self.store, self.locked.root), accelerator,
-            how.icount, how.cpus, how.memory_mb, how.job_s, self._environment(columns))
+            how.icount, how.cpus, how.memory_mb, how.job_s, self._environment(columns),
+            {path.name: path.read_bytes() for path in cache.glob("*.json")})
         facts = {"kernel": kernel.name, "release": kernel.release, "pid": os.getpid(), "accel": accelerator,
                  "since": time.time(), "jobs": [" ".join(job.command) for job in jobs]}
         with self.store.in_use(), self.store.running(facts):
-            if how.host_root and os.getuid() == 0:
-                with identity.as_root():
-                    return vm.run(machine, take, say, stop)
-            return vm.run(machine, take, say, stop)
+            with identity.as_root() if how.host_root else contextlib.nullcontext():
+                outcome = vm.run(machine, taken, say, stop)
+        _keep_compiled(bytes(news), cache)
+        return outcome
 
     def _environment(self, columns: int) -> dict[str, str]:
         there = {"PATH": _GUEST_PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": str(columns),
@@ -83,3 +95,20 @@ class Lab:
             if not sys.flags.isolated:
                 there["PYTHONPATH"] = str(Path(tracer.__file__).parents[1])
         return there
+
+
+def _keep_compiled(archive: bytes, cache: Path) -> None:
+    """The probes that a machine compiled, for the next one with its kernel: compiling is most of an emulated run.
+
+    As tracer/compiling.py names and keeps them; best effort, like there.
+    """
+    if not archive:
+        return
+    with contextlib.suppress(OSError, tarfile.TarError), tarfile.open(fileobj=io.BytesIO(archive)) as found:
+        cache.mkdir(parents=True, exist_ok=True)
+        inside = {Path(member.name).name: found.extractfile(member).read() for member in found if member.isfile()}
+        for name, data in inside.items():
+            write_atomically(cache / name, data)
+        for path in cache.glob("*.json"):
+            if path.name not in inside:  # the guest's own cache has let go of it
+                path.unlink()

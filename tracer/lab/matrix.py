@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +25,29 @@ from tracer.records import Kind
 
 SCHEMA = 1
 HOST = "host"
+VERIFY = "verify"
 _ROUND_TRIPS = 300
 
 
-def run(lab: Lab, kernels: list[str], scenarios: list[str], options: list[str], directory: Path, at_once: int,
-        say: Callable[[str], None]) -> dict:
-    """Runs `iotrace run SCENARIO OPTION…` for each on each kernel; recordings go to directory/KERNEL/SCENARIO.parquet.
+@dataclass(frozen=True)
+class Plan:
+    """What is run on each kernel: `iotrace run SCENARIO OPTION…` for each, and `iotrace verify` behind them.
+
+    directory: gets the recordings, as KERNEL/SCENARIO.parquet.
+    """
+
+    scenarios: list[str]
+    options: list[str]
+    verify: bool
+    directory: Path
+
+
+def run(lab: Lab, kernels: list[str], plan: Plan, at_once: int, say: Callable[[str], None]) -> dict:
+    """The plan on every kernel, `at_once` machines beside each other.
 
     say: told of progress, a line at a time. Returns the matrix (docs/json.md). Raises LabError, KeyboardInterrupt.
     """
+    plan.directory.mkdir(parents=True, exist_ok=True)
     machines = [name for name in kernels if name != HOST]
     began = time.monotonic()
     accelerator, why = lab.prepare(machines) if machines else (None, None)
@@ -41,7 +56,7 @@ def run(lab: Lab, kernels: list[str], scenarios: list[str], options: list[str], 
     try:
         with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
             # a thread lives as long as its machine: the kernel ends a machine with the thread that started it
-            waiting = {pool.submit(_on_machine, lab, name, accelerator, scenarios, options, directory, say, stop): name
+            waiting = {pool.submit(_on_machine, lab, name, accelerator, plan, say, stop): name
                        for name in machines}
             try:
                 for done in concurrent.futures.as_completed(waiting):
@@ -51,7 +66,7 @@ def run(lab: Lab, kernels: list[str], scenarios: list[str], options: list[str], 
                 pool.shutdown(cancel_futures=True)
                 raise
         if HOST in kernels:  # alone, since it runs beside nothing that it measures
-            results[HOST] = _on_host(scenarios, options, directory, say)
+            results[HOST] = _on_host(plan, say)
     finally:
         os.close(stop)
         os.close(stopped)
@@ -60,26 +75,27 @@ def run(lab: Lab, kernels: list[str], scenarios: list[str], options: list[str], 
     for its in ordered:
         its["accel"] = None if its["name"] == HOST else accelerator
     return {
-        "schema": SCHEMA, "scenarios": scenarios, "run_options": options, "icount": lab.how.icount,
+        "schema": SCHEMA, "scenarios": plan.scenarios, "run_options": plan.options, "icount": lab.how.icount,
         "accel": accelerator, "accel_why": why, "took_s": round(time.monotonic() - began, 1),
         "kernels": ordered, "cells": cells,
-        "differs": compare.differences(ordered, scenarios, cells),
+        "differs": compare.differences(ordered, plan.scenarios, cells),
     }
 
 
 def complete(matrix: dict) -> bool:
-    """Whether every scenario ran on every kernel, saw what the workload says, and lost nothing."""
+    """Whether every scenario ran on every kernel, saw what the workload says in contiguous phases, and lost nothing."""
     cells = [matrix["cells"][kernel["name"]].get(name) for kernel in matrix["kernels"] for name in matrix["scenarios"]]
-    return all(its and its["status"] == 0 and not its["differences"] and its["ledger"]["balanced"]
-               and not its["ledger"]["lost"] for its in cells)
+    exact = all(its and its["status"] == 0 and its.get("ledger") and its["contiguous"] and not its["differences"]
+                and its["ledger"]["balanced"] and not its["ledger"]["lost"] for its in cells)
+    return exact and all(kernel["claims"] != [] for kernel in matrix["kernels"])  # [] is a `verify` that said nothing
 
 
-def _on_machine(lab: Lab, name: str, accelerator: str, scenarios: list[str], options: list[str], directory: Path,
-                say: Callable[[str], None], stop: int) -> dict:
+def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable[[str], None], stop: int) -> dict:
+    names = [*plan.scenarios, *[VERIFY] * plan.verify]
     jobs = [vm.Job((*lab.python(), "-m", "scenarios.roundtrip", str(_ROUND_TRIPS)), f"{vm.RESULTS}/0/report.json")]
-    for number, scenario in enumerate(scenarios, 1):
+    for number, scenario in enumerate(names, 1):
         place = f"{vm.RESULTS}/{number}"
-        jobs.append(vm.Job(lab.iotrace("run", scenario, *options, "--json", "-o", f"{place}/recording.parquet"),
+        jobs.append(vm.Job(lab.iotrace(*_arguments(plan, scenario, f"{place}/recording.parquet")),
                            f"{place}/report.json", f"{place}/error.txt"))
 
     def heard(line: str) -> None:
@@ -87,7 +103,7 @@ def _on_machine(lab: Lab, name: str, accelerator: str, scenarios: list[str], opt
         if word == "up":
             say(f"{name}: booted {rest[0]}")
         elif word == "begin" and int(rest[0]):
-            say(f"{name}: {scenarios[int(rest[0]) - 1]}")
+            say(f"{name}: {names[int(rest[0]) - 1]}")
 
     with tempfile.TemporaryFile() as files:
         outcome = lab.run(name, accelerator, tuple(jobs), lambda port, data: port == "files" and files.write(data),
@@ -97,12 +113,15 @@ def _on_machine(lab: Lab, name: str, accelerator: str, scenarios: list[str], opt
     trip = _round_trip(archives.get(0, {}).get("report.json"))
     found = {"name": name, "release": outcome.release or lab.kernel(name).release, "ended": outcome.ended,
              "boot_s": round(outcome.up_s, 1) if outcome.up_s else None, "took_s": round(outcome.took_s, 1),
-             "round_trip_ns": trip, "last_lines": [] if outcome.ended == "done" else outcome.last_lines, "cells": {}}
+             "round_trip_ns": trip, "last_lines": [] if outcome.ended == "done" else outcome.last_lines,
+             "claims": None, "cells": {}}
+    if plan.verify:
+        found["claims"] = _claims(archives.get(len(names), {}), plan.directory / name)
     say(f"{name}: off after {outcome.took_s:.0f} s" if outcome.ended == "done" else f"{name}: {outcome.ended}")
-    for number, scenario in enumerate(scenarios, 1):
+    for number, scenario in enumerate(plan.scenarios, 1):
         if number in outcome.statuses:
             its = archives.get(number, {})
-            found["cells"][scenario] = _cell(outcome.statuses[number], its, trip, directory / name / scenario)
+            found["cells"][scenario] = _cell(outcome.statuses[number], its, trip, plan.directory / name / scenario)
     return found
 
 
@@ -120,7 +139,7 @@ def results(files) -> dict[int, dict[str, bytes]]:
     return found
 
 
-def _on_host(scenarios: list[str], options: list[str], directory: Path, say: Callable[[str], None]) -> dict:
+def _on_host(plan: Plan, say: Callable[[str], None]) -> dict:
     began = time.monotonic()
     python = [sys.executable, *["-I"] * sys.flags.isolated]
     surroundings = dict(cwd=Path(tracer.__file__).parents[1], capture_output=True, stdin=subprocess.DEVNULL)
@@ -128,19 +147,20 @@ def _on_host(scenarios: list[str], options: list[str], directory: Path, say: Cal
         trip = _round_trip(subprocess.run([*python, "-m", "scenarios.roundtrip", str(_ROUND_TRIPS)],
                                           **surroundings).stdout)
         cells = {}
-        for scenario in scenarios:
+        for scenario in [*plan.scenarios, *[VERIFY] * plan.verify]:
             say(f"{HOST}: {scenario}")
             with tempfile.TemporaryDirectory() as temporary:
                 path = Path(temporary, "recording.parquet")
-                done = subprocess.run([*python, "-m", "tracer", "run", scenario, *options, "--json", "-o", str(path)],
+                done = subprocess.run([*python, "-m", "tracer", *_arguments(plan, scenario, str(path))],
                                       **surroundings)
                 its = {"report.json": done.stdout, "error.txt": done.stderr}
                 if path.exists():
                     its["recording.parquet"] = path.read_bytes()
             cells[scenario] = done.returncode, its
+    claims = _claims(cells.pop(VERIFY)[1], plan.directory / HOST) if plan.verify else None
     return {"name": HOST, "release": os.uname().release, "ended": "done", "boot_s": None,
-            "took_s": round(time.monotonic() - began, 1), "round_trip_ns": trip, "last_lines": [],
-            "cells": {scenario: _cell(status, its, trip, directory / HOST / scenario)
+            "took_s": round(time.monotonic() - began, 1), "round_trip_ns": trip, "last_lines": [], "claims": claims,
+            "cells": {scenario: _cell(status, its, trip, plan.directory / HOST / scenario)
                       for scenario, (status, its) in cells.items()}}
 
 
@@ -170,6 +190,25 @@ def _wakes(path: Path, report: dict) -> int | None:
     begin, end = (time + report["base_ns"] for time in window)
     return sum(int(np.count_nonzero((batch.kind == Kind.WAKING) & (batch.time >= begin) & (batch.time <= end)))
                for batch in recording.columns(str(path), begin, end))
+
+
+def _arguments(plan: Plan, name: str, recording_path: str) -> list[str]:
+    """iotrace's command line for a scenario, or for VERIFY."""
+    if name == VERIFY:
+        return ["verify", "--json"]
+    return ["run", name, *plan.options, "--json", "-o", recording_path]
+
+
+def _claims(files: dict[str, bytes], place: Path) -> list[dict]:
+    """The verdicts of `iotrace verify`, none where it said nothing; all that it said is kept in place/verify.json."""
+    text = files.get("report.json", b"")
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{VERIFY}.json").write_bytes(text)
+    try:
+        return [{key: claim[key] for key in ("number", "name", "verdict", "evidence", "qualification")}
+                for claim in json.loads(text)["claims"]]
+    except (TypeError, ValueError, LookupError):
+        return []
 
 
 def _round_trip(text: bytes | None) -> int | None:

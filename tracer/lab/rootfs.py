@@ -4,6 +4,7 @@ iotrace's Python dependencies as wheels for its Python; one read-only disk image
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sys
 from pathlib import Path
@@ -32,8 +33,8 @@ def has(store: Store, pin: pins.RootPin) -> bool:
 
 def _build(store: Store, pin: pins.RootPin, new: Path) -> None:
     tools.require(("apt-get", "dpkg-deb", "mmdebstrap", "genext2fs"))
-    if os.geteuid() != 0 and not tools.find("newuidmap"):
-        raise CannotLab("building a root file system without root needs uidmap: apt-get install uidmap")
+    if os.geteuid() != 0:
+        _require_user_namespaces()
     store.say(f"fetching {len(pin.packages)} packages of Debian {pin.suite} for the root file system")
     debs, wheels, site = new / "debs", new / "wheels", new / "site"
     for directory in (debs, wheels, site):
@@ -51,6 +52,18 @@ def _build(store: Store, pin: pins.RootPin, new: Path) -> None:
     for name in ("site", "root.tar", "iotrace.pth"):
         path = new / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _require_user_namespaces() -> None:
+    """Raises CannotLab where mmdebstrap could not make files of several owners without root (subuid(5))."""
+    if not tools.find("newuidmap"):
+        raise CannotLab("building a root file system without root needs uidmap: apt-get install uidmap")
+    try:
+        tools.run("unshare", "--map-root-user", "--map-auto", "true")
+    except LabError as error:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+        raise CannotLab("building a root file system without root needs user namespaces and subordinate IDs (usermod "
+                        f"--add-subuids 100000-165535 --add-subgids 100000-165535 {name}): {error}") from None
 
 
 def _fetch_wheels(pin: pins.RootPin, directory: Path) -> None:

@@ -40,7 +40,7 @@ class Store:
         self.root = root
         self.say = say
         try:
-            for name in ("entries", "locks", "running", "results"):
+            for name in ("entries", "locks", "running", "results", "compiled"):
                 (root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LabError(f"{root}: {error.strerror}") from None
@@ -55,8 +55,10 @@ class Store:
             return place
         with self.locked(name):
             if not place.is_dir():  # it may have come while we waited
+                for left in place.parent.glob(f".new-{name}-*"):  # its maker was killed: we have the lock
+                    shutil.rmtree(left, ignore_errors=True)
                 self.check_space(size)
-                with _no_space(place), tempfile.TemporaryDirectory(prefix=".new-", dir=self.root / "entries") as new:
+                with _no_space(place), tempfile.TemporaryDirectory(prefix=f".new-{name}-", dir=place.parent) as new:
                     directory = Path(new, "entry")
                     directory.mkdir()
                     make(directory)
@@ -127,7 +129,7 @@ class Store:
             if not _try_lock(fd, fcntl.LOCK_EX):
                 raise LabError("another iotrace lab runs now, and uses the cache")
             freed = sum(path.lstat().st_blocks * 512 for path in self.root.rglob("*"))
-            for name in ("entries", "results", "running", "apt"):
+            for name in ("entries", "results", "running", "compiled", "apt"):
                 shutil.rmtree(self.root / name, ignore_errors=True)
             return freed
         finally:
@@ -141,12 +143,16 @@ def sha256(path: Path) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Writes `value` in one step: readers see the old file or the new one."""
+    """Writes `value` in one step."""
+    write_atomically(path, json.dumps(value, indent=1).encode() + b"\n")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file in one step: readers see the old one or the new one."""
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1)
-            file.write("\n")
+        with open(fd, "wb") as file:
+            file.write(data)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:

@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tracer import compiling
 from tracer.lab import LabError, initramfs, tools
 from tracer.lab.kernels import Kernel
 
 RESULTS = "/results"
-PORTS = ("console", "control", "files", "out", "err")
+COMPILED = str(compiling.CACHE)
+PORTS = ("console", "control", "files", "probes", "out", "err")
 BOOT_S = 90.0  # from power-on to the guest's first word; in emulation 3 s are usual
 _CONSOLE_BYTES = 64 << 10
 _LAST_LINES = 12
@@ -50,6 +52,7 @@ class Machine:
     memory_mb: int = 1024
     job_s: float = 300.0
     environment: dict[str, str] = field(default_factory=dict)
+    compiled: dict[str, bytes] = field(default_factory=dict)  # files for the guest's COMPILED; "probes" brings new ones
     probe: bool = False  # only say that it has booted: neither root file system nor jobs
     boot_s: float = BOOT_S
 
@@ -78,7 +81,8 @@ def run(machine: Machine, take: Callable[[str, bytes], None], say: Callable[[str
         stop: int | None = None) -> Outcome:
     """Boots the machine, does its jobs, and returns when it is off.
 
-    take(port, bytes): what comes out of "out", "err" and "files", as it comes. say: told of progress. stop: a
+    take(port, bytes): what comes out of "out", "err", "files" and "probes" (a tar archive of COMPILED, if a file in it
+    is new), as it comes. say: told of progress. stop: a
     descriptor that ends the machine when it is readable. Raises CannotLab, LabError; KeyboardInterrupt ends the
     machine too. A machine never outlives the call, nor the process.
     """
@@ -187,8 +191,9 @@ def _arguments(machine: Machine, boot: int, ports: dict[str, int]) -> Iterator[s
 
 def _initramfs(machine: Machine) -> bytes:
     kind = "probe" if machine.probe else "host" if machine.root is None else "image"
-    settings = {"ROOT": kind, "MODULES": "/dev/vda" if machine.root is None else "/dev/vdb"}
-    return initramfs.build(machine.kernel.boot, settings, _script(machine), code=not machine.probe)
+    settings = {"ROOT": kind, "MODULES": "/dev/vda" if machine.root is None else "/dev/vdb",
+                "COMPILED": COMPILED}
+    return initramfs.build(machine.kernel.boot, settings, _script(machine), machine.compiled, code=not machine.probe)
 
 
 def _script(machine: Machine) -> str:
@@ -200,7 +205,7 @@ def _script(machine: Machine) -> str:
     for number, job in enumerate(machine.jobs):
         out, err = (f">{shlex.quote(path)}" if path else f">&{port}" for path, port in ((job.out, 5), (job.err, 6)))
         lines += [f"$busybox mkdir -p {RESULTS}/{number}", f"job {number} {shlex.join(job.command)} {out} 2{err}"]
-    return "\n".join([*lines, "echo done >&3", "$busybox poweroff -f", ""])
+    return "\n".join([*lines, f"send_new {COMPILED} probes", "echo done >&3", "$busybox poweroff -f", ""])
 
 
 @contextlib.contextmanager

@@ -19,9 +19,11 @@ def render(matrix: dict, width: int = 80) -> str:
         for title, (head, rows) in (("Kernels", matrix_tables.kernels(matrix)),
                                     ("Operations of messages", matrix_tables.outcomes(matrix)),
                                     ("How soon data is noticed, in untraced round trips (median)",
-                                     matrix_tables.ratios(matrix, "notice"))):
-            console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
-            console.print(_table(head, rows))
+                                     matrix_tables.ratios(matrix, "notice")),
+                                    (f"Claims: {matrix_tables.CLAIM_SIGNS}", matrix_tables.claims(matrix))):
+            if rows:
+                console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
+                console.print(_table(head, rows))
         console.print(f"\n── What differs {'─' * (width - 16)}")
         found = matrix_tables.differences(matrix)
         for what, since, groups in found:

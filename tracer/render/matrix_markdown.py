@@ -14,8 +14,8 @@ def render(matrix: dict) -> str:
     if matrix["accel_why"]:
         lines += ["", f"Machines by {matrix['accel_why']}."]
     tables = (matrix_tables.kernels(matrix), matrix_tables.outcomes(matrix), matrix_tables.ratios(matrix, "notice"),
-              matrix_tables.ratios(matrix, "copy"))
-    for head, rows in tables:
+              matrix_tables.ratios(matrix, "copy"), matrix_tables.claims(matrix))
+    for head, rows in filter(lambda table: table[1], tables):
         lines += ["", _row(head), _row(["---"] + ["---:"] * (len(head) - 1)), *map(_row, rows)]
     lines += ["", "| what differs | since | on | is |", "|---|---|---|---|"]
     for what, since, groups in matrix_tables.differences(matrix):

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from tracer.render.units import MISSING, clean, duration, number
 
+_SIGNS = {"holds": "+", "holds with a qualification": "(+)", "does not hold": "−", "cannot be tested here": "?"}
+CLAIM_SIGNS = "+ holds, (+) with a qualification, − does not hold, ? could not be tested"
+
 
 def kernels(matrix: dict) -> tuple[list[str], list[list[str]]]:
     """One row a kernel: its untraced round trip, and the ledgers of its runs summed."""
@@ -40,6 +43,16 @@ def ratios(matrix: dict, phase: str) -> tuple[list[str], list[list[str]]]:
         values = [(its or {}).get("ratios", {}).get(phase) for its in _row(matrix, scenario)]
         rows.append([scenario, *(MISSING if value is None else f"{value:.2f}" for value in values)])
     return [f"{phase} ÷ round trip", *_names(matrix)], rows
+
+
+def claims(matrix: dict) -> tuple[list[str], list[list[str]]]:
+    """One row a claim of `iotrace verify`, one column a kernel: + holds, (+) with a qualification, − does not, ? could
+    not be tested. No rows where none was."""
+    found = {its["name"]: {claim["number"]: claim for claim in its["claims"] or ()} for its in matrix["kernels"]}
+    known = {number: claim["name"] for its in found.values() for number, claim in its.items()}
+    rows = [[str(number), name, *(_SIGNS.get(found[kernel][number]["verdict"], MISSING) if number in found[kernel]
+                                  else MISSING for kernel in found)] for number, name in sorted(known.items())]
+    return ["", "claim", *_names(matrix)], rows
 
 
 def differences(matrix: dict) -> list[tuple[str, str, list[tuple[str, str]]]]:

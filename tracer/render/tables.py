@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tracer.render.units import MISSING, clean, duration, number, plural, share, stacked
+from tracer.render.units import MISSING, clean, duration, number, plural, share, size, stacked
 
 PHASES = ("wait", "notice", "copy", "completion")
 PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
@@ -73,6 +75,17 @@ def threads(report: dict, width: int = 80) -> Table | Text:
         table.add_row(str(thread.get("tid", MISSING)), clean(thread.get("name") or MISSING),
                       *(duration(part, fixed=True) for part in parts), share(cpu, _lifetime(thread)), bar)
     return fitted(more(table, len(found) - len(shown), "thread"), width)
+
+
+def together(report: dict, width: int = 80) -> list[Text]:
+    """Context switches of all threads, and of a scenario the memory it had for itself; nothing where neither is known."""
+    found, expected = report.get("threads") or [], report.get("expected") or {}
+    sleeps, preempted = (sum(thread.get(key) or 0 for thread in found) for key in ("switches", "preemptions"))
+    words = [f"{plural(len(found), 'thread')}, {plural(sleeps + preempted, 'context switch')} "
+             f"({number(preempted)} preempted)"] if any("switches" in thread for thread in found) else []
+    if expected.get("anonymous_bytes"):
+        words.append(f"memory of its own: {size(expected['anonymous_bytes'])}")
+    return [Text(line, style="dim") for line in textwrap.wrap("; ".join(words), width)]
 
 
 def _lifetime(thread: dict) -> int:

@@ -52,6 +52,16 @@ def number(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}"
 
 
+def size(count: int | None) -> str:
+    """`count` bytes in binary units, three digits: '512 B', '9.10 MiB'; '–' for None."""
+    if count is None:
+        return MISSING
+    value, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{round(value)} B" if units[0] == "B" else f"{_three_digits(value, True)} {units[0]}"
+
+
 def share(part: int | float | None, whole: int | float | None) -> str:
     """`part` of `whole` in percent: '99.4%', '<0.1%' for what is there but small, '–' where there is no whole."""
     if part is None or not whole:
@@ -64,7 +74,7 @@ def share(part: int | float | None, whole: int | float | None) -> str:
 
 def plural(count: int | None, noun: str) -> str:
     """'1 operation', '20 operations', '2 processes'."""
-    return f"{number(count)} {noun}" + ("" if count == 1 else "es" if noun.endswith("s") else "s")
+    return f"{number(count)} {noun}" + ("" if count == 1 else "es" if noun.endswith(("s", "ch")) else "s")
 
 
 def stacked(parts: list[int], glyphs: str, width: int) -> list[str]:

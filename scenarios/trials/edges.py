@@ -1,0 +1,15 @@
+"""epoll(7), edge-triggered, asked again and again about a socket in which data is left."""
+
+import select
+
+from scenarios.trials import asking
+from scenarios.workload import Workload, main
+
+
+def receive(workload: Workload) -> None:
+    """As in trials.levels, but for one bit."""
+    asking.receive(workload, select.EPOLLIN | select.EPOLLET)
+
+
+if __name__ == "__main__":
+    main("trials.edges", "a socket watched for its edges", ("none",), receive)

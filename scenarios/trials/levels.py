@@ -1,0 +1,15 @@
+"""epoll(7), level-triggered, asked again and again about a socket in which data is left."""
+
+import select
+
+from scenarios.trials import asking
+from scenarios.workload import Workload, main
+
+
+def receive(workload: Workload) -> None:
+    """As in trials.edges, but for one bit."""
+    asking.receive(workload, select.EPOLLIN)
+
+
+if __name__ == "__main__":
+    main("trials.levels", "a socket watched for its level", ("none",), receive)

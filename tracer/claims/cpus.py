@@ -1,0 +1,41 @@
+"""Claim 10: two threads that compute, on one CPU and on two; from sched_switch, how long both had a CPU."""
+
+from __future__ import annotations
+
+from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, time
+
+NUMBER = 10
+NAME = "cpus"
+SENTENCE = "On one CPU two threads never run at the same time; on two they do."
+SOURCE = "Bryant and O'Hallaron, CS:APP 1.9.2 and 8.2.2"
+RUNS = {"one CPU": Wanted("concurrent", proto="none"),
+        "two CPUs": Wanted("parallel", proto="none", messages=60)}  # longer: on a busy machine they seldom have both
+OPTIONAL = frozenset({"two CPUs"})
+
+
+def judge(runs: Runs) -> Judgement:
+    """The overlap of the two threads' times on a CPU."""
+    found = Findings()
+    one, two = ([_pair(run.report) for run in runs.get(name, ())] for name in RUNS)
+    if None in one or None in two:
+        return Judgement(Verdict.UNTESTED, "", "the two threads had too little of a CPU")
+    found.must(not any(pair["overlap_ns"] for pair in one), "on one CPU both ran at the same time")
+    alone = f"one CPU: both ran at the same time for {_of_possible(one)}"
+    if not two:
+        its = found.judgement(alone)
+        if its.verdict == Verdict.HOLDS:
+            return Judgement(Verdict.UNTESTED, alone, "there is no second CPU to run on")
+        return its
+    found.must(any(pair["overlap_ns"] for pair in two), "on two CPUs they never did")
+    return found.judgement(f"{alone}; on two for {_of_possible(two)}")
+
+
+def _of_possible(pairs: list[dict]) -> str:
+    """The overlap, and of what: the time that the one of the two had a CPU which had it for less."""
+    overlap, possible = (sum(pair[key] for pair in pairs) for key in ("overlap_ns", "possible_ns"))
+    return f"{time(overlap)} of {time(possible)} ({percent(overlap / max(1, possible))})"
+
+
+def _pair(report: dict) -> dict | None:
+    """The two threads that computed longest."""
+    return report["lanes"]["pairs"][0] if report["lanes"] else None

@@ -1,0 +1,130 @@
+"""`iotrace verify`: the textbook's claims put to the test on this kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from tracer.commands.common import CANNOT, FAILED, Failure
+
+ORDER = 8
+
+
+class Claims(click.ParamType):
+    """A claim's number or name."""
+
+    name = "claim"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None):
+        from tracer import claims
+
+        known = claims.claims()
+        for claim in known:
+            if str(value).lower() in (str(claim.number), claim.name):
+                return claim
+        names = ", ".join(f"{claim.number} {claim.name}" for claim in known)
+        self.fail(f"no claim {value!r}: there are {names}", param, ctx)
+
+
+@click.command("verify")
+@click.argument("chosen", nargs=-1, type=Claims(), metavar="[CLAIM]...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
+@click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII alone.")
+@click.option("-o", "--output", type=click.Path(file_okay=False), help="Keep the recordings in this directory.")
+@click.option("--as-root", is_flag=True, help="Run the programs as root, not as the user who called sudo.")
+def command(chosen, as_json, plain, output, as_root) -> None:
+    """Put the textbook's claims to the test on this kernel; CLAIM is a number or a name, all of them without.
+
+    A claim that does not hold is a finding, and the status is 0. It is 3 if one could not be tested here.
+    """
+    from tracer import claims, features, target
+    from tracer.claims.claim import Verdict
+
+    numbers = {claim.number for claim in chosen}
+    wanted = [claim for claim in claims.claims() if not numbers or claim.number in numbers]
+    try:
+        found = features.find()
+        from tracer import verifying
+
+        runs, user = verifying.runs_of(wanted), None if as_root else target.invoking_user()
+        with _ended_by_signals(), _directory(output, user) as directory:
+            with _progress(verifying.ROUNDS * len(runs)) as say:
+                made = verifying.run(runs, found, directory, user, say)
+            report = verifying.report(wanted, made, found.sources, output)
+            if output:
+                _keep(directory, Path(output), user)
+        _show(report, as_json, plain)
+    except features.CannotTrace as error:
+        raise Failure(str(error), CANNOT) from None
+    except OSError as error:
+        raise Failure(str(error), FAILED) from None
+    except KeyboardInterrupt:
+        raise Failure("interrupted", FAILED) from None
+    if report["failed"]:
+        raise Failure("; ".join(report["failed"]), FAILED)
+    untested = [str(its["number"]) for its in report["claims"] if its["verdict"] == Verdict.UNTESTED]
+    if untested:
+        raise Failure(f"cannot be tested here: claim {', '.join(untested)}", CANNOT)
+
+
+@contextlib.contextmanager
+def _directory(output: str | None, user: tuple[int, int] | None):
+    """A place for the recordings that goes away, inside `output` where they are to be kept there."""
+    if output and not os.path.isdir(output):
+        os.mkdir(output)
+        if user:
+            os.chown(output, *user)
+    with tempfile.TemporaryDirectory(prefix=".iotrace-", dir=output) as directory:
+        yield Path(directory)
+
+
+def _keep(directory: Path, output: Path, user: tuple[int, int] | None) -> None:
+    for path in directory.iterdir():
+        if user:
+            os.chown(path, *user)
+        os.replace(path, output / path.name)
+
+
+@contextlib.contextmanager
+def _ended_by_signals():
+    """SIGTERM and SIGHUP as Ctrl-C: between two runs they would leave the recordings behind."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)
+              if signal.getsignal(number) == signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _progress(total: int):
+    """Says on stderr what runs now: on a terminal in one line, else in one for each tenth of them."""
+    if sys.stderr is None:
+        yield lambda done, name: None
+    elif sys.stderr.isatty():
+        yield lambda done, name: click.echo(f"\r\033[K{done + 1}/{total}  {name}", nl=False, err=True)
+        click.echo("\r\033[K", nl=False, err=True)
+    else:
+        step = max(1, total // 10)
+        yield lambda done, name: done % step or click.echo(f"iotrace: {done} of {total} runs made", err=True)
+
+
+def _show(report: dict, as_json: bool, plain: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report))
+    elif sys.stdout:
+        from tracer.render import claims
+
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        unicode = not plain and "utf" in (sys.stdout.encoding or "").lower()
+        width = max(80, min(shutil.get_terminal_size().columns, 120))
+        click.echo(claims.render(report, width, colour, unicode), nl=False)
