@@ -54,6 +54,17 @@ def test_polling_that_keeps_a_cpu_busy():
     assert advised(trace, 7)["polling"] == its
 
 
+@pytest.mark.parametrize(("other", "fires"), [("", True), ("getpid", False)])
+def test_who_never_gets_data_polls_if_it_asks_in_a_row(other, fires):
+    trace = Trace()
+    for k in range(200):
+        trace.call("recvfrom", (k + 1) * 10 * US, (k + 1) * 10 * US + US, EAGAIN)
+        if other:
+            trace.call(other, (k + 1) * 10 * US + 2 * US, (k + 1) * 10 * US + 3 * US, 1)
+    for count in (1, 3):
+        assert ("polling" in advised(trace, count)) is fires
+
+
 def test_one_eagain_a_receive_is_how_an_edge_is_drained():
     trace = Trace()
     for i in range(200):

@@ -58,7 +58,8 @@ def _keys(used: Used, which: np.ndarray) -> list[tuple[int, tuple[int, int, int]
 
 
 def _polling(seen: Seen) -> list[dict]:
-    """The cost: the time from asking to having, all of it spent asking, as far as the process had a CPU."""
+    """The cost: the time from asking to having, all of it spent asking, as far as the process had a CPU. Who looks once
+    in passing, whatever else it does (socat, at its own socket), does not poll: that gets the data, or asks in a row."""
     its, operations = seen.used.values, seen.operations
     again, receives = its["receive_again"], its["receives"]
     which = (again >= POLLED_MOST) & (again >= POLLED_RATIO * receives)
@@ -67,6 +68,9 @@ def _polling(seen: Seen) -> list[dict]:
         mine = (operations.way == POLLED) & (operations.tgid == key[0]) & (operations.fd == key[1]) & \
             (operations.inode == key[2])
         asked = int((operations.done[mine] - operations.ask[mine]).sum())
+        if not asked and again[row] < POLLED_RATIO * its["again_runs"][row]:
+            continue
+        asked = asked or int(its["calls_ns"][row])
         found.append(_one(seen, "polling", key, int(again[row]), min(asked, seen.cpu.get(key[0], asked)),
                           f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU "
                           "was kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"))

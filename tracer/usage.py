@@ -15,7 +15,7 @@ EAGAIN, EINPROGRESS = 11, 115
 _IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes
 VALUES = ("receives", "received_bytes", "receive_again", "receive_slept_ns", "single_bytes", "single_ns",
           "sends", "sent_bytes", "send_again", "sends_blocked", "send_slept_ns", "accepts", "accept_again",
-          "accept_slept_ns", "accept_lost", "full_then_wait", "connects", "connect_slept_ns", "calls_ns")
+          "accept_slept_ns", "accept_lost", "full_then_wait", "connects", "connect_slept_ns", "calls_ns", "again_runs")
 
 
 def _table(names: tuple[str, ...]) -> np.ndarray:
@@ -36,8 +36,9 @@ class Used:
     """keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0: unknown; values: by the names of VALUES,
     int64[n], counts, bytes and ns.
 
-    single_bytes: receives of one byte in a row; accept_lost: told of a connection and found none; full_then_wait: a
-    read that filled its buffer, and no other before the next wait.
+    again_runs: how often receives began to find nothing, after another call; single_bytes: receives of one byte in a
+    row; accept_lost: told of a connection and found none; full_then_wait: a read that filled its buffer, and no other
+    before the next wait.
     """
 
     keys: np.ndarray
@@ -81,7 +82,7 @@ class Usage:
             "accept_lost": accept & again & told,
             "full_then_wait": (calls.nr == _READ) & good & (result == calls.arg) & waits,
             "connects": connect & ((result == 0) | (result == -EINPROGRESS)), "connect_slept_ns": connect * slept,
-            "calls_ns": took,
+            "calls_ns": took, "again_runs": receive & again,
         }
         self._sums.add((tgids, calls.fd, inodes, modes), tuple(columns[name] for name in VALUES))
 
