@@ -28,7 +28,7 @@ MODELS = {
                   "The thread is free until it is told that the data is in its buffer; it calls no receive."),
     "linux-aio": ("asynchronous I/O (Linux native aio)", "Reads are submitted, and their completions collected later."),
     "io-uring": ("asynchronous I/O (io_uring)", "Reads are queued in a ring, and completions read from another."),
-    "none": ("none", "No call and no completion brought data in."),
+    "none": ("none", "No call and no completion was seen to bring data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
 INSTEADS = {
