@@ -8,7 +8,6 @@ from records_builder import (
     ASYNC,
     EAGAIN,
     ESPIPE,
-    PIPE,
     FD,
     HELPER,
     INODE,
@@ -129,16 +128,6 @@ def test_signal_driven_without_polls_asks_where_the_last_operation_ended():
     trace.ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
     trace.ready(300).signal(SIGIO, 305, 315).copy(332).call("recvfrom", 330, 340, 64)
     assert [op.ask for op in analyse(trace)] == [21, 240]
-
-
-def test_a_pipe_tells_of_data_by_its_signal_alone():
-    """It has no sk_data_ready: that SIGIO was generated says that there is data, and is an estimate."""
-    trace = Trace(mode=PIPE).call("fcntl", 10, 20, 0, arg=4).args("fcntl", 21, 4, ASYNC | 0o4000)
-    trace.signal(SIGIO, 205, 215).call("read", 230, 240, 64).call("read", 250, 255, EAGAIN)
-    trace.signal(SIGIO, 305, 315).call("read", 330, 340, 64)
-    first, second = analyse(trace)
-    assert (first.ready, first.told, second.ready, second.told) == (205, 215, 305, 315)
-    assert "ready" in first.estimated and "ready" in second.estimated
 
 
 def test_posix_aio():
