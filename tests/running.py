@@ -29,6 +29,7 @@ MODEL_OF = {"threads": "blocking", "epoll-et": "epoll-et", "epoll-": "epoll-lt",
             "linux-aio": "linux-aio", "io-uring": "io-uring"}
 ASYNCHRONOUS = ("posix-aio", "linux-aio", "io-uring")
 ONLY_IN_NAME = ("linux-aio-socket", "linux-aio-poll")  # the thread itself waits for the data, or copies it
+INSTEAD = {"lock": "mutual exclusion", "condition": "synchronisation", "concurrent": "concurrent", "parallel": "parallel"}
 RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
 _MARK = "IOTRACE_TEST_RUN"
 
@@ -244,6 +245,7 @@ def check_rounds(report: dict, rounds: int) -> None:
     assert report["ended"] == "completed"
     assert report["expected"]["messages"] == rounds
     assert list(report["operations"]) == [] and report["model"]["name"] == "none"
+    assert report["model"]["instead"] == INSTEAD[report["scenario"]], report["model"]
     check_counts(report)
     check_operations(report)
     check_nothing_lost(report)

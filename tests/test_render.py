@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from drawn import squeezed
 from report_samples import NAMES, sample
 from rich.cells import cell_len
 from rich.text import Text
@@ -10,14 +11,6 @@ from rich.text import Text
 from tracer.render import tables
 from tracer.render.terminal import render
 from tracer.render.units import to_ascii
-
-def test_context_switches_and_memory_are_summed_up():
-    report = sample("blocking")
-    assert tables.together(report) == []
-    report["threads"] = [thread | {"switches": 1000, "preemptions": 1} for thread in report["threads"] * 2]
-    report["expected"] |= {"anonymous_bytes": 9 << 20}
-    assert squeezed(tables.together(report)) == ("2 threads, 2,002 context switches (2 preempted); "
-                                                 "memory of its own: 9.00 MiB")
 
 
 # every report
@@ -101,3 +94,12 @@ def test_wider_terminals_are_used_and_narrower_ones_drawn_as_80():
 def test_tables_can_be_used_alone():
     assert tables.signals(sample("blocking")) is None
     assert tables.phases(sample("blocking")).row_count == 4
+
+
+def test_context_switches_and_memory_are_summed_up():
+    report = sample("blocking")
+    assert tables.together(report) == []
+    report["threads"] = [thread | {"switches": 1000, "preemptions": 1} for thread in report["threads"] * 2]
+    report["expected"] |= {"anonymous_bytes": 9 << 20}
+    assert squeezed(tables.together(report)) == ("2 threads, 2,002 context switches (2 preempted); "
+                                                 "memory of its own: 9.00 MiB")

@@ -8,8 +8,10 @@ from tracer import processes
 from tracer.activity import Activity
 from tracer.advice import Seen, advice
 from tracer.columns import Columns, table_of
-from tracer.descriptors import Descriptors
+from tracer.completions import S_IFBLK, S_IFREG
+from tracer.descriptors import S_IFMT, S_IFSOCK, Descriptors
 from tracer.filenames import MAKERS, TEACHING, Known
+from tracer.instead import Moved
 from tracer.operations import Operations
 from tracer.records import Kind
 from tracer.scans import Scans
@@ -34,6 +36,7 @@ class Overview:
         self._comms = {int(tid): name for tid, name in (facts.get("comms") or {}).items()}
         self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
         self._wakers = Wakers(window)
+        self.moved: dict[int, Moved] = {}  # by process, when finished
         self._waits = table_of(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
         self._makers = table_of(numbers()[name] for name in MAKERS)
 
@@ -56,6 +59,7 @@ class Overview:
         slept, calls = self._activity.finish(*unended, descriptors)
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
         used = self._usage.finish()
+        self.moved = _moved(used)
         listed = processes.listed(threads, operations, codes)
         keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
         files = {key: name for key in keys if (name := self._known.ever(*key))}
@@ -70,6 +74,16 @@ class Overview:
         for fields in zip(*(getattr(rows, name).tolist() for name in
                             ("kind", "tid", "fd", "start", "result", "nr", "arg")), strict=True):
             self._known.learn(*fields)
+
+
+def _moved(used: Used) -> dict[int, Moved]:
+    """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more than
+    the program's output."""
+    kind, its = used.mode & S_IFMT, used.values
+    on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
+    elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])
+    return {tgid: Moved(int(on_files[used.keys[:, 0] == tgid].sum()), int(elsewhere[used.keys[:, 0] == tgid].sum()))
+            for tgid in np.unique(used.keys[:, 0]).tolist()}
 
 
 def _distinct(operations: Operations) -> list[tuple[int, int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from tracer import models, stats, syscalls
+from tracer import instead, models, stats, syscalls
 from tracer.completions import HOWS
 from tracer.example import Read, figure
 from tracer.futexes import Futexes
@@ -51,6 +51,14 @@ def build(read: Read, facts: dict) -> dict:
     verdict = models.judge(operations, names)
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
+    model = models.as_dict(verdict, operations, names)
+    seen = overview.finish(operations, names, times, unended, analysis.descriptors)
+    beside = {"lanes": lanes(read, times, window, base), "locks": futexes.finish()}
+    model = instead.judged(model, len(operations), instead.in_all(overview.moved.values()), **beside,
+                           activity=seen["activity"])
+    for its in seen["processes"]:  # what several do with one another is not one's
+        moved = overview.moved.get(its["tgid"], instead.Moved())
+        its["model"] = instead.judged(its["model"], its["operations"], moved, [], None, its["activity"])
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -70,11 +78,10 @@ def build(read: Read, facts: dict) -> dict:
         "threads": _threads(times, base),
         "syscalls": calls,
         "signals": signals,
-        "model": models.as_dict(verdict, operations, names),
-        **overview.finish(operations, names, times, unended, analysis.descriptors),
+        "model": model,
+        **seen,
         "wakeups": wakeups.finish(),
-        "lanes": lanes(read, times, window, base),
-        "locks": futexes.finish(),
+        **beside,
         "ledger": facts["ledger"],
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
-from scenarios import transport
+import scenarios
+from scenarios import transport, twin
 from scenarios.workload import Options
 from tracer import __version__, experiment, recording
 from tracer.claims.claim import Claim, Judgement, Verdict, Wanted
@@ -19,7 +22,7 @@ from tracer.host import host
 
 SCHEMA = 1
 ROUNDS = 3
-_TIMEOUT_S = 30
+_TIMEOUT_S = 120  # an emulated machine takes long to start an interpreter
 _RING_BYTES = 16 << 20
 
 
@@ -30,6 +33,11 @@ class Made:
     recorded: dict[Wanted, list[Path]] = field(default_factory=dict)
     cannot: dict[Wanted, str] = field(default_factory=dict)
     failed: dict[Wanted, str] = field(default_factory=dict)
+
+    def lang(self, wanted: Wanted) -> str:
+        """The language of the program that ran."""
+        paths = self.recorded[wanted]
+        return recording.read_facts(str(paths[0]))["options"].get("lang", "python") if paths else "python"
 
     def reason(self, wanted: Wanted) -> str | None:
         """Why a run says nothing; None where it does."""
@@ -43,8 +51,8 @@ def runs_of(claims: Iterable[Claim]) -> list[Wanted]:
 
 def run(wanted: Sequence[Wanted], features: Features, directory: Path, user: tuple[int, int] | None,
         progress: Callable[[int, str], None], rounds: int = ROUNDS) -> Made:
-    """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine for
-    a while meets all of them. progress: called before each with how many were made and its program.
+    """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine
+    for a while meets all of them. progress: called before each with how many were made and its program.
 
     Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
     """
@@ -62,8 +70,8 @@ def _record(wanted: Wanted, features: Features, path: Path, user: tuple[int, int
     if not transport.make_room(transport.descriptors_of(options.proto, options.sockets)):
         made.cannot[wanted] = f"no process may have {options.sockets} sockets open here (ulimit -H -n)"
         return
-    plan = experiment.Plan(wanted.program, "python", (sys.executable, "-m", f"scenarios.{wanted.program}"), options,
-                           _TIMEOUT_S, user, _RING_BYTES, measure_cost=False)
+    lang, program = _program(wanted, user)
+    plan = experiment.Plan(wanted.program, lang, program, options, _TIMEOUT_S, user, _RING_BYTES, measure_cost=False)
     try:
         ended = experiment.traced(plan, features, str(path), lambda count: None)
     except experiment.CannotRun as error:
@@ -83,11 +91,22 @@ def _record(wanted: Wanted, features: Features, path: Path, user: tuple[int, int
         made.recorded[wanted].append(path)
 
 
-def report(claims: Sequence[Claim], made: Made, features: dict[str, str], rounds: int = ROUNDS) -> dict:
-    """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from."""
+def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[str, ...]]:
+    """(language, command) of what is to run."""
+    scenario = None if wanted.is_trial else scenarios.find(_module(wanted).NAME)
+    if scenario and wanted.native and scenario.twin:
+        with contextlib.suppress(twin.CannotBuild):
+            return "c", experiment.program(scenario, "c", user)
+    return "python", (sys.executable, "-m", f"scenarios.{wanted.program}")
+
+
+def report(claims: Sequence[Claim], made: Made, features: dict[str, str], kept: str | None = None,
+           rounds: int = ROUNDS) -> dict:
+    """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from; kept: the directory
+    in which the recordings will be found, None if they go away."""
     seen = {wanted: [_seen(path) for path in paths] for wanted, paths in made.recorded.items()
             if not made.reason(wanted)}
-    judged = [_judged(claim, seen, made) for claim in claims]
+    judged = [_judged(claim, seen, made, kept) for claim in claims]
     ledgers = [recording.read_facts(str(path))["ledger"] for paths in made.recorded.values() for path in paths]
     missed = [ledger["missed"] for ledger in ledgers]
     return {
@@ -100,40 +119,45 @@ def report(claims: Sequence[Claim], made: Made, features: dict[str, str], rounds
     }
 
 
-def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made) -> dict:
+def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made, kept: str | None) -> dict:
     lacking = {name: made.reason(wanted) for name, wanted in claim.runs.items() if made.reason(wanted)}
     needed = [why for name, why in lacking.items() if name not in claim.optional]
     if needed:
         its = Judgement(Verdict.UNTESTED, "", "; ".join(dict.fromkeys(needed)))
     else:
-        its = claim.judge({name: seen[wanted] for name, wanted in claim.runs.items() if wanted in seen})
+        its = claim.verdict({name: seen[wanted] for name, wanted in claim.runs.items() if wanted in seen})
     return {"number": claim.number, "name": claim.name, "claim": claim.sentence, "source": claim.source,
             "verdict": its.verdict.value, "evidence": its.evidence, "qualification": its.qualification or None,
             "without": lacking,
-            "runs": [{"name": name, "program": wanted.program, "command": command(wanted),
-                      "recordings": [str(path) for path in made.recorded[wanted]]}
+            "runs": [{"name": name, "program": wanted.program, "command": command(wanted, made.lang(wanted)),
+                      "recordings": [str(Path(kept, path.name)) for path in made.recorded[wanted] if kept]}
                      for name, wanted in claim.runs.items()]}
 
 
 def judge(claim: Claim, recordings: dict[str, Sequence[str]]) -> Judgement:
     """The verdict on a claim from recordings (paths) by the names of its runs; raises RecordingError."""
-    return claim.judge({name: [_seen(path) for path in paths] for name, paths in recordings.items()})
+    return claim.verdict({name: [_seen(path) for path in paths] for name, paths in recordings.items()})
 
 
 def _seen(path: str | Path) -> Seen:
     return Seen(partial(recording.columns, str(path)), recording.read_facts(str(path)))
 
 
-def command(wanted: Wanted) -> str:
+def command(wanted: Wanted, lang: str) -> str:
     """What to type to have this run alone."""
     options = _options(wanted)
     if wanted.is_trial:
         given = f" --messages {options.messages} --interval-ns {options.interval_ns}"
-        return f"iotrace trace -- {Path(sys.executable).name} -m scenarios.{wanted.program}{given}"
-    name = import_module(f"scenarios.{wanted.program}").NAME
-    words = [f"iotrace run {name} --messages {options.messages} --interval {options.interval_ns / 1e6:g}ms"]
+        return f"iotrace trace -- {sys.executable} -m scenarios.{wanted.program}{given}"
+    module = _module(wanted)
+    words = [f"iotrace run {module.NAME} --messages {options.messages} --interval {options.interval_ns / 1e6:g}ms"]
+    words += [f"--proto {options.proto}"] * (options.proto != module.PROTOCOLS[0])
     words += [f"--sockets {options.sockets}"] * (options.sockets > 1) + ["--open-loop"] * options.open_loop
-    return " ".join(words)
+    return " ".join(words + ["--lang c"] * (lang == "c"))
+
+
+def _module(wanted: Wanted) -> ModuleType:
+    return import_module(f"scenarios.{wanted.program}")
 
 
 def _options(wanted: Wanted) -> Options:

@@ -1,5 +1,5 @@
-"""What trials.levels and trials.edges share: a socket watched by epoll(7), asked about several times after each arrival,
-with nothing received in between."""
+"""What trials.levels and trials.edges share: a socket watched by epoll(7), asked about several times after each
+arrival, with nothing received in between."""
 
 import select
 import socket

@@ -1,4 +1,4 @@
-"""Claim 7: asynchronous I/O; from glibc's aio_read(3), io_uring(7), and native AIO (io_submit(2)) on a file and a socket."""
+"""Claim 7: asynchronous I/O; from glibc's aio_read(3), io_uring(7), and io_submit(2) on a file and on a socket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tracer import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, span, spread
-from tracer.claims.seen import Seen, length
+from tracer.claims.seen import Seen, common, length
 
 NUMBER = 7
 NAME = "asynchronous"
@@ -15,6 +15,7 @@ SENTENCE = ("An asynchronous read returns at once, the process is not blocked, i
 SOURCE = "Stevens, UNP 6.2, figure 6.5; POSIX.1-2017, aio_read"
 NAMES = {"posix-aio": "glibc's aio_read", "io-uring": "io_uring", "io-uring-worker": "io_uring's worker",
          "linux-aio": "native AIO on a file"}
+SEEN_BY = {"posix-aio": "aio_read", "io-uring": "io_uring", "io-uring-worker": "io_uring"}  # features
 SOCKET = "linux-aio-socket"
 RUNS = {**{name: Wanted(name.replace("-", "_"), proto="file" if name == "linux-aio" else "udp") for name in NAMES},
         SOCKET: Wanted("linux_aio_socket")}
@@ -26,27 +27,30 @@ _ENTER = syscalls.numbers()["io_uring_enter"]
 
 
 def judge(runs: Runs) -> Judgement:
-    """For each way: sleep in the call that asks and until the data is there, receives of the asking thread, and the order
-    of copying and telling; for glibc's, the thread that waits in its place."""
-    found, blocked = Findings(), []
-    tried = [name for name in NAMES if name in runs]
+    """For each way: sleep in the call that asks and until the data is there, and receives of the asking thread; for
+    glibc's, the order of copy and signal, and the thread that waits in its place."""
+    found, blocked, signals, copied = Findings(), [], 0, 0
+    tried = [name for name in NAMES if name in runs and all(run.sees(SEEN_BY.get(name, "")) for run in runs[name])]
     if not tried:
-        return Judgement(Verdict.UNTESTED, "", "there is no asynchronous I/O here")
+        return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O is to be seen here")
     for name in tried:
-        for run in runs[name]:
-            found.must(bool(run.operations), f"with {NAMES[name]} nothing was read")
-            if run.operations:
-                blocked.append(_judge(run, NAMES[name], found))
-    helped = [_helper(run) for run in runs.get("posix-aio", ()) if run.operations]
-    if any(helped):
+        blocked += [_judge(run, NAMES[name], found) for run in runs[name]]
+    by_helper = runs["posix-aio"] if "posix-aio" in tried else ()
+    for run in by_helper:
+        its = _signals_after_copies(run)
+        signals, copied = signals + its[0], copied + its[1]
+    found.must(copied == signals, f"{signals - copied} of {signals} signals came before the copy")
+    helped = [share for run in by_helper if (share := _helper(run)) is not None]
+    if helped:
         found.but.append(f"aio_read is a thread of glibc's that is blocked in read in the caller's place, for "
-                         f"{span(spread(share or 0 for share in helped), percent)} of the wait")
+                         f"{span(spread(helped), percent)} of the wait")
     inside = [run for run in runs.get(SOCKET, ()) if run.of_class("io_submit").slept.any()]
     if inside:
         slept, of = (sum(its) for its in zip(*(_asleep_in_submit(run) for run in inside), strict=True))
-        found.but.append(f"native AIO on a socket is not: io_submit itself sleeps until the data is there ({slept} of {of})")
+        found.but.append(f"native AIO on a socket is not: io_submit sleeps until the data is there ({slept} of {of})")
+    told = f"{copied} of {signals} signals came after the copy; " if signals else ""
     return found.judgement(f"{', '.join(NAMES[name] for name in tried)}: the asking call never slept; blocked for "
-                           f"{span(spread(blocked), percent)} of the time until the copy's end; told after it; "
+                           f"{span(spread(blocked), percent)} of the time until the copy's end; {told}"
                            "no receive call by who asked")
 
 
@@ -59,14 +63,13 @@ def _judge(run: Seen, name: str, found: Findings) -> float:
     submits = submits.take((submits.tid == asker) & (submits.result > 0))
     found.must(not submits.slept.any(), f"with {name} the call that asks slept")
     found.must(not len(run.receives(asker)), f"with {name} the thread that asked made receive calls")
-    found.must(all(op["copy_end_ns"] <= op["done_ns"] for op in run.operations), f"with {name} it was told before the copy")
     found.must(all("how" in op or "helper_tid" in op for op in run.operations),
                f"with {name} nothing completes by itself")
     spans = _spans([(base + op["ask_ns"], base + op["copy_end_ns"]) for op in run.operations])
     wanted = run.of_class(*_WAITS, "io_uring_enter")
     wanted = wanted.take((wanted.tid == asker) & ((wanted.nr != _ENTER) | (wanted.result == 0)))
-    chosen = int(wanted.slept.sum())
-    share = max(0, run.blocked(asker, spans) - chosen) / max(1, length(spans))
+    chosen = common(spans, np.stack([wanted.start, wanted.end], axis=1))
+    share = (run.blocked(asker, spans) - run.blocked(asker, chosen)) / max(1, length(spans))
     found.must(share <= MOST_BLOCKED, f"with {name} the process is blocked")
     return share
 
@@ -78,13 +81,25 @@ def _spans(times: list[tuple[int, int]]) -> np.ndarray:
     return spans
 
 
+def _signals_after_copies(run: Seen) -> tuple[int, int]:
+    """(signals delivered to the asking thread; those before which at least as many reads had ended, by any thread)."""
+    calls = run.of_class(*syscalls.RECEIVE)
+    copies = np.sort(calls.end[calls.result > 0])
+    signals = run.deliveries.time[run.deliveries.tid == run.asker]
+    had = np.searchsorted(copies, signals, "right")
+    return len(signals), int((had > np.arange(len(signals))).sum())
+
+
 def _helper(run: Seen) -> float | None:
-    """The share of the waits in which another thread than the asking one slept in its stead; None without one."""
-    helpers = {op["helper_tid"] for op in run.operations if "helper_tid" in op}
-    if not helpers:
-        return None
-    waits = run.waits()
-    return max(run.blocked(tid, waits) for tid in helpers) / length(waits)
+    """The share of the waits, less what it waited for a CPU, in which another thread than the asking one slept in the
+    receive; None where there is none."""
+    slept = runnable = waited = 0
+    for op, wait in zip(run.operations, run.waits(), strict=True):
+        if "helper_tid" in op:
+            slept += run.blocked(op["helper_tid"], wait[None])
+            runnable += run.runnable(op["helper_tid"], wait[None])
+            waited += length(wait[None])
+    return slept / max(1, waited - runnable) if waited else None
 
 
 def _asleep_in_submit(run: Seen) -> tuple[int, int]:

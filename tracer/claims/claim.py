@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tracer.claims.seen import Seen
 
-MESSAGES, INTERVAL_NS = 20, 5_000_000
+MESSAGES, INTERVAL_NS = 20, 10_000_000
 
 
 class Verdict(StrEnum):
@@ -26,7 +26,10 @@ class Verdict(StrEnum):
 @dataclass(frozen=True)
 class Wanted:
     """One run: a program of scenarios/ (its module's name; those in trials/ are for claims alone) and what it is sent,
-    as scenarios.workload.Options has it."""
+    as scenarios.workload.Options has it.
+
+    native: its twin in C where there is a compiler, so that no interpreter's lock takes part.
+    """
 
     program: str
     messages: int = MESSAGES
@@ -35,6 +38,7 @@ class Wanted:
     sockets: int = 1
     size: int = 64
     open_loop: bool = False
+    native: bool = False
 
     @property
     def is_trial(self) -> bool:
@@ -57,8 +61,8 @@ Runs = Mapping[str, Sequence["Seen"]]  # by the claim's own name for it: what ea
 
 @dataclass(frozen=True)
 class Claim:
-    """`sentence`, as `source` has it. runs: what its test needs, by name; without one that is not in `optional` it cannot
-    be tested. judge: the verdict from what was recorded, and from nothing else."""
+    """`sentence`, as `source` has it. runs: what its test needs, by name; without one that is not in `optional` it
+    cannot be tested. judge: the verdict from what was recorded, and from nothing else."""
 
     number: int
     name: str
@@ -67,6 +71,13 @@ class Claim:
     runs: dict[str, Wanted]
     optional: frozenset[str]
     judge: Callable[[Runs], Judgement]
+
+    def verdict(self, runs: Runs) -> Judgement:
+        """judge's, or why these recordings say nothing."""
+        for name, its in runs.items():
+            if self.runs[name].proto != "none" and not all(run.operations for run in its):
+                return Judgement(Verdict.UNTESTED, "", f"{name}: no data was received")
+        return self.judge(runs)
 
 
 @dataclass
@@ -77,8 +88,8 @@ class Findings:
     but: list[str] = field(default_factory=list)
 
     def must(self, holds: bool, otherwise: str) -> None:
-        """The claim stands or falls with `holds`."""
-        if not holds:
+        """The claim stands or falls with `holds`; each reason is said once."""
+        if not holds and otherwise not in self.against:
             self.against.append(otherwise)
 
     def judgement(self, evidence: str) -> Judgement:
@@ -134,5 +145,7 @@ def ratio(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """A mean count: 2, 2.05, 4,018."""
-    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.2f}"
+    """A mean count: 2, 2.05, 4,018, 0.0041."""
+    if value >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value >= 1 else f"{value:.2g}"

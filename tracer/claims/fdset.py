@@ -13,34 +13,37 @@ SENTENCE = ("select cannot watch descriptor 1024 and above through the C library
 SOURCE = "select(2), BUGS; POSIX.1-2017, <sys/select.h>, FD_SETSIZE"
 RUNS = {"beyond": Wanted("trials.beyond", messages=3, proto="none")}
 FD_SETSIZE = 1024
-SIGABRT = "SIGABRT"
 
 
 def judge(runs: Runs) -> Judgement:
-    """Aborted checks, one for each descriptor beyond; selects of the kernel by their highest descriptor, and reads."""
+    """Processes that asked the C library, and those of them that it aborted; selects of the kernel by their highest
+    descriptor, and the reads after them."""
     found = Findings()
-    inside = beyond = aborted = highest = 0
+    inside = beyond = told_of = asked = aborted = highest = 0
     for run in runs["beyond"]:
         watched, told, read = _selected(run)
-        inside += int((told & (watched < FD_SETSIZE)).sum())
-        beyond += int((told & read & (watched >= FD_SETSIZE)).sum())
+        high = watched >= FD_SETSIZE
+        inside, beyond = inside + int((~high).sum()), beyond + int(high.sum())
+        told_of += int((told & read & high).sum())
         highest = max(highest, int(watched.max(initial=0)))
-        aborts = sum(its["generated"] for its in run.report["signals"] if its["name"] == SIGABRT)
-        aborted += aborts
-        found.must(bool((watched < FD_SETSIZE).any()), "no descriptor below was tried")
-        found.must(bool((watched >= FD_SETSIZE).any()), f"no descriptor from {FD_SETSIZE} on was tried")
-        found.must(aborts == int((watched >= FD_SETSIZE).sum()),
-                   "the C library did not refuse those beyond, and those alone")
-        found.must(bool(told[watched >= FD_SETSIZE].all()), "the kernel did not tell of one beyond")
-    if not inside and not beyond:
-        return Judgement(Verdict.UNTESTED, "", "select was not called")
-    return found.judgement(f"glibc's check aborts the program in {aborted} of {beyond} cases beyond and 0 of {inside} "
-                           f"below; the kernel's pselect6 told of descriptor {highest} in {beyond} of {beyond}, with a "
-                           "larger bitmap")
+        asked += len(run.of_class("clone", "clone3", "fork", "vfork"))
+        aborted += sum(its["generated"] for its in run.report["signals"] if its["name"] == "SIGABRT")
+    if not inside or not beyond:
+        return Judgement(Verdict.UNTESTED, "", f"select was not called on both sides of {FD_SETSIZE}")
+    kernel = f"the kernel's pselect6, with a larger bitmap, told of descriptor {highest} in {told_of} of {beyond}"
+    found.must(told_of == beyond, f"the kernel did not tell of {beyond - told_of} of {beyond} beyond")
+    if found.against:
+        return found.judgement(kernel)
+    if not asked:
+        return Judgement(Verdict.UNTESTED, kernel, "the C library has no __fdelt_chk to ask (glibc has)")
+    found.must(aborted == beyond == asked - inside, "the C library did not refuse those beyond, and those alone: "
+               f"{aborted} of {beyond}")
+    return found.judgement(f"glibc's check aborts the program in {aborted} of {beyond} cases beyond and in none of "
+                           f"{inside} below; {kernel}")
 
 
 def _selected(run: Seen) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each select: the highest descriptor, whether it was told of, whether the read of it after that brought data."""
+    """Of each select: the highest descriptor, whether it was told of, whether the read after that brought data."""
     selects, reads = run.of_class("select"), run.of_class("read")
     reads = reads.take(np.isin(reads.tid, selects.tid))
     watched = selects.fd - 1

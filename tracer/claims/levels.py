@@ -1,4 +1,4 @@
-"""Claim 8: level-triggered and edge-triggered epoll(7); from what epoll_wait(2) said after each arrival of a message."""
+"""Claim 8: level-triggered and edge-triggered epoll(7); from what epoll_wait(2) said after each arrival."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claim 3: one thread asleep for any of several descriptors; from select(2), poll(2) and epoll_wait(2) on four sockets."""
+"""Claim 3: one thread asleep for any of several descriptors; from select(2), poll(2) and epoll_wait(2)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from tracer.claims.seen import length
 
 NUMBER = 3
 NAME = "multiplexing"
-SENTENCE = ("select, poll and epoll block until any of several descriptors is ready; two system calls per message where "
-            "blocking needs one.")
+SENTENCE = ("select, poll and epoll block until any of several descriptors is ready; two system calls per message "
+            "where blocking needs one.")
 SOURCE = "Stevens, UNP 6.2 and 6.3, figure 6.3"
 SOCKETS = 4
 CALLS = {"select": "select", "poll": "poll", "epoll-lt": "epoll_wait"}

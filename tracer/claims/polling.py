@@ -1,4 +1,4 @@
-"""Claim 2: what waiting by polling costs; from EAGAINs of recvfrom(2) at two paces, and the calls of all other models."""
+"""Claim 2: what waiting by polling costs; from EAGAINs of recvfrom(2) at two paces, and the other models' calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ SENTENCE = ("A non-blocking read returns EWOULDBLOCK at once; waiting by polling
             "and far more system calls per message than any other model.")
 SOURCE = "Stevens, UNP 6.2, figure 6.2"
 OTHERS = ("blocking", "select", "poll", "epoll-lt", "signal", "posix-aio")
-RUNS = {"short waits": Wanted("nonblocking", interval_ns=2_000_000), "long waits": Wanted("nonblocking", interval_ns=8_000_000),
+RUNS = {"short waits": Wanted("nonblocking", interval_ns=4_000_000),
+        "long waits": Wanted("nonblocking", interval_ns=16_000_000),
         **{name: Wanted(name.replace("-", "_")) for name in OTHERS}}
 OPTIONAL = frozenset(OTHERS[1:])
 LEAST_CPU = 0.9  # of the time in which it did not have to wait for one
@@ -44,7 +45,7 @@ def judge(runs: Runs) -> Judgement:
                        for its in polled.values())
     return found.judgement(
         f"EWOULDBLOCK once in {time(spread(took).middle)}, none slept; {cpu}: "
-        f"{span(_both(shares), percent)} of what it could have; "
+        f"{span(_both(shares), percent)} of the CPU that it could have; "
         f"{count(polls.middle)} calls a message, next is {name} with {count(most[name])} "
         f"({ratio(polls.middle / most[name])})")
 

@@ -9,7 +9,7 @@ import numpy as np
 from tracer import report, syscalls
 from tracer.columns import Columns, joined
 from tracer.example import Read
-from tracer.records import empty
+from tracer.records import Kind, empty
 from tracer.timeline import Calls, Timeline
 
 
@@ -29,6 +29,10 @@ class Seen:
     def operations(self) -> list[dict]:
         """The report's."""
         return self.report["operations"]
+
+    def sees(self, feature: str) -> bool:
+        """Whether the probes saw this (a key of the report's `features`) on the kernel that was recorded."""
+        return not self.report["features"].get(feature, "").startswith("not seen")
 
     @property
     def messages(self) -> int:
@@ -50,7 +54,7 @@ class Seen:
 
     @property
     def calls(self) -> Calls:
-        """All calls inside the window, a thread's together and in their order; equal failing ones as one with a count."""
+        """All calls inside the window, a thread's together and in order; equal failing ones as one with a count."""
         return self._timeline[1]
 
     @property
@@ -60,8 +64,8 @@ class Seen:
 
     @cached_property
     def _timeline(self) -> tuple[Calls, Calls, np.ndarray, np.ndarray]:
-        """(calls before and inside the window; of each absence its thread, uint32[n]; when it began, could run again, and
-        ended, int64[3, n])."""
+        """(calls before and inside the window; of each absence its thread, uint32[n]; when it began, could run again,
+        and ended, int64[3, n])."""
         everything = joined([Columns.of(empty()), *self._read(None, None)])
         timeline = Timeline()
         part = timeline.feed(everything)
@@ -76,12 +80,19 @@ class Seen:
         """The report's entry of one thread."""
         return next((its for its in self.report["threads"] if its["tid"] == tid), None)
 
+    @cached_property
+    def deliveries(self) -> Columns:
+        """Signals delivered to a handler inside the window, in time order."""
+        rows = joined([Columns.of(empty()), *self._read(*self.window)])
+        return rows.take((rows.kind == Kind.SIGNAL_DELIVER) & (rows.start == 1))
+
     # sums over times
 
     def waits(self) -> np.ndarray:
         """Of each operation the time from asking to readiness, ns of CLOCK_MONOTONIC: int64[n, 2]."""
         base = self.report["base_ns"]
-        return np.array([(base + op["ask_ns"], base + op["ready_ns"]) for op in self.operations], np.int64).reshape(-1, 2)
+        times = [(base + op["ask_ns"], base + op["ready_ns"]) for op in self.operations]
+        return np.array(times, np.int64).reshape(-1, 2)
 
     def blocked(self, tid: int, spans: np.ndarray) -> int:
         """How long (ns) a thread was asleep inside `spans`, int64[n, 2] in order and apart."""
@@ -145,3 +156,11 @@ def overlap(one: np.ndarray, other: np.ndarray) -> int:
         return np.where(place > 0, had[last] + np.minimum(times, one[last, 1]) - one[last, 0], 0)
 
     return int((until_then(other[:, 1]) - until_then(other[:, 0])).sum())
+
+
+def common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The times that two such lists have in common, as another one."""
+    begin = np.maximum(one[:, None, 0], other[None, :, 0]).ravel()
+    end = np.minimum(one[:, None, 1], other[None, :, 1]).ravel()
+    found = np.stack([begin, end], axis=1)[begin < end]
+    return found[np.argsort(found[:, 0])]

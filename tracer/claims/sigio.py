@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from tracer import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, Wanted, percent, span, spread, time
 from tracer.claims.seen import Seen, length
 
 NUMBER = 6
 NAME = "sigio"
-SENTENCE = ("With SIGIO the process is not blocked while it waits, waiting takes less CPU than polling, and the signal says "
-            "that the read can begin.")
+SENTENCE = ("With SIGIO the process is not blocked while it waits, waiting takes less CPU than polling, and the signal "
+            "says that the read can begin.")
 SOURCE = "Stevens, UNP 6.2, figure 6.4, and chapter 25"
 RUNS = {"signal": Wanted("signal"), "polling": Wanted("nonblocking")}
 MOST_BLOCKED = 0.05  # of the wait
@@ -17,29 +21,48 @@ MOST_BLOCKED = 0.05  # of the wait
 
 def judge(runs: Runs) -> Judgement:
     """The waiting thread's time asleep; calls made while waiting; whether each receive after a signal had its data."""
-    found, blocked, told = Findings(), [], 0
+    found, blocked = Findings(), []
+    told = received = announced = 0
     for run in runs["signal"]:
         waits = run.waits()
         blocked.append(run.blocked(run.asker, waits) / length(waits))
-        signals = [its for its in run.report["signals"] if its["delivered"]]
-        count = sum(its["delivered"] for its in signals)
-        receives = run.receives(run.asker)
-        found.must(count > 0, "no signal came")
-        found.must(not receives.slept.any(), "a receive after the signal slept")
-        found.must(count >= run.messages or not signals, "fewer signals came than messages")
-        begun = [op for op in run.operations if op["ready_ns"] <= op["told_ns"] <= op["copy_start_ns"]]
-        found.must(len(begun) == run.messages and run.report["model"]["name"] == "signal",
-                   "the receives did not follow a signal")
-        told += len(begun)
+        its = _told(run)
+        told, received, announced = told + its.signals, received + its.at_once, announced + its.announced
+    messages = sum(run.messages for run in runs["signal"])
+    found.must(told > 0, "no signal came")
+    found.must(received == told, f"after {told - received} of {told} signals the receive slept or found nothing")
+    found.must(announced == messages, f"{messages - announced} of {messages} messages were received without a signal")
     found.must(max(blocked) <= MOST_BLOCKED, "the process is blocked while it waits")
     signal, polling = ([_calling(run) for run in runs[name]] for name in ("signal", "polling"))
     found.must(spread(signal).most < spread(polling).least, "it spends as much on calls as polling does")
     calls = [sum(run.all_calls for run in runs[name]) / sum(run.messages for run in runs[name])
              for name in ("signal", "polling")]
     return found.judgement(
-        f"blocked for {span(spread(blocked), percent)} of the wait; calls take {time(spread(signal).middle)} of CPU a message "
-        f"({calls[0]:.0f} calls), polling's {time(spread(polling).middle)} ({calls[1]:,.0f}); "
-        f"{told} of {sum(run.messages for run in runs['signal'])} receives began after the signal and had data at once")
+        f"blocked for {span(spread(blocked), percent)} of the wait; calls take {time(spread(signal).middle)} of CPU a "
+        f"message ({calls[0]:.0f} calls), polling's {time(spread(polling).middle)} ({calls[1]:,.0f}); "
+        f"after {received} of {told} signals the receive had its data at once")
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Signals delivered; those after which the next receive brought data without sleeping; receives that brought data
+    and before which, since the one before, a signal was delivered."""
+
+    signals: int
+    at_once: int
+    announced: int
+
+
+def _told(run: Seen) -> _Told:
+    deliveries = run.deliveries.take(run.deliveries.tid == run.asker)
+    receives = run.of_class(*syscalls.RECEIVE)
+    receives = receives.take(receives.tid == run.asker)
+    following = np.searchsorted(receives.start, deliveries.time)
+    following = following[following < len(receives)]
+    at_once = (receives.result[following] > 0) & (receives.slept[following] == 0)
+    brought = receives.take(receives.result > 0)
+    before = np.searchsorted(deliveries.time, brought.start)
+    return _Told(len(deliveries), int(at_once.sum()), int((np.diff(before, prepend=0) > 0).sum()))
 
 
 def _calling(run: Seen) -> float:

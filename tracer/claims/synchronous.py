@@ -1,9 +1,10 @@
-"""Claim 9: who copies, by POSIX's definition of synchronous I/O; from the receive calls and completions of every model."""
+"""Claim 9: who copies, by POSIX's definition of synchronous I/O; from every model's receive calls and completions."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from tracer.claims.asynchronous import SEEN_BY
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
 from tracer.claims.seen import Seen
 
@@ -30,10 +31,12 @@ def judge(runs: Runs) -> Judgement:
     copied: dict[str, Counter[str]] = {}
     for name in (*SYNCHRONOUS, *ASYNCHRONOUS):
         for run in runs.get(name, ()):
+            if not run.sees(SEEN_BY.get(name, "")):
+                continue
             copied.setdefault(name, Counter()).update(_copies(run))
     asynchronous = [name for name in ASYNCHRONOUS if copied.get(name)]
     if not asynchronous:
-        return Judgement(Verdict.UNTESTED, "", "there is no asynchronous I/O here to compare with")
+        return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O to compare with is to be seen here")
     for name in SYNCHRONOUS:
         if name in copied:
             found.must(set(copied[name]) == {_OWN}, f"with {name} the caller did not copy by a call of its own")
@@ -44,9 +47,10 @@ def judge(runs: Runs) -> Judgement:
                        for name in asynchronous)
     taken = [name for name in asynchronous if copied[name]["task work"]]
     if taken:
-        found.but.append(f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of it "
-                         "waits: the kernel interrupts it")
-    return found.judgement(f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}")
+        found.but.append(f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of "
+                         "it waits: the kernel interrupts it")
+    return found.judgement(
+        f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}")
 
 
 def _copies(run: Seen) -> Counter[str]:

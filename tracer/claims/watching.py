@@ -1,16 +1,16 @@
-"""Claim 5: what select(2), poll(2) and epoll_wait(2) cost by the number of descriptors, and epoll_ctl(2) beside them."""
+"""Claim 5: what select(2), poll(2) and epoll_wait(2) cost by the number of descriptors, and epoll_ctl(2) beside."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tracer.claims.claim import Findings, Judgement, Runs, Spread, Wanted, ratio, spread, time
+from tracer.claims.claim import Findings, Judgement, Runs, Spread, Verdict, Wanted, ratio, spread, time
 from tracer.claims.seen import Seen, of_class
 
 NUMBER = 5
 NAME = "watching"
-SENTENCE = ("select's and poll's cost per call grows with the number of descriptors watched, epoll's does not; with few "
-            "descriptors they do not differ; with short-lived connections epoll_ctl costs.")
+SENTENCE = ("select's and poll's cost per call grows with the number of descriptors watched, epoll's does not; with "
+            "few descriptors they do not differ; with short-lived connections epoll_ctl costs.")
 SOURCE = "Kerrisk, TLPI 63.4.5; epoll(7)"
 RUNS = {"many": Wanted("trials.watching", messages=40, proto="none"),
         "short-lived": Wanted("trials.shortlived", messages=300, proto="none")}
@@ -19,15 +19,18 @@ STAYS = 2
 ALIKE = 0.1  # with few descriptors the calls differ by less than so much of what they differ by with many
 EPOLL_CTL_ADD = 1
 CALLS = ("select", "poll", "epoll_wait")
+SHORT_LIVED = {"poll": ("poll",), "epoll": ("epoll_ctl", "epoll_wait")}  # what waiting for one connection takes
 
 # Of each call the time on a CPU from entry to exit is taken, in each round its median for each number of descriptors.
 
 
 def judge(runs: Runs) -> Judgement:
-    """The growth of each call from the fewest descriptors to the most; the calls with the fewest beside each other; what
-    one short-lived connection costs either way."""
+    """The growth of each call from the fewest descriptors to the most; the calls with the fewest beside each other;
+    what one short-lived connection costs either way."""
     found = Findings()
     rounds = [{call: _by_size(run, call) for call in CALLS} for run in runs["many"]]
+    if not all(by_size for its in rounds for by_size in its.values()):
+        return Judgement(Verdict.UNTESTED, "", "select, poll and epoll_wait were not all called")
     least, most = min(rounds[0]["poll"]), max(rounds[0]["poll"])
     growth = {call: spread(_last(its[call]) / _first(its[call]) for its in rounds) for call in CALLS}
     few = {call: spread(_first(its[call]) for its in rounds) for call in CALLS}
@@ -38,11 +41,14 @@ def judge(runs: Runs) -> Judgement:
     found.must(growth["epoll_wait"].most <= STAYS, "epoll_wait grows with the number")
     dear, cheap = max(few, key=lambda call: few[call].middle), min(few, key=lambda call: few[call].middle)
     more = few[dear].middle - few[cheap].middle
-    unlike = f"with {least} descriptors {dear} costs {time(more)} more than {cheap} ({ratio(few[dear].middle / few[cheap].middle)})"
+    unlike = (f"with {least} descriptors {dear} costs {time(more)} more than {cheap} "
+              f"({ratio(few[dear].middle / few[cheap].middle)})")
     widest = max(its.middle for its in many.values()) - min(its.middle for its in many.values())
     found.must(more < ALIKE * widest, unlike)
     if few[dear].apart_from(few[cheap]):
         found.but.append(unlike)
+    if not all(len(run.of_class(call)) for run in runs["short-lived"] for call in SHORT_LIVED["epoll"]):
+        return Judgement(Verdict.UNTESTED, "", "there were no short-lived connections")
     poll, epoll, calls = _short_lived(runs["short-lived"])
     found.must(epoll.middle > poll.middle and epoll.apart_from(poll), "epoll_ctl costs a short connection nothing")
     costs = ", ".join(f"{call} {time(few[call].middle)} → {time(many[call].middle)} ({ratio(growth[call].middle)})"
@@ -53,8 +59,8 @@ def judge(runs: Runs) -> Judgement:
 
 
 def _by_size(run: Seen, call: str) -> dict[int, float]:
-    """Median ns on a CPU of a call on so many descriptors: as the kernel was told of them, by poll's second argument, by
-    epoll_ctl, and for select, whose first is the highest descriptor, in the order of its sizes."""
+    """Median ns on a CPU of a call on so many descriptors: as the kernel was told of them by poll's second argument
+    and by epoll_ctl; select is told of the highest one alone, which stands in their place."""
     calls = run.of_class(call)
     calls = calls.take(calls.result > 0)
     took = calls.end - calls.start - calls.slept
@@ -78,9 +84,8 @@ def _last(by_size: dict[int, float]) -> float:
 def _short_lived(rounds: list[Seen]) -> tuple[Spread, Spread, dict[str, float]]:
     """(ns that waiting for one connection costs with poll, with epoll; calls of each)."""
     costs, calls = {"poll": [], "epoll": []}, {}
-    ways = {"poll": ("poll",), "epoll": ("epoll_ctl", "epoll_wait")}
     for run in rounds:
-        for way, names in ways.items():
+        for way, names in SHORT_LIVED.items():
             mine = [run.of_class(name) for name in names]
             costs[way].append(sum(float(np.median(its.end - its.start)) for its in mine))
             calls[way] = sum(len(its) for its in mine) / run.messages

@@ -54,12 +54,14 @@ def command(chosen, as_json, plain, output, as_root) -> None:
         found = features.find()
         from tracer import verifying
 
-        runs = verifying.runs_of(wanted)
-        with _directory(output) as directory, _terminated():
+        runs, user = verifying.runs_of(wanted), None if as_root else target.invoking_user()
+        with _ended_by_signals(), _directory(output, user) as directory:
             with _progress(verifying.ROUNDS * len(runs)) as say:
-                made = verifying.run(runs, found, directory, None if as_root else target.invoking_user(), say)
-            report = verifying.report(wanted, made, found.sources)
-        _show(report, as_json, plain, kept=output is not None)
+                made = verifying.run(runs, found, directory, user, say)
+            report = verifying.report(wanted, made, found.sources, output)
+            if output:
+                _keep(directory, Path(output), user)
+        _show(report, as_json, plain)
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
     except OSError as error:
@@ -74,24 +76,33 @@ def command(chosen, as_json, plain, output, as_root) -> None:
 
 
 @contextlib.contextmanager
-def _directory(output: str | None):
-    """Where recordings go: `output`, made if need be, or a place that goes away."""
-    if output is None:
-        with tempfile.TemporaryDirectory(prefix="iotrace-") as directory:
-            yield Path(directory)
-    else:
-        Path(output).mkdir(exist_ok=True)
-        yield Path(output)
+def _directory(output: str | None, user: tuple[int, int] | None):
+    """A place for the recordings that goes away, inside `output` where they are to be kept there."""
+    if output and not os.path.isdir(output):
+        os.mkdir(output)
+        if user:
+            os.chown(output, *user)
+    with tempfile.TemporaryDirectory(prefix=".iotrace-", dir=output) as directory:
+        yield Path(directory)
+
+
+def _keep(directory: Path, output: Path, user: tuple[int, int] | None) -> None:
+    for path in directory.iterdir():
+        if user:
+            os.chown(path, *user)
+        os.replace(path, output / path.name)
 
 
 @contextlib.contextmanager
-def _terminated():
-    """SIGTERM as Ctrl-C: between two runs it would leave the recordings behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals():
+    """SIGTERM and SIGHUP as Ctrl-C: between two runs they would leave the recordings behind."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)
+              if signal.getsignal(number) == signal.SIG_DFL}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -107,11 +118,7 @@ def _progress(total: int):
         yield lambda done, name: done % step or click.echo(f"iotrace: {done} of {total} runs made", err=True)
 
 
-def _show(report: dict, as_json: bool, plain: bool, kept: bool) -> None:
-    if not kept:
-        for claim in report["claims"]:
-            for run in claim["runs"]:
-                run["recordings"] = []
+def _show(report: dict, as_json: bool, plain: bool) -> None:
     if as_json:
         click.echo(json.dumps(report))
     elif sys.stdout:

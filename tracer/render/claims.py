@@ -31,7 +31,8 @@ def _head(report: dict) -> list[Text]:
     host = report["host"]
     title = Text("iotrace  ", style="dim").append(plural(len(report["claims"]), "claim"), style="bold not dim")
     title.append(f" of the textbooks, {plural(report['rounds'], 'round')} of interleaved runs", style="not dim")
-    return [title, Text(f"Linux {clean(host['kernel'])} {clean(host['arch'])}, {plural(host['cpus'], 'CPU')}", style="dim")]
+    place = f"Linux {clean(host['kernel'])} {clean(host['arch'])}, {plural(host['cpus'], 'CPU')}"
+    return [title, Text(place, style="dim")]
 
 
 def _claim(claim: dict, width: int) -> list[Text]:
@@ -72,10 +73,10 @@ def _foot(report: dict, width: int) -> list[Text]:
     missed = "unknown" if ledger["missed"] is None else number(ledger["missed"])
     lines = [Text(""), Text("─" * width, style="dim"), Text(", ".join(words) + ".", style="bold")]
     lines += [Text(line) for line in textwrap.wrap(
-        "Numbers are medians over the rounds, with the least and the greatest behind them where they differ. Two values "
-        "differ only if all rounds of one lie beyond all of the other.", width)]
-    lines += _labelled("ledger", f"{number(ledger['counted'])} events counted = {number(ledger['delivered'])} delivered + "
-                       f"{number(ledger['lost'])} lost; {missed} missed", width)
+        "Numbers are medians over the rounds, with the least and the greatest behind them where they differ. Two "
+        "values differ only if all rounds of one lie beyond all of the other.", width)]
+    lines += _labelled("ledger", f"{number(ledger['counted'])} events counted = {number(ledger['delivered'])} "
+                       f"delivered + {number(ledger['lost'])} lost; {missed} missed", width)
     for failed in report["failed"]:
         lines += _labelled("FAILED", failed, width, "bold red")
     return lines

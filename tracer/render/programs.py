@@ -49,7 +49,7 @@ def processes(report: dict, width: int = 80) -> Table | Text:
 def _process(its: dict, indent: str = "") -> tuple[str, ...]:
     doing, model = its["activity"], its["model"]
     mostly = f"{doing['mostly']} {share(doing['share'], 1)}" if doing.get("mostly") else "this and that"
-    name = model["name"] if its["operations"] else MISSING
+    name = model.get("instead") or (model["name"] if its["operations"] else MISSING)
     idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
     who = f"{indent}{clean(its['name'] or MISSING)}"
     return who, f"{its['threads']}{idle}", number(its["operations"]), name, mostly

@@ -42,7 +42,8 @@ def to_ascii_keeping_escapes(text: str) -> str:
 
 def _parts(report: dict, width: int, hist: bool) -> list[RenderableType]:
     parts: list[RenderableType] = [*_header(report, width)]
-    if report.get("operations") or (report.get("options") or {}).get("proto") != "none":  # else nothing is received
+    about = report.get("operations") or (report.get("options") or {}).get("proto") != "none"
+    if about and not (report.get("model") or {}).get("instead"):  # else receives are not what it is about
         parts += [Text(""), *figure.draw(report)]
         parts += _section("Phases", "ask → wait → ready → notice → copy → completion → done", width)
         parts.append(tables.phases(report, width))

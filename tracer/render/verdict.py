@@ -31,6 +31,20 @@ MODELS = {
     "none": ("none", "No call and no completion brought data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
+INSTEADS = {
+    "mutual exclusion": ("mutual exclusion, no I/O model",
+                         "Threads wait for their turn: who has the lock keeps the others asleep. No data comes in."),
+    "synchronisation": ("synchronisation, no I/O model",
+                        "Threads wait for what others do, and are woken by them. No data comes in."),
+    "concurrent": ("concurrent computing, no I/O model",
+                   "Several threads compute, but never two of them at the same time. No data comes in."),
+    "parallel": ("parallel computing, no I/O model",
+                 "Several threads compute, at the same time on different CPUs. No data comes in."),
+    "computing": ("computing, no I/O model", "The threads compute. No data comes in."),
+    "files": ("file I/O, none of the models of waiting",
+              "The program reads and writes files: nobody has to send that data, and the models are about waiting for "
+              "someone who does."),
+}
 _ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
 SYNCHRONOUS = {
     True: ("synchronous", "the thread that wants the data makes the call that copies it."),
@@ -75,10 +89,10 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     name = model.get("name")
     if name is None:
         return entry("model", "unknown: the report names none", width, "yellow")
-    title, meaning = MODELS.get(name, (clean(name), ""))
+    title, meaning = INSTEADS.get(model.get("instead")) or MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    style = "bold yellow" if name in ("none", "mixed") else "bold green"
+    style = "bold yellow" if name in ("none", "mixed") and not model.get("instead") else "bold green"
     lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
@@ -113,6 +127,8 @@ def estimates(report: dict, width: int = 80) -> list[Text]:
     """Which boundaries were estimated in how many operations, and what that means; nothing where none was."""
     counts = {clean(name): count for name, count in (report.get("estimated") or {}).items()}
     total = len(report.get("operations") or [])
+    if (report.get("model") or {}).get("instead"):
+        return []  # the few operations that there are, are not shown
     lines = []
     ordered = sorted(counts, key=lambda name: list(BOUNDARIES).index(name) if name in BOUNDARIES else len(BOUNDARIES))
     for index, name in enumerate(ordered):

@@ -7,6 +7,7 @@ that do otherwise than a claim says (counter/).
 import sys
 from pathlib import Path
 
+from scenarios.twin import SOURCES, built
 from scenarios.workload import Options
 from tracer import experiment, features
 
@@ -19,15 +20,25 @@ def module(name: str) -> tuple[str, ...]:
     return sys.executable, "-m", f"scenarios.{name}"
 
 
+def twin(name: str) -> tuple[str, ...]:
+    return (str(built(SOURCES / f"{name}.c")),)
+
+
 def counter(name: str) -> tuple[str, ...]:
     return sys.executable, str(HERE / "counter" / f"{name}.py")
 
 
+TOGETHER = Options(40, 0, proto="tcp", open_loop=True, sockets=10)
 RUNS = {
+    "threads": (twin("threads"), Options(10, 1 * MS, sockets=10)),
+    "epoll-lt-10": (twin("epoll_lt"), Options(10, 1 * MS, sockets=10)),
+    "threads-crowded": (twin("threads"), TOGETHER),
+    "epoll-lt-crowded": (twin("epoll_lt"), TOGETHER),
     "neighbour": (module("trials.neighbour"), Options(5, 5 * MS)),
     "nonblocking-long": (module("nonblocking"), Options(5, 1 * MS)),
     "polite": (counter("polite"), Options(5, 1 * MS)),
-    **{f"{name}-4": (module(name.replace("-", "_")), Options(8, 1 * MS, sockets=4)) for name in ("select", "poll", "epoll-lt")},
+    **{f"{name}-4": (module(name.replace("-", "_")), Options(8, 1 * MS, sockets=4))
+       for name in ("select", "poll", "epoll-lt")},
     "watching": (counter("fewer"), Options(3, proto="none")),
     "all-readable": (counter("all_readable"), Options(3, proto="none")),
     "shortlived": (module("trials.shortlived"), Options(10, proto="none")),

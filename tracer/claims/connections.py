@@ -1,0 +1,50 @@
+"""Claim 4: one process for many connections, or a thread for each; from sched_switch and proc_pid_status(5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracer.claims.claim import Findings, Judgement, Runs, Spread, Wanted, count, span, spread
+from tracer.claims.seen import Seen
+
+NUMBER = 4
+NAME = "connections"
+SENTENCE = "One process handles N connections with fewer switches and less memory than N threads."
+SOURCE = "Stevens, UNP 6.2 and chapter 30; Kegel, The C10K problem"
+SOCKETS = 50
+_PACED = {"messages": 100, "interval_ns": 1_000_000, "sockets": SOCKETS, "native": True}
+_CROWDED = {"messages": 500, "interval_ns": 0, "sockets": SOCKETS, "native": True, "proto": "tcp", "open_loop": True}
+RUNS = {"threads": Wanted("threads", **_PACED), "one process": Wanted("epoll_lt", **_PACED),
+        "threads, crowded": Wanted("threads", **_CROWDED), "one process, crowded": Wanted("epoll_lt", **_CROWDED)}
+EQUAL = 0.9  # of the threads' switches: what is more is no saving
+
+
+def judge(runs: Runs) -> Judgement:
+    """Switches a message, when one connection at a time has one and when many have; memory of the process's own."""
+    found = Findings()
+    threads, one, threads_crowded, one_crowded = (_switches(runs[name]) for name in RUNS)
+    kept = {name: spread(run.report["expected"]["anonymous_bytes"] for run in runs[name])
+            for name in ("threads", "one process")}
+    workers = spread(run.report["expected"]["threads"] for run in runs["threads"]).middle
+    found.must(_fewer(kept["one process"], kept["threads"]), "one process does not take less memory")
+    found.must(_fewer(one_crowded, threads_crowded), "one process does not switch less often")
+    if not _fewer(one, threads):
+        found.but.append("when one connection at a time has a message, there is nothing to save: "
+                         f"{count(one.middle)} switches a message, threads {count(threads.middle)}")
+    return found.judgement(
+        f"{SOCKETS} connections that send at once: {span(one_crowded, count)} switches a message, in {count(workers)} "
+        f"threads {span(threads_crowded, count)}; memory of its own {_kib(kept['one process'])}, threads "
+        f"{_kib(kept['threads'])}, without their kernel stacks")
+
+
+def _switches(runs: Sequence[Seen]) -> Spread:
+    """Switches away to sleep, a message, of all threads."""
+    return spread(sum(its["switches"] for its in run.report["threads"]) / run.messages for run in runs)
+
+
+def _fewer(one: Spread, threads: Spread) -> bool:
+    return one.apart_from(threads) and one.middle < EQUAL * threads.middle
+
+
+def _kib(its: Spread) -> str:
+    return f"{its.middle / 1024:,.0f} KiB"
