@@ -8,7 +8,7 @@ import signal
 
 import pytest
 from jsonschema import Draft202012Validator
-from running import ROOT, iotrace, running
+from running import ROOT, assert_one_line, iotrace, running
 
 from tracer import claims
 
@@ -51,3 +51,9 @@ def test_interrupted_it_leaves_nothing(number, tmp_path):
         assert done.stderr.splitlines()[-1] == "iotrace: interrupted"
         assert run.processes() == []
     assert os.listdir(tmp_path) == []
+
+
+def test_a_place_for_the_recordings_that_is_none(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "no" / "place", tmp_path / "file" / "place", tmp_path / "file"):
+        assert_one_line(iotrace("verify", "levels", "-o", place), 2 if place.exists() else 1, str(place))

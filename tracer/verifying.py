@@ -49,19 +49,24 @@ def runs_of(claims: Iterable[Claim]) -> list[Wanted]:
     return list(dict.fromkeys(its for claim in claims for its in claim.runs.values()))
 
 
+def rounds_of(wanted: Wanted) -> int:
+    """How often a run is made."""
+    return ROUNDS if wanted.compared else 1
+
+
 def run(wanted: Sequence[Wanted], features: Features, directory: Path, user: tuple[int, int] | None,
-        progress: Callable[[int, str], None], rounds: int = ROUNDS) -> Made:
+        progress: Callable[[int, str], None]) -> Made:
     """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine
-    for a while meets all of them. progress: called before each with how many were made and its program.
+    for a while meets all that are compared. progress: called before each with how many were made and its program.
 
     Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
     """
     made = Made({its: [] for its in wanted})
-    for number in range(rounds):
-        for place, its in enumerate(wanted, number * len(wanted)):
-            if not made.reason(its):
-                progress(place, its.program)
-                _record(its, features, directory / f"{_stem(its)}-{number + 1}.parquet", user, made)
+    everything = [(number, its) for number in range(1, ROUNDS + 1) for its in wanted if number <= rounds_of(its)]
+    for place, (number, its) in enumerate(everything):
+        if not made.reason(its):
+            progress(place, its.program)
+            _record(its, features, directory / f"{_stem(its)}-{number}.parquet", user, made)
     return made
 
 
@@ -100,8 +105,7 @@ def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[s
     return "python", (sys.executable, "-m", f"scenarios.{wanted.program}")
 
 
-def report(claims: Sequence[Claim], made: Made, features: dict[str, str], kept: str | None = None,
-           rounds: int = ROUNDS) -> dict:
+def report(claims: Sequence[Claim], made: Made, features: dict[str, str], kept: str | None = None) -> dict:
     """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from; kept: the directory
     in which the recordings will be found, None if they go away."""
     seen = {wanted: [_seen(path) for path in paths] for wanted, paths in made.recorded.items()
@@ -110,7 +114,7 @@ def report(claims: Sequence[Claim], made: Made, features: dict[str, str], kept: 
     ledgers = [recording.read_facts(str(path))["ledger"] for paths in made.recorded.values() for path in paths]
     missed = [ledger["missed"] for ledger in ledgers]
     return {
-        "schema": SCHEMA, "version": __version__, "host": host(), "rounds": rounds, "features": features,
+        "schema": SCHEMA, "version": __version__, "host": host(), "rounds": ROUNDS, "features": features,
         "claims": judged,
         "verdicts": {verdict.value: sum(its["verdict"] == verdict for its in judged) for verdict in Verdict},
         "failed": sorted(set(made.failed.values())),
@@ -130,6 +134,7 @@ def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made, kept: str 
             "verdict": its.verdict.value, "evidence": its.evidence, "qualification": its.qualification or None,
             "without": lacking,
             "runs": [{"name": name, "program": wanted.program, "command": command(wanted, made.lang(wanted)),
+                      "rounds": rounds_of(wanted),
                       "recordings": [str(Path(kept, path.name)) for path in made.recorded[wanted] if kept]}
                      for name, wanted in claim.runs.items()]}
 
@@ -144,16 +149,18 @@ def _seen(path: str | Path) -> Seen:
 
 
 def command(wanted: Wanted, lang: str) -> str:
-    """What to type to have this run alone."""
-    options = _options(wanted)
+    """What to type to have this run alone; what is left out has the default that it should have."""
+    options, default = _options(wanted), Options()
+    messages = [f"--messages {options.messages}"] * (options.messages != default.messages)
     if wanted.is_trial:
-        given = f" --messages {options.messages} --interval-ns {options.interval_ns}"
-        return f"iotrace trace -- {sys.executable} -m scenarios.{wanted.program}{given}"
+        pace = [f"--interval-ns {options.interval_ns}"] * (options.interval_ns != default.interval_ns)
+        return " ".join(["iotrace trace --", sys.executable, f"-m scenarios.{wanted.program}", *messages, *pace])
     module = _module(wanted)
-    words = [f"iotrace run {module.NAME} --messages {options.messages} --interval {options.interval_ns / 1e6:g}ms"]
+    words = [f"iotrace run {module.NAME}", *messages]
+    words += [f"--interval {options.interval_ns / 1e6:g}ms"] * (options.interval_ns != default.interval_ns)
     words += [f"--proto {options.proto}"] * (options.proto != module.PROTOCOLS[0])
-    words += [f"--sockets {options.sockets}"] * (options.sockets > 1) + ["--open-loop"] * options.open_loop
-    return " ".join(words + ["--lang c"] * (lang == "c"))
+    words += [f"--sockets {options.sockets}"] * (options.sockets != getattr(module, "SOCKETS_DEFAULT", default.sockets))
+    return " ".join(words + ["--open-loop"] * options.open_loop + ["--lang c"] * (lang == "c"))
 
 
 def _module(wanted: Wanted) -> ModuleType:

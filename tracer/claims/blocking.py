@@ -9,7 +9,7 @@ NUMBER = 1
 NAME = "blocking"
 SENTENCE = "A blocking read uses no CPU while it waits, and others run meanwhile."
 SOURCE = "Stevens, UNP 6.2, figure 6.1"
-RUNS = {"reader": Wanted("trials.neighbour", interval_ns=20_000_000)}
+RUNS = {"reader": Wanted("trials.neighbour", interval_ns=20_000_000, compared=True)}
 MOST_CPU = 0.05  # of the wait: entering the call, falling asleep and waking
 LEAST_OTHERS = 0.05  # of the wait on that very CPU, which all that runs on this machine may want too
 

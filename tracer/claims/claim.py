@@ -28,7 +28,8 @@ class Wanted:
     """One run: a program of scenarios/ (its module's name; those in trials/ are for claims alone) and what it is sent,
     as scenarios.workload.Options has it.
 
-    native: its twin in C where there is a compiler, so that no interpreter's lock takes part.
+    native: its twin in C where there is a compiler, so that no interpreter's lock takes part. compared: times or shares
+    of time are compared, so it is made in every round; else what it does is counted, and once is enough.
     """
 
     program: str
@@ -39,6 +40,7 @@ class Wanted:
     size: int = 64
     open_loop: bool = False
     native: bool = False
+    compared: bool = False
 
     @property
     def is_trial(self) -> bool:

@@ -12,8 +12,9 @@ NAME = "connections"
 SENTENCE = "One process handles N connections with fewer switches and less memory than N threads."
 SOURCE = "Stevens, UNP 6.2 and chapter 30; Kegel, The C10K problem"
 SOCKETS = 50
-_PACED = {"messages": 100, "interval_ns": 1_000_000, "sockets": SOCKETS, "native": True}
-_CROWDED = {"messages": 500, "interval_ns": 0, "sockets": SOCKETS, "native": True, "proto": "tcp", "open_loop": True}
+_PACED = {"messages": 100, "interval_ns": 1_000_000, "sockets": SOCKETS, "native": True, "compared": True}
+_CROWDED = {"messages": 3000, "interval_ns": 0, "sockets": SOCKETS, "proto": "tcp", "open_loop": True,
+            "native": True, "compared": True}
 RUNS = {"threads": Wanted("threads", **_PACED), "one process": Wanted("epoll_lt", **_PACED),
         "threads, crowded": Wanted("threads", **_CROWDED), "one process, crowded": Wanted("epoll_lt", **_CROWDED)}
 EQUAL = 0.9  # of the threads' switches: what is more is no saving

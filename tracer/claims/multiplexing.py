@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Wanted, count, percent, span, spread
+from tracer.claims.models import SYNCHRONOUS
 from tracer.claims.seen import length
 
 NUMBER = 3
@@ -12,7 +13,8 @@ SENTENCE = ("select, poll and epoll block until any of several descriptors is re
 SOURCE = "Stevens, UNP 6.2 and 6.3, figure 6.3"
 SOCKETS = 4
 CALLS = {"select": "select", "poll": "poll", "epoll-lt": "epoll_wait"}
-RUNS = {**{name: Wanted(name.replace("-", "_"), sockets=SOCKETS) for name in CALLS}, "blocking": Wanted("blocking")}
+RUNS = {**{name: Wanted(name.replace("-", "_"), sockets=SOCKETS) for name in CALLS},
+        "blocking": SYNCHRONOUS["blocking"]}
 LEAST_ASLEEP = 0.9  # of the wait: falling asleep, and waiting for a CPU on a busy machine, are the rest
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer import syscalls
-from tracer.claims.claim import Findings, Judgement, Runs, Wanted, percent, span, spread, time
+from tracer.claims.claim import Findings, Judgement, Runs, percent, span, spread, time
+from tracer.claims.models import SYNCHRONOUS
 from tracer.claims.seen import Seen, length
 
 NUMBER = 6
@@ -15,7 +16,7 @@ NAME = "sigio"
 SENTENCE = ("With SIGIO the process is not blocked while it waits, waiting takes less CPU than polling, and the signal "
             "says that the read can begin.")
 SOURCE = "Stevens, UNP 6.2, figure 6.4, and chapter 25"
-RUNS = {"signal": Wanted("signal"), "polling": Wanted("nonblocking")}
+RUNS = {"signal": SYNCHRONOUS["signal"], "polling": SYNCHRONOUS["nonblocking"]}
 MOST_BLOCKED = 0.05  # of the wait
 
 

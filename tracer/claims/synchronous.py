@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from tracer.claims.asynchronous import SEEN_BY
-from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
+from tracer.claims.claim import Findings, Judgement, Runs, Verdict
+from tracer.claims.models import ASYNCHRONOUS, SYNCHRONOUS
 from tracer.claims.seen import Seen
 
 NUMBER = 9
@@ -13,11 +14,8 @@ NAME = "synchronous"
 SENTENCE = ("By POSIX's definition only the asynchronous model is asynchronous: in all the others the copy blocks the "
             "caller.")
 SOURCE = "Stevens, UNP 6.2, figure 6.6; POSIX.1-2017, definitions of synchronous and asynchronous I/O operation"
-SYNCHRONOUS = ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal")
-ASYNCHRONOUS = ("posix-aio", "io-uring", "io-uring-worker", "linux-aio")
-RUNS = {name: Wanted(name.replace("-", "_"), proto="file" if name == "linux-aio" else "udp")
-        for name in (*SYNCHRONOUS, *ASYNCHRONOUS)}
-OPTIONAL = frozenset((*SYNCHRONOUS[2:], *ASYNCHRONOUS))
+RUNS = SYNCHRONOUS | ASYNCHRONOUS
+OPTIONAL = frozenset(RUNS.keys() - {"blocking", "nonblocking"})
 _OWN = "own call"
 _SAYS = {_OWN: "a call of its own", "helper": "another thread", "task work": "task work in the asking thread",
          "device": "the device", "worker": "a kernel worker"}

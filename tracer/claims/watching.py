@@ -12,8 +12,8 @@ NAME = "watching"
 SENTENCE = ("select's and poll's cost per call grows with the number of descriptors watched, epoll's does not; with "
             "few descriptors they do not differ; with short-lived connections epoll_ctl costs.")
 SOURCE = "Kerrisk, TLPI 63.4.5; epoll(7)"
-RUNS = {"many": Wanted("trials.watching", messages=40, proto="none"),
-        "short-lived": Wanted("trials.shortlived", messages=300, proto="none")}
+RUNS = {"many": Wanted("trials.watching", messages=40, proto="none", compared=True),
+        "short-lived": Wanted("trials.shortlived", messages=300, proto="none", compared=True)}
 GROWS = 10  # times what a call on the fewest costs, for 250 times as many
 STAYS = 2
 ALIKE = 0.1  # with few descriptors the calls differ by less than so much of what they differ by with many

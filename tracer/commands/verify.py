@@ -56,7 +56,7 @@ def command(chosen, as_json, plain, output, as_root) -> None:
 
         runs, user = verifying.runs_of(wanted), None if as_root else target.invoking_user()
         with _ended_by_signals(), _directory(output, user) as directory:
-            with _progress(verifying.ROUNDS * len(runs)) as say:
+            with _progress(sum(map(verifying.rounds_of, runs))) as say:
                 made = verifying.run(runs, found, directory, user, say)
             report = verifying.report(wanted, made, found.sources, output)
             if output:
@@ -65,7 +65,8 @@ def command(chosen, as_json, plain, output, as_root) -> None:
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
     except OSError as error:
-        raise Failure(str(error), FAILED) from None
+        where = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"{where}{error.strerror or error}", FAILED) from None
     except KeyboardInterrupt:
         raise Failure("interrupted", FAILED) from None
     if report["failed"]:

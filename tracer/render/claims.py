@@ -30,7 +30,7 @@ def render(report: dict, width: int = 80, color: bool = False, unicode: bool = T
 def _head(report: dict) -> list[Text]:
     host = report["host"]
     title = Text("iotrace  ", style="dim").append(plural(len(report["claims"]), "claim"), style="bold not dim")
-    title.append(f" of the textbooks, {plural(report['rounds'], 'round')} of interleaved runs", style="not dim")
+    title.append(f" of the textbooks, {plural(report['rounds'], 'round')} of what is compared", style="not dim")
     place = f"Linux {clean(host['kernel'])} {clean(host['arch'])}, {plural(host['cpus'], 'CPU')}"
     return [title, Text(place, style="dim")]
 
