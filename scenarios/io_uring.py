@@ -3,9 +3,7 @@
 The completion is then read from shared memory, without a call.
 """
 
-import ctypes
-
-from scenarios.uring import OP_RECV, Ring
+from scenarios.uring import Ring
 from scenarios.workload import Workload, main
 
 NAME = "io-uring"
@@ -17,13 +15,10 @@ FIGURE = "6.5"
 
 def receive(workload: Workload) -> None:
     """One io_uring_enter per message, to submit; the program computes until the completion stands in the ring."""
-    buffer = workload.buffer
-    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-    fd = workload.sock.fileno()
     with Ring() as ring, workload.window():
         value = 1
         while not workload.done:
-            ring.put(opcode=OP_RECV, fd=fd, addr=address, len=len(buffer))
+            ring.put_receive(workload.sock, workload.buffer)
             workload.calls["io_uring_enter"] += 1
             ring.enter(submit=1, wait=0)
             workload.publish()

@@ -1,8 +1,6 @@
 """io_uring, completed inline: the data is there when the receive is submitted, io_uring_enter(2) itself copies it."""
 
-import ctypes
-
-from scenarios.uring import OP_RECV, Ring
+from scenarios.uring import Ring
 from scenarios.workload import Workload, main
 
 NAME = "io-uring-inline"
@@ -14,13 +12,10 @@ FIGURE = "6.5"
 
 def receive(workload: Workload) -> None:
     """One io_uring_enter per message, made once it has come; the completion is in the ring when the call returns."""
-    buffer = workload.buffer
-    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-    fd = workload.sock.fileno()
     with Ring() as ring, workload.window():
         while not workload.done:
             workload.await_sent(workload.messages + 1)
-            ring.put(opcode=OP_RECV, fd=fd, addr=address, len=len(buffer))
+            ring.put_receive(workload.sock, workload.buffer)
             workload.calls["io_uring_enter"] += 1
             ring.enter(submit=1, wait=1)
             workload.received(ring.take().size)

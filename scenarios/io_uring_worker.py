@@ -3,9 +3,7 @@
 A worker does not sit and wait: finding nothing it arms a poll, and when data comes a worker is given the request again.
 """
 
-import ctypes
-
-from scenarios.uring import ASYNC, OP_RECV, Ring
+from scenarios.uring import ASYNC, Ring
 from scenarios.workload import Workload, main
 
 NAME = "io-uring-worker"
@@ -17,12 +15,9 @@ FIGURE = "6.5"
 
 def receive(workload: Workload) -> None:
     """Two calls per message: one submits and returns, one waits for the completion."""
-    buffer = workload.buffer
-    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-    fd = workload.sock.fileno()
     with Ring() as ring, workload.window():
         while not workload.done:
-            ring.put(opcode=OP_RECV, flags=ASYNC, fd=fd, addr=address, len=len(buffer))
+            ring.put_receive(workload.sock, workload.buffer, ASYNC)
             workload.calls["io_uring_enter"] += 2
             ring.enter(submit=1, wait=0)
             workload.publish()

@@ -9,6 +9,7 @@ import errno
 import mmap
 import os
 import platform
+import socket
 from dataclasses import dataclass
 
 from scenarios.workload import Unsupported
@@ -135,6 +136,11 @@ class Ring:
         self._submissions[slot] = Submission(**fields)
         self._order[slot] = slot
         self._sq_tail.value += 1
+
+    def put_receive(self, sock: socket.socket, buffer: bytearray, flags: int = 0) -> None:
+        """Put a request to receive into `buffer`, which must not change its size until that is completed."""
+        address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+        self.put(opcode=OP_RECV, flags=flags, fd=sock.fileno(), addr=address, len=len(buffer))
 
     def enter(self, submit: int, wait: int) -> None:
         """io_uring_enter(2): let the kernel take `submit` requests, then sleep until there are `wait` completions."""

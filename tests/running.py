@@ -29,7 +29,8 @@ MODEL_OF = {"threads": "blocking", "epoll-et": "epoll-et", "epoll-": "epoll-lt",
             "linux-aio": "linux-aio", "io-uring": "io-uring"}
 ASYNCHRONOUS = ("posix-aio", "linux-aio", "io-uring")
 ONLY_IN_NAME = ("linux-aio-socket", "linux-aio-poll")  # the thread itself waits for the data, or copies it
-INSTEAD = {"lock": "mutual exclusion", "condition": "synchronisation", "concurrent": "concurrent", "parallel": "parallel"}
+INSTEAD = {"lock": "mutual exclusion", "condition": "synchronisation", "concurrent": "concurrent",
+           "parallel": "parallel"}
 RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
 _MARK = "IOTRACE_TEST_RUN"
 

@@ -54,6 +54,17 @@ def test_polling_that_keeps_a_cpu_busy():
     assert advised(trace, 7)["polling"] == its
 
 
+@pytest.mark.parametrize(("other", "fires"), [("", True), ("getpid", False)])
+def test_who_never_gets_data_polls_if_it_asks_in_a_row(other, fires):
+    trace = Trace()
+    for k in range(200):
+        trace.call("recvfrom", (k + 1) * 10 * US, (k + 1) * 10 * US + US, EAGAIN)
+        if other:
+            trace.call(other, (k + 1) * 10 * US + 2 * US, (k + 1) * 10 * US + 3 * US, 1)
+    for count in (1, 3):
+        assert ("polling" in advised(trace, count)) is fires
+
+
 def test_one_eagain_a_receive_is_how_an_edge_is_drained():
     trace = Trace()
     for i in range(200):
@@ -75,6 +86,37 @@ def test_a_full_buffer_and_back_to_waiting(events, result, fires):
     told(trace, 700 * US)
     its = advised(trace).get("not drained")
     assert (its["count"] if its else 0) == (5 if fires else 0)
+
+
+@pytest.mark.parametrize(("between", "fires"), [("sendto", True), ("read", False)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_echo_server_that_does_not_drain(between, fires, count):
+    """What counts is that it waits without another receive, whatever else it does before that."""
+    trace = registered(Trace(), select.EPOLLIN | select.EPOLLET)
+    for i in range(5):
+        at = (i + 1) * 100 * US
+        told(trace, at).call("read", at + 11 * US, at + 12 * US, 100, arg=100)
+        trace.call(between, at + 13 * US, at + 14 * US, 99, arg=100).call("getpid", at + 15 * US, at + 16 * US, 1)
+    told(trace, 700 * US)
+    assert ("not drained" in advised(trace, count)) is fires
+
+
+def test_another_threads_wait_is_not_its_own():
+    trace = registered(Trace(), select.EPOLLIN | select.EPOLLET).add(Kind.THREAD, 6, tid=TID + 1, result=TID)
+    told(trace, 100 * US).call("read", 111 * US, 112 * US, 100, arg=100)
+    trace.sleep(101 * US, 120 * US, 130 * US, tid=TID + 1)
+    trace.call("epoll_wait", 100 * US, 140 * US, 1, fd=EPOLL, tid=TID + 1)
+    assert "not drained" not in advised(trace)
+
+
+@pytest.mark.parametrize("call", ["recvfrom", "recvmsg", "readv"])
+@pytest.mark.parametrize(("events", "fires"), [(select.EPOLLIN | select.EPOLLET, True), (select.EPOLLIN, False)])
+def test_a_sleep_on_data_whatever_the_call(call, events, fires):
+    trace = registered(Trace(), events).ready(10 * US).ready(11 * US)
+    told(trace, 20 * US, asleep=False).call(call, 31 * US, 32 * US, 64)
+    trace.sleep(42 * US, 100 * US, 101 * US).ready(99 * US).call("epoll_wait", 40 * US, 102 * US, 1, fd=EPOLL)
+    its = advised(trace.call(call, 103 * US, 104 * US, 64)).get("not drained")
+    assert (its and (its["count"], its["cost_ns"])) == ((1, 64 * US) if fires else None)
 
 
 def test_reading_on_until_eagain_drains():

@@ -171,3 +171,21 @@ def test_where_a_batch_is_cut_changes_nothing(count):
     trace = Requests().submit(12).armed(14).sleep(20, 101, 110).ready(100).complete(115).enter(10, 120, wait=1)
     trace.submit(132).armed(134).sleep(140, 201, 210).ready(200).complete(215).enter(130, 220, wait=1)
     assert told(trace, count) == told(trace)
+
+
+POLL_ADD = 6
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_poll_in_the_ring_tells_of_data_that_a_receive_takes(count):
+    trace = Requests().submit(12, opcode=POLL_ADD).armed(14).sleep(16, 101, 105).ready(100).complete(106, 1)
+    trace.enter(10, 110, wait=1).copy(115).call("recvfrom", 112, 120, 64)
+    op, = told(trace, count)
+    assert (op.way, op.waited_in) == ("multiplexed", "io_uring_enter")
+    assert (op.ask, op.ready, op.told, op.done) == (10, 100, 110, 120)
+
+
+def test_a_submission_that_waits_for_nothing_tells_nothing():
+    trace = Requests().submit(12, opcode=POLL_ADD).armed(14).enter(10, 15)
+    op, = told(trace.sleep(31, 101, 105).ready(100).copy(107).call("recvfrom", 30, 120, 64))
+    assert op.way == "blocked"

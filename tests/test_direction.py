@@ -15,7 +15,7 @@ SOURCES = {str(path.relative_to(TRACER)): ast.parse(path.read_text()) for path i
 ANALYSIS = ("records", "columns", "timeline", "asof", "descriptors", "signals", "aio", "readiness", "operations",
             "models", "stats", "states", "tallies", "example", "report", "sums", "activity", "usage", "scans", "wakers",
             "filenames", "processes", "advice", "overview", "filters", "decode", "events", "boundaries", "nearest",
-            "completions", "lanes", "futexes", "wakeups",
+            "completions", "lanes", "futexes", "wakeups", "waiting", "comparison",
             *(name.removesuffix(".py").replace("/", ".") for name in SOURCES if name.startswith("claims/")))
 COMMANDS = tuple(name for name in SOURCES if name.startswith("commands/"))
 MAY_PRINT = ("cli.py", "gate.py", *COMMANDS)

@@ -69,7 +69,8 @@ def test_files_where_it_does_not_compute():
 @pytest.mark.parametrize(("operations", "moved", "mostly", "wanted"), [
     (1, Moved(1085, 2), None, "files"), (10, Moved(990), None, "files"), (11, Moved(989), None, None),
     (1, Moved(1085, 100), None, None), (1, Moved(1085), "waiting for data", None),
-    (1, Moved(1085), "waiting for connections", None), (1, Moved(1085), "waiting for time", "files"), (1, Moved(99), None, None)])
+    (1, Moved(1085), "waiting for connections", None), (1, Moved(1085), "waiting for time", "files"),
+    (1, Moved(99), None, None)])
 def test_a_stray_operation_decides_nothing(operations, moved, mostly, wanted):
     times = {"computing": 30, "in system calls": 40, "waiting for data": 200}
     assert what(times, operations=operations, moved=moved, mostly=mostly, model=SELECT) == wanted

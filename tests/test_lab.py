@@ -97,8 +97,15 @@ def test_clean_keeps_away_from_who_uses_the_cache(store):
 def test_running_machines_are_shown_and_dead_ones_are_not(store):
     (store.root / "running" / "left.json").write_text('{"kernel": "6.1"}')
     with store.running({"kernel": "6.12"}):
+        assert len(list((store.root / "running").iterdir())) == 1  # what a killed command left is gone already
         assert store.machines() == [{"kernel": "6.12"}]
     assert store.machines() == [] and list((store.root / "running").iterdir()) == []
+
+
+def test_host_is_the_running_kernel_without_a_machine():
+    done = iotrace("lab", "run", "host", "--", "list")
+    assert (done.returncode, done.stdout, done.stderr) == (0, iotrace("list").stdout, "")
+    assert_one_line(iotrace("lab", "run", "host", "--", "run", "nothing"), 2, "nothing")
 
 
 def test_an_unknown_kernel_is_wrong_usage(store, tmp_path):
@@ -183,9 +190,26 @@ def test_claims_that_differ_between_kernels_are_said_and_drawn():
     assert "| 7 | edges | − | + | + |" in matrix_markdown.render(found)
 
 
+def test_why_a_kernel_could_not_is_said():
+    found = made_matrix({"5.10": "holds", "6.1": "holds"})
+    found["cells"]["5.10"]["blocking"] = compare.cell(3, "iotrace: it is too old", None, None, 1000, None)
+    found["differs"] = compare.differences(found["kernels"], ["blocking"], found["cells"])
+    text = matrix_terminal.render(found, 80)
+    assert "1 scenario and 1 claim on 2 kernels" in text and "exit 3" in text and "exit status 3: it is too old" in text
+
+
 def test_without_claims_there_is_no_table_of_them():
     found = made_matrix({"6.1": "holds", "7.2": "holds"})
     assert found["differs"] == []
     for kernel in found["kernels"]:
         kernel["claims"] = None
     assert "Claims" not in matrix_terminal.render(found, 80)
+    assert "1 scenario on 2 kernels, in 1 min 0 s" in matrix_terminal.render(found, 80)
+
+
+def test_claims_alone_have_no_events():
+    found = made_matrix({"6.1": "holds"})
+    found["scenarios"], found["cells"] = [], {"6.1": {}}
+    text = matrix_terminal.render(found, 80)
+    assert "1 claim on 1 kernel, in 1 min 0 s" in text
+    assert ["6.1", "6.1.0", "3.1", "s", "20", "s", "264", "µs", "–", "–", "–"] in map(str.split, text.splitlines())

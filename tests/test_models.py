@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracer import syscalls
-from tracer.models import DOMINANT, EPOLLET, MODELS, SYNCHRONOUS, Verdict
+from tracer.models import DOMINANT, EPOLLET, MODELS, SYNCHRONOUS, Beside, Verdict
 from tracer.models import judge as judged
 from tracer.models import models_of as codes_of
 from tracer.operations import WAYS, Operations, of_columns
@@ -31,9 +31,9 @@ def table(rows: list[dict]) -> Operations:
     return of_columns({name: np.array([row[name] for row in rows]) for name in operation("signal")})
 
 
-def judge(rows: list[dict]) -> Verdict:
+def judge(rows: list[dict], **beside) -> Verdict:
     operations = table(rows)
-    return judged(operations, codes_of(operations))
+    return judged(operations, codes_of(operations), Beside(**beside))
 
 
 def models_of(rows: list[dict]) -> list[str]:
@@ -127,3 +127,25 @@ def test_confidence_falls_when_there_is_little_to_go_by():
 
 def test_data_found_at_once_is_said():
     assert any("2 receives found their data" in line for line in judge(many("blocked", "at once", "at once")).evidence)
+
+
+def test_a_descriptor_that_was_not_registered_is_not_said_to_be():
+    lines = judge([operation("multiplexed", waited_in="epoll_wait", index=index) for index in range(23)]).evidence
+    assert any("not seen registered" in line for line in lines) and not any("EPOLLET" in line for line in lines)
+
+
+@pytest.mark.parametrize("rows", [[], many("blocked", "blocked")])
+def test_calls_that_are_not_decoded_are_said(rows):
+    evidence = " ".join(judge(rows, undecoded=23).evidence)
+    assert "23 calls were a 32-bit program's" in evidence and "no receive brought" not in evidence
+
+
+def test_a_kernel_thread_that_submits_is_said():
+    assert any("IORING_SETUP_SQPOLL" in line for line in judge(many("io-uring"), sqpoll=True).evidence)
+    assert not any("IORING_SETUP_SQPOLL" in line for line in judge(many("blocked"), sqpoll=True).evidence)
+
+
+def test_a_ring_that_only_tells_is_multiplexing():
+    verdict = judge([operation("multiplexed", waited_in="io_uring_enter") for _ in range(3)])
+    assert (verdict.name, verdict.synchronous) == ("io-uring", True)
+    assert "IORING_OP_POLL_ADD" in verdict.evidence[0]

@@ -37,6 +37,12 @@ def test_closed_loop_stays_exact(name, proto):
     assert report["options"]["net"] == {"rate": None, "delay": 0, "loss": 0.0}
 
 
+def test_doctor_says_what_can_be_offered():
+    line = iotrace("doctor").stdout.splitlines()[-1]
+    for name, offered in OFFERED.items():
+        assert name in line and (f"no {name}" in line) is not offered
+
+
 @needs_tbf
 def test_a_rate_is_kept_and_loses_nothing():
     report = report_of("run", "blocking", *FAST, "--rate", "2mbit", "--size", 9000)

@@ -188,8 +188,9 @@ def test_fio_on_files_waits_for_no_data(engine, call, tmp_path):
     mine = [its for its in report["descriptors"] if its["file"] == f"{tmp_path}/file"]
     assert sum(its["receives"] for its in mine) == 256 and sum(its["received_bytes"] for its in mine) == 1 << 20
     assert calls(report)[call] >= 256
+    assert report["model"]["instead"] == "files" and report["figure"] is None
     assert not any(op["fd"] in {its["fd"] for its in mine} and op["bytes"] == 4096 for op in report["operations"])
-    assert report["model"]["name"] == "none", report["model"]  # though its helper may read a byte from a pipe of its own
+    assert report["model"]["name"] == "none", report["model"]  # its helper may read a byte from its own pipe
     check_nothing_lost(report)
 
 
@@ -231,6 +232,23 @@ def test_fio_asynchronously(engine, model, tmp_path):
     mine = [its for its in report["descriptors"] if its["file"] == f"{tmp_path}/file"]
     assert sum(its["received_bytes"] for its in mine) == 1 << 20
     check_nothing_lost(report)
+
+
+@needs("fio")
+def test_fio_with_a_kernel_thread_that_submits(tmp_path):
+    """engines/io_uring.c: sqthread_poll sets IORING_SETUP_SQPOLL and registers the file."""
+    arguments = [word for word in FIO if word != "--thread"] + [
+        "--ioengine=io_uring", f"--filename={tmp_path}/file", "--iodepth=4", "--sqthread_poll=1"]
+    if subprocess.run(arguments, capture_output=True).returncode:
+        pytest.skip("fio cannot do io_uring with SQPOLL here")
+    iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *arguments)
+    report = json.loads(iotrace("report", tmp_path / "run", "--json").stdout)
+    its, = (its for its in report["processes"] if its["operations"] >= 256)
+    assert its["model"]["name"] == "io-uring"
+    assert any("IORING_SETUP_SQPOLL" in line for line in its["model"]["evidence"])
+    mine, = (its for its in report["descriptors"] if its["file"] == f"{tmp_path}/file" and its["received_bytes"])
+    assert (mine["fd"], mine["receives"], mine["received_bytes"]) == (-1, 256, 1 << 20)
+    assert "iou-sqp (kernel)" in iotrace("report", tmp_path / "run").stdout
 
 
 @needs("strace", "redis-server", "redis-benchmark")

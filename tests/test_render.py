@@ -58,6 +58,17 @@ def test_an_all_but_empty_report_is_still_drawn(report):
     assert "NO LEDGER" in text and max(map(cell_len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(("net", "line"), [
+    ({"rate": None, "delay": 0, "loss": 0.0}, "no limit"),
+    ({"rate": 10**6, "delay": 0, "loss": 0.0}, "at most 1 Mbit a second"),
+    ({"rate": 512_000, "delay": 5 * 10**6, "loss": 0.015}, "at most 512 kbit a second, 5 ms later, 1.5% lost")])
+def test_a_link_stands_in_the_head(net, line):
+    report = sample("blocking")
+    assert "veth" not in render(report)
+    report["options"]["net"] = net
+    assert render(report).splitlines()[1] == f"through a veth link: {line}"
+
+
 def test_an_interrupted_run_says_so_first():
     assert "INTERRUPTED" in render(sample("blocking", ended="interrupted")).splitlines()[2]
     failed = sample("blocking")

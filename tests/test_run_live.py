@@ -120,6 +120,7 @@ def test_doctor_says_that_the_probes_load():
     done = iotrace("doctor")
     assert done.returncode == 0 and done.stderr == ""
     assert "compile, load and attach" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("--net       ") and max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_no_tracefs_is_needed():

@@ -152,3 +152,29 @@ def test_who_returns_from_a_call_has_a_cpu_though_no_switch_was_seen():
     its, = thread_times(trace.records(), (100, 240))
     assert (its.blocked_ns, its.runnable_ns, its.kernel_ns) == (10 + 10, 10 + 10, 10 + 10)
     assert its.user_ns == 140 - 60
+
+
+def unseen(trace: Trace, count: int, end: int = 500) -> int:
+    timeline = Timeline()
+    for batch in batches(trace.records(), count):
+        timeline.feed(batch)
+    timeline.finish(end)
+    return timeline.unseen_switches
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_a_switch_back_that_was_not_shown_is_counted_once(count):
+    def away() -> Trace:
+        return Trace().call("getpid", 20, 30, TID).add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 120)
+
+    def slept(trace: Trace) -> Trace:
+        return trace.add(Kind.SWITCH_OUT, 200, arg=1).add(Kind.SWITCH_IN, 220)
+
+    assert unseen(away().add(Kind.SWITCH_IN, 130).call("futex", 100, 140, 0), count) == 0
+    assert unseen(slept(away().call("futex", 100, 140, 0)), count) == 1
+    assert unseen(slept(away()).call("futex", 100, 230, 0), count) == 1
+    assert unseen(away().call("futex", 100, 140, 0).add(Kind.SWITCH_IN, 220).call("getpid", 230, 240, TID), count) == 1
+    assert unseen(away().call("futex", 100, 140, 0), count) == 1  # and nothing more
+    assert unseen(away().call("getpid", 10, 40, TID), count) == 0  # never back
+    assert unseen(away().add(Kind.OPEN, 300, start=100), count) == 0
+    assert unseen(away().add(Kind.EXIT, 150).add(Kind.THREAD, 160, result=TID).add(Kind.SWITCH_IN, 170), count) == 0

@@ -50,6 +50,21 @@ def test_loss_is_loud(change, words):
     assert words.split()[0] in render(report)
 
 
+def test_a_switch_that_the_kernel_did_not_show_is_said():
+    report = sample("blocking")
+    assert "without a switch" not in squeezed(verdict.ledger(report))
+    report["ledger"]["unseen_switches"] = 2
+    text = squeezed(verdict.ledger(report))
+    assert "2 times a thread was back on a CPU without a switch to it that the kernel showed" in text and "!!" not in text
+
+
+def test_rounds_are_no_messages():
+    report = sample("blocking")
+    report["options"]["proto"] = "none"
+    text = squeezed(verdict.oracle(report))
+    assert text.startswith("workload says 20 rounds; recvfrom") and "byte" not in text
+
+
 def test_a_kernel_that_does_not_tell_what_it_missed():
     report = sample("blocking")
     report["ledger"]["missed"] = None

@@ -11,6 +11,7 @@ from records_builder import (
     FD,
     HELPER,
     INODE,
+    PIPE,
     SI_ASYNCIO,
     SIGIO,
     SIGRTMIN,
@@ -226,3 +227,10 @@ def test_aio_suspend_called_when_all_is_done():
 def test_a_futex_that_is_not_aio_suspends_tells_nothing():
     op = only(helped().sleep(43, 113, 118).call("futex", 42, 120, 0, fd=0x4000, arg=137))
     assert (op.done, op.how) == (110, 0) and "done" in op.estimated
+
+
+def test_without_readiness_a_signal_tells_when_it_was_sent():
+    """A pipe has no sk_data_ready: what sent the signal did so when the data came."""
+    trace = Trace(PIPE).call("read", 100, 105, EAGAIN).signal(SIGIO, 205, 215).call("read", 230, 240, 64)
+    trace.call("read", 245, 250, EAGAIN).signal(SIGIO, 243, 255).call("read", 300, 310, 64)  # sent before that look
+    assert [(op.ready, "ready" in op.estimated) for op in analyse(trace)] == [(205, True), (300, True)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer import syscalls
-from tracer.models import EPOLLET
+from tracer.models import EPOLLET, slept_on_data
 from tracer.operations import BLOCKED, BOUNDARIES, MULTIPLEXED, POLLED, Operations
 from tracer.sums import Sums
 from tracer.usage import Used
@@ -58,7 +58,8 @@ def _keys(used: Used, which: np.ndarray) -> list[tuple[int, tuple[int, int, int]
 
 
 def _polling(seen: Seen) -> list[dict]:
-    """The cost: the time from asking to having, all of it spent asking, as far as the process had a CPU."""
+    """The cost: the time from asking to having, all of it spent asking, as far as the process had a CPU. Who looks once
+    in passing, whatever else it does (socat, at its own socket), does not poll: that gets the data, or asks in a row."""
     its, operations = seen.used.values, seen.operations
     again, receives = its["receive_again"], its["receives"]
     which = (again >= POLLED_MOST) & (again >= POLLED_RATIO * receives)
@@ -67,6 +68,9 @@ def _polling(seen: Seen) -> list[dict]:
         mine = (operations.way == POLLED) & (operations.tgid == key[0]) & (operations.fd == key[1]) & \
             (operations.inode == key[2])
         asked = int((operations.done[mine] - operations.ask[mine]).sum())
+        if not asked and again[row] < POLLED_RATIO * its["again_runs"][row]:
+            continue
+        asked = asked or int(its["calls_ns"][row])
         found.append(_one(seen, "polling", key, int(again[row]), min(asked, seen.cpu.get(key[0], asked)),
                           f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU "
                           "was kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"))
@@ -76,13 +80,17 @@ def _polling(seen: Seen) -> list[dict]:
 def _undrained(seen: Seen) -> list[dict]:
     operations = seen.operations
     edge = operations.events & np.uint32(EPOLLET) > 0
-    keys = set(zip(operations.tgid[edge].tolist(), operations.fd[edge].tolist(), operations.inode[edge].tolist(),
-                   strict=True))
+    keys, left = (_per_descriptor(operations, which) for which in (edge, edge & slept_on_data(operations)))
     full = seen.used.values["full_then_wait"]
-    return [_one(seen, "not drained", key, int(full[row]), 0,
-                 f"{full[row]:,} times a read filled its buffer and the thread waited again without reading on; the "
-                 "descriptor is edge-triggered, and what is left brings no wake-up: read until EAGAIN")
-            for row, key in _keys(seen.used, full > 0) if key in keys]
+    found = [_one(seen, "not drained", key, int(full[row]), 0,
+                  f"{full[row]:,} times a read filled its buffer and the thread waited again without reading on; the "
+                  "descriptor is edge-triggered, and what is left brings no wake-up: read until EAGAIN")
+             for row, key in _keys(seen.used, full > 0) if key in keys]
+    said = {(its["tgid"], its["fd"]) for its in found}
+    return found + [_one(seen, "not drained", key, count, ns,
+                         f"{count:,} times the thread went to sleep though data lay in the socket; the descriptor is "
+                         "edge-triggered, and what is left brings no wake-up: receive until EAGAIN")
+                    for key, (count, ns) in left.items() if key[:2] not in said]
 
 
 def _repeated(seen: Seen) -> list[dict]:

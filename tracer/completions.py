@@ -25,6 +25,7 @@ HOWS = ("", "inline", "poll-armed", "worker", "device", "multishot", "in io_subm
 INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT, IN_SUBMIT, AFTER_SUBMIT, BY_SIGNAL, BY_THREAD, BY_SUSPEND = range(1, 11)
 
 URING_READS = (1, 4, 10, 22, 27, 49, 58)  # IORING_OP_ READV, READ_FIXED, RECVMSG, READ, RECV, READ_MULTISHOT, RECV_ZC
+URING_POLL_ADD = 6
 AIO_READS = (0, 7)  # IOCB_CMD_ PREAD, PREADV
 AIO_POLL = 5
 CQE_MORE = 2  # IORING_CQE_F_MORE: the request goes on
@@ -94,8 +95,7 @@ class Completions:
         self._absences: list[Absences] = []
         self._copies: list[Columns] = []
         self._tids = np.empty(0, np.int64)
-        self.sqpoll = False  # a ring was set up with IORING_SETUP_SQPOLL
-        self.polls = False  # IOCB_CMD_POLL was asked for
+        self.telling = np.zeros(1024, bool)  # calls, by number, that tell of readiness, since that was asked for
 
     def feed(self, batch: Columns, part: Part, descriptors: Descriptors) -> None:
         """A batch in time order, its part of the timeline, and the descriptors as they are up to its end."""
@@ -131,6 +131,7 @@ class Completions:
         asked.inode, asked.mode = (np.where(fixed, its, own) for its, own in (
             (files.data[registered], asked.inode), (files.arg[registered].astype(np.int64), asked.mode))) \
             if len(files) else (asked.inode, asked.mode)
+        asked.fd = np.where(asked.arg & FIXED_FILE != 0, -1, asked.fd)  # an index, of a table of the ring's own
         readable = (asked.mode == 0) | np.isin(asked.mode & S_IFMT, _READABLE)
         return self._completed(done.take(readable), asked.take(readable), of[readable], rows)
 
@@ -174,7 +175,7 @@ class Completions:
         finish = np.where(waited, at(waits.end, wait), done.time)
         empty_at = np.where((polled > 0) & ~again, polled, UNKNOWN)
         return Found(asked.tid, asked.tgid, np.where(done.tid != asked.tid, done.tid, 0), asked.fd,
-                     np.where(is_file, 0, asked.inode), done.fd, np.full(len(of), self._enter), how, ask, ready,
+                     asked.inode, done.fd, np.full(len(of), self._enter), how, ask, ready,
                      np.where(slept, back, start), start, copied, done.time, finish, waited,
                      np.where(slept, back - at(absences.out, sleep), 0), empty_at, asked.stream)
 
@@ -216,8 +217,9 @@ class Completions:
         self._rows.append(_Rows(batch.kind, batch.time, batch.tid, tgid, batch.start, batch.result, batch.nr, batch.fd,
                                 batch.arg, facts[:, 0], facts[:, 1], facts[:, 2], stream))
         self._tids = np.union1d(self._tids, batch.tid)
-        self.sqpoll |= bool(((batch.kind == Kind.URING_RING) & (batch.arg & SETUP_SQPOLL != 0)).any())
-        self.polls |= bool(((batch.kind == Kind.AIO_SUBMIT) & (batch.nr == AIO_POLL)).any())
+        for kind, number, calls in ((Kind.AIO_SUBMIT, AIO_POLL, self._getevents),
+                                    (Kind.URING_SUBMIT, URING_POLL_ADD, [self._enter])):
+            self.telling[calls] |= ((batch.kind == kind) & (batch.nr == number)).any()
 
     def _all(self) -> _Rows:
         if len(self._rows) != 1:

@@ -40,7 +40,10 @@ class Known:
         return self._of(tid).get(fd, (0, None))[1]
 
     def ever(self, tgid: int, fd: int, inode: int) -> str | None:
-        """What the descriptor with that inode was called, whenever that was; 0: what it was called last."""
+        """What the descriptor with that inode was called, whenever that was; 0: what it was called last. fd −1: any."""
+        if fd < 0:
+            return next((name for (process, _, its), name in self._ever.items() if (process, its) == (tgid, inode)),
+                        None)
         if not inode:
             return self._names.get(tgid, {}).get(fd, (0, None))[1]
         return self._ever.get((tgid, fd, inode)) or self._by_inode.get(inode) or self._files.get((fd, inode))

@@ -22,7 +22,8 @@ _ACTIVE = {*DOING.values(), "waiting for files"} - {DOING["runnable"]} | _OF_MES
 
 @dataclass(frozen=True)
 class Moved:
-    """How many receives and sends were on files (and block devices), how many sends, accepts and connects on sockets."""
+    """How many receives and sends were on files (and block devices), how many sends, accepts and connects on
+    sockets."""
 
     files: int = 0
     others: int = 0
@@ -45,8 +46,8 @@ def judged(model: dict, operations: int, moved: Moved, locks: list[dict], lanes:
         return model
     if operations:
         names = " and ".join(model.get("shares") or [model["name"]])
-        evidence.append(f"{operations} of its receives brought a message ({names}): too few beside that to say what the "
-                        "program is for")
+        evidence.append(f"{operations} of its receives brought a message ({names}): too few beside that to say what "
+                        "the program is for")
     else:
         evidence = model["evidence"] + evidence
     return {"name": "none", "synchronous": None, "confidence": 1.0, "instead": what, "evidence": evidence}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +46,7 @@ _MODELS = {BLOCKED: "blocking", POLLED: "nonblocking", SIGNAL: "signal", POSIX_A
 _WAITS = {number: {"epoll_wait": "epoll-lt"}.get(name, name) for name, members in syscalls.CLASSES.items()
           for number in syscalls.class_numbers(members)}
 _WAITS |= {number: "linux-aio" for number in syscalls.class_numbers(("io_getevents", "io_pgetevents"))}
+_WAITS |= {number: "io-uring" for number in syscalls.class_numbers(("io_uring_enter",))}
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,29 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
     return np.where((last >= 0) & (tids[near] == tids), codes[near], -1)
 
 
-def judge(operations: Operations, models: np.ndarray) -> Verdict:
+@dataclass(frozen=True)
+class Beside:
+    """What was done besides the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel thread
+    submitted to an io_uring."""
+
+    undecoded: int = 0
+    sqpoll: bool = False
+
+
+def in_all(some: Iterable[Beside]) -> Beside:
+    """Of several processes together."""
+    several = list(some)
+    return Beside(sum(its.undecoded for its in several), any(its.sqpoll for its in several))
+
+
+def judge(operations: Operations, models: np.ndarray, beside: Beside = Beside()) -> Verdict:
     """The verdict on operations with their models (models_of).
 
-    Native AIO is synchronous where its reads were done inside io_submit, or only told of by io_getevents.
+    Native AIO is synchronous where its reads were done inside io_submit, or only told of by io_getevents; io_uring
+    where it only told of readiness.
     """
     if not len(operations):
-        return Verdict("none", None, 1.0, ["no receive brought data in on a socket or pipe"])
+        return Verdict("none", None, 1.0, _undecoded(beside) or ["no receive brought data in on a socket or pipe"])
     counts = np.bincount(models, minlength=len(MODELS))
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] > 0]
@@ -100,11 +118,17 @@ def judge(operations: Operations, models: np.ndarray) -> Verdict:
     for code in order.tolist():
         mine = models == code
         evidence += _evidence(MODELS[code], operations.where(mine))
+    if beside.sqpoll and MODELS.index("io-uring") in order:
+        evidence.append("a kernel thread (iou-sqp-…) took the requests from the ring (IORING_SETUP_SQPOLL): asking "
+                        "takes no call, and that thread's CPU")
+    evidence += _undecoded(beside)
     undecided = int((operations.way == AT_ONCE).sum())
     share = most / len(operations)
     done = np.bincount(operations.how, minlength=len(HOWS))
     variants = {HOWS[how]: int(done[how]) for how in np.flatnonzero(done).tolist() if how}
-    waited = name == "linux-aio" and int((operations.how != AFTER_SUBMIT)[models == order[0]].sum()) * 2 > most
+    mine = models == order[0]
+    waited = name == "linux-aio" and int((operations.how != AFTER_SUBMIT)[mine].sum()) * 2 > most or \
+        name == "io-uring" and int((operations.way == MULTIPLEXED)[mine].sum()) * 2 > most
     # Laplace's rule of succession on the operations that show the model by themselves
     shown = most - min(undecided, most)
     confidence = min(0.99, round((shown + 1) / (shown + 2), 2)) if shown else 0.5
@@ -114,6 +138,11 @@ def judge(operations: Operations, models: np.ndarray) -> Verdict:
         return Verdict("mixed", kinds.pop() if len(kinds) == 1 else None, confidence, evidence, shares,
                        variants)
     return Verdict(name, SYNCHRONOUS[name] or waited, confidence, evidence, variants=variants)
+
+
+def _undecoded(beside: Beside) -> list[str]:
+    return [f"{beside.undecoded} calls were a 32-bit program's: counted, but not decoded; what they received is not "
+            "seen"] if beside.undecoded else []
 
 
 def as_dict(verdict: Verdict, operations: Operations, models: np.ndarray) -> dict:
@@ -188,21 +217,30 @@ def _epoll(model: str, operations: Operations, shown: np.ndarray) -> list[str]:
     """How the descriptors were registered, and what came of data that was left behind."""
     events = operations.events
     given = np.unique(events[shown & (events > 0)])[:_MOST_EVENTS].tolist()
-    lines = [f"registered with {' or '.join(map(decode.epoll_events, given)) or 'events that were not seen'}"
-             + ("" if model == "epoll-et" else ", without EPOLLET")]
+    lines = [f"registered with {' or '.join(map(decode.epoll_events, given))}"
+             + ("" if model == "epoll-et" else ", without EPOLLET") if given else
+             "the descriptor that received was not seen registered: told of was another one, a listening socket maybe"]
     once = int((events & EPOLLONESHOT > 0).sum())
     if once:
         lines.append(f"{once} times armed with EPOLLONESHOT: epoll_ctl arms again what was told once")
-    known = operations.estimated >> BOUNDARIES.index("ready") & 1 == 0
-    known |= operations.raw_ready != operations.ready
-    left = known & (operations.fell_asleep > 0) & (operations.raw_ready < operations.fell_asleep)
+    left = slept_on_data(operations)
     if model == "epoll-et" and left.any():
         lines.append(f"{int(left.sum())} times the thread went to sleep in epoll_wait though data lay in the socket: "
                      "it had been told once, had not taken all, and no wake-up came for the rest")
-    again = known & (operations.way == MULTIPLEXED) & ~operations.waited_asleep & _left_before(operations)
+    again = (operations.way == MULTIPLEXED) & ~operations.waited_asleep & _left_before(operations)
     if model == "epoll-lt" and again.any():
         lines.append(f"{int(again.sum())} wake-ups told again of data that the receive before had left")
     return lines
+
+
+def _ready_seen(operations: Operations) -> np.ndarray:
+    """Of which operations the socket's readiness was seen."""
+    return (operations.estimated >> BOUNDARIES.index("ready") & 1 == 0) | (operations.raw_ready != operations.ready)
+
+
+def slept_on_data(operations: Operations) -> np.ndarray:
+    """Before which operations the thread went to sleep in a wait though their data lay in the socket."""
+    return _ready_seen(operations) & (operations.fell_asleep > 0) & (operations.raw_ready < operations.fell_asleep)
 
 
 def _left_before(operations: Operations) -> np.ndarray:
@@ -212,11 +250,16 @@ def _left_before(operations: Operations) -> np.ndarray:
     before = np.append(0, np.where(inode[1:] == inode[:-1], done[:-1], 0))[:len(order)]
     left = np.zeros(len(order), bool)
     left[order] = operations.raw_ready[order] < before
-    return left
+    return left & _ready_seen(operations)
 
 
 def _io_uring(operations: Operations) -> list[str]:
     """By what way the requests went, who copied, and where completions were seen."""
+    told = operations.way == MULTIPLEXED
+    if told.any():
+        rest = operations.where(~told)
+        return [f"{int(told.sum())} of {len(operations)} receives came after io_uring_enter had told of readiness "
+                "(IORING_OP_POLL_ADD): multiplexing by another name", *(_io_uring(rest) if len(rest) else [])]
     count = len(operations)
     done = np.bincount(operations.how, minlength=len(HOWS))
     ways = ((INLINE, "inside the io_uring_enter that submitted them"), (POLL_ARMED, "after a poll had been armed"),

@@ -149,8 +149,7 @@ class Analysis:
         self._completions = Completions()
         self._receives = _numbers(syscalls.RECEIVE)
         self._waits = _numbers(name for members in syscalls.CLASSES.values() for name in members)
-        self._getevents = _numbers(("io_getevents", "io_pgetevents"))
-        self._sigwait = syscalls.numbers()["rt_sigtimedwait"]
+        self._sigwait, self._enter = (syscalls.numbers()[name] for name in ("rt_sigtimedwait", "io_uring_enter"))
         self._flagged = _numbers(("recvfrom", "recvmsg"))  # whose flags a record keeps
         self._asks = no_calls()  # since each thread's last operation
         self._last_done: dict[int, int] = {}
@@ -208,7 +207,7 @@ class Analysis:
         calls = part.calls
         known = (calls.nr >= 0) & (calls.nr < len(self._receives))
         number = np.where(known, calls.nr, 0)
-        waits = self._waits | self._getevents if self._completions.polls else self._waits
+        waits = self._waits | self._completions.telling
         calls = calls.where(known & (self._receives[number] | waits[number]))
         is_wait = waits[calls.nr]
         tgid = self.descriptors.process_of(calls.tid, calls.end)
@@ -250,7 +249,8 @@ class Analysis:
         op = calls.take(waits.at)
         first, told_by, last_poll = (np.full(count, -1) for _ in range(3))
         first[of[::-1]] = own[::-1]
-        telling = is_wait[own] & (calls.result[own] > 0)
+        enter = calls.nr[own] == self._enter  # it tells how many requests it took; what it waited for (arg) has come
+        telling = is_wait[own] & np.where(enter, (calls.result[own] >= 0) & (calls.arg[own] > 0), calls.result[own] > 0)
         told_by[of[telling]] = own[telling]
         empty = calls.result[own] == -EAGAIN
         looked = ~is_wait[own] & (empty | (calls.result[own] <= RESTARTS))
@@ -293,7 +293,8 @@ class Analysis:
         woken = np.where(multiplexed, calls.woken[told_by], op.woken)
         # a call that told without sleeping found the data there when it was entered
         there = np.where(multiplexed, calls.start[told_by], op.start)
-        guess = np.where(woken > 0, woken, np.where(way == AT_ONCE, ask, there))
+        sent = signalled & (generated > 0) & (generated >= empty_at)  # not one of before it was found empty
+        guess = np.select([sent, woken > 0, way == AT_ONCE], [generated, woken, ask], there)
         copy_start = np.where(op.copy > 0, op.copy, np.maximum(op.start, op.last_in))
         zero = np.zeros(count, np.int64)
         self._serial += count

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer import processes
+from tracer import models, processes
 from tracer.activity import Activity
 from tracer.advice import Seen, advice
 from tracer.columns import Columns, table_of
-from tracer.completions import S_IFBLK, S_IFREG
+from tracer.completions import S_IFBLK, S_IFREG, SETUP_SQPOLL
 from tracer.descriptors import S_IFMT, S_IFSOCK, Descriptors
 from tracer.filenames import MAKERS, TEACHING, Known
 from tracer.instead import Moved
@@ -17,7 +17,7 @@ from tracer.records import Kind
 from tracer.scans import Scans
 from tracer.states import ThreadTimes
 from tracer.sums import Sums
-from tracer.syscalls import CLASSES, class_numbers, numbers
+from tracer.syscalls import CLASSES, COMPAT, class_numbers, numbers
 from tracer.timeline import Absences, Part
 from tracer.usage import Usage, Used, of_interest
 from tracer.wakers import Wakers
@@ -37,6 +37,9 @@ class Overview:
         self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
         self._wakers = Wakers(window)
         self.moved: dict[int, Moved] = {}  # by process, when finished
+        self.beside: dict[int, models.Beside] = {}  # the same
+        self._undecoded = Sums(1, 1)  # process → calls of a 32-bit program
+        self._kernel_submits: set[int] = set()  # processes of which a kernel thread submits to an io_uring
         self._waits = table_of(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
         self._makers = table_of(numbers()[name] for name in MAKERS)
 
@@ -51,22 +54,36 @@ class Overview:
         self._usage.feed(calls, tgids, inodes, modes)
         self._scans.feed(calls, tgids)
         self._wakers.feed(batch)
+        foreign = np.flatnonzero(calls.nr >= COMPAT)
+        self._undecoded.add((descriptors.process_of(calls.tid[foreign], calls.end[foreign]),), (calls.count[foreign],))
+        rings = np.flatnonzero((batch.kind == Kind.URING_RING) & (batch.arg & SETUP_SQPOLL != 0))
+        self._kernel_submits.update(descriptors.process_of(batch.tid[rings], batch.time[rings]).tolist())
         self._learn(batch)
 
     def finish(self, operations: Operations, codes: np.ndarray, times: list[ThreadTimes],
                unended: tuple[Absences, np.ndarray], descriptors: Descriptors) -> dict:
-        """`activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
+        """`model`, `activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
         slept, calls = self._activity.finish(*unended, descriptors)
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
         used = self._usage.finish()
-        self.moved = _moved(used)
-        listed = processes.listed(threads, operations, codes)
+        self.moved, self.beside = _moved(used), self._beside(times)
+        listed = processes.listed(threads, operations, codes, self.beside)
+        verdict = models.judge(operations, codes, models.in_all(self.beside.values()))
         keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
         files = {key: name for key in keys if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
                     {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
-        return {"activity": processes.activity(times, threads), "processes": listed,
+        return {"model": models.as_dict(verdict, operations, codes),
+                "activity": processes.activity(times, threads), "processes": listed,
                 "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
+
+    def _beside(self, times: list[ThreadTimes]) -> dict[int, models.Beside]:
+        """What each process did that says something about its operations."""
+        keys, counts = self._undecoded.result()
+        undecoded = dict(zip(keys[:, 0].tolist(), counts[:, 0].tolist(), strict=True))
+        # where the ring was there before us, the kernel's name for its thread tells (io_uring/sqpoll.c)
+        submits = self._kernel_submits | {its.tgid for its in times if its.name.startswith("iou-sqp-")}
+        return {tgid: models.Beside(undecoded.get(tgid, 0), tgid in submits) for tgid in undecoded.keys() | submits}
 
     def _learn(self, batch: Columns) -> None:
         made = (batch.kind == Kind.CALL) & self._makers[batch.nr]
@@ -77,8 +94,8 @@ class Overview:
 
 
 def _moved(used: Used) -> dict[int, Moved]:
-    """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more than
-    the program's output."""
+    """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more
+    than the program's output."""
     kind, its = used.mode & S_IFMT, used.values
     on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
     elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])

@@ -29,8 +29,9 @@ class Threads:
     names: dict[int, str]
 
 
-def listed(threads: Threads, operations: Operations, codes: np.ndarray) -> list[dict]:
-    """The processes of a report, those that used most CPU first; codes: each operation's model (models.models_of)."""
+def listed(threads: Threads, operations: Operations, codes: np.ndarray, beside: dict[int, models.Beside]) -> list[dict]:
+    """The processes of a report, those that used most CPU first; codes: each operation's model (models.models_of);
+    beside: of a process."""
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for its in threads.times:
         by_process[its.tgid].append(its)
@@ -39,7 +40,7 @@ def listed(threads: Threads, operations: Operations, codes: np.ndarray) -> list[
     for tgid, mine in by_process.items():
         chosen = operations.tgid == tgid
         entry = {"tgid": tgid, "name": names.get(tgid) or mine[0].name, "threads": len(mine),
-                 **_described(mine, threads, operations, codes, chosen)}
+                 **_described(mine, threads, operations, codes, chosen, beside.get(tgid, models.Beside()))}
         groups: dict[str, list[ThreadTimes]] = defaultdict(list)
         for its in mine:
             groups[its.name].append(its)
@@ -56,9 +57,9 @@ def _of(operations: Operations, threads: list[ThreadTimes]) -> np.ndarray:
 
 
 def _described(mine: list[ThreadTimes], threads: Threads, operations: Operations, codes: np.ndarray,
-               chosen: np.ndarray) -> dict:
+               chosen: np.ndarray, beside: models.Beside = models.Beside()) -> dict:
     operations, codes = operations.where(chosen), codes[chosen]
-    verdict = models.judge(operations, codes)
+    verdict = models.judge(operations, codes, beside)
     return {"operations": len(operations), "model": models.as_dict(verdict, operations, codes),
             "activity": activity(mine, threads), "wakers": _wakers(mine, threads)}
 

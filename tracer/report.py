@@ -48,17 +48,18 @@ def build(read: Read, facts: dict) -> dict:
         inside = (operations.done >= window[0]) & (operations.done <= window[1] + LATEST_NS)
         operations = operations.where(inside)
     names = models.models_of(operations)
-    verdict = models.judge(operations, names)
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
-    model = models.as_dict(verdict, operations, names)
     seen = overview.finish(operations, names, times, unended, analysis.descriptors)
     beside = {"lanes": lanes(read, times, window, base), "locks": futexes.finish()}
-    model = instead.judged(model, len(operations), instead.in_all(overview.moved.values()), **beside,
-                           activity=seen["activity"])
+    undecoded = {tgid for tgid, its in overview.beside.items() if its.undecoded}  # they may receive, unseen
+    if not undecoded:
+        seen["model"] = instead.judged(seen["model"], len(operations), instead.in_all(overview.moved.values()), **beside,
+                                       activity=seen["activity"])
     for its in seen["processes"]:  # what several do with one another is not one's
-        moved = overview.moved.get(its["tgid"], instead.Moved())
-        its["model"] = instead.judged(its["model"], its["operations"], moved, [], None, its["activity"])
+        if its["tgid"] not in undecoded:
+            moved = overview.moved.get(its["tgid"], instead.Moved())
+            its["model"] = instead.judged(its["model"], its["operations"], moved, [], None, its["activity"])
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return {
         "schema": SCHEMA,
@@ -78,13 +79,12 @@ def build(read: Read, facts: dict) -> dict:
         "threads": _threads(times, base),
         "syscalls": calls,
         "signals": signals,
-        "model": model,
         **seen,
         "wakeups": wakeups.finish(),
         **beside,
-        "ledger": facts["ledger"],
+        "ledger": facts["ledger"] | {"unseen_switches": timeline.unseen_switches},
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
-        "figure": figure(operations, names, read, base),
+        "figure": figure(operations, names, read, base) if seen["model"]["name"] != "none" else None,
     }
 
 

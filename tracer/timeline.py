@@ -151,6 +151,7 @@ class Timeline:
         self._scratch = Scratch()
         self._pending = no_absences()  # ended, and not yet known whether inside a call
         self._open: dict[int, int] = {}  # thread → entry of the call that was open when the trace ended
+        self.unseen_switches = 0  # absences after which the thread had a CPU, and no switch to it was shown
 
     def feed(self, batch: Columns) -> Part:
         """A batch in time order, not older than what was fed before."""
@@ -160,8 +161,8 @@ class Timeline:
         is_call = _CALLS[rows.kind]
         at = np.flatnonzero(is_call)
         before = np.cumsum(is_call)  # for a row that is none: the index of the call that ends after it
-        absences, rows_of, keep = self._absences(rows)
-        _not_beyond_calls(absences, rows, at, before[rows_of])
+        absences, rows_of, keep, unseen = self._absences(rows)
+        self.unseen_switches += int((unseen | _not_beyond_calls(absences, rows, rows_of)).sum())
         keep |= _last_calls(rows, is_call)
         inside, of = self._attach(absences, before[rows_of], rows.tid[at])
         copy = self._copies(rows, at, before, keep)
@@ -175,21 +176,26 @@ class Timeline:
     def finish(self, end: int) -> tuple[Absences, np.ndarray]:
         """(the absences that had not ended at `end` (ns), as if they ended there; whether inside a call still open)."""
         rows = self._carried
+        still_open = [self._open.get(tid) == start for tid, start in zip(rows.tid.tolist(), rows.start.tolist())]
+        rows = rows.take(~((rows.kind == _PREVIOUS) & np.array(still_open, bool)))
         closing = rows.take((rows.kind == Kind.SWITCH_OUT) | (rows.kind == Kind.THREAD))
         closing.time[:] = end
         closing.kind[:] = Kind.SWITCH_IN
         both = joined([rows, closing])
-        absences = self._absences(both.take(by_thread(both.tid)))[0]
+        both = both.take(by_thread(both.tid))
+        absences, rows_of, *_ = self._absences(both)
+        self.unseen_switches += int(_not_beyond_calls(absences, both, rows_of).sum())
         never = np.iinfo(np.int64).max
         opened = np.array([self._open.get(tid, never) for tid in absences.tid.tolist()], np.int64)
         return absences, absences.out >= opened
 
-    def _absences(self, rows: Columns) -> tuple[Absences, np.ndarray, np.ndarray]:
-        """(absences that ended, the row of each one's beginning, rows to carry over for those that have not)."""
+    def _absences(self, rows: Columns) -> tuple[Absences, np.ndarray, np.ndarray, np.ndarray]:
+        """(absences that ended, the row of each one's beginning, rows to carry over for those that have not, whether
+        each one that ended did so with the next switch away)."""
         keep = np.zeros(len(rows), bool)
         at = np.flatnonzero(_SWITCHES[rows.kind])
         if not len(at):
-            return no_absences(), at, keep
+            return no_absences(), at, keep, np.empty(0, bool)
         kind, time, tid = rows.kind[at], rows.time[at], rows.tid[at]
         woke = kind == Kind.WAKING
         same = tid[1:] == tid[:-1]
@@ -216,7 +222,7 @@ class Timeline:
         counts = group_end + 1 - from_row
         starts = np.repeat(from_row - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
         keep[at[starts + np.arange(len(starts))]] = True
-        return absences, begin, keep
+        return absences, begin, keep, kind[last] == Kind.SWITCH_OUT
 
     def _attach(self, new: Absences, calls_before: np.ndarray, call_tids: np.ndarray) -> tuple[Absences, np.ndarray]:
         """Absences with the index of the call that ended next in their thread; the others wait for one."""
@@ -254,13 +260,18 @@ def no_absences() -> Absences:
     return Absences(np.empty(0, np.uint32), *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool))
 
 
-def _not_beyond_calls(absences: Absences, rows: Columns, at: np.ndarray, call: np.ndarray) -> None:
-    """Ends absences with the exit of the call after them, in place: who returns from a call has a CPU. Seldom a
-    kernel shows a switch away and not the one back (seen on a 6.18 that never shows who switches away from the threads of
-    its process 1: ftrace and perf lack those switches too), and counts nothing as missed."""
-    inside = np.flatnonzero(call < len(at))
-    inside = inside[rows.tid[at[call[inside]]] == absences.tid[inside]]
-    absences.back[inside] = np.minimum(absences.back[inside], rows.time[at[call[inside]]])
+def _not_beyond_calls(absences: Absences, rows: Columns, rows_of: np.ndarray) -> np.ndarray:
+    """Ends absences with the exit of the call after them, in place: who returns from a call has a CPU. Says for which
+    that was needed. Seldom a kernel shows a switch away and not the one back (seen on a 6.18 that never shows who
+    switches away from the threads of its process 1: ftrace and perf lack those too), and counts nothing as missed."""
+    is_call = _CALLS[rows.kind] | (rows.kind == _PREVIOUS)  # of an earlier batch's only the last one is left
+    at = np.flatnonzero(is_call & (rows.kind != Kind.OPEN))
+    call = np.searchsorted(at, rows_of)
+    known = call < len(at)
+    known[known] = rows.tid[at[call[known]]] == absences.tid[known]
+    known[known] = rows.time[at[call[known]]] < absences.back[known]
+    absences.back[known] = rows.time[at[call[known]]]
+    return known
 
 
 def _last_calls(rows: Columns, is_call: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ EAGAIN, EINPROGRESS = 11, 115
 _IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes
 VALUES = ("receives", "received_bytes", "receive_again", "receive_slept_ns", "single_bytes", "single_ns",
           "sends", "sent_bytes", "send_again", "sends_blocked", "send_slept_ns", "accepts", "accept_again",
-          "accept_slept_ns", "accept_lost", "full_then_wait", "connects", "connect_slept_ns", "calls_ns")
+          "accept_slept_ns", "accept_lost", "full_then_wait", "connects", "connect_slept_ns", "calls_ns", "again_runs")
 
 
 def _table(names: tuple[str, ...]) -> np.ndarray:
@@ -36,8 +36,9 @@ class Used:
     """keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0: unknown; values: by the names of VALUES,
     int64[n], counts, bytes and ns.
 
-    single_bytes: receives of one byte in a row; accept_lost: told of a connection and found none; full_then_wait: a
-    read that filled its buffer, and no other before the next wait.
+    again_runs: how often receives began to find nothing, after another call; single_bytes: receives of one byte in a
+    row; accept_lost: told of a connection and found none; full_then_wait: a read that filled its buffer, and no other
+    before the next wait.
     """
 
     keys: np.ndarray
@@ -81,7 +82,7 @@ class Usage:
             "accept_lost": accept & again & told,
             "full_then_wait": (calls.nr == _READ) & good & (result == calls.arg) & waits,
             "connects": connect & ((result == 0) | (result == -EINPROGRESS)), "connect_slept_ns": connect * slept,
-            "calls_ns": took,
+            "calls_ns": took, "again_runs": receive & again,
         }
         self._sums.add((tgids, calls.fd, inodes, modes), tuple(columns[name] for name in VALUES))
 
@@ -92,14 +93,26 @@ class Usage:
 
 
 def _neighbours(calls: Calls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(whether the thread's call before was a wait that said that something is ready, whether its next is a wait,
-    whether it took one byte without waiting, as the call before did from the same descriptor)."""
+    """(whether the thread's call before was a wait that said that something is ready, whether the thread waits next
+    without another receive from the same descriptor, whether it took one byte without waiting, as the call before did
+    from the same descriptor)."""
     number = np.clip(calls.nr, 0, 1023)
     wait = _WAIT[number]
     same = calls.tid[1:] == calls.tid[:-1]
-    told, waits, single = (np.zeros(len(calls), bool) for _ in range(3))
+    told, single = (np.zeros(len(calls), bool) for _ in range(2))
     told[1:] = same & wait[:-1] & (calls.result[:-1] > 0)
-    waits[:-1] = same & wait[1:]
     one = _RECEIVE[number] & ~_MESSAGES[number] & (calls.result == 1)
     single[1:] = same & one[1:] & one[:-1] & (calls.fd[1:] == calls.fd[:-1]) & (calls.slept[1:] == 0)
-    return told, waits, single
+    return told, _last_before_wait(calls, _RECEIVE[number], wait), single
+
+
+def _last_before_wait(calls: Calls, receive: np.ndarray, wait: np.ndarray) -> np.ndarray:
+    """Which receives were a thread's last from their descriptor before its next wait."""
+    last = np.zeros(len(calls), bool)
+    another = np.append(True, calls.tid[1:] != calls.tid[:-1])[:len(calls)]
+    part = np.cumsum(wait | another) - 1  # from a wait, or a thread's first call, to before the next
+    ends_in_wait = np.append((wait & ~another)[wait | another][1:], False)
+    rows = np.flatnonzero(receive)[::-1]
+    _, first = np.unique(part[rows] << 32 | calls.fd[rows].astype(np.int64) & 0xFFFFFFFF, return_index=True)
+    last[rows[first]] = ends_in_wait[part[rows[first]]]
+    return last

@@ -26,5 +26,18 @@ def command() -> None:
 
         with Attachment(found, 1, 4096):
             click.echo(f"{'probes':<12}compile, load and attach")
+        click.echo(f"{'--net':<12}{_net()}")
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
+
+
+def _net() -> str:
+    """What a link between two network namespaces can do here, and what --net veth has to do without."""
+    from tracer import network
+
+    offers = network.offers()
+    if not offers["veth"]:
+        return "no veth links (CONFIG_VETH), or no right to make them: --net veth is refused"
+    missing = "".join(f"; no {name} (CONFIG_NET_SCH_{name.upper()}): no {options}" for name, options in
+                      (("tbf", "--rate"), ("netem", "--delay, no --loss")) if not offers[name])
+    return f"veth{''.join(f', {name}' for name in ('tbf', 'netem') if offers[name])}{missing}"

@@ -14,6 +14,8 @@ from pathlib import Path
 import click
 
 from tracer.commands.common import CANNOT, FAILED, USAGE, Failure, Seconds
+from tracer.commands.verify import Claims
+from tracer.lab import HOST
 
 ORDER = 9
 _MOST_S = 86400
@@ -144,12 +146,15 @@ def _fetch(names, lock_file) -> None:
 def _run(ctx, kernel, **how) -> None:
     """Run `iotrace COMMAND…` on KERNEL: iotrace lab run 6.1 -- run epoll-lt.
 
-    KERNEL is a name from `iotrace lab list`, `newest`, or the path of a bzImage or of a kernel's build tree. Files
-    that the command leaves in its working directory (-o NAME) come to this one.
+    KERNEL is a name from `iotrace lab list`, `newest`, `host` (the running one, without a machine), or the path of a
+    bzImage or of a kernel's build tree. Files that the command leaves in its working directory (-o NAME) come to this
+    one.
     """
     arguments = ctx.meta.get("rest")
     if not arguments:
         raise Failure("what is to be run? iotrace lab run 6.1 -- run epoll-lt", USAGE)
+    if kernel == HOST:
+        ctx.find_root().command.main(args=arguments, prog_name=ctx.find_root().info_name)
     with _failures():
         from tracer.lab import vm
 
@@ -191,7 +196,8 @@ def _ended(outcome, timeout: float) -> None:
     what = {"panic": "the guest's kernel panicked", "died": "the machine ended early",
             "hung": "the machine did not come up and was ended",
             "timeout": f"the command had not ended after {timeout:g} s (--timeout); the machine was ended"}
-    raise Failure(f"{what[outcome.ended]}; its console's last lines are above", FAILED)
+    console = "its console's last lines are above" if outcome.last_lines else "its console said nothing"
+    raise Failure(f"{what[outcome.ended]}; {console}", FAILED)
 
 
 @command.command("matrix", cls=_WithCommand)
@@ -201,12 +207,14 @@ def _ended(outcome, timeout: float) -> None:
 @click.option("-o", "--output", type=click.Path(file_okay=False), help="Keep recordings and reports in this directory.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Machines beside each other; by default half the CPUs.")
 @click.option("--verify", is_flag=True, help="Put the textbook's claims to the test on each (iotrace verify).")
+@click.option("--claim", "claims", multiple=True, type=Claims(),
+              help="Of the claims put only this one to the test; may be given again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
 @click.option("--markdown", is_flag=True, help="The tables as Markdown.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 unless all ran as the workload says and lost nothing.")
 @machine_options
 @click.pass_context
-def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict, **how) -> None:
+def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown, strict, **how) -> None:
     """Run SCENARIOs on every kernel and show what differs.
 
     Options of `iotrace run` follow --: iotrace lab matrix nonblocking signal -- --messages 23.
@@ -217,21 +225,25 @@ def _matrix(ctx, names, chosen, output, jobs, verify, as_json, markdown, strict,
     from tracer.commands.common import Scenario
 
     wanted = [Scenario().convert(name, None, None).name for name in names]
-    if not wanted and not verify:
+    if verify and not claims:
+        from tracer.claims import claims as every
+
+        claims = every()
+    if not wanted and not claims:
         wanted = scenarios.names()
     with _failures():
         from tracer.lab import matrix
 
         lab = _lab(**how)
-        default = [pin.name for pin in lab.locked.kernels] + [matrix.HOST] * (os.getuid() == 0)
+        default = [pin.name for pin in lab.locked.kernels] + [HOST] * (os.getuid() == 0)
         kernels = list(dict.fromkeys(chosen or default))
-        if matrix.HOST in kernels and os.getuid() != 0:
+        if HOST in kernels and os.getuid() != 0:
             raise Failure("tracing the host's own kernel needs root: run it with sudo, or leave out --kernel host",
                           CANNOT)
         stamp = time.strftime("%Y%m%d-%H%M%S")
         directory = Path(output).absolute() if output else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
         with lab.store.in_use():
-            plan = matrix.Plan(wanted, ctx.meta.get("rest", []), verify, directory)
+            plan = matrix.Plan(wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory)
             found = matrix.run(lab, kernels, plan, jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say)
         (directory / "matrix.json").write_text(json.dumps(found), encoding="utf-8")
     click.echo(_shown(found, as_json, markdown))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+HOST = "host"  # the name of the running kernel, which needs no machine
+
 
 class LabError(Exception):
     """Something failed; the text is one line for the user."""

@@ -9,7 +9,7 @@ PHASES = ("wait", "notice", "copy", "completion")
 
 # what is compared: (its name, from a cell; None: not known there)
 _COMPARED: tuple[tuple[str, Callable[[dict], object]], ...] = (
-    ("outcome", lambda cell: "ok" if cell["status"] == 0 else f"exit status {cell['status']}"),
+    ("outcome", lambda cell: _outcome(cell)),
     ("verdict", lambda cell: cell.get("verdict")),
     ("workload's own counts", lambda cell: _agreement(cell)),
     ("sequence", lambda cell: " → ".join(cell["sequence"]) if cell.get("sequence") else None),
@@ -119,6 +119,13 @@ def _features(cells: dict[str, dict]) -> dict[str, str]:
 def _counts_missed(cells: dict[str, dict]) -> str | None:
     ledgers = [its["ledger"] for its in cells.values() if its.get("ledger")]
     return ("yes" if any(ledger["missed"] is not None for ledger in ledgers) else "no") if ledgers else None
+
+
+def _outcome(its: dict) -> str:
+    if its["status"] == 0:
+        return "ok"
+    why = its["error"].splitlines()[-1].removeprefix("iotrace: ") if its["error"] else "it says nothing"
+    return f"exit status {its['status']}: {why}"
 
 
 def _agreement(its: dict) -> str | None:

@@ -11,7 +11,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,26 +19,25 @@ import numpy as np
 
 import tracer
 from tracer import recording
-from tracer.lab import LabError, compare, identity, vm
+from tracer.lab import HOST, LabError, compare, identity, vm
 from tracer.lab.lab import Lab
 from tracer.records import Kind
 
 SCHEMA = 1
-HOST = "host"
 VERIFY = "verify"
 _ROUND_TRIPS = 300
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run on each kernel: `iotrace run SCENARIO OPTION…` for each, and `iotrace verify` behind them.
+    """What is run on each kernel: `iotrace run SCENARIO OPTION…` for each, and `iotrace verify CLAIM…` behind them.
 
     directory: gets the recordings, as KERNEL/SCENARIO.parquet.
     """
 
     scenarios: list[str]
     options: list[str]
-    verify: bool
+    claims: list[str]
     directory: Path
 
 
@@ -91,12 +90,13 @@ def complete(matrix: dict) -> bool:
 
 
 def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable[[str], None], stop: int) -> dict:
-    names = [*plan.scenarios, *[VERIFY] * plan.verify]
+    names = [*plan.scenarios, *[VERIFY] * bool(plan.claims)]
     jobs = [vm.Job((*lab.python(), "-m", "scenarios.roundtrip", str(_ROUND_TRIPS)), f"{vm.RESULTS}/0/report.json")]
     for number, scenario in enumerate(names, 1):
         place = f"{vm.RESULTS}/{number}"
-        jobs.append(vm.Job(lab.iotrace(*_arguments(plan, scenario, f"{place}/recording.parquet")),
-                           f"{place}/report.json", f"{place}/error.txt"))
+        # what a run waits for its programs: an emulated machine on a busy host takes longer to start them than a host
+        arguments = _arguments(plan, scenario, f"{place}/recording.parquet", ["--timeout", f"{lab.how.job_s / 2:g}"])
+        jobs.append(vm.Job(lab.iotrace(*arguments), f"{place}/report.json", f"{place}/error.txt"))
 
     def heard(line: str) -> None:
         word, *rest = line.split()
@@ -115,7 +115,7 @@ def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable
              "boot_s": round(outcome.up_s, 1) if outcome.up_s else None, "took_s": round(outcome.took_s, 1),
              "round_trip_ns": trip, "last_lines": [] if outcome.ended == "done" else outcome.last_lines,
              "claims": None, "cells": {}}
-    if plan.verify:
+    if plan.claims:
         found["claims"] = _claims(archives.get(len(names), {}), plan.directory / name)
     say(f"{name}: off after {outcome.took_s:.0f} s" if outcome.ended == "done" else f"{name}: {outcome.ended}")
     for number, scenario in enumerate(plan.scenarios, 1):
@@ -147,7 +147,7 @@ def _on_host(plan: Plan, say: Callable[[str], None]) -> dict:
         trip = _round_trip(subprocess.run([*python, "-m", "scenarios.roundtrip", str(_ROUND_TRIPS)],
                                           **surroundings).stdout)
         cells = {}
-        for scenario in [*plan.scenarios, *[VERIFY] * plan.verify]:
+        for scenario in [*plan.scenarios, *[VERIFY] * bool(plan.claims)]:
             say(f"{HOST}: {scenario}")
             with tempfile.TemporaryDirectory() as temporary:
                 path = Path(temporary, "recording.parquet")
@@ -157,7 +157,7 @@ def _on_host(plan: Plan, say: Callable[[str], None]) -> dict:
                 if path.exists():
                     its["recording.parquet"] = path.read_bytes()
             cells[scenario] = done.returncode, its
-    claims = _claims(cells.pop(VERIFY)[1], plan.directory / HOST) if plan.verify else None
+    claims = _claims(cells.pop(VERIFY)[1], plan.directory / HOST) if plan.claims else None
     return {"name": HOST, "release": os.uname().release, "ended": "done", "boot_s": None,
             "took_s": round(time.monotonic() - began, 1), "round_trip_ns": trip, "last_lines": [], "claims": claims,
             "cells": {scenario: _cell(status, its, trip, plan.directory / HOST / scenario)
@@ -192,11 +192,11 @@ def _wakes(path: Path, report: dict) -> int | None:
                for batch in recording.columns(str(path), begin, end))
 
 
-def _arguments(plan: Plan, name: str, recording_path: str) -> list[str]:
-    """iotrace's command line for a scenario, or for VERIFY."""
+def _arguments(plan: Plan, name: str, recording_path: str, defaults: Sequence[str] = ()) -> list[str]:
+    """iotrace's command line for a scenario, with `defaults` that the plan's options override; or for VERIFY."""
     if name == VERIFY:
-        return ["verify", "--json"]
-    return ["run", name, *plan.options, "--json", "-o", recording_path]
+        return ["verify", "--json", *plan.claims]
+    return ["run", name, *defaults, *plan.options, "--json", "-o", recording_path]
 
 
 def _claims(files: dict[str, bytes], place: Path) -> list[dict]:

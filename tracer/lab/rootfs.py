@@ -17,6 +17,7 @@ from tracer.lab.store import Store, sha256, write_json
 CODE, SITE = "/opt/iotrace", "/opt/iotrace-site"
 PYTHON = "/usr/bin/python3"
 _UNREAD = ("/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info", "/var/cache/debconf")
+_AS_ROOT = ("--map-root-user", "--map-auto")  # of unshare(1): a user namespace in which the caller is root
 _MOST_BYTES = 2 << 30  # packages, wheels, mmdebstrap's own directory, its archive and the image
 
 
@@ -59,7 +60,7 @@ def _require_user_namespaces() -> None:
     if not tools.find("newuidmap"):
         raise CannotLab("building a root file system without root needs uidmap: apt-get install uidmap")
     try:
-        tools.run("unshare", "--map-root-user", "--map-auto", "true")
+        tools.run("unshare", *_AS_ROOT, "true")
     except LabError as error:
         name = pwd.getpwuid(os.geteuid()).pw_name
         raise CannotLab("building a root file system without root needs user namespaces and subordinate IDs (usermod "
@@ -90,8 +91,12 @@ def _mmdebstrap(new: Path, pin: pins.RootPin) -> None:
     unread = " ".join(f'"$1"{path}' for path in _UNREAD)
     # trusted: there is no signature on our own index; each package in it has the checksum of the lock file
     source = f"deb [trusted=yes] copy:{new}/debs ./"
+    # Without root in a user namespace of our own, where we are root: in mmdebstrap's, root is a subordinate ID that
+    # may not look into a user's home. apt's own user is one too.
+    as_root = [] if os.geteuid() == 0 else ["unshare", *_AS_ROOT, "--mount"]
     try:
-        tools.run("mmdebstrap", "--variant=essential", "--quiet",
+        tools.run(*as_root, "mmdebstrap", "--mode=root", "--variant=essential", "--quiet",
+                  '--aptopt=APT::Sandbox::User "root"',
                   f"--include={','.join(package.name for package in pin.packages)}",
                   f'--customize-hook=rm -rf {unread}',
                   f"--customize-hook=copy-in {new}/iotrace.pth /{packages}",

@@ -102,13 +102,16 @@ class Store:
     @contextlib.contextmanager
     def running(self, facts: dict) -> Iterator[None]:
         """While a machine runs: `lab list` shows `facts`, also to others."""
-        fd, path = tempfile.mkstemp(dir=self.root / "running", suffix=".json")
+        self.machines()
+        fd, new = tempfile.mkstemp(dir=self.root / "running", suffix=".new")
+        path = Path(new)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            fcntl.flock(fd, fcntl.LOCK_EX)  # before it has its name, lest somebody take it for one that was left
             os.write(fd, json.dumps(facts).encode())
+            path = path.rename(path.with_suffix(".json"))
             yield
         finally:
-            Path(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             os.close(fd)
 
     def machines(self) -> list[dict]:

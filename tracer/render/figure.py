@@ -44,7 +44,7 @@ def draw(report: dict) -> list[Text]:
     """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
     figure = build(report)
     if figure is None:
-        return [Text("No operation to draw: no call or completion brought data in.", style="yellow")]
+        return [Text("No operation to draw: no call or completion that says anything brought data in.", style="yellow")]
     rail = _rail(figure)
     figure.settle()
     lines = [_title(report), _heads(), _edge("┌", "┐")]

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from tracer.render import matrix_tables
-from tracer.render.units import duration
 
 
 def render(matrix: dict, width: int = 80) -> str:
@@ -36,8 +35,7 @@ def render(matrix: dict, width: int = 80) -> str:
 
 
 def _head(matrix: dict) -> str:
-    kernels, scenarios = len(matrix["kernels"]), len(matrix["scenarios"])
-    lines = [f"iotrace  {scenarios} scenarios on {kernels} kernels, in {duration(matrix['took_s'] * 10**9)}"]
+    lines = [f"iotrace  {matrix_tables.extent(matrix)}"]
     if matrix["accel_why"]:
         lines.append(f"Machines by {matrix['accel_why']}")
     return "\n".join(lines)

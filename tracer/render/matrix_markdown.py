@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from tracer.render import matrix_tables
-from tracer.render.units import duration
 
 
 def render(matrix: dict) -> str:
     """The same tables as on a terminal."""
     options = " ".join(matrix["run_options"]) or "no further options"
-    lines = [f"{len(matrix['scenarios'])} scenarios on {len(matrix['kernels'])} kernels in "
-             f"{duration(matrix['took_s'] * 10**9)} (`iotrace run` with {options})."]
+    lines = [f"{matrix_tables.extent(matrix)} (`iotrace run` with {options})."]
     if matrix["accel_why"]:
         lines += ["", f"Machines by {matrix['accel_why']}."]
     tables = (matrix_tables.kernels(matrix), matrix_tables.outcomes(matrix), matrix_tables.ratios(matrix, "notice"),

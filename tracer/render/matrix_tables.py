@@ -3,7 +3,7 @@ interface."""
 
 from __future__ import annotations
 
-from tracer.render.units import MISSING, clean, duration, number
+from tracer.render.units import MISSING, clean, duration, number, plural
 
 _SIGNS = {"holds": "+", "holds with a qualification": "(+)", "does not hold": "−", "cannot be tested here": "?"}
 CLAIM_SIGNS = "+ holds, (+) with a qualification, − does not hold, ? could not be tested"
@@ -19,10 +19,23 @@ def kernels(matrix: dict) -> tuple[list[str], list[list[str]]]:
         rows.append([
             kernel["name"], clean(kernel["release"]),
             f"{kernel['boot_s']:.1f} s" if kernel["boot_s"] else MISSING, f"{kernel['took_s']:.0f} s",
-            duration(kernel["round_trip_ns"]), number(sum(ledger["counted"] for ledger in ledgers)),
-            number(sum(ledger["lost"] for ledger in ledgers)),
-            "unknown" if None in missed or not missed else number(sum(missed))])
+            duration(kernel["round_trip_ns"]),
+            *((number(sum(ledger["counted"] for ledger in ledgers)), number(sum(ledger["lost"] for ledger in ledgers)),
+               "unknown" if None in missed else number(sum(missed))) if ledgers else [MISSING] * 3)])
     return head, rows
+
+
+def extent(matrix: dict) -> str:
+    """'8 scenarios and 11 claims on 5 kernels, in 12 min'."""
+    listed = [*{claim["name"] for kernel in matrix["kernels"] for claim in kernel["claims"] or ()}]
+    parts = [plural(count, noun) for count, noun in ((len(matrix["scenarios"]), "scenario"), (len(listed), "claim"))
+             if count]
+    return f"{' and '.join(parts)} on {plural(len(matrix['kernels']), 'kernel')}, in {_minutes(matrix['took_s'])}"
+
+
+def _minutes(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
 
 
 def outcomes(matrix: dict) -> tuple[list[str], list[list[str]]]:

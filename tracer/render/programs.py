@@ -3,6 +3,7 @@ interface."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 from rich.table import Table
@@ -15,6 +16,7 @@ from tracer.render.verdict import entry
 MOST_PROCESSES, MOST_DESCRIPTORS, MOST_ADVICE = 12, 12, 8
 _ALIKE = 4  # connections from one address that become one line
 _FILES = "files"
+_IO_THREAD = re.compile(r"^(iou-(?:sqp|wrk))-\d+")  # io_uring's, that count as threads of the process
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
@@ -51,8 +53,8 @@ def _process(its: dict, indent: str = "") -> tuple[str, ...]:
     mostly = f"{doing['mostly']} {share(doing['share'], 1)}" if doing.get("mostly") else "this and that"
     name = model.get("instead") or (model["name"] if its["operations"] else MISSING)
     idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
-    who = f"{indent}{clean(its['name'] or MISSING)}"
-    return who, f"{its['threads']}{idle}", number(its["operations"]), name, mostly
+    who = _IO_THREAD.sub(r"\1 (kernel)", clean(its["name"] or MISSING))
+    return indent + who, f"{its['threads']}{idle}", number(its["operations"]), name, mostly
 
 
 def descriptors(report: dict, width: int = 80) -> list[Text]:
@@ -102,8 +104,13 @@ def _grouped(found: list[dict]) -> list[dict]:
                 f"{len(members):,} files, most of all {clean(members[0]['file'])}"
             rows.append(_with_time(row))
         else:
-            rows += [_with_time(its | {"label": f"{its['fd']}<{clean(its['file'] or '?')}>"}) for its in members]
+            rows += [_with_time(its | {"label": f"{_number(its)}<{clean(its['file'] or '?')}>"}) for its in members]
     return sorted(rows, key=lambda its: -its["operations"])
+
+
+def _number(its: dict) -> str:
+    """The descriptor, or what stands for it where io_uring knows the file by an index of its own."""
+    return str(its["fd"]) if its["fd"] >= 0 else "registered "
 
 
 def _with_time(its: dict) -> dict:

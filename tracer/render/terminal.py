@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from tracer.render import figure, histogram, lanes, locks, programs, tables, verdict, wakeups
-from tracer.render.units import clean, duration, fit, number, plural, to_ascii
+from tracer.render.units import bits, clean, duration, fit, number, plural, share, to_ascii
 
 NARROWEST = 80
 PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe", "file": "file"}
@@ -110,6 +110,8 @@ def _header(report: dict, width: int) -> list[Text]:
     cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
     place = f"Linux {clean(host['kernel'])} {clean(host.get('arch') or '')}{cpus}" if host.get("kernel") else ""
     lines = [Text(fit(title.plain, width)) if title.cell_len > width else title]
+    if options.get("net"):
+        lines.append(Text(_link(options["net"])))
     if place:
         lines.append(Text(fit(place, width).rstrip(), style="dim"))
     status = target.get("exit_status")
@@ -121,6 +123,14 @@ def _header(report: dict, width: int) -> list[Text]:
     for alarm in alarms:
         lines += [Text(f"!! {part}".ljust(width), style=verdict.LOUD) for part in textwrap.wrap(alarm, width - 3)]
     return lines
+
+
+def _link(net: dict) -> str:
+    """What carries the messages between two namespaces, and what it does to them."""
+    words = [f"at most {bits(net['rate'])} a second"] if net.get("rate") else []
+    words += [f"{duration(net['delay'])} later"] if net.get("delay") else []
+    words += [f"{share(net['loss'], 1)} lost"] if net.get("loss") else []
+    return f"through a veth link: {', '.join(words) or 'no limit'}"
 
 
 def _of_program(report: dict) -> list[Text]:

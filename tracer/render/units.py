@@ -15,7 +15,7 @@ _ASCII = str.maketrans({
     "┌": "+", "┐": "+", "└": "+", "┘": "+", "├": "+", "┤": "+", "┬": "+", "┴": "+",
     "┠": "#", "┡": "+", "╌": "-", "►": ">", "◄": "<", "↓": "v", "→": ">",
     "×": "x", "µ": "u", "…": ".", "–": "-", "—": "-", "−": "-", "·": ".", "•": "*", "≠": "!",
-    "█": "#", "▓": "%", "▒": "+", "░": "-", "▪": "#", "▫": ".", "✓": "+", "≥": ">", "≤": "<",
+    "█": "#", "▓": "%", "▒": "+", "░": "-", "▪": "#", "▫": ".", "✓": "+", "≥": ">", "±": "~", "≈": "=", "≤": "<",
     "’": "'", "‘": "'", "“": '"', "”": '"',
 })
 
@@ -45,6 +45,14 @@ def _three_digits(value: float, fixed: bool) -> str:
     decimals = max(0, 2 - math.floor(math.log10(float(f"{value:.2e}"))))
     text = f"{value:.{decimals}f}"
     return text if fixed or "." not in text else text.rstrip("0").rstrip(".")
+
+
+def bits(count: int) -> str:
+    """So many bits as tc(8) spells a rate: '1 Mbit', '512 kbit', '2.5 Gbit'."""
+    for scale, unit in ((10**9, "Gbit"), (10**6, "Mbit"), (10**3, "kbit")):
+        if count >= scale:
+            return f"{_three_digits(count / scale, False)} {unit}"
+    return f"{count} bit"
 
 
 def number(value: int | None) -> str:

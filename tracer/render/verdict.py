@@ -28,7 +28,7 @@ MODELS = {
                   "The thread is free until it is told that the data is in its buffer; it calls no receive."),
     "linux-aio": ("asynchronous I/O (Linux native aio)", "Reads are submitted, and their completions collected later."),
     "io-uring": ("asynchronous I/O (io_uring)", "Reads are queued in a ring, and completions read from another."),
-    "none": ("none", "No call and no completion brought data in."),
+    "none": ("none", "No call and no completion was seen to bring data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
 INSTEADS = {
@@ -55,7 +55,7 @@ BOUNDARIES = {
     "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time when "
            "iotrace came, and found the thread inside the call",
     "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
-             "two (as seen: `raw` in --json), or it was not seen, and the waking stands for it",
+             "two (as seen: `raw` in --json), or it was not seen, and the waking or the signal stands for it",
     "told": "held between readiness and the copy's start",
     "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
                   "or its switch-in, so copy holds the whole receive path",
@@ -176,7 +176,12 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
                         "estimated", width)
     if not alarms:
         text += " – complete" if missed is not None else ""
-    return entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    if unseen := book.get("unseen_switches"):
+        lines += entry("", f"{plural(unseen, 'time')} a thread was back on a CPU without a switch to it that the "
+                           "kernel showed: its time off the CPU is ended by its next call or switch, and is too long", width,
+                       "yellow")
+    return lines
 
 
 def is_balanced(book: dict) -> bool:
@@ -207,7 +212,8 @@ def oracle(report: dict, width: int = 80) -> list[Text]:
     if not expected:
         return []
     calls = ", ".join(f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items())
-    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
+    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}" if \
+        (report.get("options") or {}).get("proto") != "none" else plural(expected.get("messages"), "round")
     said += f"; {calls}" if calls else ""
     dropped = f"; {number(expected['dropped'])} dropped on the way" if expected.get("dropped") else ""
     differences = expected.get("differences") or []

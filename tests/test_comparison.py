@@ -1,0 +1,143 @@
+"""tracer/comparison.py and its renderer on recordings and made-up runs: what is compared, and what is said to differ."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from rich.cells import cell_len
+from running import ROOT
+
+from tracer import comparison, recording, report, rounds
+from tracer.render.compare import render
+
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
+ABOUT = {"host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
+         "options": {"messages": 5, "interval_ns": 10**7, "size": 64, "proto": "udp", "sockets": None, "rounds": 3}}
+
+
+def measured(name: str) -> dict:
+    path = str(ROOT / "tests" / "data" / f"{name}.parquet")
+    its = comparison.measured(report.build(partial(recording.columns, path), recording.read_facts(path)))
+    its["values"]["anonymous_bytes"] = 9 << 20  # these recordings are older than that note
+    return its
+
+
+def compared(*runs: dict, lang: str = "python") -> dict:
+    """Each of `runs` is a contender's only run, given thrice."""
+    contenders = [(f"model-{i}", lang) for i in range(len(runs))]
+    return comparison.comparison(contenders, [(i, its, None) for _ in range(3) for i, its in enumerate(runs)], [], ABOUT)
+
+
+def varied(its: dict, measure: str, value: float) -> dict:
+    changed = copy.deepcopy(its)
+    changed["values"][measure] = value
+    return changed
+
+
+def check(result: dict) -> None:
+    assert Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(SCHEMA)
+    assert list(Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(result)))) == []
+
+
+@pytest.mark.parametrize(("name", "meanwhile", "copied_by", "synchronous", "calls"), [
+    ("blocking", "asleep", "its own call", True, 1), ("select", "asleep", "its own call", True, 2),
+    ("signal", "free", "its own call", True, 3), ("posix-aio", "free", "a helper thread", False, None),
+    ("nonblocking", "asking", "its own call", True, None), ("io-uring", "free", "task work of its own", False, 1),
+    ("io-uring-worker", None, "a kernel worker", False, None), ("io-uring-inline", None, "its own call", False, None),
+    ("linux-aio-socket", "asleep", "its own call", True, 2), ("linux-aio", "asleep", "the device", False, 2)])
+def test_what_is_derived_from_a_recording(name, meanwhile, copied_by, synchronous, calls):
+    its = measured(name)
+    assert meanwhile is None or its["meanwhile"] == meanwhile
+    assert its["copied_by"] == copied_by and its["synchronous"] is synchronous
+    assert calls is None or its["values"]["calls"] == calls
+    assert 0 <= its["values"]["waiting_cpu"] <= 1
+    assert (its["values"]["waiting_cpu"] > 0.5) == (name == "nonblocking")
+
+
+def test_valid_against_its_schema_and_no_wider_than_80_columns():
+    result = compared(*map(measured, ("blocking", "nonblocking", "signal", "posix-aio")))
+    check(result)
+    for unicode in (True, False):
+        text = render(result, unicode=unicode)
+        assert max(map(cell_len, text.splitlines())) <= 80 and "\x1b" not in text
+        assert unicode or text.isascii()
+
+
+def test_the_schema_can_refuse():
+    result = compared(measured("blocking"))
+    for broken in (result | {"more": 1}, result | {"models": []}, {**result, "schema": 2}):
+        assert list(Draft202012Validator(SCHEMA).iter_errors(broken))
+    del result["models"][0]["measures"]["calls"]
+    assert list(Draft202012Validator(SCHEMA).iter_errors(result))
+
+
+@pytest.mark.parametrize(("one", "other", "differs"), [
+    ([1, 2, 3], [4, 5, 6], True), ([4, 5, 6], [1, 2, 3], True), ([1, 2, 4], [4, 5, 6], False),
+    ([1, 9, 2], [3, 4, 5], False), ([2, 2, 2], [2, 2, 2], False)])
+def test_a_difference_inside_the_spread_is_none(one, other, differs):
+    its = measured("blocking")
+    runs = [(which, varied(its, "calls", value), None) for which, values in enumerate((one, other)) for value in values]
+    result = comparison.comparison([("a", "python"), ("b", "python")], runs, [], ABOUT)
+    found = {entry["measure"]: entry for entry in result["differences"]}
+    assert found["calls"]["differs"] is differs
+    assert not any(entry["differs"] for name, entry in found.items() if name != "calls")
+    said = next(line for line in render(result).splitlines() if line.startswith("calls   "))
+    assert ("<" in said) is differs and ("no difference" in said) is not differs
+
+
+def test_the_spread_of_the_runs_is_shown():
+    its = measured("blocking")
+    result = comparison.comparison([("a", "python")], [(0, varied(its, "notice_ns", ns), None) for ns in
+                                                       (30_000, 31_000, 40_000)], [], ABOUT)
+    assert result["models"][0]["measures"]["notice_ns"] == {"median": 31_000, "min": 30_000, "max": 40_000,
+                                                            "runs": [30_000, 31_000, 40_000]}
+    text = render(result)
+    assert "31µs" in text and "±5µs" in text
+
+
+def test_runs_that_say_different_things_are_not_summed_up():
+    one, other = measured("blocking"), measured("signal")
+    entry, = comparison.comparison([("a", "python")], [(0, one, None), (0, other, None)], [], ABOUT)["models"]
+    assert entry["model"] is None and entry["meanwhile"] is None and entry["synchronous"] is True
+    assert entry["runs"] == 2
+
+
+def test_what_could_not_be_run_is_said_and_the_rest_is_there():
+    its = measured("blocking")
+    result = comparison.comparison([("a", "python"), ("b", "c")], [(0, its, "a.parquet")], [(1, "no cc here")], ABOUT)
+    check(result)
+    assert result["unavailable"] == [{"name": "b", "lang": "c", "why": "no cc here"}]
+    assert [entry["name"] for entry in result["models"]] == ["a"] and "b in C: no cc here" in render(result)
+    assert result["models"][0]["recordings"] == ["a.parquet"]
+
+
+def test_estimated_boundaries_are_marked():
+    text = " ".join(render(compared(measured("blocking"), measured("io-uring"))).split())
+    assert "~estimated copy_start in all" in text and "done in model-1" in text
+
+
+def test_lost_events_are_loud():
+    assert "!! lost" in render(compared(measured("blocking") | {"lost": 3}))
+
+
+def test_a_long_name_goes_on_in_the_next_line():
+    result = compared(measured("blocking"))
+    result["models"][0]["name"] = "epoll-herd-exclusive"
+    lines = render(result).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("epoll-herd-exclus"))
+    assert lines[at + 1].startswith("ive")
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_every_round_has_each_once_and_begins_one_further(plans, count):
+    order = list(rounds.order(plans, count))
+    assert Counter(order) == Counter((number, which) for number in range(count) for which in range(plans))
+    assert [number for number, _ in order] == sorted(number for number, _ in order)
+    assert [order[number * plans][1] for number in range(count)] == [number % plans for number in range(count)]

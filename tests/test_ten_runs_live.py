@@ -1,0 +1,50 @@
+"""Ten runs in a row of every scenario, in each language it has: the same counts and the same verdict every time.
+
+    sudo make test ARGS="--thorough -k ten_runs"
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from cases import PROGRAMS, ROUNDS, everyday
+from running import check_closed_loop, check_rounds
+
+from scenarios import find
+from scenarios.workload import Options
+from tracer import experiment, features, recording, report, rounds
+
+pytestmark = pytest.mark.live
+RUNS, MESSAGES, INTERVAL_NS = 10, 23, 2_000_000
+
+
+def ten_runs(name: str, lang: str) -> Iterator[dict]:
+    """The report of each run."""
+    scenario = find(name)
+    options = Options(MESSAGES, INTERVAL_NS, 64, scenario.protocols[0], False, scenario.watched)
+    plan = experiment.Plan(name, lang, experiment.program(scenario, lang, None), options, 60, None, 16 << 20, False)
+    with tempfile.TemporaryDirectory() as directory:
+        @contextmanager
+        def place(plan, number):
+            yield str(Path(directory, f"{number}.parquet")), lambda: None
+
+        for run in rounds.run([plan], RUNS, features.find(), place, lambda plan, number: None):
+            if run.path is None:
+                pytest.skip(run.why)
+            yield report.build(partial(recording.columns, run.path), recording.read_facts(run.path))
+
+
+@pytest.mark.parametrize(("name", "lang"), everyday(PROGRAMS, lambda name, lang: False))
+def test_ten_runs_of_what_receives(name, lang):
+    assert sum(check_closed_loop(its, name, MESSAGES) is None for its in ten_runs(name, lang)) == RUNS
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ROUNDS)
+def test_ten_runs_of_what_does_not(name):
+    assert sum(check_rounds(its, MESSAGES) is None for its in ten_runs(name, "python")) == RUNS

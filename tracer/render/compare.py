@@ -1,0 +1,210 @@
+"""A comparison (docs/schema/compare.schema.json) as a table of 80 columns, bars, and what differs: text alone."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.text import Text
+
+from tracer.render.terminal import NARROWEST, PROTOCOLS, to_ascii_keeping_escapes
+from tracer.render.units import MISSING, clean, duration, fit, plural, size, stacked
+from tracer.render.verdict import entry
+
+PHASES = (("notice_ns", "░", "yellow"), ("copy_ns", "▓", "magenta"), ("completion_ns", "█", "green"))
+COLUMNS = (("wait", "wait_ns"), ("notice", "notice_ns"), ("copy", "copy_ns"), ("compl.", "completion_ns"),
+           ("CPU", "waiting_cpu"), ("calls", "calls"), ("switch", "switches"))
+RANKED = (("notice", "notice_ns"), ("copy", "copy_ns"), ("completion", "completion_ns"), ("CPU", "waiting_cpu"),
+          ("calls", "calls"), ("switches", "switches"), ("threads", "threads"), ("memory", "anonymous_bytes"))
+NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
+_LEGEND = (
+    ("wait", "from asking to the data's being there: the sender's pace. notice: until the copy begins; copy; compl.: "
+             "until the program knows, where it was not itself that copied."),
+    ("CPU", "spent on waiting, of the time waited in which there was one to be had; what a free thread computes "
+            "meanwhile is not in it. calls, switch: "
+            "system calls and context switches a message."),
+    ("doing", "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for other "
+              "work."),
+    ("POSIX", "sync: the thread's own call waits for the data or copies it; async: none does. From the trace, not from "
+              "the name."),
+)
+
+
+def render(result: dict, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+    """`result` (tracer/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
+    width = max(width, NARROWEST)
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=color, no_color=not color, legacy_windows=False,
+                      color_system="standard" if color else None, highlight=False, markup=False, emoji=False)
+    models = result.get("models") or []
+    labels = _labels(models)
+    for line in [*_head(result, width), *_table(models, labels), *_legend(width), *_estimated(models, labels, width),
+                 *_bars(models, labels),
+                 *_cpu_bars(models, labels), *_resources(models, labels),
+                 *_ranks(result, models, labels, width), *_unavailable(result, width)]:
+        console.print(line, soft_wrap=True)
+    text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
+    return text if unicode else to_ascii_keeping_escapes(text)
+
+
+def _labels(models: list[dict]) -> list[str]:
+    """Each one's name, and whether it is in C where not all are."""
+    several = len({its.get("lang") for its in models}) > 1
+    return [clean(its["name"]) + (" in C" if several and its["lang"] == "c" else "") for its in models]
+
+
+def _head(result: dict, width: int) -> list[Text]:
+    options, host = result.get("options") or {}, result.get("host") or {}
+    langs = {its.get("lang") for its in result.get("models") or []}
+    asked = [PROTOCOLS.get(options.get("proto"), clean(options.get("proto"))),
+             f"{plural(options.get('messages'), 'message')} of {plural(options.get('size'), 'byte')}",
+             f"one every {duration(options['interval_ns'])}" if options.get("interval_ns") else "no interval"]
+    if options.get("sockets"):
+        asked[0] = f"{options['sockets']} × {asked[0]}"
+    title = Text().append("iotrace  ", style="dim").append("compare", style="bold").append("  " + ", ".join(asked))
+    turns = f"each run {plural(options.get('rounds'), 'time')}, in turns" + (", in C" if langs == {"c"} else "")
+    cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
+    place = f"Linux {clean(host.get('kernel'))} {clean(host.get('arch') or '')}{cpus}; {turns}"
+    return [Text(fit(title.plain, width)) if title.cell_len > width else title,
+            Text(fit(place, width).rstrip(), style="dim"), Text("")]
+
+
+def _table(models: list[dict], labels: list[str]) -> list[Text]:
+    """Two lines for each: medians of the runs' values, and half the distance from the least to the greatest."""
+    head = fit("", NAME) + "".join(title.rjust(CELLS) for title, _ in COLUMNS)
+    lines = [Text(f"{head} {'doing':<{MEANWHILE}}{'POSIX':>{POSIX}}", style="dim")]
+    for its, label in zip(models, labels, strict=True):
+        row, spread = (Text(fit(part, NAME), style="bold") for part in (label[:NAME], label[NAME:]))
+        for _, measure in COLUMNS:
+            values = (its.get("measures") or {}).get(measure)
+            row.append(_value(measure, values and values["median"]).rjust(CELLS), style="not bold")
+            spread.append(_plus_minus(measure, values).rjust(CELLS), style="not bold dim")
+        kind = {True: "sync", False: "async"}.get(its.get("synchronous"), MISSING)
+        row.append(f" {clean(its.get('meanwhile') or MISSING):<{MEANWHILE}}{kind:>{POSIX}}", style="not bold")
+        lines += [row, spread]
+    return lines
+
+
+def _plus_minus(measure: str, values: dict | None) -> str:
+    """Half of what lies between the least and the greatest, in two digits; nothing where that is nothing."""
+    half = (values["max"] - values["min"]) / 2 if values else 0
+    text = _value(measure, float(f"{half:.2g}"))
+    return f"±{text}" if any(digit in text for digit in "123456789") else ""
+
+
+def _value(measure: str, value: float | None) -> str:
+    """A measure in few cells: 31.2µs, 99.9%, 1.05, 4,214."""
+    if value is None:
+        return MISSING
+    if measure.endswith("_ns"):
+        return duration(value).replace(" ", "") if value else "0"
+    if measure == "waiting_cpu":
+        return f"{100 * value:.1f}%"
+    if measure == "anonymous_bytes":
+        return size(round(value))
+    return f"{value:,.0f}" if value >= 100 or measure == "threads" else f"{value:.2f}"
+
+
+def _legend(width: int) -> list[Text]:
+    lines = [line for label, body in _LEGEND for line in entry(label, body, width)]
+    return [*lines, *entry("±", "half the distance between the least and the greatest of the runs' values, each the "
+                           "median of a run's messages.", width)]
+
+
+def _estimated(models: list[dict], labels: list[str], width: int) -> list[Text]:
+    """Which boundaries were estimated in most operations of which models."""
+    found = {boundary for its in models for boundary in its.get("estimated") or []}
+    words = []
+    for boundary in sorted(found):
+        of = [label for its, label in zip(models, labels, strict=True) if boundary in (its.get("estimated") or [])]
+        words.append(f"{boundary} in {'all' if len(of) == len(models) else ', '.join(of)}")
+    why = "; where copy_start is, copy holds the receive from its entry, its thread's last switch-in, or readiness on"
+    return entry("~estimated", "; ".join(words) + why * ("copy_start" in found), width) if words else []
+
+
+def _rule(title: str, remark: str) -> list[Text]:
+    line = Text().append("── ", style="dim").append(title, style="bold").append(" ")
+    line.append("─" * max(NARROWEST - line.cell_len - len(remark) - 1, 1), style="dim")
+    line.append(f" {remark}", style="dim")
+    return [Text(""), line]
+
+
+def _bars(models: list[dict], labels: list[str]) -> list[Text]:
+    """From the data's being there until the program has it and knows, the longest as the whole bar."""
+    totals = [sum(_median(its, measure) or 0 for measure, _, _ in PHASES) for its in models]
+    longest = max(totals, default=0)
+    lines = _rule("From ready to done", "░ notice  ▓ copy  █ completion")
+    for its, label, total in zip(models, labels, totals, strict=True):
+        line = Text(fit(label, NAME))
+        cells = max(1, round(BAR * total / longest)) if longest and total else 0
+        parts = [round(_median(its, measure) or 0) for measure, _, _ in PHASES]
+        for text, (_, _, style) in zip(stacked(parts, "".join(glyph for _, glyph, _ in PHASES), cells), PHASES):
+            line.append(text, style=style)
+        lines.append(line.append(f" {duration(total)}"))
+    return lines
+
+
+def _cpu_bars(models: list[dict], labels: list[str]) -> list[Text]:
+    """The CPU that waiting took; what a free thread computes is another bar's beginning, its own work."""
+    lines = _rule("CPU used while waiting", "█ on waiting, of the time waited")
+    for its, label in zip(models, labels, strict=True):
+        share = _median(its, "waiting_cpu") or 0
+        line = Text(fit(label, NAME)).append("█" * round(BAR * min(share, 1)), style="red")
+        line.append(f" {100 * share:.1f}%" if share else "0%")
+        if its.get("meanwhile") == "free":
+            line.append("  free: the CPU does its own work", style="dim")
+        lines.append(line)
+    return lines
+
+
+def _resources(models: list[dict], labels: list[str]) -> list[Text]:
+    """Threads, memory and time of each."""
+    lines = _rule("Threads and memory", "memory: of its own, when the messages begin")
+    lines.append(Text(f"{fit('', NAME)}{'threads':>9}{'memory':>12}{'':<10}{'time':>9}", style="dim"))
+    for its, label in zip(models, labels, strict=True):
+        line = Text(fit(label, NAME))
+        for measure, cells, room in (("threads", 9, 0), ("anonymous_bytes", 12, 10), ("elapsed_ns", 9, 10)):
+            values = (its.get("measures") or {}).get(measure)
+            line.append(_value(measure, _median(its, measure)).rjust(cells))
+            line.append(f" {_plus_minus(measure, values)}".ljust(room)[:room], style="dim")
+        lines.append(line)
+    return lines
+
+
+def _median(its: dict, measure: str) -> float | None:
+    values = (its.get("measures") or {}).get(measure)
+    return values["median"] if values else None
+
+
+def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> list[Text]:
+    """Each measure from the least to the greatest: '<' where they differ, '≈' where the runs of the two overlap."""
+    names = {(its["name"], its["lang"]): label for its, label in zip(models, labels, strict=True)}
+    apart = {(its["measure"], frozenset(map(tuple, (its["one"], its["other"])))): its["differs"]
+             for its in result.get("differences") or []}
+    lines = _rule("Which differ", "≈ no difference: the runs overlap  < differs")
+    for title, measure in RANKED:
+        known = [its for its in models if _median(its, measure) is not None]
+        ordered = sorted(known, key=lambda its: _median(its, measure))
+        if len(ordered) < 2:
+            continue
+        ids = [(its["name"], its["lang"]) for its in ordered]
+        signs = [apart.get((measure, frozenset(pair))) for pair in zip(ids, ids[1:])]
+        if not any(apart.get((measure, frozenset((one, other)))) for one in ids for other in ids if one != other):
+            lines += entry(title, "no difference", width)
+            continue
+        text = names[ids[0]]
+        for its, differs in zip(ids[1:], signs, strict=True):
+            text += f" {'<' if differs else '≈'} {names[its]}"
+        lines += entry(title, text, width)
+    return lines
+
+
+def _unavailable(result: dict, width: int) -> list[Text]:
+    found = result.get("unavailable") or []
+    lines = [line for its in found
+             for line in entry("", f"{clean(its['name'])}{' in C' if its['lang'] == 'c' else ''}: {clean(its['why'])}",
+                               width, "yellow")]
+    lost = sum(its.get("lost") or 0 for its in result.get("models") or [])
+    if lost:
+        lines += entry("!! lost", f"{plural(lost, 'event')}: counts above are too low", width, "bold white on red")
+    return [*_rule("Not compared", ""), *lines] if lines else []
