@@ -246,7 +246,10 @@ def check_rounds(report: dict, rounds: int) -> None:
     assert report["ended"] == "completed"
     assert report["expected"]["messages"] == rounds
     assert list(report["operations"]) == [] and report["model"]["name"] == "none"
-    assert report["model"]["instead"] == INSTEAD[report["scenario"]], report["model"]
+    wanted = INSTEAD[report["scenario"]]
+    if wanted == "parallel" and not report["lanes"]["pairs"][0]["overlap_ns"]:  # others had the second CPU all the time
+        wanted = "concurrent"
+    assert report["model"]["instead"] == wanted, report["model"]
     check_counts(report)
     check_operations(report)
     check_nothing_lost(report)

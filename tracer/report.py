@@ -16,6 +16,7 @@ from tracer.records import LIBRARY_NAMES, Kind
 from tracer.states import ThreadStates, ThreadTimes
 from tracer.tallies import Tallies
 from tracer.timeline import Timeline
+from tracer.waiting import Waiting
 from tracer.wakeups import Wakeups
 
 SCHEMA = 1
@@ -31,7 +32,7 @@ def build(read: Read, facts: dict) -> dict:
     window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
     timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
     overview = Overview(facts, window)
-    futexes, wakeups = Futexes(window), Wakeups(window)
+    futexes, wakeups, waiting = Futexes(window), Wakeups(window), Waiting()
     library: list[tuple[int, int]] = []
     for batch in read(None, None):
         part = timeline.feed(batch)
@@ -41,6 +42,7 @@ def build(read: Read, facts: dict) -> dict:
         tallies.feed(batch)
         futexes.feed(part, analysis.descriptors)
         wakeups.feed(part)
+        waiting.feed(part.absences)
         rows = batch.kind == Kind.LIBRARY
         library += zip(batch.time[rows].tolist(), batch.nr[rows].tolist(), strict=True)
     operations = analysis.finish()
@@ -76,6 +78,7 @@ def build(read: Read, facts: dict) -> dict:
         "estimated": _estimated(operations),
         "queued": stats.distribution(operations.queued[operations.queued > 0]),
         "phases": {name: stats.distribution(took) for name, took in zip(PHASES, operations.phases(), strict=True)},
+        "waiting": waiting.finish(operations, unended[0]),
         "threads": _threads(times, base),
         "syscalls": calls,
         "signals": signals,
