@@ -12,7 +12,7 @@ from scenarios.workload import Options
 from tracer import experiment, features
 
 HERE = Path(__file__).parent
-MOST_BYTES = 80_000
+MOST_BYTES = 100_000
 MS = 1_000_000
 
 
@@ -28,12 +28,11 @@ def counter(name: str) -> tuple[str, ...]:
     return sys.executable, str(HERE / "counter" / f"{name}.py")
 
 
-TOGETHER = Options(40, 0, proto="tcp", open_loop=True, sockets=10)
 RUNS = {
     "threads": (twin("threads"), Options(10, 1 * MS, sockets=10)),
     "epoll-lt-10": (twin("epoll_lt"), Options(10, 1 * MS, sockets=10)),
-    "threads-crowded": (twin("threads"), TOGETHER),
-    "epoll-lt-crowded": (twin("epoll_lt"), TOGETHER),
+    "crowdthreads": (module("trials.crowdthreads"), Options(3, proto="none")),
+    "crowdprocess": (module("trials.crowdprocess"), Options(3, proto="none")),
     "neighbour": (module("trials.neighbour"), Options(5, 5 * MS)),
     "nonblocking-long": (module("nonblocking"), Options(5, 1 * MS)),
     "polite": (counter("polite"), Options(5, 1 * MS)),

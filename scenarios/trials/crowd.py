@@ -1,0 +1,66 @@
+"""What trials.crowdthreads and trials.crowdprocess share: connections that have a message all at once, again and again.
+
+A sender in a process of its own, on the same CPU, sends one message to each socket, and then naps until all of them
+have been received. The receiver is of the policy SCHED_BATCH (sched(7)), so that its waking does not interrupt the
+sender.
+"""
+
+import mmap
+import os
+import select
+import socket
+from collections.abc import Callable
+
+from scenarios import transport
+from scenarios.processes import fork, join
+from scenarios.workload import Workload
+
+CONNECTIONS = 50
+NAP_S = 0.001
+
+
+class Received:
+    """How many messages each socket has brought, in memory that the sender shares; each has one writer."""
+
+    def __init__(self) -> None:
+        self._counts = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
+
+    def note(self, index: int) -> None:
+        """One more for socket `index`."""
+        self._counts[index] += 1
+
+    def begin(self) -> None:
+        """From now on the sender may send."""
+        self._counts[CONNECTIONS] = 1
+
+    def await_all(self, each: int) -> None:
+        """Nap until it has begun and all sockets have brought `each`."""
+        while not self._counts[CONNECTIONS] or min(self._counts[:CONNECTIONS]) < each:
+            select.select((), (), (), NAP_S)
+
+
+def receive(workload: Workload, serve: Callable[[list[socket.socket], int, Received], Callable[[], None]]) -> None:
+    """As many messages on each socket as there are rounds. serve: makes ready to receive them; what it returns is
+    called in the window and returns when all have been received."""
+    received, rounds = Received(), workload.options.messages
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(CONNECTIONS)]
+    for sock in socks:
+        sock.bind((transport.LOOPBACK, 0))
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    sender = [fork(lambda: _send([sock.getsockname() for sock in socks], rounds, received))]
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    until_all_received = serve(socks, rounds, received)
+    with workload.window():
+        received.begin()
+        until_all_received()
+        for _ in range(rounds):
+            workload.turned()
+    join(sender)
+
+
+def _send(addresses: list[tuple[str, int]], rounds: int, received: Received) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for number in range(rounds):
+            received.await_all(number)
+            for address in addresses:
+                sock.sendto(b"here", address)
