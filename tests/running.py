@@ -25,8 +25,8 @@ IOTRACE = [*PYTHON, "-m", "tracer"]
 BOUNDARIES = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
 STATES = ("blocked_ns", "runnable_ns", "kernel_ns", "user_ns")
 NOBODY = 65534
-MODEL_OF = {"threads": "blocking", "epoll-et": "epoll-et", "epoll-": "epoll-lt", "signal": "signal", "posix-aio": "posix-aio",
-            "linux-aio": "linux-aio", "io-uring": "io-uring"}
+MODEL_OF = {"threads": "blocking", "epoll-et": "epoll-et", "epoll-": "epoll-lt", "signal": "signal",
+            "posix-aio": "posix-aio", "linux-aio": "linux-aio", "io-uring": "io-uring"}
 ASYNCHRONOUS = ("posix-aio", "linux-aio", "io-uring")
 ONLY_IN_NAME = ("linux-aio-socket", "linux-aio-poll")  # the thread itself waits for the data, or copies it
 INSTEAD = {"lock": "mutual exclusion", "condition": "synchronisation", "concurrent": "concurrent",

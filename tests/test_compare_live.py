@@ -103,9 +103,9 @@ def test_interrupted_it_leaves_nothing(number, tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "status", "word"), [
-    (("nonsense",), 2, "nonsense"), (("blocking", "--rounds", "2"), 2, "--rounds"), (("blocking", "--sockets", "5"), 2,
-     "socket"), (("linux-aio",), 2, "file"), (("io-uring", "--lang", "c"), 2, "twin"), (("blocking", "-o", "/proc/x"), 1,
-                                                                                       "/proc/x")])
+    (("nonsense",), 2, "nonsense"), (("blocking", "--rounds", "2"), 2, "--rounds"),
+    (("blocking", "--sockets", "5"), 2, "socket"), (("linux-aio",), 2, "file"),
+    (("io-uring", "--lang", "c"), 2, "twin"), (("blocking", "-o", "/proc/x"), 1, "/proc/x")])
 def test_what_makes_no_sense_is_one_line(arguments, status, word):
     assert_one_line(iotrace("compare", *arguments), status, word)
 
