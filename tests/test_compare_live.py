@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import tempfile
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -29,13 +28,8 @@ except features.CannotTrace as error:
     pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)
 
 
-def left_over() -> list[str]:
-    return [name for name in os.listdir(tempfile.gettempdir()) if name.startswith(".iotrace-")]
-
-
-def test_one_for_each_model_with_what_each_is():
-    before = left_over()
-    result = report_of("compare", "--rounds", 3)
+def test_one_for_each_model_with_what_each_is(tmp_path):
+    result = report_of("compare", "--rounds", 3, env={"TMPDIR": str(tmp_path)})
     SCHEMA.validate(result)
     assert [its["name"] for its in result["models"]] == DEFAULT and result["unavailable"] == []
     found = {its["name"]: its for its in result["models"]}
@@ -50,7 +44,7 @@ def test_one_for_each_model_with_what_each_is():
     assert calls["select"] == calls["poll"] == calls["epoll-lt"] == [2] * 3
     assert min(calls["nonblocking"]) > max(max(runs) for name, runs in calls.items() if name != "nonblocking")
     assert len(result["differences"]) == 10 * 28
-    assert left_over() == before
+    assert os.listdir(tmp_path) == []
 
 
 def test_recordings_are_kept_and_are_reports(tmp_path):
@@ -96,20 +90,22 @@ def test_what_this_kernel_cannot_run_is_said_and_the_rest_goes_on(monkeypatch, t
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing(number, tmp_path):
-    before = left_over()
-    with running("compare", "blocking", "nonblocking", "--messages", 1000, "-o", tmp_path) as run:
+    kept, temporary = tmp_path / "kept", tmp_path / "temporary"
+    temporary.mkdir()
+    with running("compare", "blocking", "nonblocking", "--messages", 1000, "-o", kept,
+                 env={"TMPDIR": str(temporary)}) as run:
         run.await_messages(3)
         run.process.send_signal(number)
         done = run.end()
         assert run.processes() == []
     assert done.returncode == 1 and done.stdout == "" and done.stderr.splitlines()[-1] == "iotrace: interrupted"
-    assert left_over() == before and os.listdir(tmp_path) == []
+    assert os.listdir(temporary) == os.listdir(kept) == []
 
 
 @pytest.mark.parametrize(("arguments", "status", "word"), [
-    (("nonsense",), 2, "nonsense"), (("blocking", "--rounds", "2"), 2, "--rounds"), (("blocking", "--sockets", "5"), 2,
-     "socket"), (("linux-aio",), 2, "file"), (("io-uring", "--lang", "c"), 2, "twin"), (("blocking", "-o", "/proc/x"), 1,
-                                                                                       "/proc/x")])
+    (("nonsense",), 2, "nonsense"), (("blocking", "--rounds", "2"), 2, "--rounds"),
+    (("blocking", "--sockets", "5"), 2, "socket"), (("linux-aio",), 2, "file"),
+    (("io-uring", "--lang", "c"), 2, "twin"), (("blocking", "-o", "/proc/x"), 1, "/proc/x")])
 def test_what_makes_no_sense_is_one_line(arguments, status, word):
     assert_one_line(iotrace("compare", *arguments), status, word)
 

@@ -1,4 +1,4 @@
-"""tracer/comparison.py and its renderer on recordings and made-up runs: what is compared, and what is said to differ."""
+"""tracer/comparison.py and its renderer, on recordings and made-up runs: what is compared, what is said to differ."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def measured(name: str) -> dict:
 def compared(*runs: dict, lang: str = "python") -> dict:
     """Each of `runs` is a contender's only run, given thrice."""
     contenders = [(f"model-{i}", lang) for i in range(len(runs))]
-    return comparison.comparison(contenders, [(i, its, None) for _ in range(3) for i, its in enumerate(runs)], [], ABOUT)
+    rows = [(i, its, None) for _ in range(3) for i, its in enumerate(runs)]
+    return comparison.comparison(contenders, rows, [], ABOUT)
 
 
 def varied(its: dict, measure: str, value: float) -> dict:

@@ -8,6 +8,14 @@ import pytest
 from tracer.signalled import signalled
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """As in the foreground: a shell's background job ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_a_signal_is_given_out_once_and_raises_nothing():
     with signalled() as signals:
         os.kill(os.getpid(), signal.SIGINT)

@@ -20,13 +20,14 @@ from scenarios.workload import Options
 from tracer import experiment, features, recording, report, rounds
 
 pytestmark = pytest.mark.live
-RUNS, MESSAGES, INTERVAL_NS = 10, 23, 2_000_000
+RUNS, MESSAGES = 10, 23
+MS = 1_000_000
 
 
-def ten_runs(name: str, lang: str) -> Iterator[dict]:
+def ten_runs(name: str, lang: str, interval_ns: int) -> Iterator[dict]:
     """The report of each run."""
     scenario = find(name)
-    options = Options(MESSAGES, INTERVAL_NS, 64, scenario.protocols[0], False, scenario.watched)
+    options = Options(MESSAGES, interval_ns, 64, scenario.protocols[0], False, scenario.watched)
     plan = experiment.Plan(name, lang, experiment.program(scenario, lang, None), options, 60, None, 16 << 20, False)
     with tempfile.TemporaryDirectory() as directory:
         @contextmanager
@@ -41,10 +42,10 @@ def ten_runs(name: str, lang: str) -> Iterator[dict]:
 
 @pytest.mark.parametrize(("name", "lang"), everyday(PROGRAMS, lambda name, lang: False))
 def test_ten_runs_of_what_receives(name, lang):
-    assert sum(check_closed_loop(its, name, MESSAGES) is None for its in ten_runs(name, lang)) == RUNS
+    assert sum(check_closed_loop(its, name, MESSAGES) is None for its in ten_runs(name, lang, 2 * MS)) == RUNS
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ROUNDS)
 def test_ten_runs_of_what_does_not(name):
-    assert sum(check_rounds(its, MESSAGES) is None for its in ten_runs(name, "python")) == RUNS
+    assert sum(check_rounds(its, MESSAGES) is None for its in ten_runs(name, "python", 10 * MS)) == RUNS

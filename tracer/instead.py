@@ -14,6 +14,7 @@ MUTUAL_EXCLUSION, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INST
 STRAY = 0.01  # of what a program did, at most: operations that say nothing about it
 OTHERS = 0.05  # sends and connections beside them, at most: who sends much does message I/O
 FEWEST_FILE_CALLS = 100  # what a program reads to start is no disk I/O worth a verdict
+FEWEST_WAITS = 10  # on a futex word; a join waits once, what a library locks to start a thread a few times
 LEAST_WAIT = 0.05  # of the threads' time, spent on futexes
 _OF_MESSAGES = {f"waiting for {WAITS[what]}" for what in (DATA, CONNECTIONS, SENDING)}
 _FUTEXES = f"waiting for {WAITS[FUTEXES]}"
@@ -63,7 +64,7 @@ def _is_stray(operations: int, moved: Moved, lock_waits: int, activity: dict) ->
 def _instead(moved: Moved, locks: list[dict], lanes: dict | None, activity: dict) -> tuple[str | None, list[str]]:
     """One of INSTEADS (None: nothing stands out), and evidence; the arguments are parts of the report, times in ns.
 
-    A wait that happens once is a join, not a lock: words that were waited for again and again count.
+    Words that were waited for again and again count, not a join.
     """
     times = activity["times_ns"]
     active = sum(ns for what, ns in times.items() if what in _ACTIVE)
@@ -71,7 +72,7 @@ def _instead(moved: Moved, locks: list[dict], lanes: dict | None, activity: dict
     reads = moved.files >= FEWEST_FILE_CALLS and (activity["mostly"] or "") not in _idle(times)
     if reads and not computes:
         return FILES, [_of_files(moved)]
-    waited = {kind: [word for word in locks if word["kind"] == kind and word["waits"] > 1]
+    waited = {kind: [word for word in locks if word["kind"] == kind and word["waits"] >= FEWEST_WAITS]
               for kind in (MUTUAL_EXCLUSION, SYNCHRONISATION)}
     total = {kind: sum(word["waited_ns"] for word in words) for kind, words in waited.items()}
     kind = max(total, key=total.__getitem__)

@@ -25,7 +25,8 @@ class Waiting:
     def finish(self, operations: Operations, unended: Absences) -> dict:
         """The report's `waiting` (ns, and operations by MEANWHILE); unended: Timeline.finish's."""
         parts = [*self._absences, unended]
-        absences = Absences(*(np.concatenate([getattr(its, field.name) for its in parts]) for field in fields(Absences)))
+        names = [field.name for field in fields(Absences)]
+        absences = Absences(*(np.concatenate([getattr(its, name) for its in parts]) for name in names))
         blocked_until = np.where(absences.could_run, absences.out, np.minimum(absences.woken, absences.back))
         asleep, away = np.zeros((2, len(operations)), np.int64)
         for tid in np.unique(operations.tid).tolist():

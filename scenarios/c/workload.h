@@ -63,8 +63,8 @@ struct workload {
 
 extern struct workload the_workload; /* signal handlers are given nothing else */
 
-/* Runs a twin that watches one socket, or `sockets` if nothing is said and at most `most`, as a program: its exit status,
- * 0, 1 (ended early) or 130 (Ctrl-C); 2 (usage) and 3 (cannot here) exit. */
+/* Runs a twin that watches one socket, or `sockets` if nothing is said and at most `most`, as a program: its exit
+ * status, 0, 1 (ended early) or 130 (Ctrl-C); 2 (usage) and 3 (cannot here) exit. */
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *),
 	     size_t sockets, size_t most);

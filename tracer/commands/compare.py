@@ -12,7 +12,18 @@ from pathlib import Path
 
 import click
 
-from tracer.commands.common import CANNOT, FAILED, LOST, MOST_TIMEOUT, USAGE, Duration, Failure, Scenario, Seconds, recorded
+from tracer.commands.common import (
+    CANNOT,
+    FAILED,
+    LOST,
+    MOST_TIMEOUT,
+    USAGE,
+    Duration,
+    Failure,
+    Scenario,
+    Seconds,
+    recorded,
+)
 
 ORDER = 2.5
 DEFAULT = ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal", "posix-aio", "io-uring")
@@ -28,7 +39,8 @@ DEFAULT = ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal", "p
 @click.option("--size", type=click.IntRange(1, 1 << 20), default=64, show_default=True, help="Bytes in a message.")
 @click.option("--proto", type=click.Choice(["udp", "tcp", "unix", "pipe"]), default="udp", show_default=True,
               help="What the messages travel through.")
-@click.option("--sockets", type=click.IntRange(1), help="How many each is to watch; for select, poll, epoll-lt, threads.")
+@click.option("--sockets", type=click.IntRange(1),
+              help="How many each is to watch; for select, poll, epoll-lt, threads.")
 @click.option("-o", "--output", type=click.Path(file_okay=False), help="Keep the recordings in this directory.")
 @click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End a run after so many seconds.")
 @click.option("--as-root", is_flag=True, help="Run the scenarios as root, not as the user who called sudo.")

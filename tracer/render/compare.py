@@ -23,8 +23,8 @@ _LEGEND = (
     ("CPU", "spent on waiting, of the time waited in which there was one to be had; what a free thread computes "
             "meanwhile is not in it. calls, switch: "
             "system calls and context switches a message."),
-    ("doing", "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for other "
-              "work."),
+    ("doing", "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for "
+              "other work."),
     ("POSIX", "sync: the thread's own call waits for the data or copies it; async: none does. From the trace, not from "
               "the name."),
 )

@@ -78,7 +78,7 @@ def threads(report: dict, width: int = 80) -> Table | Text:
 
 
 def together(report: dict, width: int = 80) -> list[Text]:
-    """Context switches of all threads, and of a scenario the memory it had for itself; nothing where neither is known."""
+    """Context switches of all threads, and the memory that a scenario had for itself; nothing where neither is known."""
     found, expected = report.get("threads") or [], report.get("expected") or {}
     sleeps, preempted = (sum(thread.get(key) or 0 for thread in found) for key in ("switches", "preemptions"))
     words = [f"{plural(len(found), 'thread')}, {plural(sleeps + preempted, 'context switch')} "

@@ -25,7 +25,7 @@ def twin(name: str) -> tuple[str, ...]:
 
 
 def counter(name: str) -> tuple[str, ...]:
-    return sys.executable, str(HERE / "counter" / f"{name}.py")
+    return sys.executable, "-m", f"tests.data.claims.counter.{name}"
 
 
 RUNS = {
