@@ -21,6 +21,30 @@ RAW_TRACEPOINT_PROBE(sys_enter)
 	return 0;
 }
 
+#ifdef HAVE_PREEMPTION
+/* Where a program may be preempted, the kernel skips it for the next thread on that CPU. So sys_enter and sys_exit are
+ * there twice: what the first has done the second finds done. (For sys_exit that is so as it stands.) */
+int again_sys_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct slot *slot = find_at(ctx->args[0]);
+
+	if (!slot) {
+		if (ctx->args[1] == NR_PRCTL)
+			later.call(ctx, LATER_ARRIVE);
+		return 0;
+	}
+	if (slot->enter || ctx->args[1] == NR_PRCTL) /* a thread that has just arrived is in prctl, which does not count */
+		return 0;
+	slot->nr = ctx->args[1];
+	slot->enter = bpf_ktime_get_ns();
+	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat) {
+		slot->at = 0;
+		later.call(ctx, LATER_SUBMIT);
+	}
+	return 0;
+}
+#endif
+
 /* What a call that sets something up teaches; the rare part of sys_exit. */
 LATER(learn)
 {

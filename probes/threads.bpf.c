@@ -15,6 +15,9 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 		return 0;
 	u32 compat = slot->compat;
 	u32 tid = read4(ctx->args[0] + O_TASK_PID), tgid = read4(ctx->args[0] + O_TASK_TGID);
+
+	if (find(tid)) /* this program was here already (HAVE_PREEMPTION) */
+		return 0;
 	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, 0);
 	if (slot) {
 		slot->compat = compat;

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 from cases import FAST, ROUNDS
 from running import check_closed_loop, check_rounds, report_of, runner
 
-from tracer import cli, target
+from tracer import cli, features, target
 
 pytestmark = pytest.mark.live
 
@@ -122,3 +123,14 @@ libc.prctl(38, 1, 0, 0, 0)
 libc.prctl(22, 2, ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(program))), 0, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
+
+
+@pytest.mark.parametrize("name", ["nonblocking", "io-uring", "threads"])
+def test_programs_that_are_there_twice_count_everything_once(name, monkeypatch):
+    """As where a program can be preempted, and is skipped meanwhile (Linux 7.0)."""
+    found = features.find()
+    found.preemptible = True
+    found.constants["HAVE_PREEMPTION"] = 1
+    monkeypatch.setattr(features, "find", lambda: found)
+    done = runner().invoke(cli.main, ["run", name, "--messages", "23", "--interval", "2ms", "--no-cost", "--json"])
+    check_closed_loop(json.loads(done.stdout), name, 23)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-KIND_STRUCT, KIND_TYPEDEF, KIND_FUNC_PROTO = 4, 8, 13
+KIND_STRUCT, KIND_TYPEDEF, KIND_FUNC_PROTO, KIND_VAR = 4, 8, 13, 14
 _KIND_PTR, _KIND_UNION = 2, 5
 _KIND_ALIASES = (KIND_TYPEDEF, 9, 10, 11)  # and volatile, const, restrict
 
@@ -38,6 +38,10 @@ class KernelTypes:
             if bits is not None:
                 return bits // 8
         return None
+
+    def has_per_cpu(self, name: str) -> bool:
+        """Whether the kernel has this per-CPU variable (BTF names no others)."""
+        return self._find(name, KIND_VAR) is not None
 
     def tracepoint_arguments(self, name: str) -> int | None:
         """How many arguments the tracepoint passes, or None where the kernel has no such tracepoint."""

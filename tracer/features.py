@@ -67,6 +67,7 @@ class Features:
     kprobe_ready: bool = False
     library_calls: dict[str, tuple[str, int]] = field(default_factory=dict)  # name → the C library's file, offset in it
     sources: dict[str, str] = field(default_factory=dict)
+    preemptible: bool = False  # a tracepoint's program may be preempted, and is skipped for others meanwhile
 
 
 def find() -> Features:
@@ -90,6 +91,12 @@ def find() -> Features:
             if (offset := types.offset(struct, name)) is not None:
                 found.constants[constant] = offset
         found.constants |= shapes.io_uring(types)
+        # tracepoints are guarded by SRCU-fast since 7.0 (commit a46023d5616e); by an SRCU of this name before 6.13, too,
+        # whose readers had one flavour
+        found.preemptible = (types.has_per_cpu("tracepoint_srcu_srcu_data")
+                             and types.offset("srcu_data", "srcu_reader_flavor") is not None)
+        if found.preemptible:
+            found.constants["HAVE_PREEMPTION"] = 1
         arguments = {name: types.tracepoint_arguments(name) for name in REQUIRED + OPTIONAL}
     finally:
         types.close()
