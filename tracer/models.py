@@ -35,6 +35,7 @@ from tracer.operations import (
     SIGNAL,
     Operations,
 )
+from tracer.sums import Sums
 
 SYNCHRONOUS = {"blocking": True, "nonblocking": True, "select": True, "poll": True, "epoll-lt": True, "epoll-et": True,
                "signal": True, "posix-aio": False, "linux-aio": False, "io-uring": False}
@@ -207,9 +208,11 @@ def _evidence(model: str, operations: Operations) -> list[str]:
 
 def _thread_each(operations: Operations) -> list[str]:
     """Whether each of several descriptors had a thread of its own."""
-    pairs = np.unique(np.stack([operations.tid, operations.inode]), axis=1)
-    count = pairs.shape[1]
-    own = count > 1 and all(len(np.unique(its)) == count for its in pairs)
+    sums = Sums(2, 0)
+    sums.add((operations.tid, operations.inode), ())
+    pairs = sums.result()[0]
+    count = len(pairs)
+    own = count > 1 and all(len(np.unique(its)) == count for its in pairs.T)
     return [f"in {count} threads, one for each of {count} descriptors"] if own else []
 
 

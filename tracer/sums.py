@@ -31,7 +31,8 @@ class Sums:
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """(int64[n, keys], each once and in ascending order, their sums int64[n, values])."""
         self._merge()
-        return np.stack(self._keys, axis=1), np.stack(self._values, axis=1)
+        values = np.stack(self._values, axis=1) if self._values else np.empty((len(self._keys[0]), 0), np.int64)
+        return np.stack(self._keys, axis=1), values
 
     def _merge(self) -> None:
         if self._pending:

@@ -2,58 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 
+from tracer.growing import Growing
 from tracer.operations import POLLED, Operations
 from tracer.timeline import Absences, no_absences
 
 MEANWHILE = ("asleep", "asking", "free")
+_AT_ONCE = 1 << 17  # operations
 
 
 class Waiting:
     """Feed absences in the order in which they ended."""
 
     def __init__(self) -> None:
-        self._absences = [no_absences()]
+        self._absences = Growing(no_absences())
 
     def feed(self, absences: Absences) -> None:
         """Those that ended in a batch (Part.absences)."""
-        self._absences.append(absences)
+        self._absences.add(absences)
 
     def finish(self, operations: Operations, unended: Absences) -> dict:
         """The report's `waiting` (ns, and operations by MEANWHILE); unended: Timeline.finish's."""
-        parts = [*self._absences, unended]
-        names = [field.name for field in fields(Absences)]
-        absences = Absences(*(np.concatenate([getattr(its, name) for its in parts]) for name in names))
-        blocked_until = np.where(absences.could_run, absences.out, np.minimum(absences.woken, absences.back))
-        asleep, away = np.zeros((2, len(operations)), np.int64)
+        self._absences.add(unended)
+        absences = self._absences.whole()
+        slept, away = {}, {}
         for tid in np.unique(operations.tid).tolist():
-            mine, its = operations.tid == tid, absences.tid == tid
-            wait = operations.ask[mine], operations.ready[mine]
-            asleep[mine] = _within(absences.out[its], blocked_until[its], *wait)
-            away[mine] = _within(absences.out[its], absences.back[its], *wait)
-        took = operations.ready - operations.ask
-        on_cpu, waited = took - away, took > 0
-        sleeps = asleep * 2 >= took
-        asks = ~sleeps & (operations.way == POLLED)
-        kinds = {"asleep": sleeps & waited, "asking": asks & waited, "free": ~sleeps & ~asks & waited}
-        return {"total_ns": int(took.sum()), "asleep_ns": int(asleep.sum()),
-                "runnable_ns": int((away - asleep).sum()), "cpu_ns": int(on_cpu.sum()),
-                "free_ns": int(on_cpu[kinds["free"]].sum()),
-                "operations": {name: int(kinds[name].sum()) for name in MEANWHILE}}
+            its = absences.where(absences.tid == tid)
+            until = np.where(its.could_run, its.out, np.minimum(its.woken, its.back))
+            slept[tid], away[tid] = _Intervals(its.out, until), _Intervals(its.out, its.back)
+        total = dict.fromkeys(("total_ns", "asleep_ns", "runnable_ns", "cpu_ns", "free_ns"), 0)
+        counts = dict.fromkeys(MEANWHILE, 0)
+        for first in range(0, len(operations), _AT_ONCE):
+            _count(operations.take(slice(first, first + _AT_ONCE)), slept, away, total, counts)
+        return total | {"operations": counts}
 
 
-def _within(begins: np.ndarray, ends: np.ndarray, since: np.ndarray, until: np.ndarray) -> np.ndarray:
-    """How much of each [since, until) lies in the intervals [begins, ends), ordered and apart; ns."""
-    if not len(begins):
-        return np.zeros(len(since), np.int64)
-    before = np.append(0, np.cumsum(ends - begins))
+def _count(operations: Operations, slept: dict[int, _Intervals], away: dict[int, _Intervals], total: dict[str, int],
+           counts: dict[str, int]) -> None:
+    """Adds what some operations' threads did; slept, away: each thread's."""
+    asleep, gone = np.zeros((2, len(operations)), np.int64)
+    for tid in np.unique(operations.tid).tolist():
+        mine = operations.tid == tid
+        wait = operations.ask[mine], operations.ready[mine]
+        asleep[mine], gone[mine] = slept[tid].within(*wait), away[tid].within(*wait)
+    took = operations.ready - operations.ask
+    on_cpu, waited = took - gone, took > 0
+    sleeps = asleep * 2 >= took
+    asks = ~sleeps & (operations.way == POLLED)
+    kinds = {"asleep": sleeps & waited, "asking": asks & waited, "free": ~sleeps & ~asks & waited}
+    for name, ns in (("total_ns", took), ("asleep_ns", asleep), ("runnable_ns", gone - asleep), ("cpu_ns", on_cpu),
+                     ("free_ns", on_cpu[kinds["free"]])):
+        total[name] += int(ns.sum())
+    for name in MEANWHILE:
+        counts[name] += int(kinds[name].sum())
 
-    def until_then(times: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(begins, times, "right")
+
+class _Intervals:
+    """Times from `begins` to `ends` (ns), ordered and apart."""
+
+    def __init__(self, begins: np.ndarray, ends: np.ndarray) -> None:
+        self._begins, self._ends = begins, ends
+        self._before = np.append(0, np.cumsum(ends - begins))
+
+    def within(self, since: np.ndarray, until: np.ndarray) -> np.ndarray:
+        """How much of each [since, until) lies in them; ns."""
+        return self._up_to(until) - self._up_to(since) if len(self._begins) else np.zeros(len(since), np.int64)
+
+    def _up_to(self, times: np.ndarray) -> np.ndarray:
+        place = np.searchsorted(self._begins, times, "right")
         last = np.maximum(place - 1, 0)
-        return before[last] + np.where(place > 0, np.minimum(times, ends[last]) - begins[last], 0)
-
-    return until_then(until) - until_then(since)
+        return self._before[last] + np.where(place > 0, np.minimum(times, self._ends[last]) - self._begins[last], 0)
