@@ -17,8 +17,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-DRAIN_MS = 10
-
 
 def main(argv: list[str]) -> int:
     """argv: RECORDING, STATS, COMMAND…"""
@@ -29,7 +27,7 @@ def main(argv: list[str]) -> int:
     from tracer.host import host
     from tracer.recording import Writer
     from tracer.session import Session
-    from tracer.tap import Tap
+    from tracer.tap import DRAIN_MS, Tap
 
     found, secret = features.find(), secrets.randbits(47) | 1 << 40
     with target.start(command, secret, None) as traced, attachment.Attachment(found, secret) as probes:

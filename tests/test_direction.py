@@ -95,7 +95,7 @@ def test_the_scenarios_name_is_unknown_to_the_analysis():
 
 
 @pytest.mark.parametrize(("room", "allowed"), [("records", set()), ("target", set()), ("ring", {"columns", "records"}),
-                                               ("recording", {"records", "columns", "syscalls"}),
+                                               ("recording", {"records", "columns", "syscalls", "memory"}),
                                                ("columns", {"records"}), ("stats", set()), ("asof", set()),
                                                ("readiness", set()), ("timeline", {"columns", "records", "syscalls"})])
 def test_rooms_import_no_more_than_they_may(room, allowed):

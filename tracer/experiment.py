@@ -20,10 +20,9 @@ from tracer.host import host
 from tracer.recording import Writer
 from tracer.session import Session
 from tracer.signalled import signalled
-from tracer.tap import Tap
+from tracer.tap import DRAIN_MS, Tap
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
-_DRAIN_MS = 10
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
 _STOP_MS = 1000  # for a receiver that was interrupted to leave its notes
 
@@ -183,7 +182,7 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
 def _followed(sides: _Sides, tap: Tap, deadline: float, signals: Callable[[], list[int]],
               progress: Callable[[int], None]) -> str:
     """Drains until the receiver ends, or must be ended; how it ended, "abandoned" if the sender left it alone."""
-    while not sides.receiver.wait(_DRAIN_MS):
+    while not sides.receiver.wait(DRAIN_MS):
         tap.drain()
         progress(tap.count)
         if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 
-from tracer import syscalls
+from tracer import memory, syscalls
 from tracer.columns import Columns, joined
 from tracer.records import RECORD, Kind, empty
 
@@ -45,13 +45,15 @@ class Writer:
         import pyarrow.parquet as pq
 
         self._path = path
+        memory.keep()
+        pool = pa.system_memory_pool()  # Arrow's own gives memory back, too
         self._file = pa.OSFile(path, "wb")
         os.set_inheritable(self._file.fileno(), False)  # pyarrow leaves that out
         # Times as differences: a fifth of the size and half the time of a dictionary or of plain values with lz4.
         self._writer = pq.ParquetWriter(
             self._file, _schema(), compression="none", write_statistics=["time_ns"],
             use_dictionary=["result", "tid", "kind", "call", "nr", "fd", "arg"],
-            column_encoding=dict.fromkeys(("time_ns", "start_ns"), "DELTA_BINARY_PACKED"))
+            memory_pool=pool, column_encoding=dict.fromkeys(("time_ns", "start_ns"), "DELTA_BINARY_PACKED"))
         self._pending: list[Columns] = []
         self._rows = 0
         self._last = -(1 << 62)

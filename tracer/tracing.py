@@ -24,9 +24,8 @@ from tracer.recording import Writer
 from tracer.records import RECORD, Kind
 from tracer.session import NR_UNSEEN, Session
 from tracer.signalled import signalled
-from tracer.tap import Tap
+from tracer.tap import DRAIN_MS, Tap
 
-_DRAIN_MS = 10
 _GRACE_S = 5  # for a command that was told to end
 EPOLL_CTL_ADD = 1
 
@@ -84,7 +83,7 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         deadline, killing, how = _deadline(plan.seconds), float("inf"), "completed"
         names.look(program.pid)
         program.release()
-        while not program.wait(_DRAIN_MS):
+        while not program.wait(DRAIN_MS):
             tap.drain()
             for number in signals():
                 if not _from_terminal(number):
@@ -129,7 +128,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             raise NotTraceable(f"process {pids[0]} has ended")
         how, deadline = "completed", _deadline(plan.seconds)
         with _ends(attached) as all_ended:
-            while not (all_ended(_DRAIN_MS) and not session.announced()):
+            while not (all_ended(DRAIN_MS) and not session.announced()):
                 tap.drain()
                 progress(tap.count)
                 if signals():
