@@ -35,7 +35,8 @@ pytestmark = pytest.mark.live
 
 
 @pytest.mark.parametrize(("name", "lang", "proto"), everyday(
-    CASES, lambda name, lang, proto: lang == "python" or proto == find(name).protocols[0]))
+    CASES, lambda name, lang, proto: proto == find(name).protocols[0] or (lang, name) in (("python", "blocking"),
+                                                                                          ("python", "epoll-lt"))))
 def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
     report = report_of("run", name, "--lang", lang, "--proto", proto, "--messages", 23)
     check_closed_loop(report, name, 23)
