@@ -54,7 +54,8 @@ def _steps(its: dict, read: Read) -> list[dict]:
     if its["waited_for"]:
         steps += _taking(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
     if its["signal"]:
-        steps.append({"kind": "signal", "taken": bool(its["waited_for"]), "name": signal_name(its["signal"]), "generated_ns": its["generated"] or None,
+        steps.append({"kind": "signal", "taken": bool(its["waited_for"]), "name": signal_name(its["signal"]),
+                      "generated_ns": its["generated"] or None,
                       "delivered_ns": its["delivered"]})
     return sorted(steps, key=lambda step: step.get("enter_ns") or step.get("at_ns") or step.get("generated_ns")
                   or step.get("delivered_ns"))

@@ -42,8 +42,8 @@ class Operations(Rows):
     way: index into WAYS, how the data was waited for (tracer/models.py names the model). how: index into HOWS, how an
     asynchronous request was carried out or told of. helper: the thread that received, where it is not the one that
     asked, else 0. queued: ns that the data had been there when it was asked for. waited_in: the number of the call that
-    told, for multiplexing, else -1; watcher: its descriptor; events: the epoll events that fd was registered with there. signal: the one that told, 0 for none, generated and delivered at
-    (ns, 0: not seen); named: whether its siginfo named fd; waited_for: whether a call waited for it, without a handler.
+    told, for multiplexing, else -1; watcher: its descriptor; events: the epoll events that fd was registered with there.
+    signal: the one that told, 0 for none, generated and delivered at (ns, 0: not seen); named: whether its siginfo named fd; waited_for: whether a call waited for it, without a handler.
     fruitless: calls that found nothing. slept: ns asleep in the receive. waited_asleep: whether the thread slept in a
     call before it; fell_asleep: when it last did (ns, 0: it did not). serial: the order in which they were found.
     """
@@ -96,8 +96,9 @@ class Operations(Rows):
 
 
 _SMALL = {"tid": np.uint32, "tgid": np.uint32, "helper": np.uint32, "fd": np.int32, "bytes": np.int32, "nr": np.int16,
-          "way": np.uint8, "how": np.uint8, "estimated": np.uint8, "waited_in": np.int16, "watcher": np.int32, "events": np.uint32,
-          "signal": np.uint8, "fruitless": np.int32, "waited_asleep": bool, "named": bool, "waited_for": bool, "serial": np.uint32}
+          "way": np.uint8, "how": np.uint8, "estimated": np.uint8, "waited_in": np.int16, "watcher": np.int32,
+          "events": np.uint32, "signal": np.uint8, "fruitless": np.int32, "waited_asleep": bool, "named": bool,
+          "waited_for": bool, "serial": np.uint32}
 
 
 def of_columns(columns: dict[str, np.ndarray]) -> Operations:
