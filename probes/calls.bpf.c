@@ -3,21 +3,24 @@
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
 #define EINPROGRESS 115 /* a connect that will be made */
 
-RAW_TRACEPOINT_PROBE(sys_enter)
+static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct slot *slot)
 {
-	struct slot *slot = find_at(ctx->args[0]);
-
-	if (!slot) {
-		if (ctx->args[1] == NR_PRCTL)
-			later.call(ctx, LATER_ARRIVE);
-		return 0;
-	}
 	slot->nr = ctx->args[1];
 	slot->enter = bpf_ktime_get_ns();
 	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat) {
 		slot->at = 0;
 		later.call(ctx, LATER_SUBMIT);
 	}
+}
+
+RAW_TRACEPOINT_PROBE(sys_enter)
+{
+	struct slot *slot = find_at(ctx->args[0]);
+
+	if (slot)
+		entered(ctx, slot);
+	else if (ctx->args[1] == NR_PRCTL)
+		later.call(ctx, LATER_ARRIVE);
 	return 0;
 }
 
@@ -28,18 +31,11 @@ int again_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct slot *slot = find_at(ctx->args[0]);
 
-	if (!slot) {
-		if (ctx->args[1] == NR_PRCTL)
+	if (ctx->args[1] == NR_PRCTL) { /* a thread that has just arrived is in it, which does not count */
+		if (!slot)
 			later.call(ctx, LATER_ARRIVE);
-		return 0;
-	}
-	if (slot->enter || ctx->args[1] == NR_PRCTL) /* a thread that has just arrived is in prctl, which does not count */
-		return 0;
-	slot->nr = ctx->args[1];
-	slot->enter = bpf_ktime_get_ns();
-	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat) {
-		slot->at = 0;
-		later.call(ctx, LATER_SUBMIT);
+	} else if (slot && !slot->enter) {
+		entered(ctx, slot);
 	}
 	return 0;
 }

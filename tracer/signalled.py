@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_NOT_CTRL_C = (signal.SIGTERM, signal.SIGHUP)
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -24,6 +25,18 @@ def signalled(numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[Callable
 
     try:
         yield taken
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """SIGTERM and SIGHUP as Ctrl-C: between two runs they would leave behind what an interrupted command removes."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _NOT_CTRL_C
+              if signal.getsignal(number) == signal.SIG_DFL}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

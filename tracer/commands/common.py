@@ -12,6 +12,7 @@ import tempfile
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -152,6 +153,13 @@ def plan_of(duration: float | None, no_follow: bool, ring_size: int, expressions
     return tracing.Plan(duration, not no_follow, ring_size, selected, expressions, user, not no_cost)
 
 
+def drawing(stream: TextIO, plain: bool) -> dict:
+    """How a renderer is to draw for `stream`: width (columns), color, unicode; plain: ASCII alone."""
+    return {"width": max(80, min(shutil.get_terminal_size().columns, 120)),
+            "color": stream.isatty() and "NO_COLOR" not in os.environ,
+            "unicode": not plain and "utf" in (stream.encoding or "").lower()}
+
+
 def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: bool = False) -> None:
     """The recording at `path` as a report on stdout, or on stderr; raises Failure, OSError."""
     from tracer import recording
@@ -170,10 +178,7 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: b
     elif stream := sys.stderr if err else sys.stdout:  # None where it was closed before we began
         from tracer.render.terminal import render
 
-        width = max(80, min(shutil.get_terminal_size().columns, 120))
-        colour = stream.isatty() and "NO_COLOR" not in os.environ
-        unicode = not plain and "utf" in (stream.encoding or "").lower()
-        put(render(result, width=width, hist=hist, color=colour, unicode=unicode) + "\n", err)
+        put(render(result, hist=hist, **drawing(stream, plain)) + "\n", err)
     if strict and result["ledger"]["lost"]:
         raise Failure(f"{result['ledger']['lost']} events were lost", LOST)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import sys
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +20,8 @@ from tracer.commands.common import (
     Failure,
     Scenario,
     Seconds,
+    drawing,
+    put,
     recorded,
 )
 
@@ -60,14 +60,12 @@ def command(chosen, langs, rounds, messages, interval, size, proto, sockets, out
     from scenarios.workload import Options
     from tracer import experiment, features, target
     from tracer import rounds as runner
+    from tracer.signalled import interrupting
 
     contenders, unavailable = _contenders(chosen or [scenarios.find(name) for name in DEFAULT], langs or ("python",),
                                           proto, sockets)
     if size > transport.MOST_SIZE.get(proto, size):
         raise Failure(f"a datagram ({proto}) holds at most {transport.MOST_SIZE[proto]} bytes", USAGE)
-    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C, so that nothing is left behind
-        if signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
-            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         found = features.find()
         user = None if as_root else target.invoking_user()
@@ -91,7 +89,7 @@ def command(chosen, langs, rounds, messages, interval, size, proto, sockets, out
             name = f"{plan.scenario}-{plan.lang}-{number + 1}.parquet"
             return recorded(str(kept / name) if kept else None, user)
 
-        with _progress(len(plans) * rounds) as say:
+        with interrupting(), _progress(len(plans) * rounds) as say:
             measured = _measured(runner.run(plans, rounds, found, place, say), able, kept, unavailable)
     except (features.CannotTrace, experiment.NothingSeen) as error:
         raise Failure(str(error), CANNOT) from None
@@ -173,12 +171,9 @@ def _show(measured, able, unavailable, options: dict, as_json: bool, plain: bool
     result = comparison.comparison(everyone, measured, [(everyone.index(which), why) for which, why in unavailable],
                                    {"host": host(), "options": options})
     if as_json:
-        click.echo(json.dumps(result))
-        return
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    unicode = not plain and "utf" in (sys.stdout.encoding or "").lower()
-    width = max(80, min(shutil.get_terminal_size().columns, 120))
-    click.echo(render(result, width=width, color=colour, unicode=unicode), nl=False)
+        put(json.dumps(result) + "\n")
+    elif sys.stdout:  # None where it was closed before we began
+        put(render(result, **drawing(sys.stdout, plain)))
 
 
 @contextmanager

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
 import click
 
-from tracer.commands.common import CANNOT, FAILED, Failure
+from tracer.commands.common import CANNOT, FAILED, Failure, drawing, put
 
 ORDER = 8
 
@@ -47,6 +45,7 @@ def command(chosen, as_json, plain, output, as_root) -> None:
     """
     from tracer import claims, features, target
     from tracer.claims.claim import Verdict
+    from tracer.signalled import interrupting
 
     numbers = {claim.number for claim in chosen}
     wanted = [claim for claim in claims.claims() if not numbers or claim.number in numbers]
@@ -55,7 +54,7 @@ def command(chosen, as_json, plain, output, as_root) -> None:
         from tracer import verifying
 
         runs, user = verifying.runs_of(wanted), None if as_root else target.invoking_user()
-        with _ended_by_signals(), _directory(output, user) as directory:
+        with interrupting(), _directory(output, user) as directory:
             with _progress(sum(map(verifying.rounds_of, runs))) as say:
                 made = verifying.run(runs, found, directory, user, say)
             report = verifying.report(wanted, made, found.sources, output)
@@ -95,18 +94,6 @@ def _keep(directory: Path, output: Path, user: tuple[int, int] | None) -> None:
 
 
 @contextlib.contextmanager
-def _ended_by_signals():
-    """SIGTERM and SIGHUP as Ctrl-C: between two runs they would leave the recordings behind."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)
-              if signal.getsignal(number) == signal.SIG_DFL}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
 def _progress(total: int):
     """Says on stderr what runs now: on a terminal in one line, else in one for each tenth of them."""
     if sys.stderr is None:
@@ -121,11 +108,8 @@ def _progress(total: int):
 
 def _show(report: dict, as_json: bool, plain: bool) -> None:
     if as_json:
-        click.echo(json.dumps(report))
+        put(json.dumps(report) + "\n")
     elif sys.stdout:
         from tracer.render import claims
 
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        unicode = not plain and "utf" in (sys.stdout.encoding or "").lower()
-        width = max(80, min(shutil.get_terminal_size().columns, 120))
-        click.echo(claims.render(report, width, colour, unicode), nl=False)
+        put(claims.render(report, **drawing(sys.stdout, plain)))
