@@ -1,28 +1,32 @@
 """The probes compiled for this kernel, by BCC and its clang, once: what comes out is kept for the next time.
 
-The only module that imports bcc. Compiling takes half a second and more, loading what was kept a few milliseconds.
+Compiling takes half a second and more, loading what was kept a few milliseconds. What is loaded runs in the kernel for
+whoever starts iotrace next, so neither the place where it is compiled nor that where it is kept may let in anybody but
+the user it runs as (root), and only the probes' own files may be read.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
 import stat
 import struct
+import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import probes
 
 CACHE = Path("/var/cache/iotrace")
 _MOST_KEPT = 16
-_LOAD_IMM64, _PSEUDO_MAP_FD = 0x18, 1  # of the instruction that names a map
+_FORM = 2  # of what is kept. 1, of iotrace before 0.2, may hold what a planted header brought in: it is never used
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_BUILT_IN = "/virtual/"  # BCC's own headers, which are in its library
 
 
 class CannotCompile(Exception):
@@ -69,20 +73,43 @@ def version() -> str | None:
 
 def compiled(constants: dict[str, int], cache: Path = CACHE) -> Compiled:
     """The probes with these -D constants, from the cache or from BCC; raises CannotCompile."""
-    path = cache / f"{_key(constants)}.json"
-    found = _kept(path)
-    if found is None:
-        found = _compile(constants)
-        _keep(path, found)
-    return found
-
-
-def _key(constants: dict[str, int]) -> str:
-    """A digest of all that the result depends on."""
-    digest = hashlib.sha256(f"{sorted(constants.items())} {version()}".encode())
     directory = Path(probes.__file__).parent
+    path = cache / f"{_key(constants, directory)}.json"
+    safe = not who_else_writes(cache)
+    kept = _kept(path) if safe else None
+    if kept:
+        return kept
+    text = _compile(constants, directory)
+    if safe:
+        _keep(path, text)
+    return _parsed(text)
+
+
+def who_else_writes(cache: Path = CACHE) -> str:
+    """Why nothing is kept there or taken from there: whose, or open to whom, a directory of its path is; '' where
+    nobody but this user and root can write to the cache. What does not exist yet is made by us, in its parent."""
+    place = cache.parent.resolve() / cache.name
+    for directory in (place, *place.parents):
+        try:
+            its = directory.lstat()
+        except OSError:
+            continue
+        if not stat.S_ISDIR(its.st_mode):
+            return f"{directory} is not a directory"
+        if its.st_uid not in (0, os.geteuid()):
+            return f"{directory} belongs to another user"
+        # in a sticky directory (/tmp) others cannot move or replace what is ours
+        if its.st_mode & _OTHERS_WRITE and (directory == place or not its.st_mode & stat.S_ISVTX):
+            return f"others may write to {directory}"
+    return ""
+
+
+def _key(constants: dict[str, int], directory: Path) -> str:
+    """A digest of all that the result depends on: no other file may be read when it is compiled."""
+    digest = hashlib.sha256(f"{_FORM} {sorted(constants.items())} {version()}".encode())
     for path in sorted([*directory.glob("*.bpf.c"), *directory.rglob("*.h")]):
-        digest.update(path.name.encode() + path.read_bytes())
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(directory)} {len(content)} ".encode() + content)
     return digest.hexdigest()[:32]
 
 
@@ -91,22 +118,24 @@ def _kept(path: Path) -> Compiled | None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(fd, "rb") as file:
-            for its in (os.fstat(fd), os.stat(path.parent)):
-                if its.st_uid != os.geteuid() or stat.S_IMODE(its.st_mode) & 0o022:
-                    return None
-            raw = json.load(file)
-        return Compiled(raw["license"].encode(), {name: MapSpec(**spec) for name, spec in raw["maps"].items()},
-                        {name: base64.b64decode(code) for name, code in raw["programs"].items()},
-                        {name: [tuple(place) for place in places] for name, places in raw["places"].items()})
+            its = os.fstat(fd)
+            if its.st_uid != os.geteuid() or its.st_mode & _OTHERS_WRITE:
+                return None
+            return _parsed(file.read())
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
-def _keep(path: Path, what: Compiled) -> None:
+def _parsed(text: bytes) -> Compiled:
+    """What tracer/bcc_compiler.py wrote; raises ValueError, LookupError, TypeError where that is damaged."""
+    raw = json.loads(text)
+    return Compiled(raw["license"].encode(), {name: MapSpec(*spec) for name, spec in raw["maps"].items()},
+                    {name: base64.b64decode(code) for name, code in raw["programs"].items()},
+                    {name: [tuple(place) for place in places] for name, places in raw["places"].items()})
+
+
+def _keep(path: Path, text: bytes) -> None:
     """Best effort: where it cannot be written, the next run compiles again."""
-    raw = {"license": what.license.decode(), "maps": {name: asdict(spec) for name, spec in what.maps.items()},
-           "programs": {name: base64.b64encode(code).decode() for name, code in what.programs.items()},
-           "places": what.places}
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         older = sorted(path.parent.glob("*.json"), key=lambda its: its.stat().st_mtime)
@@ -114,76 +143,39 @@ def _keep(path: Path, what: Compiled) -> None:
             its.unlink()
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         try:
-            with open(handle, "w", encoding="ascii") as file:
-                json.dump(raw, file)
+            with open(handle, "wb") as file:
+                file.write(text)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
 
 
-def _compile(constants: dict[str, int]) -> Compiled:
-    """By BCC, which also creates the maps: they are let go of again."""
-    directory = Path(probes.__file__).parent
-    os.environ["BCC_KERNEL_SOURCE"] = str(directory)
+def _compile(constants: dict[str, int], directory: Path) -> bytes:
+    """By BCC, in a process that stands in the probes' directory and has no environment of the caller's; raises
+    CannotCompile."""
+    # BCC opens included files only below the header directory
+    flags = [*(f"-D{name}={value}" for name, value in constants.items()), f"-I{directory}"]
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "BCC_KERNEL_SOURCE": str(directory)}
+    done = subprocess.run([sys.executable, "-I", "-B", str(Path(__file__).with_name("bcc_compiler.py"))],
+                          input=json.dumps({"text": probes.source(), "flags": flags}).encode(), capture_output=True,
+                          check=False, cwd=directory, env=environment, start_new_session=True)
+    said = done.stderr[:4000].decode(errors="replace").strip()
     try:
-        from bcc import BPF, lib
-    except ImportError:
-        raise CannotCompile("BCC is missing: apt-get install python3-bpfcc (the PyPI package `bcc` is something else)") \
-            from None
-    flags = [f"-D{name}={value}" for name, value in constants.items()]
-    flags += [f"-I{directory}"]  # BCC opens included files only below the header directory
-    with _stderr_kept() as said:
-        try:
-            module = BPF(text=probes.source().encode(), cflags=flags)
-        except (Exception, SystemExit) as error:  # BCC raises bare Exceptions, and exits where clang is unhappy
-            raise CannotCompile(f"BCC could not compile the probes: {error}\n{said()}".strip()) from None
-    try:
-        return _taken_from(module, lib)
-    finally:
-        module.cleanup()
+        result = json.loads(done.stdout)
+    except ValueError:  # it crashed
+        raise CannotCompile(f"BCC could not compile the probes: status {done.returncode}\n{said}".strip()) from None
+    if "error" in result:
+        raise CannotCompile(f"{result['error']}\n{said}".strip())
+    if foreign := _foreign(result["read"], directory):
+        raise CannotCompile(f"the probes would be compiled with {foreign}, which is none of iotrace's files")
+    return done.stdout
 
 
-def _taken_from(module, lib) -> Compiled:
-    """Maps and instructions, by libbcc's own functions (src/cc/bcc_common.h)."""
-    lib.bpf_num_tables.argtypes, lib.bpf_num_tables.restype = [ctypes.c_void_p], ctypes.c_size_t
-    tables = {}
-    for number in range(lib.bpf_num_tables(module.module)):
-        def ask(what: str, result: type, number: int = number):
-            function = getattr(lib, f"bpf_table_{what}")
-            function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_size_t], result
-            return function(module.module, number)
-
-        spec = MapSpec(*(ask(what, ctypes.c_size_t) for what in ("type_id", "key_size_id", "leaf_size_id",
-                                                                 "max_entries_id", "flags_id")))
-        tables[ask("fd_id", ctypes.c_int)] = ask("name", ctypes.c_char_p).decode(), spec
-    programs, places = {}, {}
-    for number in range(lib.bpf_num_functions(module.module)):
-        name = lib.bpf_function_name(module.module, number)
-        code = bytearray(ctypes.string_at(lib.bpf_function_start(module.module, name),
-                                          lib.bpf_function_size(module.module, name)))
-        found = places[name.decode()] = []
-        for index in range(0, len(code) // 8):
-            opcode, registers, _, value = struct.unpack_from("<BBhi", code, 8 * index)
-            if opcode == _LOAD_IMM64 and registers >> 4:
-                if registers >> 4 != _PSEUDO_MAP_FD or value not in tables:
-                    raise CannotCompile(f"{name.decode()} names what is no map")
-                found.append((index, tables[value][0]))
-                struct.pack_into("<i", code, 8 * index + 4, 0)
-        programs[name.decode()] = bytes(code)
-    license_ = lib.bpf_module_license(module.module)
-    return Compiled(license_, dict(tables.values()), programs, places)
-
-
-@contextlib.contextmanager
-def _stderr_kept():
-    """clang and libbpf write to fd 2 themselves; keeps it out of the user's sight, for an error's text."""
-    sys.stderr.flush()
-    saved, kept = os.dup(2), os.memfd_create("stderr")
-    os.dup2(kept, 2)
-    try:
-        yield lambda: os.pread(kept, 4000, 0).decode(errors="replace").strip()
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(kept)
+def _foreign(read: list[str], directory: Path) -> str:
+    """The first file read that is neither the probes' nor built into BCC, '' if there is none."""
+    if not read:
+        return "files that clang does not name"
+    ours = os.path.realpath(directory) + os.sep
+    return next((name for name in read if not name.startswith(_BUILT_IN)
+                 and not os.path.realpath(directory / name).startswith(ours)), "")

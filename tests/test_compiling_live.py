@@ -1,0 +1,101 @@
+"""The probes are compiled from their own files alone, wherever the user stands and whatever the environment says."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from running import runner
+
+import probes
+from tracer import attachment, cli, compiling, features
+
+pytestmark = pytest.mark.live
+
+PLANTED = ("linux/types.h", "bcc/bpf.h", "asm/page.h", "uapi/linux/bpf.h", "uapi/linux/ptrace.h", "iotrace.h")
+SEARCHED = ("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH")
+
+
+@pytest.fixture(scope="module")
+def constants():
+    return attachment._constants(features.find())
+
+
+@pytest.fixture(scope="module")
+def clean(constants, tmp_path_factory):
+    """What the probes are, compiled where nothing is planted."""
+    before = os.getcwd()
+    os.chdir("/")
+    try:
+        return compiling.compiled(constants, tmp_path_factory.mktemp("clean"))
+    finally:
+        os.chdir(before)
+
+
+def plant(directory, name):
+    path = directory / name
+    path.parent.mkdir(parents=True)
+    path.write_text('#error "planted"\n')
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_lies_where_the_user_stands_is_not_compiled(name, constants, clean, tmp_path, monkeypatch):
+    plant(tmp_path / "here", name)
+    monkeypatch.chdir(tmp_path / "here")
+    assert compiling.compiled(constants, tmp_path / "cache") == clean
+
+
+@pytest.mark.parametrize("value", ["", ":", ".", "HERE"])
+@pytest.mark.parametrize("variable", SEARCHED)
+def test_what_the_environment_names_is_not_compiled(variable, value, constants, clean, tmp_path, monkeypatch):
+    for name in PLANTED:
+        plant(tmp_path / name.replace("/", "-"), name)
+        monkeypatch.chdir(tmp_path / name.replace("/", "-"))
+        monkeypatch.setenv(variable, value.replace("HERE", os.getcwd()))
+        if name == "bcc/bpf.h":  # one is enough for each: this one was taken from an empty CPATH
+            break
+    assert compiling.compiled(constants, tmp_path / "cache") == clean
+
+
+@pytest.mark.parametrize(("variable", "value"), [
+    ("BCC_KERNEL_SOURCE", "/nonexistent"), ("BCC_LINUX_VERSION_CODE", "1"), ("BCC_KERNEL_MODULES_SUFFIX", "x"),
+    ("ARCH", "mips"), ("PATH", ""), ("PYTHONPATH", "HERE"), ("LD_LIBRARY_PATH", "HERE")])
+def test_the_environment_has_no_say(variable, value, constants, clean, tmp_path, monkeypatch):
+    (tmp_path / "bcc.py").write_text("raise SystemExit('planted')\n")
+    monkeypatch.setenv(variable, value.replace("HERE", str(tmp_path)))
+    assert compiling.compiled(constants, tmp_path / "cache") == clean
+
+
+def test_a_file_of_somebody_elses_is_refused_even_if_it_is_named(constants, tmp_path, monkeypatch):
+    header = tmp_path / "linux.h"
+    header.write_text("/* harmless */\n")
+    monkeypatch.setattr(probes, "source", lambda source=probes.source: f'#include "{header}"\n' + source())
+    with pytest.raises(compiling.CannotCompile, match=f"{header}, which is none of iotrace's files"):
+        compiling.compiled(constants, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_others_could_have_kept_is_neither_used_nor_kept(constants, clean, tmp_path):
+    cache = tmp_path / "cache"
+    compiling.compiled(constants, cache)
+    kept, = cache.iterdir()
+    raw = json.loads(kept.read_text())
+    raw["license"] = "planted"
+    kept.write_text(json.dumps(raw))
+    assert compiling.compiled(constants, cache).license == b"planted"  # it is what would be used
+    cache.chmod(0o777)
+    assert compiling.compiled(constants, cache) == clean
+    kept.unlink()
+    assert compiling.compiled(constants, cache) == clean and list(cache.iterdir()) == []
+    cache.chmod(0o755)
+    kept.write_text(json.dumps(raw))
+    kept.chmod(0o666)
+    assert compiling.compiled(constants, cache) == clean
+
+
+def test_doctor_says_why_nothing_is_kept(monkeypatch):
+    monkeypatch.setattr(compiling, "who_else_writes", lambda *_: "others may write to /x")
+    done = runner().invoke(cli.main, ["doctor"])
+    assert done.exit_code == 0
+    assert "compile, load and attach; compiled anew for each run: others may write to /x\n" in done.stdout
