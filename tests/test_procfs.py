@@ -15,7 +15,7 @@ from records_builder import FILE, Trace
 from tracer import sockets
 from tracer.columns import Columns, sized
 from tracer.naming import Names
-from tracer.procfs import Process, children
+from tracer.procfs import Process, children, name_of
 from tracer.records import Kind
 
 ME = Process(os.getpid())
@@ -53,6 +53,50 @@ def test_children_and_zombies():
         child.wait()
     with pytest.raises((FileNotFoundError, ProcessLookupError)):
         Process(child.pid).threads()
+
+
+ODD = [b"\xff\xfe\x80bad", "отправитель".encode()[:15], b"new\nline", b") S 1 1", b"", b"Tgid:\t1", b"\x1b[31mred"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_process_may_have_any_name(name):
+    program = f"import ctypes; ctypes.CDLL(None).prctl(15, {name!r}, 0, 0, 0); print(flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        child.stdout.readline()
+        its = Process(child.pid)
+        assert name_of(child.pid) == name.decode(errors="replace")
+        assert child.pid in children({os.getpid()})
+        assert its.leader() == child.pid and not its.has_ended() and not its.is_kernel_thread()
+    finally:
+        child.communicate(b"\n")
+
+
+def test_a_command_may_have_any_arguments():
+    program = "print(flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", program, b"\xff\xfe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        child.stdout.readline()
+        assert Process(child.pid).command() == [sys.executable, "-c", program, "\ufffd\ufffd"]
+    finally:
+        child.communicate(b"\n")
+
+
+@pytest.mark.parametrize("name", [b"f\xff\xfe", b"new\nline", b"\x1b[31mred", b">quote\"'<"])
+def test_a_file_may_have_any_name(name, tmp_path):
+    with open(os.fsencode(tmp_path) + b"/" + name, "w") as file:
+        its = ME.descriptor(file.fileno())
+        assert its.name == f"{tmp_path}/" + name.decode(errors="replace") and its.inode == os.fstat(file.fileno()).st_ino
+
+
+@pytest.mark.parametrize("name", [b"\0abs\xff\x01\n\x1b[31m", b"s\xff\n", b"s\n1: 2 3 4 5 6 7 8", b"s\n\n", b"s\x0b\x1c\x85\n1"])
+def test_a_socket_may_have_any_name(name, tmp_path):
+    """/proc/net/unix shows names as they are: with newlines and all."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as odd, socket.create_server(("127.0.0.1", 0)) as server:
+        odd.bind(name if name[:1] == b"\0" else os.fsencode(tmp_path) + b"/" + name)
+        names = {its.fd: its.name for its in ME.descriptors()}
+        assert names[odd.fileno()].startswith(f"UNIX-DGRAM:[{os.fstat(odd.fileno()).st_ino}")
+        assert names[server.fileno()] == f"TCP:[127.0.0.1:{server.getsockname()[1]}]"
 
 
 def test_descriptors_with_flags_epoll_and_addresses():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracer import sockets
+from tracer import sockets, text
 
 PF_KTHREAD = 0x00200000  # include/linux/sched.h; the flags in /proc/PID/stat
 _ELF_CLASS_32 = 1
@@ -52,12 +52,12 @@ class Process:
 
     def leader(self) -> int:
         """The ID of its process (its own, unless it is a thread's)."""
-        return int(re.search(r"^Tgid:\s*(\d+)", (self._proc / "status").read_text(), re.M)[1])
+        return int(re.search(r"^Tgid:\s*(\d+)", text.read(self._proc / "status"), re.M)[1])
 
     def command(self) -> list[str]:
         """Its command line; its name alone where it has none."""
-        words = (self._proc / "cmdline").read_bytes().split(b"\0")[:-1]
-        return [word.decode(errors="replace") for word in words] or [(self._proc / "comm").read_text().rstrip("\n")]
+        words = text.read(self._proc / "cmdline").split("\0")[:-1]
+        return words or [text.read(self._proc / "comm").removesuffix("\n")]
 
     def is_32_bit(self) -> bool:
         """Whether its program is a 32-bit one (e_ident[EI_CLASS] of its ELF file)."""
@@ -67,7 +67,7 @@ class Process:
     def call(self) -> tuple[int, int] | None:
         """(number, argument 0) of the system call that the thread sleeps in; None if it is in none, or is running."""
         try:
-            words = (self._proc / "syscall").read_text().split()
+            words = text.read(self._proc / "syscall").split()
         except OSError:  # gone, or a kernel that does not say (CONFIG_HAVE_ARCH_TRACEHOOK), or not ours to know
             return None
         if len(words) < 9 or int(words[0]) < 0:
@@ -78,13 +78,13 @@ class Process:
     def descriptor(self, fd: int) -> Descriptor | None:
         """One open file, a socket under its link's name; None if it is closed."""
         try:
-            link = os.readlink(self._proc / "fd" / str(fd))
-            info = (self._proc / "fdinfo" / str(fd)).read_text()
+            link = text.shown(os.readlink(self._proc / "fd" / str(fd)))
+            info = text.read(self._proc / "fdinfo" / str(fd))
             inode = _inode(info) or os.stat(self._proc / "fd" / str(fd)).st_ino
         except OSError:
             return None
-        flags = int(re.search(r"^flags:\s*(\d+)", info, re.M)[1], 8)
-        return Descriptor(fd, link, flags, inode, link, _registrations(info))
+        flags = re.search(r"^flags:\s*([0-7]+)", info, re.M)
+        return Descriptor(fd, link, int(flags[1], 8) if flags else 0, inode, link, _registrations(info))
 
     def descriptors(self) -> list[Descriptor]:
         """Its open files, in the order of their numbers, sockets with their addresses."""
@@ -98,7 +98,7 @@ class Process:
 
     def _stat(self) -> list[str]:
         """The fields of /proc/PID/stat from the third (state) on."""
-        return (self._proc / "stat").read_text().rpartition(")")[2].split()
+        return _stat(self._proc)
 
 
 def _inode(info: str) -> int | None:
@@ -113,10 +113,15 @@ def _registrations(info: str) -> dict[int, int]:
             for fd, events in re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", info, re.M)}
 
 
+def _stat(process: Path) -> list[str]:
+    """The fields of /proc/PID/stat from the third (state) on: before them is the name, which may hold anything."""
+    return text.read(process / "stat").rpartition(")")[2].split()
+
+
 def name_of(tid: int) -> str | None:
     """A thread's name, None once it is gone."""
     try:
-        return Path(f"/proc/{tid}/comm").read_text().rstrip("\n")
+        return text.read(f"/proc/{tid}/comm").removesuffix("\n")
     except OSError:
         return None
 
@@ -126,7 +131,7 @@ def children(parents: set[int]) -> Iterator[int]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                parent = int(Path("/proc", name, "stat").read_text().rpartition(")")[2].split()[1])
+                parent = int(_stat(Path("/proc", name))[1])
             except OSError:
                 continue
             if parent in parents:

@@ -6,7 +6,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
+from collections.abc import Callable
 from pathlib import Path
+
+from tracer import text
 
 _INTERNET = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6", "raw": "RAW", "raw6": "RAWv6",
              "icmp": "PING", "icmp6": "PINGv6", "udplite": "UDPLITE", "udplite6": "UDPLITEv6"}
@@ -20,17 +23,16 @@ def names(net: Path) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for table, protocol in _INTERNET.items():
-        for words in _rows(net / table):
-            local, remote, inode = words[1], words[2], int(words[9])
-            found[inode] = f"{protocol}:[{pair(_address(local), _address(remote))}]"
-    for words in _rows(net / "unix"):
-        kind, inode, path = _UNIX_TYPES.get(int(words[4], 16), "UNIX"), int(words[6]), " ".join(words[7:])
-        found[inode] = f"UNIX-{kind}:[{inode}{',' if path else ''}{path}]"
-    for words in _rows(net / "netlink"):
-        found[int(words[9])] = f"NETLINK:[{words[1]}:{words[2]}]"
-    for words in _rows(net / "packet"):
-        found[int(words[8])] = f"PACKET:[{words[3]}]"
-    return found
+        found |= _named(net / table, lambda words, protocol=protocol: (
+            int(words[9]), f"{protocol}:[{pair(_address(words[1]), _address(words[2]))}]"))
+    return found | _named(net / "unix", _unix) | _named(net / "netlink", lambda words: (
+        int(words[9]), f"NETLINK:[{words[1]}:{words[2]}]")) | _named(net / "packet", lambda words: (
+            int(words[8]), f"PACKET:[{words[3]}]"))
+
+
+def _unix(words: list[str]) -> tuple[int, str]:
+    kind, inode, path = _UNIX_TYPES.get(int(words[4], 16), "UNIX"), int(words[6]), " ".join(words[7:])
+    return inode, f"UNIX-{kind}:[{inode}{',' if path else ''}{path}]"
 
 
 def pair(local: tuple[str, int], remote: tuple[str, int]) -> str:
@@ -44,10 +46,16 @@ def joined(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _rows(table: Path) -> list[list[str]]:
+def _named(table: Path, row: Callable[[list[str]], tuple[int, str]]) -> dict[int, str]:
+    """inode → name by `row` of each line's words. A line that is none of the kernel's is left out: any process can give
+    a Unix socket a path with newlines in it, which the table shows as they are."""
+    found: dict[int, str] = {}
     with contextlib.suppress(OSError):
-        return [line.split() for line in table.read_text(errors="replace").splitlines()[1:]]
-    return []
+        for line in text.read(table).split("\n")[1:]:
+            with contextlib.suppress(ValueError, IndexError):
+                inode, name = row(line.split())
+                found.setdefault(inode, name)
+    return found
 
 
 def _address(text: str) -> tuple[str, int]:
