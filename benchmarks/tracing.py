@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import secrets
 import sys
 import time
 from dataclasses import asdict
@@ -29,14 +28,14 @@ def main(argv: list[str]) -> int:
     from tracer.session import Session
     from tracer.tap import DRAIN_MS, Tap
 
-    found, secret = features.find(), secrets.randbits(47) | 1 << 40
-    with target.start(command, secret, None) as traced, attachment.Attachment(found, secret) as probes:
+    found = features.find()
+    with target.start(command, None) as traced, attachment.Attachment(found) as probes:
         attached = time.monotonic_ns()
         session, writer = Session(probes), Writer(path)
         drain = Tap(session, writer)
         memory: list[tuple[int, int]] = []
         before = _cpu_seconds()
-        traced.release()
+        traced.release(probes.secret)
         released = time.monotonic_ns()
         while not traced.wait(DRAIN_MS):
             drain.drain()

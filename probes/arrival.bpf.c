@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * How a thread comes to be traced: it announces itself at the gate, or iotrace adopts it while it runs. Either is a
- * prctl that no kernel knows (it fails with EINVAL and does nothing) with the run's secret. */
+ * prctl that no kernel knows (it fails with EINVAL and does nothing) with the run's secret. The secret lets in one
+ * target, and what only iotrace may ask for is taken from its own process alone. */
 #define TASK_WAKING 0x200 /* include/linux/sched.h: woken, and on its way to a CPU's queue */
 
 /* A directory of /proc/PID/task names its thread whatever PID namespace either side is in: file -> inode, which lies
@@ -47,27 +48,47 @@ static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 see
 #endif
 }
 
+/* Whether the calling process is the one that made itself known. Its ID alone would not do: when it has ended, another
+ * process can get the same. */
+static __always_inline bool is_owner(struct owner *owner, u32 tgid, u64 birth)
+{
+	return owner->birth && owner->birth == birth && owner->tgid == tgid;
+}
+
 LATER(arrive)
 {
 	u64 both = bpf_get_current_pid_tgid(), regs = ctx->args[0];
 	u32 tid = both, tgid = both >> 32;
 	u32 zero = 0, from = 0;
-	u64 *secret = cookie.lookup(&zero);
-	u64 task, fdt, args[8] = {}; /* r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0 */
+	struct owner *owner = owners.lookup(&zero);
+	u64 task, fdt, birth, args[8] = {}; /* r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0 */
 
 	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56));
-	if (!secret || !*secret || args[6] != *secret)
+	if (!owner || !owner->secret || args[6] != owner->secret)
 		return 0;
 	task = bpf_get_current_task();
+	birth = read8(read8(task + O_TASK_LEADER) + O_TASK_BIRTH);
 	fdt = my_descriptors();
+	if (args[7] == PRCTL_OWN) {
+		if (!owner->birth) {
+			owner->tgid = tgid;
+			owner->birth = birth;
+		}
+		return 0;
+	}
 	if (args[7] == PRCTL_ANNOUNCE) {
+		if (!owner->birth || owner->announced)
+			return 0;
 		from = args[5];
 		if (!from) { /* the last one said: from now on it is traced */
+			owner->announced = 1;
 			if (!track(regs, tid, tgid, 0, 0))
 				return 0;
 			emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
 		}
 	} else {
+		if (!is_owner(owner, tgid, birth))
+			return 0;
 		task = named_by(file_of(fdt, args[5]), &tid);
 		if (!task)
 			return 0;

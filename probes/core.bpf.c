@@ -27,7 +27,7 @@ BPF_ARRAY(threads, struct thread, 1); /* likewise */
 BPF_ARRAY(batches, struct batch, CPUS);
 BPF_ARRAY(ledgers, struct ledger, CPUS);
 BPF_ARRAY(calls, struct call, 512);
-BPF_ARRAY(cookie, u64, 1);
+BPF_ARRAY(owners, struct owner, 1);
 BPF_ARRAY(alone, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
 BPF_TABLE("lru_hash", u64, u64, described, SOCKETS); /* process and descriptor -> the inode that a record told of */

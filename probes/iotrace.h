@@ -132,8 +132,18 @@ struct call {
 
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
 
+/* Who may say which threads are traced. */
+struct owner {
+	u64 secret;     /* argument 1 of every prctl below */
+	u64 birth;      /* of iotrace's own process: when its first thread began; 0 until it has made itself known */
+	u32 tgid;       /* of iotrace's own process */
+	u32 announced;  /* a target has arrived: the secret lets in no other */
+};
+
 /* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py) */
+#define PRCTL_OWN 0x10774AD3 /* iotrace makes itself known, before anybody else is told the secret: the first one counts */
 #define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
+/* of iotrace's own process alone: */
 #define PRCTL_ADOPT 0x10774AD0 /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
 #define PRCTL_LEARN 0x10774AD1 /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */

@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(config, items):
 def cannot_trace():
     """Why the probes cannot be attached here; empty where they can."""
     try:
-        with Attachment(features.find(), 1, 4096):
+        with Attachment(features.find(), 4096):
             return ""
     except features.CannotTrace as error:
         return " ".join(str(error).split())[:200]

@@ -22,7 +22,7 @@ DEFAULT = ["blocking", "nonblocking", "select", "poll", "epoll-lt", "signal", "p
 SHORT = ("--rounds", 3, "--messages", 5, "--interval", "1ms")
 
 try:
-    with Attachment(features.find(), 1, 4096):
+    with Attachment(features.find(), 4096):
         pass
 except features.CannotTrace as error:
     pytest.skip(" ".join(str(error).split())[:200], allow_module_level=True)

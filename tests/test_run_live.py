@@ -88,12 +88,8 @@ def test_loss_is_said_without_strict_too():
 # targets that the probes do not see
 
 def test_nothing_seen_is_an_error(monkeypatch):
-    real = target.start
-
-    def mute(command, secret, *rest, **options):
-        return real(command, secret and secret + 1, *rest, **options)
-
-    monkeypatch.setattr(target, "start", mute)
+    real = target.Target.release
+    monkeypatch.setattr(target.Target, "release", lambda its, secret=0: real(its, secret and secret ^ 1))
     done = runner().invoke(cli.main, ["run", "blocking", "--messages", "3", *FAST, "--json"])
     assert done.exit_code == 3
     assert done.stdout == "" and len(done.stderr.splitlines()) == 1

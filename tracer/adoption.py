@@ -9,18 +9,28 @@ from collections.abc import Callable
 
 from tracer import procfs
 
-PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE = 0x10774AD0, 0x10774AD1, 0x10774AD2  # of probes/iotrace.h
+PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(0x10774AD0, 0x10774AD4)  # of probes/iotrace.h
 DESCRIPTORS_AT_ONCE = 8
 
 
+def own(secret: int) -> None:
+    """Makes this process known to the probes that have `secret` as the one that may adopt: before anybody else has it."""
+    _prctl()(PRCTL_OWN, secret, 0, 0, 0)
+
+
+def _prctl() -> Callable[..., int]:
+    function = ctypes.CDLL(None).prctl
+    function.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+    return function
+
+
 class Adopter:
-    """Adopts threads for the session that was given `secret`. tids: those adopted, as this PID namespace has them."""
+    """Adopts threads for the attached probes that have `secret`. tids: those adopted, as this PID namespace has them."""
 
     def __init__(self, secret: int) -> None:
         self.tids: set[int] = set()
         self._secret = secret
-        self._prctl = ctypes.CDLL(None).prctl
-        self._prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+        self._prctl = _prctl()
 
     def adopt(self, pid: int, tid: int, compat: bool = False) -> bool:
         """One thread; False if it is gone."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import struct
 from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tracer import bpf, compiling, syscalls
+from tracer.adoption import own
 from tracer.features import CannotTrace, Features
 
 _MOST_SLOTS = 65536
+_OWNER = "<QQII"  # struct owner
+_TRIES = 100
 _LATER = ("later_arrive", "later_submit", "later_learn", "later_describe", "later_events")  # enum later
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
 _AGAIN = ("again_sys_exit", "again_task_newtask")  # as they stand; sys_enter's second differs (probes/calls.bpf.c)
@@ -21,16 +25,18 @@ _AGAIN = ("again_sys_exit", "again_task_newtask")  # as they stand; sys_enter's 
 class Attachment:
     """Probes on this kernel. Use as a context manager; raises CannotTrace where the kernel refuses them.
 
-    secret: the number by which a target announces itself (tracer/gate.py).
+    secret: the number by which one target may announce itself (tracer/gate.py), and by which this process, and no other,
+    adopts what runs already (tracer/adoption.py). Nobody else is to be told of it but a target's gate, on its release.
     ring_bytes: a power of two, at least a page.
     selected: the numbers of the calls to record, all where None; the others still teach what they set up.
     follow: whether new threads and children of traced threads are traced too.
     maps: by name.
     """
 
-    def __init__(self, features: Features, secret: int, ring_bytes: int = 16 << 20, *,
-                 selected: Container[int] | None = None, follow: bool = True) -> None:
+    def __init__(self, features: Features, ring_bytes: int = 16 << 20, *, selected: Container[int] | None = None,
+                 follow: bool = True) -> None:
         self._features = features
+        self.secret = secrets.randbits(63) + 1
         self.ring_bytes = ring_bytes
         self.maps: dict[str, bpf.Map] = {}
         self._programs: dict[str, int] = {}
@@ -39,13 +45,14 @@ class Attachment:
             self._load(compiling.compiled(_constants(features)))
             for number, (keep, learn) in syscalls.actions(selected).items():
                 self.maps["calls"].update(number, struct.pack("<HH", keep, learn))
-            self.maps["cookie"].update(0, secret.to_bytes(8, "little"))
+            self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
             self.maps["alone"].update(0, struct.pack("<Q", not follow))
             for index, program in enumerate(_LATER):
                 self.maps["later"].update(index, struct.pack("<I", self._programs[program]))
             for program in self._programs:
                 if program not in _LATER:
                     self._attach(program, features)
+            self._make_known()
         except compiling.CannotCompile as error:
             raise CannotTrace(str(error)) from None
         except OSError as error:
@@ -103,6 +110,15 @@ class Attachment:
             os.close(self._programs.popitem()[1])
         while self.maps:
             self.maps.popitem()[1].close()
+
+    def _make_known(self) -> None:
+        """Says to the probes that this process is the one from which they take orders; raises CannotTrace. More than
+        once, for the kernel may skip a program whose CPU runs another one."""
+        for _ in range(_TRIES):
+            own(self.secret)
+            if struct.unpack(_OWNER, self.maps["owners"].values())[1]:
+                return
+        raise CannotTrace("the probes do not see iotrace's own system calls (does a seccomp filter refuse its prctl?)")
 
     def _load(self, compiled: compiling.Compiled) -> None:
         bpf.allow_memory()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -97,7 +96,7 @@ def _spaces(plan: Plan):
 
 
 @contextlib.contextmanager
-def _sides(plan: Plan, secret: int | None):
+def _sides(plan: Plan):
     """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
     with contextlib.ExitStack() as stack:
         def memory(name: str) -> int:
@@ -111,8 +110,8 @@ def _sides(plan: Plan, secret: int | None):
         receive = workload.receiver_command(plan.program, plan.options, shared, notes[0])
         send = workload.sender_command(plan.options, shared, notes[1])
         spaces = stack.enter_context(_spaces(plan))
-        receiver = stack.enter_context(target.start(receive, secret, plan.user, (shared, notes[0]), spaces[0]))
-        sender = stack.enter_context(target.start(send, None, plan.user, (shared, notes[1]), spaces[1]))
+        receiver = stack.enter_context(target.start(receive, plan.user, (shared, notes[0]), spaces[0]))
+        sender = stack.enter_context(target.start(send, plan.user, (shared, notes[1]), spaces[1]))
         sender.release()
         yield _Sides(receiver, sender, notes)
 
@@ -127,7 +126,7 @@ def _able(plan: Plan, sides: _Sides) -> dict:
 
 def untraced(plan: Plan) -> dict | None:
     """The receiver's notes from a run without probes, None if it did not end in time; raises CannotRun."""
-    with _sides(plan, None) as sides:
+    with _sides(plan) as sides:
         sides.receiver.release()
         if not sides.receiver.wait(plan.timeout * 1000):
             return None
@@ -141,14 +140,13 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
     "interrupted" (Ctrl-C or SIGTERM: the receiver is asked to stop, and what there is is kept) or "timeout".
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
-    secret = secrets.randbits(47) | 1 << 40
     before = untraced(plan) if plan.measure_cost else None
-    with _sides(plan, secret) as sides, Attachment(features, secret, plan.ring_bytes) as probes, \
+    with _sides(plan) as sides, Attachment(features, plan.ring_bytes) as probes, \
             signalled() as signals:
         deadline = time.monotonic() + plan.timeout
         with Session(probes) as session, Writer(path) as writer:
             tap = Tap(session, writer)
-            sides.receiver.release()
+            sides.receiver.release(probes.secret)
             ended = _followed(sides, tap, deadline, signals, progress)
             stopped = time.monotonic_ns()
             status = sides.receiver.status

@@ -21,6 +21,8 @@ LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes
 _OFFSETS = {
     "O_TASK_PID": ("task_struct", "pid"),
     "O_TASK_TGID": ("task_struct", "tgid"),
+    "O_TASK_LEADER": ("task_struct", "group_leader"),
+    "O_TASK_BIRTH": ("task_struct", "start_time"),
     "O_TASK_FLAGS": ("task_struct", "flags"),
     "O_TASK_STATE": ("task_struct", "__state", "state"),  # renamed in 5.14, commit 2f064a59a11f
     "O_TASK_FILES": ("task_struct", "files"),

@@ -1,7 +1,10 @@
-"""The gate at which a target waits, as its last act before execve: run as `python gate.py FD SECRET UID GID SPACE CMD …`.
+"""The gate at which a target waits, as its last act before execve: run as
+`python gate.py FD TRACER TIED UID GID SPACE CMD …`.
 
-It reads one byte from FD (written when the probes are attached), says the secret to the probes with a prctl(2)
-that does nothing, gives up root and becomes the command. Exits 127 or 126 as env(1) does where it cannot.
+It reads a message from FD (written when the probes are attached), says the secret that is in it to the probes with a
+prctl(2) that does nothing, gives up root and becomes the command. The secret comes by the pipe because everybody can
+read a process's arguments. Exits 127 or 126 as env(1) does where it cannot become the command, 125 without a word if
+the tracer has gone.
 """
 
 from __future__ import annotations
@@ -10,35 +13,46 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 PRCTL_ANNOUNCE = 0x10774ACE  # no PR_* of the kernel's: the call fails with EINVAL
 DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
+MESSAGE = 8  # bytes: the secret, little-endian, 0 where there are no probes to say it to
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
 CLONE_NEWNET = 0x40000000
 
 
 def main(argv: list[str]) -> int:
-    """argv: FD, SECRET, UID, GID, SPACE (the descriptor of a network namespace to go to, or -1), command…"""
-    fd, secret, uid, gid, space, *command = argv
+    """argv: FD, TRACER (its process ID), TIED (1: the command is killed with the tracer; 0: it outlives it), UID, GID,
+    SPACE (the descriptor of a network namespace to go to, or -1), command…"""
+    fd, tracer, tied, uid, gid, space = map(int, argv[:6])
+    command = argv[6:]
     as_before_python()
     prctl = ctypes.CDLL(None).prctl
     prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
-    if not os.read(int(fd), 1):
-        return 125  # the tracer is gone
-    os.close(int(fd))
-    if int(space) >= 0:
-        if ctypes.CDLL(None).setns(int(space), CLONE_NEWNET):
+
+    def is_alone() -> bool:
+        """Whether the tracer has gone. The kernel's signal says so only from when it is asked for, and a change of user
+        takes the wish back; so the parent is looked at after each step in which it can have gone."""
+        if tied:
+            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        return os.getppid() not in (tracer, 0)  # 0: the tracer is in another PID namespace, and nothing can be seen
+
+    if is_alone():
+        return 125
+    message = os.read(fd, MESSAGE)  # written at once, and so read at once (pipe(7)); empty if the tracer has gone
+    if len(message) < MESSAGE or is_alone():
+        return 125
+    os.close(fd)
+    if space >= 0:
+        if ctypes.CDLL(None).setns(space, CLONE_NEWNET):
             return 125
-        os.close(int(space))
-    last = max(map(int, os.listdir("/proc/self/fd")))
-    for first in reversed(range(0, last + 1, DESCRIPTORS_AT_ONCE)):
-        prctl(PRCTL_ANNOUNCE, int(secret), first, 0, 0)
-    tracer = os.getppid()
+        os.close(space)
+    announce(prctl, int.from_bytes(message, "little"))
     environment = given_environment()
-    if int(uid) >= 0:
-        become(int(uid), int(gid), environment)
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)  # even a killed tracer leaves nothing behind; after the change of user,
-    if os.getppid() != tracer:  # which would clear it
+    if uid >= 0:
+        become(uid, gid, environment)
+    if is_alone():
         return 125
     try:
         os.execvpe(command[0], command, environment)
@@ -48,6 +62,14 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         print(f"iotrace: {command[0]}: {error.strerror}", file=sys.stderr)
         return 126
+
+
+def announce(prctl: Callable[..., int], secret: int) -> None:
+    """Has the probes learn the descriptors that are open, the first ones last: with those the thread arrives."""
+    if secret:
+        last = max(map(int, os.listdir("/proc/self/fd")))
+        for first in reversed(range(0, last + 1, DESCRIPTORS_AT_ONCE)):
+            prctl(PRCTL_ANNOUNCE, secret, first, 0, 0)
 
 
 def as_before_python() -> None:

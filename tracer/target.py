@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tracer.gate import MESSAGE
+
 _MOST_MS = (1 << 31) - 1  # poll(2) takes an int
 
 
@@ -33,23 +35,22 @@ def given_environment() -> dict[bytes, bytes]:
     return dict(word.split(b"=", 1) for word in words if b"=" in word[1:])
 
 
-def start(command: list[str], secret: int | None, user: tuple[int, int] | None, pass_fds: tuple[int, ...] = (),
-          space: int | None = None, **popen: object) -> Target:
+def start(command: list[str], user: tuple[int, int] | None, pass_fds: tuple[int, ...] = (), space: int | None = None,
+          **popen: object) -> Target:
     """Starts a scenario's `command` behind the gate, in a session of its own, in / and in an environment in which it
-    finds its package; it says `secret` to the probes when it is released (None: to nobody). space: the descriptor of
-    a network namespace to run it in."""
-    return _start(command, secret, user, Target, pass_fds, space, env=environment(), cwd="/", start_new_session=True, **popen)
+    finds its package. It does not outlive this process. space: the descriptor of a network namespace to run it in."""
+    return _start(command, user, Target, pass_fds, space, env=environment(), cwd="/", start_new_session=True, **popen)
 
 
-def start_command(command: list[str], secret: int, user: tuple[int, int] | None) -> Command:
+def start_command(command: list[str], user: tuple[int, int] | None) -> Command:
     """Starts a user's `command` behind the gate, as a shell would: all is as iotrace itself was given it (streams and
     other descriptors, directory, environment, process group), but HOME, USER and LOGNAME where it runs as another
-    `user`."""
+    `user`. Once released it outlives this process."""
     # a directory is named lest posix_spawn be used, whose child ignores two of the C library's own signals
-    return _start(command, secret, user, Command, env=given_environment(), close_fds=False, cwd=".")
+    return _start(command, user, Command, env=given_environment(), close_fds=False, cwd=".")
 
 
-def _start(command: list[str], secret: int | None, user: tuple[int, int] | None, kind: type[Target],
+def _start(command: list[str], user: tuple[int, int] | None, kind: type[Target],
            pass_fds: tuple[int, ...] | None = None, space: int | None = None, **popen: object) -> Target:
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
@@ -59,7 +60,7 @@ def _start(command: list[str], secret: int | None, user: tuple[int, int] | None,
             os.set_inheritable(read_end, True)
         else:
             popen["pass_fds"] = (read_end, *pass_fds, *(() if space is None else (space,)))
-        given = (read_end, secret or 0, uid, gid, -1 if space is None else space)
+        given = (read_end, os.getpid(), int(kind.tied), uid, gid, -1 if space is None else space)
         process = subprocess.Popen([*gate, *map(str, given), *command], **popen)
     except BaseException:
         os.close(write_end)
@@ -70,7 +71,10 @@ def _start(command: list[str], secret: int | None, user: tuple[int, int] | None,
 
 
 class Target:
-    """A started program. A context manager: whatever is left of it is killed at the end."""
+    """A started program. A context manager: whatever is left of it is killed at the end. tied: the kernel kills it
+    with this process, too."""
+
+    tied = True
 
     def __init__(self, process: subprocess.Popen, gate: int) -> None:
         self._process = process
@@ -94,10 +98,10 @@ class Target:
         status = self._process.returncode
         return status if status is None or status >= 0 else 128 - status
 
-    def release(self) -> None:
-        """Opens the gate."""
+    def release(self, secret: int = 0) -> None:
+        """Opens the gate; the program first says `secret` to the probes that have it (0: there are none)."""
         if self._gate is not None:
-            os.write(self._gate, b"\1")
+            os.write(self._gate, secret.to_bytes(MESSAGE, "little"))
             os.close(self._gate)
             self._gate = None
 
@@ -135,13 +139,24 @@ class Target:
 
 
 class Command(Target):
-    """A user's command. It shares iotrace's process group, and what it leaves behind is its own affair."""
+    """A user's command. It shares iotrace's process group, and what it leaves behind is its own affair. Once it has
+    begun so is its end: whatever fails in iotrace does not end it."""
+
+    tied = False
 
     def send(self, number: int) -> None:
         """Sends it a signal, unless it has ended or is still at the gate."""
         if self._gate is None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
+
+    def kill(self) -> None:
+        """Kills it if it is still at the gate."""
+        if self._gate is not None:
+            super().kill()
+        elif self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
 
     def _kill(self) -> None:
         if self._process.poll() is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import signal
 import time
@@ -73,16 +72,15 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
     Signals that a process sends to iotrace are passed on to it; those of the terminal reach it by themselves. After
     `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Raises CannotTrace, NothingSeen.
     """
-    secret = _secret()
-    with target.start_command(command, secret, plan.user) as program, signalled() as signals, \
-            Attachment(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
+    with target.start_command(command, plan.user) as program, signalled() as signals, \
+            Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
             Session(probes) as session, Writer(path) as writer:
-        cost = calibration.event_ns(probes, session, Adopter(secret)) if plan.measure_cost else None
+        cost = calibration.event_ns(probes, session, Adopter(probes.secret)) if plan.measure_cost else None
         names = Names()
         tap = Tap(session, writer, names.feed)
         deadline, killing, how = _deadline(plan.seconds), float("inf"), "completed"
         names.look(program.pid)
-        program.release()
+        program.release(probes.secret)
         while not program.wait(DRAIN_MS):
             tap.drain()
             for number in signals():
@@ -111,12 +109,11 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
            progress: Callable[[int], None]) -> Ended:
     """Traces running processes (or single threads) until they have ended, `plan.seconds` are over or a signal asks
     for the end. Nothing of them is stopped. Raises CannotTrace, NotTraceable."""
-    secret = _secret()
     processes = _wanted(pids, with_children)
     with signalled() as signals, \
-            Attachment(features, secret, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
+            Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
             Session(probes) as session, Writer(path) as writer:
-        adopter = Adopter(secret)
+        adopter = Adopter(probes.secret)
         cost = calibration.event_ns(probes, session, adopter) if plan.measure_cost else None
         names = Names()
         tap = Tap(session, writer, names.feed)
@@ -148,10 +145,6 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
                        "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
         })
         return Ended(how)
-
-
-def _secret() -> int:
-    return secrets.randbits(47) | 1 << 40
 
 
 def _deadline(seconds: float | None) -> float:

@@ -12,7 +12,7 @@ ORDER = 6
 @click.command("doctor")
 def command() -> None:
     """What this kernel offers, what is missing, and what to do."""
-    from tracer import features
+    from tracer import compiling, features
     from tracer.host import host as machine
 
     host = machine()
@@ -24,8 +24,9 @@ def command() -> None:
             click.echo(f"{boundary:<12}{source}")
         from tracer.attachment import Attachment
 
-        with Attachment(found, 1, 4096):
-            click.echo(f"{'probes':<12}compile, load and attach")
+        with Attachment(found, 4096):
+            why = compiling.who_else_writes()
+            click.echo(f"{'probes':<12}compile, load and attach{f'; compiled anew for each run: {why}' if why else ''}")
         click.echo(f"{'--net':<12}{_net()}")
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
