@@ -41,15 +41,17 @@ def test_it_takes_the_place_of_what_was_there(tmp_path):
 
 
 @pytest.mark.usefixtures("both_ways")
-def test_its_mode_is_the_users(tmp_path):
-    before = os.umask(0o027)
+@pytest.mark.parametrize("mask", [0, 0o077])
+def test_it_is_private_whatever_the_umask(tmp_path, mask):
+    before = os.umask(mask)
     try:
-        with unnamed(str(tmp_path)) as file:
-            assert stat.S_IMODE(os.stat(file.path).st_mode) == 0o600
-            file.name(str(tmp_path / "run"), None)
+        for mode in (None, 0o644):
+            with unnamed(str(tmp_path)) as file:
+                assert stat.S_IMODE(os.stat(file.path).st_mode) == 0o600
+                file.name(str(tmp_path / "run"), None, *[mode] * (mode is not None))
+            assert stat.S_IMODE(os.stat(tmp_path / "run").st_mode) == (mode or 0o600)
     finally:
         os.umask(before)
-    assert stat.S_IMODE(os.stat(tmp_path / "run").st_mode) == 0o640
 
 
 @pytest.mark.usefixtures("both_ways")

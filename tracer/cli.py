@@ -6,28 +6,44 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 
 import click
 
-from tracer import __version__
+from tracer import __version__, text
 from tracer.commands import commands
-from tracer.commands.common import FAILED, said
+from tracer.commands.common import FAILED, own_failures
+
+_DEBUG = f"{__name__}.debug"  # of a context's meta, which those of all commands share
 
 
 class OneLine(click.Group):
-    """Whatever goes wrong is said in one line on stderr."""
+    """Whatever goes wrong is said in one line on stderr, after its traceback where --debug asks for it."""
 
     def main(self, *args: object, **kwargs: object) -> None:
+        for stream in (sys.stdout, sys.stderr):  # names from the machine, where the locale has no letters for them
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
         try:
             status = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
             status = _failed(" ".join(error.format_message().split()), error.exit_code)
         except OSError as error:  # of stdout: whoever reads it is gone, or its disk is full
             error.filename = error.filename or "standard output"
-            status = _failed(said(error), FAILED)
+            status = _failed(text.failure(error), FAILED)
         except (click.Abort, KeyboardInterrupt):
             status = _failed("interrupted", FAILED)
         sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            with own_failures(FAILED):
+                return super().invoke(ctx)
+        except (click.ClickException, OSError) as error:
+            if ctx.meta.get(_DEBUG):
+                with contextlib.suppress(OSError):
+                    click.echo("".join(traceback.format_exception(error)), nl=False, err=True)
+            raise
 
 
 def _failed(message: str, status: int) -> int:
@@ -51,5 +67,19 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+def _debug(command: click.Command) -> click.Command:
+    """The command with --debug, and those below it."""
+    def noted(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.meta[_DEBUG] = True
+
+    command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, callback=noted,
+                                       help="Show the traceback of a failure."))
+    for its in getattr(command, "commands", {}).values():
+        _debug(its)
+    return command
+
+
 for _command in commands():
     main.add_command(_command)
+_debug(main)

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scenarios import Scenario, twin, workload
-from tracer import __version__, target
+from tracer import __version__, target, text
 from tracer.attachment import Attachment
 from tracer.features import Features
 from tracer.host import host
-from tracer.recording import Writer
+from tracer.recording import Writer, read_facts
 from tracer.session import Session
 from tracer.signalled import signalled
 from tracer.tap import DRAIN_MS, Tap
@@ -137,7 +137,8 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
     """Runs the scenario under the probes, records to `path` with the run's facts.
 
     progress: called with the number of records so far, now and then. Returns how the run ended: "completed",
-    "interrupted" (Ctrl-C or SIGTERM: the receiver is asked to stop, and what there is is kept) or "timeout".
+    "interrupted" (Ctrl-C or SIGTERM: the receiver is asked to stop, and what there is is kept), "timeout", or "failed":
+    iotrace itself did, and the recording says with what, and holds what there was before (`failure` of its facts).
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
     before = untraced(plan) if plan.measure_cost else None
@@ -151,6 +152,9 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
             stopped = time.monotonic_ns()
             status = sides.receiver.status
             tap.finish(stopped)
+            if isinstance(tap.failure, OSError):  # the disk is full: there will be no recording
+                raise tap.failure
+            ended = "failed" if tap.ended_early else ended
             sides.receiver.kill()
             sides.sender.kill()
             if ended == "completed" and status == _UNABLE:
@@ -159,7 +163,7 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
                 raise RunFailed(f"{plan.scenario} ended with status {status}")
             if ended == "abandoned":
                 raise RunFailed(f"the sender ended early, with status {sides.sender.status}")
-            if not tap.base:
+            if not tap.base and ended != "failed":
                 if ended == "interrupted":
                     raise RunFailed("interrupted before the target began")
                 raise NothingSeen("the target was released, but the probes saw nothing of it")
@@ -170,16 +174,23 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
                 "options": asdict(plan.options) | {"lang": plan.lang, "net": plan.net, "timeout_s": plan.timeout,
                                                    "ring_bytes": plan.ring_bytes},
                 "base_ns": tap.base, "end_ns": stopped, "ledger": ledger, "features": features.sources,
-                "target": {"command": [Path(plan.program[0]).name, *plan.program[1:]], "pid": sides.receiver.pid,
+                "target": {"command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]], "pid": sides.receiver.pid,
                            "exit_status": status},
                 "notes": notes, "sender": sides.notes_of(1), "untraced": before,
+                **({"failure": text.failure(tap.failure)} if tap.failure else {}),
             })
         return ended
 
 
+def failure_of(path: str) -> str:
+    """What failed in iotrace while the recording at `path` was made."""
+    return read_facts(path).get("failure", "")
+
+
 def _followed(sides: _Sides, tap: Tap, deadline: float, signals: Callable[[], list[int]],
               progress: Callable[[int], None]) -> str:
-    """Drains until the receiver ends, or must be ended; how it ended, "abandoned" if the sender left it alone."""
+    """Drains until the receiver ends, or must be ended; how it ended, "abandoned" if the sender left it alone, "failed"
+    if iotrace cannot go on."""
     while not sides.receiver.wait(DRAIN_MS):
         tap.drain()
         progress(tap.count)
@@ -187,6 +198,8 @@ def _followed(sides: _Sides, tap: Tap, deadline: float, signals: Callable[[], li
             ended = "abandoned"
         elif signals():
             ended = "interrupted"
+        elif tap.ended_early:
+            ended = "failed"
         elif time.monotonic() > deadline:
             ended = "timeout"
         else:

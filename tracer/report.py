@@ -72,6 +72,7 @@ def build(read: Read, facts: dict) -> dict:
         "base_ns": base,
         "window_ns": [t - base for t in window] if window else None,
         "ended": facts["ended"],
+        "failure": facts.get("failure"),
         "target": facts["target"],
         "features": facts["features"],
         "operations": Listed(operations, base),

@@ -56,6 +56,8 @@ def run(plans: Sequence[Plan], rounds: int, features: Features, place: Place,
                 continue
             if ended == "interrupted":
                 raise KeyboardInterrupt
+            if ended == "failed":
+                raise experiment.RunFailed(f"{plan.scenario}: iotrace failed: {experiment.failure_of(path)}")
             if ended == "timeout":
                 raise experiment.RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s")
             yield Run(which, number, path)

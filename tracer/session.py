@@ -95,20 +95,32 @@ class Session:
         """
         missed = self._probes.missed()
         self._probes.detach()
-        parts, left = [self.drain()], self._left_in_batches()
-        while len(more := self.drain()):  # from a program that was still running: it may have sent its CPU's batch
-            parts.append(more)
-            left = self._left_in_batches()
-        self._delivered += len(left)
+        rows: list[tuple] = []
+        try:
+            parts, left = [self.drain()], self._left_in_batches()
+            while len(more := self.drain()):  # from a program that was still running: it may have sent its CPU's batch
+                parts.append(more)
+                left = self._left_in_batches()
+            self._delivered += len(left)
+            rows += self._open_rows(now, seen or {})
+            return joined([*parts, left, Columns.of(np.array(rows, RECORD))])
+        finally:
+            self._settle(len(rows), missed)
+
+    def detach(self) -> None:
+        """Detaches the probes: the target goes on without them."""
+        self._probes.detach()
+
+    def _open_rows(self, now: int, seen: dict[int, tuple[int, int, int]]) -> list[tuple]:
+        """The fields of an OPEN record for each call that has not returned."""
         rows = []
         for tid, (number, enter) in self.open_calls().items():
-            known = (seen or {}).get(tid, (0, 0, -1))
+            known = seen.get(tid, (0, 0, -1))
             fd = known[2] if known[0] == enter and number in (NR_UNSEEN, known[1]) else -1
             number = known[1] if number == NR_UNSEEN and known[0] == enter else number
             if number != NR_UNSEEN:
                 rows.append((max(now, enter), enter, 0, tid, Kind.OPEN, number, fd, 0))
-        self._settle(len(rows), missed)
-        return joined([*parts, left, Columns.of(np.array(rows, RECORD))])
+        return rows
 
     def close(self) -> None:
         """Unmaps the ring; the probes are their owner's."""

@@ -1,9 +1,11 @@
-"""From the ring into a recording, in time order, while the probes run."""
+"""From the ring into a recording, in time order, while the probes run. Nothing that fails here is raised while a target
+runs: the target is not ours to end, and what was recorded before is kept."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -24,6 +26,7 @@ class Tap:
 
     count: records so far; base: when the first thread announced itself or was adopted (ns), or 0; began: when that
     thread first executed a program, or 0; seen_as: ID in iotrace's PID namespace → the kernel's, for adopted threads.
+    failure: the first exception of iotrace's own; ended_early: whether the recording lacks all that came after it.
     """
 
     def __init__(self, session: Session, writer: Writer, watch: Callable[[Columns], None] | None = None) -> None:
@@ -34,9 +37,25 @@ class Tap:
         self.base = 0
         self.began = 0
         self.seen_as: dict[int, int] = {}
+        self.failure: Exception | None = None
+        self.ended_early = False
 
     def drain(self) -> None:
-        """Takes what the ring holds; call it every few milliseconds."""
+        """Takes what the ring holds; call it every few milliseconds. Where that fails the probes are detached at once,
+        and nothing more is recorded."""
+        if not self.ended_early:
+            with self.or_end():
+                self._drain()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """For what a recording can do without (names): a failure is noted, and nothing ends."""
+        try:
+            yield
+        except Exception as error:  # whatever it is, the target must go on
+            self.failure = self.failure or error
+
+    def _drain(self) -> None:
         now = time.monotonic_ns()
         held = self._session.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
@@ -50,14 +69,27 @@ class Tap:
         self._order.push(self._counted(records))
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
-        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it."""
-        last = self._session.finish(now, seen)
-        self._order.push(self._seen(last))
-        self._writer.write(self._order.pull(1 << 62))
+        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it.
+        Where a drain has failed before, what it brought is written if that can be."""
+        with self.or_end():
+            self._order.push(self._seen(self._session.finish(now, seen)))
+        with self.or_end():
+            self._writer.write(self._order.pull(1 << 62))
+
+    @contextmanager
+    def or_end(self) -> Iterator[None]:
+        """A failure is noted, and ends the recording: the target goes on without the probes."""
+        try:
+            yield
+        except Exception as error:  # whatever it is, the target must go on
+            self.failure = self.failure or error
+            self.ended_early = True
+            self._session.detach()
 
     def _seen(self, records: Columns) -> Columns:
         if self._watch:
-            self._watch(records)
+            with self.aside():
+                self._watch(records)
         adopted = records.take(np.flatnonzero((records.kind == Kind.START) & (records.start != 0)))
         self.seen_as.update(zip(adopted.arg.tolist(), adopted.tid.tolist(), strict=True))
         return self._counted(records)

@@ -8,11 +8,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from tracer import __version__, calibration, procfs, syscalls, target
+from tracer import __version__, calibration, procfs, syscalls, target, text
 from tracer.adoption import Adopter
 from tracer.attachment import Attachment
 from tracer.columns import Columns
@@ -58,19 +58,24 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended: "completed", "interrupted" or "duration"; status: the command's, as a shell gives it, None for
-    attached processes; began: whether the command was executed at all."""
+    """How it ended: "completed", "interrupted", "duration", or "failed" where iotrace itself did before that; status: the
+    command's, as a shell gives it, None for attached processes; began: whether the command was executed at all;
+    recorded: whether there is a recording that can be read; failure: the first exception of iotrace's own."""
 
     how: str
     status: int | None = None
     began: bool = True
+    recorded: bool = True
+    failure: Exception | None = None
 
 
 def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ended:
     """Runs `command` under the probes until it ends, records to `path`.
 
     Signals that a process sends to iotrace are passed on to it; those of the terminal reach it by themselves. After
-    `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Raises CannotTrace, NothingSeen.
+    `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Where iotrace fails while it runs, it
+    goes on untraced to its own end, and what was recorded until then is kept. Raises CannotTrace, NothingSeen, and what
+    fails before the command was begun.
     """
     with target.start_command(command, plan.user) as program, signalled() as signals, \
             Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
@@ -78,31 +83,50 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         cost = calibration.event_ns(probes, session, Adopter(probes.secret)) if plan.measure_cost else None
         names = Names()
         tap = Tap(session, writer, names.feed)
-        deadline, killing, how = _deadline(plan.seconds), float("inf"), "completed"
-        names.look(program.pid)
+        with tap.aside():
+            names.look(program.pid)
         program.release(probes.secret)
-        while not program.wait(DRAIN_MS):
-            tap.drain()
-            for number in signals():
-                if not _from_terminal(number):
-                    program.send(number)
-            now = time.monotonic()
-            if now > deadline:
-                how, deadline, killing = "duration", float("inf"), now + _GRACE_S
-                program.send(signal.SIGTERM)
-            elif now > killing:
-                program.send(signal.SIGKILL)
+        how = _followed(program, tap, signals, plan.seconds)
         stopped = time.monotonic_ns()
         _finish(tap, session, stopped)
-        if not tap.base and program.status not in (125, 126, 127):
+        if not tap.base and not tap.failure and program.status not in (125, 126, 127):
             raise NothingSeen("the target was released, but the probes saw nothing of it")
         began = tap.began or tap.base
-        writer.close({
+        return _closed(writer, tap, Ended(how, program.status, bool(tap.began)), {
             **_facts(plan, features, session, how, cost), "base_ns": began, "end_ns": stopped,
             "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
-            "target": {"command": command, "pid": program.pid, "exit_status": program.status},
+            "target": {"command": [text.shown(word) for word in command], "pid": program.pid,
+                       "exit_status": program.status},
         })
-        return Ended(how, program.status, bool(tap.began))
+
+
+def _followed(program: target.Command, tap: Tap, signals: Callable[[], list[int]], seconds: float | None) -> str:
+    """Drains until the command has ended, by itself or since it was told to; how it ended."""
+    deadline, killing, how = _deadline(seconds), float("inf"), "completed"
+    while not program.wait(DRAIN_MS):
+        tap.drain()
+        for number in signals():
+            if not _from_terminal(number):
+                program.send(number)
+        now = time.monotonic()
+        if now > deadline:
+            how, deadline, killing = "duration", float("inf"), now + _GRACE_S
+            program.send(signal.SIGTERM)
+        elif now > killing:
+            program.send(signal.SIGKILL)
+    return how
+
+
+def _closed(writer: Writer, tap: Tap, ended: Ended, facts: dict) -> Ended:
+    """The recording closed with its facts, and how it ended, with what failed in iotrace meanwhile."""
+    recorded = False
+    with tap.or_end():
+        writer.close(facts | ({"failure": text.failure(tap.failure)} if tap.failure else {})
+                     | ({"ended": "failed"} if tap.ended_early else {}))
+        recorded = True
+    if not recorded:
+        writer.abandon()
+    return replace(ended, how="failed" if tap.ended_early else ended.how, recorded=recorded, failure=tap.failure)
 
 
 def attach(pids: list[int], with_children: bool, plan: Plan, features: Features, path: str,
@@ -128,6 +152,8 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             while not (all_ended(DRAIN_MS) and not session.announced()):
                 tap.drain()
                 progress(tap.count)
+                if tap.ended_early:
+                    break
                 if signals():
                     how = "interrupted"
                     break
@@ -135,16 +161,16 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
                     how = "duration"
                     break
         stopped = time.monotonic_ns()
-        for its in attached:
-            names.look(its["pid"])
+        with tap.aside():
+            for its in attached:
+                names.look(its["pid"])
         _finish(tap, session, stopped)
-        writer.close({
+        return _closed(writer, tap, Ended(how), {
             **_facts(plan, features, session, how, cost), "base_ns": tap.base, "end_ns": stopped,
             "window_ns": [tap.base, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,
                        "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
         })
-        return Ended(how)
 
 
 def _deadline(seconds: float | None) -> float:
@@ -161,10 +187,11 @@ def _finish(tap: Tap, session: Session, stopped: int) -> None:
     """Detaches and takes the rest, with what /proc says of the calls that threads are in now."""
     here = {seen_by_kernel: tid for tid, seen_by_kernel in tap.seen_as.items()}
     seen = {}
-    for tid, (number, entered) in session.open_calls().items():
-        call = procfs.Process(here.get(tid, tid)).call()
-        if call and number in (NR_UNSEEN, call[0]):
-            seen[tid] = (entered, *call)
+    with tap.aside():
+        for tid, (number, entered) in session.open_calls().items():
+            call = procfs.Process(here.get(tid, tid)).call()
+            if call and number in (NR_UNSEEN, call[0]):
+                seen[tid] = (entered, *call)
     tap.finish(stopped, seen)
 
 

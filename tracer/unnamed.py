@@ -23,12 +23,10 @@ class Unnamed:
             self._handle, self.path = tempfile.mkstemp(prefix=".iotrace-", dir=directory)
             self._named = True
 
-    def name(self, path: str, user: tuple[int, int] | None) -> None:
-        """Gives the file this name in its directory, in place of what has it, and as `user` (uid, gid) would have
-        made it; raises OSError."""
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(self._handle, 0o666 & ~mask)
+    def name(self, path: str, user: tuple[int, int] | None, mode: int = 0o600) -> None:
+        """Gives the file this name in its directory, in place of what has it, as `user`'s (uid, gid) with `mode`;
+        raises OSError."""
+        os.fchmod(self._handle, mode)
         if user:
             os.fchown(self._handle, *user)
         if self._named:

@@ -88,7 +88,9 @@ def _record(wanted: Wanted, features: Features, path: Path, user: tuple[int, int
     if ended == "interrupted":
         raise KeyboardInterrupt
     ledger = recording.read_facts(str(path))["ledger"]
-    if ended == "timeout":
+    if ended == "failed":
+        made.failed[wanted] = f"iotrace failed: {experiment.failure_of(str(path))}"
+    elif ended == "timeout":
         made.failed[wanted] = f"{wanted.program} had not ended after {_TIMEOUT_S} s"
     elif ledger["lost"] or not ledger["balanced"]:
         made.failed[wanted] = f"of {wanted.program} {ledger['lost']} events were lost"

@@ -6,6 +6,7 @@ import re
 
 import click
 
+from tracer import text
 from tracer.commands.common import (
     CANNOT,
     FAILED,
@@ -15,9 +16,10 @@ from tracer.commands.common import (
     plan_of,
     progress,
     recorded,
-    said,
+    rescuing,
     show,
     shown,
+    survived,
     traced,
 )
 
@@ -42,7 +44,7 @@ class Pids(click.ParamType):
 @click.option("--children", is_flag=True, help="Attach to the children that there are too, and to theirs.")
 @traced
 @shown
-def command(pids, more, children, duration, output, expressions, no_follow, no_cost, ring_size, as_json, hist, plain,
+def command(pids, more, children, duration, output, mode, expressions, no_follow, no_cost, ring_size, as_json, hist, plain,
             strict) -> None:
     """Trace running processes, without stopping them, until Ctrl-C, -d SECONDS or their end; then show the report.
 
@@ -55,16 +57,21 @@ def command(pids, more, children, duration, output, expressions, no_follow, no_c
         raise Failure(problem, FAILED)
     try:
         found = features.find()
-        with recorded(output, plan.user) as (path, keep):
+        with recorded(output, plan.user, mode) as (path, keep):
             with progress(True) as say:
-                tracing.attach([pid for some in (*pids, *more) for pid in some], children, plan, found, path, say)
-            keep()
-            show(output or path, as_json, hist, plain, strict)
+                ended = tracing.attach([pid for some in (*pids, *more) for pid in some], children, plan, found, path,
+                                       say)
+            if ended.recorded:
+                keep()
+                with rescuing(output, keep, FAILED):
+                    show(output or path, as_json, hist, plain, strict)
+            if ended.failure:
+                raise Failure(survived(ended, path, output, "the program goes on"), FAILED) from ended.failure
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
     except tracing.NotTraceable as error:
         raise Failure(str(error), FAILED) from None
     except OSError as error:
-        raise Failure(said(error), FAILED) from None
+        raise Failure(text.failure(error), FAILED) from error
     except KeyboardInterrupt:
         raise Failure("interrupted", FAILED) from None

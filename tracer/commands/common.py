@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import secrets
 import shutil
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,9 +19,11 @@ from typing import TextIO
 import click
 
 import scenarios
+from tracer import text
 from tracer.unnamed import unnamed
 
 FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
+PRIVATE = 0o600  # a recording names files, addresses and commands
 OWN_FAILURE = 125  # of `trace`, whose other statuses are the command's
 MOST_TIMEOUT = 10**6  # s
 _MOST_NS = 10**13
@@ -33,11 +37,6 @@ class Failure(click.ClickException):
         super().__init__(message)
         self.exit_code = status
 
-
-def said(error: OSError) -> str:
-    """What went wrong, and where, as other tools say it."""
-    reason = error.strerror or str(error)
-    return f"{error.filename2 or error.filename}: {reason}" if error.filename else reason
 
 
 class Duration(click.ParamType):
@@ -68,6 +67,25 @@ class Rate(click.ParamType):
         if not 8000 <= rate <= 30 * 10**9:
             self.fail(f"{value!r} is not a rate from 8kbit to 30gbit", param, ctx)
         return rate
+
+
+class Mode(click.ParamType):
+    """The permissions of a file as chmod(1) takes them, in octal."""
+
+    name = "mode"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch("0?[0-7]{3}", str(value)):
+            self.fail(f"{value!r} is no mode such as 600, 640 or 0644", param, ctx)
+        return int(str(value), 8)
+
+
+def mode_option(command):
+    """Who may read what -o keeps."""
+    return click.option("--mode", type=Mode(), default=PRIVATE, show_default="600",
+                        help="With -o: who may read and write the file, as chmod(1) has it.")(command)
 
 
 class Percent(click.FloatRange):
@@ -131,6 +149,7 @@ def traced(command):
         click.option("--no-follow", is_flag=True, help="Do not trace the threads and children that it creates."),
         click.option("-e", "--trace", "expressions", multiple=True, metavar="EXPR",
                      help="Record these calls alone, as strace: trace=network, trace=!read,%file."),
+        mode_option,
         click.option("-o", "--output", type=click.Path(), help="Keep the recording in this file."),
         click.option("-d", "--duration", type=Seconds(0, MOST_TIMEOUT, min_open=True), metavar="SECONDS",
                      help="End after so long."),
@@ -183,10 +202,10 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: b
         raise Failure(f"{result['ledger']['lost']} events were lost", LOST)
 
 
-def put(text: str, err: bool = False) -> None:
-    """`text` on stdout or stderr; raises OSError, which names the stream."""
+def put(piece: str, err: bool = False) -> None:
+    """Text on stdout or stderr; raises OSError, which names the stream."""
     try:
-        click.echo(text, nl=False, err=err)
+        click.echo(piece, nl=False, err=err)
     except OSError as error:  # whoever reads it is gone, or its disk is full
         raise OSError(error.errno, error.strerror, "standard error" if err else "standard output") from None
 
@@ -202,26 +221,63 @@ def check_writable(path: str) -> str | None:
         return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
     try:
         existed = os.path.exists(path)
-        with open(path, "ab"):
-            pass
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         if not existed:
             Path(path).unlink()
     except OSError as error:
-        return said(error)
+        return text.failure(error)
     return None
 
 
 @contextmanager
-def recorded(output: str | None, user: tuple[int, int] | None):
-    """(a path to record to, what to call when the recording is whole): it then becomes `output`, and `user`'s."""
+def recorded(output: str | None, user: tuple[int, int] | None, mode: int = PRIVATE):
+    """(a path to record to, what to call when the recording is whole): it then becomes `output`, `user`'s and of `mode`;
+    or the name that the call is given in the temporary directory, where nothing was to be kept."""
     place = str(Path(output).absolute().parent) if output else tempfile.gettempdir()
     with unnamed(place) as file:
         try:
-            yield file.path, lambda: output and file.name(output, user)
+            yield file.path, lambda name=output: name and file.name(name, user, mode)
         except OSError as error:
             if error.filename == file.path:  # no name that would help anybody
-                raise OSError(error.errno, error.strerror, output or place) from None
+                raise OSError(error.errno, error.strerror, output or place) from error
             raise
+
+
+def survived(ended, path: str, output: str | None, otherwise: str) -> str:
+    """One line for a failure of iotrace's own that a target has survived (tracing.Ended), recorded to `path`."""
+    failure = ended.failure
+    if isinstance(failure, OSError) and failure.filename == path:  # no name that would help anybody
+        failure = OSError(failure.errno, failure.strerror, output or tempfile.gettempdir())
+    if ended.how == "failed":
+        return f"{text.failure(failure)}; tracing ended early, {otherwise}"
+    return f"{text.failure(failure)}; names may be missing, nothing else is; {otherwise}"
+
+
+@contextmanager
+def own_failures(status: int):
+    """What nobody foresaw becomes Failure: one line, and with --debug the traceback."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        raise
+    except Exception as error:
+        raise Failure(f"iotrace failed: {text.failure(error)} (--debug shows where)", status) from error
+
+
+@contextmanager
+def rescuing(output: str | None, keep: Callable[[str], None], status: int):
+    """For showing a report: where that fails by a fault of ours, the recording is kept though nobody asked for it, and
+    Failure says where."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        raise
+    except Exception as error:
+        where = output
+        if not where:
+            where = str(Path(tempfile.gettempdir(), f"iotrace-{secrets.token_hex(4)}.parquet"))
+            keep(where)
+        raise Failure(f"the report failed: {text.failure(error)}; the recording is kept as {where}", status) from error
 
 
 @contextmanager

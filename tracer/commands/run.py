@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tracer import text
 from tracer.commands.common import (
     CANNOT,
     FAILED,
@@ -16,9 +17,10 @@ from tracer.commands.common import (
     Scenario,
     Seconds,
     check_writable,
+    mode_option,
     progress,
     recorded,
-    said,
+    rescuing,
     show,
     shown,
 )
@@ -44,14 +46,15 @@ ORDER = 2
 @click.option("--loss", type=Percent(), default=0, help="Percent of the packets that the link loses.")
 @click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file.")
+@mode_option
 @click.option("--timeout", type=Seconds(0, MOST_TIMEOUT, min_open=True), help="End the run after so many seconds.")
 @click.option("--as-root", is_flag=True, help="Run the scenario as root, not as the user who called sudo.")
 @click.option("--no-cost", is_flag=True, help="Leave out the untraced run that the cost is compared with.")
 @click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,
               help="Bytes of the ring buffer, a power of two.")
 @shown
-def command(scenario, messages, interval, size, proto, sockets, lang, net, rate, delay, loss, open_loop, output, timeout,
-            as_root, no_cost, ring_size, as_json, hist, plain, strict) -> None:
+def command(scenario, messages, interval, size, proto, sockets, lang, net, rate, delay, loss, open_loop, output, mode,
+            timeout, as_root, no_cost, ring_size, as_json, hist, plain, strict) -> None:
     """Run SCENARIO under the probes and show its phases."""
     from scenarios import transport
     from scenarios.twin import CannotBuild
@@ -91,18 +94,21 @@ def command(scenario, messages, interval, size, proto, sockets, lang, net, rate,
         user = None if as_root else target.invoking_user()
         program = experiment.program(scenario, lang, user)
         plan = experiment.Plan(scenario.name, lang, program, options, limit, user, ring_size, not no_cost, link)
-        with recorded(output, user) as (path, keep):
+        with recorded(output, user, mode) as (path, keep):
             with progress(messages * interval > 3 * 10**9) as say:
                 ended = experiment.traced(plan, found, path, say)
             keep()
             if ended == "timeout":
                 raise Failure(f"{scenario.name} had not ended after {limit:g} s (--timeout)", FAILED)
-            show(output or path, as_json, hist, plain, strict)
+            with rescuing(output, keep, FAILED):
+                show(output or path, as_json, hist, plain, strict)
+            if ended == "failed":
+                raise Failure(f"tracing ended early: {experiment.failure_of(output or path)}", FAILED)
     except (features.CannotTrace, experiment.CannotRun, experiment.NothingSeen, CannotBuild) as error:
         raise Failure(str(error), CANNOT) from None
     except experiment.RunFailed as error:
         raise Failure(str(error), FAILED) from None
     except OSError as error:
-        raise Failure(said(error), FAILED) from None
+        raise Failure(text.failure(error), FAILED) from error
     except KeyboardInterrupt:
         raise Failure("interrupted", FAILED) from None

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import click
 
-from tracer.commands.common import OWN_FAILURE, Failure, check_writable, plan_of, recorded, said, show, shown, traced
+from tracer import text
+from tracer.commands.common import (
+    OWN_FAILURE,
+    Failure,
+    check_writable,
+    own_failures,
+    plan_of,
+    recorded,
+    rescuing,
+    show,
+    shown,
+    survived,
+    traced,
+)
 
 ORDER = 3
 
@@ -19,6 +32,10 @@ class AsEnv(click.Command):
             error.exit_code = OWN_FAILURE
             raise
 
+    def invoke(self, ctx: click.Context) -> object:
+        with own_failures(OWN_FAILURE):
+            return super().invoke(ctx)
+
 
 @click.command("trace", cls=AsEnv, context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]...")
@@ -26,7 +43,7 @@ class AsEnv(click.Command):
 @click.option("--as-root", is_flag=True, help="Run COMMAND as root, not as the user who called sudo.")
 @shown
 @click.pass_context
-def command(ctx, command, duration, output, expressions, no_follow, no_cost, ring_size, as_root, as_json, hist, plain,
+def command(ctx, command, duration, output, mode, expressions, no_follow, no_cost, ring_size, as_root, as_json, hist, plain,
             strict) -> None:
     """Run COMMAND under the probes; show which I/O model it uses and where its time went.
 
@@ -40,15 +57,19 @@ def command(ctx, command, duration, output, expressions, no_follow, no_cost, rin
         raise Failure(problem, OWN_FAILURE)
     try:
         found = features.find()
-        with recorded(output, plan.user) as (path, keep):
+        with recorded(output, plan.user, mode) as (path, keep):
             ended = tracing.trace(list(command), plan, found, path)
-            if ended.began:
+            if ended.began and ended.recorded:
                 keep()
-                show(output or path, as_json, hist, plain, strict, err=not as_json)
+                with rescuing(output, keep, OWN_FAILURE):
+                    show(output or path, as_json, hist, plain, strict, err=not as_json)
+            if ended.failure:
+                told = survived(ended, path, output, f"the command went on and ended with status {ended.status}")
+                raise Failure(told, OWN_FAILURE) from ended.failure
             ctx.exit(ended.status)
     except (features.CannotTrace, tracing.NothingSeen) as error:
         raise Failure(str(error), OWN_FAILURE) from None
     except OSError as error:
-        raise Failure(said(error), OWN_FAILURE) from None
+        raise Failure(text.failure(error), OWN_FAILURE) from error
     except KeyboardInterrupt:
         raise Failure("interrupted", OWN_FAILURE) from None

@@ -116,13 +116,22 @@ def _header(report: dict, width: int) -> list[Text]:
         lines.append(Text(fit(place, width).rstrip(), style="dim"))
     status = target.get("exit_status")
     alarms = [ENDED[report["ended"]]] if report.get("scenario") and report.get("ended") in ENDED else []
+    if report.get("failure"):
+        alarms.append(_failed(report))
     if not report.get("scenario"):
         lines += _of_program(report)
-    elif status and report.get("ended") not in ENDED:
+    elif status and report.get("ended") not in (*ENDED, "failed"):
         alarms.append(f"THE PROGRAM FAILED with exit status {status}")
     for alarm in alarms:
         lines += [Text(f"!! {part}".ljust(width), style=verdict.LOUD) for part in textwrap.wrap(alarm, width - 3)]
     return lines
+
+
+def _failed(report: dict) -> str:
+    """What failed in iotrace itself, and what this report lacks for it."""
+    lacks = "TRACING ENDED EARLY, and this is what was captured until then" if report.get("ended") == "failed" else \
+        "NAMES MAY BE MISSING, and nothing else"
+    return f"{lacks}: iotrace failed ({clean(report['failure'])})"
 
 
 def _link(net: dict) -> str:

@@ -174,7 +174,7 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
     if book.get("unlearnt"):
         alarms += _loud(f"{plural(book['unlearnt'], 'socket')} NOT LEARNT: the table is full, and their readiness is "
                         "estimated", width)
-    if not alarms:
+    if not alarms and report.get("ended") != "failed":
         text += " – complete" if missed is not None else ""
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
     if unseen := book.get("unseen_switches"):
