@@ -13,7 +13,21 @@ import pytest
 from report_samples import _FAMILIES
 from running import NOBODY, assert_one_line, iotrace
 
-from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, lab, pins, tools, vm
+from tracer.commands import lab as commands_lab
+from tracer.lab import (
+    CannotLab,
+    LabError,
+    UnknownKernel,
+    accel,
+    compare,
+    initramfs,
+    kernels,
+    lab,
+    matrix,
+    pins,
+    tools,
+    vm,
+)
 from tracer.lab.store import Store, default_root
 from tracer.render import matrix as matrix_terminal
 from tracer.render import matrix_markdown
@@ -209,6 +223,76 @@ def test_what_a_machine_says_may_be_anything(tmp_path):
         vm._watch(machine, process, {"control": read}, outcome, lambda port, data: None, said.append, None)
     assert (outcome.release, outcome.statuses, outcome.ended) == ("6.1.0", {0: 7}, "done")
     assert said == ["up 6.1.0", "begin 0", "end 0 7", "done"]
+
+
+def test_what_a_machine_left_is_taken_under_its_jobs_number_alone():
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name in ("0/report.json", "x/report.json", "/etc/passwd", "../1/a", "report.json", "1/\udcff"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    archive.seek(0)
+    assert matrix.results(archive) == {0: {"report.json": b""}, 1: {"\udcff": b""}}
+
+
+def test_what_is_kept_takes_the_place_of_a_link(tmp_path, monkeypatch):
+    (tmp_path / "precious").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    for name in ("recording.parquet", "report.parquet", "report.json", "verify.json"):
+        (tmp_path / name).symlink_to("precious")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("0/recording.parquet"), io.BytesIO())
+    commands_lab._keep(archive)
+    matrix._claims({}, tmp_path)
+    matrix._cell(0, {"recording.parquet": b"", "report.json": b"null"}, None, tmp_path / "report")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not any(path.is_symlink() for path in tmp_path.iterdir())
+
+
+def test_a_job_may_have_any_bytes_as_arguments(tmp_path, planted):
+    (tmp_path / "boot").mkdir()
+    assert b"echo \xff" in initramfs.build(tmp_path / "boot", {}, "echo \udcff", {}, code=False)
+
+
+def bzimage(path: Path, release: str) -> Path:
+    """A file that says it is a kernel of that release."""
+    head = bytearray(0x400)
+    head[0x202:0x206], head[0x20E:0x210] = b"HdrS", (0x100).to_bytes(2, "little")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(head[:0x300]) + release.encode() + b" (somebody)\0")
+    return path
+
+
+@pytest.mark.parametrize("release", ["../../x", "/etc", "..", "a/b", "", "6.1\n"])
+def test_a_release_that_leads_elsewhere_is_refused(release, tmp_path):
+    assert kernels.release_of(bzimage(tmp_path / "good", "6.1.0-50+a~b_c")) == "6.1.0-50+a~b_c"
+    with pytest.raises(UnknownKernel, match="is no kernel's release"):
+        kernels.release_of(bzimage(tmp_path / "bad", release))
+
+
+def test_modules_of_a_build_tree_are_inside_it(tmp_path):
+    tree = tmp_path / "tree"
+    for name in ("tree/a.ko", "outside.ko"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    order = f"kernel/a.ko\n../outside.ko\n{tmp_path}/outside.ko\n\xff.ko\n"
+    (tree / "modules.order").write_bytes(order.encode("latin-1"))
+    assert kernels._built_modules(tree) == {"kernel/a.ko": tree / "a.ko"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_modules_that_somebody_else_put_beside_an_image_are_not_its(tmp_path, store, monkeypatch):
+    modules = tmp_path / "lib" / "modules" / "6.1.0-x" / "kernel"
+    modules.mkdir(parents=True)
+    (modules / "planted.ko").touch()
+    taken = []
+    monkeypatch.setattr(tools, "require", lambda programs: None)
+    monkeypatch.setattr(kernels, "_prepare", lambda new, image, tree: taken.extend(tree.rglob("*.ko")))
+    for owner, count in ((NOBODY, 0), (0, 1)):
+        os.chown(modules, owner, owner)
+        with pytest.raises(LabError, match="damaged"):  # since nothing was prepared
+            kernels.get(store, pins.read(pins.DEFAULT), str(bzimage(tmp_path / "mine" / "bzImage", "6.1.0-x")))
+        assert len(taken) == count
 
 
 def test_nobody_else_can_connect_to_what_shares_the_hosts_root():

@@ -46,9 +46,9 @@ class Store:
             for name in ("entries", "locks", "running", "results", "compiled"):
                 _make(root / name)
             self.root = root.resolve()
-            if open_to_others := places.open_to_others(self.root):
-                raise LabError(f"kernels are not kept in {self.root}: others may write to {open_to_others} (chmod go-w, "
-                               "or set XDG_CACHE_HOME)")
+            if directory := places.open_to_others(self.root):
+                raise LabError(f"kernels are not kept in {self.root}: others may write to {directory} (chmod go-w, or "
+                               "set XDG_CACHE_HOME)")
         except OSError as error:
             raise LabError(f"{root}: {error.strerror}") from None
 
