@@ -1,11 +1,13 @@
-"""Files that root writes where others may write too: no link that lies there is followed."""
+"""Files that root writes where others may write too: no link that lies there is followed. The benchmark's as well."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import shutil
 
 import pytest
-from running import NOBODY
+from running import NOBODY, ROOT
 
 from tracer.commands import common, verify
 
@@ -32,3 +34,33 @@ def test_a_link_does_not_give_away_what_it_points_at(tmp_path):
     (made / "x.parquet").symlink_to(tmp_path / "precious")
     verify._keep(made, output, (NOBODY, NOBODY))
     assert (tmp_path / "precious").stat().st_uid == 0
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """What imports a module of benchmarks/, if it is here."""
+    if not (ROOT / "benchmarks").is_dir():
+        pytest.skip("no benchmarks here")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module
+
+
+def test_a_benchmarks_figures_take_the_place_of_a_link(benchmark, tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "out.json").symlink_to("precious")
+    benchmark("run")._write(tmp_path / "out.json", "{}")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "out.json").is_symlink() and (tmp_path / "out.json").read_text() == "{}"
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
+def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(benchmark, tmp_path, monkeypatch):
+    room, planted = tmp_path / "room", tmp_path / "planted"
+    for directory in (room, planted):
+        directory.mkdir()
+    (planted / "stdio.h").write_text("#error planted\n")
+    (planted / "libgcc_s.so.1").write_text("INPUT(planted.o)\n")
+    monkeypatch.chdir(planted)
+    monkeypatch.setenv("CPATH", ":")
+    benchmark("machine").build(room)
+    assert sorted(path.name for path in room.iterdir()) == ["bystander", "memlock.so", "poll"]
