@@ -66,7 +66,7 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
 
 
 def _digest(path: Path, compiler: str) -> str:
-    """What the program depends on: every source, the flags, which compiler it is, and where that looks for as and ld."""
+    """What the program depends on: every source, the flags, which compiler it is, and where it looks for as and ld."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False, **_apart("/")).stdout
     parts = [os.fsencode(os.path.realpath(compiler)), version, " ".join(FLAGS).encode(), os.fsencode(places.path())]
     parts += [its.read_bytes() for its in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from running import NOBODY, ROOT
@@ -36,25 +37,26 @@ def test_a_link_does_not_give_away_what_it_points_at(tmp_path):
     assert (tmp_path / "precious").stat().st_uid == 0
 
 
-@pytest.fixture
-def benchmark(monkeypatch):
-    """What imports a module of benchmarks/, if it is here."""
+def benchmark(code: str) -> None:
+    """Runs `code`, which may import modules of benchmarks/, if they are here."""
     if not (ROOT / "benchmarks").is_dir():
         pytest.skip("no benchmarks here")
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    return importlib.import_module
+    places = [str(ROOT / "benchmarks"), *[str(ROOT)] * (not sys.flags.isolated)]
+    code = f"import sys; sys.path[:0] = {places!r}; from pathlib import Path; {code}"
+    done = subprocess.run([sys.executable, "-I", "-B", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
-def test_a_benchmarks_figures_take_the_place_of_a_link(benchmark, tmp_path):
+def test_a_benchmarks_figures_take_the_place_of_a_link(tmp_path):
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "out.json").symlink_to("precious")
-    benchmark("run")._write(tmp_path / "out.json", "{}")
+    benchmark(f"import run; run._write(Path({str(tmp_path / 'out.json')!r}), '{{}}')")
     assert (tmp_path / "precious").read_text() == "precious"
     assert not (tmp_path / "out.json").is_symlink() and (tmp_path / "out.json").read_text() == "{}"
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
-def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(benchmark, tmp_path, monkeypatch):
+def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(tmp_path, monkeypatch):
     room, planted = tmp_path / "room", tmp_path / "planted"
     for directory in (room, planted):
         directory.mkdir()
@@ -62,5 +64,5 @@ def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(benchmark, t
     (planted / "libgcc_s.so.1").write_text("INPUT(planted.o)\n")
     monkeypatch.chdir(planted)
     monkeypatch.setenv("CPATH", ":")
-    benchmark("machine").build(room)
+    benchmark(f"import machine; machine.build(Path({str(room)!r}))")
     assert sorted(path.name for path in room.iterdir()) == ["bystander", "memlock.so", "poll"]
