@@ -53,7 +53,7 @@ test-labs: lab
 
 bench:
 	@setup/install
-	@cd / && PYTHONDONTWRITEBYTECODE=1 $(PREFIX)/bin/python3 $(CURDIR)/benchmarks/run.py $(if $(QUICK),--quick) --output $(OUT) $(ARGS)
+	@cd / && $(PREFIX)/bin/python3 -B -E -s $(CURDIR)/benchmarks/run.py $(if $(QUICK),--quick) --output $(OUT) $(ARGS)
 
 uninstall:
 	@setup/uninstall

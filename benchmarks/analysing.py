@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from calls import Setting
-from machine import HERE
+from machine import HERE, PYTHON
 from rounds import Failed, median
 from table import goal, render, spread
 
@@ -57,12 +56,12 @@ def memory(setting: Setting) -> dict:
 
 def _generate(setting: Setting, which: str, records: int) -> Path:
     path = setting.room / f"{which}.parquet"
-    subprocess.run([sys.executable, "-B", str(HERE / "generated.py"), which, str(records), str(path)], check=True)
+    subprocess.run([*PYTHON, str(HERE / "generated.py"), which, str(records), str(path)], check=True)
     return path
 
 
 def _report(setting: Setting, path: Path) -> dict:
-    command = ["taskset", "-c", str(setting.load_cpu), sys.executable, "-B", str(HERE / "reporting.py"), str(path)]
+    command = ["taskset", "-c", str(setting.load_cpu), *PYTHON, str(HERE / "reporting.py"), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Failed(f"the report ended with status {done.returncode}: {done.stderr[-300:]}")

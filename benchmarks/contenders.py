@@ -11,14 +11,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import probes
+from scenarios import places
 from tracer import compiling
 
-from machine import HERE
+from machine import HERE, PYTHON
 
 LATENCY = ("tracepoint:syscalls:sys_enter_recvfrom { @start[tid] = nsecs; } "
            "tracepoint:syscalls:sys_exit_recvfrom /@start[tid]/ { @ns = hist(nsecs - @start[tid]); delete(@start[tid]); }")
@@ -38,7 +38,8 @@ class Contender:
     @property
     def missing(self) -> str | None:
         """Why this contender is left out."""
-        return f"{self.tool} is not installed" if self.tool and not shutil.which(self.tool) else None
+        found = not self.tool or shutil.which(self.tool, path=places.path())
+        return None if found else f"{self.tool} is not installed"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -103,7 +104,7 @@ class Iotrace(Contender):
     name = "iotrace"
 
     def arguments(self, command: list[str]) -> list[str]:
-        return [sys.executable, "-B", str(HERE / "tracing.py"), str(self.recording), str(self.room / "stats.json"),
+        return [*PYTHON, str(HERE / "tracing.py"), str(self.recording), str(self.room / "stats.json"),
                 *command]
 
     @property

@@ -7,10 +7,15 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from scenarios import places
+
+HERE = Path(__file__).resolve().parent
+# Another Python like this one; under -E and -s it too hears of no PYTHONPATH and of no packages in somebody's home.
+PYTHON = [sys.executable, "-B", *["-E"] * sys.flags.ignore_environment, *["-s"] * sys.flags.no_user_site]
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 1 << 14, 1 << 18
 
 
@@ -43,13 +48,15 @@ def describe() -> dict:
 
 
 def build(room: Path) -> None:
-    """Compiles the loads into `room`; raises CannotMeasure."""
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+    """Compiles the loads into `room`, and there, with no environment but PATH; raises CannotMeasure."""
+    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name, path=places.path()))),
+                    None)
     if compiler is None:
         raise CannotMeasure("no C compiler for the loads: apt-get install gcc libc6-dev")
     for name, options in (("poll", []), ("bystander", []), ("memlock", ["-shared", "-fPIC"])):
         made = subprocess.run([compiler, "-O2", *options, "-o", str(room / name) + (".so" if options else ""),
-                               str(HERE / f"{name}.c")], capture_output=True, text=True, check=False)
+                               str(HERE / f"{name}.c")], capture_output=True, text=True, check=False, cwd=room,
+                              env={"PATH": places.path(), "TMPDIR": str(room), "LC_ALL": "C"})
         if made.returncode:
             raise CannotMeasure(f"{name}.c does not compile:\n{made.stderr}")
 

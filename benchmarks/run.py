@@ -7,6 +7,7 @@ read it: docs/performance.md.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -19,6 +20,8 @@ import machine
 import rounds
 import soak
 from table import render
+from tracer.commands.common import check_writable
+from tracer.unnamed import unnamed
 
 FIGURES = {
     "per-call": (calls.per_call, "a traced program's recvfrom, under iotrace and its peers"),
@@ -35,6 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if os.geteuid():
         return _refuse("tracing needs root: sudo make bench")
+    output = options.output and options.output.absolute()
+    if output and (problem := check_writable(str(output))):
+        return _refuse(problem)
     load_cpu, tracer_cpu = machine.cpus()
     about = machine.describe()
     print("\n".join(f"{name + ':':14}{_plain(value)}" for name, value in about.items()))
@@ -42,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
         print("One CPU for load and tracer: the figures say little.")
     print(flush=True)
     results: dict = {"machine": about, "quick": options.quick, "figures": {}}
-    with tempfile.TemporaryDirectory(prefix="iotrace-bench.", dir=options.room) as room:
+    with tempfile.TemporaryDirectory(prefix="iotrace-bench.", dir=options.room.absolute()) as room, \
+            contextlib.chdir(room):  # compilers, BCC's too, read what lies where they run
         setting = calls.Setting(Path(room), options.rounds or 5, 0.25 if options.quick else 1.5, load_cpu,
                                 tracer_cpu, options.quick, _say)
         try:
@@ -54,17 +61,24 @@ def main(argv: list[str] | None = None) -> int:
                 print(figure["table"], f"\n\n  ({name}: {took[0]:.0f} s; load average "
                       f"{os.getloadavg()[0]:.1f})\n", flush=True)
                 results["figures"][name] = figure
-                if options.output:
-                    options.output.write_text(json.dumps(results, indent=1) + "\n")
+                if output:
+                    _write(output, json.dumps(results, indent=1) + "\n")
         except machine.CannotMeasure as error:
             return _refuse(str(error))
     goals = [goal for figure in results["figures"].values() for goal in figure["goals"]]
     print(render("Goals", ["", "reached", "goal", ""], [
         [goal["goal"], _number(goal["reached"]), _number(goal["limit"]), "met" if goal["met"] else "NOT met"]
         for goal in goals]))
-    if options.output:
-        print(f"\nas JSON: {options.output}")
+    if output:
+        print(f"\nas JSON: {output}")
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    """Puts the text in place of what has this name: in /var/tmp that may be a link of anybody's."""
+    with unnamed(str(path.parent)) as file:
+        Path(file.path).write_text(text)
+        file.name(str(path), None)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,7 +3,9 @@
     python3 -m scenarios.twin blocking      compiles it if that was not yet done, and says where it is
 
 It is kept in the cache of the user who runs it (XDG_CACHE_HOME or ~/.cache, as XDG's base directories have it), in a
-directory named by a digest of the sources, the flags and the compiler. Nobody else may be able to write there.
+directory named by a digest of the sources, the flags and the compiler. Nobody else may be able to write there, nor to
+choose what cc reads: cc, as and ld look into their working directory and into many variables of the environment
+(GCC's manual, "Environment Variables Affecting GCC"), so they get a directory and an environment of their own.
 """
 
 import argparse
@@ -11,11 +13,12 @@ import hashlib
 import os
 import pwd
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from scenarios import places
 
 SOURCES = Path(__file__).with_name("c")
 SHARED = ("workload.c", "transport.c")  # compiled into every twin
@@ -29,7 +32,7 @@ class CannotBuild(Exception):
 
 def built(path: Path) -> Path:
     """The program of the twin at `path`, compiled unless it is in this user's cache already; raises CannotBuild."""
-    compiler = shutil.which("cc")
+    compiler = shutil.which("cc", path=places.path())
     if compiler is None:
         raise CannotBuild("--lang c needs a C compiler, and there is no cc: apt-get install gcc libc6-dev")
     place = _cache()
@@ -54,7 +57,8 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
         groups, home = [], "/"
     done = subprocess.run(
         [sys.executable, "-m", "scenarios.twin", path.stem], user=uid, group=gid, extra_groups=groups, umask=0o077,
-        env={**os.environ, "HOME": home, "PYTHONPATH": str(SOURCES.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**places.environment(), "HOME": home, "PYTHONPATH": str(SOURCES.parents[1]),
+             "PYTHONDONTWRITEBYTECODE": "1"},
         cwd="/", capture_output=True, text=True)
     if done.returncode:
         raise CannotBuild(done.stderr.strip().removeprefix("twin: ") or "compiling the C twin failed")
@@ -62,9 +66,9 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
 
 
 def _digest(path: Path, compiler: str) -> str:
-    """What the program depends on: every source, the flags, and which compiler it is."""
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
-    parts = [os.path.realpath(compiler).encode(), version, " ".join(FLAGS).encode()]
+    """What the program depends on: every source, the flags, which compiler it is, and where it looks for as and ld."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=False, **_apart("/")).stdout
+    parts = [os.fsencode(os.path.realpath(compiler)), version, " ".join(FLAGS).encode(), os.fsencode(places.path())]
     parts += [its.read_bytes() for its in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
 
@@ -74,8 +78,8 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
     directory = tempfile.mkdtemp(prefix=".building-", dir=kept.parent)
     try:
         command = [compiler, *FLAGS, "-o", Path(directory, path.stem), path, *(SOURCES / name for name in SHARED)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "TMPDIR": directory, "LC_ALL": "C"})
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
+                              **_apart(directory))
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
             raise CannotBuild(f"{compiler} cannot compile {path.name}: {(errors or ['it did not say why'])[0].strip()}")
@@ -89,6 +93,16 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def _apart(directory: str) -> dict:
+    """What Popen needs so that nothing of the caller's directory and environment reaches a compiler but PATH."""
+    try:
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        home = "/"
+    return {"cwd": directory, "stdin": subprocess.DEVNULL,
+            "env": {"PATH": places.path(), "HOME": home, "TMPDIR": directory, "LC_ALL": "C"}}
+
+
 def _cache() -> Path:
     """Where this user's twins are kept, made if need be; raises CannotBuild where others could write there."""
     given = os.environ.get("XDG_CACHE_HOME", "")
@@ -97,12 +111,10 @@ def _cache() -> Path:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = home.resolve() / "iotrace"
         place.mkdir(mode=0o700, exist_ok=True)
-        for directory in (place, *place.parents):
-            found = directory.lstat()
-            shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
-            if shared or not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()):
-                raise CannotBuild(f"compiled scenarios are not kept in {place}: others may write to {directory} "
-                                  "(chmod go-w, or set XDG_CACHE_HOME)")
+        directory = places.open_to_others(place)
+        if directory:
+            raise CannotBuild(f"compiled scenarios are not kept in {place}: others may write to {directory} "
+                              "(chmod go-w, or set XDG_CACHE_HOME)")
     except KeyError:
         raise CannotBuild("this user has no home to keep compiled scenarios in: set XDG_CACHE_HOME") from None
     except OSError as error:

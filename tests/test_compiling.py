@@ -37,7 +37,7 @@ def test_a_cache_that_others_could_replace_is_refused(tmp_path):
 def test_a_link_is_refused_and_what_leads_to_its_parent_is_looked_at(tmp_path):
     real = made(tmp_path / "real")
     (tmp_path / "cache").symlink_to(real)
-    assert "is not a directory" in compiling.who_else_writes(tmp_path / "cache")
+    assert str(tmp_path / "cache") in compiling.who_else_writes(tmp_path / "cache")
     open_to_all = made(tmp_path / "open", 0o777)
     made(open_to_all / "inner")
     (tmp_path / "parent").symlink_to(open_to_all / "inner")
@@ -46,9 +46,9 @@ def test_a_link_is_refused_and_what_leads_to_its_parent_is_looked_at(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 def test_a_cache_of_another_user_is_refused(tmp_path):
-    assert "belongs to another user" in compiling.who_else_writes(made(tmp_path / "cache", owner=65534))
+    assert "others may write" in compiling.who_else_writes(made(tmp_path / "cache", owner=65534))
     above = made(tmp_path / "above", owner=65534)
-    assert "belongs to another user" in compiling.who_else_writes(above / "cache")
+    assert "others may write" in compiling.who_else_writes(above / "cache")
 
 
 def test_only_the_probes_own_files_may_be_read(tmp_path):

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 from report_samples import _FAMILIES
-from running import assert_one_line, iotrace
+from running import NOBODY, assert_one_line, iotrace
 
-from tracer.lab import CannotLab, LabError, UnknownKernel, accel, compare, initramfs, kernels, lab, pins, tools, vm
-from tracer.lab.store import Store
+from tracer.commands import lab as commands_lab
+from tracer.lab import (
+    CannotLab,
+    LabError,
+    UnknownKernel,
+    accel,
+    compare,
+    initramfs,
+    kernels,
+    lab,
+    matrix,
+    pins,
+    tools,
+    vm,
+)
+from tracer.lab.store import Store, default_root
 from tracer.render import matrix as matrix_terminal
 from tracer.render import matrix_markdown
 
@@ -130,6 +146,176 @@ def test_missing_programs_are_named_with_their_packages(monkeypatch):
     monkeypatch.setattr(tools, "find", lambda program: None)
     with pytest.raises(CannotLab, match="apt-get install qemu-system-x86"):
         tools.require(("qemu-system-x86_64",))
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """The working directory, with programs that fail and PATH leading to them first; our own programs are elsewhere."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for directory in (ours, theirs):
+        directory.mkdir()
+    for name in ("setpriv", "sh", "qemu-system-x86_64", "busybox", "pwd"):
+        (theirs / name).write_text("#!/bin/sh\nexit 99\n")
+        (theirs / name).chmod(0o755)
+    (ours / "qemu-system-x86_64").write_text('#!/bin/sh\necho "runs in $(pwd)" >&2\nexit 1\n')
+    (ours / "busybox").write_text("static")
+    for path in ours.iterdir():
+        path.chmod(0o755)
+    monkeypatch.chdir(theirs)
+    monkeypatch.setenv("PATH", f":.:{ours}:{os.environ['PATH']}")
+    return ours
+
+
+def test_no_program_comes_from_the_callers_directory(planted):
+    assert tools.find("busybox") == str(planted / "busybox")
+    assert tools.run("pwd").strip() == "/"
+
+
+def test_a_machine_does_not_run_where_the_caller_is(planted, tmp_path):
+    (tmp_path / "boot").mkdir()
+    kernel = kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path / "boot")
+    with pytest.raises(LabError, match="QEMU: runs in /$"):
+        vm.run(vm.Machine(kernel, (), None, "tcg", probe=True), lambda port, data: None)
+
+
+def test_a_relative_cache_is_ignored(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    assert default_root().is_absolute()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_root() == tmp_path / "iotrace" / "lab"
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+def test_a_cache_that_others_may_write_to_is_refused(store, mode):
+    for directory in (store.root / "entries").parent, store.root.parent:
+        before = directory.stat().st_mode
+        directory.chmod(mode)
+        with pytest.raises(LabError, match=f"others may write to {re.escape(str(directory))} "):
+            Store(store.root, print)
+        directory.chmod(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_cache_of_somebody_else_is_refused(store):
+    os.chown(store.root, NOBODY, NOBODY)
+    with pytest.raises(LabError, match="others may write"):
+        Store(store.root, print)
+
+
+def test_a_cache_is_ours_alone_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        made = Store(tmp_path / "a" / "b" / "lab", print)
+    finally:
+        os.umask(before)
+    assert all(place.stat().st_mode & 0o022 == 0 for place in (made.root.parent, made.root, made.root / "entries"))
+
+
+def test_what_a_machine_says_may_be_anything(tmp_path):
+    outcome, said = vm.Outcome(), []
+    lines = [b"up 6.1.0", b"", b"\xff\xfe", b"begin", b"begin \xff", b"begin 0", b"end 0", b"end x 0", b"end 0 7",
+             b"up", b"done"]
+    read, write = os.pipe()
+    os.write(write, b"\n".join(lines) + b"\n")
+    os.close(write)
+    with open(read, "rb"), subprocess.Popen(["true"]) as process:
+        machine = vm.Machine(kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path), (), None, "tcg")
+        vm._watch(machine, process, {"control": read}, outcome, lambda port, data: None, said.append, None)
+    assert (outcome.release, outcome.statuses, outcome.ended) == ("6.1.0", {0: 7}, "done")
+    assert said == ["up 6.1.0", "begin 0", "end 0 7", "done"]
+
+
+def test_what_a_machine_left_is_taken_under_its_jobs_number_alone():
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name in ("0/report.json", "x/report.json", "/etc/passwd", "../1/a", "report.json", "1/\udcff"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    archive.seek(0)
+    assert matrix.results(archive) == {0: {"report.json": b""}, 1: {"\udcff": b""}}
+
+
+def test_what_is_kept_takes_the_place_of_a_link(tmp_path, monkeypatch):
+    (tmp_path / "precious").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    for name in ("recording.parquet", "report.parquet", "report.json", "verify.json"):
+        (tmp_path / name).symlink_to("precious")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("0/recording.parquet"), io.BytesIO())
+    commands_lab._keep(archive)
+    matrix._claims({}, tmp_path)
+    matrix._cell(0, {"recording.parquet": b"", "report.json": b"null"}, None, tmp_path / "report")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not any(path.is_symlink() for path in tmp_path.iterdir())
+
+
+def test_a_job_may_have_any_bytes_as_arguments(tmp_path, planted):
+    (tmp_path / "boot").mkdir()
+    assert b"echo \xff" in initramfs.build(tmp_path / "boot", {}, "echo \udcff", {}, code=False)
+
+
+def bzimage(path: Path, release: str) -> Path:
+    """A file that says it is a kernel of that release."""
+    head = bytearray(0x400)
+    head[0x202:0x206], head[0x20E:0x210] = b"HdrS", (0x100).to_bytes(2, "little")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(head[:0x300]) + release.encode() + b" (somebody)\0")
+    return path
+
+
+@pytest.mark.parametrize("release", ["../../x", "/etc", "..", "a/b", "", "6.1\n"])
+def test_a_release_that_leads_elsewhere_is_refused(release, tmp_path):
+    assert kernels.release_of(bzimage(tmp_path / "good", "6.1.0-50+a~b_c")) == "6.1.0-50+a~b_c"
+    with pytest.raises(UnknownKernel, match="is no kernel's release"):
+        kernels.release_of(bzimage(tmp_path / "bad", release))
+
+
+def test_modules_of_a_build_tree_are_inside_it(tmp_path):
+    tree = tmp_path / "tree"
+    for name in ("tree/a.ko", "outside.ko"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    order = f"kernel/a.ko\n../outside.ko\n{tmp_path}/outside.ko\n\xff.ko\n"
+    (tree / "modules.order").write_bytes(order.encode("latin-1"))
+    assert kernels._built_modules(tree) == {"kernel/a.ko": tree / "a.ko"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_modules_that_somebody_else_put_beside_an_image_are_not_its(tmp_path, store, monkeypatch):
+    modules = tmp_path / "lib" / "modules" / "6.1.0-x" / "kernel"
+    modules.mkdir(parents=True)
+    (modules / "planted.ko").touch()
+    taken = []
+    monkeypatch.setattr(tools, "require", lambda programs: None)
+    monkeypatch.setattr(kernels, "_prepare", lambda new, image, tree: taken.extend(tree.rglob("*.ko")))
+    for owner, count in ((NOBODY, 0), (0, 1)):
+        os.chown(modules, owner, owner)
+        with pytest.raises(LabError, match="damaged"):  # since nothing was prepared
+            kernels.get(store, pins.read(pins.DEFAULT), str(bzimage(tmp_path / "mine" / "bzImage", "6.1.0-x")))
+        assert len(taken) == count
+
+
+def test_nobody_else_can_connect_to_what_shares_the_hosts_root():
+    before = set(Path("/proc/net/unix").read_bytes().splitlines())
+    listener, connection = vm._connected()
+    with listener, connection, listener.accept()[0] as accepted:
+        connection.sendall(b"x")
+        assert accepted.recv(1) == b"x"
+        names = [line.split()[-1].decode() for line in set(Path("/proc/net/unix").read_bytes().splitlines()) - before
+                 if b"iotrace" in line]
+        assert not any(name.startswith("@") or os.path.exists(name) for name in names)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_mount_with_blanks_in_its_name_becomes_read_only_too(tmp_path):
+    place = tmp_path / "a b\\040c"
+    place.mkdir()
+    script = 'mount -t tmpfs none "$0" && exec sh -c "$1" sh cat /proc/self/mounts'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, place, vm._READ_ONLY], capture_output=True)
+    if done.returncode:
+        pytest.skip(f"no mount here: {done.stderr}")
+    ours = [line.split() for line in done.stdout.splitlines() if b"a\\040b\\134040c" in line]
+    assert [line[3].split(b",")[0] for line in ours] == [b"ro"]
 
 
 def test_kvm_that_hangs_is_tried_once_and_then_emulated(store, monkeypatch, tmp_path):

@@ -122,6 +122,50 @@ def test_compiled_anew_for_another_compiler(cache, compilations):
     assert twin.built(TWINS[0].twin) != first
 
 
+def test_compiled_anew_where_as_and_ld_may_be_others(cache, compilations, monkeypatch, tmp_path):
+    first = twin.built(TWINS[0].twin)
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{tmp_path}")
+    assert twin.built(TWINS[0].twin) != first and compilations() == 2
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """The working directory, with files that fail whoever reads or runs one of them."""
+    directory = tmp_path / "planted"
+    directory.mkdir()
+    for name in ("cc", "gcc", "as", "ld", "cc1", "collect2", "clang"):
+        (directory / name).write_text("#!/bin/sh\nexit 1\n")
+        (directory / name).chmod(0o755)
+    for name in ("stdio.h", "stddef.h", "errno.h", "workload.h", "linux/aio_abi.h"):
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_text("#error planted\n")
+    for name in ("libgcc_s.so.1", "libgcc_s.so", "libc.so", "libc.so.6", "libc.a", "libgcc.a", "crt1.o", "crti.o"):
+        (directory / name).write_text("INPUT(planted.o)\n")  # ld takes any file of text for a script of its own
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.mark.parametrize("variables", [
+    {}, {"PATH": ":{PATH}"}, {"PATH": ".:{PATH}"}, {"CPATH": ":/nowhere"}, {"C_INCLUDE_PATH": "."},
+    {"LIBRARY_PATH": ":/nowhere"}, {"COMPILER_PATH": "."}, {"GCC_EXEC_PREFIX": "./"}, {"TMPDIR": "."},
+    {"CPATH": "{HERE}"}, {"LIBRARY_PATH": "{HERE}"}, {"COMPILER_PATH": "{HERE}"},
+    {"DEPENDENCIES_OUTPUT": "{HERE}/written"}, {"SUNPRO_DEPENDENCIES": "{HERE}/written"}],
+    ids=lambda variables: " ".join(map("=".join, variables.items())) or "nothing set")
+def test_nothing_in_the_callers_directory_is_compiled_linked_or_run(variables, cache, planted, monkeypatch):
+    before = sorted(planted.iterdir())
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(PATH=os.environ["PATH"], HERE=planted))
+    for scenario in TWINS[:2]:
+        twin.built(scenario.twin)
+    assert sorted(planted.iterdir()) == before
+
+
+def test_a_compiler_in_the_callers_directory_alone_is_none(cache, planted, monkeypatch):
+    monkeypatch.setenv("PATH", ":.:./x")
+    with pytest.raises(twin.CannotBuild, match="there is no cc"):
+        twin.built(TWINS[0].twin)
+
+
 def test_nothing_but_whole_programs_is_kept(cache):
     program = twin.built(TWINS[0].twin)
     assert [path.name for path in cache.iterdir()] == [program.parent.name]

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import probes
+from scenarios import places
 
 CACHE = Path("/var/cache/iotrace")
 _MOST_KEPT = 16
@@ -86,22 +87,9 @@ def compiled(constants: dict[str, int], cache: Path = CACHE) -> Compiled:
 
 
 def who_else_writes(cache: Path = CACHE) -> str:
-    """Why nothing is kept there or taken from there: whose, or open to whom, a directory of its path is; '' where
-    nobody but this user and root can write to the cache. What does not exist yet is made by us, in its parent."""
-    place = cache.parent.resolve() / cache.name
-    for directory in (place, *place.parents):
-        try:
-            its = directory.lstat()
-        except OSError:
-            continue
-        if not stat.S_ISDIR(its.st_mode):
-            return f"{directory} is not a directory"
-        if its.st_uid not in (0, os.geteuid()):
-            return f"{directory} belongs to another user"
-        # in a sticky directory (/tmp) others cannot move or replace what is ours
-        if its.st_mode & _OTHERS_WRITE and (directory == place or not its.st_mode & stat.S_ISVTX):
-            return f"others may write to {directory}"
-    return ""
+    """Why nothing is kept in the cache or taken from it; '' where nobody but this user and root can write there."""
+    directory = places.open_to_others(cache.parent.resolve() / cache.name)
+    return f"others may write to {directory}" if directory else ""
 
 
 def _key(constants: dict[str, int], directory: Path) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scenarios import places
 from tracer.gate import MESSAGE
 
 _MOST_MS = (1 << 31) - 1  # poll(2) takes an int
@@ -24,8 +25,9 @@ def invoking_user() -> tuple[int, int] | None:
 
 
 def environment() -> dict[str, str]:
-    """The environment in which a scenario finds its own package and writes no byte code."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1",
+    """The environment in which a scenario finds its own package, whatever variables of Python's the caller has set, and
+    writes no byte code."""
+    return {**places.environment(), "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
 
 

@@ -217,11 +217,11 @@ def check_writable(path: str) -> str | None:
         return f"{path}: no such directory: {parent}"
     if os.path.isdir(path):
         return f"{path}: is a directory"
-    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+    existed = os.path.lexists(path)
+    if existed and not stat.S_ISREG(os.lstat(path).st_mode):
         return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
-    try:
-        existed = os.path.exists(path)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    try:  # what lies there may be a link by now, in a directory like /tmp
+        os.close(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | (0 if existed else os.O_CREAT | os.O_EXCL)))
         if not existed:
             Path(path).unlink()
     except OSError as error:

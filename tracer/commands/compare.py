@@ -133,7 +133,7 @@ def _directory(output: str | None, user: tuple[int, int] | None) -> Path | None:
     if not path.is_dir():
         path.mkdir()
         if user:
-            os.chown(path, *user)
+            os.chown(path, *user, follow_symlinks=False)
     return path
 
 

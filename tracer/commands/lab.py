@@ -173,17 +173,17 @@ def _run(ctx, kernel, **how) -> None:
                 outcome = lab.run(kernel, accelerator, (vm.Job(lab.iotrace(*arguments)),), take, columns=columns)
                 _keep(files)
     _ended(outcome, how["timeout"])
-    if outcome.statuses[0]:
-        ctx.exit(outcome.statuses[0])
+    ctx.exit(outcome.statuses.get(0, FAILED))
 
 
 def _keep(files) -> None:
     """What the command left in the machine, into the working directory."""
     from tracer.lab import matrix
+    from tracer.lab.store import write_atomically
 
     files.seek(0)
     for name, data in matrix.results(files).get(0, {}).items():
-        Path(Path(name).name).write_bytes(data)
+        write_atomically(Path(Path(name).name), data)
         _say(f"kept {Path(name).name}")
 
 
@@ -232,7 +232,7 @@ def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown,
     if not wanted and not claims:
         wanted = scenarios.names()
     with _failures():
-        from tracer.lab import matrix
+        from tracer.lab import matrix, store
 
         lab = _lab(**how)
         default = [pin.name for pin in lab.locked.kernels] + [HOST] * (os.getuid() == 0)
@@ -245,7 +245,7 @@ def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown,
         with lab.store.in_use():
             plan = matrix.Plan(wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory)
             found = matrix.run(lab, kernels, plan, jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say)
-        (directory / "matrix.json").write_text(json.dumps(found), encoding="utf-8")
+            store.write_atomically(directory / "matrix.json", json.dumps(found).encode())
     click.echo(_shown(found, as_json, markdown))
     _say(f"recordings and reports: {directory}")
     for kernel in found["kernels"]:

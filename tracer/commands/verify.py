@@ -81,7 +81,7 @@ def _directory(output: str | None, user: tuple[int, int] | None):
     if output and not os.path.isdir(output):
         os.mkdir(output)
         if user:
-            os.chown(output, *user)
+            os.chown(output, *user, follow_symlinks=False)
     with tempfile.TemporaryDirectory(prefix=".iotrace-", dir=output) as directory:
         yield Path(directory)
 
@@ -89,7 +89,7 @@ def _directory(output: str | None, user: tuple[int, int] | None):
 def _keep(directory: Path, output: Path, user: tuple[int, int] | None) -> None:
     for path in directory.iterdir():
         if user:
-            os.chown(path, *user)
+            os.chown(path, *user, follow_symlinks=False)
         os.replace(path, output / path.name)
 
 

@@ -38,7 +38,8 @@ def _works(store: Store, kernel: Kernel) -> tuple[bool, str]:
         return False, "no permission for /dev/kvm (the group kvm has it)"
     tools.require(("qemu-system-x86_64",))
     binary = Path(tools.find("qemu-system-x86_64")).stat()
-    key = [Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(), binary.st_mtime_ns]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii", errors="replace").strip()
+    key = [boot, binary.st_mtime_ns]
     kept = store.root / "kvm.json"
     try:
         found = json.loads(kept.read_text(encoding="utf-8"))

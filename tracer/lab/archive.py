@@ -92,7 +92,7 @@ class Archive:
                          missing_ok=True)
         return [dict(re.findall(r"^(\S+?): (.*)$", stanza, re.M)) for stanza in text.split("\n\n") if stanza.strip()]
 
-    def _apt(self, program: str, *arguments: str, cwd: Path | None = None, missing_ok: bool = False) -> str:
+    def _apt(self, program: str, *arguments: str, cwd: Path | str = tools.ELSEWHERE, missing_ok: bool = False) -> str:
         here = self._directory
         options = {
             "Dir::State": here / "state", "Dir::State::status": "/dev/null", "Dir::Cache": here / "cache",

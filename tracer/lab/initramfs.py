@@ -78,7 +78,7 @@ def build(boot_modules: Path, settings: dict[str, str], jobs: str, compiled: dic
         archive.file(f"boot/{module.name}", module.read_bytes())
     archive.file("lab/settings", "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
     archive.file("lab/ports.sh", (_GUEST / "ports.sh").read_bytes())
-    archive.file("lab/jobs.sh", jobs.encode())
+    archive.file("lab/jobs.sh", os.fsencode(jobs))
     for name, data in sorted(compiled.items()):
         archive.file(f"compiled/{name}", data, 0o600)
     if code:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import lzma
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,10 @@ def release_of(bzimage: Path) -> str:
     if head[0x202:0x206] != b"HdrS":
         raise UnknownKernel(f"{bzimage}: not a bzImage (x86 boot protocol)")
     where = int.from_bytes(head[0x20E:0x210], "little") + 0x200
-    return head[where:].split(b"\0")[0].decode("ascii", "replace").split(" ")[0]
+    release = head[where:].split(b"\0")[0].decode("ascii", "replace").split(" ")[0]
+    if not re.fullmatch(r"\w[\w.+~-]*", release, re.ASCII):
+        raise UnknownKernel(f"{bzimage}: {release!r} is no kernel's release")  # it names a directory of ours
+    return release
 
 
 def _entry(pin: pins.KernelPin) -> str:
@@ -100,7 +104,7 @@ def _own(store: Store, path: Path) -> Kernel:
         built = _built_modules(path)
     else:
         bases = (path.parent.parent / "lib/modules", path.parent.parent / "usr/lib/modules", Path("/lib/modules"))
-        tree = next((base / release for base in bases if (base / release / "kernel").is_dir()), None)
+        tree = next((base / release for base in bases if _belongs(base / release / "kernel", bzimage)), None)
         built = {str(file.relative_to(tree)): file for file in (tree / "kernel").rglob("*.ko*")} if tree else {}
     state = [sha256(bzimage), *(f"{name} {file.stat().st_size} {file.stat().st_mtime_ns}"
                                 for name, file in sorted(built.items()))]
@@ -125,10 +129,16 @@ def _own(store: Store, path: Path) -> Kernel:
     return _checked(path.name, store.entry(f"own-{key}", make, size))
 
 
+def _belongs(modules: Path, bzimage: Path) -> bool:
+    """Whether these are the image's modules: somebody else's, beside an image in /tmp, are not."""
+    return modules.is_dir() and modules.stat().st_uid in (0, bzimage.stat().st_uid)
+
+
 def _built_modules(tree: Path) -> dict[str, Path]:
     """{name under /lib/modules/RELEASE: file} of a build tree, from its modules.order (.ko, or .o since 6.3)."""
     order = tree / "modules.order"
-    names = order.read_text(encoding="utf-8").split() if order.exists() else []
+    names = order.read_text(encoding="utf-8", errors="replace").split() if order.exists() else []
+    names = [name for name in names if not name.startswith("/") and ".." not in name.split("/")]  # else outside ours
     files = {name.removeprefix("kernel/").removesuffix(".o").removesuffix(".ko") + ".ko" for name in names}
     return {f"kernel/{name}": tree / name for name in files if (tree / name).exists()}
 
@@ -151,7 +161,7 @@ def _prepare(new: Path, kernel: Path, tree: Path) -> None:
 def _boot_order(tree: Path) -> list[Path]:
     """The files of BOOT_MODULES, each behind what it depends on, from modules.dep."""
     needs = {}
-    for line in (tree / "modules.dep").read_text(encoding="utf-8").splitlines():
+    for line in (tree / "modules.dep").read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, rest = line.partition(":")
         needs[name] = rest.split()  # a module's own needs, the first of them loaded last
     by_name = {Path(name).name.split(".")[0].replace("-", "_"): name for name in needs}

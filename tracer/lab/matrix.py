@@ -21,6 +21,7 @@ import tracer
 from tracer import recording
 from tracer.lab import HOST, LabError, compare, identity, vm
 from tracer.lab.lab import Lab
+from tracer.lab.store import write_atomically
 from tracer.records import Kind
 
 SCHEMA = 1
@@ -102,7 +103,7 @@ def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable
         word, *rest = line.split()
         if word == "up":
             say(f"{name}: booted {rest[0]}")
-        elif word == "begin" and int(rest[0]):
+        elif word == "begin" and 0 < int(rest[0]) <= len(names):
             say(f"{name}: {names[int(rest[0]) - 1]}")
 
     with tempfile.TemporaryFile() as files:
@@ -126,13 +127,14 @@ def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable
 
 
 def results(files) -> dict[int, dict[str, bytes]]:
-    """{job: {file: its bytes}} of what a machine's jobs left: tar archives one behind another (vm.Job)."""
+    """{job: {file: its bytes}} of what a machine's jobs left: tar archives one behind another (vm.Job). What is named
+    otherwise is passed over."""
     found: dict[int, dict[str, bytes]] = {}
     try:
         with tarfile.open(fileobj=files, mode="r:", ignore_zeros=True) as archive:
             for member in archive:
-                if member.isfile():
-                    number, _, name = member.name.partition("/")
+                number, _, name = member.name.partition("/")
+                if member.isfile() and number.isdecimal():
                     found.setdefault(int(number), {})[name] = archive.extractfile(member).read()
     except tarfile.TarError:  # nothing came, or a machine ended in the middle: what is whole counts
         pass
@@ -170,10 +172,10 @@ def _cell(status: int, files: dict[str, bytes], round_trip_ns: int | None, place
     place.parent.mkdir(parents=True, exist_ok=True)
     if "recording.parquet" in files:
         kept = place.with_suffix(".parquet")
-        kept.write_bytes(files["recording.parquet"])
+        write_atomically(kept, files["recording.parquet"])
     try:
         report = json.loads(files["report.json"])
-        place.with_suffix(".json").write_bytes(files["report.json"])
+        write_atomically(place.with_suffix(".json"), files["report.json"])
     except (LookupError, ValueError):
         pass
     if report and kept:
@@ -203,7 +205,7 @@ def _claims(files: dict[str, bytes], place: Path) -> list[dict]:
     """The verdicts of `iotrace verify`, none where it said nothing; all that it said is kept in place/verify.json."""
     text = files.get("report.json", b"")
     place.mkdir(parents=True, exist_ok=True)
-    (place / f"{VERIFY}.json").write_bytes(text)
+    write_atomically(place / f"{VERIFY}.json", text)
     try:
         return [{key: claim[key] for key in ("number", "name", "verdict", "evidence", "qualification")}
                 for claim in json.loads(text)["claims"]]

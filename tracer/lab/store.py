@@ -14,14 +14,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from scenarios import places
 from tracer.lab import LabError
 
 SPARE_BYTES = 64 << 20  # left free beside what is written
 
 
 def default_root() -> Path:
-    """$XDG_CACHE_HOME/iotrace/lab, or ~/.cache/iotrace/lab of the user that this process acts as."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "iotrace" / "lab"
+    """$XDG_CACHE_HOME/iotrace/lab, or ~/.cache/iotrace/lab of the user that this process acts as; a relative
+    XDG_CACHE_HOME is to be ignored, as XDG's base directories have it."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else _home() / ".cache") / "iotrace" / "lab"
 
 
 def _home() -> Path:
@@ -36,12 +39,16 @@ class Store:
     """One cache directory. Entries are directories that appear whole: made beside their place, then renamed."""
 
     def __init__(self, root: Path, say: Callable[[str], None]) -> None:
-        """say: told what is being waited for or made. Raises LabError where the directory cannot be made."""
-        self.root = root
+        """say: told what is being waited for or made. Raises LabError where the directory cannot be made, or others
+        may write to it."""
         self.say = say
         try:
             for name in ("entries", "locks", "running", "results", "compiled"):
-                (root / name).mkdir(parents=True, exist_ok=True)
+                _make(root / name)
+            self.root = root.resolve()
+            if directory := places.open_to_others(self.root):
+                raise LabError(f"kernels are not kept in {self.root}: others may write to {directory} (chmod go-w, or "
+                               "set XDG_CACHE_HOME)")
         except OSError as error:
             raise LabError(f"{root}: {error.strerror}") from None
 
@@ -137,6 +144,13 @@ class Store:
             return freed
         finally:
             os.close(fd)
+
+
+def _make(directory: Path) -> None:
+    """Makes it and those above it, where they are not there, so that whatever the umask none but us may write there."""
+    for place in (*reversed(directory.parents), directory):
+        if not place.exists():
+            place.mkdir(mode=0o755, exist_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterable
 
+from scenarios import places
 from tracer.lab import CannotLab, LabError
 
 # program: the Debian package that has it
@@ -24,11 +25,13 @@ PACKAGES = {
     "unshare": "util-linux",
 }
 _PLACES = "/usr/sbin:/sbin:/usr/bin:/bin"
+# Where programs run, and not where the caller is: QEMU takes a firmware (bios-256k.bin) that lies in its directory.
+ELSEWHERE = "/"
 
 
 def find(program: str) -> str | None:
     """The path of a program, also where only root's PATH leads; None if it is not there."""
-    return shutil.which(program) or shutil.which(program, path=_PLACES)
+    return shutil.which(program, path=f"{places.path()}:{_PLACES}")
 
 
 def require(programs: Iterable[str]) -> None:
@@ -40,9 +43,12 @@ def require(programs: Iterable[str]) -> None:
 
 
 def command(program: str, *arguments: object) -> list[str]:
-    """argv of a program that the kernel kills if we are killed, and that does not begin if we were killed before."""
+    """argv of a program that the kernel kills if we are killed, and that does not begin if we were killed before.
+
+    It is to be run in ELSEWHERE, unless it needs a directory that is ours.
+    """
     alive = '[ "$PPID" = "$0" ] && exec "$@"'
-    return [find("setpriv") or "setpriv", "--pdeathsig", "KILL", "sh", "-c", alive, str(os.getpid()),
+    return [find("setpriv") or "setpriv", "--pdeathsig", "KILL", "/bin/sh", "-c", alive, str(os.getpid()),
             find(program) or program, *map(str, arguments)]
 
 
@@ -52,7 +58,7 @@ def as_user() -> dict:
     return {} if same else {"user": os.geteuid(), "group": os.getegid(), "env": {**os.environ, "HOME": _home()}}
 
 
-def run(program: str, *arguments: object, cwd: object = None, text_in: str | None = None) -> str:
+def run(program: str, *arguments: object, cwd: object = ELSEWHERE, text_in: str | None = None) -> str:
     """Runs a program in a session of its own to its end and returns its stdout; killed with its children on Ctrl-C.
 
     Raises LabError with the last line that it wrote on stderr.

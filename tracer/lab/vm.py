@@ -6,11 +6,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import selectors
 import shlex
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +27,9 @@ BOOT_S = 90.0  # from power-on to the guest's first word; in emulation 3 s are u
 _CONSOLE_BYTES = 64 << 10
 _LAST_LINES = 12
 _VIRTIOFSD = "/usr/lib/qemu/virtiofsd"  # Debian 12's, in C; QEMU has none of its own since 8.0
+# For sh: every mount becomes read-only. The names of their places have blanks as \040, which printf undoes.
+_READ_ONLY = ('while read -r _ place _; do mount -o remount,bind,ro "$(printf %b "$place")" 2>/dev/null; done '
+              '</proc/self/mounts; exec "$@"')
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,15 @@ def run(machine: Machine, take: Callable[[str, bytes], None], say: Callable[[str
             stack.callback(os.close, ours)
         theirs = stack.enter_context(_closing([end for _, end in ends.values()]))
         boot = _memory(stack, _initramfs(machine))
-        sharing = stack.enter_context(_host_root(machine)) if machine.root is None and not machine.probe else []
+        sharing, passed = [], ()
+        if machine.root is None and not machine.probe:
+            sharing, passed = stack.enter_context(_host_root(machine))
         argv = tools.command("qemu-system-x86_64", *_arguments(machine, boot, dict(zip(PORTS, theirs, strict=True))),
                              *sharing)
         began = time.monotonic()
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   pass_fds=(boot, *theirs), start_new_session=True, **tools.as_user())
+                                   pass_fds=(boot, *theirs, *passed), cwd=tools.ELSEWHERE, start_new_session=True,
+                                   **tools.as_user())
         stack.callback(process.stderr.close)
         stack.callback(_end, process)
         for fd in theirs:
@@ -146,7 +152,7 @@ def _watch(machine: Machine, process: subprocess.Popen, ports: dict[str, int], o
                     while b"\n" in control:
                         line, _, rest = bytes(control).partition(b"\n")
                         control[:] = rest
-                        _heard(line.decode(), outcome, began, say)
+                        _heard(line.decode(errors="replace"), outcome, began, say)
                         deadline = time.monotonic() + machine.job_s
                 else:
                     take(key.data, data)
@@ -154,14 +160,18 @@ def _watch(machine: Machine, process: subprocess.Popen, ports: dict[str, int], o
 
 
 def _heard(line: str, outcome: Outcome, began: float, say: Callable[[str], None]) -> None:
-    """One line of the guest's: up RELEASE, begin JOB, end JOB STATUS, done."""
-    word, *rest = line.split()
-    if word == "up":
-        outcome.release, outcome.up_s = rest[0], time.monotonic() - began
-    elif word == "end":
-        outcome.statuses[int(rest[0])] = int(rest[1])
-    elif word == "done":
-        outcome.ended = "done"
+    """One line of the guest's: up RELEASE, begin JOB, end JOB STATUS, done. What is none of these is passed over."""
+    match line.split():
+        case ["up", release]:
+            outcome.release, outcome.up_s = release, time.monotonic() - began
+        case ["begin", job] if job.isdecimal():
+            pass
+        case ["end", job, status] if job.isdecimal() and status.isdecimal():
+            outcome.statuses[int(job)] = int(status)
+        case ["done"]:
+            outcome.ended = "done"
+        case _:
+            return
     say(line)
 
 
@@ -209,31 +219,40 @@ def _script(machine: Machine) -> str:
 
 
 @contextlib.contextmanager
-def _host_root(machine: Machine) -> Iterator[list[str]]:
-    """virtiofsd sharing the host's root, every mount of it made read-only for it; QEMU's arguments for that."""
+def _host_root(machine: Machine) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """virtiofsd sharing the host's root, every mount of it made read-only for it; QEMU's arguments for that, and the
+    descriptors that QEMU needs."""
     if not os.access(_VIRTIOFSD, os.X_OK):
         raise LabError(f"--host-root needs {_VIRTIOFSD} (Debian 12: apt-get install qemu-system-common)")
     if os.getuid() != 0:
         raise LabError("--host-root needs root, since virtiofsd does: run it with sudo, or leave it out")
-    name = f"iotrace-lab-{secrets.token_hex(8)}"
-    read_only = ('while read -r _ place _; do mount -o remount,bind,ro "$place" 2>/dev/null; done </proc/self/mounts; '
-                 'exec "$@"')
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("\0" + name)
-        listener.listen(1)
+    with contextlib.ExitStack() as stack:
+        listener, connection = map(stack.enter_context, _connected())
         fd = listener.fileno()
-        argv = tools.command("unshare", "--mount", "--propagation", "private", "sh", "-c", read_only, "sh", _VIRTIOFSD,
-                             f"--fd={fd}", "-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot")
+        argv = tools.command("unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", _READ_ONLY, "sh",
+                             _VIRTIOFSD, f"--fd={fd}", "-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot")
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, pass_fds=(fd,), start_new_session=True)
+                                   stderr=subprocess.DEVNULL, pass_fds=(fd,), cwd=tools.ELSEWHERE,
+                                   start_new_session=True)
         try:
             yield ["-object", f"memory-backend-memfd,id=memory,share=on,size={machine.memory_mb}M",
                    "-numa", "node,memdev=memory",
-                   "-chardev", f"socket,id=root,abstract=on,path={name}",
-                   "-device", "vhost-user-fs-pci,chardev=root,tag=root"]
+                   "-chardev", f"socket,id=root,fd={connection.fileno()}",
+                   "-device", "vhost-user-fs-pci,chardev=root,tag=root"], (connection.fileno(),)
         finally:
             process.kill()
             process.wait()
+
+
+def _connected() -> tuple[socket.socket, socket.socket]:
+    """A listening socket with one connection waiting at it, and that connection's other end. Nobody else can connect:
+    while the socket has a name, that is in a directory of ours."""
+    listener, connection = (socket.socket(socket.AF_UNIX) for _ in range(2))
+    with tempfile.TemporaryDirectory(prefix="iotrace-") as directory:
+        listener.bind(f"{directory}/root")
+        listener.listen(1)
+        connection.connect(f"{directory}/root")
+    return listener, connection
 
 
 def _memory(stack: contextlib.ExitStack, data: bytes) -> int:

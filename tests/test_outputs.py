@@ -1,0 +1,68 @@
+"""Files that root writes where others may write too: no link that lies there is followed. The benchmark's as well."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from running import NOBODY, ROOT
+
+from tracer.commands import common, verify
+
+
+def test_a_link_that_comes_while_a_place_is_tried_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(os.path, "lexists", lambda path: False)  # as it was a moment before
+    assert "File exists" in common.check_writable(str(tmp_path / "out"))
+    assert not (tmp_path / "elsewhere").exists() and (tmp_path / "out").is_symlink()
+
+
+def test_trying_a_place_leaves_nothing_and_changes_nothing(tmp_path):
+    assert common.check_writable(str(tmp_path / "out")) is None and list(tmp_path.iterdir()) == []
+    (tmp_path / "out").write_text("kept")
+    assert common.check_writable(str(tmp_path / "out")) is None and (tmp_path / "out").read_text() == "kept"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_link_does_not_give_away_what_it_points_at(tmp_path):
+    made, output = tmp_path / "made", tmp_path / "output"
+    for directory in (made, output):
+        directory.mkdir()
+    (tmp_path / "precious").touch()
+    (made / "x.parquet").symlink_to(tmp_path / "precious")
+    verify._keep(made, output, (NOBODY, NOBODY))
+    assert (tmp_path / "precious").stat().st_uid == 0
+
+
+def benchmark(code: str) -> None:
+    """Runs `code`, which may import modules of benchmarks/, if they are here."""
+    if not (ROOT / "benchmarks").is_dir():
+        pytest.skip("no benchmarks here")
+    places = [str(ROOT / "benchmarks"), *[str(ROOT)] * (not sys.flags.isolated)]
+    code = f"import sys; sys.path[:0] = {places!r}; from pathlib import Path; {code}"
+    done = subprocess.run([sys.executable, "-I", "-B", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_benchmarks_figures_take_the_place_of_a_link(tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "out.json").symlink_to("precious")
+    benchmark(f"import run; run._write(Path({str(tmp_path / 'out.json')!r}), '{{}}')")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "out.json").is_symlink() and (tmp_path / "out.json").read_text() == "{}"
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
+def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(tmp_path, monkeypatch):
+    room, planted = tmp_path / "room", tmp_path / "planted"
+    for directory in (room, planted):
+        directory.mkdir()
+    (planted / "stdio.h").write_text("#error planted\n")
+    (planted / "libgcc_s.so.1").write_text("INPUT(planted.o)\n")
+    monkeypatch.chdir(planted)
+    monkeypatch.setenv("CPATH", ":")
+    benchmark(f"import machine; machine.build(Path({str(room)!r}))")
+    assert sorted(path.name for path in room.iterdir()) == ["bystander", "memlock.so", "poll"]
