@@ -247,6 +247,7 @@ def test_what_is_kept_takes_the_place_of_a_link(tmp_path, monkeypatch):
     matrix._cell(0, {"recording.parquet": b"", "report.json": b"null"}, None, tmp_path / "report")
     assert (tmp_path / "precious").read_text() == "precious"
     assert not any(path.is_symlink() for path in tmp_path.iterdir())
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name != "precious"} == {0o600}
 
 
 def test_a_job_may_have_any_bytes_as_arguments(tmp_path, planted):

@@ -175,6 +175,16 @@ def test_abandoned_recording_is_refused(tmp_path):
 
 # before the run
 
+def test_nobody_else_may_read_what_is_written_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        writer = Writer(str(tmp_path / "run"))
+        assert (tmp_path / "run").stat().st_mode & 0o777 == 0o600
+        writer.abandon()
+    finally:
+        os.umask(before)
+
+
 def test_writable_place_is_left_as_it_was(tmp_path):
     assert check_writable(str(tmp_path / "new")) is None
     assert os.listdir(tmp_path) == []

@@ -47,6 +47,7 @@ class Writer:
         self._path = path
         memory.keep()
         pool = pa.system_memory_pool()  # Arrow's own gives memory back, too
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))  # its writer's alone, whatever the umask
         self._file = pa.OSFile(path, "wb")
         os.set_inheritable(self._file.fileno(), False)  # pyarrow leaves that out
         # Times as differences: a fifth of the size and half the time of a dictionary or of plain values with lz4.

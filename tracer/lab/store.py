@@ -165,12 +165,11 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file in one step: readers see the old one or the new one."""
+    """Writes a file in one step: readers see the old one or the new one, and nobody but this user either."""
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(fd, "wb") as file:
             file.write(data)
-        os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
