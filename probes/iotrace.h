@@ -20,7 +20,8 @@ enum kind {
 				   * start = si_fd where si_code is POLL_* */
 	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
 				   * result = si_fd where si_code is POLL_* */
-	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags */
+	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
+				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
 	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
 	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
@@ -130,6 +131,9 @@ struct call {
 #define LEARN_PATH0 1024 /* argument 0 is the path by which it was opened */
 #define LEARN_PATH1 2048 /* argument 1 is */
 
+#define LEARN_OPENS (LEARN_RESULT | LEARN_PAIR0 | LEARN_PAIR3) /* the call has opened what is learnt */
+
+#define WAS_OPEN 0x8000 /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
 
 /* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py) */

@@ -65,7 +65,7 @@ class Overview:
         """`model`, `activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
         slept, calls = self._activity.finish(*unended, descriptors)
         threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
-        used = self._usage.finish()
+        used = self._usage.finish(descriptors)
         self.moved, self.beside = _moved(used), self._beside(times)
         listed = processes.listed(threads, operations, codes, self.beside)
         verdict = models.judge(operations, codes, models.in_all(self.beside.values()))
