@@ -49,7 +49,7 @@ RAW_TRACEPOINT_PROBE(sched_process_exec)
 
 	if (!from || !slot)
 		return 0;
-	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), 0, tid, -1, 0);
+	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), slot->enter, tid, -1, GOES_ON);
 	slot->tid = tid;
 	from->tid = 0;
 	name_slot(tid, from->slot);
