@@ -3,7 +3,6 @@ KIND_START): each later life has a number of its own here, and the analysis know
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from tracer.timeline import Rows
 
 FIRST = 1 << 22  # of the numbers of later lives: no ID is as large (PID_MAX_LIMIT, include/linux/threads.h)
 _TWICE_NS = 50_000  # between the two records of a thread that was created and adopted at the same time
+_EXECVE_NS = 1_000_000_000  # at most, from the end of the others to its return
 _EVENTS = table_of((Kind.THREAD, Kind.START, Kind.EXIT))
 _OWN = table_of((Kind.CALL, Kind.OPEN, Kind.EXEC, Kind.NAME, Kind.SWITCH_IN, Kind.SWITCH_OUT))  # of who is alive
 # The fields that hold IDs beside `tid`: probes/iotrace.h.
@@ -29,6 +29,8 @@ _PROCESS_IN_ARG = table_of((Kind.NAME,))
 # The keys of the report under which there are IDs.
 _KEYS = ("tid", "tgid", "helper_tid", "tids", "waiter", "waker", "process")
 
+_FIELDS = ("kind", "time", "start", "result", "tid", "arg")
+_NONE, _NEVER = np.empty(0, np.int64), np.iinfo(np.int64).max
 _time = itemgetter(0)
 
 
@@ -56,7 +58,7 @@ class _Numbers:
         if self.new:
             ids, since, number = np.array(self.new, np.int64).T
             self.table.add(ids, since, number)
-            self.again[ids] = True
+            self.again[np.minimum(ids, FIRST - 1)] = True
             self.new.clear()
 
     def told(self, ids: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -79,7 +81,8 @@ class Lives:
         self._lives: dict[int, _Life] = {}  # by ID
         self._members: dict[int, set[int]] = {}  # process → IDs of its threads that are alive
         self._processes: dict[int, int] = {}  # ID → the number of the process that has it, where it is not the ID
-        self._orphaned: set[int] = set()  # IDs of leaders that have exited before other threads of theirs
+        self._orphaned: dict[int, int] = {}  # leader that exited before others of its threads → when the last of them did
+        self._watched = np.zeros(FIRST, bool)  # by ID, for a look at a batch
         self._ids: list[int] = []  # number − FIRST → ID
         self._added: list[tuple] = []  # RECORDs of our own making, with IDs, in time order
         self._threads, self._groups = _Numbers(), _Numbers()
@@ -88,12 +91,9 @@ class Lives:
     def feed(self, batch: Columns) -> Columns:
         """A batch, not older than what was fed before."""
         before = len(self._added)
-        events = np.flatnonzero(_EVENTS[batch.kind]).tolist()  # a heap: ascending
-        for tid in self._orphaned:
-            self._await(events, batch, tid, 0)
-        while events:
-            row = heapq.heappop(events)
-            self._event(events, batch, row)
+        at = np.flatnonzero(_EVENTS[batch.kind])
+        for row in np.union1d(at, self._signs(batch, at)).tolist():
+            self._event(*(int(getattr(batch, name)[row]) for name in _FIELDS))
         self._threads.settle()
         self._groups.settle()
         return self._told(_with(batch, self._added[before:]))
@@ -119,7 +119,7 @@ class Lives:
         ids, shown = np.array(self._ids), table.take(slice(None))
         for name in names:
             column = getattr(table, name).copy()
-            later = column >= FIRST
+            later = (column >= FIRST) & (column < FIRST + len(ids))
             column[later] = ids[column[later].astype(np.int64) - FIRST]
             setattr(shown, name, column)
         return shown
@@ -127,25 +127,21 @@ class Lives:
     def _id(self, value):
         if isinstance(value, list):
             return [self._id(its) for its in value]
-        return self._ids[value - FIRST] if isinstance(value, int) and value >= FIRST else value
+        return self._ids[value - FIRST] if isinstance(value, int) and 0 <= value - FIRST < len(self._ids) else value
 
     # births and ends
 
-    def _event(self, events: list[int], batch: Columns, row: int) -> None:
-        kind, time, start, result, tid, fd, arg = (
-            int(getattr(batch, name)[row]) for name in ("kind", "time", "start", "result", "tid", "fd", "arg"))
+    def _event(self, kind: int, time: int, start: int, result: int, tid: int, arg: int) -> None:
         if kind in (Kind.THREAD, Kind.START):
             self._born(kind, time, tid, result)
         elif kind != Kind.EXIT:
             self._goes_on(time, tid, -1)
         elif arg == GOES_ON:
             self._add(time, Kind.OPEN, tid, start=start, nr=self._execve)
-            self._gone(tid)
+            self._gone(time, tid)
             self._goes_on(time, result, tid)
         else:
-            self._gone(tid)
-            if tid in self._orphaned:
-                self._await(events, batch, tid, row + 1)
+            self._gone(time, tid)
 
     def _born(self, kind: int, time: int, tid: int, tgid: int) -> None:
         before = self._lives.get(tid)
@@ -168,7 +164,7 @@ class Lives:
             self._end(time, member)
         if self._lives[tid].alive:
             self._end(time, tid)
-        self._orphaned.discard(tid)
+        self._orphaned.pop(tid, None)
         return self._number(time, tid)
 
     def _number(self, time: int, tid: int) -> int:
@@ -178,26 +174,26 @@ class Lives:
         return number
 
     def _end(self, time: int, tid: int) -> None:
-        """A life whose end was not seen was over just before; who had been off the CPU was so until then."""
+        """A life whose end was not seen was over just before."""
         life = self._lives[tid]
         life.alive = False
         time = max(time - 1, life.began)
-        self._add(time, Kind.SWITCH_IN, tid)
         self._add(time, Kind.EXIT, tid, result=life.tgid)
         self._members.get(life.process, set()).discard(tid)
 
-    def _gone(self, tid: int) -> None:
+    def _gone(self, time: int, tid: int) -> None:
         life = self._lives.get(tid)
         if life is None or not life.alive:
             return
         life.alive = False
         others = self._members[life.process]
         others.discard(tid)
+        if life.tgid == tid and others:
+            self._orphaned[tid] = _NEVER
         if not others:
             del self._members[life.process]
-            self._orphaned.discard(life.tgid)
-        elif life.tgid == tid:
-            self._orphaned.add(tid)
+            if life.tgid in self._orphaned:
+                self._orphaned[life.tgid] = time
 
     def _goes_on(self, time: int, tid: int, by: int) -> None:
         """A leader's ID is in use again: another thread, `by`, has called execve and has it now (fs/exec.c, de_thread)."""
@@ -209,18 +205,29 @@ class Lives:
             self._end(time, tid)
         if before:
             self.leaders[process] = self._number(time, tid)
-        self._orphaned.discard(tid)
+        self._orphaned.pop(tid, None)
         self._lives[tid] = _Life(time, Kind.START, tid, process)
         self._members.setdefault(process, set()).add(tid)
         self._add(time, Kind.START, tid, result=tid, fd=by)
 
-    @staticmethod
-    def _await(events: list[int], batch: Columns, tid: int, row: int) -> None:
-        """Looks at the next record, from `row` on, that only who is alive makes: of recordings that do not say who has
-        called execve."""
-        later = np.flatnonzero((batch.tid[row:] == tid) & _OWN[batch.kind[row:]])
-        if len(later):
-            heapq.heappush(events, row + int(later[0]))
+    def _signs(self, batch: Columns, events: np.ndarray) -> np.ndarray:
+        """The rows that show that a leader's ID is in use again, of recordings that do not say who has called execve:
+        the first after the leader's exit that only who is alive makes."""
+        leaves = (batch.kind[events] == Kind.EXIT) & (batch.tid[events] == batch.result[events])
+        ends = events[leaves & (batch.tid[events] < FIRST)]
+        if len(batch):
+            over = int(batch.time[0]) - _EXECVE_NS
+            self._orphaned = {tid: gone for tid, gone in self._orphaned.items() if gone > over}
+        if not len(ends) and not self._orphaned:
+            return _NONE
+        before = np.array(list(self._orphaned), np.int64)
+        tids, first = np.unique(np.concatenate([before, batch.tid[ends]]), return_index=True)
+        since = np.concatenate([np.full(len(before), -1), ends])[first]  # after which row to look
+        self._watched[tids] = True
+        rows = np.flatnonzero(_OWN[batch.kind] & self._watched[np.minimum(batch.tid, FIRST - 1)])
+        self._watched[tids] = False
+        rows = rows[rows > since[np.searchsorted(tids, batch.tid[rows])]]
+        return rows[np.unique(batch.tid[rows], return_index=True)[1]]
 
     # records
 
