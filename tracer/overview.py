@@ -101,8 +101,10 @@ def _moved(used: Used) -> dict[int, Moved]:
     kind, its = used.mode & S_IFMT, used.values
     on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
     elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])
-    return {tgid: Moved(int(on_files[used.keys[:, 0] == tgid].sum()), int(elsewhere[used.keys[:, 0] == tgid].sum()))
-            for tgid in np.unique(used.keys[:, 0]).tolist()}
+    sums = Sums(1, 2)
+    sums.add((used.keys[:, 0],), (on_files, elsewhere))
+    keys, values = sums.result()
+    return {tgid: Moved(*its) for tgid, its in zip(keys[:, 0].tolist(), values.tolist(), strict=True)}
 
 
 def _distinct(operations: Operations) -> list[tuple[int, int, int]]:

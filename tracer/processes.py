@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from tracer import models
+from tracer.columns import rows_by
 from tracer.operations import Operations
 from tracer.states import ThreadTimes
 
@@ -61,14 +62,6 @@ def listed(threads: Threads, operations: Operations, codes: np.ndarray, beside: 
             for name, group in groups.items()]
         found.append(entry)
     return sorted(found, key=lambda entry: -entry["activity"]["cpu_ns"])
-
-
-def rows_by(keys: np.ndarray) -> dict[int, np.ndarray]:
-    """Key → the rows (int64, ascending) that have it."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[:len(ordered)])
-    return dict(zip(ordered[first].tolist(), np.split(order, first[1:]), strict=True)) if len(keys) else {}
 
 
 def _of(tids: np.ndarray, threads: list[ThreadTimes]) -> np.ndarray:
