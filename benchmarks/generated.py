@@ -61,8 +61,8 @@ def blocking(first: int, count: int) -> np.ndarray:
 
 
 def processes(first: int, count: int, ids: int = 1 << 22) -> np.ndarray:
-    """Records from number `first` on of processes that execute a program, read a file, send, sleep for a datagram, write,
-    sleep on a futex and exit. ids: after so many their IDs are used again."""
+    """Records from number `first` on of processes that execute a program, read a file, send, sleep for a datagram,
+    write, sleep on a futex and exit. ids: after so many their IDs are used again."""
     rows = _blank(count)
     number = first + np.arange(count)
     process, step = number // len(_STEPS), number % len(_STEPS)

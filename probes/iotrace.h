@@ -23,8 +23,8 @@ enum kind {
 	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
 				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
 	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
-	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve, entered at
-			     * start, and goes on with its leader's id (result) */
+	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
+			     * entered at start, and goes on with its leader's id (result) */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
 	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:

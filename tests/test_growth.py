@@ -29,8 +29,8 @@ def operations(count: int, way: int = BLOCKED) -> Operations:
     number = np.arange(count * EACH)
     ask = number * 1_000_000
     columns = dict.fromkeys(names_of(Operations), np.zeros(len(number), np.int64))
-    columns |= {"tid": 1000 + number % count, "tgid": 1000 + number % count, "fd": number % count, "way": number * 0 + way,
-                "inode": number % count, "ask": ask, "ready": ask + 200_000, "told": ask + 800_000,
+    columns |= {"tid": 1000 + number % count, "tgid": 1000 + number % count, "fd": number % count,
+                "inode": number % count, "way": number * 0 + way, "ask": ask, "ready": ask + 200_000, "told": ask + 800_000,
                 "copy_start": ask + 810_000, "copy_end": ask + 820_000, "done": ask + 820_000}
     return counted(of_columns(columns))
 
@@ -73,7 +73,8 @@ def waiting(count: int) -> Callable[[], dict]:
 def futexes(count: int) -> Callable[[], list]:
     its = Futexes()
     number = np.arange(count * EACH)
-    row = np.array([number % count << 32, number, 0 * number, 0 * number, number, number + 1, number + 2, 0 * number + 1])
+    none = np.zeros(len(number), np.int64)
+    row = np.array([number % count << 32, number, none, none, number, number + 1, number + 2, none + 1])
     its._kept = [row.view(Counted)]
     return its.finish
 

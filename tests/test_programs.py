@@ -28,7 +28,8 @@ def many_files() -> dict:
 
 def everything() -> dict:
     """A report with something in every part that programs have."""
-    trace = two_processes().call("accept4", 2_000_000, 2_010_000, 9, fd=8).call("connect", 2_020_000, 2_030_000, 0, fd=9)
+    trace = two_processes().call("accept4", 2_000_000, 2_010_000, 9, fd=8)
+    trace.call("connect", 2_020_000, 2_030_000, 0, fd=9)
     trace.add(Kind.WAKING, 2_040_000, fd=7).add(Kind.THREAD, 2_050_000, tid=TID + 1, fd=TID, result=TID)
     trace.add(Kind.NAME, 2_060_000, tid=TID + 1, start=int.from_bytes(b"other\0\0\0", "little"))
     for at in range(3_000_000, 3_400_000, 2_000):

@@ -81,7 +81,7 @@ class Lives:
         self._lives: dict[int, _Life] = {}  # by ID
         self._members: dict[int, set[int]] = {}  # process → IDs of its threads that are alive
         self._processes: dict[int, int] = {}  # ID → the number of the process that has it, where it is not the ID
-        self._orphaned: dict[int, int] = {}  # leader that exited before others of its threads → when the last of them did
+        self._orphaned: dict[int, int] = {}  # leader that exited before others of its threads → when the last did
         self._watched = np.zeros(FIRST, bool)  # by ID, for a look at a batch
         self._ids: list[int] = []  # number − FIRST → ID
         self._added: list[tuple] = []  # RECORDs of our own making, with IDs, in time order
@@ -196,7 +196,8 @@ class Lives:
                 self._orphaned[life.tgid] = time
 
     def _goes_on(self, time: int, tid: int, by: int) -> None:
-        """A leader's ID is in use again: another thread, `by`, has called execve and has it now (fs/exec.c, de_thread)."""
+        """A leader's ID is in use again: another thread, `by`, has called execve and has it now (de_thread, fs/exec.c)
+        – or, with −1, one that is not known."""
         if by < 0 and tid not in self._orphaned:
             return
         before = self._lives.get(tid)

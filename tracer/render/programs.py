@@ -144,7 +144,8 @@ def advice(report: dict, width: int = 80) -> list[Text]:
         where = f", {_number(its)}<{clean(its['file'])}>" if its.get("file") else ""
         cost = f" [{duration(its['cost_ns'])}]" if its.get("cost_ns") else ""
         who = f"{clean(its.get('process') or MISSING)} {its.get('tgid') or MISSING}"
-        lines += entry(f"{index}.", f"{clean(its.get('rule'))}: {who}{where}: {its.get('text') or MISSING}{cost}", width)
+        text = its.get("text") or MISSING
+        lines += entry(f"{index}.", f"{clean(its.get('rule'))}: {who}{where}: {text}{cost}", width)
     if len(found) > MOST_ADVICE:
         lines.append(Text(f"and {len(found) - MOST_ADVICE} more, in --json", style="dim"))
     return lines
