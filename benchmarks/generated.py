@@ -65,8 +65,8 @@ def processes(first: int, count: int, ids: int = 1 << 22) -> np.ndarray:
     write, sleep on a futex and exit. ids: after so many their IDs are used again."""
     rows = _blank(count)
     number = first + np.arange(count)
-    process, step = number // len(_STEPS), number % len(_STEPS)
-    kinds, names, fds, results, args, starts = (np.array(column) for column in zip(*_STEPS, strict=True))
+    process, step = number // len(STEPS), number % len(STEPS)
+    kinds, names, fds, results, args, starts = (np.array(column) for column in zip(*STEPS, strict=True))
     calls = syscalls.numbers()
     numbers = np.array([calls.get(name, 0) for name in names])
     rows["time"] = 1000 + number * 5000
@@ -93,7 +93,7 @@ def _text(text: bytes) -> int:
 
 
 FIRST_ID, FILE = 1000, 0o100644
-_STEPS = (  # kind, call, descriptor or thread, result, arg, start
+STEPS = (  # kind, call, descriptor or thread, result, arg, start
     (Kind.THREAD, "", TID, 0, 0, ""), (Kind.SWITCH_IN, "", TID, 0, 0, ""), (Kind.CALL, "execve", 0, 0, 0, ""),
     (Kind.EXEC, "", -1, 0, 0x33, ""), (Kind.NAME, "", -1, 0, 0, "name"), (Kind.CALL, "openat", -100, 3, 0, ""),
     (Kind.DESCRIPTOR, "", 3, 0, FILE, "file"), (Kind.PATH, "", 3, 0, 0, "path"), (Kind.CALL, "read", 3, 100, 4096, ""),
