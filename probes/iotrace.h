@@ -79,7 +79,7 @@ struct slot {
 	s32 last_fd;    /* the descriptor last looked up, not to do it again */
 	u32 compat;     /* a 32-bit program: its call numbers are not ours */
 	u32 at;         /* of io_submit's blocks: the next one to tell of */
-	u32 pad;
+	u32 life;       /* of its process: another one where the process ID is used again */
 	u64 tail[2];
 };
 

@@ -372,6 +372,35 @@ def test_two_processes_that_have_one_id_are_two():
     assert sorted(op["bytes"] for op in report["operations"] if op["tid"] == tgid) == [5] * 10 + [10] * 10
 
 
+INHERITED = """
+import fcntl, os
+r, w = os.pipe()
+fd = fcntl.fcntl(r, fcntl.F_DUPFD, 50)  # of which no call tells
+def child():
+    for _ in range(10): os.write(w, b'x' * 10); os.read(fd, 64)
+    os._exit(0)
+p = os.fork()
+if not p: child()
+os.waitpid(p, 0)
+for _ in range(500):
+    open('/proc/sys/kernel/ns_last_pid', 'w').write(str(p - 1))
+    q = os.fork()
+    if not q: child() if os.getpid() == p else os._exit(0)
+    os.waitpid(q, 0)
+    if q == p: break
+else: raise SystemExit('another process was quicker, each time')
+"""
+
+
+def test_what_one_process_told_of_a_descriptor_does_not_stand_for_the_next_one_with_its_id():
+    if not os.path.exists("/proc/sys/kernel/ns_last_pid"):
+        pytest.skip("no /proc/sys/kernel/ns_last_pid: the kernel has no CONFIG_CHECKPOINT_RESTORE")
+    report = traced(INHERITED)
+    rows = [d for d in report["descriptors"] if d["fd"] == 50]
+    assert [(d["receives"], d["received_bytes"]) for d in rows] == [(10, 100)] * 2
+    assert len({d["inode"] for d in rows} - {None}) == 1 and len(report["operations"]) == 20
+
+
 EXECUTES = """
 #include <pthread.h>
 #include <stdlib.h>
