@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from calls import Setting
+from generated import STEPS
 from machine import HERE, PYTHON
 from rounds import Failed, median
 from table import goal, render, spread
@@ -52,6 +53,20 @@ def memory(setting: Setting) -> dict:
             goals.append(goal(f"10 million records ({which}), MiB", one["peak"] / MIB, 1024))
     return {"reports": found, "goals": goals,
             "table": render("Memory of a report", ["", "operations", "file, MiB", "seconds", "peak, MiB"], rows)}
+
+
+def growth(setting: Setting) -> dict:
+    """CPU time of the report of ever more short-lived processes, each ID once, and with IDs that are used again."""
+    rows, found = [], {}
+    for which in ("processes", "again"):
+        for count in (1_000, 10_000) if setting.quick else (1_000, 10_000, 100_000):
+            path = _generate(setting, which, count * len(STEPS))
+            one = _report(setting, path)
+            path.unlink()
+            found[f"{which} {count}"] = one
+            rows.append([f"{which}, {count:,}", f"{one['cpu_s']:,.2f}", f"{1e6 * one['cpu_s'] / count:,.0f}"])
+    return {"reports": found, "goals": [],
+            "table": render("Report of many processes (CPU time)", ["", "seconds", "µs a process"], rows)}
 
 
 def _generate(setting: Setting, which: str, records: int) -> Path:

@@ -1,9 +1,10 @@
 """Recordings made by arithmetic, as large as wanted: what the analysis is measured on.
 
-    python generated.py polls|blocking RECORDS PATH
+    python generated.py polls|blocking|processes|again RECORDS PATH
 
 polls: one thread that asks an empty socket again and again and gets a datagram every thousandth time.
 blocking: one thread that sleeps in recvfrom for every datagram: five records an operation.
+processes: short-lived processes, one after the other: 24 records each. again: the same, and their IDs come round.
 """
 
 from __future__ import annotations
@@ -59,6 +60,51 @@ def blocking(first: int, count: int) -> np.ndarray:
     return rows
 
 
+def processes(first: int, count: int, ids: int = 1 << 22) -> np.ndarray:
+    """Records from number `first` on of processes that execute a program, read a file, send, sleep for a datagram,
+    write, sleep on a futex and exit. ids: after so many their IDs are used again."""
+    rows = _blank(count)
+    number = first + np.arange(count)
+    process, step = number // len(STEPS), number % len(STEPS)
+    kinds, names, fds, results, args, starts = (np.array(column) for column in zip(*STEPS, strict=True))
+    calls = syscalls.numbers()
+    numbers = np.array([calls.get(name, 0) for name in names])
+    rows["time"] = 1000 + number * 5000
+    rows["tid"] = FIRST_ID + process % (ids - FIRST_ID)
+    rows["kind"], rows["nr"], rows["fd"], rows["arg"] = kinds[step], numbers[step], fds[step], args[step]
+    is_call = rows["kind"] == Kind.CALL
+    socket, file = INODE + process, 77 + process % 100
+    its = {"inode": socket, "file": file}
+    rows["start"] = np.select([is_call, *(starts[step] == what for what in (*its, "path", "name"))],
+                              [rows["time"] - 4000, *its.values(), _text(b"/etc/x"), _text(b"short")], 0)
+    of_process = np.isin(rows["kind"], (Kind.THREAD, Kind.EXIT, Kind.EXEC))
+    rows["result"] = np.where(of_process, rows["tid"], results[step])
+    rows["tid"][rows["kind"] == Kind.READY] = 7
+    return rows
+
+
+def again(first: int, count: int) -> np.ndarray:
+    """`processes` with the IDs that a system with a pid_max of 32,768 has."""
+    return processes(first, count, 32768)
+
+
+def _text(text: bytes) -> int:
+    return int.from_bytes(text.ljust(8, b"\0"), "little")
+
+
+FIRST_ID, FILE = 1000, 0o100644
+STEPS = (  # kind, call, descriptor or thread, result, arg, start
+    (Kind.THREAD, "", TID, 0, 0, ""), (Kind.SWITCH_IN, "", TID, 0, 0, ""), (Kind.CALL, "execve", 0, 0, 0, ""),
+    (Kind.EXEC, "", -1, 0, 0x33, ""), (Kind.NAME, "", -1, 0, 0, "name"), (Kind.CALL, "openat", -100, 3, 0, ""),
+    (Kind.DESCRIPTOR, "", 3, 0, FILE, "file"), (Kind.PATH, "", 3, 0, 0, "path"), (Kind.CALL, "read", 3, 100, 4096, ""),
+    (Kind.CALL, "socket", 2, 4, 0, ""), (Kind.DESCRIPTOR, "", 4, 0, SOCKET, "inode"),
+    (Kind.CALL, "sendto", 4, 64, 64, ""), (Kind.SWITCH_OUT, "", 0, 0, 1, ""), (Kind.READY, "", -1, 0, 0, "inode"),
+    (Kind.WAKING, "", TID, 0, 0, ""), (Kind.SWITCH_IN, "", TID, 0, 0, ""), (Kind.CALL, "recvfrom", 4, 64, 64, ""),
+    (Kind.CALL, "write", 1, 10, 10, ""), (Kind.SWITCH_OUT, "", 0, 0, 1, ""), (Kind.WAKING, "", TID, 0, 0, ""),
+    (Kind.SWITCH_IN, "", TID, 0, 0, ""), (Kind.CALL, "futex", 4096, 0, 128, ""), (Kind.NAME, "", -1, 0, 0, "name"),
+    (Kind.EXIT, "", -1, 0, 0, ""))
+
+
 def facts(last: int) -> dict:
     """A recording's metadata, as `iotrace trace` would write it."""
     return {"version": "", "scenario": None, "ended": "completed", "options": {"open_loop": False}, "base_ns": 1,
@@ -69,7 +115,8 @@ def facts(last: int) -> dict:
 
 def main(argv: list[str]) -> int:
     """argv: which, RECORDS, PATH"""
-    which, records, path = {"polls": polls, "blocking": blocking}[argv[0]], int(argv[1]), argv[2]
+    which = {its.__name__: its for its in (polls, blocking, processes, again)}[argv[0]]
+    records, path = int(argv[1]), argv[2]
     writer = Writer(path)
     writer.write(Columns.of(head()))
     last = 0

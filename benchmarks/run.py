@@ -29,6 +29,7 @@ FIGURES = {
     "bystander": (calls.bystander, "getppid in a program that is not traced"),
     "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),
     "analysis": (analysing.speed, "records a second from file to report"),
+    "growth": (analysing.growth, "the report of 1,000 to 100,000 short-lived processes"),
     "memory": (analysing.memory, "the memory of a 10-million-record recording's report"),
 }
 

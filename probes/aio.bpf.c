@@ -37,7 +37,7 @@ LATER(submit)
 		bpf_probe_read_user(&address, sizeof(address), (void *)(args[0] + 8 * (u64)at));
 		if (bpf_probe_read_user(&block, sizeof(block), (void *)address))
 			return 0;
-		learn(tid, slot->tgid, block.fd, fdt, true);
+		learn(tid, slot->life, block.fd, fdt, true);
 		emit(KIND_AIO_SUBMIT, tid, block.opcode, address, block.length, block.fd, at);
 	}
 	slot->at = from + BLOCKS_AT_ONCE;

@@ -84,8 +84,8 @@ LATER(learn)
 	if (todo & LEARN_THIRD)
 		pair[0] = third;
 	u64 fdt = my_descriptors();
-	learn(tid, slot->tgid, pair[0], fdt, todo == LEARN_FIRST);
-	learn(tid, slot->tgid, pair[1], fdt, false);
+	learn_as(tid, slot->life, pair[0], fdt, todo == LEARN_FIRST, todo & LEARN_OPENS);
+	learn_as(tid, slot->life, pair[1], fdt, false, true);
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
 		later.call(ctx, LATER_DESCRIBE);
 	return 0;

@@ -2,11 +2,12 @@
  *
  * What a file descriptor is: its inode and mode for the recording, its socket for sk_data_ready. */
 /* The descriptor's inode and mode go into a record, and a socket's address into the table by which
- * sk_data_ready knows it: task -> files -> fdt -> fd[n] -> private_data -> sk. again: only if that is news. */
-static __always_inline void learn(u32 tid, u32 tgid, s32 fd, u64 fdt, bool again)
+ * sk_data_ready knows it: task -> files -> fdt -> fd[n] -> private_data -> sk. again: only if that is news. opened: by
+ * the call that has just returned; else the record says that it was open before. life: of the process (struct slot). */
+static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 fdt, bool again, bool opened)
 {
-	u64 file, inode, number, key = (u64)tgid << 32 | (u32)fd;
-	u32 mode;
+	u64 file, inode, number, *known, before = 0, key = (u64)life << 32 | (u32)fd;
+	u32 mode, cpu = bpf_get_smp_processor_id();
 
 	if (fd < 0 || fd >= read4(fdt + O_FDTABLE_MAX))
 		return;
@@ -15,13 +16,11 @@ static __always_inline void learn(u32 tid, u32 tgid, s32 fd, u64 fdt, bool again
 		return;
 	inode = read8(file + O_FILE_INODE);
 	number = read8(inode + O_INODE_NUMBER);
-	if (again) { /* it may be another file by now, opened by a call that we do not learn from */
-		u64 *known = described.lookup(&key);
-
-		if (known && *known == number)
-			return;
-	}
-	described.update(&key, &number);
+	known = described.lookup(&key);
+	if (known)
+		before = *known;
+	if (again && before == number) /* it may be another file by now, opened by a call that we do not learn from */
+		return;
 	mode = read4(inode + O_INODE_MODE) & 0xffff;
 	if ((mode & 0170000) == 0140000) {
 		u64 sock = read8(read8(file + O_FILE_PRIVATE) + O_SOCKET_SK);
@@ -32,7 +31,19 @@ static __always_inline void learn(u32 tid, u32 tgid, s32 fd, u64 fdt, bool again
 				__sync_fetch_and_add(&ledger->unlearnt, 1);
 		}
 	}
-	emit(KIND_DESCRIPTOR, tid, bpf_get_smp_processor_id(), number, read4(file + O_FILE_FLAGS), fd, mode);
+	emit(KIND_DESCRIPTOR, tid, opened ? cpu : cpu | WAS_OPEN, number, read4(file + O_FILE_FLAGS), fd, mode);
+	/* Who is told that it is known must find it known at the time of its own call. A look from outside, or in
+	 * another call, may come while one receives: so the first receive has a record of its own, true of it already. */
+	if (again || opened)
+		described.update(&key, &number);
+	else if (before && before != number)
+		described.delete(&key);
+}
+
+/* A look at a descriptor that was open already. */
+static __always_inline void learn(u32 tid, u32 life, s32 fd, u64 fdt, bool again)
+{
+	learn_as(tid, life, fd, fdt, again, false);
 }
 
 /* Both addresses of an Internet socket: a record each. */

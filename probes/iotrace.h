@@ -12,7 +12,7 @@ enum kind {
 	KIND_ARGS = 2,      /* follows the KIND_CALL of a call that sets something up: start, result, arg = arguments 1, 2, 3 */
 	KIND_OPEN = 3,      /* a call still open when tracing ended (made in user space from the slots) */
 	KIND_SWITCH_OUT = 4,/* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted */
-	KIND_SWITCH_IN = 5, /* sched_switch to */
+	KIND_SWITCH_IN = 5, /* sched_switch to; fd = the thread that had the CPU */
 	KIND_WAKING = 6,    /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
 	KIND_READY = 7,     /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
 	KIND_COPY = 8,      /* skb_copy_datagram_iovec: result = bytes */
@@ -20,14 +20,16 @@ enum kind {
 				   * start = si_fd where si_code is POLL_* */
 	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
 				   * result = si_fd where si_code is POLL_* */
-	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags */
+	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
+				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
 	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
-	KIND_EXIT = 13,     /* sched_process_exit: result = tgid */
+	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
+			     * entered at start, and goes on with its leader's id (result) */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
 	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
 			     * start = time, arg = its id as iotrace's namespace has it */
-	KIND_EXEC = 17,     /* execve succeeded: arg = code segment (0x23: a 32-bit program) */
+	KIND_EXEC = 17,     /* execve succeeded: result = tgid, arg = code segment (0x23: a 32-bit program) */
 	KIND_URING_SUBMIT = 18, /* io_uring request: start = its address (0: unknown), result = user_data,
 				 * nr = opcode, arg = flags */
 	KIND_URING_POLL = 19,   /* it found nothing and armed a poll: start, result likewise */
@@ -77,7 +79,7 @@ struct slot {
 	s32 last_fd;    /* the descriptor last looked up, not to do it again */
 	u32 compat;     /* a 32-bit program: its call numbers are not ours */
 	u32 at;         /* of io_submit's blocks: the next one to tell of */
-	u32 pad;
+	u32 life;       /* of its process: another one where the process ID is used again */
 	u64 tail[2];
 };
 
@@ -130,6 +132,10 @@ struct call {
 #define LEARN_PATH0 1024 /* argument 0 is the path by which it was opened */
 #define LEARN_PATH1 2048 /* argument 1 is */
 
+#define LEARN_OPENS (LEARN_RESULT | LEARN_PAIR0 | LEARN_PAIR3) /* the call has opened what is learnt */
+
+#define WAS_OPEN 0x8000 /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
+#define GOES_ON 1
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
 
 /* Who may say which threads are traced. */

@@ -13,7 +13,7 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 	u64 *only = alone.lookup(&zero);
 	if (only && *only)
 		return 0;
-	u32 compat = slot->compat;
+	u32 compat = slot->compat, life = slot->life;
 	u32 tid = read4(ctx->args[0] + O_TASK_PID), tgid = read4(ctx->args[0] + O_TASK_TGID);
 
 	if (find(tid)) /* this program was here already (HAVE_PREEMPTION) */
@@ -21,6 +21,7 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, 0);
 	if (slot) {
 		slot->compat = compat;
+		slot->life = tid == tgid ? tid * 0x9E3779B1 ^ (u32)(bpf_ktime_get_ns() >> 10) : life;
 		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent,
 		     read4(ctx->args[0] + O_TASK_FLAGS));
 	}
@@ -49,7 +50,7 @@ RAW_TRACEPOINT_PROBE(sched_process_exec)
 
 	if (!from || !slot)
 		return 0;
-	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), 0, tid, -1, 0);
+	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), slot->enter, tid, -1, GOES_ON);
 	slot->tid = tid;
 	from->tid = 0;
 	name_slot(tid, from->slot);

@@ -354,3 +354,36 @@ def test_a_zombie_cannot_be_attached_to():
 def test_wrong_usage(arguments):
     assert_one_line(iotrace("attach", *arguments), 2)
 
+
+BUSY = """
+import itertools, tempfile, time
+files = [tempfile.TemporaryFile() for _ in range(8)]
+pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(4)]
+def work():
+    while True:
+        for file in files: os.write(file.fileno(), b'x' * 10)
+        for a, b in pairs: a.send(b'y' * 7); b.recv(9)
+        time.sleep(0.0002)
+threading.Thread(target=work, daemon=True).start()
+print(*(its.fileno() for its in files), flush=True)
+print(*(its.fileno() for pair in pairs for its in pair), flush=True)
+"""
+
+
+@pytest.mark.parametrize("options", [("--json",), ()])
+def test_each_file_has_one_row_however_busy_it_was_when_we_came(options):
+    with target(f"print('ready', flush=True)\n{BUSY}") as its:
+        fds = [int(fd) for _ in range(2) for fd in its.process.stdout.readline().split()]
+        assert its.process.stdout.readline() == "ready\n"
+        inodes = {fd: os.stat(f"/proc/{its.pid}/fd/{fd}").st_ino for fd in fds}
+        for _ in range(5):
+            done = iotrace("attach", "-p", its.pid, "--no-cost", "-d", "0.2", *options)
+            assert done.returncode == 0, done.stderr
+            if not options:
+                assert "8 files, most of all" in done.stdout
+                continue
+            found = json.loads(done.stdout)
+            rows = [d for d in found["descriptors"] if d["fd"] in inodes]
+            assert {d["fd"]: d["inode"] for d in rows} == inodes and len(rows) == len(inodes)
+            received = [d for d in rows if d["receives"]]
+            assert len(received) == 4 and sum(d["receives"] for d in received) == len(found["operations"])

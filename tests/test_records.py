@@ -61,6 +61,11 @@ def test_what_is_learnt_has_the_bits_of_the_header():
     assert {learn.name: learn.value for learn in Learn} == constants(r"#define LEARN_(\w+) (\d+)")
 
 
+def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header():
+    said = re.search(r"#define WAS_OPEN (\w+)", HEADER)[1]
+    assert int(said, 16) == records.WAS_OPEN
+
+
 def test_batch_is_as_session_reads_it():
     session = pytest.importorskip("tracer.session")
     assert constants(r"#define (BATCH) (\d+)") == {"BATCH": session._BATCH}

@@ -178,3 +178,10 @@ def test_a_switch_back_that_was_not_shown_is_counted_once(count):
     assert unseen(away().call("getpid", 10, 40, TID), count) == 0  # never back
     assert unseen(away().add(Kind.OPEN, 300, start=100), count) == 0
     assert unseen(away().add(Kind.EXIT, 150).add(Kind.THREAD, 160, result=TID).add(Kind.SWITCH_IN, 170), count) == 0
+
+
+@pytest.mark.parametrize("count", range(1, 7))
+def test_who_was_off_the_cpu_until_the_end_was_off_it(count):
+    trace = Trace().add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 190).add(Kind.EXIT, 200, result=TID)
+    its, = thread_times(trace.records(), count=count)
+    assert (its.blocked_ns, its.runnable_ns, its.user_ns) == (80, 10, 109)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer import syscalls
+from tracer.columns import rows_by
 from tracer.models import EPOLLET, slept_on_data
 from tracer.operations import BLOCKED, BOUNDARIES, MULTIPLEXED, POLLED, Operations
 from tracer.sums import Sums
@@ -64,10 +65,9 @@ def _polling(seen: Seen) -> list[dict]:
     again, receives = its["receive_again"], its["receives"]
     which = (again >= POLLED_MOST) & (again >= POLLED_RATIO * receives)
     found = []
+    polled = _per_descriptor(operations, operations.way == POLLED) if which.any() else {}
     for row, key in _keys(seen.used, which):
-        mine = (operations.way == POLLED) & (operations.tgid == key[0]) & (operations.fd == key[1]) & \
-            (operations.inode == key[2])
-        asked = int((operations.done[mine] - operations.ask[mine]).sum())
+        _, asked = polled.get(key, (0, 0))
         if not asked and again[row] < POLLED_RATIO * its["again_runs"][row]:
             continue
         asked = asked or int(its["calls_ns"][row])
@@ -94,18 +94,17 @@ def _undrained(seen: Seen) -> list[dict]:
 
 
 def _repeated(seen: Seen) -> list[dict]:
-    return [_one(seen, "repeated wake-ups", (scan["tgid"], scan["fd"], _inode_of(seen, scan)), scan["repeated"],
+    inodes: dict[tuple[int, int], int] = {}  # an epoll descriptor's: all anonymous files have one
+    for tgid, fd, inode in seen.files:
+        inodes.setdefault((tgid, fd), inode)
+    return [_one(seen, "repeated wake-ups", (scan["tgid"], scan["fd"], inodes.get((scan["tgid"], scan["fd"]), 0)),
+                 scan["repeated"],
                  scan["repeated_ns"],
                  f"{scan['call']} came back {scan['repeated']:,} times of {scan['calls']:,} at once with what the call "
                  "before it had told of, and no call in between took it: receive it, or watch it edge-triggered or not "
                  "at all")
             for scan in seen.scans
             if scan["repeated"] >= REPEATED_LEAST and scan["repeated"] >= REPEATED_SHARE * scan["calls"]]
-
-
-def _inode_of(seen: Seen, scan: dict) -> int:
-    """An epoll descriptor's: all anonymous files have one."""
-    return next((inode for tgid, fd, inode in seen.files if (tgid, fd) == (scan["tgid"], scan["fd"])), 0)
 
 
 def _herd(seen: Seen) -> list[dict]:
@@ -182,11 +181,14 @@ def _noticing(seen: Seen) -> list[dict]:
     operations = seen.operations
     waited = (operations.way == BLOCKED) | (operations.way == MULTIPLEXED)
     found = []
-    for tgid in np.unique(operations.tgid[waited]).tolist():
-        mine = operations.where(waited & (operations.tgid == tgid))
+    operations = operations.where(waited)
+    for tgid, rows in rows_by(operations.tgid).items():
+        if len(rows) < NOTICE_LEAST:
+            continue
+        mine = operations.take(rows)
         notice = mine.copy_start - mine.ready
         whole = int((mine.done - mine.ask).sum())
-        if len(mine) < NOTICE_LEAST or np.median(notice) < NOTICE_NS or notice.sum() < NOTICE_SHARE * whole:
+        if np.median(notice) < NOTICE_NS or notice.sum() < NOTICE_SHARE * whole:
             continue
         woken, own = int((mine.told - mine.ready).sum()), int((mine.copy_start - mine.told).sum())
         keys, counts = np.unique(np.stack([mine.fd, mine.inode]), axis=1, return_counts=True)

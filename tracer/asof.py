@@ -45,6 +45,13 @@ class AsOf:
         found &= self._keys[place] == keys
         return found, np.where(found[:, None], self._values[place], 0)
 
+    def has(self, keys: np.ndarray) -> np.ndarray:
+        """Whether there is an entry of each key, whenever that was."""
+        if not len(self._distinct):
+            return np.zeros(len(keys), bool)
+        place = np.minimum(np.searchsorted(self._distinct, keys), len(self._distinct) - 1)
+        return self._distinct[place] == keys
+
     def of(self, low: int, high: int, time: int) -> tuple[np.ndarray, np.ndarray]:
         """(keys, values) of the last entry not later than `time` of every key in [low, high)."""
         keys = self._distinct[np.searchsorted(self._distinct, low):np.searchsorted(self._distinct, high)]

@@ -66,6 +66,14 @@ def table_of(numbers: Iterable[int]) -> np.ndarray:
     return table
 
 
+def rows_by(keys: np.ndarray) -> dict[int, np.ndarray]:
+    """Key → the rows (int64, ascending) that have it."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[:len(ordered)])
+    return dict(zip(ordered[first].tolist(), np.split(order, first[1:]), strict=True)) if len(keys) else {}
+
+
 class Scratch:
     """Room for joined columns that is used again and again: fresh memory costs a page fault every 4 KiB, which was a
     tenth of the analysis."""

@@ -7,13 +7,14 @@ import numpy as np
 from tracer import syscalls
 from tracer.asof import AsOf
 from tracer.columns import Columns
-from tracer.records import Kind
+from tracer.records import WAS_OPEN, Kind
 from tracer.timeline import Part
 
 S_IFMT, S_IFSOCK, S_IFIFO = 0o170000, 0o140000, 0o010000
 SOCK_TYPE_MASK, SOCK_STREAM = 0xF, 1
 F_SETFL, O_ASYNC = 4, 0o20000
 EPOLL_CTL_DEL = 2
+_EVER, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _MOST_FORKS = 64  # generations between a process and the one whose descriptor it inherited
 
 
@@ -25,6 +26,7 @@ class Descriptors:
         self._adopted = AsOf(1)  # thread → when it was adopted while it ran
         self._parents = AsOf(2)  # process → its parent, when it was forked
         self._table = AsOf(3)  # (process, fd) → inode, mode, flags
+        self._before = AsOf(3)  # the same of what was open before anything was learnt of it
         self._streams = AsOf(1)  # inode → 1
         self._opened = AsOf(1)  # (process, fd) → entry of the socket call that made it a stream
         self._armed = AsOf(1)  # process → when O_ASYNC was set
@@ -53,6 +55,7 @@ class Descriptors:
         fd = rows.fd.astype(np.int64)
         # learnt at the exit of its first receive: true of that receive already
         by_receive = np.isin(call.nr, self._receives) & (call.fd == rows.fd)
+        self._was_open(_key(tgid, fd), rows, learnt)
         self._set(self._table, learnt, _key(tgid, fd), np.where(by_receive, call.start, rows.time), rows.start,
                   rows.arg, rows.result)
         made, opened = self._opened.find(_key(tgid, fd), rows.time)
@@ -83,21 +86,33 @@ class Descriptors:
     def facts(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(inode, i_mode and f_flags, int64[n, 3], 0 where nothing is known; whether its bytes are a stream of a
         socket) of each process's descriptor at each time."""
-        tgid = tgids.copy()
-        found, values = self._table.find(_key(tgid, fds.astype(np.int64)), times)
+        values, times = self._looked_up(self._table, tgids, fds, times)
+        stream, _ = self._streams.find(values[:, 0], times)
+        return values, stream
+
+    def before(self, tgids: np.ndarray, fds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(inode, mode) of what each process's descriptor was before anything was learnt of it: of the first file that
+        was, where that was open already; 0 where a call opened it then, or the record does not say."""
+        values, _ = self._looked_up(self._before, tgids, fds, np.full(len(tgids), _LAST))
+        return values[:, 0], values[:, 1]
+
+    def _looked_up(self, table: AsOf, tgids: np.ndarray, fds: np.ndarray,
+                   times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(values, 0 where nothing is known; as of when) of each process's descriptor at each time. What a process
+        inherited is what its parent had when it forked."""
+        tgid, times = tgids.copy(), times.copy()
+        found, values = table.find(_key(tgid, fds.astype(np.int64)), times)
         missing = np.flatnonzero(~found & (fds >= 0))
-        times = times.copy()
-        for _ in range(_MOST_FORKS):  # inherited: what the parent had when it forked
+        for _ in range(_MOST_FORKS):
             forked, parents = self._parents.find(tgid[missing], times[missing])
             missing, parents = missing[forked], parents[forked]
             if not len(missing):
                 break
             tgid[missing], times[missing] = parents[:, 0], parents[:, 1]
-            found[missing], values[missing] = self._table.find(_key(tgid[missing], fds[missing].astype(np.int64)),
-                                                               times[missing])
+            found[missing], values[missing] = table.find(_key(tgid[missing], fds[missing].astype(np.int64)),
+                                                         times[missing])
             missing = missing[~found[missing]]
-        stream, _ = self._streams.find(values[:, 0], times)
-        return values, stream
+        return values, times
 
     def armed(self, tgids: np.ndarray, times: np.ndarray) -> np.ndarray:
         """When each process had last set O_ASYNC (ns), 0 for never."""
@@ -125,6 +140,16 @@ class Descriptors:
         parent = self.process_of(creator, time)
         forked = (creator > 0) & (parent != tgid)
         self._parents.add(tgid[forked], time[forked], parent[forked], time[forked])
+
+    def _was_open(self, keys: np.ndarray, rows: Columns, learnt: np.ndarray) -> None:
+        """Keeps the first that is learnt of a descriptor, where that was open already."""
+        at = np.flatnonzero(learnt)
+        at = at[np.lexsort((rows.time[at], keys[at]))]
+        keys = keys[at]
+        first = np.append(True, keys[1:] != keys[:-1])[:len(at)]
+        new = first & (rows.nr[at] & WAS_OPEN != 0) & ~self._table.has(keys)
+        at = at[new]
+        self._before.add(keys[new], np.full(len(at), _EVER), rows.start[at], rows.arg[at], rows.result[at])
 
     @staticmethod
     def _set(table: AsOf, which: np.ndarray, keys: np.ndarray, times: np.ndarray, *values: np.ndarray) -> None:

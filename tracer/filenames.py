@@ -29,6 +29,7 @@ class Known:
         self._names: dict[int, dict[int, tuple[int, str]]] = {}
         self._made: dict[int, tuple[int, str]] = {}  # tid → descriptor and what its last call made of it
         self._ever: dict[tuple[int, int, int], str] = {}
+        self._first: dict[tuple[int, int], tuple[int, int, int]] = {}  # process and inode → the first key of _ever
         self._by_inode: dict[int, str] = {}  # of sockets and pipes, whose inodes are theirs alone
         self._opened = False
         self._local: tuple[str, int] = ("", 0)
@@ -42,8 +43,7 @@ class Known:
     def ever(self, tgid: int, fd: int, inode: int) -> str | None:
         """What the descriptor with that inode was called, whenever that was; 0: what it was called last. fd −1: any."""
         if fd < 0:
-            return next((name for (process, _, its), name in self._ever.items() if (process, its) == (tgid, inode)),
-                        None)
+            return self._ever.get(self._first.get((tgid, inode)))
         if not inode:
             return self._names.get(tgid, {}).get(fd, (0, None))[1]
         return self._ever.get((tgid, fd, inode)) or self._by_inode.get(inode) or self._files.get((fd, inode))
@@ -87,7 +87,9 @@ class Known:
 
     def _keep(self, tid: int, fd: int, inode: int, name: str) -> None:
         self._of(tid)[fd] = (inode, name)
-        self._ever[self._process.get(tid, tid), fd, inode] = name
+        key = process, _, _ = self._process.get(tid, tid), fd, inode
+        self._ever[key] = name
+        self._first.setdefault((process, inode), key)
         if name.startswith(_ALONE):
             self._by_inode[inode] = name
 

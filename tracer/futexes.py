@@ -49,11 +49,12 @@ class Futexes:
         waker = following(wakes[0], wakes[6], waits[0], waits[5])
         told = (waker >= 0) & (at(wakes[4], waker) <= waits[5])
         by = np.where(told, at(wakes[1], waker), 0)
-        words, total = np.unique(waits[0]), {}
-        for word in words.tolist():
-            total[word] = int(waits[7][waits[0] == word].sum())
+        words, index = np.unique(waits[0], return_inverse=True)
+        total = np.zeros(len(words), np.int64)
+        np.add.at(total, index, waits[7])
+        longest = words[np.argsort(-total, kind="stable")[:MOST]]
         return [_entry(word, waits[:, waits[0] == word], by[waits[0] == word], wakes[:, wakes[0] == word])
-                for word in sorted(total, key=lambda word: -total[word])[:MOST]]
+                for word in longest.tolist()]
 
 
 def _entry(word: int, waits: np.ndarray, by: np.ndarray, wakes: np.ndarray) -> dict:

@@ -33,6 +33,7 @@ class Overview:
 
     def __init__(self, facts: dict, window: tuple[int, int] | None) -> None:
         self._known = Known(facts)
+        self._base = facts["base_ns"]
         self._comms = {int(tid): name for tid, name in (facts.get("comms") or {}).items()}
         self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
         self._wakers = Wakers(window)
@@ -61,13 +62,14 @@ class Overview:
         self._learn(batch)
 
     def finish(self, operations: Operations, codes: np.ndarray, times: list[ThreadTimes],
-               unended: tuple[Absences, np.ndarray], descriptors: Descriptors) -> dict:
-        """`model`, `activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model."""
+               unended: tuple[Absences, np.ndarray], descriptors: Descriptors, leaders: dict[int, int]) -> dict:
+        """`model`, `activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model;
+        leaders: Lives.leaders."""
         slept, calls = self._activity.finish(*unended, descriptors)
-        threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms)
-        used = self._usage.finish()
+        threads = processes.Threads(times, slept, calls, self._wakers.finish(), self._comms, leaders)
+        used = self._usage.finish(descriptors)
         self.moved, self.beside = _moved(used), self._beside(times)
-        listed = processes.listed(threads, operations, codes, self.beside)
+        listed = processes.listed(threads, operations, codes, self.beside, self._base)
         verdict = models.judge(operations, codes, models.in_all(self.beside.values()))
         keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
         files = {key: name for key in keys if (name := self._known.ever(*key))}
@@ -99,8 +101,10 @@ def _moved(used: Used) -> dict[int, Moved]:
     kind, its = used.mode & S_IFMT, used.values
     on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
     elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])
-    return {tgid: Moved(int(on_files[used.keys[:, 0] == tgid].sum()), int(elsewhere[used.keys[:, 0] == tgid].sum()))
-            for tgid in np.unique(used.keys[:, 0]).tolist()}
+    sums = Sums(1, 2)
+    sums.add((used.keys[:, 0],), (on_files, elsewhere))
+    keys, values = sums.result()
+    return {tgid: Moved(*its) for tgid, its in zip(keys[:, 0].tolist(), values.tolist(), strict=True)}
 
 
 def _distinct(operations: Operations) -> list[tuple[int, int, int]]:

@@ -5,60 +5,73 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from tracer import models
+from tracer.columns import rows_by
 from tracer.operations import Operations
 from tracer.states import ThreadTimes
 
 DOING = {"user": "computing", "kernel": "in system calls", "runnable": "waiting for a CPU"}
 MOSTLY = 0.5  # of the threads' time; below it nothing is said to be what it mostly does
 _MOST_WAKERS = 8
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Threads:
     """What is known of the threads, each by its id. slept: what for → ns; calls: how many returned; wakers: waker →
-    how often; names: of wakers that were not traced."""
+    how often; comms: names of wakers that were not traced; leaders: Lives.leaders."""
 
     times: list[ThreadTimes]
     slept: dict[int, dict[str, int]]
     calls: dict[int, int]
     wakers: dict[int, dict[int, int]]
-    names: dict[int, str]
+    comms: dict[int, str]
+    leaders: dict[int, int]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Thread → its name, of all that were seen."""
+        return self.comms | {its.tid: its.name for its in self.times if its.name or its.tid not in self.comms}
 
 
-def listed(threads: Threads, operations: Operations, codes: np.ndarray, beside: dict[int, models.Beside]) -> list[dict]:
+def listed(threads: Threads, operations: Operations, codes: np.ndarray, beside: dict[int, models.Beside],
+           base: int) -> list[dict]:
     """The processes of a report, those that used most CPU first; codes: each operation's model (models.models_of);
-    beside: of a process."""
+    beside: of a process; base: what times are counted from (ns)."""
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for its in threads.times:
         by_process[its.tgid].append(its)
-    names = {its.tid: its.name for its in threads.times}
+    rows = rows_by(operations.tgid)
     found = []
     for tgid, mine in by_process.items():
-        chosen = operations.tgid == tgid
-        entry = {"tgid": tgid, "name": names.get(tgid) or mine[0].name, "threads": len(mine),
+        chosen = rows.get(tgid, _NONE)
+        leader = threads.leaders.get(tgid, tgid)
+        entry = {"tgid": tgid, "name": threads.names.get(leader) or mine[0].name, "threads": len(mine),
+                 "start_ns": min(its.start_ns for its in mine) - base, "end_ns": max(its.end_ns for its in mine) - base,
                  **_described(mine, threads, operations, codes, chosen, beside.get(tgid, models.Beside()))}
         groups: dict[str, list[ThreadTimes]] = defaultdict(list)
         for its in mine:
             groups[its.name].append(its)
         entry["groups"] = [] if len(groups) < 2 else [
             {"name": name, "threads": len(group),
-             **_described(group, threads, operations, codes, chosen & _of(operations, group))}
+             **_described(group, threads, operations, codes, chosen[_of(operations.tid[chosen], group)])}
             for name, group in groups.items()]
         found.append(entry)
     return sorted(found, key=lambda entry: -entry["activity"]["cpu_ns"])
 
 
-def _of(operations: Operations, threads: list[ThreadTimes]) -> np.ndarray:
-    return np.isin(operations.tid, [its.tid for its in threads])
+def _of(tids: np.ndarray, threads: list[ThreadTimes]) -> np.ndarray:
+    return np.isin(tids, [its.tid for its in threads])
 
 
 def _described(mine: list[ThreadTimes], threads: Threads, operations: Operations, codes: np.ndarray,
                chosen: np.ndarray, beside: models.Beside = models.Beside()) -> dict:
-    operations, codes = operations.where(chosen), codes[chosen]
+    if len(chosen) < len(operations):
+        operations, codes = operations.take(chosen if len(chosen) else slice(0)), codes[chosen]
     verdict = models.judge(operations, codes, beside)
     return {"operations": len(operations), "model": models.as_dict(verdict, operations, codes),
             "activity": activity(mine, threads), "wakers": _wakers(mine, threads)}
@@ -91,10 +104,9 @@ def activity(mine: list[ThreadTimes], threads: Threads) -> dict:
 
 def _wakers(mine: list[ThreadTimes], threads: Threads) -> list[dict]:
     """Who woke these threads, the most frequent first: by thread, and `interrupt` where the CPU was idle."""
-    names = {its.tid: its.name for its in threads.times}
     counts: dict[int, int] = defaultdict(int)
     for its in mine:
         for waker, count in threads.wakers.get(its.tid, {}).items():
             counts[waker] += count
-    return [{"tid": waker, "name": "interrupt" if waker == 0 else names.get(waker) or threads.names.get(waker),
-             "count": count} for waker, count in sorted(counts.items(), key=lambda item: -item[1])[:_MOST_WAKERS]]
+    return [{"tid": waker, "name": "interrupt" if waker == 0 else threads.names.get(waker), "count": count}
+            for waker, count in sorted(counts.items(), key=lambda item: -item[1])[:_MOST_WAKERS]]

@@ -39,6 +39,8 @@ class Kind(IntEnum):
     PATH = 27
 
 
+WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at
+GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives
 LIBRARY_NAMES = {1: "aio_read", 2: "aio_suspend"}
 
 _FIELDS = [("time", "<i8"), ("start", "<i8"), ("result", "<i8"), ("tid", "<u4"), ("kind", "<u2"), ("nr", "<u2"),

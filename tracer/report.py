@@ -10,6 +10,7 @@ from tracer.completions import HOWS
 from tracer.example import Read, figure
 from tracer.futexes import Futexes
 from tracer.lanes import lanes
+from tracer.lives import Lives
 from tracer.operations import BOUNDARIES, MOVABLE, PHASES, Analysis, Operations
 from tracer.overview import Overview
 from tracer.records import LIBRARY_NAMES, Kind
@@ -34,7 +35,8 @@ def build(read: Read, facts: dict) -> dict:
     overview = Overview(facts, window)
     futexes, wakeups, waiting = Futexes(window), Wakeups(window), Waiting()
     library: list[tuple[int, int]] = []
-    for batch in read(None, None):
+    lives = Lives()
+    for batch in map(lives.feed, read(None, None)):
         part = timeline.feed(batch)
         analysis.feed(batch, part)
         overview.feed(batch, part, analysis.descriptors)
@@ -45,6 +47,7 @@ def build(read: Read, facts: dict) -> dict:
         waiting.feed(part.absences)
         rows = batch.kind == Kind.LIBRARY
         library += zip(batch.time[rows].tolist(), batch.nr[rows].tolist(), strict=True)
+    read = lives.again(read)
     operations = analysis.finish()
     if window:
         inside = (operations.done >= window[0]) & (operations.done <= window[1] + LATEST_NS)
@@ -52,8 +55,8 @@ def build(read: Read, facts: dict) -> dict:
     names = models.models_of(operations)
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
-    seen = overview.finish(operations, names, times, unended, analysis.descriptors)
-    beside = {"lanes": lanes(read, times, window, base), "locks": futexes.finish()}
+    seen = overview.finish(operations, names, times, unended, analysis.descriptors, lives.leaders)
+    beside = lives.shown({"lanes": lanes(read, times, window, base), "locks": futexes.finish()})
     undecoded = {tgid for tgid, its in overview.beside.items() if its.undecoded}  # they may receive, unseen
     if not undecoded:
         seen["model"] = instead.judged(seen["model"], len(operations), instead.in_all(overview.moved.values()), **beside,
@@ -63,7 +66,7 @@ def build(read: Read, facts: dict) -> dict:
             moved = overview.moved.get(its["tgid"], instead.Moved())
             its["model"] = instead.judged(its["model"], its["operations"], moved, [], None, its["activity"])
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
-    return {
+    return lives.shown({
         "schema": SCHEMA,
         "scenario": facts.get("scenario"),
         "host": facts["host"],
@@ -75,7 +78,7 @@ def build(read: Read, facts: dict) -> dict:
         "failure": facts.get("failure"),
         "target": facts["target"],
         "features": facts["features"],
-        "operations": Listed(operations, base),
+        "operations": Listed(lives.with_ids(operations, ("tid", "tgid", "helper")), base),
         "estimated": _estimated(operations),
         "queued": stats.distribution(operations.queued[operations.queued > 0]),
         "phases": {name: stats.distribution(took) for name, took in zip(PHASES, operations.phases(), strict=True)},
@@ -89,7 +92,7 @@ def build(read: Read, facts: dict) -> dict:
         "ledger": facts["ledger"] | {"unseen_switches": timeline.unseen_switches},
         "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
         "figure": figure(operations, names, read, base) if seen["model"]["name"] != "none" else None,
-    }
+    })
 
 
 class Listed(Sequence):

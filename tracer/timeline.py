@@ -28,7 +28,8 @@ def _kinds(*kinds: int) -> np.ndarray:
 
 
 _CALLS = _kinds(Kind.CALL, Kind.OPEN)
-_SWITCHES = _kinds(Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.THREAD)
+_SWITCHES = _kinds(Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.THREAD, Kind.EXIT)
+_RUNS = _kinds(Kind.SWITCH_IN, Kind.EXIT)  # what only a thread that has a CPU does
 _LESSONS = _kinds(Kind.DESCRIPTOR, Kind.ARGS)
 _BREAKS = _kinds(Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER)
 _WANTED = (_CALLS | _SWITCHES | _LESSONS | _BREAKS | _kinds(Kind.COPY, Kind.EXIT))
@@ -191,7 +192,7 @@ class Timeline:
 
     def _absences(self, rows: Columns) -> tuple[Absences, np.ndarray, np.ndarray, np.ndarray]:
         """(absences that ended, the row of each one's beginning, rows to carry over for those that have not, whether
-        each one that ended did so with the next switch away)."""
+        each one that ended did so with the next switch away). At the latest they end with the thread."""
         keep = np.zeros(len(rows), bool)
         at = np.flatnonzero(_SWITCHES[rows.kind])
         if not len(at):
@@ -200,7 +201,7 @@ class Timeline:
         woke = kind == Kind.WAKING
         same = tid[1:] == tid[:-1]
         switch = np.flatnonzero(~woke)
-        is_out = kind[switch] != Kind.SWITCH_IN
+        is_out = ~_RUNS[kind[switch]]
         ended = np.zeros(len(switch), bool)
         ended[:-1] = is_out[:-1] & (tid[switch[1:]] == tid[switch[:-1]])
         place = np.flatnonzero(ended)
@@ -216,7 +217,7 @@ class Timeline:
         group_end = np.append(np.flatnonzero(~same), len(at) - 1)
         last_switch = np.maximum.accumulate(np.where(woke, -1, np.arange(len(at))))[group_end]
         group_start = np.concatenate([[0], group_end[:-1] + 1])
-        away = (last_switch >= group_start) & (kind[np.maximum(last_switch, 0)] != Kind.SWITCH_IN)
+        away = (last_switch >= group_start) & ~_RUNS[kind[np.maximum(last_switch, 0)]]
         from_row = np.where(last_switch < group_start, group_start, last_switch + 1 - away)
         from_row -= away & (from_row > group_start) & woke[np.maximum(from_row - 1, 0)]
         counts = group_end + 1 - from_row

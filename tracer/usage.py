@@ -8,6 +8,7 @@ import numpy as np
 
 from tracer import syscalls
 from tracer.activity import ACCEPT, CONNECT, SEND
+from tracer.descriptors import Descriptors
 from tracer.sums import Sums
 from tracer.timeline import Calls
 
@@ -86,9 +87,15 @@ class Usage:
         }
         self._sums.add((tgids, calls.fd, inodes, modes), tuple(columns[name] for name in VALUES))
 
-    def finish(self) -> Used:
-        """All of it."""
+    def finish(self, descriptors: Descriptors) -> Used:
+        """All of it. What was done on a descriptor before anything was learnt of it counts for the file that it turned
+        out to be."""
         keys, values = self._sums.result()
+        unknown = np.flatnonzero(keys[:, 2] == 0)
+        keys[unknown, 2], keys[unknown, 3] = descriptors.before(keys[unknown, 0], keys[unknown, 1])
+        merged = Sums(keys.shape[1], len(VALUES))
+        merged.add(tuple(keys.T), tuple(values.T))
+        keys, values = merged.result()
         return Used(keys[:, :3], keys[:, 3], {name: values[:, i] for i, name in enumerate(VALUES)})
 
 

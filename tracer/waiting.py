@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracer.columns import rows_by
 from tracer.growing import Growing
 from tracer.operations import POLLED, Operations
 from tracer.timeline import Absences, no_absences
@@ -27,8 +28,11 @@ class Waiting:
         self._absences.add(unended)
         absences = self._absences.whole()
         slept, away = {}, {}
-        for tid in np.unique(operations.tid).tolist():
-            its = absences.where(absences.tid == tid)
+        asking = np.unique(operations.tid)
+        absences = absences.where(np.isin(absences.tid, asking))
+        of_thread, none = rows_by(absences.tid), np.empty(0, np.int64)
+        for tid in asking.tolist():
+            its = absences.take(of_thread.get(tid, none))
             until = np.where(its.could_run, its.out, np.minimum(its.woken, its.back))
             slept[tid], away[tid] = _Intervals(its.out, until), _Intervals(its.out, its.back)
         total = dict.fromkeys(("total_ns", "asleep_ns", "runnable_ns", "cpu_ns", "free_ns"), 0)
@@ -42,8 +46,7 @@ def _count(operations: Operations, slept: dict[int, _Intervals], away: dict[int,
            counts: dict[str, int]) -> None:
     """Adds what some operations' threads did; slept, away: each thread's."""
     asleep, gone = np.zeros((2, len(operations)), np.int64)
-    for tid in np.unique(operations.tid).tolist():
-        mine = operations.tid == tid
+    for tid, mine in rows_by(operations.tid).items():
         wait = operations.ask[mine], operations.ready[mine]
         asleep[mine], gone[mine] = slept[tid].within(*wait), away[tid].within(*wait)
     took = operations.ready - operations.ask

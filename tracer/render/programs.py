@@ -16,6 +16,8 @@ from tracer.render.verdict import entry
 MOST_PROCESSES, MOST_DESCRIPTORS, MOST_ADVICE = 12, 12, 8
 _ALIKE = 4  # connections from one address that become one line
 _FILES = "files"
+_ADDED = ("operations", "receives", "received_bytes", "sends", "sent_bytes", "sends_blocked", "accepts", "connects",
+          "accept_slept_ns", "connect_slept_ns", "wait_ns", "notice_ns", "copy_ns")  # counts: what can be added up
 _IO_THREAD = re.compile(r"^(iou-(?:sqp|wrk))-\d+")  # io_uring's, that count as threads of the process
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -42,19 +44,19 @@ def processes(report: dict, width: int = 80) -> Table | Text:
                           ("model", "left"), ("its threads were mostly", "left")):
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
     for its in found[:MOST_PROCESSES]:
-        table.add_row(str(its["tgid"]), *_process(its))
+        table.add_row(str(its.get("tgid") or MISSING), *_process(its))
         for group in its.get("groups") or []:
             table.add_row("", *_process(group, "  "))
     return fitted(more(table, len(found) - MOST_PROCESSES, "process"), width)
 
 
 def _process(its: dict, indent: str = "") -> tuple[str, ...]:
-    doing, model = its["activity"], its["model"]
-    mostly = f"{doing['mostly']} {share(doing['share'], 1)}" if doing.get("mostly") else "this and that"
-    name = model.get("instead") or (model["name"] if its["operations"] else MISSING)
+    doing, model = its.get("activity") or {}, its.get("model") or {}
+    mostly = f"{doing['mostly']} {share(doing.get('share'), 1)}" if doing.get("mostly") else "this and that"
+    name = model.get("instead") or (model.get("name") if its.get("operations") else None) or MISSING
     idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
-    who = _IO_THREAD.sub(r"\1 (kernel)", clean(its["name"] or MISSING))
-    return indent + who, f"{its['threads']}{idle}", number(its["operations"]), name, mostly
+    who = _IO_THREAD.sub(r"\1 (kernel)", clean(its.get("name") or MISSING))
+    return indent + who, f"{number(its.get('threads'))}{idle}", number(its.get("operations")), name, mostly
 
 
 def descriptors(report: dict, width: int = 80) -> list[Text]:
@@ -84,37 +86,41 @@ def accepted(report: dict, width: int = 80) -> list[Text]:
     """How many connections were accepted and made; nothing where there were none."""
     found = report.get("descriptors") or []
     parts = [f"{plural(count, 'connection')} {verb}" for key, verb in (("accepts", "accepted"), ("connects", "made"))
-             if (count := sum(its[key] for its in found))]
-    blocked = sum(its["accept_slept_ns"] + its["connect_slept_ns"] for its in found)
+             if (count := _total(found, key))]
+    blocked = _total(found, "accept_slept_ns") + _total(found, "connect_slept_ns")
     asleep = f"; {duration(blocked)} asleep in those calls" if blocked else ""
     return entry("connections", ", ".join(parts) + asleep, width) if parts else []
 
 
 def _grouped(found: list[dict]) -> list[dict]:
-    """Descriptors with their labels; those of one process that have an address in common, added up."""
+    """Descriptors with their labels and their counts; those of one process that have an address in common, added up."""
     groups: dict[tuple[int, str], list[dict]] = defaultdict(list)
     for its in found:
-        groups[its["tgid"], _common(its["file"])].append(its)
+        groups[its.get("tgid"), _common(its.get("file"))].append(its)
     rows = []
     for (_, common), members in groups.items():
         if common and len(members) >= _ALIKE:
-            members.sort(key=lambda its: -its["operations"])
-            row = {key: sum(its[key] for its in members) for key, value in members[0].items() if isinstance(value, int)}
-            row["label"] = f"{len(members):,}× {common}" if common != _FILES else \
-                f"{len(members):,} files, most of all {clean(members[0]['file'])}"
-            rows.append(_with_time(row))
+            most = max(members, key=lambda its: its.get("operations") or 0)
+            rows.append(_added(members, f"{len(members):,}× {common}" if common != _FILES else
+                               f"{len(members):,} files, most of all {clean(most['file'])}"))
         else:
-            rows += [_with_time(its | {"label": f"{_number(its)}<{clean(its['file'] or '?')}>"}) for its in members]
+            rows += [_added([its], f"{_number(its)}<{clean(its.get('file') or '?')}>") for its in members]
     return sorted(rows, key=lambda its: -its["operations"])
+
+
+def _added(members: list[dict], label: str) -> dict:
+    row = {key: _total(members, key) for key in _ADDED}
+    return row | {"label": label, "operated": row["wait_ns"] + row["notice_ns"] + row["copy_ns"] > 0}
+
+
+def _total(found: list[dict], key: str) -> int:
+    return sum(its.get(key) or 0 for its in found)
 
 
 def _number(its: dict) -> str:
     """The descriptor, or what stands for it where io_uring knows the file by an index of its own."""
-    return str(its["fd"]) if its["fd"] >= 0 else "registered "
-
-
-def _with_time(its: dict) -> dict:
-    return its | {"operated": its["wait_ns"] + its["notice_ns"] + its["copy_ns"] > 0}
+    fd = its.get("fd")
+    return MISSING if fd is None else str(fd) if fd >= 0 else "registered "
 
 
 def _common(file: str | None) -> str:
@@ -135,10 +141,11 @@ def advice(report: dict, width: int = 80) -> list[Text]:
     found = report.get("advice") or []
     lines: list[Text] = []
     for index, its in enumerate(found[:MOST_ADVICE], 1):
-        where = f", {its['fd']}<{clean(its['file'])}>" if its.get("file") else ""
+        where = f", {_number(its)}<{clean(its['file'])}>" if its.get("file") else ""
         cost = f" [{duration(its['cost_ns'])}]" if its.get("cost_ns") else ""
-        who = f"{clean(its['process'] or MISSING)} {its['tgid']}"
-        lines += entry(f"{index}.", f"{clean(its['rule'])}: {who}{where}: {its['text']}{cost}", width)
+        who = f"{clean(its.get('process') or MISSING)} {its.get('tgid') or MISSING}"
+        text = its.get("text") or MISSING
+        lines += entry(f"{index}.", f"{clean(its.get('rule'))}: {who}{where}: {text}{cost}", width)
     if len(found) > MOST_ADVICE:
         lines.append(Text(f"and {len(found) - MOST_ADVICE} more, in --json", style="dim"))
     return lines
@@ -150,6 +157,6 @@ def wakers(report: dict, width: int = 80) -> list[Text]:
     its = (found[0].get("wakers") or []) if found else []
     if not its:
         return []
-    names = [" ".join([clean(waker["name"] or "thread"), *[str(waker["tid"])] * (waker["tid"] > 0)])
-             + f" {plural(waker['count'], 'time')}" for waker in its[:4]]
-    return entry("woken by", f"{', '.join(names)} (of {clean(found[0]['name'] or MISSING)})", width)
+    names = [" ".join([clean(waker.get("name") or "thread"), *[str(waker["tid"])] * bool(waker.get("tid"))])
+             + f" {plural(waker.get('count'), 'time')}" for waker in its[:4]]
+    return entry("woken by", f"{', '.join(names)} (of {clean(found[0].get('name') or MISSING)})", width)

@@ -128,7 +128,7 @@ def syscalls(report: dict, width: int = 80) -> Table | Text:
 
 
 def _errors(call: dict) -> str:
-    errors = sorted((call.get("errors") or {}).items(), key=lambda item: -item[1])
+    errors = sorted((call.get("errors") or {}).items(), key=lambda item: -(item[1] or 0))
     return ", ".join(f"{clean(name)} {number(count)}" for name, count in errors if count)
 
 

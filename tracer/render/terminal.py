@@ -149,7 +149,7 @@ def _of_program(report: dict) -> list[Text]:
     attached = target.get("attached") or []
     if attached:
         words.append(f"attached to {plural(len(attached), 'process')}, "
-                     f"{plural(sum(its['threads'] for its in attached), 'thread')}")
+                     f"{plural(sum(its.get('threads') or 0 for its in attached), 'thread')}")
     if report.get("ended") in _HOW:
         words.append(_HOW[report["ended"]])
     if target.get("exit_status"):

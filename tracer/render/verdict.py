@@ -96,7 +96,7 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
-    shares = model.get("shares") or {}
+    shares = {part: value or 0 for part, value in (model.get("shares") or {}).items()}
     whole = sum(shares.values())
     for part, value in sorted(shares.items(), key=lambda item: -item[1]):
         lines += entry("", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width)
