@@ -153,11 +153,14 @@ def test_a_report_that_fails_leaves_the_recording(command, status, kept, monkeyp
     assert report_of("report", path)["ended"] in ("completed", "duration")
 
 
-def test_an_attached_program_goes_on_when_a_drain_fails(monkeypatch, tmp_path, bystander):
-    failing(monkeypatch, Session, "drain", 3)
+@pytest.mark.parametrize("after", [0, 3])
+def test_an_attached_program_goes_on_when_a_drain_fails(after, monkeypatch, tmp_path, bystander):
+    failing(monkeypatch, Session, "drain", after)
     done = iotrace("attach", "--no-cost", "-o", tmp_path / "run", "-p", bystander.pid)
     check(done, 1, "tracing ended early", "the program goes on")
     assert bystander.poll() is None
+    report = report_of("report", tmp_path / "run")
+    assert report["ended"] == "failed" and 0 <= report["window_ns"][1] < 60 * 10**9
 
 
 def test_a_scenario_ends_when_a_drain_fails(monkeypatch, tmp_path):

@@ -91,7 +91,7 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         _finish(tap, session, stopped)
         if not tap.base and not tap.failure and program.status not in (125, 126, 127):
             raise NothingSeen("the target was released, but the probes saw nothing of it")
-        began = tap.began or tap.base
+        began = tap.began or tap.base or stopped
         return _closed(writer, tap, Ended(how, program.status, bool(tap.began)), {
             **_facts(plan, features, session, how, cost), "base_ns": began, "end_ns": stopped,
             "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
@@ -165,9 +165,10 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             for its in attached:
                 names.look(its["pid"])
         _finish(tap, session, stopped)
+        base = tap.base or stopped  # nothing was drained where that failed at once
         return _closed(writer, tap, Ended(how), {
-            **_facts(plan, features, session, how, cost), "base_ns": tap.base, "end_ns": stopped,
-            "window_ns": [tap.base, stopped], "files": names.files, "comms": names.comms,
+            **_facts(plan, features, session, how, cost), "base_ns": base, "end_ns": stopped,
+            "window_ns": [base, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,
                        "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
         })

@@ -11,7 +11,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -286,5 +286,9 @@ def progress(wanted: bool):
     if not (wanted and sys.stderr.isatty()):
         yield lambda count: None
         return
-    yield lambda count: click.echo(f"\r{count:,} events, Ctrl-C ends the run", nl=False, err=True)
-    click.echo("\r\033[K", nl=False, err=True)
+    def say(words: str) -> None:
+        with suppress(OSError):  # the terminal may go, and what is traced need not end for that
+            click.echo(words, nl=False, err=True)
+
+    yield lambda count: say(f"\r{count:,} events, Ctrl-C ends the run")
+    say("\r\033[K")
