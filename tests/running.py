@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 # Under -I what is installed is tested; else what lies in this checkout, which `-m` finds in the working directory.
 PYTHON = [sys.executable, *["-I"] * sys.flags.isolated]
 IOTRACE = [*PYTHON, "-m", "tracer"]
+PYTHON_TRACED = "/usr/bin/python3"  # of programs that are traced: not a wrapper that starts another
 BOUNDARIES = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
 STATES = ("blocked_ns", "runnable_ns", "kernel_ns", "user_ns")
 NOBODY = 65534
@@ -48,6 +49,13 @@ def report_of(*arguments: object, **options: object) -> dict:
     done = iotrace(*arguments, "--json", **options)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+    return json.loads(done.stdout)
+
+
+def traced(program: str, *options: object, **more: object) -> dict:
+    """The report of a Python program under iotrace trace."""
+    done = iotrace("trace", "--no-cost", "--json", *options, "--", PYTHON_TRACED, "-c", program, **more)
+    assert done.returncode == 0 and done.stderr == ""
     return json.loads(done.stdout)
 
 

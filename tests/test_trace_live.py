@@ -25,20 +25,13 @@ from running import (
     iotrace,
     report_of,
     running,
+    traced,
 )
+from running import PYTHON_TRACED as PYTHON
 
 from tracer import filters, syscalls
-from tracer.procfs import Process
 
 pytestmark = pytest.mark.live
-PYTHON = "/usr/bin/python3"
-
-
-def traced(program: str, *options: object, **more: object) -> dict:
-    """The report of a Python program."""
-    done = iotrace("trace", "--no-cost", "--json", *options, "--", PYTHON, "-c", program, **more)
-    assert done.returncode == 0 and done.stderr == ""
-    return json.loads(done.stdout)
 
 
 def calls(report: dict) -> Counter:
@@ -242,97 +235,6 @@ def test_what_is_no_mode(mode, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-# whatever is called whatever
-
-WAKER = """
-import ctypes, socket, sys
-ctypes.CDLL(None).prctl(15, {!r}, 0, 0, 0)
-sender = socket.socket(fileno=int(sys.argv[1]))
-for line in sys.stdin: sender.send(b"x" * 7)
-"""
-
-
-@pytest.mark.parametrize("name", ["отправитель".encode()[:15], b"\xff\xfe\x80bad", b"new\nline", b"\x1b[31mred\x1b[0m", b""])
-def test_an_untraced_process_of_any_name_may_wake_the_command(name, tmp_path):
-    """Its name is looked up when it wakes the command, of which it is no child."""
-    ours, theirs = socket.socketpair()
-    waker = subprocess.Popen([PYTHON, "-c", WAKER.format(name), str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                             stdin=subprocess.PIPE)
-    program = "import os, socket, sys\ns = socket.socket(fileno=int(sys.argv[1]))\nprint(os.getpid(), flush=True)\n" \
-              "for _ in range(23): s.recv(9); print(flush=True)"
-    traced_by = subprocess.Popen([*IOTRACE, "trace", "--no-cost", "-o", tmp_path / "run", "--", PYTHON, "-c", program,
-                                  str(ours.fileno())], pass_fds=[ours.fileno()], cwd=ROOT, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE)
-    try:
-        receiver = Process(int(traced_by.stdout.readline()))
-        for _ in range(23):
-            while (receiver.call() or (-1,))[0] != syscalls.numbers()["recvfrom"]:  # until it sleeps there
-                pass
-            waker.stdin.write(b"\n")
-            waker.stdin.flush()
-            traced_by.stdout.readline()
-        _, err = traced_by.communicate()
-    finally:
-        waker.communicate()
-        ours.close()
-        theirs.close()
-    assert traced_by.returncode == 0, err
-    report = report_of("report", tmp_path / "run")
-    wakers = {its["tid"]: its["name"] for its in report["processes"][0]["wakers"]}
-    assert wakers[waker.pid] == name.decode(errors="replace")
-    assert len([op for op in report["operations"] if op["bytes"] == 7]) == 23
-    for shown in (err.decode(), iotrace("report", "--ascii", "--hist", tmp_path / "run").stdout):
-        assert not [character for character in shown if not character.isprintable() and character != "\n"]
-
-
-NAMES = [b"\xff\xfe\x80bad", b"new\nline", b"\x1b[31mred\x1b[0m", b"a b\tc", b"<>,(){}\"", b"", b"\xe2\x82", b"0123456789abcdef"]
-ODD = f"""
-import ctypes, os, socket, sys, threading
-os.chdir(sys.argv[1])
-def work(name):
-    ctypes.CDLL(None).prctl(15, name, 0, 0, 0)
-    a, b = socket.socketpair()
-    for _ in range(23): a.send(b"x" * 7); b.recv(9)
-for name in {NAMES!r}:
-    if not os.fork(): work(name); os._exit(0)
-    os.wait()
-threads = [threading.Thread(target=work, args=(name,)) for name in {NAMES!r}]
-[t.start() for t in threads]; [t.join() for t in threads]
-for name in (b"f\\xff\\xfe", b"new\\nline = 0 <0.0>", b"\\x1b[31mred", b">quote\\"'<", "длинное имя файла, не ASCII".encode()):
-    fd = os.open(name, os.O_CREAT | os.O_RDWR); os.write(fd, b"x"); os.lseek(fd, 0, 0); os.read(fd, 1); os.close(fd)
-    os.unlink(name)
-for name in (b"\\0abs\\xff\\x01\\n\\x1b[31m", b"s\\xff\\n"):
-    server, client = (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2))
-    server.bind(name); client.connect(name)
-    for _ in range(5): client.send(b"abc"); server.recv(9)
-"""
-
-
-@pytest.mark.parametrize("argument", [b"", b"\xff\xfe\x1b[31m"])
-def test_threads_files_sockets_and_arguments_of_any_name(tmp_path, argument):
-    (tmp_path / "here").mkdir()
-    done = subprocess.run([*IOTRACE, "trace", "--no-cost", "-o", tmp_path / "run", "--", PYTHON, "-c", ODD,
-                           tmp_path / "here", argument], cwd=ROOT, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    listing = subprocess.run([*IOTRACE, "report", "--events", tmp_path / "run"], cwd=ROOT, capture_output=True)
-    assert listing.returncode == 0, listing.stderr
-    for shown in (done.stderr, listing.stdout):
-        assert not [character for character in shown.decode() if not character.isprintable() and character != "\n"]
-    report = report_of("report", tmp_path / "run")
-    assert len([op for op in report["operations"] if op["bytes"] == 7]) == 2 * 23 * len(NAMES)
-    json.dumps(report, ensure_ascii=False).encode()
-    assert {name[:15].decode(errors="replace") for name in NAMES if name} <= {its["name"] for its in report["threads"]}
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
-def test_a_stream_without_letters_for_a_name(encoding):
-    program = "import ctypes; ctypes.CDLL(None).prctl(15, 'имя'.encode(), 0, 0, 0)"
-    done = subprocess.run([sys.executable, "-m", "tracer", "trace", "--no-cost", "--", PYTHON, "-c", program], cwd=ROOT,
-                          capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
-    assert done.returncode == 0 and b"Traceback" not in done.stderr
-    assert ("имя" if encoding == "utf-8" else "???") in done.stderr.decode(encoding)
-
-
 # what is seen
 
 def test_twenty_three_receives_are_twenty_three_operations():
@@ -450,112 +352,3 @@ def test_what_an_event_costs_is_estimated(tmp_path):
     facts = recording.read_facts(str(tmp_path / "run"))
     assert facts["event_cost_ns"] >= 0
     check_nothing_lost(report_of("report", tmp_path / "run"))
-
-
-TWICE = """
-import ctypes, os, socket, time
-def first():
-    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    for _ in range(10): time.sleep(.01); b.send(b'x' * 10); a.recv(64)
-    os._exit(0)
-def second():
-    ctypes.CDLL(None).prctl(15, b'second', 0, 0, 0)
-    r, w = os.pipe()
-    for _ in range(10): time.sleep(.01); os.write(w, b'y' * 5); os.read(r, 64)
-    os._exit(0)
-p = os.fork()
-if not p: first()
-os.waitpid(p, 0)
-time.sleep(.5)
-for _ in range(500):
-    open('/proc/sys/kernel/ns_last_pid', 'w').write(str(p - 1))
-    q = os.fork()
-    if not q: second() if os.getpid() == p else os._exit(0)
-    os.waitpid(q, 0)
-    if q == p: break
-else: raise SystemExit('another process was quicker, each time')
-"""
-
-
-def test_two_processes_that_have_one_id_are_two():
-    if not os.path.exists("/proc/sys/kernel/ns_last_pid"):
-        pytest.skip("no /proc/sys/kernel/ns_last_pid: the kernel has no CONFIG_CHECKPOINT_RESTORE")
-    report = traced(TWICE)
-    tgid, = [tgid for tgid, count in Counter(its["tgid"] for its in report["processes"]).items() if count > 1]
-    first, second = sorted((its for its in report["processes"] if its["tgid"] == tgid), key=lambda its: its["start_ns"])
-    assert (first["operations"], second["operations"], second["name"]) == (10, 10, "second") != (10, 10, first["name"])
-    assert first["end_ns"] + 400_000_000 < second["start_ns"]
-    for its in (first, second):
-        assert its["threads"] == 1 and 2 * its["activity"]["cpu_ns"] < its["end_ns"] - its["start_ns"]
-        assert its["activity"]["mostly"] == "waiting for time"
-    rows = [d for d in report["descriptors"] if d["tgid"] == tgid and d["receives"]]
-    assert sorted((d["received_bytes"], d["file"].partition(":")[0]) for d in rows) == [(50, "pipe"), (100, "socket")]
-    threads = [its for its in report["threads"] if its["tid"] == tgid]
-    assert [(its["start_ns"], its["end_ns"]) for its in threads] == [
-        (its["start_ns"], its["end_ns"]) for its in (first, second)]
-    assert sorted(op["bytes"] for op in report["operations"] if op["tid"] == tgid) == [5] * 10 + [10] * 10
-
-
-INHERITED = """
-import fcntl, os
-r, w = os.pipe()
-fd = fcntl.fcntl(r, fcntl.F_DUPFD, 50)  # of which no call tells
-def child():
-    for _ in range(10): os.write(w, b'x' * 10); os.read(fd, 64)
-    os._exit(0)
-p = os.fork()
-if not p: child()
-os.waitpid(p, 0)
-for _ in range(500):
-    open('/proc/sys/kernel/ns_last_pid', 'w').write(str(p - 1))
-    q = os.fork()
-    if not q: child() if os.getpid() == p else os._exit(0)
-    os.waitpid(q, 0)
-    if q == p: break
-else: raise SystemExit('another process was quicker, each time')
-"""
-
-
-def test_what_one_process_told_of_a_descriptor_does_not_stand_for_the_next_one_with_its_id():
-    if not os.path.exists("/proc/sys/kernel/ns_last_pid"):
-        pytest.skip("no /proc/sys/kernel/ns_last_pid: the kernel has no CONFIG_CHECKPOINT_RESTORE")
-    report = traced(INHERITED)
-    rows = [d for d in report["descriptors"] if d["fd"] == 50]
-    assert [(d["receives"], d["received_bytes"]) for d in rows] == [(10, 100)] * 2
-    assert len({d["inode"] for d in rows} - {None}) == 1 and len(report["operations"]) == 20
-
-
-EXECUTES = """
-#include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
-static char **args;
-static void *work(void *none) { usleep(150000); execv(args[1], args + 1); exit(9); }
-int main(int count, char **values)
-{
-	pthread_t thread;
-
-	args = values;
-	pthread_create(&thread, 0, work, 0);
-	usleep(30000);
-	pthread_exit(0);
-}
-"""
-
-
-def test_a_leader_whose_id_another_thread_has_by_execve_does_not_live_in_between(tmp_path):
-    (tmp_path / "executes.c").write_text(EXECUTES)
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler (cc)")
-    subprocess.run(["cc", "-o", tmp_path / "executes", tmp_path / "executes.c", "-lpthread"], check=True)
-    done = iotrace("trace", "--no-cost", "--json", "--", tmp_path / "executes", shutil.which("sleep"), "0.1")
-    report = json.loads(done.stdout)
-    process, = report["processes"]
-    first, other, again = report["threads"]
-    assert first["tid"] == again["tid"] == first["tgid"] == process["tgid"] != other["tid"]
-    assert process["name"] == again["name"] == "sleep" and first["name"] == "executes"
-    assert first["end_ns"] + 50_000_000 < other["end_ns"] == again["start_ns"]
-    for its in report["threads"]:
-        assert sum(its[f"{state}_ns"] for state in ("blocked", "runnable", "kernel", "user")) == \
-            its["end_ns"] - its["start_ns"]
-        assert its["blocked_ns"] > 0.5 * (its["end_ns"] - its["start_ns"])
