@@ -104,7 +104,9 @@ LATER(arrive)
 		fdt = read8(read8(task + O_TASK_FILES) + O_FILES_FDT);
 		from = args[0];
 	}
+	struct slot *slot = find(tid);
+	u32 life = slot ? slot->life : tgid; /* at the gate it has none before the last announcement, which gives it this one */
 	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
-		learn(tid, tgid, from + fd, fdt, false);
+		learn(tid, life, from + fd, fdt, false);
 	return 0;
 }

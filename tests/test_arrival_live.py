@@ -64,13 +64,19 @@ def threads_begun(records):
 
 def test_nobody_can_read_the_secret_of_a_target_at_its_gate(probes):
     forms = [str(probes.secret).encode(), f"{probes.secret:x}".encode(), probes.secret.to_bytes(8, "little")]
+    def is_shown(pid):
+        return any(form in open(f"/proc/{pid}/{name}", "rb").read() for form in forms
+                   for name in ("cmdline", "environ", "comm", "stat", "status"))
+
     with started() as held, Session(probes):
+        while b"gate.py" not in open(f"/proc/{held.pid}/cmdline", "rb").read():  # it is on its way there
+            pass
+        assert not is_shown(held.pid) and not is_shown(os.getpid())
         held.release(probes.secret)
+        while b"gate.py" in open(f"/proc/{held.pid}/cmdline", "rb").read():
+            assert not is_shown(held.pid)
         assert held._process.stdout.readline()
-        for pid in (held.pid, os.getpid()):
-            for name in ("cmdline", "environ", "comm", "stat", "status"):
-                text = open(f"/proc/{pid}/{name}", "rb").read()
-                assert not any(form in text for form in forms)
+        assert not is_shown(held.pid) and not is_shown(os.getpid())
 
 
 def test_two_runs_have_two_secrets_that_cannot_be_guessed(probes):
@@ -115,6 +121,18 @@ def test_a_stranger_cannot_take_iotraces_place(probes):
     with Session(probes) as session, started() as other:
         by_a_stranger(probes.secret, (adoption.PRCTL_OWN, os.getpid()), (adoption.PRCTL_ADOPT, other.pid, other.pid))
         assert len(drained(session)) == 0
+
+
+def test_calls_still_open_come_after_all_else(probes):
+    """Whatever came while the probes were being detached: a thread may have begun a call, or have another ID by then."""
+    with Session(probes) as session, started() as held:
+        held.release(probes.secret)
+        assert held._process.stdout.readline()
+        while not session.open_calls():
+            pass
+        records = drained(session, now=1)
+    still_open = records["kind"] == Kind.OPEN
+    assert still_open.any() and records["time"][still_open].min() > records["time"][~still_open].max()
 
 
 def test_iotrace_itself_may_adopt_learn_and_release(probes):

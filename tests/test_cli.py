@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -181,3 +182,16 @@ def test_a_full_disk_behind_stdout_is_one_line(command):
 def test_what_stderr_does_not_take_changes_no_status():
     with open("/dev/full", "w") as full:
         assert subprocess.run([*IOTRACE, "run", "blokking"], stderr=full, cwd=ROOT).returncode == 2
+
+
+def test_no_program_is_taken_from_where_the_user_stands(tmp_path):
+    """As click does for shell completion, which looks for bash."""
+    planted = tmp_path / "bash"
+    planted.write_text("#!/bin/sh\ntouch taken\necho 5.2.0\n")
+    planted.chmod(0o755)
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; from tracer.cli import main; main()"
+    for path in (":/usr/bin:/bin", ".:/usr/bin:/bin", "/usr/bin:/bin"):
+        done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
+                              env={**os.environ, "PATH": path, "_IOTRACE_COMPLETE": "bash_source"})
+        assert "complete" in done.stdout, done.stderr
+        assert os.listdir(tmp_path) == ["bash"]

@@ -14,11 +14,11 @@ import pytest
 from click.testing import Result
 from running import check_nothing_lost, report_of, runner
 
-from tracer import cli, features, syscalls
+from tracer import cli, features, recording, syscalls
 from tracer.naming import Names
+from tracer.procfs import Process
 from tracer.recording import Writer
 from tracer.records import Kind
-from tracer.render import terminal
 from tracer.session import Session
 
 pytestmark = pytest.mark.live
@@ -78,13 +78,28 @@ def bystander():
 def test_names_that_fail_cost_names_alone(method, monkeypatch, tmp_path):
     failing(monkeypatch, Names, method, 0)
     done = traced(tmp_path, "--json", "-o", tmp_path / "run")
-    check(done, 125, "Fault: by hand in two lines", "names may be missing", "ended with status 7")
+    check(done, 125, "Fault: by hand in two lines", "may be missing, nothing else is", "ended with status 7")
     assert (tmp_path / "end").read_text() == "to the end"
     report = json.loads(done.stdout)
     assert next(call["calls"] for call in report["syscalls"] if call["name"] == "getppid") == COUNT
     assert report["ended"] == "completed" and report["failure"] == "Fault: by hand in two lines"
     check_nothing_lost(report)
     assert report_of("report", tmp_path / "run") == report
+
+
+@pytest.mark.parametrize(("owner", "method"), [(Names, "look"), (Names, "feed"), (Process, "command"),
+                                               (Process, "descriptor")])
+def test_names_that_fail_when_attaching_cost_names_alone(owner, method, monkeypatch, tmp_path, bystander):
+    failing(monkeypatch, owner, method, 0)
+    done = iotrace("attach", "--no-cost", "-d", 0.2, "-o", tmp_path / "run", "-p", bystander.pid)
+    assert bystander.poll() is None
+    report = report_of("report", tmp_path / "run")
+    assert report["ended"] == "duration" and report["syscalls"][0]["name"] == "getppid"
+    if done.exit_code:  # nothing may have been opened meanwhile that had to be named
+        check(done, 1, "may be missing, nothing else is", "the program goes on")
+        assert report["failure"]
+    else:
+        assert method == "feed"
 
 
 @pytest.mark.parametrize("after", [0, 1])
@@ -137,15 +152,25 @@ def test_a_writer_that_fails_ends_the_recording_and_not_the_command(error, monke
     assert os.listdir(tmp_path) == ["end"]
 
 
+def raising(error: Exception):
+    def raises(*_, **__):
+        raise error
+
+    return raises
+
+
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize(("command", "status"), [("run", 1), ("trace", 125), ("attach", 1)])
-def test_a_report_that_fails_leaves_the_recording(command, status, kept, monkeypatch, tmp_path, bystander):
-    monkeypatch.setattr(terminal, "render", lambda *_, **__: 1 // 0)
+@pytest.mark.parametrize(("place", "error"), [
+    ("tracer.render.terminal.render", ZeroDivisionError("by hand")), ("tracer.report.build", FileNotFoundError(2, "by hand")),
+    ("tracer.report.build", recording.RecordingError("by hand"))], ids=lambda its: getattr(its, "__name__", type(its).__name__))
+def test_a_report_that_fails_leaves_the_recording(place, error, command, status, kept, monkeypatch, tmp_path, bystander):
+    monkeypatch.setattr(place, raising(error))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     arguments = {"run": ["blocking", "--messages", 3], "trace": ["--", "true"], "attach": ["-d", 0.2, "-p", bystander.pid]}
     output = ["-o", tmp_path / "mine.parquet"] * kept
     done = iotrace(command, "--no-cost", *output, *arguments[command])
-    check(done, status, "ZeroDivisionError", "the recording is kept as ")
+    check(done, status, "by hand", "the recording is kept as ", *["the command ended with status 0"] * (command == "trace"))
     path = done.stderr.strip().rpartition(" ")[2]
     assert os.listdir(tmp_path) == [os.path.basename(path)]
     assert (path == str(tmp_path / "mine.parquet")) == kept

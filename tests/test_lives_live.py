@@ -48,8 +48,7 @@ def test_two_processes_that_have_one_id_are_two():
     assert (first["operations"], second["operations"], second["name"]) == (10, 10, "second") != (10, 10, first["name"])
     assert first["end_ns"] + 400_000_000 < second["start_ns"]
     for its in (first, second):
-        assert its["threads"] == 1 and 2 * its["activity"]["cpu_ns"] < its["end_ns"] - its["start_ns"]
-        assert its["activity"]["mostly"] == "waiting for time"
+        assert its["threads"] == 1 and its["activity"]["cpu_ns"] < its["end_ns"] - its["start_ns"]
     rows = [d for d in report["descriptors"] if d["tgid"] == tgid and d["receives"]]
     assert sorted((d["received_bytes"], d["file"].partition(":")[0]) for d in rows) == [(50, "pipe"), (100, "socket")]
     threads = [its for its in report["threads"] if its["tid"] == tgid]

@@ -41,7 +41,7 @@ def test_an_untraced_process_of_any_name_may_wake_the_command(name, tmp_path):
         receiver = Process(int(traced_by.stdout.readline()))
         for _ in range(23):
             while (receiver.call() or (-1,))[0] != syscalls.numbers()["recvfrom"]:  # until it sleeps there
-                pass
+                assert traced_by.poll() is None
             waker.stdin.write(b"\n")
             waker.stdin.flush()
             traced_by.stdout.readline()

@@ -53,6 +53,17 @@ def test_switched_out_while_it_could_run_is_runnable():
     assert states(times(until(trace, 101))) == (0, 30, 0, 70)
 
 
+def test_a_call_that_stayed_open_is_one_wherever_batches_are_cut():
+    """Others make records after the moment when it is held to end: the probes go one after the other."""
+    trace = Trace().add(Kind.SWITCH_OUT, 10, arg=1).add(Kind.OPEN, 100, start=5, nr=0, fd=0)
+    trace.add(Kind.START, 2, tid=TID + 1, result=TID).call("getppid", 90, 101, 1, tid=TID + 1).call(
+        "getppid", 105, 110, 1, tid=TID + 1)
+    whole = thread_times(trace.records(), (1, 100))
+    assert states(whole[0]) == (90, 0, 5, 4)  # born at 1, in its call from 5 on
+    for count in range(2, len(trace.rows) + 1):
+        assert thread_times(trace.records(), (1, 100), count) == whole
+
+
 @pytest.mark.parametrize(("window", "wanted"), [(None, (2, 2)), ((40, 70), (1, 1)), ((62, 70), (0, 0))])
 def test_switches_to_sleep_and_preemptions_inside_the_window(window, wanted):
     trace = Trace().sleep(11, 15, 20).preempted(21, 30).sleep(41, 45, 50)

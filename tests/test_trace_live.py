@@ -144,6 +144,27 @@ def test_runs_as_the_invoking_user(tmp_path):
     assert iotrace("trace", "--no-cost", "--as-root", "--", *command, env=user).stdout.split()[0] == "0"
 
 
+def test_a_command_whose_name_moves_the_cursor_is_one_line():
+    assert_one_line(iotrace("trace", "--", "no\nsuch\x1b[31m"), 127, "no?such?[31m: command not found")
+
+
+def test_a_directory_that_is_gone(tmp_path):
+    gone = 'cd "$0" && rmdir "$0" && exec "$@"'
+    (tmp_path / "gone").mkdir()
+    run = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli import main; main()"]
+    done = subprocess.run(["sh", "-c", gone, tmp_path / "gone", *run, "trace", "-o", "run", "--", "true"], text=True,
+                          capture_output=True)
+    assert_one_line(done, 125, "run: the current directory is gone")
+
+
+def test_a_clock_that_is_not_the_kernels_is_refused():
+    shifted = ["unshare", "--time", "--monotonic", "1000000", "--fork"]
+    if subprocess.run([*shifted, "true"], capture_output=True).returncode:
+        pytest.skip("no time namespaces here")
+    done = subprocess.run([*shifted, *IOTRACE, "trace", "--", "true"], cwd=ROOT, capture_output=True, text=True)
+    assert_one_line(done, 125, "CLOCK_MONOTONIC", "time namespace")
+
+
 # signals
 
 def test_a_signal_sent_to_iotrace_reaches_the_command():

@@ -10,6 +10,7 @@ import traceback
 
 import click
 
+from scenarios import places
 from tracer import __version__, text
 from tracer.commands import commands
 from tracer.commands.common import FAILED, own_failures
@@ -21,6 +22,7 @@ class OneLine(click.Group):
     """Whatever goes wrong is said in one line on stderr, after its traceback where --debug asks for it."""
 
     def main(self, *args: object, **kwargs: object) -> None:
+        os.environ["PATH"] = places.path()  # nothing that we start, nor click for completion, is the caller's directory's
         for stream in (sys.stdout, sys.stderr):  # names from the machine, where the locale has no letters for them
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
@@ -49,7 +51,7 @@ class OneLine(click.Group):
 def _failed(message: str, status: int) -> int:
     """Says it on stderr, if that can be; `status`, which what a stream has not taken can no longer change at exit."""
     with contextlib.suppress(OSError):
-        click.echo(f"iotrace: {message}", err=True)
+        click.echo(f"iotrace: {text.printable(message)}", err=True)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()

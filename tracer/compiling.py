@@ -25,7 +25,7 @@ from scenarios import places
 
 CACHE = Path("/var/cache/iotrace")
 _MOST_KEPT = 16
-_FORM = 2  # of what is kept. 1, of iotrace before 0.2, may hold what a planted header brought in: it is never used
+_FORM = 2  # of what is kept; what the first form holds may have come from a planted header, and is never used
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _BUILT_IN = "/virtual/"  # BCC's own headers, which are in its library
 

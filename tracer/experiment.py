@@ -146,7 +146,7 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
             signalled() as signals:
         deadline = time.monotonic() + plan.timeout
         with Session(probes) as session, Writer(path) as writer:
-            tap = Tap(session, writer)
+            here, tap = host(), Tap(session, writer)
             sides.receiver.release(probes.secret)
             ended = _followed(sides, tap, deadline, signals, progress)
             stopped = time.monotonic_ns()
@@ -170,7 +170,7 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
             ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
             notes = sides.notes_of(0)
             writer.close({
-                "version": __version__, "scenario": plan.scenario, "host": host(), "ended": ended,
+                "version": __version__, "scenario": plan.scenario, "host": here, "ended": ended,
                 "options": asdict(plan.options) | {"lang": plan.lang, "net": plan.net, "timeout_s": plan.timeout,
                                                    "ring_bytes": plan.ring_bytes},
                 "base_ns": tap.base or stopped, "end_ns": stopped, "ledger": ledger, "features": features.sources,

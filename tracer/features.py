@@ -8,7 +8,7 @@ import os
 import platform
 from dataclasses import dataclass, field
 
-from tracer import bpf, shapes
+from tracer import bpf, shapes, text
 from tracer.btf import KernelTypes, NoTypes
 from tracer.syscalls import SUPPORTED
 
@@ -78,6 +78,8 @@ def find() -> Features:
         raise CannotTrace(f"{platform.machine()} is not supported yet (supported: {', '.join(SUPPORTED)})")
     if os.geteuid() != 0:
         raise CannotTrace("tracing needs root: run it with sudo")
+    if _is_shifted():
+        raise CannotTrace("CLOCK_MONOTONIC is not the kernel's own in this time namespace: run iotrace outside of it")
     try:
         types = KernelTypes()
     except NoTypes as error:
@@ -129,6 +131,15 @@ def find() -> Features:
         else "not seen (no uprobes)",
     }
     return found
+
+
+def _is_shifted() -> bool:
+    """Whether this process's CLOCK_MONOTONIC differs from bpf_ktime_get_ns, by time_namespaces(7)."""
+    try:
+        offsets = text.read("/proc/self/timens_offsets")
+    except OSError:  # before Linux 5.6, or without CONFIG_TIME_NS
+        return False
+    return any(int(number) for line in offsets.splitlines() if line.startswith("monotonic") for number in line.split()[1:])
 
 
 def in_c_library(name: str) -> tuple[str, int] | None:

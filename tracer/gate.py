@@ -57,11 +57,16 @@ def main(argv: list[str]) -> int:
     try:
         os.execvpe(command[0], command, environment)
     except FileNotFoundError:
-        print(f"iotrace: {command[0]}: command not found", file=sys.stderr)
-        return 127
+        return refused(command[0], "command not found", 127)
     except OSError as error:
-        print(f"iotrace: {command[0]}: {error.strerror}", file=sys.stderr)
-        return 126
+        return refused(command[0], error.strerror, 126)
+
+
+def refused(name: str, why: str, status: int) -> int:
+    """Says why the command cannot be executed, in one line, whatever is in its name; the status for that."""
+    shown = "".join(character if character.isprintable() else "?" for character in name)
+    print(f"iotrace: {shown}: {why}", file=sys.stderr)
+    return status
 
 
 def announce(prctl: Callable[..., int], secret: int) -> None:

@@ -4,6 +4,7 @@ again (man proc_pid_fd(5)). Sockets' addresses come from the probes too (KIND_AD
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,10 +24,10 @@ class Names:
         self.comms: dict[int, str | None] = {}
         self._known: set[tuple[int, int]] = set()
 
-    def look(self, pid: int) -> list[Descriptor]:
-        """All that a process has open now; nothing if it is gone."""
+    def look(self, pid: int, drain: Callable[[], None] = lambda: None) -> list[Descriptor]:
+        """All that a process has open now; nothing if it is gone. drain: called now and then to empty the ring."""
         try:
-            found = Process(pid).descriptors()
+            found = Process(pid).descriptors(drain)
         except OSError:
             return []
         for its in found:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tracer import sockets, text
 
 PF_KTHREAD = 0x00200000  # include/linux/sched.h; the flags in /proc/PID/stat
 _ELF_CLASS_32 = 1
+EPOLL = "anon_inode:[eventpoll]"  # what /proc/PID/fd says of an epoll instance
 _ALWAYS_WATCHED = select.EPOLLERR | select.EPOLLHUP
 
 
@@ -86,9 +87,18 @@ class Process:
         flags = re.search(r"^flags:\s*([0-7]+)", info, re.M)
         return Descriptor(fd, link, int(flags[1], 8) if flags else 0, inode, link, _registrations(info))
 
-    def descriptors(self) -> list[Descriptor]:
-        """Its open files, in the order of their numbers, sockets with their addresses."""
-        found = [its for fd in sorted(map(int, os.listdir(self._proc / "fd"))) if (its := self.descriptor(fd))]
+    def last_descriptor(self) -> int:
+        """The highest number of its open files, -1 if it has none."""
+        return max(map(int, os.listdir(self._proc / "fd")), default=-1)
+
+    def descriptors(self, pause: Callable[[], None] = lambda: None) -> list[Descriptor]:
+        """Its open files, in the order of their numbers, sockets with their addresses. pause: called after every 100."""
+        found = []
+        for place, fd in enumerate(sorted(map(int, os.listdir(self._proc / "fd"))), 1):
+            if its := self.descriptor(fd):
+                found.append(its)
+            if place % 100 == 0:
+                pause()
         if any(its.link.startswith("socket:") for its in found):
             names = sockets.names(self._proc / "net")
             for its in found:

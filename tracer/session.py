@@ -88,7 +88,8 @@ class Session:
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> Columns:
         """Detaches the probes, drains a last time and fills the ledger; calls still open become OPEN records
-        that end `now` (ns).
+        that end `now` (ns), or after the last record: a call may have begun, and a thread have taken its leader's ID, while
+        the probes were being detached.
 
         seen: thread → (entry in ns as open_calls gave it, number, argument 0) as something else saw the call that it
         is in: believed where that call is still open, and needed where its entry was before the thread was adopted.
@@ -102,7 +103,8 @@ class Session:
                 parts.append(more)
                 left = self._left_in_batches()
             self._delivered += len(left)
-            rows += self._open_rows(now, seen or {})
+            last = max((int(its.time.max()) for its in (*parts, left) if len(its)), default=now)
+            rows += self._open_rows(max(now, last + 1), seen or {})
             return joined([*parts, left, Columns.of(np.array(rows, RECORD))])
         finally:
             self._settle(len(rows), missed)

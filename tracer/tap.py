@@ -48,10 +48,13 @@ class Tap:
                 self._drain()
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """For what a recording can do without (names): a failure is noted, and nothing ends."""
+    def aside(self, *raised: type[Exception]) -> Iterator[None]:
+        """For what a recording can do without (names): a failure is noted, and nothing ends. raised: what is no failure
+        of iotrace's."""
         try:
             yield
+        except raised:
+            raise
         except Exception as error:  # whatever it is, the target must go on
             self.failure = self.failure or error
 

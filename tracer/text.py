@@ -23,3 +23,8 @@ def failure(error: Exception) -> str:
         where = error.filename2 or error.filename
         return f"{where}: {error.strerror}" if where else error.strerror
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def printable(line: str) -> str:
+    """A line without control characters, so that what is in a name moves no cursor."""
+    return "".join(character if character.isprintable() else "?" for character in line)

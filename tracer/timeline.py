@@ -169,7 +169,7 @@ class Timeline:
         copy = self._copies(rows, at, before, keep)
         calls = _folded(rows, at, inside, of, copy)
         still_open = rows.kind == Kind.OPEN
-        self._open = dict(zip(rows.tid[still_open].tolist(), rows.start[still_open].tolist(), strict=True))
+        self._open |= zip(rows.tid[still_open].tolist(), rows.start[still_open].tolist(), strict=True)
         self._carried = rows.take(keep & ~_exited(rows))
         self._carried.kind[_CALLS[self._carried.kind]] = _PREVIOUS
         return Part(rows.tid[at], rows.start[at], rows.time[at], inside, of, absences, calls, *_lessons(rows, is_call))

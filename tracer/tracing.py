@@ -81,6 +81,7 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
             Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
             Session(probes) as session, Writer(path) as writer:
         cost = calibration.event_ns(probes, session, Adopter(probes.secret)) if plan.measure_cost else None
+        facts = _facts(plan, features, cost)  # before the command begins: what fails now does it no harm
         names = Names()
         tap = Tap(session, writer, names.feed)
         with tap.aside():
@@ -92,8 +93,8 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         if not tap.base and not tap.failure and program.status not in (125, 126, 127):
             raise NothingSeen("the target was released, but the probes saw nothing of it")
         began = tap.began or tap.base or stopped
-        return _closed(writer, tap, Ended(how, program.status, bool(tap.began)), {
-            **_facts(plan, features, session, how, cost), "base_ns": began, "end_ns": stopped,
+        return _closed(writer, tap, session, Ended(how, program.status, bool(tap.began)), {
+            **facts, "base_ns": began, "end_ns": stopped,
             "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": [text.shown(word) for word in command], "pid": program.pid,
                        "exit_status": program.status},
@@ -117,16 +118,17 @@ def _followed(program: target.Command, tap: Tap, signals: Callable[[], list[int]
     return how
 
 
-def _closed(writer: Writer, tap: Tap, ended: Ended, facts: dict) -> Ended:
+def _closed(writer: Writer, tap: Tap, session: Session, ended: Ended, facts: dict) -> Ended:
     """The recording closed with its facts, and how it ended, with what failed in iotrace meanwhile."""
-    recorded = False
+    how, recorded = "failed" if tap.ended_early else ended.how, False
+    ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
     with tap.or_end():
-        writer.close(facts | ({"failure": text.failure(tap.failure)} if tap.failure else {})
-                     | ({"ended": "failed"} if tap.ended_early else {}))
+        writer.close(facts | {"ended": how, "ledger": ledger}
+                     | ({"failure": text.failure(tap.failure)} if tap.failure else {}))
         recorded = True
     if not recorded:
         writer.abandon()
-    return replace(ended, how="failed" if tap.ended_early else ended.how, recorded=recorded, failure=tap.failure)
+    return replace(ended, how=how if recorded else "failed", recorded=recorded, failure=tap.failure)
 
 
 def attach(pids: list[int], with_children: bool, plan: Plan, features: Features, path: str,
@@ -139,6 +141,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             Session(probes) as session, Writer(path) as writer:
         adopter = Adopter(probes.secret)
         cost = calibration.event_ns(probes, session, adopter) if plan.measure_cost else None
+        facts = _facts(plan, features, cost)
         names = Names()
         tap = Tap(session, writer, names.feed)
         attached = [_adopted(process, adopter, tap, names) for process in processes]
@@ -161,13 +164,13 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
                     how = "duration"
                     break
         stopped = time.monotonic_ns()
+        _finish(tap, session, stopped)
         with tap.aside():
             for its in attached:
                 names.look(its["pid"])
-        _finish(tap, session, stopped)
         base = tap.base or stopped  # nothing was drained where that failed at once
-        return _closed(writer, tap, Ended(how), {
-            **_facts(plan, features, session, how, cost), "base_ns": base, "end_ns": stopped,
+        return _closed(writer, tap, session, Ended(how), {
+            **facts, "base_ns": base, "end_ns": stopped,
             "window_ns": [base, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,
                        "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
@@ -178,10 +181,10 @@ def _deadline(seconds: float | None) -> float:
     return float("inf") if seconds is None else time.monotonic() + seconds
 
 
-def _facts(plan: Plan, features: Features, session: Session, how: str, cost: float | None) -> dict:
-    return {"version": __version__, "scenario": None, "host": host(), "ended": how, "options": plan.options(),
-            "features": features.sources, "event_cost_ns": cost,
-            "ledger": asdict(session.ledger) | {"balanced": session.ledger.balanced}}
+def _facts(plan: Plan, features: Features, cost: float | None) -> dict:
+    """What is known of a run before it has begun."""
+    return {"version": __version__, "scenario": None, "host": host(), "options": plan.options(),
+            "features": features.sources, "event_cost_ns": cost}
 
 
 def _finish(tap: Tap, session: Session, stopped: int) -> None:
@@ -227,11 +230,14 @@ def _adopted(process: procfs.Process, adopter: Adopter, tap: Tap, names: Names) 
         else:
             adopter.adopt(process.leader(), process.pid, process.is_32_bit())
             tap.drain()
-        looked = time.monotonic_ns()
-        descriptors = names.look(process.pid)
-        tap.add(_registrations(tap.seen_as.get(process.pid, process.pid), descriptors, looked))
-        adopter.learn(process, max((its.fd for its in descriptors), default=-1), tap.drain)
-        return {"pid": process.pid, "command": process.command(), "threads": len(adopter.tids) - before,
+        adopter.learn(process, process.last_descriptor(), tap.drain)
+        descriptors, command = [], []
+        with tap.aside():
+            descriptors = names.look(process.pid, tap.drain)
+            tap.add(_registrations(tap.seen_as.get(process.pid, process.pid), process, descriptors))
+        with tap.aside(OSError):  # which says that it has ended
+            command = process.command()
+        return {"pid": process.pid, "command": command, "threads": len(adopter.tids) - before,
                 "descriptors": len(descriptors)}
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -249,12 +255,13 @@ def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: N
     return found
 
 
-def _registrations(tid: int, descriptors: list[procfs.Descriptor], looked: int) -> Columns:
-    """What epoll instances watched when we came, as the records that epoll_ctl would have left then.
-    `looked` (ns) is before they were read, so that a change which was traced since comes after."""
-    number = syscalls.numbers()["epoll_ctl"]
+def _registrations(tid: int, process: procfs.Process, descriptors: list[procfs.Descriptor]) -> Columns:
+    """What epoll instances watch now, as the records that epoll_ctl would have left, with a time before they are read
+    again, so that a change which was traced since comes after."""
+    number, looked = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
+    instances = [process.descriptor(its.fd) for its in descriptors if its.link == procfs.EPOLL]
     rows = [(looked, EPOLL_CTL_ADD, watched, tid, Kind.ARGS, number, its.fd, events & 0xFFFFFFFF)
-            for its in descriptors for watched, events in its.epoll.items()]
+            for its in instances if its for watched, events in its.epoll.items()]
     return Columns.of(np.array(rows, RECORD))
 
 

@@ -23,6 +23,7 @@ from tracer import text
 from tracer.unnamed import unnamed
 
 FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
+STREAMS = ("standard output", "standard error")
 PRIVATE = 0o600  # a recording names files, addresses and commands
 OWN_FAILURE = 125  # of `trace`, whose other statuses are the command's
 MOST_TIMEOUT = 10**6  # s
@@ -36,7 +37,6 @@ class Failure(click.ClickException):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.exit_code = status
-
 
 
 class Duration(click.ParamType):
@@ -188,7 +188,7 @@ def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: b
         facts = recording.read_facts(path)
         result = reports.build(partial(recording.columns, path), facts)
     except recording.RecordingError as error:
-        raise Failure(str(error), FAILED) from None
+        raise Failure(str(error), FAILED) from error
     if as_json:
         from tracer.render import json
 
@@ -207,12 +207,15 @@ def put(piece: str, err: bool = False) -> None:
     try:
         click.echo(piece, nl=False, err=err)
     except OSError as error:  # whoever reads it is gone, or its disk is full
-        raise OSError(error.errno, error.strerror, "standard error" if err else "standard output") from None
+        raise OSError(error.errno, error.strerror, STREAMS[err]) from None
 
 
 def check_writable(path: str) -> str | None:
     """None if a file can be written there, else why not, as one line."""
-    parent = Path(path).absolute().parent
+    try:
+        parent = Path(path).absolute().parent
+    except OSError:
+        return f"{path}: the current directory is gone"
     if not os.path.isdir(parent):
         return f"{path}: no such directory: {parent}"
     if os.path.isdir(path):
@@ -250,7 +253,7 @@ def survived(ended, path: str, output: str | None, otherwise: str) -> str:
         failure = OSError(failure.errno, failure.strerror, output or tempfile.gettempdir())
     if ended.how == "failed":
         return f"{text.failure(failure)}; tracing ended early, {otherwise}"
-    return f"{text.failure(failure)}; names may be missing, nothing else is; {otherwise}"
+    return f"{text.failure(failure)}; names and calls still open may be missing, nothing else is; {otherwise}"
 
 
 @contextmanager
@@ -260,24 +263,36 @@ def own_failures(status: int):
         yield
     except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
         raise
+    except KeyboardInterrupt:
+        raise Failure("interrupted", status) from None
     except Exception as error:
         raise Failure(f"iotrace failed: {text.failure(error)} (--debug shows where)", status) from error
 
 
 @contextmanager
-def rescuing(output: str | None, keep: Callable[[str], None], status: int):
+def rescuing(output: str | None, keep: Callable[[str], None], status: int, otherwise: str = ""):
     """For showing a report: where that fails by a fault of ours, the recording is kept though nobody asked for it, and
-    Failure says where."""
+    Failure says where; otherwise: what else there is to say then."""
     try:
         yield
-    except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+    except (click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
+        if _is_no_fault(error):
+            raise
         where = output
         if not where:
             where = str(Path(tempfile.gettempdir(), f"iotrace-{secrets.token_hex(4)}.parquet"))
             keep(where)
-        raise Failure(f"the report failed: {text.failure(error)}; the recording is kept as {where}", status) from error
+        raise Failure(f"the report failed: {text.failure(error)}; {otherwise}the recording is kept as {where}",
+                      status) from error
+
+
+def _is_no_fault(error: Exception) -> bool:
+    """Whether a report could not be shown for a reason outside iotrace: a stream takes no more, or --strict."""
+    if isinstance(error, click.ClickException):
+        return error.__cause__ is None
+    return isinstance(error, OSError) and error.filename in STREAMS
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def command(ctx, command, duration, output, mode, expressions, no_follow, no_cos
             ended = tracing.trace(list(command), plan, found, path)
             if ended.began and ended.recorded:
                 keep()
-                with rescuing(output, keep, OWN_FAILURE):
+                with rescuing(output, keep, OWN_FAILURE, f"the command ended with status {ended.status}; "):
                     show(output or path, as_json, hist, plain, strict, err=not as_json)
             if ended.failure:
                 told = survived(ended, path, output, f"the command went on and ended with status {ended.status}")

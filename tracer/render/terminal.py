@@ -130,7 +130,7 @@ def _header(report: dict, width: int) -> list[Text]:
 def _failed(report: dict) -> str:
     """What failed in iotrace itself, and what this report lacks for it."""
     lacks = "TRACING ENDED EARLY, and this is what was captured until then" if report.get("ended") == "failed" else \
-        "NAMES MAY BE MISSING, and nothing else"
+        "NAMES AND CALLS STILL OPEN MAY BE MISSING, and nothing else"
     return f"{lacks}: iotrace failed ({clean(report['failure'])})"
 
 
