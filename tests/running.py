@@ -13,6 +13,7 @@ import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from scenarios import workload
@@ -67,6 +68,16 @@ def assert_one_line(done: subprocess.CompletedProcess, status: int, *words: str)
     assert done.stdout == ""
     for word in words:
         assert word in lines[0]
+
+
+def mounts_apart() -> list[str]:
+    """What gives a command mounts of its own (unshare(1)); skips the test where that cannot be: in a chroot whose root
+    is no mount."""
+    apart = ["unshare", "--mount"]
+    done = subprocess.run([*apart, "true"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(done.stderr.strip())
+    return apart
 
 
 def runner() -> CliRunner:

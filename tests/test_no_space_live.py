@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from running import IOTRACE, ROOT, assert_one_line
+from running import IOTRACE, ROOT, assert_one_line, mounts_apart
 
 pytestmark = pytest.mark.live
 
@@ -53,7 +53,7 @@ def test_stderr_that_is_full():
 @pytest.mark.parametrize(("command", "status"), COMMANDS)
 def test_disk_that_is_full(command, status, named, bystander, tmp_path):
     output = [f"-o{tmp_path}/run"] * named
-    inside = "unshare", "--mount", "sh", "-c", INSIDE, str(tmp_path)
+    inside = *mounts_apart(), "sh", "-c", INSIDE, str(tmp_path)
     done = completed([command[0], *output, *command[1:]], bystander, *inside,
                      env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"})
     assert_one_line(done, status, f"{tmp_path}/run: " if named else f"{tmp_path}: ", "No space left on device")

@@ -17,6 +17,7 @@ from running import (
     beside,
     check_closed_loop,
     iotrace,
+    mounts_apart,
     report_of,
     runner,
     running,
@@ -122,6 +123,6 @@ def test_doctor_says_that_the_probes_load():
 def test_no_tracefs_is_needed():
     """Where none is mounted BCC cannot detach a uprobe by its own means."""
     hide = "umount -a -t tracefs,debugfs; exec \"$@\""
-    done = subprocess.run(["unshare", "--mount", "sh", "-c", hide, "sh", *PYTHON, "-m", "tracer", "doctor"],
+    done = subprocess.run([*mounts_apart(), "sh", "-c", hide, "sh", *PYTHON, "-m", "tracer", "doctor"],
                           capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and done.stderr == "" and "compile, load and attach" in done.stdout
