@@ -57,7 +57,8 @@ def test_only_the_probes_own_files_may_be_read(tmp_path):
     ours = ["include/a.h", f"{tmp_path}/include/a.h", "./include/../include/a.h", "/virtual/main.c"]
     assert compiling._foreign(ours, tmp_path) == ""
     (tmp_path / "include" / "link.h").symlink_to("/etc/passwd")
-    for name in ("/tmp/linux/types.h", "../types.h", "include/link.h", f"{tmp_path}-beside/types.h"):
+    for name in ("/tmp/linux/types.h", "../types.h", "include/link.h", f"{tmp_path}-beside/types.h",
+                 "/virtual/../tmp/types.h"):
         assert compiling._foreign([*ours, name], tmp_path) == name
     assert compiling._foreign([], tmp_path)
 

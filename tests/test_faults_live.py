@@ -20,6 +20,7 @@ from tracer.procfs import Process
 from tracer.recording import Writer
 from tracer.records import Kind
 from tracer.session import Session
+from tracer.tap import Tap
 
 pytestmark = pytest.mark.live
 
@@ -142,6 +143,29 @@ def test_what_was_recorded_before_a_drain_failed_is_kept(monkeypatch, tmp_path):
     report = report_of("report", path)
     calls = {call["name"]: call["calls"] for call in report["syscalls"]}
     assert calls["getppid"] == 23 and "getpgrp" not in calls and report["ended"] == "failed"
+
+
+def test_what_was_drained_and_not_recorded_is_not_said_to_be_delivered(monkeypatch, tmp_path):
+    """The fault lies between the ring and the recording; the command goes on when its beginning is recorded."""
+    fifo, real = tmp_path / "fifo", Tap._seen
+    os.mkfifo(fifo)
+    go = os.open(fifo, os.O_RDWR)
+
+    def seen(its, records):
+        if its.began and len(records):
+            raise Fault
+        result = real(its, records)
+        if its.began:
+            os.write(go, b"\n")
+        return result
+
+    monkeypatch.setattr(Tap, "_seen", seen)
+    done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", "sh", "-c", 'read line <"$0"; exit 7', fifo)
+    os.close(go)
+    check(done, 125, "tracing ended early", "status 7")
+    assert "THE LEDGER DOES NOT BALANCE" in done.stderr
+    ledger = report_of("report", tmp_path / "run")["ledger"]
+    assert ledger["counted"] > ledger["delivered"] + ledger["lost"] and not ledger["balanced"]
 
 
 @pytest.mark.parametrize("error", [None, OSError(28, "No space left on device")])

@@ -69,8 +69,8 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-def _debug(command: click.Command) -> click.Command:
-    """The command with --debug, and those below it."""
+def _debug(command: click.Command) -> None:
+    """Gives the command --debug, and those below it."""
     def noted(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         if value:
             ctx.meta[_DEBUG] = True
@@ -79,7 +79,6 @@ def _debug(command: click.Command) -> click.Command:
                                        help="Show the traceback of a failure."))
     for its in getattr(command, "commands", {}).values():
         _debug(its)
-    return command
 
 
 for _command in commands():

@@ -165,5 +165,5 @@ def _foreign(read: list[str], directory: Path) -> str:
     if not read:
         return "files that clang does not name"
     ours = os.path.realpath(directory) + os.sep
-    return next((name for name in read if not name.startswith(_BUILT_IN)
+    return next((name for name in read if not os.path.normpath(name).startswith(_BUILT_IN)
                  and not os.path.realpath(directory / name).startswith(ours)), "")

@@ -167,17 +167,15 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
                 if ended == "interrupted":
                     raise RunFailed("interrupted before the target began")
                 raise NothingSeen("the target was released, but the probes saw nothing of it")
-            ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
             notes = sides.notes_of(0)
             writer.close({
                 "version": __version__, "scenario": plan.scenario, "host": here, "ended": ended,
                 "options": asdict(plan.options) | {"lang": plan.lang, "net": plan.net, "timeout_s": plan.timeout,
                                                    "ring_bytes": plan.ring_bytes},
-                "base_ns": tap.base or stopped, "end_ns": stopped, "ledger": ledger, "features": features.sources,
+                "base_ns": tap.base or stopped, "end_ns": stopped, "features": features.sources, **tap.facts(),
                 "target": {"command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]], "pid": sides.receiver.pid,
                            "exit_status": status},
                 "notes": notes, "sender": sides.notes_of(1), "untraced": before,
-                **({"failure": text.failure(tap.failure)} if tap.failure else {}),
             })
         return ended
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import numpy as np
 
-from tracer import syscalls
+from tracer import syscalls, text
 from tracer.columns import Columns
 from tracer.recording import ROWS, Writer
 from tracer.records import Kind
@@ -33,6 +34,7 @@ class Tap:
         self._session, self._writer, self._order = session, writer, Watermark()
         self._watch = watch
         self._before = 0
+        self._written = self._made = 0  # records that are in the recording; those of them that no probe has made
         self.count = 0
         self.base = 0
         self.began = 0
@@ -64,11 +66,17 @@ class Tap:
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
         self._order.push(self._seen(self._session.drain()))
         if self._order.count >= ROWS:
-            self._writer.write(self._order.pull(watermark))
+            self._write(watermark)
         self._before = now
+
+    def _write(self, until: int) -> None:
+        records = self._order.pull(until)
+        self._writer.write(records)
+        self._written += len(records)
 
     def add(self, records: Columns) -> None:
         """Records that did not come from the probes, not older than the last drain but one."""
+        self._made += len(records)
         self._order.push(self._counted(records))
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
@@ -77,7 +85,16 @@ class Tap:
         with self.or_end():
             self._order.push(self._seen(self._session.finish(now, seen)))
         with self.or_end():
-            self._writer.write(self._order.pull(1 << 62))
+            self._write(1 << 62)
+
+    def facts(self) -> dict:
+        """What the recording says of itself once it is finished: `ledger`, in which only what was written counts as
+        delivered, and `failure`, where iotrace failed."""
+        ledger = self._session.ledger
+        if self.ended_early:
+            ledger.delivered = min(ledger.delivered, max(0, self._written - self._made - ledger.open))
+        found = {"ledger": asdict(ledger) | {"balanced": ledger.balanced}}
+        return found | ({"failure": text.failure(self.failure)} if self.failure else {})
 
     @contextmanager
     def or_end(self) -> Iterator[None]:

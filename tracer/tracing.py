@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         if not tap.base and not tap.failure and program.status not in (125, 126, 127):
             raise NothingSeen("the target was released, but the probes saw nothing of it")
         began = tap.began or tap.base or stopped
-        return _closed(writer, tap, session, Ended(how, program.status, bool(tap.began)), {
+        return _closed(writer, tap, Ended(how, program.status, bool(tap.began)), {
             **facts, "base_ns": began, "end_ns": stopped,
             "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": [text.shown(word) for word in command], "pid": program.pid,
@@ -118,13 +118,11 @@ def _followed(program: target.Command, tap: Tap, signals: Callable[[], list[int]
     return how
 
 
-def _closed(writer: Writer, tap: Tap, session: Session, ended: Ended, facts: dict) -> Ended:
+def _closed(writer: Writer, tap: Tap, ended: Ended, facts: dict) -> Ended:
     """The recording closed with its facts, and how it ended, with what failed in iotrace meanwhile."""
     how, recorded = "failed" if tap.ended_early else ended.how, False
-    ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
     with tap.or_end():
-        writer.close(facts | {"ended": how, "ledger": ledger}
-                     | ({"failure": text.failure(tap.failure)} if tap.failure else {}))
+        writer.close(facts | {"ended": how} | tap.facts())
         recorded = True
     if not recorded:
         writer.abandon()
@@ -169,7 +167,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             for its in attached:
                 names.look(its["pid"])
         base = tap.base or stopped  # nothing was drained where that failed at once
-        return _closed(writer, tap, session, Ended(how), {
+        return _closed(writer, tap, Ended(how), {
             **facts, "base_ns": base, "end_ns": stopped,
             "window_ns": [base, stopped], "files": names.files, "comms": names.comms,
             "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,

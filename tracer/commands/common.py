@@ -241,19 +241,22 @@ def recorded(output: str | None, user: tuple[int, int] | None, mode: int = PRIVA
         try:
             yield file.path, lambda name=output: name and file.name(name, user, mode)
         except OSError as error:
-            if error.filename == file.path:  # no name that would help anybody
-                raise OSError(error.errno, error.strerror, output or place) from error
-            raise
+            raise _telling(error, file.path, output) from error
+
+
+def _telling(error: Exception, path: str, output: str | None) -> Exception:
+    """The error, with a place that tells the user something instead of the unnamed file that was recorded to."""
+    if isinstance(error, OSError) and error.filename == path:
+        return OSError(error.errno, error.strerror, output or tempfile.gettempdir())
+    return error
 
 
 def survived(ended, path: str, output: str | None, otherwise: str) -> str:
     """One line for a failure of iotrace's own that a target has survived (tracing.Ended), recorded to `path`."""
-    failure = ended.failure
-    if isinstance(failure, OSError) and failure.filename == path:  # no name that would help anybody
-        failure = OSError(failure.errno, failure.strerror, output or tempfile.gettempdir())
+    failure = text.failure(_telling(ended.failure, path, output))
     if ended.how == "failed":
-        return f"{text.failure(failure)}; tracing ended early, {otherwise}"
-    return f"{text.failure(failure)}; names and calls still open may be missing, nothing else is; {otherwise}"
+        return f"{failure}; tracing ended early, {otherwise}"
+    return f"{failure}; names and calls still open may be missing, nothing else is; {otherwise}"
 
 
 @contextmanager
