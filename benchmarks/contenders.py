@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import probes
-from scenarios import places
-from tracer import compiling
+from scenarios.kit import places
+from tracer.bpf import build
 
 from machine import HERE, PYTHON
 
@@ -122,7 +122,7 @@ class IotraceFirst(Iotrace):
     name = "iotrace, first run on a kernel"
 
     def arguments(self, command: list[str]) -> list[str]:
-        for kept in compiling.CACHE.glob("*.json"):
+        for kept in build.CACHE.glob("*.json"):
             kept.unlink()
         return super().arguments(command)
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from tracer import syscalls
-from tracer.columns import Columns
-from tracer.recording import Writer
-from tracer.records import RECORD, Kind
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
+from tracer.recording.parquet import Writer
+from tracer.recording.records import Kind, RECORD
 
 TID, FD, INODE, SOCKET, EAGAIN = 100, 4, 9000, 0o140777, 11
 BATCH = 1 << 18
@@ -118,11 +118,11 @@ def main(argv: list[str]) -> int:
     which = {its.__name__: its for its in (polls, blocking, processes, again)}[argv[0]]
     records, path = int(argv[1]), argv[2]
     writer = Writer(path)
-    writer.write(Columns.of(head()))
+    writer.write(RecordBatch.of(head()))
     last = 0
     for first in range(0, records, BATCH):
         rows = which(first, min(BATCH, records - first))
-        writer.write(Columns.of(rows))
+        writer.write(RecordBatch.of(rows))
         last = int(rows["time"][-1])
     writer.close(facts(last))
     return 0

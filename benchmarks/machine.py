@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from scenarios import places
+from scenarios.kit import places
 
 HERE = Path(__file__).resolve().parent
 # Another Python like this one; under -E and -s it too hears of no PYTHONPATH and of no packages in somebody's home.

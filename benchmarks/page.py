@@ -35,7 +35,7 @@ TAIL = """## Reading it
 - **Detach**: bpftrace attaches to perf events, which take long to go. iotrace's are raw tracepoints.
 - **Analysis** is CPU time from the file to the finished report: operations, thread states, verdict, statistics, advice.
 - A benchmark is not a test: no test depends on a time. Tests do assert, at full speed, that every call is recorded and none is
-  lost, and that the analysis' memory is bounded (`tests/test_full_speed.py`).
+  lost, and that the analysis' memory is bounded (`tests/live/test_full_speed.py`).
 """
 
 

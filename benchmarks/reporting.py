@@ -13,13 +13,14 @@ import sys
 import time
 from functools import partial
 
-from tracer import recording, report
+from tracer.recording import parquet
+from tracer.report import build
 
 
 def main(argv: list[str]) -> int:
     """argv: RECORDING"""
     began, cpu = time.monotonic(), time.process_time()
-    made = report.build(partial(recording.columns, argv[0]), recording.read_facts(argv[0]))
+    made = build.build(partial(parquet.columns, argv[0]), parquet.read_facts(argv[0]))
     print(json.dumps({
         "seconds": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "operations": len(made["operations"]),
         "calls": sum(call["calls"] for call in made["syscalls"]), "model": made["model"]["name"],

@@ -20,8 +20,8 @@ import machine
 import rounds
 import soak
 from table import render
-from tracer.commands.common import check_writable
-from tracer.unnamed import unnamed
+from tracer.cli.common import check_writable
+from tracer.recording.atomic_file import unnamed
 
 FIGURES = {
     "per-call": (calls.per_call, "a traced program's recvfrom, under iotrace and its peers"),

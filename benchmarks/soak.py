@@ -18,7 +18,7 @@ def soak(setting: Setting) -> dict:
     with tracer.running([str(setting.room / "poll"), str(seconds), str(setting.load_cpu)]) as process:
         load = Load.parse(process.stdout.readline())
     facts = tracer.facts()
-    tracer.recording.unlink()
+    tracer.recording.parquet.unlink()
     ledger = facts["ledger"]
     busy = facts["cpu_s"] / facts["wall_s"]
     memory = [size / (1 << 20) for when, size in facts["memory"] if when > WARM_S]

@@ -21,15 +21,17 @@ def main(argv: list[str]) -> int:
     """argv: RECORDING, STATS, COMMAND…"""
     began = time.monotonic_ns()
     path, stats, *command = argv
-    import tracer.cli  # noqa: F401  as the command would
-    from tracer import attachment, features, target
-    from tracer.host import host
-    from tracer.recording import Writer
-    from tracer.session import Session
-    from tracer.tap import DRAIN_MS, Tap
+    import tracer.cli.main  # noqa: F401  as the command would
+    from tracer.bpf import loader
+    from tracer.capture import spawn
+    from tracer.kernel import features
+    from tracer.capture.host import host
+    from tracer.recording.parquet import Writer
+    from tracer.capture.session import Session
+    from tracer.capture.recorder import DRAIN_MS, Tap
 
     found = features.find()
-    with target.start(command, None) as traced, attachment.Attachment(found) as probes:
+    with spawn.start(command, None) as traced, loader.Attachment(found) as probes:
         attached = time.monotonic_ns()
         session, writer = Session(probes), Writer(path)
         drain = Tap(session, writer)

@@ -4,7 +4,7 @@
  * record (iotrace.h) for the threads of the traced tree, and for nobody else.
  *
  * Offsets of kernel structures (O_*) and features (HAVE_*) come from the running kernel's BTF as -D
- * constants, see tracer/attachment.py. Raw tracepoints, because classic ones are skipped in silence while
+ * constants, see tracer/bpf/loader.py. Raw tracepoints, because classic ones are skipped in silence while
  * another BPF program runs on that CPU.
  *
  * Cheap: two programs run at every call. sys_enter keeps a time in the thread's slot; sys_exit writes one
@@ -17,12 +17,12 @@
 #include <uapi/linux/ptrace.h>
 #include "iotrace.h"
 
-/* Not by BCC's prefix, for which it would load and attach the programs itself: tracer/attachment.py does. */
+/* Not by BCC's prefix, for which it would load and attach the programs itself: tracer/bpf/loader.py does. */
 #undef RAW_TRACEPOINT_PROBE
 #define RAW_TRACEPOINT_PROBE(event) int tracepoint_##event(struct bpf_raw_tracepoint_args *ctx)
 #define LATER(what) int later_##what(struct bpf_raw_tracepoint_args *ctx) /* of enum later, in the same order */
 
-BPF_ARRAY(slots, struct slot, 1); /* one entry that holds SLOTS of them (tracer/attachment.py): no lookup by index */
+BPF_ARRAY(slots, struct slot, 1); /* one entry that holds SLOTS of them (tracer/bpf/loader.py): no lookup by index */
 BPF_ARRAY(threads, struct thread, 1); /* likewise */
 BPF_ARRAY(batches, struct batch, CPUS);
 BPF_ARRAY(ledgers, struct ledger, CPUS);

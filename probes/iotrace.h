@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * The record that travels through the ring buffer, and the maps' value types: declared once here,
- * mirrored as a numpy dtype in tracer/records.py (tests/test_records.py holds the two together).
+ * mirrored as a numpy dtype in tracer/recording/records.py (tests/unit/recording/test_records.py holds the two together).
  */
 #pragma once
 #include <linux/types.h>
@@ -146,7 +146,7 @@ struct owner {
 	u32 announced;  /* a target has arrived: the secret lets in no other */
 };
 
-/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/gate.py, adoption.py) */
+/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/capture/exec_gate.py, adoption.py) */
 #define PRCTL_OWN 0x10774AD3 /* iotrace makes itself known, before anybody else is told the secret: the first one counts */
 #define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
 /* of iotrace's own process alone: */

@@ -2,7 +2,7 @@
  *
  * io_uring: requests as they are submitted, armed, handed to a worker and completed, whoever does it.
  *
- * Which argument carries what differs between kernels; tracer/shapes.py finds it in BTF. A request is known by its
+ * Which argument carries what differs between kernels; tracer/kernel/io_uring_args.py finds it in BTF. A request is known by its
  * address (struct io_kiocb), and by its user_data where a tracepoint has no request: completions of a multishot
  * request before the last, and everything on 5.10. */
 #ifdef HAVE_URING

@@ -34,7 +34,7 @@ class Scenario:
 
 def scenarios() -> list[Scenario]:
     """Every scenario in the order of the textbook's figures; a module without NAME (workload, sender) is none."""
-    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__) if not found.ispkg]
     return sorted(
         (
             Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__, getattr(m, "SOCKETS", 1),

@@ -1,6 +1,6 @@
 """Blocking I/O: recvfrom(2) sleeps in the kernel until a message is there, and returns with it."""
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "blocking"
 SUMMARY = "recvfrom sleeps until the data is there"

@@ -2,8 +2,8 @@
 
 import os
 
-from scenarios.computing import run
-from scenarios.workload import Workload, main
+from scenarios.kit.computing import run
+from scenarios.kit.workload import Workload, main
 
 NAME = "concurrent"
 SUMMARY = "two threads on one CPU, in turns"

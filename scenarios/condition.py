@@ -5,9 +5,9 @@ Nobody excludes anybody: who waits never wakes, and who wakes never waits (compa
 
 import ctypes
 
-from scenarios.processes import fork, join
-from scenarios.sharedwords import Shared, compute
-from scenarios.workload import Workload, main
+from scenarios.kit.children import fork, join
+from scenarios.interfaces.futex_words import Shared, compute
+from scenarios.kit.workload import Workload, main
 
 NAME = "condition"
 SUMMARY = "two processes and a semaphore: one waits for an event"

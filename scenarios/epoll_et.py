@@ -2,7 +2,7 @@
 
 import select
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "epoll-et"
 SUMMARY = "epoll_wait tells of an arrival once; receive until EAGAIN"

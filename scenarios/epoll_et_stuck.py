@@ -6,7 +6,7 @@ until a third comes: from then on it is one message behind. The last one is told
 
 import select
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "epoll-et-stuck"
 SUMMARY = "edge-triggered, not drained: data is left, nothing tells"

@@ -2,8 +2,8 @@
 
 import select
 
-from scenarios.herd import serve
-from scenarios.workload import Workload, main
+from scenarios.kit.herd import serve
+from scenarios.kit.workload import Workload, main
 
 NAME = "epoll-herd-exclusive"
 SUMMARY = "the same with EPOLLEXCLUSIVE: one wakes"

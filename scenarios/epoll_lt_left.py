@@ -5,7 +5,7 @@ Messages come two by two, and each wake-up takes one. (epoll_et_stuck.py does th
 
 import select
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "epoll-lt-left"
 SUMMARY = "level-triggered, not drained: epoll_wait tells again"

@@ -5,7 +5,7 @@ Where several threads share the set, this keeps all but one of them from the des
 
 import select
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "epoll-oneshot"
 SUMMARY = "epoll_wait tells once, epoll_ctl must arm it again"

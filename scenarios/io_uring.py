@@ -3,8 +3,8 @@
 The completion is then read from shared memory, without a call.
 """
 
-from scenarios.uring import Ring
-from scenarios.workload import Workload, main
+from scenarios.interfaces.uring import Ring
+from scenarios.kit.workload import Workload, main
 
 NAME = "io-uring"
 SUMMARY = "a receive is queued in a ring, completed in another"

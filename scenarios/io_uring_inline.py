@@ -1,7 +1,7 @@
 """io_uring, completed inline: the data is there when the receive is submitted, io_uring_enter(2) itself copies it."""
 
-from scenarios.uring import Ring
-from scenarios.workload import Workload, main
+from scenarios.interfaces.uring import Ring
+from scenarios.kit.workload import Workload, main
 
 NAME = "io-uring-inline"
 SUMMARY = "the data is there already: io_uring_enter copies it"

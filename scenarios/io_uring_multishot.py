@@ -1,7 +1,7 @@
 """io_uring, multishot receive (Linux 6.0): one request, a completion for each message, in buffers that it takes."""
 
-from scenarios.uring import BUFFER_SELECT, OP_RECV, RECV_MULTISHOT, Buffers, Ring
-from scenarios.workload import Workload, main
+from scenarios.interfaces.uring import BUFFER_SELECT, Buffers, OP_RECV, RECV_MULTISHOT, Ring
+from scenarios.kit.workload import Workload, main
 
 NAME = "io-uring-multishot"
 SUMMARY = "asked once, completed for each message"

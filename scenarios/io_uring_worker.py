@@ -3,8 +3,8 @@
 A worker does not sit and wait: finding nothing it arms a poll, and when data comes a worker is given the request again.
 """
 
-from scenarios.uring import ASYNC, Ring
-from scenarios.workload import Workload, main
+from scenarios.interfaces.uring import ASYNC, Ring
+from scenarios.kit.workload import Workload, main
 
 NAME = "io-uring-worker"
 SUMMARY = "IOSQE_ASYNC: a kernel worker makes the receive"

@@ -2,9 +2,9 @@
 
 import ctypes
 
-from scenarios.blockfile import Reader, stride
-from scenarios.nativeaio import PREAD, Context, Iocb
-from scenarios.workload import Workload, main
+from scenarios.kit.blockfile import Reader, stride
+from scenarios.interfaces.linux_aio import Context, Iocb, PREAD
+from scenarios.kit.workload import Workload, main
 
 NAME = "linux-aio"
 SUMMARY = "io_submit returns at once, the device does the rest"

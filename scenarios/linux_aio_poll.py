@@ -2,8 +2,8 @@
 
 import select
 
-from scenarios.nativeaio import POLL, Context, Iocb
-from scenarios.workload import Workload, main
+from scenarios.interfaces.linux_aio import Context, Iocb, POLL
+from scenarios.kit.workload import Workload, main
 
 NAME = "linux-aio-poll"
 SUMMARY = "io_submit asks, io_getevents waits, recvfrom copies"

@@ -2,8 +2,8 @@
 
 import ctypes
 
-from scenarios.nativeaio import PREAD, Context, Iocb
-from scenarios.workload import Workload, main
+from scenarios.interfaces.linux_aio import Context, Iocb, PREAD
+from scenarios.kit.workload import Workload, main
 
 NAME = "linux-aio-socket"
 SUMMARY = "io_submit on a socket: it waits inside io_submit"

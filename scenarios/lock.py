@@ -5,9 +5,9 @@ They take turns in being first, so that each waits for the other's release. A mu
 
 import ctypes
 
-from scenarios.processes import fork, join
-from scenarios.sharedwords import Shared, compute
-from scenarios.workload import Workload, main
+from scenarios.kit.children import fork, join
+from scenarios.interfaces.futex_words import Shared, compute
+from scenarios.kit.workload import Workload, main
 
 NAME = "lock"
 SUMMARY = "two processes and a mutex: each waits for the other"

@@ -1,6 +1,6 @@
 """Non-blocking I/O: recvfrom(2) on an O_NONBLOCK socket, again and again, until it no longer says EAGAIN."""
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "nonblocking"
 SUMMARY = "recvfrom returns EAGAIN until the data is there"

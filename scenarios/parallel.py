@@ -2,8 +2,8 @@
 
 import os
 
-from scenarios.computing import run
-from scenarios.workload import Unsupported, Workload, main
+from scenarios.kit.computing import run
+from scenarios.kit.workload import Unsupported, Workload, main
 
 NAME = "parallel"
 SUMMARY = "two threads on two CPUs, at the same time"

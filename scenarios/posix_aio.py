@@ -9,7 +9,7 @@ import os
 import platform
 import signal
 
-from scenarios.workload import Unsupported, Workload, main
+from scenarios.kit.workload import Unsupported, Workload, main
 
 NAME = "posix-aio"
 SUMMARY = "aio_read asks, a signal tells when the data is there"

@@ -7,7 +7,7 @@ import ctypes
 import os
 
 from scenarios.posix_aio import AioCb, SigEvent, c_library
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "posix-aio-suspend"
 SUMMARY = "aio_read asks, aio_suspend waits until the data is there"

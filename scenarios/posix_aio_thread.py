@@ -8,7 +8,7 @@ import os
 import sys
 
 from scenarios.posix_aio import AioCb, SigEvent, c_library
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "posix-aio-thread"
 SUMMARY = "aio_read asks, a new thread tells when the data is there"

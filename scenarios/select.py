@@ -2,7 +2,7 @@
 
 import select
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "select"
 SUMMARY = "select sleeps until one is readable, recvfrom copies"

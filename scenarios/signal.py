@@ -8,7 +8,7 @@ import fcntl
 import os
 import signal
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 NAME = "signal"
 SUMMARY = "SIGIO says that there is data, its handler calls recvfrom"

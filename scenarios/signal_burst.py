@@ -2,8 +2,8 @@
 
 import signal
 
-from scenarios.rtsignals import serve
-from scenarios.workload import Workload, main
+from scenarios.interfaces.rt_signals import serve
+from scenarios.kit.workload import Workload, main
 
 NAME = "signal-burst"
 SUMMARY = "four messages at once: one SIGIO for all of them"

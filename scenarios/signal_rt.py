@@ -5,8 +5,8 @@ The program sleeps in sigwaitinfo(2), where it could serve any number of sockets
 
 import signal
 
-from scenarios.rtsignals import serve
-from scenarios.workload import Workload, main
+from scenarios.interfaces.rt_signals import serve
+from scenarios.kit.workload import Workload, main
 
 NAME = "signal-rt"
 SUMMARY = "a queued real-time signal names the ready descriptor"

@@ -2,8 +2,8 @@
 
 import signal
 
-from scenarios.rtsignals import serve
-from scenarios.workload import Workload, main
+from scenarios.interfaces.rt_signals import serve
+from scenarios.kit.workload import Workload, main
 
 NAME = "signal-rt-burst"
 SUMMARY = "four messages at once: four queued real-time signals"

@@ -8,8 +8,8 @@ received.
 import resource
 import signal
 
-from scenarios.rtsignals import serve
-from scenarios.workload import Unsupported, Workload, main
+from scenarios.interfaces.rt_signals import serve
+from scenarios.kit.workload import Unsupported, Workload, main
 
 NAME = "signal-rt-overflow"
 SUMMARY = "the signal queue is full: SIGIO stands for the rest"

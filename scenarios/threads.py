@@ -5,7 +5,7 @@ One thread finishes a message at a time: a lock guards what is noted.
 
 import threading
 
-from scenarios.workload import STREAM_BUFFER, Workload, main
+from scenarios.kit.workload import STREAM_BUFFER, Workload, main
 
 NAME = "threads"
 SUMMARY = "a thread for each socket, each sleeps in recvfrom"

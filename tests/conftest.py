@@ -4,8 +4,8 @@ where the probes can be attached."""
 import pytest
 from hypothesis import settings
 
-from tracer import features
-from tracer.attachment import Attachment
+from tracer.kernel import features
+from tracer.bpf.loader import Attachment
 
 settings.register_profile("iotrace", deadline=None)
 settings.load_profile("iotrace")

@@ -1,4 +1,4 @@
-/* The receiver's ends of UDP, TCP, unix datagram sockets or pipes, as scenarios/transport.py makes them: each has a
+/* The receiver's ends of UDP, TCP, unix datagram sockets or pipes, as scenarios/kit/transport.py makes them: each has a
  * number by which the sender finds it: a port, the hexadecimal name of an autobound unix socket, or the descriptor of
  * a pipe's writing end.
  */

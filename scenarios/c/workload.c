@@ -86,7 +86,7 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 	return value;
 }
 
-/* The options of scenarios/workload.py, with the same defaults. */
+/* The options of scenarios/kit/workload.py, with the same defaults. */
 static void parse(struct workload *w, int argc, char **argv, size_t sockets, size_t most_sockets)
 {
 	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
@@ -147,7 +147,7 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 	}
 }
 
-/* Starts scenarios/sender.py as a child, in a group of its own so that Ctrl-C reaches the receiver alone. */
+/* Starts scenarios/kit/sender.py as a child, in a group of its own so that Ctrl-C reaches the receiver alone. */
 static void start_sender(struct workload *w, int argc, char **argv)
 {
 	char sockets[24], shared[16], receiver[16];
@@ -159,7 +159,7 @@ static void start_sender(struct workload *w, int argc, char **argv)
 	snprintf(receiver, sizeof(receiver), "%d", getpid());
 	command[count++] = "python3";
 	command[count++] = "-m";
-	command[count++] = "scenarios.sender";
+	command[count++] = "scenarios.kit.sender";
 	for (int i = 1; i < argc; i++)
 		command[count++] = argv[i];
 	command[count++] = "--sockets";
@@ -266,7 +266,7 @@ static const char *name_of_signal(const struct count *its, const char *call)
 	return *its->signal ? its->signal : NULL;
 }
 
-/* The notes as scenarios/workload.py writes them; times in nanoseconds of CLOCK_MONOTONIC. */
+/* The notes as scenarios/kit/workload.py writes them; times in nanoseconds of CLOCK_MONOTONIC. */
 static void write_notes(struct workload *w)
 {
 	FILE *out = fdopen(w->notes_fd, "w");

@@ -8,7 +8,7 @@ import errno
 import os
 import platform
 
-from scenarios.workload import Unsupported
+from scenarios.kit.workload import Unsupported
 
 IO_SETUP, IO_DESTROY, IO_GETEVENTS, IO_SUBMIT = 206, 207, 208, 209
 PREAD, POLL = 0, 5  # IOCB_CMD_*

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 
-from scenarios.workload import Workload
+from scenarios.kit.workload import Workload
 
 F_SETSIG = 10  # <fcntl.h>, with _GNU_SOURCE
 

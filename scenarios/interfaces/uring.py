@@ -12,7 +12,7 @@ import platform
 import socket
 from dataclasses import dataclass
 
-from scenarios.workload import Unsupported
+from scenarios.kit.workload import Unsupported
 
 SETUP, ENTER, REGISTER = 425, 426, 427  # system calls, by number: the C library has no wrappers
 OP_RECV, OP_READ = 27, 22

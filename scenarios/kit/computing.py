@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from scenarios.workload import Workload
+from scenarios.kit.workload import Workload
 
 _TRIAL = 20_000  # rounds of hashing by which the machine's speed is measured
 

@@ -5,8 +5,8 @@ import os
 import select
 import socket
 
-from scenarios.processes import fork, join
-from scenarios.workload import STREAM_BUFFER, Workload
+from scenarios.kit.children import fork, join
+from scenarios.kit.workload import STREAM_BUFFER, Workload
 
 WORKERS = 4
 TCP_DEFER_ACCEPT = 9  # <netinet/tcp.h>

@@ -11,23 +11,8 @@ import time
 from array import array
 from contextlib import ExitStack, closing
 
-from scenarios import transport
-from scenarios.workload import (
-    EACH,
-    ENDS,
-    FINISHED,
-    PID,
-    PORT,
-    READY,
-    RECEIVED,
-    SENT,
-    STOP,
-    Options,
-    map_shared,
-    parse,
-    parser,
-    write_notes,
-)
+from scenarios.kit import transport
+from scenarios.kit.workload import EACH, ENDS, FINISHED, Options, PID, PORT, READY, RECEIVED, SENT, STOP, map_shared, parse, parser, write_notes
 
 POLL_NS = 100_000  # how often to look at the shared page
 STOP_NS = 50_000_000  # how long at most to sleep without looking whether to stop
@@ -115,7 +100,7 @@ def _send_end(ends: list, receiver: Receiver) -> None:
 def main() -> None:
     """Run the sender; exits 0, 1 when a send failed or the receiver is gone, 2 on wrong usage."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the receiver or the tracer: the sender ends with it
-    arguments = parser("scenarios.sender", __doc__, (*transport.PROTOCOLS, "file", "none"), 10**6)
+    arguments = parser("scenarios.kit.sender", __doc__, (*transport.PROTOCOLS, "file", "none"), 10**6)
     arguments.add_argument("--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does")
     options, given = parse(arguments)
     if given.shared_fd is None:

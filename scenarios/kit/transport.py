@@ -1,6 +1,6 @@
 """What messages travel through, both ends of it: UDP, TCP or unix datagram sockets (socket(7)), or pipes (pipe(7)).
 
-"file" is a file in the place of a socket (scenarios/blockfile.py), and "none" a socket to which nothing is sent.
+"file" is a file in the place of a socket (scenarios/kit/blockfile.py), and "none" a socket to which nothing is sent.
 The receiver makes its ends and gives each a number that is not 0, by which the sender finds it: a port, the hexadecimal
 name that the kernel gave a unix socket (autobind, unix(7)), or the descriptor of a pipe's writing end, which the sender
 opens through /proc. Nothing of it has a name in the file system.
@@ -141,8 +141,8 @@ def descriptors_of(proto: str, ends: int) -> int:
 
 
 def blockfile() -> ModuleType:
-    """scenarios.blockfile, which imports the workload, and that this module."""
-    return import_module("scenarios.blockfile")
+    """scenarios.kit.blockfile, which imports the workload, and that this module."""
+    return import_module("scenarios.kit.blockfile")
 
 
 def _end(proto: str, address: str, count: int) -> socket.socket | Pipe:

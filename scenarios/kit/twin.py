@@ -1,6 +1,6 @@
 """The C twin of a scenario: found beside it in scenarios/c/, compiled on first use with the system's cc, and kept.
 
-    python3 -m scenarios.twin blocking      compiles it if that was not yet done, and says where it is
+    python3 -m scenarios.kit.twin blocking      compiles it if that was not yet done, and says where it is
 
 It is kept in the cache of the user who runs it (XDG_CACHE_HOME or ~/.cache, as XDG's base directories have it), in a
 directory named by a digest of the sources, the flags and the compiler. Nobody else may be able to write there, nor to
@@ -18,9 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scenarios import places
+from scenarios.kit import places
 
-SOURCES = Path(__file__).with_name("c")
+SOURCES = Path(__file__).parents[1] / "c"
 SHARED = ("workload.c", "transport.c")  # compiled into every twin
 FLAGS = ("-O2", "-std=gnu11", "-Wall")
 CANNOT = 3
@@ -56,7 +56,7 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
     except KeyError:
         groups, home = [], "/"
     done = subprocess.run(
-        [sys.executable, "-m", "scenarios.twin", path.stem], user=uid, group=gid, extra_groups=groups, umask=0o077,
+        [sys.executable, "-m", "scenarios.kit.twin", path.stem], user=uid, group=gid, extra_groups=groups, umask=0o077,
         env={**places.environment(), "HOME": home, "PYTHONPATH": str(SOURCES.parents[1]),
              "PYTHONDONTWRITEBYTECODE": "1"},
         cwd="/", capture_output=True, text=True)
@@ -126,7 +126,7 @@ def _cache() -> Path:
 def main() -> None:
     """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
     names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
-    arguments = argparse.ArgumentParser(prog="python -m scenarios.twin", description=__doc__.splitlines()[0])
+    arguments = argparse.ArgumentParser(prog="python -m scenarios.kit.twin", description=__doc__.splitlines()[0])
     arguments.add_argument("name", choices=names)
     try:
         print(built(SOURCES / f"{arguments.parse_args().name}.c"))

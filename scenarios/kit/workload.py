@@ -21,13 +21,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from scenarios import transport
+from scenarios.kit import transport
 
 STREAM_BUFFER = 65536  # bytes: room for many messages that a stream has merged
 
 # The shared page is an array of 64-bit numbers; these are their places. Each has one writer.
 PID = 0  # receiver: its process, for the sender to watch
-PORT = 1  # receiver: the number of its first end (scenarios/transport.py); not 0 once all of them can be connected to
+PORT = 1  # receiver: the number of its first end (scenarios/kit/transport.py); not 0 once all of them can be connected to
 READY = 2  # receiver: 1 when it begins to wait for data
 RECEIVED = 3  # receiver: messages it has finished with
 FINISHED = 4  # receiver: 1 when it wants nothing more
@@ -84,7 +84,7 @@ def map_shared(fd: int) -> memoryview:
 
 def sender_command(options: Options, shared_fd: int, notes_fd: int | None = None) -> list[str]:
     """The argv of a sender that ends when the calling process does."""
-    command = [sys.executable, "-m", "scenarios.sender", *options.flags()]
+    command = [sys.executable, "-m", "scenarios.kit.sender", *options.flags()]
     command += ["--shared-fd", str(shared_fd), "--watch-pid", str(os.getpid())]
     return command + ([] if notes_fd is None else ["--notes-fd", str(notes_fd)])
 

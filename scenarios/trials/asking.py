@@ -4,8 +4,8 @@ arrival, with nothing received in between."""
 import select
 import socket
 
-from scenarios import transport
-from scenarios.workload import Workload
+from scenarios.kit import transport
+from scenarios.kit.workload import Workload
 
 ASKED = 3  # times in a row
 ARRIVALS = (1, 1, 2, 0)  # messages that come before each time of asking; before the last one, one is taken

@@ -10,9 +10,9 @@ import os
 import resource
 import socket
 
-from scenarios import transport
-from scenarios.processes import fork
-from scenarios.workload import Unsupported, Workload, main
+from scenarios.kit import transport
+from scenarios.kit.children import fork
+from scenarios.kit.workload import Unsupported, Workload, main
 
 FD_SETSIZE = 1024
 INSIDE, BEYOND = FD_SETSIZE - 1, 1500

@@ -11,9 +11,9 @@ import select
 import socket
 from collections.abc import Callable
 
-from scenarios import transport
-from scenarios.processes import fork, join
-from scenarios.workload import Workload
+from scenarios.kit import transport
+from scenarios.kit.children import fork, join
+from scenarios.kit.workload import Workload
 
 CONNECTIONS = 50
 NAP_S = 0.001

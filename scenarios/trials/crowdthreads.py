@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from scenarios.trials import crowd
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 
 def receive(workload: Workload) -> None:

@@ -3,7 +3,7 @@
 import select
 
 from scenarios.trials import asking
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 
 def receive(workload: Workload) -> None:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the recordings that tests/test_recordings.py reads: real runs on this machine's kernel, as root.
+# Make the recordings that tests/recordings/test_recordings.py reads: real runs on this machine's kernel, as root.
 #
 #     tests/data/make.sh [PYTHON]     e.g. /opt/iotrace/bin/python3; each run has 5 messages, few microseconds apart
 set -eu

@@ -10,10 +10,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from report_samples import _FAMILIES
-from running import NOBODY, assert_one_line, iotrace
+from support.report_samples import _FAMILIES
+from support.running import NOBODY, assert_one_line, iotrace
 
-from tracer.commands import lab as commands_lab
+from tracer.cli import lab as commands_lab
 from tracer.lab import (
     CannotLab,
     LabError,
@@ -29,8 +29,8 @@ from tracer.lab import (
     vm,
 )
 from tracer.lab.store import Store, default_root
-from tracer.render import matrix as matrix_terminal
-from tracer.render import matrix_markdown
+from tracer.output.terminal import matrix as matrix_terminal
+from tracer.output import markdown
 
 
 @pytest.fixture
@@ -374,7 +374,7 @@ def test_claims_that_differ_between_kernels_are_said_and_drawn():
     text = matrix_terminal.render(found, 80)
     assert max(map(len, text.splitlines())) <= 80
     assert ["7", "edges", "−", "+", "+"] in [line.split() for line in text.splitlines()]
-    assert "| 7 | edges | − | + | + |" in matrix_markdown.render(found)
+    assert "| 7 | edges | − | + | + |" in markdown.render(found)
 
 
 def test_why_a_kernel_could_not_is_said():

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from running import IOTRACE, ROOT, assert_one_line, check_closed_loop, iotrace, running
+from support.running import IOTRACE, ROOT, assert_one_line, check_closed_loop, iotrace, running
 
 from tracer.lab import kernels, pins, store, tools, vm
 

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tracer import adoption, features, gate, target
-from tracer.adoption import Adopter
-from tracer.attachment import Attachment
-from tracer.records import Kind
-from tracer.session import Session
+from tracer.bpf import prctl
+from tracer.capture import exec_gate, spawn
+from tracer.kernel import features
+from tracer.capture.attach import Adopter
+from tracer.bpf.loader import Attachment
+from tracer.recording.records import Kind
+from tracer.capture.session import Session
 
 pytestmark = pytest.mark.live
 
@@ -25,7 +27,7 @@ prctl = ctypes.CDLL(None).prctl
 prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 for line in sys.stdin:
     secret, option, pid, *rest = map(int, line.split())
-    directory = os.open(f"/proc/{{pid}}/task/{{pid}}", os.O_RDONLY) if option != {gate.PRCTL_ANNOUNCE} else 0
+    directory = os.open(f"/proc/{{pid}}/task/{{pid}}", os.O_RDONLY) if option != {exec_gate.PRCTL_ANNOUNCE} else 0
     prctl(option, secret, directory, *rest, *[0] * (2 - len(rest)))
 """
 OWNER = [("secret", "<u8"), ("birth", "<u8"), ("tgid", "<u4"), ("announced", "<u4")]  # struct owner
@@ -40,7 +42,7 @@ def probes():
 @contextmanager
 def started():
     """A program at the gate that makes a getppid for each line that it is given, then answers nothing."""
-    its = target.start(COMMAND, None, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    its = spawn.start(COMMAND, None, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     try:
         yield its
     finally:
@@ -98,11 +100,11 @@ def test_a_stranger_cannot_announce_itself_once_the_target_has_arrived(probes):
     with Session(probes) as session, started() as held:
         held.release(probes.secret)
         assert held._process.stdout.readline()
-        by_a_stranger(probes.secret, (gate.PRCTL_ANNOUNCE, 0, 0))
+        by_a_stranger(probes.secret, (exec_gate.PRCTL_ANNOUNCE, 0, 0))
         assert len(threads_begun(drained(session))) == 1
 
 
-@pytest.mark.parametrize("option", [adoption.PRCTL_ADOPT, adoption.PRCTL_LEARN])
+@pytest.mark.parametrize("option", [prctl.PRCTL_ADOPT, prctl.PRCTL_LEARN])
 def test_a_stranger_cannot_have_a_process_traced(probes, option):
     with Session(probes) as session, started() as other:
         by_a_stranger(probes.secret, (option, other.pid, 0))
@@ -113,13 +115,13 @@ def test_a_stranger_cannot_have_the_target_go_untraced(probes):
     with Session(probes) as session, started() as held:
         held.release(probes.secret)
         assert held._process.stdout.readline()
-        by_a_stranger(probes.secret, (adoption.PRCTL_RELEASE, held.pid))
+        by_a_stranger(probes.secret, (prctl.PRCTL_RELEASE, held.pid))
         assert session.announced()
 
 
 def test_a_stranger_cannot_take_iotraces_place(probes):
     with Session(probes) as session, started() as other:
-        by_a_stranger(probes.secret, (adoption.PRCTL_OWN, os.getpid()), (adoption.PRCTL_ADOPT, other.pid, other.pid))
+        by_a_stranger(probes.secret, (prctl.PRCTL_OWN, os.getpid()), (prctl.PRCTL_ADOPT, other.pid, other.pid))
         assert len(drained(session)) == 0
 
 
@@ -139,7 +141,7 @@ def test_iotrace_itself_may_adopt_learn_and_release(probes):
     with Session(probes) as session, started() as other:
         adopter = Adopter(probes.secret)
         assert adopter.adopt(other.pid, other.pid)
-        adopter._say(adoption.PRCTL_LEARN, other.pid, other.pid, 0)
+        adopter._say(prctl.PRCTL_LEARN, other.pid, other.pid, 0)
         assert session.announced()
         adopter.release(other.pid, other.pid)
         assert not session.announced()

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from running import (
+from support.attaching import await_attached, ended
+from support.running import (
     PYTHON,
     ROOT,
     assert_one_line,
@@ -22,9 +23,10 @@ from running import (
     running,
 )
 
-from tracer import recording, syscalls
-from tracer.procfs import Process
-from tracer.records import Kind
+from tracer.kernel import syscalls
+from tracer.recording import parquet
+from tracer.kernel.proc import Process
+from tracer.recording.records import Kind
 
 pytestmark = pytest.mark.live
 
@@ -69,27 +71,6 @@ def attached(its: Target, *options: object):
     with running("attach", "-p", its.pid, "--no-cost", "--json", *options) as run:
         await_attached(run, its.pid)
         yield run
-
-
-def await_attached(run, pid: int) -> None:
-    """Returns when every thread of `pid` is traced: iotrace then has a pidfd of it, opened after the adoption."""
-    while True:
-        try:
-            for name in os.listdir(f"/proc/{run.process.pid}/fdinfo"):
-                info = open(f"/proc/{run.process.pid}/fdinfo/{name}").read()
-                if f"Pid:\t{Process(pid).leader()}\n" in info:
-                    return
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-        run._still_running()
-
-
-def ended(run, number: int = signal.SIGINT) -> dict:
-    run.process.send_signal(number)
-    done = run.end()
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return json.loads(done.stdout)
 
 
 def calls(report: dict) -> dict[str, int]:
@@ -147,7 +128,7 @@ def test_calls_that_threads_were_in_are_open_or_end(tmp_path):
                 pass
             report = ended(run)
     assert [op["bytes"] for op in report["operations"] if op["bytes"] == 3] == [3]
-    records = np.concatenate(list(recording.read(str(path))))
+    records = np.concatenate(list(parquet.read(str(path))))
     starts = {int(row["tid"]): int(row["start"]) for row in records[records["kind"] == Kind.START]}
     receive = syscalls.numbers()["recvfrom"]
     still = records[(records["kind"] == Kind.OPEN) & (records["nr"] == receive)]
@@ -169,7 +150,7 @@ def test_a_thread_that_computes_is_in_no_call(tmp_path):
     with target(spin) as its, attached(its, "-o", path) as run:
         its.step()
         report = ended(run)
-    records = np.concatenate(list(recording.read(str(path))))
+    records = np.concatenate(list(parquet.read(str(path))))
     still = records[records["kind"] == Kind.OPEN]
     # the spinning thread shares an interpreter: it may wait for its lock, never be in a read
     assert all(syscalls.name_of(int(row["nr"])) in ("read", "futex") for row in still)
@@ -206,10 +187,10 @@ pairs = [socket.socketpair() for _ in range(5000)]
         report = ended(run)
     ours = [op for op in report["operations"] if op["bytes"] == 1 and op["fd"] > 2]
     assert len(ours) == 5000 and not any("ready" in op["estimated"] and "raw" not in op for op in ours)
-    records = np.concatenate(list(recording.read(str(path))))
+    records = np.concatenate(list(parquet.read(str(path))))
     learnt = records[records["kind"] == Kind.DESCRIPTOR]
     assert len(set(learnt["fd"].tolist())) >= 10000
-    assert len(recording.read_facts(str(path))["files"]) >= 10000
+    assert len(parquet.read_facts(str(path))["files"]) >= 10000
     check_nothing_lost(report)
 
 
@@ -246,7 +227,7 @@ if not os.fork():
 
 def idle(parent: int) -> bool:
     """Whether all children of `parent` are asleep in read."""
-    from tracer.procfs import children
+    from tracer.kernel.proc import children
 
     return all((Process(pid).call() or (None,))[0] == 0 for pid in children({parent}))
 
@@ -314,8 +295,8 @@ def test_pids_are_as_the_user_sees_them():
     inside = ["unshare", "--pid", "--fork", "--mount-proc"]
     if subprocess.run([*inside, "true"], capture_output=True).returncode:
         pytest.skip("no PID namespaces here")
-    program = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import test_attach_live; " \
-              "test_attach_live.attach_in_this_namespace()"
+    program = f"import sys; sys.path[:0] = [{os.path.dirname(__file__)!r}, {str(ROOT / 'tests')!r}]; import test_attach; " \
+              "test_attach.attach_in_this_namespace()"
     done = subprocess.run([*inside, *PYTHON, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

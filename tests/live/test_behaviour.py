@@ -6,10 +6,12 @@ import json
 import os
 
 import pytest
-from cases import FAST, ROUNDS
-from running import check_closed_loop, check_rounds, report_of, runner
+from support.cases import FAST, ROUNDS
+from support.running import check_closed_loop, check_rounds, report_of, runner
 
-from tracer import cli, features, target
+from tracer.capture import spawn
+from tracer.cli.main import main
+from tracer.kernel import features
 
 pytestmark = pytest.mark.live
 
@@ -100,14 +102,14 @@ def test_how_asynchronous_requests_went(name, variants):
 
 def test_what_this_kernel_does_not_allow_is_status_3(monkeypatch):
     """A filter refuses io_uring_setup as containers' filters do."""
-    real = target.start
+    real = spawn.start
 
     def filtered(command, *rest, **options):
         return real(["/usr/bin/env", "python3", "-c", REFUSE_IO_URING, *command], *rest, **options)
 
-    monkeypatch.setattr(target, "start", filtered)
+    monkeypatch.setattr(spawn, "start", filtered)
     for options in ((), ("--no-cost",)):
-        done = runner().invoke(cli.main, ["run", "io-uring", "--messages", "3", *options, "--json"])
+        done = runner().invoke(main, ["run", "io-uring", "--messages", "3", *options, "--json"])
         assert done.exit_code == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
         assert "io_uring_setup" in done.stderr
 
@@ -132,5 +134,5 @@ def test_programs_that_are_there_twice_count_everything_once(name, monkeypatch):
     found.preemptible = True
     found.constants["HAVE_PREEMPTION"] = 1
     monkeypatch.setattr(features, "find", lambda: found)
-    done = runner().invoke(cli.main, ["run", name, "--messages", "23", "--interval", "2ms", "--no-cost", "--json"])
+    done = runner().invoke(main, ["run", name, "--messages", "23", "--interval", "2ms", "--no-cost", "--json"])
     check_closed_loop(json.loads(done.stdout), name, 23)

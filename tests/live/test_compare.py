@@ -11,10 +11,12 @@ import signal
 
 import pytest
 from jsonschema import Draft202012Validator
-from running import ROOT, assert_one_line, check_closed_loop, iotrace, report_of, runner, running
+from support.running import ROOT, assert_one_line, check_closed_loop, iotrace, report_of, runner, running
 
-from tracer import cli, experiment, features
-from tracer.attachment import Attachment
+from tracer.cli.main import main
+from tracer.kernel import features
+from tracer.run import scenario
+from tracer.bpf.loader import Attachment
 
 pytestmark = pytest.mark.live
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text()))
@@ -67,23 +69,23 @@ def test_both_languages_and_what_has_no_twin():
 
 
 def test_what_this_kernel_cannot_run_is_said_and_the_rest_goes_on(monkeypatch, tmp_path):
-    real = experiment.traced
+    real = scenario.traced
 
     def refusing(plan, *rest):
         if plan.scenario == "poll":
-            raise experiment.CannotRun("poll: not on this kernel")
+            raise scenario.CannotRun("poll: not on this kernel")
         return real(plan, *rest)
 
-    monkeypatch.setattr(experiment, "traced", refusing)
+    monkeypatch.setattr(scenario, "traced", refusing)
     command = ["compare", "blocking", "poll", *map(str, SHORT), "--json", "-o", str(tmp_path)]
-    done = runner().invoke(cli.main, command)
+    done = runner().invoke(main, command)
     assert done.exit_code == 0
     result = json.loads(done.stdout)
     SCHEMA.validate(result)
     assert [its["name"] for its in result["models"]] == ["blocking"]
     assert result["unavailable"] == [{"name": "poll", "lang": "python", "why": "poll: not on this kernel"}]
     assert sorted(os.listdir(tmp_path)) == [f"blocking-python-{number}.parquet" for number in (1, 2, 3)]
-    done = runner().invoke(cli.main, ["compare", "poll", *map(str, SHORT)])
+    done = runner().invoke(main, ["compare", "poll", *map(str, SHORT)])
     assert done.exit_code == 3 and done.stdout == "" and done.stderr.splitlines()[-1] == \
         "iotrace: poll: not on this kernel"
 

@@ -6,10 +6,12 @@ import json
 import os
 
 import pytest
-from running import runner
+from support.running import runner
 
 import probes
-from tracer import attachment, cli, compiling, features
+from tracer.bpf import build, loader
+from tracer.cli.main import main
+from tracer.kernel import features
 
 pytestmark = pytest.mark.live
 
@@ -19,7 +21,7 @@ SEARCHED = ("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH"
 
 @pytest.fixture(scope="module")
 def constants():
-    return attachment._constants(features.find())
+    return loader._constants(features.find())
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def clean(constants, tmp_path_factory):
     before = os.getcwd()
     os.chdir("/")
     try:
-        return compiling.compiled(constants, tmp_path_factory.mktemp("clean"))
+        return build.compiled(constants, tmp_path_factory.mktemp("clean"))
     finally:
         os.chdir(before)
 
@@ -43,7 +45,7 @@ def plant(directory, name):
 def test_what_lies_where_the_user_stands_is_not_compiled(name, constants, clean, tmp_path, monkeypatch):
     plant(tmp_path / "here", name)
     monkeypatch.chdir(tmp_path / "here")
-    assert compiling.compiled(constants, tmp_path / "cache") == clean
+    assert build.compiled(constants, tmp_path / "cache") == clean
 
 
 @pytest.mark.parametrize("value", ["", ":", ".", "HERE"])
@@ -52,7 +54,7 @@ def test_what_the_environment_names_is_not_compiled(value, constants, clean, tmp
     monkeypatch.chdir(tmp_path / "here")
     for variable in SEARCHED:
         monkeypatch.setenv(variable, value.replace("HERE", os.getcwd()))
-    assert compiling.compiled(constants, tmp_path / "cache") == clean
+    assert build.compiled(constants, tmp_path / "cache") == clean
 
 
 @pytest.mark.parametrize("some", [
@@ -62,38 +64,38 @@ def test_the_environment_has_no_say(some, constants, clean, tmp_path, monkeypatc
     (tmp_path / "bcc.py").write_text("raise SystemExit('planted')\n")
     for variable, value in some.items():
         monkeypatch.setenv(variable, value.replace("HERE", str(tmp_path)))
-    assert compiling.compiled(constants, tmp_path / "cache") == clean
+    assert build.compiled(constants, tmp_path / "cache") == clean
 
 
 def test_a_file_of_somebody_elses_is_refused_even_if_it_is_named(constants, tmp_path, monkeypatch):
     header = tmp_path / "linux.h"
     header.write_text("/* harmless */\n")
     monkeypatch.setattr(probes, "source", lambda source=probes.source: f'#include "{header}"\n' + source())
-    with pytest.raises(compiling.CannotCompile, match=f"{header}, which is none of iotrace's files"):
-        compiling.compiled(constants, tmp_path / "cache")
+    with pytest.raises(build.CannotCompile, match=f"{header}, which is none of iotrace's files"):
+        build.compiled(constants, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
 def test_what_others_could_have_kept_is_neither_used_nor_kept(constants, clean, tmp_path):
     cache = tmp_path / "cache"
-    compiling.compiled(constants, cache)
+    build.compiled(constants, cache)
     kept, = cache.iterdir()
     raw = json.loads(kept.read_text())
     raw["license"] = "planted"
     kept.write_text(json.dumps(raw))
-    assert compiling.compiled(constants, cache).license == b"planted"  # it is what would be used
+    assert build.compiled(constants, cache).license == b"planted"  # it is what would be used
     cache.chmod(0o777)
-    assert compiling.compiled(constants, cache) == clean
+    assert build.compiled(constants, cache) == clean
     kept.unlink()
-    assert compiling.compiled(constants, cache) == clean and list(cache.iterdir()) == []
+    assert build.compiled(constants, cache) == clean and list(cache.iterdir()) == []
     cache.chmod(0o755)
     kept.write_text(json.dumps(raw))
     kept.chmod(0o666)
-    assert compiling.compiled(constants, cache) == clean
+    assert build.compiled(constants, cache) == clean
 
 
 def test_doctor_says_why_nothing_is_kept(monkeypatch):
-    monkeypatch.setattr(compiling, "who_else_writes", lambda *_: "others may write to /x")
-    done = runner().invoke(cli.main, ["doctor"])
+    monkeypatch.setattr(build, "who_else_writes", lambda *_: "others may write to /x")
+    done = runner().invoke(main, ["doctor"])
     assert done.exit_code == 0
     assert "compile, load and attach; compiled anew for each run: others may write to /x\n" in done.stdout

@@ -8,8 +8,8 @@ import select
 import signal
 
 import pytest
-from cases import PROGRAMS, everyday, in_python
-from running import assert_one_line, check_nothing_lost, check_operations, model_of, report_of, running
+from support.cases import PROGRAMS, everyday, in_python
+from support.running import assert_one_line, check_nothing_lost, check_operations, model_of, report_of, running
 
 pytestmark = pytest.mark.live
 

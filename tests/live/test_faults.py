@@ -12,15 +12,17 @@ import sys
 
 import pytest
 from click.testing import Result
-from running import check_nothing_lost, report_of, runner
+from support.running import check_nothing_lost, report_of, runner
 
-from tracer import cli, features, recording, syscalls
-from tracer.naming import Names
-from tracer.procfs import Process
-from tracer.recording import Writer
-from tracer.records import Kind
-from tracer.session import Session
-from tracer.tap import Tap
+from tracer.cli.main import main
+from tracer.kernel import features, syscalls
+from tracer.recording import parquet
+from tracer.capture.fd_names_live import Names
+from tracer.kernel.proc import Process
+from tracer.recording.parquet import Writer
+from tracer.recording.records import Kind
+from tracer.capture.session import Session
+from tracer.capture.recorder import Tap
 
 pytestmark = pytest.mark.live
 
@@ -47,7 +49,7 @@ def failing(monkeypatch, owner: type, name: str, after: int, error: Exception | 
 
 
 def iotrace(*arguments: object) -> Result:
-    return runner().invoke(cli.main, list(map(str, arguments)))
+    return runner().invoke(main, list(map(str, arguments)))
 
 
 def traced(tmp_path, *options: object) -> Result:
@@ -186,8 +188,8 @@ def raising(error: Exception):
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize(("command", "status"), [("run", 1), ("trace", 125), ("attach", 1)])
 @pytest.mark.parametrize(("place", "error"), [
-    ("tracer.render.terminal.render", ZeroDivisionError("by hand")), ("tracer.report.build", FileNotFoundError(2, "by hand")),
-    ("tracer.report.build", recording.RecordingError("by hand"))], ids=lambda its: getattr(its, "__name__", type(its).__name__))
+    ("tracer.output.terminal.terminal.render", ZeroDivisionError("by hand")), ("tracer.report.build.build", FileNotFoundError(2, "by hand")),
+    ("tracer.report.build.build", parquet.RecordingError("by hand"))], ids=lambda its: getattr(its, "__name__", type(its).__name__))
 def test_a_report_that_fails_leaves_the_recording(place, error, command, status, kept, monkeypatch, tmp_path, bystander):
     monkeypatch.setattr(place, raising(error))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -227,7 +229,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_traceback_on_demand(arguments, st
         raise Fault("nobody foresaw it")
 
     monkeypatch.setattr(features, "find", find)
-    monkeypatch.setattr("tracer.commands.lab._store", find)
+    monkeypatch.setattr("tracer.cli.lab._store", find)
     done = iotrace(*arguments)
     check(done, status, "Fault: nobody foresaw it", "--debug")
     assert len(done.stderr.splitlines()) == 1

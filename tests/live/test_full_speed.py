@@ -8,12 +8,12 @@ import subprocess
 
 import numpy as np
 import pytest
-from running import PYTHON, ROOT, iotrace
+from support.running import PYTHON, ROOT, iotrace
 
-from tracer import syscalls
-from tracer.columns import Columns
-from tracer.recording import Writer
-from tracer.records import RECORD, Kind
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
+from tracer.recording.parquet import Writer
+from tracer.recording.records import Kind, RECORD
 
 CALLS = 1_000_000
 MIB = 1 << 20
@@ -62,14 +62,14 @@ def write(path: str, count: int, every: int) -> None:
     head = np.zeros(2, RECORD)
     head["time"], head["tid"], head["kind"], head["result"] = (1, 2), 100, (Kind.START, Kind.DESCRIPTOR), (100, 2)
     head["start"], head["fd"], head["arg"] = (0, 9000), (-1, 4), (0, 0o140777)
-    writer.write(Columns.of(head))
+    writer.write(RecordBatch.of(head))
     for first in range(0, count, 1 << 18):
         number = np.arange(first, min(count, first + (1 << 18)))
         rows = np.zeros(len(number), RECORD)
         rows["time"], rows["start"], rows["tid"], rows["fd"] = 1000 + 700 * number, 700 + 700 * number, 100, 4
         rows["kind"], rows["nr"] = Kind.CALL, syscalls.numbers()["recvfrom"]
         rows["result"] = np.where(number % every == every - 1, 64, -11)
-        writer.write(Columns.of(rows))
+        writer.write(RecordBatch.of(rows))
     writer.close(facts(1000 + 700 * count))
 
 

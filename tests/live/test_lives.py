@@ -10,7 +10,7 @@ import subprocess
 from collections import Counter
 
 import pytest
-from running import iotrace, traced
+from support.running import iotrace, traced
 
 pytestmark = pytest.mark.live
 

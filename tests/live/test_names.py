@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 import pytest
-from running import IOTRACE, ROOT, iotrace, report_of
-from running import PYTHON_TRACED as PYTHON
+from support.running import IOTRACE, ROOT, iotrace, report_of
+from support.running import PYTHON_TRACED as PYTHON
 
-from tracer import syscalls
-from tracer.procfs import Process
+from tracer.kernel import syscalls
+from tracer.kernel.proc import Process
 
 pytestmark = pytest.mark.live
 

@@ -6,11 +6,11 @@ import os
 import select
 
 import pytest
-from running import assert_one_line, check_closed_loop, check_counts, iotrace, report_of, running
+from support.running import assert_one_line, check_closed_loop, check_counts, iotrace, report_of, running
 
-from tracer import network
+from tracer.run import netns
 
-OFFERED = network.offers() if os.geteuid() == 0 else {}
+OFFERED = netns.offers() if os.geteuid() == 0 else {}
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not OFFERED.get("veth"), reason="no veth link can be made here")]
 FAST = ("--net", "veth", "--messages", 23, "--interval", "2ms", "--no-cost")
 needs_tbf = pytest.mark.skipif(not OFFERED.get("tbf"), reason="no tbf (CONFIG_NET_SCH_TBF)")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from running import IOTRACE, ROOT, assert_one_line, mounts_apart
+from support.running import IOTRACE, ROOT, assert_one_line, mounts_apart
 
 pytestmark = pytest.mark.live
 

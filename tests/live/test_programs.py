@@ -16,10 +16,10 @@ import subprocess
 import tempfile
 
 import pytest
-from running import check_nothing_lost, check_operations, iotrace, running
-from test_attach_live import await_attached, ended
+from support.running import check_nothing_lost, check_operations, iotrace, running
+from support.attaching import await_attached, ended
 
-from tracer import syscalls
+from tracer.kernel import syscalls
 
 pytestmark = pytest.mark.live
 PYTHON = "/usr/bin/python3"

@@ -8,8 +8,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from cases import FAST
-from running import (
+from support.cases import FAST
+from support.running import (
     NOBODY,
     PYTHON,
     ROOT,
@@ -23,8 +23,10 @@ from running import (
     running,
 )
 
-from tracer import cli, recording, target
-from tracer.records import Kind
+from tracer.capture import spawn
+from tracer.cli.main import main
+from tracer.recording import parquet
+from tracer.recording.records import Kind
 
 pytestmark = pytest.mark.live
 
@@ -44,7 +46,7 @@ while True:
     with beside(noise):
         report = report_of("run", "posix-aio", "--messages", 23, "-o", path, *FAST)
     check_closed_loop(report, "posix-aio", 23)
-    records = np.concatenate(list(recording.read(str(path))))
+    records = np.concatenate(list(parquet.read(str(path))))
     born = records[np.isin(records["kind"], (Kind.START, Kind.THREAD))]
     assert set(born["result"]) == {report["target"]["pid"]}
     # readiness is told on the thread that sent: what counts there is the socket
@@ -89,9 +91,9 @@ def test_loss_is_said_without_strict_too():
 # targets that the probes do not see
 
 def test_nothing_seen_is_an_error(monkeypatch):
-    real = target.Target.release
-    monkeypatch.setattr(target.Target, "release", lambda its, secret=0: real(its, secret and secret ^ 1))
-    done = runner().invoke(cli.main, ["run", "blocking", "--messages", "3", *FAST, "--json"])
+    real = spawn.Target.release
+    monkeypatch.setattr(spawn.Target, "release", lambda its, secret=0: real(its, secret and secret ^ 1))
+    done = runner().invoke(main, ["run", "blocking", "--messages", "3", *FAST, "--json"])
     assert done.exit_code == 3
     assert done.stdout == "" and len(done.stderr.splitlines()) == 1
     assert "saw nothing" in done.stderr

@@ -11,8 +11,8 @@ from collections import Counter
 from contextlib import ExitStack
 
 import pytest
-from cases import CASES, FAST, NAMES, PAIRS, PROGRAMS, ROUNDS, UNSTEADY, everyday, in_python
-from running import (
+from support.cases import CASES, FAST, NAMES, PAIRS, PROGRAMS, ROUNDS, UNSTEADY, everyday, in_python
+from support.running import (
     IOTRACE,
     PYTHON,
     ROOT,
@@ -28,8 +28,9 @@ from running import (
     running,
 )
 
-from scenarios import find, transport, twin
-from tracer import syscalls
+from scenarios import find
+from scenarios.kit import transport, twin
+from tracer.kernel import syscalls
 
 pytestmark = pytest.mark.live
 

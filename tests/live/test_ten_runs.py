@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cases import PROGRAMS, ROUNDS, everyday
-from running import check_closed_loop, check_rounds
+from support.cases import PROGRAMS, ROUNDS, everyday
+from support.running import check_closed_loop, check_rounds
 
 from scenarios import find
-from scenarios.workload import Options
-from tracer import experiment, features, recording, report, rounds
+from scenarios.kit.workload import Options
+from tracer.kernel import features
+from tracer.recording import parquet
+from tracer.report import build
+from tracer.run import interleave, scenario as experiment
 
 pytestmark = pytest.mark.live
 RUNS, MESSAGES = 10, 23
@@ -34,10 +37,10 @@ def ten_runs(name: str, lang: str, interval_ns: int) -> Iterator[dict]:
         def place(plan, number):
             yield str(Path(directory, f"{number}.parquet")), lambda: None
 
-        for run in rounds.run([plan], RUNS, features.find(), place, lambda plan, number: None):
+        for run in interleave.run([plan], RUNS, features.find(), place, lambda plan, number: None):
             if run.path is None:
                 pytest.skip(run.why)
-            yield report.build(partial(recording.columns, run.path), recording.read_facts(run.path))
+            yield build.build(partial(parquet.columns, run.path), parquet.read_facts(run.path))
 
 
 @pytest.mark.parametrize(("name", "lang"), everyday(PROGRAMS, lambda name, lang: False))

@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 
 import pytest
-from running import (
+from support.running import (
     IOTRACE,
     NOBODY,
     ROOT,
@@ -27,9 +27,9 @@ from running import (
     running,
     traced,
 )
-from running import PYTHON_TRACED as PYTHON
+from support.running import PYTHON_TRACED as PYTHON
 
-from tracer import filters, syscalls
+from tracer.kernel import syscall_filter, syscalls
 
 pytestmark = pytest.mark.live
 
@@ -102,7 +102,7 @@ def test_environment_directory_and_descriptors_are_unchanged(tmp_path):
     assert through.stdout == plain.stdout
 
 
-_IOTRACE = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli import main; main()"]
+_IOTRACE = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli.main import main; main()"]
 
 
 @pytest.mark.parametrize(("command", "status"), [
@@ -151,7 +151,7 @@ def test_a_command_whose_name_moves_the_cursor_is_one_line():
 def test_a_directory_that_is_gone(tmp_path):
     gone = 'cd "$0" && rmdir "$0" && exec "$@"'
     (tmp_path / "gone").mkdir()
-    run = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli import main; main()"]
+    run = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli.main import main; main()"]
     done = subprocess.run(["sh", "-c", gone, tmp_path / "gone", *run, "trace", "-o", "run", "--", "true"], text=True,
                           capture_output=True)
     assert_one_line(done, 125, "run: the current directory is gone")
@@ -338,7 +338,7 @@ def test_filters():
     program = "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x'); b.recv(9)"
     report = traced(program, "-e", "trace=network")
     assert calls(report).items() >= {"socketpair": 1, "sendto": 23, "recvfrom": 23}.items()
-    assert {syscalls.numbers()[name] for name in calls(report)} <= filters.classes()["%network"]
+    assert {syscalls.numbers()[name] for name in calls(report)} <= syscall_filter.classes()["%network"]
     assert len(report["operations"]) == 23
     assert calls(traced(program, "-e", "recvfrom,getppid")) == {"recvfrom": 23}
     assert "recvfrom" not in calls(traced(program, "-e", "trace=!recvfrom"))
@@ -367,9 +367,9 @@ threads = [threading.Thread(target=work) for _ in range(1000)]
 
 
 def test_what_an_event_costs_is_estimated(tmp_path):
-    from tracer import recording
+    from tracer.recording import parquet
 
     iotrace("trace", "-o", tmp_path / "run", "--", "true")
-    facts = recording.read_facts(str(tmp_path / "run"))
+    facts = parquet.read_facts(str(tmp_path / "run"))
     assert facts["event_cost_ns"] >= 0
     check_nothing_lost(report_of("report", tmp_path / "run"))

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 from jsonschema import Draft202012Validator
-from running import ROOT, assert_one_line, iotrace, running
+from support.running import ROOT, assert_one_line, iotrace, running
 
 from tracer import claims
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
-from running import ROOT, assert_one_line, iotrace
+from support.running import ROOT, assert_one_line, iotrace
 
-from tracer import claims, verifying
+from tracer import claims
+from tracer.claims import run as verifying
 from tracer.claims.claim import Verdict, spread
-from tracer.claims.seen import overlap
-from tracer.render.claims import render
+from tracer.claims.trace_view import overlap
+from tracer.output.terminal.claims import render
 
 DATA = ROOT / "tests" / "data"
 CLAIMS = {claim.name: claim for claim in claims.claims()}
@@ -116,9 +117,9 @@ def test_one_round_more_does_not_hide_a_counter_example(name):
     assert verifying.judge(CLAIMS[name], paths).verdict == Verdict.FAILS or name == "cpus"
 
 
-def made_of(names: tuple[str, ...], lacking: dict[str, str] | None = None, failed: bool = False) -> verifying.Made:
+def made_of(names: tuple[str, ...], lacking: dict[str, str] | None = None, failed: bool = False) -> verifying.RunResults:
     """Runs as if they had been made now; lacking: what this machine has not got, by the name of the run."""
-    made = verifying.Made()
+    made = verifying.RunResults()
     for name in names:
         for run, wanted in CLAIMS[name].runs.items():
             made.recorded[wanted] = [] if run in (lacking or {}) else [DATA / f"{HOLD[name][run]}.parquet"] * 2

@@ -10,16 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysing import batches
+from support.analysing import batches
 from rich.cells import cell_len
-from running import BOUNDARIES, assert_one_line, check_closed_loop, iotrace, model_of, runner
+from support.running import BOUNDARIES, assert_one_line, check_closed_loop, iotrace, model_of, runner
 
-from tracer.columns import Columns
-from tracer import cli, recording, report, syscalls
-from tracer.records import Kind
-from tracer.render.terminal import render
+from tracer.recording.batch import RecordBatch
+from tracer.cli.main import main
+from tracer.kernel import syscalls
+from tracer.recording import parquet
+from tracer.report import build
+from tracer.recording.records import Kind
+from tracer.output.terminal.terminal import render
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 PATHS = sorted(DATA.glob("*.parquet"))
 MESSAGES = 5
 COMPLETED_LATER = ("posix-aio", "posix-aio-thread", "posix-aio-suspend", "linux-aio", "linux-aio-socket",
@@ -33,7 +36,7 @@ def stem(path: Path) -> str:
 
 
 def built(path: Path) -> dict:
-    return whole(report.build(partial(recording.columns, str(path)), recording.read_facts(str(path))))
+    return whole(build.build(partial(parquet.columns, str(path)), parquet.read_facts(str(path))))
 
 
 def whole(its: dict) -> dict:
@@ -98,18 +101,18 @@ def test_every_line_fits_in_80_columns(path, hist, unicode):
 
 @every
 def test_batches_change_nothing(path):
-    facts = recording.read_facts(str(path))
-    records = np.concatenate(list(recording.read(str(path))))
-    once = whole(report.build(reader(records), facts))
+    facts = parquet.read_facts(str(path))
+    records = np.concatenate(list(parquet.read(str(path))))
+    once = whole(build.build(reader(records), facts))
     for parts in (2, 7, 50):
-        assert whole(report.build(reader(records, parts), facts)) == once
+        assert whole(build.build(reader(records, parts), facts)) == once
 
 
 @every
 def test_verdict_does_not_come_from_the_scenarios_name(path):
-    facts = recording.read_facts(str(path))
+    facts = parquet.read_facts(str(path))
     facts.update(scenario=None, notes=None, sender=None, untraced=None)
-    its = whole(report.build(partial(recording.columns, str(path)), facts))
+    its = whole(build.build(partial(parquet.columns, str(path)), facts))
     assert its["scenario"] is None and its["expected"] is None and its["cost"] is None
     assert its["model"]["name"] == model_of(stem(path))
     render(its, width=80, hist=True, unicode=True, color=False)
@@ -117,7 +120,7 @@ def test_verdict_does_not_come_from_the_scenarios_name(path):
 
 @every
 def test_only_the_targets_threads_are_in_it(path):
-    records = np.concatenate(list(recording.read(str(path))))
+    records = np.concatenate(list(parquet.read(str(path))))
     born = records["tid"][np.isin(records["kind"], (Kind.START, Kind.THREAD))]
     assert set(records["tid"][records["kind"] != Kind.READY]) <= set(born)
     assert (np.diff(records["time"]) >= 0).all()
@@ -145,10 +148,10 @@ def nobody(monkeypatch):
 
 @every
 def test_report_needs_neither_root_nor_bcc(path, nobody):
-    done = runner().invoke(cli.main, ["report", str(path)])
+    done = runner().invoke(main, ["report", str(path)])
     assert done.exit_code == 0, done.output
     assert stem(path) in done.stdout and done.stderr == ""
-    done = runner().invoke(cli.main, ["report", str(path), "--json", "--strict"])
+    done = runner().invoke(main, ["report", str(path), "--json", "--strict"])
     assert done.exit_code == 0 and done.stderr == ""
     assert json.loads(done.stdout) == json.loads(json.dumps(built(path)))
 
@@ -164,10 +167,10 @@ def test_report_from_a_file_that_cannot_be_written(tmp_path):
 @pytest.mark.parametrize("options", [(), ("--json",), ("--hist", "--ascii")])
 def test_lost_events_are_status_4_under_strict_only(options, tmp_path):
     path = tmp_path / "run"
-    writer = recording.Writer(str(path))
-    for batch in recording.read(str(PATHS[0])):
-        writer.write(Columns.of(batch))
-    facts = recording.read_facts(str(PATHS[0]))
+    writer = parquet.Writer(str(path))
+    for batch in parquet.read(str(PATHS[0])):
+        writer.write(RecordBatch.of(batch))
+    facts = parquet.read_facts(str(PATHS[0]))
     facts["ledger"] |= {"counted": facts["ledger"]["counted"] + 7, "lost": 7}
     writer.close(facts)
     assert iotrace("report", path, *options).returncode == 0
@@ -188,9 +191,9 @@ def test_report_of_a_broken_recording(tmp_path):
 
 def test_a_time_is_read_without_the_rest():
     path = str(PATHS[0])
-    records = np.concatenate(list(recording.read(path)))
+    records = np.concatenate(list(parquet.read(path)))
     since, until = (int(time) for time in np.quantile(records["time"], (0.4, 0.6)))
-    part = np.concatenate([batch.records() for batch in recording.columns(path, since, until)])
+    part = np.concatenate([batch.records() for batch in parquet.columns(path, since, until)])
     assert np.array_equal(part, records[(records["time"] >= since) & (records["time"] <= until)]) and 0 < len(part)
 
 

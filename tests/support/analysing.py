@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
-from records_builder import Trace
+from support.records_builder import Trace
 
-from tracer import syscalls
-from tracer.columns import Columns
-from tracer.operations import BOUNDARIES, MOVABLE, PHASES, WAYS, Analysis, Operations
-from tracer.states import ThreadStates, ThreadTimes
-from tracer.timeline import Timeline
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
+from tracer.analysis.operations.receives import Analysis, Operations, PHASES, WAIT_KINDS
+from tracer.analysis.operations.boundaries import BOUNDARIES, MOVABLE
+from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
+from tracer.analysis.threads.timeline import Timeline
 
 
-def batches(records: np.ndarray, count: int = 1) -> Iterator[Columns]:
+def batches(records: np.ndarray, count: int = 1) -> Iterator[RecordBatch]:
     """RECORD[n] as `count` batches."""
     for part in range(count):
-        yield Columns.of(records[part * len(records) // count:(part + 1) * len(records) // count])
+        yield RecordBatch.of(records[part * len(records) // count:(part + 1) * len(records) // count])
 
 
 def operations_of(trace: Trace, count: int = 1) -> Operations:
@@ -34,11 +35,11 @@ def plain(operations: Operations) -> list[SimpleNamespace]:
     found = []
     for its in operations.rows():
         op = SimpleNamespace(**its)
-        op.way = WAYS[op.way]
+        op.wait_kind = WAIT_KINDS[op.wait_kind]
         op.estimated = [name for i, name in enumerate(BOUNDARIES) if op.estimated >> i & 1]
         op.raw = {name: its[f"raw_{name}"] for name in MOVABLE if its[f"raw_{name}"] != its[name]}
         op.signal = (op.signal, op.generated or None, op.delivered) if op.signal else ()
-        op.waited_in = syscalls.class_of(syscalls.name_of(op.waited_in)) if op.waited_in >= 0 else ""
+        op.wait_nr = syscalls.class_of(syscalls.name_of(op.wait_nr)) if op.wait_nr >= 0 else ""
         op.phases = (op.ready - op.ask, op.copy_start - op.ready, op.copy_end - op.copy_start, op.done - op.copy_end)
         found.append(op)
     return found

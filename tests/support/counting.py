@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tracer.timeline import Rows, names_of
+from tracer.analysis.tables.table import Table, names_of
 
 
 class Counted(np.ndarray):
@@ -31,7 +31,7 @@ def _counted(made):
     return made.view(Counted) if isinstance(made, np.ndarray) else made
 
 
-def counted(table: Rows) -> Rows:
+def counted(table: Table) -> Table:
     """A table whose columns are Counted."""
     return type(table)(*(getattr(table, name).view(Counted) for name in names_of(type(table))))
 

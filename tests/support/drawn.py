@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tracer.render import figure
+from tracer.output.terminal import figure
 
 
 def lines_of_figure(report: dict) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.records import RECORD, Kind
+from tracer.kernel import syscalls
+from tracer.recording.records import Kind, RECORD
 
 TID, FD, INODE = 100, 4, 9000
 HELPER = 101

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scenarios import workload
-from tracer import syscalls
+from scenarios.kit import workload
+from tracer.kernel import syscalls
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # Under -I what is installed is tested; else what lies in this checkout, which `-m` finds in the working directory.
 PYTHON = [sys.executable, *["-I"] * sys.flags.isolated]
 IOTRACE = [*PYTHON, "-m", "tracer"]
@@ -107,7 +107,7 @@ class Running:
     @property
     def sender(self) -> int:
         """The sender's process ID."""
-        return next(pid for pid in self.processes() if b"scenarios.sender" in _read(pid, "cmdline").split(b"\0"))
+        return next(pid for pid in self.processes() if b"scenarios.kit.sender" in _read(pid, "cmdline").split(b"\0"))
 
     def processes(self) -> list[int]:
         """Every process that this run has started and that still is one, the command itself included."""

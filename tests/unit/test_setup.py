@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from running import ROOT
+from support.running import ROOT
 
 
 @pytest.fixture

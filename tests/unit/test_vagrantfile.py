@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from running import ROOT
+from support.running import ROOT
 
 VAGRANT = shutil.which("vagrant")
 

@@ -2,7 +2,7 @@
 what came of it as JSON on stdout. The only file that imports bcc.
 
 BCC makes the working directory an include directory (ClangLoader::parse of its src/cc/frontends/clang/loader.cc), and
-clang looks into CPATH and others. So tracer/compiling.py starts this in the directory of the probes and with no
+clang looks into CPATH and others. So tracer/bpf/build.py starts this in the directory of the probes and with no
 environment but its own, and is told of every file that was read.
 """
 

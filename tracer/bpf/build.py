@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import probes
-from scenarios import places
+from scenarios.kit import places
 
 CACHE = Path("/var/cache/iotrace")
 _MOST_KEPT = 16
@@ -115,7 +115,7 @@ def _kept(path: Path) -> Compiled | None:
 
 
 def _parsed(text: bytes) -> Compiled:
-    """What tracer/bcc_compiler.py wrote; raises ValueError, LookupError, TypeError where that is damaged."""
+    """What tracer/bpf/bcc_compiler.py wrote; raises ValueError, LookupError, TypeError where that is damaged."""
     raw = json.loads(text)
     return Compiled(raw["license"].encode(), {name: MapSpec(*spec) for name, spec in raw["maps"].items()},
                     {name: base64.b64decode(code) for name, code in raw["programs"].items()},

@@ -10,9 +10,10 @@ from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tracer import bpf, compiling, syscalls
-from tracer.adoption import own
-from tracer.features import CannotTrace, Features
+from tracer.bpf import build, syscall
+from tracer.kernel import syscalls
+from tracer.bpf.prctl import own
+from tracer.kernel.features import CannotTrace, Features
 
 _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
@@ -25,8 +26,8 @@ _AGAIN = ("again_sys_exit", "again_task_newtask")  # as they stand; sys_enter's 
 class Attachment:
     """Probes on this kernel. Use as a context manager; raises CannotTrace where the kernel refuses them.
 
-    secret: the number by which one target may announce itself (tracer/gate.py), and by which this process, and no other,
-    adopts what runs already (tracer/adoption.py). Nobody else is to be told of it but a target's gate, on its release.
+    secret: the number by which one target may announce itself (tracer/capture/exec_gate.py), and by which this process, and no other,
+    adopts what runs already (tracer/capture/attach.py). Nobody else is to be told of it but a target's gate, on its release.
     ring_bytes: a power of two, at least a page.
     selected: the numbers of the calls to record, all where None; the others still teach what they set up.
     follow: whether new threads and children of traced threads are traced too.
@@ -38,11 +39,11 @@ class Attachment:
         self._features = features
         self.secret = secrets.randbits(63) + 1
         self.ring_bytes = ring_bytes
-        self.maps: dict[str, bpf.Map] = {}
+        self.maps: dict[str, syscall.Map] = {}
         self._programs: dict[str, int] = {}
         self._links: dict[str, int] = {}
         try:
-            self._load(compiling.compiled(_constants(features)))
+            self._load(build.compiled(_constants(features)))
             for number, (keep, learn) in syscalls.actions(selected).items():
                 self.maps["calls"].update(number, struct.pack("<HH", keep, learn))
             self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
@@ -53,7 +54,7 @@ class Attachment:
                 if program not in _LATER:
                     self._attach(program, features)
             self._make_known()
-        except compiling.CannotCompile as error:
+        except build.CannotCompile as error:
             raise CannotTrace(str(error)) from None
         except OSError as error:
             self.close()
@@ -83,7 +84,7 @@ class Attachment:
     def missed(self) -> int | None:
         """How many runs of its programs the kernel has skipped, None where it does not say (before 5.12). Of one that is
         there twice, no more than were skipped of either: an event is missed if both were."""
-        each = {name: bpf.recursion_misses(fd) for name, fd in self._programs.items()}
+        each = {name: syscall.recursion_misses(fd) for name, fd in self._programs.items()}
         if None in each.values():
             return None
         for name in [its for its in each if its.startswith("again_")]:
@@ -120,31 +121,31 @@ class Attachment:
                 return
         raise CannotTrace("the probes do not see iotrace's own system calls (does a seccomp filter refuse its prctl?)")
 
-    def _load(self, compiled: compiling.Compiled) -> None:
-        bpf.allow_memory()
+    def _load(self, compiled: build.Compiled) -> None:
+        syscall.allow_memory()
         for name, spec in compiled.maps.items():
             entries, value_size, flags = spec.entries, spec.value_size, spec.flags
             if name in ("slots", "threads"):  # one entry of them all; mapped, for some kernels copy a small value alone
-                value_size, flags = value_size * _slots(), flags | bpf.MMAPABLE
+                value_size, flags = value_size * _slots(), flags | syscall.MMAPABLE
             if name == "ring":
                 entries = self.ring_bytes
-            self.maps[name] = bpf.Map(name, spec.kind, spec.key_size, value_size, entries, flags)
+            self.maps[name] = syscall.Map(name, spec.kind, spec.key_size, value_size, entries, flags)
         fds = {name: its.fd for name, its in self.maps.items()}
         programs = {name: name for name in compiled.programs}
         if self._features.preemptible:
             programs |= {name: name.replace("again_", "tracepoint_") for name in _AGAIN}
         for name, code in programs.items():
-            kind = bpf.KPROBE if name.startswith(("kprobe_", "uprobe_")) else bpf.RAW_TRACEPOINT
-            self._programs[name] = bpf.load(name, kind, compiled.linked(code, fds), compiled.license)
+            kind = syscall.KPROBE if name.startswith(("kprobe_", "uprobe_")) else syscall.RAW_TRACEPOINT
+            self._programs[name] = syscall.load(name, kind, compiled.linked(code, fds), compiled.license)
 
     def _attach(self, program: str, features: Features) -> None:
         """By the program's name: tracepoint_NAME or again_NAME, kprobe_FUNCTION or uprobe_FUNCTION (of the C library)."""
         kind, _, name = program.partition("_")
         fd = self._programs[program]
         if kind in ("tracepoint", "again"):
-            self._links[program] = bpf.attach_raw_tracepoint(name, fd)
+            self._links[program] = syscall.attach_raw_tracepoint(name, fd)
         elif kind == "kprobe":
-            self._links[program] = bpf.attach_probe(kind, name, 0, fd)
+            self._links[program] = syscall.attach_probe(kind, name, 0, fd)
         else:
             self._attach_uprobe(program, name, features)
 
@@ -153,7 +154,7 @@ class Attachment:
         is there the kernel refuses all others at that place."""
         path, offset = features.library_calls[name]
         try:
-            self._links[program] = bpf.attach_probe("uprobe", path, offset, self._programs[program])
+            self._links[program] = syscall.attach_probe("uprobe", path, offset, self._programs[program])
         except OSError as error:
             features.sources[name] = f"not seen ({error.strerror})"
 

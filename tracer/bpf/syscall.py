@@ -10,7 +10,8 @@ import mmap
 import os
 import resource
 import struct
-from pathlib import Path
+
+from tracer.kernel.pmu import type_of
 
 _SYS_PERF_EVENT_OPEN, _SYS_BPF = 298, 321  # x86-64
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _PROG_LOAD, _OBJ_GET_INFO, _RAW_TRACEPOINT_OPEN, _MAP_LOOKUP_BATCH = \
@@ -19,7 +20,6 @@ KPROBE, RAW_TRACEPOINT = 2, 17  # enum bpf_prog_type; a uprobe's program is a kp
 MMAPABLE = 1 << 10  # BPF_F_MMAPABLE of an array, 5.5
 _SET_BPF, _ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_*
 _FD_CLOEXEC = 8  # PERF_FLAG_FD_CLOEXEC
-_PMUS = Path("/sys/bus/event_source/devices")
 _LOG_SIZE = 1 << 20
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -97,7 +97,7 @@ def attach_raw_tracepoint(tracepoint: str, program: int) -> int:
 
 def attach_probe(pmu: str, target: str, offset: int, program: int) -> int:
     """The same for a probe of `pmu` (kprobe: `target` is a function; uprobe: a file, `offset` into it)."""
-    kind = int((_PMUS / pmu / "type").read_text())
+    kind = type_of(pmu)
     text = ctypes.create_string_buffer(os.fsencode(target))
     # struct perf_event_attr of 112 bytes: type, size, …, config1 at 56 (kprobe_func, uprobe_path), config2 (offset)
     attributes = struct.pack("<II48xQQ40x", kind, 112, ctypes.addressof(text), offset)
@@ -112,11 +112,6 @@ def attach_probe(pmu: str, target: str, offset: int, program: int) -> int:
         os.close(fd)
         raise
     return fd
-
-
-def has_pmu(name: str) -> bool:
-    """Whether the kernel has this kind of probe (kprobe, uprobe)."""
-    return (_PMUS / name / "type").exists()
 
 
 def recursion_misses(program: int) -> int | None:

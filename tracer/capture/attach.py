@@ -3,25 +3,13 @@ kernel knows (probes/arrival.bpf.c), so that nothing is stopped and PID namespac
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable
 
-from tracer import procfs
+from tracer.bpf.prctl import PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, prctl
+from tracer.kernel import proc
 
-PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(0x10774AD0, 0x10774AD4)  # of probes/iotrace.h
 DESCRIPTORS_AT_ONCE = 8
-
-
-def own(secret: int) -> None:
-    """Makes this process known to the probes that have `secret` as the one that may adopt: before anybody else has it."""
-    _prctl()(PRCTL_OWN, secret, 0, 0, 0)
-
-
-def _prctl() -> Callable[..., int]:
-    function = ctypes.CDLL(None).prctl
-    function.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
-    return function
 
 
 class Adopter:
@@ -30,7 +18,7 @@ class Adopter:
     def __init__(self, secret: int) -> None:
         self.tids: set[int] = set()
         self._secret = secret
-        self._prctl = _prctl()
+        self._prctl = prctl()
 
     def adopt(self, pid: int, tid: int, compat: bool = False) -> bool:
         """One thread; False if it is gone."""
@@ -44,7 +32,7 @@ class Adopter:
         self._say(PRCTL_RELEASE, pid, tid)
         self.tids.discard(tid)
 
-    def adopt_all(self, process: procfs.Process, drain: Callable[[], None]) -> None:
+    def adopt_all(self, process: proc.Process, drain: Callable[[], None]) -> None:
         """Every thread of a process. New ones of adopted threads are followed by the probes, so when a look around
         finds none that was not adopted before, none is left out. drain: called now and then to empty the ring."""
         compat = process.is_32_bit()
@@ -53,7 +41,7 @@ class Adopter:
                 break
             drain()
 
-    def learn(self, process: procfs.Process, last: int, drain: Callable[[], None]) -> None:
+    def learn(self, process: proc.Process, last: int, drain: Callable[[], None]) -> None:
         """Makes its descriptors up to `last` known to the probes: sockets for readiness, all for the recording."""
         for first in range(0, last + 1, DESCRIPTORS_AT_ONCE):
             if not self._say(PRCTL_LEARN, process.pid, process.pid, first):

@@ -7,9 +7,9 @@ import os
 import threading
 import time
 
-from tracer.adoption import Adopter
-from tracer.attachment import Attachment
-from tracer.session import Session
+from tracer.capture.attach import Adopter
+from tracer.bpf.loader import Attachment
+from tracer.capture.session import Session
 
 _ROUNDS, _CALLS = 5, 2000
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tracer.columns import Columns
-from tracer.procfs import Descriptor, Process, name_of
-from tracer.records import Kind
+from tracer.recording.batch import RecordBatch
+from tracer.kernel.proc import Descriptor, Process, name_of
+from tracer.recording.records import Kind
 
 MOST = 100_000  # names kept in a recording
 
@@ -34,7 +34,7 @@ class Names:
             self._keep(pid, its.fd, its.inode, its.name, its.flags)
         return found
 
-    def feed(self, records: Columns) -> None:
+    def feed(self, records: RecordBatch) -> None:
         """Records as they come: files that were opened just now and are named by a path are looked up at once."""
         for tid in np.unique(records.fd[records.kind == Kind.WAKING]).tolist():
             if tid > 0 and tid not in self.comms and len(self.comms) < MOST:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 
-from tracer import compiling
+from tracer.bpf import build
 
 
 def host() -> dict:
     """Kernel, architecture, number of CPUs, versions of BCC and Python."""
     return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": compiling.version(), "python": platform.python_version()}
+            "bcc": build.version(), "python": platform.python_version()}

@@ -10,12 +10,13 @@ from dataclasses import asdict
 
 import numpy as np
 
-from tracer import syscalls, text
-from tracer.columns import Columns
-from tracer.recording import ROWS, Writer
-from tracer.records import Kind
-from tracer.ring import Watermark
-from tracer.session import Session
+from tracer import text
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
+from tracer.recording.parquet import ROWS, Writer
+from tracer.recording.records import Kind
+from tracer.capture.ring import Watermark
+from tracer.capture.session import Session
 
 _EXECVE = syscalls.numbers()["execve"]
 DRAIN_MS = 20  # between drains: half as many as at 10 ms, and a tenth of the ring at two million records a second
@@ -30,7 +31,7 @@ class Tap:
     failure: the first exception of iotrace's own; ended_early: whether the recording lacks all that came after it.
     """
 
-    def __init__(self, session: Session, writer: Writer, watch: Callable[[Columns], None] | None = None) -> None:
+    def __init__(self, session: Session, writer: Writer, watch: Callable[[RecordBatch], None] | None = None) -> None:
         self._session, self._writer, self._order = session, writer, Watermark()
         self._watch = watch
         self._before = 0
@@ -74,7 +75,7 @@ class Tap:
         self._writer.write(records)
         self._written += len(records)
 
-    def add(self, records: Columns) -> None:
+    def add(self, records: RecordBatch) -> None:
         """Records that did not come from the probes, not older than the last drain but one."""
         self._made += len(records)
         self._order.push(self._counted(records))
@@ -106,7 +107,7 @@ class Tap:
             self.ended_early = True
             self._session.detach()
 
-    def _seen(self, records: Columns) -> Columns:
+    def _seen(self, records: RecordBatch) -> RecordBatch:
         if self._watch:
             with self.aside():
                 self._watch(records)
@@ -114,7 +115,7 @@ class Tap:
         self.seen_as.update(zip(adopted.arg.tolist(), adopted.tid.tolist(), strict=True))
         return self._counted(records)
 
-    def _counted(self, records: Columns) -> Columns:
+    def _counted(self, records: RecordBatch) -> RecordBatch:
         if not self.base and len(records):
             starts = records.time[records.kind == Kind.START]
             self.base = int(starts.min()) if len(starts) else 0
@@ -125,7 +126,7 @@ class Tap:
         return records
 
 
-def is_execve(records: Columns) -> np.ndarray:
+def is_execve(records: RecordBatch) -> np.ndarray:
     """Which records say that a program was executed: of its execve's two the call's own comes first."""
     calls = (records.kind == Kind.CALL) & (records.nr == _EXECVE) & (records.result == 0)
     return calls | (records.kind == Kind.EXEC)

@@ -6,8 +6,8 @@ import mmap
 
 import numpy as np
 
-from tracer.columns import Columns, joined, sized
-from tracer.records import ELEMENT
+from tracer.recording.batch import RecordBatch, joined, sized
+from tracer.recording.records import ELEMENT
 
 BUSY = np.uint32(1 << 31)  # BPF_RINGBUF_BUSY_BIT: reserved, not yet committed
 DISCARDED = np.uint32(1 << 30)
@@ -30,7 +30,7 @@ class Ring:
         self._producer = np.frombuffer(self._data_map, "<u8", 1)
         self._data = np.frombuffer(self._data_map, "u1", offset=page)
 
-    def drain(self) -> Columns:
+    def drain(self) -> RecordBatch:
         """Takes all committed records out, in the order in which they were reserved."""
         consumed = int(self._consumer[0])
         count = (int(self._producer[0]) - consumed) // ELEMENT.itemsize
@@ -66,16 +66,16 @@ class Watermark:
     caller knows up to what time nothing older can come any more."""
 
     def __init__(self) -> None:
-        self._held: list[Columns] = []
+        self._held: list[RecordBatch] = []
         self.count = 0
 
-    def push(self, records: Columns) -> None:
+    def push(self, records: RecordBatch) -> None:
         """Holds records, which must not change any more."""
         if len(records):
             self._held.append(records)
             self.count += len(records)
 
-    def pull(self, watermark: int) -> Columns:
+    def pull(self, watermark: int) -> RecordBatch:
         """Those up to `watermark` (ns), in time order; the others are held on."""
         columns = joined(self._held)
         if not (columns.time[1:] >= columns.time[:-1]).all():

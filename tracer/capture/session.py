@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.attachment import Attachment
-from tracer.columns import Columns, joined
-from tracer.records import ELEMENT, RECORD, Kind
-from tracer.ring import Ring
+from tracer.bpf.loader import Attachment
+from tracer.recording.batch import RecordBatch, joined
+from tracer.recording.records import ELEMENT, Kind, RECORD
+from tracer.capture.ring import Ring
 
 _BATCH, _BATCH_HEAD = 16, 64  # BATCH and the bytes before `elements` in struct batch
 NR_UNSEEN = 0xFFFF  # of probes/iotrace.h
@@ -53,7 +53,7 @@ class Session:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def drain(self) -> Columns:
+    def drain(self) -> RecordBatch:
         """The records that came since the last drain, in the ring's order."""
         records = self._ring.drain()
         self._delivered += len(records)
@@ -86,7 +86,7 @@ class Session:
         held = np.flatnonzero((times[:, 0] != 0) & (times[:, 1] != 0))
         return {int(words[i, 4]): (int(words[i, 6]), int(times[i, 1])) for i in held}
 
-    def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> Columns:
+    def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> RecordBatch:
         """Detaches the probes, drains a last time and fills the ledger; calls still open become OPEN records
         that end `now` (ns), or after the last record: a call may have begun, and a thread have taken its leader's ID, while
         the probes were being detached.
@@ -105,7 +105,7 @@ class Session:
             self._delivered += len(left)
             last = max((int(its.time.max()) for its in (*parts, left) if len(its)), default=now)
             rows += self._open_rows(max(now, last + 1), seen or {})
-            return joined([*parts, left, Columns.of(np.array(rows, RECORD))])
+            return joined([*parts, left, RecordBatch.of(np.array(rows, RECORD))])
         finally:
             self._settle(len(rows), missed)
 
@@ -135,14 +135,14 @@ class Session:
             counted=int(ledgers[0] + batches[1]), delivered=self._delivered, lost=int(ledgers[1] + batches[2]),
             open=still_open, missed=missed, untracked=int(ledgers[2]), unlearnt=int(ledgers[3]))
 
-    def _left_in_batches(self) -> Columns:
+    def _left_in_batches(self) -> RecordBatch:
         """What CPUs had not yet sent to the ring when the probes went."""
         left = []
         for raw in self._batches():
             count = int(raw[4:8].view("<u4")[0])
             # `elements` are record-then-gap; seen from 8 bytes earlier they are gap-then-record, as in the ring
             start = _BATCH_HEAD - 8
-            left.append(Columns.of(raw[start:start + count * ELEMENT.itemsize].copy().view(ELEMENT)))
+            left.append(RecordBatch.of(raw[start:start + count * ELEMENT.itemsize].copy().view(ELEMENT)))
         return joined(left)
 
     def _slots(self) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scenarios import places
-from tracer.gate import MESSAGE
+from scenarios.kit import places
+from tracer.capture.exec_gate import MESSAGE
 
 _MOST_MS = (1 << 31) - 1  # poll(2) takes an int
 
@@ -27,7 +27,7 @@ def invoking_user() -> tuple[int, int] | None:
 def environment() -> dict[str, str]:
     """The environment in which a scenario finds its own package, whatever variables of Python's the caller has set, and
     writes no byte code."""
-    return {**places.environment(), "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1",
+    return {**places.environment(), "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -56,7 +56,7 @@ def _start(command: list[str], user: tuple[int, int] | None, kind: type[Target],
            pass_fds: tuple[int, ...] | None = None, space: int | None = None, **popen: object) -> Target:
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
-    gate = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("gate.py"))]
+    gate = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("exec_gate.py"))]
     try:
         if pass_fds is None:
             os.set_inheritable(read_end, True)

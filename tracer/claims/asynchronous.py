@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tracer import syscalls
+from tracer.kernel import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, span, spread
-from tracer.claims.models import ASYNCHRONOUS
-from tracer.claims.seen import Seen, common, length
+from tracer.claims.shared_runs import ASYNCHRONOUS
+from tracer.claims.trace_view import Seen, common, length
 
 NUMBER = 7
 NAME = "asynchronous"

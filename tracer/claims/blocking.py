@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Wanted, percent, span, spread
-from tracer.claims.seen import length
+from tracer.claims.trace_view import length
 
 NUMBER = 1
 NAME = "blocking"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracer.claims.claim import Findings, Judgement, Runs, Spread, Verdict, Wanted, count, span, spread
-from tracer.claims.seen import Seen
+from tracer.claims.trace_view import Seen
 
 NUMBER = 4
 NAME = "connections"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
-from tracer.claims.seen import Seen
+from tracer.claims.trace_view import Seen
 
 NUMBER = 12
 NAME = "fd-set"

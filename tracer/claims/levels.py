@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
+from tracer.kernel import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
-from tracer.claims.seen import Seen
+from tracer.claims.trace_view import Seen
 
 NUMBER = 8
 NAME = "levels"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Wanted, count, percent, span, spread
-from tracer.claims.models import SYNCHRONOUS
-from tracer.claims.seen import length
+from tracer.claims.shared_runs import SYNCHRONOUS
+from tracer.claims.trace_view import length
 
 NUMBER = 3
 NAME = "multiplexing"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Wanted, count, percent, ratio, span, spread, time
-from tracer.claims.models import ASYNCHRONOUS, SYNCHRONOUS
-from tracer.claims.seen import Seen, length
+from tracer.claims.shared_runs import ASYNCHRONOUS, SYNCHRONOUS
+from tracer.claims.trace_view import Seen, length
 
 NUMBER = 2
 NAME = "polling"

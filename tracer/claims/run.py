@@ -12,13 +12,15 @@ from pathlib import Path
 from types import ModuleType
 
 import scenarios
-from scenarios import transport, twin
-from scenarios.workload import Options
-from tracer import __version__, experiment, recording
+from scenarios.kit import transport, twin
+from scenarios.kit.workload import Options
+from tracer import __version__
+from tracer.recording import parquet
+from tracer.run import scenario as experiment
 from tracer.claims.claim import Claim, Judgement, Verdict, Wanted
-from tracer.claims.seen import Seen
-from tracer.features import Features
-from tracer.host import host
+from tracer.claims.trace_view import Seen
+from tracer.kernel.features import Features
+from tracer.capture.host import host
 
 SCHEMA = 1
 ROUNDS = 3
@@ -27,7 +29,7 @@ _RING_BYTES = 16 << 20
 
 
 @dataclass
-class Made:
+class RunResults:
     """What came of the runs: recordings, a round each; what this machine lacks for one; how one failed."""
 
     recorded: dict[Wanted, list[Path]] = field(default_factory=dict)
@@ -37,7 +39,7 @@ class Made:
     def lang(self, wanted: Wanted) -> str:
         """The language of the program that ran."""
         paths = self.recorded[wanted]
-        return recording.read_facts(str(paths[0]))["options"].get("lang", "python") if paths else "python"
+        return parquet.read_facts(str(paths[0]))["options"].get("lang", "python") if paths else "python"
 
     def reason(self, wanted: Wanted) -> str | None:
         """Why a run says nothing; None where it does."""
@@ -55,13 +57,13 @@ def rounds_of(wanted: Wanted) -> int:
 
 
 def run(wanted: Sequence[Wanted], features: Features, directory: Path, user: tuple[int, int] | None,
-        progress: Callable[[int, str], None]) -> Made:
+        progress: Callable[[int, str], None]) -> RunResults:
     """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine
     for a while meets all that are compared. progress: called before each with how many were made and its program.
 
     Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
     """
-    made = Made({its: [] for its in wanted})
+    made = RunResults({its: [] for its in wanted})
     everything = [(number, its) for number in range(1, ROUNDS + 1) for its in wanted if number <= rounds_of(its)]
     for place, (number, its) in enumerate(everything):
         if not made.reason(its):
@@ -70,7 +72,7 @@ def run(wanted: Sequence[Wanted], features: Features, directory: Path, user: tup
     return made
 
 
-def _record(wanted: Wanted, features: Features, path: Path, user: tuple[int, int] | None, made: Made) -> None:
+def _record(wanted: Wanted, features: Features, path: Path, user: tuple[int, int] | None, made: RunResults) -> None:
     options = _options(wanted)
     if not transport.make_room(transport.descriptors_of(options.proto, options.sockets)):
         made.cannot[wanted] = f"no process may have {options.sockets} sockets open here (ulimit -H -n)"
@@ -87,7 +89,7 @@ def _record(wanted: Wanted, features: Features, path: Path, user: tuple[int, int
         return
     if ended == "interrupted":
         raise KeyboardInterrupt
-    ledger = recording.read_facts(str(path))["ledger"]
+    ledger = parquet.read_facts(str(path))["ledger"]
     if ended == "failed":
         made.failed[wanted] = f"iotrace failed: {experiment.failure_of(str(path))}"
     elif ended == "timeout":
@@ -107,13 +109,13 @@ def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[s
     return "python", (sys.executable, "-m", f"scenarios.{wanted.program}")
 
 
-def report(claims: Sequence[Claim], made: Made, features: dict[str, str], kept: str | None = None) -> dict:
+def report(claims: Sequence[Claim], made: RunResults, features: dict[str, str], kept: str | None = None) -> dict:
     """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from; kept: the directory
     in which the recordings will be found, None if they go away."""
     seen = {wanted: [_seen(path) for path in paths] for wanted, paths in made.recorded.items()
             if not made.reason(wanted)}
     judged = [_judged(claim, seen, made, kept) for claim in claims]
-    ledgers = [recording.read_facts(str(path))["ledger"] for paths in made.recorded.values() for path in paths]
+    ledgers = [parquet.read_facts(str(path))["ledger"] for paths in made.recorded.values() for path in paths]
     missed = [ledger["missed"] for ledger in ledgers]
     return {
         "schema": SCHEMA, "version": __version__, "host": host(), "rounds": ROUNDS, "features": features,
@@ -125,7 +127,7 @@ def report(claims: Sequence[Claim], made: Made, features: dict[str, str], kept: 
     }
 
 
-def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: Made, kept: str | None) -> dict:
+def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: RunResults, kept: str | None) -> dict:
     lacking = {name: made.reason(wanted) for name, wanted in claim.runs.items() if made.reason(wanted)}
     needed = [why for name, why in lacking.items() if name not in claim.optional]
     if needed:
@@ -147,7 +149,7 @@ def judge(claim: Claim, recordings: dict[str, Sequence[str]]) -> Judgement:
 
 
 def _seen(path: str | Path) -> Seen:
-    return Seen(partial(recording.columns, str(path)), recording.read_facts(str(path)))
+    return Seen(partial(parquet.columns, str(path)), parquet.read_facts(str(path)))
 
 
 def command(wanted: Wanted, lang: str) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
+from tracer.kernel import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, percent, span, spread, time
-from tracer.claims.models import SYNCHRONOUS
-from tracer.claims.seen import Seen, length
+from tracer.claims.shared_runs import SYNCHRONOUS
+from tracer.claims.trace_view import Seen, length
 
 NUMBER = 6
 NAME = "sigio"

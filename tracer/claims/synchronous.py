@@ -6,8 +6,8 @@ from collections import Counter
 
 from tracer.claims.asynchronous import SEEN_BY
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict
-from tracer.claims.models import ASYNCHRONOUS, SYNCHRONOUS
-from tracer.claims.seen import Seen
+from tracer.claims.shared_runs import ASYNCHRONOUS, SYNCHRONOUS
+from tracer.claims.trace_view import Seen
 
 NUMBER = 9
 NAME = "synchronous"

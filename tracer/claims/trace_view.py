@@ -6,11 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from tracer import report, syscalls
-from tracer.columns import Columns, joined
-from tracer.example import Read
-from tracer.records import Kind, empty
-from tracer.timeline import Calls, Timeline
+from tracer.kernel import syscalls
+from tracer.report import build
+from tracer.recording.batch import RecordBatch, joined
+from tracer.recording.batch import Read
+from tracer.recording.records import Kind, empty
+from tracer.analysis.threads.timeline import Calls, Timeline
 
 
 class Seen:
@@ -22,7 +23,7 @@ class Seen:
     @cached_property
     def report(self) -> dict:
         """The whole report (docs/json.md), its operations as a list."""
-        its = report.build(self._read, self._facts)
+        its = build.build(self._read, self._facts)
         return its | {"operations": list(its["operations"])}
 
     @property
@@ -66,7 +67,7 @@ class Seen:
     def _timeline(self) -> tuple[Calls, Calls, np.ndarray, np.ndarray]:
         """(calls before and inside the window; of each absence its thread, uint32[n]; when it began, could run again,
         and ended, int64[3, n])."""
-        everything = joined([Columns.of(empty()), *self._read(None, None)])
+        everything = joined([RecordBatch.of(empty()), *self._read(None, None)])
         timeline = Timeline()
         part = timeline.feed(everything)
         begin, end = self.window
@@ -81,9 +82,9 @@ class Seen:
         return next((its for its in self.report["threads"] if its["tid"] == tid), None)
 
     @cached_property
-    def deliveries(self) -> Columns:
+    def deliveries(self) -> RecordBatch:
         """Signals delivered to a handler inside the window, in time order."""
-        rows = joined([Columns.of(empty()), *self._read(*self.window)])
+        rows = joined([RecordBatch.of(empty()), *self._read(*self.window)])
         return rows.take((rows.kind == Kind.SIGNAL_DELIVER) & (rows.start == 1))
 
     # sums over times

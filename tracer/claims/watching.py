@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, Spread, Verdict, Wanted, ratio, spread, time
-from tracer.claims.seen import Seen, of_class
+from tracer.claims.trace_view import Seen, of_class
 
 NUMBER = 5
 NAME = "watching"

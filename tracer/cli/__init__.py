@@ -1,4 +1,4 @@
-"""The commands of the command line, one file each: the only place, with tracer/cli.py, that prints or asks."""
+"""The commands of the command line, one file each: the only place that prints or asks."""
 
 from __future__ import annotations
 

@@ -7,21 +7,7 @@ import re
 import click
 
 from tracer import text
-from tracer.commands.common import (
-    CANNOT,
-    FAILED,
-    USAGE,
-    Failure,
-    check_writable,
-    plan_of,
-    progress,
-    recorded,
-    rescuing,
-    show,
-    shown,
-    survived,
-    traced,
-)
+from tracer.cli.common import CANNOT, FAILED, Failure, USAGE, check_writable, plan_of, progress, recorded, rescuing, show, shown, survived, traced
 
 ORDER = 4
 
@@ -50,16 +36,18 @@ def command(pids, more, children, duration, output, mode, expressions, no_follow
 
     Further PIDs may stand after the options: iotrace attach -p $(pidof nginx).
     """
-    from tracer import features, target, tracing
+    from tracer.capture import spawn
+    from tracer.kernel import features
+    from tracer.run import program
 
-    plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, USAGE, target.invoking_user())
+    plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, USAGE, spawn.invoking_user())
     if output and (problem := check_writable(output)):
         raise Failure(problem, FAILED)
     try:
         found = features.find()
         with recorded(output, plan.user, mode) as (path, keep):
             with progress(True) as say:
-                ended = tracing.attach([pid for some in (*pids, *more) for pid in some], children, plan, found, path,
+                ended = program.attach([pid for some in (*pids, *more) for pid in some], children, plan, found, path,
                                        say)
             if ended.recorded:
                 keep()
@@ -69,7 +57,7 @@ def command(pids, more, children, duration, output, mode, expressions, no_follow
                 raise Failure(survived(ended, path, output, "the program goes on"), FAILED) from ended.failure
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
-    except tracing.NotTraceable as error:
+    except program.NotTraceable as error:
         raise Failure(str(error), FAILED) from None
     except OSError as error:
         raise Failure(text.failure(error), FAILED) from error

@@ -20,7 +20,7 @@ import click
 
 import scenarios
 from tracer import text
-from tracer.unnamed import unnamed
+from tracer.recording.atomic_file import unnamed
 
 FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
 STREAMS = ("standard output", "standard error")
@@ -161,15 +161,16 @@ def traced(command):
 def plan_of(duration: float | None, no_follow: bool, ring_size: int, expressions: tuple[str, ...], no_cost: bool,
             status: int, user: tuple[int, int] | None):
     """tracing.Plan of the options of `traced`; raises Failure with `status` for what makes no sense."""
-    from tracer import filters, tracing
+    from tracer.kernel import syscall_filter
+    from tracer.run import program
 
     if ring_size & (ring_size - 1):
         raise Failure(f"--ring-size {ring_size} is not a power of two", status)
     try:
-        selected = frozenset().union(*map(filters.parse, expressions)) if expressions else None
-    except filters.FilterError as error:
+        selected = frozenset().union(*map(syscall_filter.parse, expressions)) if expressions else None
+    except syscall_filter.FilterError as error:
         raise Failure(str(error), status) from None
-    return tracing.Plan(duration, not no_follow, ring_size, selected, expressions, user, not no_cost)
+    return program.Plan(duration, not no_follow, ring_size, selected, expressions, user, not no_cost)
 
 
 def drawing(stream: TextIO, plain: bool) -> dict:
@@ -181,21 +182,21 @@ def drawing(stream: TextIO, plain: bool) -> dict:
 
 def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: bool = False) -> None:
     """The recording at `path` as a report on stdout, or on stderr; raises Failure, OSError."""
-    from tracer import recording
-    from tracer import report as reports
+    from tracer.recording import parquet
+    from tracer.report import build as reports
 
     try:
-        facts = recording.read_facts(path)
-        result = reports.build(partial(recording.columns, path), facts)
-    except recording.RecordingError as error:
+        facts = parquet.read_facts(path)
+        result = reports.build(partial(parquet.columns, path), facts)
+    except parquet.RecordingError as error:
         raise Failure(str(error), FAILED) from error
     if as_json:
-        from tracer.render import json
+        from tracer.output import json
 
         for piece in json.render(result):
             put(piece)
     elif stream := sys.stderr if err else sys.stdout:  # None where it was closed before we began
-        from tracer.render.terminal import render
+        from tracer.output.terminal.terminal import render
 
         put(render(result, hist=hist, **drawing(stream, plain)) + "\n", err)
     if strict and result["ledger"]["lost"]:

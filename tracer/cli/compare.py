@@ -10,20 +10,7 @@ from pathlib import Path
 
 import click
 
-from tracer.commands.common import (
-    CANNOT,
-    FAILED,
-    LOST,
-    MOST_TIMEOUT,
-    USAGE,
-    Duration,
-    Failure,
-    Scenario,
-    Seconds,
-    drawing,
-    put,
-    recorded,
-)
+from tracer.cli.common import CANNOT, Duration, FAILED, Failure, LOST, MOST_TIMEOUT, Scenario, Seconds, USAGE, drawing, put, recorded
 
 ORDER = 2.5
 DEFAULT = ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal", "posix-aio", "io-uring")
@@ -55,12 +42,14 @@ def command(chosen, langs, rounds, messages, interval, size, proto, sockets, out
     linux-aio is not among them: it reads a file, and not what the others receive.
     """
     import scenarios
-    from scenarios import transport
-    from scenarios.twin import CannotBuild
-    from scenarios.workload import Options
-    from tracer import experiment, features, target
-    from tracer import rounds as runner
-    from tracer.signalled import interrupting
+    from scenarios.kit import transport
+    from scenarios.kit.twin import CannotBuild
+    from scenarios.kit.workload import Options
+    from tracer.capture import spawn
+    from tracer.kernel import features
+    from tracer.run import scenario as experiment
+    from tracer.run import interleave as runner
+    from tracer.capture.interrupts import interrupting
 
     contenders, unavailable = _contenders(chosen or [scenarios.find(name) for name in DEFAULT], langs or ("python",),
                                           proto, sockets)
@@ -68,7 +57,7 @@ def command(chosen, langs, rounds, messages, interval, size, proto, sockets, out
         raise Failure(f"a datagram ({proto}) holds at most {transport.MOST_SIZE[proto]} bytes", USAGE)
     try:
         found = features.find()
-        user = None if as_root else target.invoking_user()
+        user = None if as_root else spawn.invoking_user()
         kept = _directory(output, user)
         limit = timeout or 30 + 3 * messages * interval / 1e9
         plans, able = [], []
@@ -106,7 +95,7 @@ def command(chosen, langs, rounds, messages, interval, size, proto, sockets, out
 
 def _contenders(chosen, langs, proto: str, sockets: int | None):
     """(scenario and language of each that can be compared, [((name, lang), why not)]); raises Failure."""
-    from tracer.render.units import plural
+    from tracer.output.terminal.units import plural
 
     able, unavailable = [], []
     for scenario in dict.fromkeys(chosen):
@@ -139,8 +128,9 @@ def _directory(output: str | None, user: tuple[int, int] | None) -> Path | None:
 
 def _measured(runs, able, kept, unavailable) -> list[tuple[int, dict, str | None]]:
     """What each run's recording says; those that this machine cannot run go to `unavailable`. Raises Failure."""
-    from tracer import comparison, recording
-    from tracer import report as reports
+    from tracer.recording import parquet
+    from tracer.report import comparison
+    from tracer.report import build as reports
 
     measured = []
     for run in runs:
@@ -149,9 +139,9 @@ def _measured(runs, able, kept, unavailable) -> list[tuple[int, dict, str | None
             continue
         name = "-".join(able[run.plan])
         try:
-            report = reports.build(partial(recording.columns, run.path), recording.read_facts(run.path))
+            report = reports.build(partial(parquet.columns, run.path), parquet.read_facts(run.path))
             its = comparison.measured(report)
-        except (recording.RecordingError, comparison.NothingReceived) as error:
+        except (parquet.RecordingError, comparison.NothingReceived) as error:
             raise Failure(f"{name}: {error}", FAILED) from None
         measured.append((run.plan, its, str(kept / f"{name}-{run.round + 1}.parquet") if kept else None))
     if not measured:
@@ -163,9 +153,9 @@ def _show(measured, able, unavailable, options: dict, as_json: bool, plain: bool
     """The comparison on stdout."""
     import json
 
-    from tracer import comparison
-    from tracer.host import host
-    from tracer.render.compare import render
+    from tracer.report import comparison
+    from tracer.capture.host import host
+    from tracer.output.terminal.compare import render
 
     everyone = able + [which for which, _ in unavailable if which not in able]
     result = comparison.comparison(everyone, measured, [(everyone.index(which), why) for which, why in unavailable],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracer.commands.common import CANNOT, Failure
+from tracer.cli.common import CANNOT, Failure
 
 ORDER = 6
 
@@ -12,8 +12,9 @@ ORDER = 6
 @click.command("doctor")
 def command() -> None:
     """What this kernel offers, what is missing, and what to do."""
-    from tracer import compiling, features
-    from tracer.host import host as machine
+    from tracer.bpf import build
+    from tracer.kernel import features
+    from tracer.capture.host import host as machine
 
     host = machine()
     click.echo(f"{'kernel':<12}{host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}")
@@ -22,10 +23,10 @@ def command() -> None:
         click.echo(f"{'BCC':<12}{host['bcc'] or 'missing: apt-get install python3-bpfcc'}")
         for boundary, source in found.sources.items():
             click.echo(f"{boundary:<12}{source}")
-        from tracer.attachment import Attachment
+        from tracer.bpf.loader import Attachment
 
         with Attachment(found, 4096):
-            why = compiling.who_else_writes()
+            why = build.who_else_writes()
             click.echo(f"{'probes':<12}compile, load and attach{f'; compiled anew for each run: {why}' if why else ''}")
         click.echo(f"{'--net':<12}{_net()}")
     except features.CannotTrace as error:
@@ -34,9 +35,9 @@ def command() -> None:
 
 def _net() -> str:
     """What a link between two network namespaces can do here, and what --net veth has to do without."""
-    from tracer import network
+    from tracer.run import netns
 
-    offers = network.offers()
+    offers = netns.offers()
     if not offers["veth"]:
         return "no veth links (CONFIG_VETH), or no right to make them: --net veth is refused"
     missing = "".join(f"; no {name} (CONFIG_NET_SCH_{name.upper()}): no {options}" for name, options in

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
-from tracer.commands.common import CANNOT, FAILED, USAGE, Failure, Seconds
-from tracer.commands.verify import Claims
+from tracer.cli.common import CANNOT, FAILED, Failure, Seconds, USAGE
+from tracer.cli.verify import Claims
 from tracer.lab import HOST
 
 ORDER = 9
@@ -79,7 +79,7 @@ def _lab(accel, icount, host_root, cpus, memory, timeout, lock_file):
 
     if icount and (cpus > 1 or accel == "kvm"):
         raise Failure("--icount is for one emulated CPU: leave out --cpus and --accel kvm", USAGE)
-    return lab.Lab(_store(), _pins(lock_file), lab.How(accel, icount, host_root, cpus, memory, timeout))
+    return lab.Lab(_store(), _pins(lock_file), lab.MachineOptions(accel, icount, host_root, cpus, memory, timeout))
 
 
 class _WithCommand(click.Command):
@@ -222,7 +222,7 @@ def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown,
     import os
 
     import scenarios
-    from tracer.commands.common import Scenario
+    from tracer.cli.common import Scenario
 
     wanted = [Scenario().convert(name, None, None).name for name in names]
     if verify and not claims:
@@ -257,7 +257,8 @@ def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown,
 
 
 def _shown(found: dict, as_json: bool, markdown: bool) -> str:
-    from tracer.render import matrix, matrix_markdown
+    from tracer.output import markdown as matrix_markdown
+    from tracer.output.terminal import matrix
 
     if as_json:
         return json.dumps(found)

@@ -1,5 +1,5 @@
 """The command line: statuses are 0 done, 1 the run failed, 2 wrong usage, 3 this machine cannot, 4 events were lost
-under --strict. With tracer/commands the only place that prints, asks or exits."""
+under --strict. With the other files of tracer/cli the only place that prints, asks or exits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import traceback
 
 import click
 
-from scenarios import places
+from scenarios.kit import places
 from tracer import __version__, text
-from tracer.commands import commands
-from tracer.commands.common import FAILED, own_failures
+from tracer.cli import commands
+from tracer.cli.common import FAILED, own_failures
 
 _DEBUG = f"{__name__}.debug"  # of a context's meta, which those of all commands share
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from tracer.commands.common import FAILED, LOST, USAGE, Failure, show, shown
+from tracer.cli.common import FAILED, Failure, LOST, USAGE, show, shown
 
 ORDER = 5
 _LINES = 1000  # written at once
@@ -36,19 +36,21 @@ def command(recording, events, expressions, fds, paths, as_json, hist, plain, st
 def listing(path: str, expressions: tuple[str, ...], fds: tuple[int, ...], paths: tuple[str, ...],
             strict: bool) -> None:
     """The events of the recording at `path` on stdout; raises Failure."""
-    from tracer import events, filters, recording
-    from tracer.render.events import lines
+    from tracer.analysis.listing import listing as events
+    from tracer.kernel import syscall_filter
+    from tracer.recording import parquet
+    from tracer.output.listing import lines
 
     try:
-        calls = frozenset().union(*map(filters.parse, expressions)) if expressions else None
-        facts = recording.read_facts(path)
-        chosen = events.events(recording.read(path), facts, calls=calls, fds=fds or None, paths=paths or None)
+        calls = frozenset().union(*map(syscall_filter.parse, expressions)) if expressions else None
+        facts = parquet.read_facts(path)
+        chosen = events.events(parquet.read(path), facts, calls=calls, fds=fds or None, paths=paths or None)
         text = lines(chosen)
         while some := list(islice(text, _LINES)):
             click.echo("\n".join(some))
         if strict and facts["ledger"]["lost"]:
             raise Failure(f"{facts['ledger']['lost']} events were lost", LOST)
-    except filters.FilterError as error:
+    except syscall_filter.FilterError as error:
         raise Failure(str(error), USAGE) from None
-    except recording.RecordingError as error:
+    except parquet.RecordingError as error:
         raise Failure(str(error), FAILED) from None

@@ -5,25 +5,7 @@ from __future__ import annotations
 import click
 
 from tracer import text
-from tracer.commands.common import (
-    CANNOT,
-    FAILED,
-    MOST_TIMEOUT,
-    USAGE,
-    Duration,
-    Failure,
-    Percent,
-    Rate,
-    Scenario,
-    Seconds,
-    check_writable,
-    mode_option,
-    progress,
-    recorded,
-    rescuing,
-    show,
-    shown,
-)
+from tracer.cli.common import CANNOT, Duration, FAILED, Failure, MOST_TIMEOUT, Percent, Rate, Scenario, Seconds, USAGE, check_writable, mode_option, progress, recorded, rescuing, show, shown
 
 ORDER = 2
 
@@ -56,11 +38,13 @@ ORDER = 2
 def command(scenario, messages, interval, size, proto, sockets, lang, net, rate, delay, loss, open_loop, output, mode,
             timeout, as_root, no_cost, ring_size, as_json, hist, plain, strict) -> None:
     """Run SCENARIO under the probes and show its phases."""
-    from scenarios import transport
-    from scenarios.twin import CannotBuild
-    from scenarios.workload import Options
-    from tracer import experiment, features, target
-    from tracer.render.units import plural
+    from scenarios.kit import transport
+    from scenarios.kit.twin import CannotBuild
+    from scenarios.kit.workload import Options
+    from tracer.capture import spawn
+    from tracer.kernel import features
+    from tracer.run import scenario as experiment
+    from tracer.output.terminal.units import plural
 
     proto, sockets = proto or scenario.protocols[0], sockets or scenario.watched
     if proto not in scenario.protocols:
@@ -91,7 +75,7 @@ def command(scenario, messages, interval, size, proto, sockets, lang, net, rate,
         options = Options(messages, interval, size, proto, open_loop, sockets, address)
         if not transport.make_room(transport.descriptors_of(proto, sockets)):  # children have the same limit
             raise Failure(f"{sockets} sockets are more than a process may have open here (ulimit -H -n)", CANNOT)
-        user = None if as_root else target.invoking_user()
+        user = None if as_root else spawn.invoking_user()
         program = experiment.program(scenario, lang, user)
         plan = experiment.Plan(scenario.name, lang, program, options, limit, user, ring_size, not no_cost, link)
         with recorded(output, user, mode) as (path, keep):

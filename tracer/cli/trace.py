@@ -5,19 +5,7 @@ from __future__ import annotations
 import click
 
 from tracer import text
-from tracer.commands.common import (
-    OWN_FAILURE,
-    Failure,
-    check_writable,
-    own_failures,
-    plan_of,
-    recorded,
-    rescuing,
-    show,
-    shown,
-    survived,
-    traced,
-)
+from tracer.cli.common import Failure, OWN_FAILURE, check_writable, own_failures, plan_of, recorded, rescuing, show, shown, survived, traced
 
 ORDER = 3
 
@@ -49,16 +37,18 @@ def command(ctx, command, duration, output, mode, expressions, no_follow, no_cos
 
     COMMAND keeps its streams, and iotrace exits with its status. The report goes to stderr, or with --json to stdout.
     """
-    from tracer import features, target, tracing
+    from tracer.capture import spawn
+    from tracer.kernel import features
+    from tracer.run import program
 
     plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, OWN_FAILURE,
-                   None if as_root else target.invoking_user())
+                   None if as_root else spawn.invoking_user())
     if output and (problem := check_writable(output)):
         raise Failure(problem, OWN_FAILURE)
     try:
         found = features.find()
         with recorded(output, plan.user, mode) as (path, keep):
-            ended = tracing.trace(list(command), plan, found, path)
+            ended = program.trace(list(command), plan, found, path)
             if ended.began and ended.recorded:
                 keep()
                 with rescuing(output, keep, OWN_FAILURE, f"the command ended with status {ended.status}; "):
@@ -67,7 +57,7 @@ def command(ctx, command, duration, output, mode, expressions, no_follow, no_cos
                 told = survived(ended, path, output, f"the command went on and ended with status {ended.status}")
                 raise Failure(told, OWN_FAILURE) from ended.failure
             ctx.exit(ended.status)
-    except (features.CannotTrace, tracing.NothingSeen) as error:
+    except (features.CannotTrace, program.NothingSeen) as error:
         raise Failure(str(error), OWN_FAILURE) from None
     except OSError as error:
         raise Failure(text.failure(error), OWN_FAILURE) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tracer.commands.common import CANNOT, FAILED, Failure, drawing, put
+from tracer.cli.common import CANNOT, FAILED, Failure, drawing, put
 
 ORDER = 8
 
@@ -43,21 +43,23 @@ def command(chosen, as_json, plain, output, as_root) -> None:
 
     A claim that does not hold is a finding, and the status is 0. It is 3 if one could not be tested here.
     """
-    from tracer import claims, features, target
+    from tracer import claims
+    from tracer.capture import spawn
+    from tracer.kernel import features
     from tracer.claims.claim import Verdict
-    from tracer.signalled import interrupting
+    from tracer.capture.interrupts import interrupting
 
     numbers = {claim.number for claim in chosen}
     wanted = [claim for claim in claims.claims() if not numbers or claim.number in numbers]
     try:
         found = features.find()
-        from tracer import verifying
+        from tracer.claims import run
 
-        runs, user = verifying.runs_of(wanted), None if as_root else target.invoking_user()
+        runs, user = run.runs_of(wanted), None if as_root else spawn.invoking_user()
         with interrupting(), _directory(output, user) as directory:
-            with _progress(sum(map(verifying.rounds_of, runs))) as say:
-                made = verifying.run(runs, found, directory, user, say)
-            report = verifying.report(wanted, made, found.sources, output)
+            with _progress(sum(map(run.rounds_of, runs))) as say:
+                made = run.run(runs, found, directory, user, say)
+            report = run.report(wanted, made, found.sources, output)
             if output:
                 _keep(directory, Path(output), user)
         _show(report, as_json, plain)
@@ -110,6 +112,6 @@ def _show(report: dict, as_json: bool, plain: bool) -> None:
     if as_json:
         put(json.dumps(report) + "\n")
     elif sys.stdout:
-        from tracer.render import claims
+        from tracer.output.terminal import claims
 
         put(claims.render(report, **drawing(sys.stdout, plain)))

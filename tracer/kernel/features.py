@@ -8,9 +8,11 @@ import os
 import platform
 from dataclasses import dataclass, field
 
-from tracer import bpf, shapes, text
-from tracer.btf import KernelTypes, NoTypes
-from tracer.syscalls import SUPPORTED
+from tracer import text
+from tracer.kernel import io_uring_args
+from tracer.kernel.pmu import has_pmu
+from tracer.kernel.btf import KernelTypes, NoTypes
+from tracer.kernel.syscalls import SUPPORTED
 
 # Without these there is nothing to show; without the others a boundary is estimated.
 REQUIRED = ("sys_enter", "sys_exit", "sched_switch", "sched_waking", "task_newtask", "sched_process_exit",
@@ -94,7 +96,7 @@ def find() -> Features:
         for constant, (struct, name) in _OPTIONAL_OFFSETS.items():
             if (offset := types.offset(struct, name)) is not None:
                 found.constants[constant] = offset
-        found.constants |= shapes.io_uring(types)
+        found.constants |= io_uring_args.io_uring(types)
         # tracepoints are guarded by SRCU-fast since 7.0 (commit a46023d5616e); by an SRCU of this name before 6.13, too,
         # whose readers had one flavour
         found.preemptible = (types.has_per_cpu("tracepoint_srcu_srcu_data")
@@ -114,10 +116,10 @@ def find() -> Features:
         found.constants["HAVE_SKB_COPY"] = 1
     if arguments["sk_data_ready"] is not None:  # 6.3, commit 40e0b0908142
         found.constants["HAVE_SK_DATA_READY"] = 1
-    elif bpf.has_pmu("kprobe"):
+    elif has_pmu("kprobe"):
         found.constants["HAVE_KPROBE_READY"] = 1
         found.kprobe_ready = True
-    if bpf.has_pmu("uprobe"):
+    if has_pmu("uprobe"):
         found.library_calls = {name: place for name in LIBRARY_CALLS if (place := in_c_library(name))}
         found.constants |= {f"HAVE_{name.upper()}": 1 for name in found.library_calls}
     have = found.constants

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracer.btf import KernelTypes
+from tracer.kernel.btf import KernelTypes
 
 _SUBMITS = ("io_uring_submit_req", "io_uring_submit_sqe")  # renamed in 6.3, commit 2ad57931db64
 _DATA_SIZE = 8

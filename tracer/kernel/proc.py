@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracer import sockets, text
+from tracer import text
+from tracer.kernel import proc_net
 
 PF_KTHREAD = 0x00200000  # include/linux/sched.h; the flags in /proc/PID/stat
 _ELF_CLASS_32 = 1
@@ -100,7 +101,7 @@ class Process:
             if place % 100 == 0:
                 pause()
         if any(its.link.startswith("socket:") for its in found):
-            names = sockets.names(self._proc / "net")
+            names = proc_net.names(self._proc / "net")
             for its in found:
                 if its.link.startswith("socket:"):
                     its.name = names.get(its.inode, its.link)

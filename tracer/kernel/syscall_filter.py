@@ -1,5 +1,5 @@
 """Which system calls are asked for, in strace's spelling (-e trace=network, -e trace=!recvfrom,%file); the classes are
-strace's own (tracer/data/classes.tsv)."""
+strace's own (tracer/kernel/data/classes.tsv)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from tracer import syscalls
+from tracer.kernel import syscalls
 
 _BARE = ("desc", "file", "memory", "process", "signal", "ipc", "network")  # classes that need no %
 _ALIASES = {"%net": "%network"}

@@ -7,12 +7,12 @@ import os
 import pwd
 from collections.abc import Iterator
 
-from tracer import target
+from tracer.capture import spawn
 
 
 def act_as_invoking_user() -> None:
     """From here on files, downloads and machines are those of who called sudo; does nothing otherwise."""
-    user = target.invoking_user()
+    user = spawn.invoking_user()
     if user and user[0] != 0:
         uid, gid = user
         try:

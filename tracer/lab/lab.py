@@ -21,7 +21,7 @@ _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
-class How:
+class MachineOptions:
     """How machines are run: accel is auto, kvm or tcg; job_s the most that one command may take (s)."""
 
     accel: str = "auto"
@@ -35,7 +35,7 @@ class How:
 class Lab:
     """All that is needed to run commands on other kernels."""
 
-    def __init__(self, store: Store, locked: pins.Pins, how: How) -> None:
+    def __init__(self, store: Store, locked: pins.Pins, how: MachineOptions) -> None:
         self.store = store
         self.locked = locked
         self.how = how
@@ -100,7 +100,7 @@ class Lab:
 def _keep_compiled(archive: bytes, cache: Path) -> None:
     """The probes that a machine compiled, for the next one with its kernel: compiling is most of an emulated run.
 
-    As tracer/compiling.py names and keeps them; best effort, like there.
+    As tracer/bpf/build.py names and keeps them; best effort, like there.
     """
     if not archive:
         return

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 import tracer
-from tracer import recording
-from tracer.lab import HOST, LabError, compare, identity, vm
+from tracer.recording import parquet
+from tracer.lab import HOST, compare, identity, vm
 from tracer.lab.lab import Lab
 from tracer.lab.store import write_atomically
-from tracer.records import Kind
+from tracer.recording.records import Kind
 
 SCHEMA = 1
 VERIFY = "verify"
@@ -92,7 +92,7 @@ def complete(matrix: dict) -> bool:
 
 def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable[[str], None], stop: int) -> dict:
     names = [*plan.scenarios, *[VERIFY] * bool(plan.claims)]
-    jobs = [vm.Job((*lab.python(), "-m", "scenarios.roundtrip", str(_ROUND_TRIPS)), f"{vm.RESULTS}/0/report.json")]
+    jobs = [vm.Job((*lab.python(), "-m", "tracer.lab.roundtrip", str(_ROUND_TRIPS)), f"{vm.RESULTS}/0/report.json")]
     for number, scenario in enumerate(names, 1):
         place = f"{vm.RESULTS}/{number}"
         # what a run waits for its programs: an emulated machine on a busy host takes longer to start them than a host
@@ -146,7 +146,7 @@ def _on_host(plan: Plan, say: Callable[[str], None]) -> dict:
     python = [sys.executable, *["-I"] * sys.flags.isolated]
     surroundings = dict(cwd=Path(tracer.__file__).parents[1], capture_output=True, stdin=subprocess.DEVNULL)
     with identity.as_root():
-        trip = _round_trip(subprocess.run([*python, "-m", "scenarios.roundtrip", str(_ROUND_TRIPS)],
+        trip = _round_trip(subprocess.run([*python, "-m", "tracer.lab.roundtrip", str(_ROUND_TRIPS)],
                                           **surroundings).stdout)
         cells = {}
         for scenario in [*plan.scenarios, *[VERIFY] * bool(plan.claims)]:
@@ -191,7 +191,7 @@ def _wakes(path: Path, report: dict) -> int | None:
         return None
     begin, end = (time + report["base_ns"] for time in window)
     return sum(int(np.count_nonzero((batch.kind == Kind.WAKING) & (batch.time >= begin) & (batch.time <= end)))
-               for batch in recording.columns(str(path), begin, end))
+               for batch in parquet.columns(str(path), begin, end))
 
 
 def _arguments(plan: Plan, name: str, recording_path: str, defaults: Sequence[str] = ()) -> list[str]:

@@ -1,7 +1,7 @@
 """A yardstick and no scenario: how long one UDP message takes to another process and back over loopback, untraced.
 
 Two processes, each sleeping in recvfrom until the other's message comes; every round trip is timed in the first.
-Run as `python -m scenarios.roundtrip [COUNT]`; prints JSON, nanoseconds of CLOCK_MONOTONIC.
+Run as `python -m tracer.lab.roundtrip [COUNT]`; prints JSON, nanoseconds of CLOCK_MONOTONIC.
 """
 
 import json

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from scenarios import places
+from scenarios.kit import places
 from tracer.lab import LabError
 
 SPARE_BYTES = 64 << 20  # left free beside what is written

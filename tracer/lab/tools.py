@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterable
 
-from scenarios import places
+from scenarios.kit import places
 from tracer.lab import CannotLab, LabError
 
 # program: the Debian package that has it

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tracer import compiling
+from tracer.bpf import build
 from tracer.lab import LabError, initramfs, tools
 from tracer.lab.kernels import Kernel
 
 RESULTS = "/results"
-COMPILED = str(compiling.CACHE)
+COMPILED = str(build.CACHE)
 PORTS = ("console", "control", "files", "probes", "out", "err")
 BOOT_S = 90.0  # from power-on to the guest's first word; in emulation 3 s are usual
 _CONSOLE_BYTES = 64 << 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tracer.render.units import clean
+from tracer.output.terminal.units import clean
 
 _OTHERS = {
     "signal": lambda event: f"--- {event['name']} {{si_code={event['code']}}} ---",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracer.render import matrix_tables
+from tracer.output import matrix_tables
 
 
 def render(matrix: dict) -> str:

@@ -3,7 +3,7 @@ interface."""
 
 from __future__ import annotations
 
-from tracer.render.units import MISSING, clean, duration, number, plural
+from tracer.output.terminal.units import MISSING, clean, duration, number, plural
 
 _SIGNS = {"holds": "+", "holds with a qualification": "(+)", "does not hold": "−", "cannot be tested here": "?"}
 CLAIM_SIGNS = "+ holds, (+) with a qualification, − does not hold, ? could not be tested"

@@ -3,16 +3,16 @@ records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from tracer.records import RECORD
+from tracer.recording.records import RECORD
 
 NAMES = RECORD.names
 
 
-class Columns:
+class RecordBatch:
     """n records: time, start (int64, ns), result (int64), tid (uint32), kind, nr (uint16), fd (int32), arg (uint32)."""
 
     __slots__ = NAMES
@@ -22,7 +22,7 @@ class Columns:
             setattr(self, name, array)
 
     @classmethod
-    def of(cls, records: np.ndarray) -> Columns:
+    def of(cls, records: np.ndarray) -> RecordBatch:
         """RECORD[n] as columns."""
         return cls(*(np.ascontiguousarray(records[name]) for name in NAMES))
 
@@ -34,9 +34,9 @@ class Columns:
     def __len__(self) -> int:
         return len(self.time)
 
-    def take(self, which: np.ndarray | slice) -> Columns:
+    def take(self, which: np.ndarray | slice) -> RecordBatch:
         """The rows that an index, a mask or a slice selects."""
-        return Columns(*(getattr(self, name)[which] for name in NAMES))
+        return RecordBatch(*(getattr(self, name)[which] for name in NAMES))
 
     def records(self) -> np.ndarray:
         """The same as RECORD[n]."""
@@ -46,16 +46,20 @@ class Columns:
         return records
 
 
-def sized(count: int) -> Columns:
+Read = Callable[[int | None, int | None], Iterable[RecordBatch]]
+"""Gives records from a time to a time (ns, None: no limit), in time order and in batches."""
+
+
+def sized(count: int) -> RecordBatch:
     """Room for `count` records."""
-    return Columns(*(np.empty(count, RECORD[name]) for name in NAMES))
+    return RecordBatch(*(np.empty(count, RECORD[name]) for name in NAMES))
 
 
-def joined(parts: Sequence[Columns]) -> Columns:
+def joined(parts: Sequence[RecordBatch]) -> RecordBatch:
     """One after the other."""
     if not parts:
         return sized(0)
-    return Columns(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
+    return RecordBatch(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
 
 
 def table_of(numbers: Iterable[int]) -> np.ndarray:
@@ -79,13 +83,13 @@ class Scratch:
     tenth of the analysis."""
 
     def __init__(self) -> None:
-        self._room = Columns.of(np.empty(0, RECORD))
+        self._room = RecordBatch.of(np.empty(0, RECORD))
 
-    def hold(self, first: Columns, second: Columns) -> Columns:
+    def hold(self, first: RecordBatch, second: RecordBatch) -> RecordBatch:
         """One after the other, until the next call."""
         size = len(first) + len(second)
         if len(self._room) < size:
-            self._room = Columns.of(np.empty(size + size // 4, RECORD))
+            self._room = RecordBatch.of(np.empty(size + size // 4, RECORD))
         for name in NAMES:
             room = getattr(self._room, name)
             room[:len(first)] = getattr(first, name)

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 
-from tracer import memory, syscalls
-from tracer.columns import Columns, joined
-from tracer.records import RECORD, Kind, empty
+from tracer.kernel import syscalls
+from tracer.recording import malloc
+from tracer.recording.batch import RecordBatch, joined
+from tracer.recording.records import Kind, RECORD, empty
 
 SCHEMA = 1
 _KEY = b"iotrace"
@@ -45,7 +46,7 @@ class Writer:
         import pyarrow.parquet as pq
 
         self._path = path
-        memory.keep()
+        malloc.keep()
         pool = pa.system_memory_pool()  # Arrow's own gives memory back, too
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))  # its writer's alone, whatever the umask
         self._file = pa.OSFile(path, "wb")
@@ -55,7 +56,7 @@ class Writer:
             self._file, _schema(), compression="none", write_statistics=["time_ns"],
             use_dictionary=["result", "tid", "kind", "call", "nr", "fd", "arg"],
             memory_pool=pool, column_encoding=dict.fromkeys(("time_ns", "start_ns"), "DELTA_BINARY_PACKED"))
-        self._pending: list[Columns] = []
+        self._pending: list[RecordBatch] = []
         self._rows = 0
         self._last = -(1 << 62)
         self._ordered = True
@@ -67,7 +68,7 @@ class Writer:
         if failure:
             self.abandon()
 
-    def write(self, records: Columns) -> None:
+    def write(self, records: RecordBatch) -> None:
         """Records in time order."""
         if not len(records):
             return
@@ -136,7 +137,7 @@ def read_facts(path: str) -> dict:
     return facts
 
 
-def columns(path: str, since: int | None = None, until: int | None = None) -> Iterator[Columns]:
+def columns(path: str, since: int | None = None, until: int | None = None) -> Iterator[RecordBatch]:
     """The records with since <= time <= until (ns), in time order, a batch at a time; raises RecordingError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -148,7 +149,7 @@ def columns(path: str, since: int | None = None, until: int | None = None) -> It
                       if _overlaps(file.metadata.row_group(group), since, until)]
             batches = (_columns(file.read_row_group(group, _READ)) for group in groups)
             if not facts["ordered"]:
-                whole = joined([Columns.of(empty()), *batches])
+                whole = joined([RecordBatch.of(empty()), *batches])
                 batches = iter([whole.take(np.argsort(whole.time, kind="stable"))])
             for batch in batches:
                 first = 0 if since is None else np.searchsorted(batch.time, since, "left")
@@ -175,7 +176,7 @@ def _numbered(name: str) -> int:
     return int(number) if prefix == "kind" and number.isdigit() and int(number) <= max(Kind) else 0
 
 
-def _table(records: Columns):
+def _table(records: RecordBatch):
     import pyarrow as pa
 
     is_call = _IS_CALL[records.kind]
@@ -191,14 +192,14 @@ def _table(records: Columns):
     return pa.table([arrays[name] for name in _schema().names], schema=_schema())
 
 
-def _columns(table) -> Columns:
+def _columns(table) -> RecordBatch:
     """A row group as columns, without a copy where the file holds the very values."""
     kinds = table.column("kind").combine_chunks()
     kinds = kinds.chunk(0) if hasattr(kinds, "chunk") else kinds
     numbers = {name: number for number, name in enumerate(_kind_names())}
     code = np.array([numbers.get(name, _numbered(name)) for name in kinds.dictionary.to_pylist()], np.uint16)
     plain = {field: table.column(name).to_numpy() for name, field in _PLAIN}
-    return Columns(*(code[kinds.indices.to_numpy()] if name == "kind" else plain[name] for name in RECORD.names))
+    return RecordBatch(*(code[kinds.indices.to_numpy()] if name == "kind" else plain[name] for name in RECORD.names))
 
 
 def _overlaps(group, since: int | None, until: int | None) -> bool:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from tracer import instead, models, stats, syscalls
-from tracer.completions import HOWS
-from tracer.example import Read, figure
-from tracer.futexes import Futexes
-from tracer.lanes import lanes
-from tracer.lives import Lives
-from tracer.operations import BOUNDARIES, MOVABLE, PHASES, Analysis, Operations
-from tracer.overview import Overview
-from tracer.records import LIBRARY_NAMES, Kind
-from tracer.states import ThreadStates, ThreadTimes
-from tracer.tallies import Tallies
-from tracer.timeline import Timeline
-from tracer.waiting import Waiting
-from tracer.wakeups import Wakeups
+from tracer.analysis.tables import distribution
+from tracer.analysis.verdict import io_model, non_io
+from tracer.kernel import syscalls
+from tracer.analysis.operations.completions import COMPLETION_KINDS
+from tracer.report.figure_steps import figure
+from tracer.recording.batch import Read
+from tracer.analysis.counts.locks import Locks
+from tracer.analysis.threads.cpu_overlap import lanes
+from tracer.analysis.identity.lives import Lives
+from tracer.analysis.operations.receives import Analysis, Operations, PHASES
+from tracer.analysis.operations.boundaries import BOUNDARIES, MOVABLE
+from tracer.report.program import Overview
+from tracer.recording.records import Kind, LIBRARY_NAMES
+from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
+from tracer.analysis.counts.syscall_stats import SyscallStats
+from tracer.analysis.threads.timeline import Timeline
+from tracer.analysis.operations.during_wait import DuringWait
+from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups
 
 SCHEMA = 1
 LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later
@@ -31,9 +35,9 @@ def build(read: Read, facts: dict) -> dict:
     base = facts["base_ns"]
     notes = facts.get("notes") or {}
     window = tuple(notes.get("window_ns") or facts.get("window_ns") or ()) or None
-    timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), Tallies(window)
+    timeline, analysis, states, tallies = Timeline(), Analysis(), ThreadStates(window), SyscallStats(window)
     overview = Overview(facts, window)
-    futexes, wakeups, waiting = Futexes(window), Wakeups(window), Waiting()
+    futexes, wakeups, waiting = Locks(window), SpuriousWakeups(window), DuringWait()
     library: list[tuple[int, int]] = []
     lives = Lives()
     for batch in map(lives.feed, read(None, None)):
@@ -52,19 +56,19 @@ def build(read: Read, facts: dict) -> dict:
     if window:
         inside = (operations.done >= window[0]) & (operations.done <= window[1] + LATEST_NS)
         operations = operations.where(inside)
-    names = models.models_of(operations)
+    names = io_model.models_of(operations)
     unended = timeline.finish(states.end)
     times = states.finish(*unended)
     seen = overview.finish(operations, names, times, unended, analysis.descriptors, lives.leaders)
     beside = lives.shown({"lanes": lanes(read, times, window, base), "locks": futexes.finish()})
     undecoded = {tgid for tgid, its in overview.beside.items() if its.undecoded}  # they may receive, unseen
     if not undecoded:
-        seen["model"] = instead.judged(seen["model"], len(operations), instead.in_all(overview.moved.values()), **beside,
+        seen["model"] = non_io.judged(seen["model"], len(operations), non_io.in_all(overview.moved.values()), **beside,
                                        activity=seen["activity"])
     for its in seen["processes"]:  # what several do with one another is not one's
         if its["tgid"] not in undecoded:
-            moved = overview.moved.get(its["tgid"], instead.Moved())
-            its["model"] = instead.judged(its["model"], its["operations"], moved, [], None, its["activity"])
+            moved = overview.moved.get(its["tgid"], non_io.IoCounts())
+            its["model"] = non_io.judged(its["model"], its["operations"], moved, [], None, its["activity"])
     calls, signals = tallies.calls() + _library_calls(library, window), tallies.signals()
     return lives.shown({
         "schema": SCHEMA,
@@ -78,10 +82,10 @@ def build(read: Read, facts: dict) -> dict:
         "failure": facts.get("failure"),
         "target": facts["target"],
         "features": facts["features"],
-        "operations": Listed(lives.with_ids(operations, ("tid", "tgid", "helper")), base),
+        "operations": Listed(lives.with_ids(operations, ("tid", "tgid", "receiver_tid")), base),
         "estimated": _estimated(operations),
-        "queued": stats.distribution(operations.queued[operations.queued > 0]),
-        "phases": {name: stats.distribution(took) for name, took in zip(PHASES, operations.phases(), strict=True)},
+        "queued": distribution.distribution(operations.queued[operations.queued > 0]),
+        "phases": {name: distribution.distribution(took) for name, took in zip(PHASES, operations.phases(), strict=True)},
         "waiting": waiting.finish(operations, unended[0]),
         "threads": _threads(times, base),
         "syscalls": calls,
@@ -119,12 +123,12 @@ class Listed(Sequence):
 def _operation(index: int, its: dict, base: int) -> dict:
     entry = {"index": index, "tid": its["tid"], "fd": its["fd"], "bytes": its["bytes"]}
     entry |= {f"{name}_ns": its[name] - base for name in BOUNDARIES}
-    if its["how"]:
-        entry["how"] = HOWS[its["how"]]
+    if its["completion_kind"]:
+        entry["how"] = COMPLETION_KINDS[its["completion_kind"]]
     entry["queued_ns"] = its["queued"]
     entry["estimated"] = [name for i, name in enumerate(BOUNDARIES) if its["estimated"] >> i & 1]
-    if its["helper"]:
-        entry["helper_tid"] = its["helper"]
+    if its["receiver_tid"]:
+        entry["helper_tid"] = its["receiver_tid"]
     raw = {f"{name}_ns": its[f"raw_{name}"] - base for name in MOVABLE if its[f"raw_{name}"] != its[name]}
     return entry | {"raw": raw} if raw else entry
 

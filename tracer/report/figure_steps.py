@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.columns import Columns, joined
-from tracer.models import MODELS
-from tracer.operations import AT_ONCE, BOUNDARIES, IO_URING, LINUX_AIO, MOST_ASKS, POSIX_AIO, SIGNAL, Operations
-from tracer.records import LIBRARY_NAMES, Kind, empty
-from tracer.tallies import signal_name
-from tracer.timeline import NEVER, Part, Timeline
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch, Read, joined
+from tracer.analysis.verdict.io_model import MODELS
+from tracer.analysis.operations.receives import AT_ONCE, IO_URING, LINUX_AIO, MOST_ASKS, Operations, POSIX_AIO, SIGNAL
+from tracer.analysis.operations.boundaries import BOUNDARIES
+from tracer.recording.records import Kind, LIBRARY_NAMES, empty
+from tracer.analysis.counts.syscall_stats import signal_name
+from tracer.analysis.threads.timeline import NEVER, TimelineBatch, Timeline
 
-Read = Callable[[int | None, int | None], Iterable[Columns]]  # records from a time to a time (ns), in batches
 _TIMES = ("enter_ns", "exit_ns", "at_ns", "end_ns", "generated_ns", "delivered_ns")
 
 
@@ -24,7 +23,7 @@ def figure(operations: Operations, models: np.ndarray, read: Read, base: int) ->
         return None
     model = int(np.bincount(models).argmax())
     mine = np.flatnonzero(models == model)
-    waited = mine[operations.way[mine] != AT_ONCE]
+    waited = mine[operations.wait_kind[mine] != AT_ONCE]
     waited = waited if len(waited) else mine
     took = operations.done[waited] - operations.ask[waited]
     middle = (len(waited) - 1) // 2
@@ -35,37 +34,37 @@ def figure(operations: Operations, models: np.ndarray, read: Read, base: int) ->
 
 
 def _steps(its: dict, read: Read) -> list[dict]:
-    who = its["helper"] or its["tid"]
-    records = joined([Columns.of(empty()), *read(its["raw_ask"], its["done"])])
+    who = its["receiver_tid"] or its["tid"]
+    records = joined([RecordBatch.of(empty()), *read(its["raw_ask"], its["done"])])
     steps = [{"kind": "library", "name": LIBRARY_NAMES[int(records.nr[i])], "enter_ns": its["ask"],
               "tid": int(records.tid[i])}
              for i in np.flatnonzero((records.kind == Kind.LIBRARY) & (records.time == its["ask"]))]
-    if its["way"] in (IO_URING, LINUX_AIO) or its["way"] == POSIX_AIO and its["helper"]:
+    if its["wait_kind"] in (IO_URING, LINUX_AIO) or its["wait_kind"] == POSIX_AIO and its["receiver_tid"]:
         asker = Timeline().feed(records.take((records.tid == its["tid"]) & (records.kind != Kind.OPEN)))
         steps += _requests(its, records) + _asking(its, asker)
     thread = Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN)))
     steps += _calls(its, thread)
-    if its["way"] == SIGNAL:  # whether the handler itself receives, or code that runs after it
+    if its["wait_kind"] == SIGNAL:  # whether the handler itself receives, or code that runs after it
         ends = thread.calls.start[thread.calls.nr == syscalls.numbers()["rt_sigreturn"]]
         steps += [{"kind": "handler_end", "at_ns": int(at), "tid": who} for at in ends if at >= its["raw_ask"]]
     steps.append({"kind": "ready", "at_ns": its["ready"], "estimated": _is_estimated(its, "ready")})
     steps.append({"kind": "copy", "at_ns": its["copy_start"], "end_ns": its["copy_end"],
                   "estimated": _is_estimated(its, "copy_start"), "tid": who})
-    if its["waited_for"]:
+    if its["by_sigwait"]:
         steps += _taking(its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN))))
     if its["signal"]:
-        steps.append({"kind": "signal", "taken": bool(its["waited_for"]), "name": signal_name(its["signal"]),
+        steps.append({"kind": "signal", "taken": bool(its["by_sigwait"]), "name": signal_name(its["signal"]),
                       "generated_ns": its["generated"] or None,
                       "delivered_ns": its["delivered"]})
     return sorted(steps, key=lambda step: step.get("enter_ns") or step.get("at_ns") or step.get("generated_ns")
                   or step.get("delivered_ns"))
 
 
-def _calls(its: dict, part: Part) -> list[dict]:
+def _calls(its: dict, part: TimelineBatch) -> list[dict]:
     """The calls of the wait, and the receive; with the wake-up of each one's last sleep."""
     calls = part.calls
     waits = [number for members in syscalls.CLASSES.values() for number in syscalls.class_numbers(members)]
-    waits += [its["waited_in"]]
+    waits += [its["wait_nr"]]
     receives = syscalls.class_numbers(syscalls.RECEIVE)
     its_own = np.isin(calls.nr, waits) | np.isin(calls.nr, receives) & (calls.fd == its["fd"]) & (
         (calls.result < 0) | (calls.end < its["copy_end"]))
@@ -78,7 +77,7 @@ def _calls(its: dict, part: Part) -> list[dict]:
     return steps
 
 
-def _with_sleeps(part: Part, row: int, says: dict, brings: bool) -> list[dict]:
+def _with_sleeps(part: TimelineBatch, row: int, says: dict, brings: bool) -> list[dict]:
     """A call of `part.calls` as a step, and the wake-up of its last sleep."""
     tid, nr, fd, result, start, end, count = (int(getattr(part.calls, name)[row]) for name in (
         "tid", "nr", "fd", "result", "start", "end", "count"))
@@ -97,7 +96,7 @@ def _with_sleeps(part: Part, row: int, says: dict, brings: bool) -> list[dict]:
     return steps
 
 
-def _requests(its: dict, records: Columns) -> list[dict]:
+def _requests(its: dict, records: RecordBatch) -> list[dict]:
     """What the kernel did with an io_uring request; a waking of who completed it, if that is another thread."""
     steps = []
     completes = np.flatnonzero((records.kind == Kind.URING_COMPLETE) & (records.time == its["copy_end"]))
@@ -107,14 +106,14 @@ def _requests(its: dict, records: Columns) -> list[dict]:
         for kind, what in ((Kind.URING_POLL, "poll armed"), (Kind.URING_WORK, "given to a worker")):
             steps += [{"kind": "request", "what": what, "at_ns": int(records.time[i]), "tid": int(records.tid[i])}
                       for i in np.flatnonzero(mine & (records.kind == kind))]
-    if its["helper"] and its["way"] == IO_URING:
-        back = np.flatnonzero((records.kind == Kind.SWITCH_IN) & (records.tid == its["helper"])
+    if its["receiver_tid"] and its["wait_kind"] == IO_URING:
+        back = np.flatnonzero((records.kind == Kind.SWITCH_IN) & (records.tid == its["receiver_tid"])
                               & (records.time <= its["copy_end"]))
-        steps += [{"kind": "run", "at_ns": int(records.time[i]), "tid": its["helper"]} for i in back[-1:]]
+        steps += [{"kind": "run", "at_ns": int(records.time[i]), "tid": its["receiver_tid"]} for i in back[-1:]]
     return steps
 
 
-def _taking(its: dict, part: Part) -> list[dict]:
+def _taking(its: dict, part: TimelineBatch) -> list[dict]:
     """The call that took the signal, where no handler did."""
     calls = part.calls
     mine = (calls.nr == syscalls.numbers()["rt_sigtimedwait"]) & (calls.end == its["delivered"]) & (
@@ -123,13 +122,13 @@ def _taking(its: dict, part: Part) -> list[dict]:
     return [step for row in np.flatnonzero(mine).tolist() for step in _with_sleeps(part, row, says, brings=False)]
 
 
-def _asking(its: dict, part: Part) -> list[dict]:
+def _asking(its: dict, part: TimelineBatch) -> list[dict]:
     """The asking thread's calls that submit requests or wait for their completion."""
     names = ("io_uring_enter", "io_submit", "io_getevents", "io_pgetevents")
-    names = ("futex",) if its["way"] == POSIX_AIO else names
+    names = ("futex",) if its["wait_kind"] == POSIX_AIO else names
     calls = part.calls
     mine = np.isin(calls.nr, syscalls.class_numbers(names)) & (calls.start >= its["raw_ask"])
-    if its["way"] == POSIX_AIO:  # it takes locks, too: the one that it slept on until it was told
+    if its["wait_kind"] == POSIX_AIO:  # it takes locks, too: the one that it slept on until it was told
         mine &= (calls.end == its["done"])
     steps = []
     for row in np.flatnonzero(mine).tolist():

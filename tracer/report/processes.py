@@ -9,13 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from tracer import models
-from tracer.columns import rows_by
-from tracer.operations import Operations
-from tracer.states import ThreadTimes
+from tracer.analysis.verdict import io_model
+from tracer.analysis.verdict.non_io import DOING, MOSTLY
+from tracer.recording.batch import rows_by
+from tracer.analysis.operations.receives import Operations
+from tracer.analysis.threads.thread_states import ThreadTimes
 
-DOING = {"user": "computing", "kernel": "in system calls", "runnable": "waiting for a CPU"}
-MOSTLY = 0.5  # of the threads' time; below it nothing is said to be what it mostly does
 _MOST_WAKERS = 8
 _NONE = np.empty(0, np.int64)
 
@@ -38,7 +37,7 @@ class Threads:
         return self.comms | {its.tid: its.name for its in self.times if its.name or its.tid not in self.comms}
 
 
-def listed(threads: Threads, operations: Operations, codes: np.ndarray, beside: dict[int, models.Beside],
+def listed(threads: Threads, operations: Operations, codes: np.ndarray, beside: dict[int, io_model.VerdictContext],
            base: int) -> list[dict]:
     """The processes of a report, those that used most CPU first; codes: each operation's model (models.models_of);
     beside: of a process; base: what times are counted from (ns)."""
@@ -52,7 +51,7 @@ def listed(threads: Threads, operations: Operations, codes: np.ndarray, beside: 
         leader = threads.leaders.get(tgid, tgid)
         entry = {"tgid": tgid, "name": threads.names.get(leader) or mine[0].name, "threads": len(mine),
                  "start_ns": min(its.start_ns for its in mine) - base, "end_ns": max(its.end_ns for its in mine) - base,
-                 **_described(mine, threads, operations, codes, chosen, beside.get(tgid, models.Beside()))}
+                 **_described(mine, threads, operations, codes, chosen, beside.get(tgid, io_model.VerdictContext()))}
         groups: dict[str, list[ThreadTimes]] = defaultdict(list)
         for its in mine:
             groups[its.name].append(its)
@@ -69,11 +68,11 @@ def _of(tids: np.ndarray, threads: list[ThreadTimes]) -> np.ndarray:
 
 
 def _described(mine: list[ThreadTimes], threads: Threads, operations: Operations, codes: np.ndarray,
-               chosen: np.ndarray, beside: models.Beside = models.Beside()) -> dict:
+               chosen: np.ndarray, beside: io_model.VerdictContext = io_model.VerdictContext()) -> dict:
     if len(chosen) < len(operations):
         operations, codes = operations.take(chosen if len(chosen) else slice(0)), codes[chosen]
-    verdict = models.judge(operations, codes, beside)
-    return {"operations": len(operations), "model": models.as_dict(verdict, operations, codes),
+    verdict = io_model.judge(operations, codes, beside)
+    return {"operations": len(operations), "model": io_model.as_dict(verdict, operations, codes),
             "activity": activity(mine, threads), "wakers": _wakers(mine, threads)}
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer import models, processes
-from tracer.activity import Activity
-from tracer.advice import Seen, advice
-from tracer.columns import Columns, table_of
-from tracer.completions import S_IFBLK, S_IFREG, SETUP_SQPOLL
-from tracer.descriptors import S_IFMT, S_IFSOCK, Descriptors
-from tracer.filenames import MAKERS, TEACHING, Known
-from tracer.instead import Moved
-from tracer.operations import Operations
-from tracer.records import Kind
-from tracer.scans import Scans
-from tracer.states import ThreadTimes
-from tracer.sums import Sums
-from tracer.syscalls import CLASSES, COMPAT, class_numbers, numbers
-from tracer.timeline import Absences, Part
-from tracer.usage import Usage, Used, of_interest
-from tracer.wakers import Wakers
+from tracer.analysis.verdict import io_model
+from tracer.report import processes
+from tracer.analysis.counts.wait_reasons import WaitReasons
+from tracer.analysis.verdict.advice import Seen, advice
+from tracer.recording.batch import RecordBatch, table_of
+from tracer.analysis.operations.completions import SETUP_SQPOLL, S_IFBLK, S_IFREG
+from tracer.analysis.identity.descriptors import Descriptors, S_IFMT, S_IFSOCK
+from tracer.analysis.identity.filenames import FdNames, MAKERS, TEACHING
+from tracer.analysis.verdict.non_io import IoCounts
+from tracer.analysis.operations.receives import Operations
+from tracer.recording.records import Kind
+from tracer.analysis.counts.poll_usage import PollUsage
+from tracer.analysis.threads.thread_states import ThreadTimes
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.kernel.syscalls import CLASSES, COMPAT, class_numbers, numbers
+from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
+from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage, of_interest
+from tracer.analysis.threads.wakers import Wakers
 
 _TEACHING = table_of(TEACHING)
 _PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
@@ -32,19 +33,19 @@ class Overview:
     """Feed batches in time order, each with its part of the timeline; facts: the recording's; window: ns."""
 
     def __init__(self, facts: dict, window: tuple[int, int] | None) -> None:
-        self._known = Known(facts)
+        self._known = FdNames(facts)
         self._base = facts["base_ns"]
         self._comms = {int(tid): name for tid, name in (facts.get("comms") or {}).items()}
-        self._activity, self._usage, self._scans = Activity(), Usage(window), Scans(window)
+        self._activity, self._usage, self._scans = WaitReasons(), DescriptorUsage(window), PollUsage(window)
         self._wakers = Wakers(window)
-        self.moved: dict[int, Moved] = {}  # by process, when finished
-        self.beside: dict[int, models.Beside] = {}  # the same
-        self._undecoded = Sums(1, 1)  # process → calls of a 32-bit program
+        self.moved: dict[int, IoCounts] = {}  # by process, when finished
+        self.beside: dict[int, io_model.VerdictContext] = {}  # the same
+        self._undecoded = GroupSum(1, 1)  # process → calls of a 32-bit program
         self._kernel_submits: set[int] = set()  # processes of which a kernel thread submits to an io_uring
         self._waits = table_of(class_numbers(tuple(name for members in CLASSES.values() for name in members)))
         self._makers = table_of(numbers()[name] for name in MAKERS)
 
-    def feed(self, batch: Columns, part: Part, descriptors: Descriptors) -> None:
+    def feed(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors) -> None:
         """descriptors: as the batch has left them."""
         calls = part.calls
         at = np.flatnonzero(of_interest(calls) | self._waits[calls.nr] | (calls.slept > 0))
@@ -62,7 +63,7 @@ class Overview:
         self._learn(batch)
 
     def finish(self, operations: Operations, codes: np.ndarray, times: list[ThreadTimes],
-               unended: tuple[Absences, np.ndarray], descriptors: Descriptors, leaders: dict[int, int]) -> dict:
+               unended: tuple[OffCpu, np.ndarray], descriptors: Descriptors, leaders: dict[int, int]) -> dict:
         """`model`, `activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model;
         leaders: Lives.leaders."""
         slept, calls = self._activity.finish(*unended, descriptors)
@@ -70,24 +71,24 @@ class Overview:
         used = self._usage.finish(descriptors)
         self.moved, self.beside = _moved(used), self._beside(times)
         listed = processes.listed(threads, operations, codes, self.beside, self._base)
-        verdict = models.judge(operations, codes, models.in_all(self.beside.values()))
+        verdict = io_model.judge(operations, codes, io_model.in_all(self.beside.values()))
         keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
         files = {key: name for key in keys if (name := self._known.ever(*key))}
         seen = Seen(operations, used, files, self._scans.finish(), {its["tgid"]: its["name"] for its in listed},
                     {its["tgid"]: its["activity"]["cpu_ns"] for its in listed})
-        return {"model": models.as_dict(verdict, operations, codes),
+        return {"model": io_model.as_dict(verdict, operations, codes),
                 "activity": processes.activity(times, threads), "processes": listed,
                 "descriptors": _descriptors(used, files, operations), "advice": advice(seen)}
 
-    def _beside(self, times: list[ThreadTimes]) -> dict[int, models.Beside]:
+    def _beside(self, times: list[ThreadTimes]) -> dict[int, io_model.VerdictContext]:
         """What each process did that says something about its operations."""
         keys, counts = self._undecoded.result()
         undecoded = dict(zip(keys[:, 0].tolist(), counts[:, 0].tolist(), strict=True))
         # where the ring was there before us, the kernel's name for its thread tells (io_uring/sqpoll.c)
         submits = self._kernel_submits | {its.tgid for its in times if its.name.startswith("iou-sqp-")}
-        return {tgid: models.Beside(undecoded.get(tgid, 0), tgid in submits) for tgid in undecoded.keys() | submits}
+        return {tgid: io_model.VerdictContext(undecoded.get(tgid, 0), tgid in submits) for tgid in undecoded.keys() | submits}
 
-    def _learn(self, batch: Columns) -> None:
+    def _learn(self, batch: RecordBatch) -> None:
         made = (batch.kind == Kind.CALL) & self._makers[batch.nr]
         rows = batch.take(np.flatnonzero(_TEACHING[batch.kind] | made))
         for fields in zip(*(getattr(rows, name).tolist() for name in
@@ -95,28 +96,28 @@ class Overview:
             self._known.learn(*fields)
 
 
-def _moved(used: Used) -> dict[int, Moved]:
+def _moved(used: FdUsage) -> dict[int, IoCounts]:
     """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more
     than the program's output."""
     kind, its = used.mode & S_IFMT, used.values
     on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
     elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])
-    sums = Sums(1, 2)
+    sums = GroupSum(1, 2)
     sums.add((used.keys[:, 0],), (on_files, elsewhere))
     keys, values = sums.result()
-    return {tgid: Moved(*its) for tgid, its in zip(keys[:, 0].tolist(), values.tolist(), strict=True)}
+    return {tgid: IoCounts(*its) for tgid, its in zip(keys[:, 0].tolist(), values.tolist(), strict=True)}
 
 
 def _distinct(operations: Operations) -> list[tuple[int, int, int]]:
     """(process, fd, inode) of the operations, each once."""
-    sums = Sums(3, 1)
+    sums = GroupSum(3, 1)
     sums.add((operations.tgid, operations.fd, operations.inode), (operations.fd,))
     return [tuple(key) for key in sums.result()[0].tolist()]
 
 
-def _descriptors(used: Used, files: dict[tuple[int, int, int], str], operations: Operations) -> list[dict]:
+def _descriptors(used: FdUsage, files: dict[tuple[int, int, int], str], operations: Operations) -> list[dict]:
     """One for each file that a process received from, sent to, accepted on or connected, those used most first."""
-    sums = Sums(3, len(_PHASES) + 2)
+    sums = GroupSum(3, len(_PHASES) + 2)
     sums.add((operations.tgid, operations.fd, operations.inode),
              (*operations.phases(), np.ones(len(operations), np.int64), operations.bytes))
     done = {tuple(key): its for key, its in zip(*(part.tolist() for part in sums.result()), strict=True)}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from tracer import experiment
-from tracer.experiment import Plan
-from tracer.features import Features
+from tracer.run import scenario
+from tracer.run.scenario import Plan
+from tracer.kernel.features import Features
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ def run(plans: Sequence[Plan], rounds: int, features: Features, place: Place,
         progress(plan, number)
         with place(plan, number) as (path, keep):
             try:
-                ended = experiment.traced(plan, features, path, lambda count: None)
-            except experiment.CannotRun as error:
+                ended = scenario.traced(plan, features, path, lambda count: None)
+            except scenario.CannotRun as error:
                 unable.add(which)
                 yield Run(which, number, None, str(error))
                 continue
             if ended == "interrupted":
                 raise KeyboardInterrupt
             if ended == "failed":
-                raise experiment.RunFailed(f"{plan.scenario}: iotrace failed: {experiment.failure_of(path)}")
+                raise scenario.RunFailed(f"{plan.scenario}: iotrace failed: {scenario.failure_of(path)}")
             if ended == "timeout":
-                raise experiment.RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s")
+                raise scenario.RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s")
             yield Run(which, number, path)
             keep()

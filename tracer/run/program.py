@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tracer import __version__, calibration, procfs, syscalls, target, text
-from tracer.adoption import Adopter
-from tracer.attachment import Attachment
-from tracer.columns import Columns
-from tracer.features import Features
-from tracer.host import host
-from tracer.naming import Names
-from tracer.recording import Writer
-from tracer.records import RECORD, Kind
-from tracer.session import NR_UNSEEN, Session
-from tracer.signalled import signalled
-from tracer.tap import DRAIN_MS, Tap
+from tracer import __version__, text
+from tracer.capture import event_cost, spawn
+from tracer.kernel import proc, syscalls
+from tracer.capture.attach import Adopter
+from tracer.bpf.loader import Attachment
+from tracer.recording.batch import RecordBatch
+from tracer.kernel.features import Features
+from tracer.capture.host import host
+from tracer.capture.fd_names_live import Names
+from tracer.recording.parquet import Writer
+from tracer.recording.records import Kind, RECORD
+from tracer.capture.session import NR_UNSEEN, Session
+from tracer.capture.interrupts import signalled
+from tracer.capture.recorder import DRAIN_MS, Tap
 
 _GRACE_S = 5  # for a command that was told to end
 EPOLL_CTL_ADD = 1
@@ -77,10 +79,10 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
     goes on untraced to its own end, and what was recorded until then is kept. Raises CannotTrace, NothingSeen, and what
     fails before the command was begun.
     """
-    with target.start_command(command, plan.user) as program, signalled() as signals, \
+    with spawn.start_command(command, plan.user) as program, signalled() as signals, \
             Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
             Session(probes) as session, Writer(path) as writer:
-        cost = calibration.event_ns(probes, session, Adopter(probes.secret)) if plan.measure_cost else None
+        cost = event_cost.event_ns(probes, session, Adopter(probes.secret)) if plan.measure_cost else None
         facts = _facts(plan, features, cost)  # before the command begins: what fails now does it no harm
         names = Names()
         tap = Tap(session, writer, names.feed)
@@ -101,7 +103,7 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         })
 
 
-def _followed(program: target.Command, tap: Tap, signals: Callable[[], list[int]], seconds: float | None) -> str:
+def _followed(program: spawn.Command, tap: Tap, signals: Callable[[], list[int]], seconds: float | None) -> str:
     """Drains until the command has ended, by itself or since it was told to; how it ended."""
     deadline, killing, how = _deadline(seconds), float("inf"), "completed"
     while not program.wait(DRAIN_MS):
@@ -138,7 +140,7 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
             Session(probes) as session, Writer(path) as writer:
         adopter = Adopter(probes.secret)
-        cost = calibration.event_ns(probes, session, adopter) if plan.measure_cost else None
+        cost = event_cost.event_ns(probes, session, adopter) if plan.measure_cost else None
         facts = _facts(plan, features, cost)
         names = Names()
         tap = Tap(session, writer, names.feed)
@@ -191,7 +193,7 @@ def _finish(tap: Tap, session: Session, stopped: int) -> None:
     seen = {}
     with tap.aside():
         for tid, (number, entered) in session.open_calls().items():
-            call = procfs.Process(here.get(tid, tid)).call()
+            call = proc.Process(here.get(tid, tid)).call()
             if call and number in (NR_UNSEEN, call[0]):
                 seen[tid] = (entered, *call)
     tap.finish(stopped, seen)
@@ -199,11 +201,11 @@ def _finish(tap: Tap, session: Session, stopped: int) -> None:
 
 # processes that run already
 
-def _wanted(pids: list[int], with_children: bool) -> list[procfs.Process]:
+def _wanted(pids: list[int], with_children: bool) -> list[proc.Process]:
     """The processes to attach to; raises NotTraceable."""
     found = []
     for pid in dict.fromkeys(pids):
-        process = procfs.Process(pid)
+        process = proc.Process(pid)
         try:
             if process.is_kernel_thread():
                 raise NotTraceable(f"process {pid} is a kernel thread: it makes no system calls")
@@ -219,7 +221,7 @@ def _wanted(pids: list[int], with_children: bool) -> list[procfs.Process]:
     return found
 
 
-def _adopted(process: procfs.Process, adopter: Adopter, tap: Tap, names: Names) -> dict | None:
+def _adopted(process: proc.Process, adopter: Adopter, tap: Tap, names: Names) -> dict | None:
     """Its threads adopted and its descriptors learnt; what it is, for the report; None if it ended meanwhile."""
     try:
         before = len(adopter.tids)
@@ -247,20 +249,20 @@ def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: N
     """The descendants that there are; those still to come are followed by the probes."""
     known = {its["pid"] for its in attached}
     found = []
-    while new := set(procfs.children(known)) - known - {os.getpid()}:
+    while new := set(proc.children(known)) - known - {os.getpid()}:
         known |= new
-        found += [its for pid in sorted(new) if (its := _adopted(procfs.Process(pid), adopter, tap, names))]
+        found += [its for pid in sorted(new) if (its := _adopted(proc.Process(pid), adopter, tap, names))]
     return found
 
 
-def _registrations(tid: int, process: procfs.Process, descriptors: list[procfs.Descriptor]) -> Columns:
+def _registrations(tid: int, process: proc.Process, descriptors: list[proc.Descriptor]) -> RecordBatch:
     """What epoll instances watch now, as the records that epoll_ctl would have left, with a time before they are read
     again, so that a change which was traced since comes after."""
     number, looked = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
-    instances = [process.descriptor(its.fd) for its in descriptors if its.link == procfs.EPOLL]
+    instances = [process.descriptor(its.fd) for its in descriptors if its.link == proc.EPOLL]
     rows = [(looked, EPOLL_CTL_ADD, watched, tid, Kind.ARGS, number, its.fd, events & 0xFFFFFFFF)
             for its in instances if its for watched, events in its.epoll.items()]
-    return Columns.of(np.array(rows, RECORD))
+    return RecordBatch.of(np.array(rows, RECORD))
 
 
 @contextmanager
@@ -270,7 +272,7 @@ def _ends(attached: list[dict]) -> Iterator[Callable[[float], bool]]:
     try:
         for its in attached:
             try:
-                fd = os.pidfd_open(procfs.Process(its["pid"]).leader())
+                fd = os.pidfd_open(proc.Process(its["pid"]).leader())
             except OSError:  # ended already
                 continue
             fds[fd] = its

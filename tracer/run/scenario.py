@@ -11,15 +11,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scenarios import Scenario, twin, workload
-from tracer import __version__, target, text
-from tracer.attachment import Attachment
-from tracer.features import Features
-from tracer.host import host
-from tracer.recording import Writer, read_facts
-from tracer.session import Session
-from tracer.signalled import signalled
-from tracer.tap import DRAIN_MS, Tap
+from scenarios import Scenario
+from scenarios.kit import twin, workload
+from tracer import __version__, text
+from tracer.capture import spawn
+from tracer.bpf.loader import Attachment
+from tracer.kernel.features import Features
+from tracer.capture.host import host
+from tracer.recording.parquet import Writer, read_facts
+from tracer.capture.session import Session
+from tracer.capture.interrupts import signalled
+from tracer.capture.recorder import DRAIN_MS, Tap
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
@@ -53,7 +55,7 @@ class Plan:
     user: tuple[int, int] | None
     ring_bytes: int
     measure_cost: bool
-    net: dict | None = None  # what tracer.network.Link takes, for two namespaces joined by such a link
+    net: dict | None = None  # what tracer.run.netns.Link takes, for two namespaces joined by such a link
 
 
 def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tuple[str, ...]:
@@ -67,8 +69,8 @@ def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tupl
 class _Sides:
     """Receiver and sender while they run, and where they leave their notes."""
 
-    receiver: target.Target
-    sender: target.Target
+    receiver: spawn.Target
+    sender: spawn.Target
     notes: tuple[int, int]
 
     def notes_of(self, which: int) -> dict:
@@ -85,12 +87,12 @@ def _spaces(plan: Plan):
     if plan.net is None:
         yield None, None
         return
-    from tracer import network  # pyroute2 takes a while to import
+    from tracer.run import netns  # pyroute2 takes a while to import
 
     with contextlib.ExitStack() as stack:
         try:
-            spaces = stack.enter_context(network.veth(network.Link(**plan.net), VETH_ADDRESS))
-        except network.CannotConnect as error:
+            spaces = stack.enter_context(netns.veth(netns.Link(**plan.net), VETH_ADDRESS))
+        except netns.CannotConnect as error:
             raise CannotRun(str(error)) from None
         yield spaces
 
@@ -110,8 +112,8 @@ def _sides(plan: Plan):
         receive = workload.receiver_command(plan.program, plan.options, shared, notes[0])
         send = workload.sender_command(plan.options, shared, notes[1])
         spaces = stack.enter_context(_spaces(plan))
-        receiver = stack.enter_context(target.start(receive, plan.user, (shared, notes[0]), spaces[0]))
-        sender = stack.enter_context(target.start(send, plan.user, (shared, notes[1]), spaces[1]))
+        receiver = stack.enter_context(spawn.start(receive, plan.user, (shared, notes[0]), spaces[0]))
+        sender = stack.enter_context(spawn.start(send, plan.user, (shared, notes[1]), spaces[1]))
         sender.release()
         yield _Sides(receiver, sender, notes)
 

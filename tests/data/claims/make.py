@@ -1,4 +1,4 @@
-"""Make the recordings that tests/test_claims.py judges: real runs on this machine's kernel, as root, some of programs
+"""Make the recordings that tests/recordings/test_claims.py judges: real runs on this machine's kernel, as root, some of programs
 that do otherwise than a claim says (counter/).
 
     python3 tests/data/claims/make.py [NAME…]     from the clone's directory
@@ -7,9 +7,10 @@ that do otherwise than a claim says (counter/).
 import sys
 from pathlib import Path
 
-from scenarios.twin import SOURCES, built
-from scenarios.workload import Options
-from tracer import experiment, features
+from scenarios.kit.twin import SOURCES, built
+from scenarios.kit.workload import Options
+from tracer.kernel import features
+from tracer.run import scenario
 
 HERE = Path(__file__).parent
 MOST_BYTES = 100_000
@@ -56,9 +57,9 @@ def main() -> None:
     found = features.find()
     for name in sys.argv[1:] or RUNS:
         program, options = RUNS[name]
-        plan = experiment.Plan(name, "python", program, options, 30, None, 16 << 20, measure_cost=False)
+        plan = scenario.Plan(name, "python", program, options, 30, None, 16 << 20, measure_cost=False)
         path = HERE / f"{name}.parquet"
-        experiment.traced(plan, found, str(path), lambda count: None)
+        scenario.traced(plan, found, str(path), lambda count: None)
         size = path.stat().st_size
         print(f"{name}: {size} bytes" + (", TOO MANY" if size > MOST_BYTES else ""))
 

@@ -1,4 +1,4 @@
-"""tracer/gate.py: a target never begins when its tracer has gone, at whatever moment that was."""
+"""tracer/capture/exec_gate.py: a target never begins when its tracer has gone, at whatever moment that was."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tracer import gate
+from tracer.capture import exec_gate
 
 TRACER, INIT = 4711, 1
 PR_GET_PDEATHSIG = 2
-HELD = [sys.executable, "-I", "-S", "-B", str(Path(gate.__file__))]
+HELD = [sys.executable, "-I", "-S", "-B", str(Path(exec_gate.__file__))]
 
 
 class Begun(Exception):
@@ -28,21 +28,21 @@ def passed(monkeypatch):
     """Runs the gate in this process, its parent being what `parents` says at each look; the signal with which the
     command began, None if it did not."""
     def begin(*_):
-        number = gate.ctypes.c_int(-1)
-        gate.ctypes.CDLL(None).prctl(PR_GET_PDEATHSIG, gate.ctypes.byref(number), 0, 0, 0)
+        number = exec_gate.ctypes.c_int(-1)
+        exec_gate.ctypes.CDLL(None).prctl(PR_GET_PDEATHSIG, exec_gate.ctypes.byref(number), 0, 0, 0)
         raise Begun(number.value)
 
-    def run(parents, tied=1, message=b"\1" * gate.MESSAGE):
+    def run(parents, tied=1, message=b"\1" * exec_gate.MESSAGE):
         parents = list(parents)
         monkeypatch.setattr(os, "getppid", lambda: parents.pop(0))
         monkeypatch.setattr(os, "execvpe", begin)
-        monkeypatch.setattr(gate, "as_before_python", lambda: None)
-        monkeypatch.setattr(gate, "announce", lambda prctl, secret: None)
+        monkeypatch.setattr(exec_gate, "as_before_python", lambda: None)
+        monkeypatch.setattr(exec_gate, "announce", lambda prctl, secret: None)
         read_end, write_end = os.pipe()
         os.write(write_end, message)
         os.close(write_end)
         try:
-            status = gate.main([*map(str, (read_end, TRACER, tied, -1, -1, -1)), "true"])
+            status = exec_gate.main([*map(str, (read_end, TRACER, tied, -1, -1, -1)), "true"])
         except Begun as begun:
             return begun.args[0]
         with contextlib.suppress(OSError):  # closed where it was read
@@ -51,7 +51,7 @@ def passed(monkeypatch):
         return None
 
     yield run
-    gate.ctypes.CDLL(None).prctl(gate.PR_SET_PDEATHSIG, 0, 0, 0, 0)
+    exec_gate.ctypes.CDLL(None).prctl(exec_gate.PR_SET_PDEATHSIG, 0, 0, 0, 0)
 
 
 def test_a_target_begins_when_its_tracer_says_so(passed):

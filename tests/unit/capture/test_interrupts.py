@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tracer.signalled import signalled
+from tracer.capture.interrupts import signalled
 
 
 @pytest.fixture(autouse=True)

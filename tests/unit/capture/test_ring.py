@@ -1,4 +1,4 @@
-"""tracer/ring.py: the ring's elements to columns, and columns from many batches into time order."""
+"""tracer/capture/ring.py: the ring's elements to columns, and columns from many batches into time order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.columns import Columns, joined
-from tracer.records import ELEMENT, RECORD
-from tracer.ring import Ring, Watermark
+from tracer.recording.batch import RecordBatch, joined
+from tracer.recording.records import ELEMENT, RECORD
+from tracer.capture.ring import Ring, Watermark
 
 
 SIZE = 48 * 1024  # a whole number of elements, so that the ring's end is one's end
@@ -92,11 +92,11 @@ def test_what_was_discarded_is_left_out(kernel):
     assert ring.drain().time.tolist() == [8, 9]
 
 
-def of_times(times: list[int]) -> Columns:
+def of_times(times: list[int]) -> RecordBatch:
     made = np.zeros(len(times), RECORD)
     made["time"] = times
     made["start"] = np.arange(len(times))
-    return Columns.of(made)
+    return RecordBatch.of(made)
 
 
 # A drain sees what was reserved since the last; a record may be as old as the watermark of the drain before.

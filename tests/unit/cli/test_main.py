@@ -9,10 +9,11 @@ import sys
 import tempfile
 
 import pytest
-from running import IOTRACE, NOBODY, PYTHON, ROOT, assert_one_line, iotrace, runner
+from support.running import IOTRACE, NOBODY, PYTHON, ROOT, assert_one_line, iotrace, runner
 
 from scenarios import scenarios
-from tracer import __version__, cli
+from tracer import __version__
+from tracer.cli.main import main
 
 RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
 
@@ -22,7 +23,7 @@ def unprivileged() -> int | None:
     """The user to run as without root: None is ourselves."""
     if os.geteuid() != 0:
         return None
-    can = subprocess.run([*PYTHON, "-c", "import tracer.cli"], cwd=ROOT, user=NOBODY, group=NOBODY, extra_groups=[],
+    can = subprocess.run([*PYTHON, "-c", "import tracer.cli.main"], cwd=ROOT, user=NOBODY, group=NOBODY, extra_groups=[],
                          capture_output=True, text=True)
     if can.returncode:
         pytest.skip("user nobody cannot read this checkout or its environment")
@@ -87,7 +88,7 @@ def test_protocol_that_the_model_does_not_allow(monkeypatch):
 
     only_udp = [replace(scenario, protocols=("udp",)) for scenario in scenarios()]
     monkeypatch.setattr("scenarios.scenarios", lambda: only_udp)
-    done = runner().invoke(cli.main, ["run", "blocking", "--proto", "tcp"])
+    done = runner().invoke(main, ["run", "blocking", "--proto", "tcp"])
     assert done.exit_code == 2
     assert done.stderr.splitlines() == ["iotrace: blocking runs over udp, not over tcp"]
 
@@ -104,7 +105,7 @@ def test_language_in_which_there_is_no_program(monkeypatch):
 
     without = [replace(scenario, module="scenarios.elsewhere") for scenario in scenarios()]
     monkeypatch.setattr("scenarios.scenarios", lambda: without)
-    done = runner().invoke(cli.main, ["run", "blocking", "--lang", "c"])
+    done = runner().invoke(main, ["run", "blocking", "--lang", "c"])
     assert done.exit_code == 2
     assert done.stderr.splitlines() == ["iotrace: blocking has no twin in C"]
 
@@ -189,7 +190,7 @@ def test_no_program_is_taken_from_where_the_user_stands(tmp_path):
     planted = tmp_path / "bash"
     planted.write_text("#!/bin/sh\ntouch taken\necho 5.2.0\n")
     planted.chmod(0o755)
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; from tracer.cli import main; main()"
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; from tracer.cli.main import main; main()"
     for path in (":/usr/bin:/bin", ".:/usr/bin:/bin", "/usr/bin:/bin"):
         done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
                               env={**os.environ, "PATH": path, "_IOTRACE_COMPLETE": "bash_source"})

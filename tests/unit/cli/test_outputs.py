@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from running import NOBODY, ROOT
+from support.running import NOBODY, ROOT
 
-from tracer.commands import common, verify
+from tracer.cli import common, verify
 
 
 def test_a_link_that_comes_while_a_place_is_tried_is_not_followed(tmp_path, monkeypatch):

@@ -1,11 +1,11 @@
-"""tracer/shapes.py: where io_uring's tracepoints carry what, from shapes as kernels have had them
+"""tracer/kernel/io_uring_args.py: where io_uring's tracepoints carry what, from shapes as kernels have had them
 (include/trace/events/io_uring.h of each version)."""
 
 from __future__ import annotations
 
 import pytest
 
-from tracer import shapes
+from tracer.kernel import io_uring_args
 
 KIOCB, RING, CQE = "*io_kiocb", "*io_ring_ctx", "*io_uring_cqe"
 KERNELS = {
@@ -50,7 +50,7 @@ class Types:
     ("6.18", {"SUBMIT_REQUEST": 0, "COMPLETE_REQUEST": 1, "COMPLETE_CQE": 2, "HAVE_IO_URING_SUBMIT_REQ": 1}),
 ])
 def test_arguments_are_found_where_each_kernel_has_them(kernel, wanted):
-    found = shapes.io_uring(Types(kernel))
+    found = io_uring_args.io_uring(Types(kernel))
     assert {name: found.get(name) for name in wanted} == wanted
     assert found["HAVE_URING"] and found["HAVE_RING"]
 
@@ -60,11 +60,11 @@ def test_arguments_are_found_where_each_kernel_has_them(kernel, wanted):
                                               ("6.1", "SUBMIT_DATA"), ("6.18", "SUBMIT_DATA"),
                                               ("6.18", "COMPLETE_RESULT"), ("5.10", "COMPLETE_FLAGS")])
 def test_what_a_kernel_does_not_pass_is_not_made_up(kernel, name):
-    assert name not in shapes.io_uring(Types(kernel))
+    assert name not in io_uring_args.io_uring(Types(kernel))
 
 
 @pytest.mark.parametrize("lacking", ["io_uring_submit_sqe", "io_uring_complete"])
 def test_without_submissions_or_completions_there_is_nothing(lacking):
     types = Types("6.1")
     types._tracepoints = {name: shape for name, shape in types._tracepoints.items() if name != lacking}
-    assert shapes.io_uring(types) == {}
+    assert io_uring_args.io_uring(types) == {}

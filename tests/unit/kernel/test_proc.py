@@ -1,4 +1,4 @@
-"""tracer/procfs.py, tracer/sockets.py and tracer/naming.py on this very process."""
+"""tracer/kernel/proc.py, tracer/kernel/proc_net.py and tracer/capture/fd_names_live.py on this very process."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import sys
 import threading
 
 import pytest
-from records_builder import FILE, Trace
+from support.records_builder import FILE, Trace
 
-from tracer import sockets
-from tracer.columns import Columns, sized
-from tracer.naming import Names
-from tracer.procfs import Process, children, name_of
-from tracer.records import Kind
+from tracer.kernel import proc_net
+from tracer.recording.batch import RecordBatch, sized
+from tracer.capture.fd_names_live import Names
+from tracer.kernel.proc import Process, children, name_of
+from tracer.recording.records import Kind
 
 ME = Process(os.getpid())
 
@@ -118,14 +118,14 @@ def test_descriptors_with_flags_epoll_and_addresses():
 def test_unix_sockets_and_ipv6(tmp_path):
     with socket.socket(socket.AF_UNIX) as unix, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagram:
         unix.bind(str(tmp_path / "a socket"))
-        names = sockets.names(ME._proc / "net")
+        names = proc_net.names(ME._proc / "net")
         inode = os.fstat(unix.fileno()).st_ino
         assert names[inode] == f"UNIX-STREAM:[{inode},{tmp_path}/a socket]"
         try:
             datagram.bind(("::1", 0))
         except OSError:
             pytest.skip("no IPv6 here")
-        names = sockets.names(ME._proc / "net")
+        names = proc_net.names(ME._proc / "net")
         assert names[os.fstat(datagram.fileno()).st_ino] == f"UDPv6:[[::1]:{datagram.getsockname()[1]}]"
 
 
@@ -135,7 +135,7 @@ def test_a_name_is_kept_only_for_the_file_that_was_opened():
         for seen, wanted in ((inode, [os.path.realpath(__file__)]), (inode + 1, [])):
             names = Names()
             trace = Trace().add(Kind.DESCRIPTOR, 5, start=seen, fd=file.fileno(), arg=FILE, tid=os.getpid())
-            names.feed(Columns.of(trace.records()))
+            names.feed(RecordBatch.of(trace.records()))
             assert [its["name"] for its in names.files] == wanted
     assert Names().look(1 << 30) == []
     names.feed(sized(0))

@@ -1,4 +1,4 @@
-"""tracer/filters.py: strace's expressions; where strace is installed, against strace itself."""
+"""tracer/kernel/syscall_filter.py: strace's expressions; where strace is installed, against strace itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from tracer import syscalls
-from tracer.filters import FilterError, classes, parse
+from tracer.kernel import syscalls
+from tracer.kernel.syscall_filter import FilterError, classes, parse
 
 
 def named(expression: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""tracer/unnamed.py: a file that has its name when it is whole, and before that leaves nothing."""
+"""tracer/recording/atomic_file.py: a file that has its name when it is whole, and before that leaves nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import stat
 import subprocess
 
 import pytest
-from running import PYTHON, ROOT
+from support.running import PYTHON, ROOT
 
-from tracer.unnamed import unnamed
+from tracer.recording.atomic_file import unnamed
 
 
 @pytest.fixture(params=["O_TMPFILE", "a name"])
@@ -63,7 +63,7 @@ def test_without_a_name_nothing_is_left(tmp_path):
 
 
 def test_nothing_is_left_by_who_was_killed(tmp_path):
-    program = "import os, sys\nfrom tracer.unnamed import unnamed\n" \
+    program = "import os, sys\nfrom tracer.recording.atomic_file import unnamed\n" \
               "with unnamed(sys.argv[1]) as file:\n    open(file.path, 'w').write('half')\n    os.kill(os.getpid(), 9)"
     done = subprocess.run([*PYTHON, "-c", program, tmp_path], cwd=ROOT, timeout=60)
     assert done.returncode == -signal.SIGKILL and os.listdir(tmp_path) == []

@@ -1,4 +1,4 @@
-"""tracer/recording.py: what is written comes back, other tools can read it, and a bad file is refused in one line."""
+"""tracer/recording/parquet.py: what is written comes back, other tools can read it, and a bad file is refused in one line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracer.columns import Columns
-from tracer import recording, syscalls
-from tracer.commands.common import check_writable
-from tracer.records import RECORD, Kind
-from tracer.recording import RecordingError, Writer, read, read_facts
+from tracer.recording.batch import RecordBatch
+from tracer.kernel import syscalls
+from tracer.recording import parquet
+from tracer.cli.common import check_writable
+from tracer.recording.records import Kind, RECORD
+from tracer.recording.parquet import RecordingError, Writer, read, read_facts
 
 
 def some_records(count: int, seed: int = 1) -> np.ndarray:
@@ -37,7 +38,7 @@ def some_records(count: int, seed: int = 1) -> np.ndarray:
 def write(path, batches, facts=None):
     writer = Writer(str(path))
     for batch in batches:
-        writer.write(Columns.of(batch))
+        writer.write(RecordBatch.of(batch))
     writer.close({"base_ns": 1} if facts is None else facts)
 
 
@@ -55,7 +56,7 @@ def test_records_come_back_as_they_were(tmp_path, seed, lengths):
 
 
 def test_more_than_a_row_group_comes_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(recording, "ROWS", 100)
+    monkeypatch.setattr(parquet, "ROWS", 100)
     records = some_records(1050)
     write(tmp_path / "run", np.split(records, 21))
     assert np.array_equal(contents(tmp_path / "run"), records)
@@ -75,7 +76,7 @@ def test_facts_come_back(tmp_path):
     write(tmp_path / "run", [some_records(3)], facts)
     found = read_facts(str(tmp_path / "run"))
     assert {key: found[key] for key in facts} == facts
-    assert found["schema"] == recording.SCHEMA and found["ordered"] is True
+    assert found["schema"] == parquet.SCHEMA and found["ordered"] is True
 
 
 def test_other_tools_read_names_not_numbers(tmp_path):
@@ -125,10 +126,10 @@ def test_parquet_of_somebody_else(tmp_path):
 
 
 def test_recording_of_a_newer_iotrace(tmp_path, monkeypatch):
-    monkeypatch.setattr(recording, "SCHEMA", recording.SCHEMA + 1)
+    monkeypatch.setattr(parquet, "SCHEMA", parquet.SCHEMA + 1)
     write(tmp_path / "run", [some_records(3)])
     monkeypatch.undo()
-    refused(tmp_path / "run", "newer", str(recording.SCHEMA + 1))
+    refused(tmp_path / "run", "newer", str(parquet.SCHEMA + 1))
 
 
 def test_recording_cut_short_anywhere(tmp_path):
@@ -168,7 +169,7 @@ def test_recording_without_its_columns(tmp_path):
 
 def test_abandoned_recording_is_refused(tmp_path):
     writer = Writer(str(tmp_path / "run"))
-    writer.write(Columns.of(some_records(3)))
+    writer.write(RecordBatch.of(some_records(3)))
     writer.abandon()
     refused(tmp_path / "run")
 

@@ -1,4 +1,4 @@
-"""tracer/records.py mirrors probes/iotrace.h: read from the header itself."""
+"""tracer/recording/records.py mirrors probes/iotrace.h: read from the header itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import probes
-from tracer import records, syscalls
-from tracer.records import ELEMENT, RECORD, Kind, empty, text_of
-from tracer.syscalls import Learn
+from tracer.kernel import syscalls
+from tracer.recording import records
+from tracer.recording.records import ELEMENT, Kind, RECORD, empty, text_of
+from tracer.kernel.syscalls import Learn
 
 HEADER = re.sub(r"/\*.*?\*/", "", (Path(probes.__file__).parent / "iotrace.h").read_text(), flags=re.S)
 C_TYPES = {"u64": ("u", 8), "s64": ("i", 8), "u32": ("u", 4), "s32": ("i", 4), "u16": ("u", 2)}
@@ -67,7 +68,7 @@ def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header():
 
 
 def test_batch_is_as_session_reads_it():
-    session = pytest.importorskip("tracer.session")
+    session = pytest.importorskip("tracer.capture.session")
     assert constants(r"#define (BATCH) (\d+)") == {"BATCH": session._BATCH}
 
 

@@ -1,4 +1,4 @@
-"""tracer/comparison.py and its renderer, on recordings and made-up runs: what is compared, what is said to differ."""
+"""tracer/report/comparison.py and its renderer, on recordings and made-up runs: what is compared, what is said to differ."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
-from running import ROOT
+from support.running import ROOT
 
-from tracer import comparison, recording, report, rounds
-from tracer.render.compare import render
+from tracer.recording import parquet
+from tracer.report import build, comparison
+from tracer.run import interleave
+from tracer.output.terminal.compare import render
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
 ABOUT = {"host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
@@ -24,7 +26,7 @@ ABOUT = {"host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.
 
 def measured(name: str) -> dict:
     path = str(ROOT / "tests" / "data" / f"{name}.parquet")
-    its = comparison.measured(report.build(partial(recording.columns, path), recording.read_facts(path)))
+    its = comparison.measured(build.build(partial(parquet.columns, path), parquet.read_facts(path)))
     its["values"]["anonymous_bytes"] = 9 << 20  # these recordings are older than that note
     return its
 
@@ -138,7 +140,7 @@ def test_a_long_name_goes_on_in_the_next_line():
 
 @given(st.integers(1, 9), st.integers(1, 9))
 def test_every_round_has_each_once_and_begins_one_further(plans, count):
-    order = list(rounds.order(plans, count))
+    order = list(interleave.order(plans, count))
     assert Counter(order) == Counter((number, which) for number in range(count) for which in range(plans))
     assert [number for number, _ in order] == sorted(number for number, _ in order)
     assert [order[number * plans][1] for number in range(count)] == [number % plans for number in range(count)]

@@ -1,13 +1,13 @@
-"""tracer/example.py: one operation as the steps of a figure."""
+"""tracer/report/figure_steps.py: one operation as the steps of a figure."""
 
 from __future__ import annotations
 
-from analysing import batches, operations_of
-from records_builder import EAGAIN, SIGIO, TID, Trace
+from support.analysing import batches, operations_of
+from support.records_builder import EAGAIN, SIGIO, TID, Trace
 
-from tracer.example import figure
-from tracer.models import models_of
-from tracer.records import Kind
+from tracer.report.figure_steps import figure
+from tracer.analysis.verdict.io_model import models_of
+from tracer.recording.records import Kind
 
 
 def figure_of(trace: Trace, base: int = 0) -> dict | None:

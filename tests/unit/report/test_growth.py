@@ -7,30 +7,32 @@ from functools import partial
 
 import numpy as np
 import pytest
-from counting import Counted, Walked, WalkedDict, counted, work
+from support.counting import Counted, Walked, WalkedDict, counted, work
 
-from tracer import advice, models, overview, processes
-from tracer.filenames import Known
-from tracer.futexes import Futexes
-from tracer.operations import BLOCKED, POLLED, Operations, of_columns
-from tracer.records import Kind
-from tracer.states import ThreadTimes
-from tracer.timeline import Absences, names_of
-from tracer.usage import VALUES, Used
-from tracer.waiting import Waiting
+from tracer.analysis.verdict import advice, io_model
+from tracer.report import processes, program
+from tracer.analysis.identity.filenames import FdNames
+from tracer.analysis.counts.locks import Locks
+from tracer.analysis.operations.receives import BLOCKED, Operations, POLLED, of_columns
+from tracer.recording.records import Kind
+from tracer.analysis.threads.thread_states import ThreadTimes
+from tracer.analysis.threads.timeline import OffCpu
+from tracer.analysis.tables.table import names_of
+from tracer.analysis.counts.fd_usage import FdUsage, VALUES
+from tracer.analysis.operations.during_wait import DuringWait
 
 SMALL, TIMES = 100, 4
 EACH = 12  # operations of a process
 GROWTH = 1.2 * TIMES  # the square would be TIMES² = 16
 
 
-def operations(count: int, way: int = BLOCKED) -> Operations:
+def operations(count: int, wait_kind: int = BLOCKED) -> Operations:
     """EACH of each of `count` processes of one thread."""
     number = np.arange(count * EACH)
     ask = number * 1_000_000
     columns = dict.fromkeys(names_of(Operations), np.zeros(len(number), np.int64))
     columns |= {"tid": 1000 + number % count, "tgid": 1000 + number % count, "fd": number % count,
-                "inode": number % count, "way": number * 0 + way, "ask": ask, "ready": ask + 200_000, "told": ask + 800_000,
+                "inode": number % count, "wait_kind": number * 0 + wait_kind, "ask": ask, "ready": ask + 200_000, "told": ask + 800_000,
                 "copy_start": ask + 810_000, "copy_end": ask + 820_000, "done": ask + 820_000}
     return counted(of_columns(columns))
 
@@ -44,17 +46,17 @@ def threads(count: int) -> processes.Threads:
     return processes.Threads(times(count), {}, {}, wakers, {}, {})
 
 
-def used(count: int, **values: int) -> Used:
+def used(count: int, **values: int) -> FdUsage:
     keys = np.stack([1000 + np.arange(count), np.arange(count), np.arange(count)], axis=1)
     columns = {name: np.full(count, values.get(name, 0)).view(Counted) for name in VALUES}
-    return Used(keys.view(Counted), np.full(count, 0o100644).view(Counted), columns)
+    return FdUsage(keys.view(Counted), np.full(count, 0o100644).view(Counted), columns)
 
 
-def seen(count: int, way: int = BLOCKED, **values: int) -> advice.Seen:
+def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.Seen:
     files = WalkedDict({(1000 + i, i, i): "x" for i in range(count)})
     scans = [{"tgid": 1000 + i, "fd": i, "call": "epoll_wait", "calls": 50, "repeated": 50, "repeated_ns": 1}
              for i in range(count)]
-    return advice.Seen(operations(count, way), used(count, **values), files, scans, {}, {})
+    return advice.Seen(operations(count, wait_kind), used(count, **values), files, scans, {}, {})
 
 
 def listing(count: int) -> Callable[[], list]:
@@ -63,15 +65,15 @@ def listing(count: int) -> Callable[[], list]:
 
 
 def waiting(count: int) -> Callable[[], dict]:
-    its, waits = operations(count), Waiting()
+    its, waits = operations(count), DuringWait()
     out = np.asarray(its.ask)
-    absences = Absences(its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0)))
+    absences = OffCpu(its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0)))
     waits._absences.whole = lambda: absences
     return lambda: waits.finish(its, absences.take(slice(0)))
 
 
 def futexes(count: int) -> Callable[[], list]:
-    its = Futexes()
+    its = Locks()
     number = np.arange(count * EACH)
     none = np.zeros(len(number), np.int64)
     row = np.array([number % count << 32, number, none, none, number, number + 1, number + 2, none + 1])
@@ -80,7 +82,7 @@ def futexes(count: int) -> Callable[[], list]:
 
 
 @pytest.mark.parametrize("made", [
-    listing, waiting, futexes, lambda count: partial(overview._moved, used(count, receives=3)),
+    listing, waiting, futexes, lambda count: partial(program._moved, used(count, receives=3)),
     lambda count: partial(advice._noticing, seen(count)),
     lambda count: partial(advice._polling, seen(count, POLLED, receive_again=1000, again_runs=1)),
 ], ids=["processes", "waiting", "futexes", "moved", "noticing", "polling"])
@@ -94,8 +96,8 @@ def test_each_rule_and_list_has_its_say_at_that_size():
     assert len(advice._noticing(seen(SMALL))) == len(advice._repeated(seen(SMALL))) == SMALL
     assert len(advice._polling(seen(SMALL, POLLED, receive_again=1000, again_runs=1))) == SMALL
     assert waiting(SMALL)()["asleep_ns"] == SMALL * EACH * 90
-    assert overview._moved(used(SMALL, receives=3))[1000].files == 3
-    assert models.judge(operations(SMALL), np.zeros(SMALL * EACH, np.int64)).name == "blocking"
+    assert program._moved(used(SMALL, receives=3))[1000].files == 3
+    assert io_model.judge(operations(SMALL), np.zeros(SMALL * EACH, np.int64)).name == "blocking"
 
 
 def test_names_are_put_together_once():
@@ -111,7 +113,7 @@ def test_files_are_gone_through_once_for_all_scans():
 
 
 def test_a_registered_file_is_found_without_a_search():
-    known = Known({})
+    known = FdNames({})
     for tid in range(SMALL):
         known.learn(Kind.DESCRIPTOR, tid, 3, 100 + tid, 0, 0, 0o140777)
     known._ever = WalkedDict(known._ever)

@@ -1,33 +1,21 @@
-"""What a report says of processes and descriptors: tracer/overview.py and what it puts together."""
+"""What a report says of processes and descriptors: tracer/report/program.py and what it puts together."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysing import batches
-from records_builder import EAGAIN, FD, FILE, INODE, PIPE, TID, Trace
-from test_advice import FACTS, US
+from support.records_builder import EAGAIN, FD, FILE, INODE, TID, Trace
+from support.reports import US, built, two_processes
 
-from tracer import report
-from tracer.activity import WAITS, waited_for
-from tracer.records import Kind
-from tracer.render.terminal import render
-from tracer.sums import Sums
-from tracer.syscalls import numbers
-
-
-def built(trace: Trace, count: int = 1, **facts: object) -> dict:
-    records = trace.records()
-
-    def read(since: int | None, until: int | None):
-        for batch in batches(records, count):
-            yield batch.take((batch.time >= (since or 0)) & (batch.time <= (until or 1 << 62)))
-
-    return report.build(read, FACTS | facts)
+from tracer.analysis.counts.wait_reasons import WAITS, waited_for
+from tracer.recording.records import Kind
+from tracer.output.terminal.terminal import render
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.kernel.syscalls import numbers
 
 
 def test_sums():
-    sums = Sums(2, 2)
+    sums = GroupSum(2, 2)
     for _ in range(3):
         sums.add((np.array([2, 1, 2]), np.array([5, 5, 5])), (np.array([1, 10, 100]), np.array([1, 1, 1])))
     sums.add((np.empty(0), np.empty(0)), (np.empty(0), np.empty(0)))
@@ -83,17 +71,6 @@ def test_what_was_asked_before_we_came_is_estimated():
     trace = Trace().add(Kind.START, 5, start=5, result=TID, arg=77).sleep(5, 900, 950)
     trace.call("recvfrom", 5, 1000, 64).sleep(1200, 1300, 1310).call("recvfrom", 1100, 1400, 64)
     assert ["ask" in op["estimated"] for op in built(trace)["operations"]] == [True, False]
-
-
-def two_processes() -> Trace:
-    """One blocks in recvfrom, the other polls."""
-    trace = Trace().add(Kind.START, 1, tid=200, result=200).add(Kind.DESCRIPTOR, 2, start=77, fd=5, arg=PIPE, tid=200)
-    for i in range(10):
-        at = (i + 1) * 100 * US
-        trace.sleep(at + US, at + 20 * US, at + 22 * US).call("recvfrom", at, at + 25 * US, 64)
-        trace.call("read", at, at + US, EAGAIN, fd=5, tid=200)
-        trace.call("read", at + 30 * US, at + 31 * US, 8, fd=5, tid=200)
-    return trace
 
 
 def test_each_process_has_its_own_verdict():

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import NOBODY
+from support.running import NOBODY
 
-from scenarios import places
-from tracer import target
+from scenarios.kit import places
+from tracer.capture import spawn
 
 
 @pytest.mark.parametrize(("given", "path"), [
@@ -31,7 +31,7 @@ def test_a_scenario_runs_whatever_variables_of_pythons_are_set(monkeypatch, tmp_
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit(9)\n")
     for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP"):
         monkeypatch.setenv(name, str(tmp_path))
-    done = subprocess.run([sys.executable, "-m", "scenarios.blocking", "--messages", "1"], env=target.environment(),
+    done = subprocess.run([sys.executable, "-m", "scenarios.blocking", "--messages", "1"], env=spawn.environment(),
                           cwd="/", capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 

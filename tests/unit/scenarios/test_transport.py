@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from scenarios import transport
+from scenarios.kit import transport
 
 every = pytest.mark.parametrize("proto", transport.PROTOCOLS)
 

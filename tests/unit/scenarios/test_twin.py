@@ -11,9 +11,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from running import NOBODY, PYTHON, ROOT
+from support.running import NOBODY, PYTHON, ROOT
 
-from scenarios import scenarios, twin
+from scenarios import scenarios
+from scenarios.kit import twin
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
 
@@ -184,7 +185,7 @@ def test_source_that_does_not_compile_is_one_line_and_leaves_nothing(cache, tmp_
 
 
 def test_two_at_once_make_one(cache):
-    command = [*PYTHON, "-m", "scenarios.twin", TWINS[0].twin.stem]
+    command = [*PYTHON, "-m", "scenarios.kit.twin", TWINS[0].twin.stem]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     places = {process.communicate(timeout=100)[0] for process in both}
     assert len(places) == 1 and all(process.returncode == 0 for process in both)
@@ -237,7 +238,7 @@ def test_compiled_as_the_invoking_user_in_that_users_cache(tmp_path_factory, mon
 
 def test_no_compiler_is_one_line(cache, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    done = subprocess.run([*PYTHON, "-m", "scenarios.twin", "blocking"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*PYTHON, "-m", "scenarios.kit.twin", "blocking"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 3 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and "gcc" in done.stderr
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.activity import ACCEPT, CONNECT, SEND
-from tracer.descriptors import Descriptors
-from tracer.sums import Sums
-from tracer.timeline import Calls
+from tracer.kernel import syscalls
+from tracer.analysis.counts.wait_reasons import ACCEPT, CONNECT, SEND
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.timeline import Calls
 
 EAGAIN, EINPROGRESS = 11, 115
 _IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes
@@ -33,7 +33,7 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
 
 
 @dataclass(frozen=True)
-class Used:
+class FdUsage:
     """keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0: unknown; values: by the names of VALUES,
     int64[n], counts, bytes and ns.
 
@@ -52,12 +52,12 @@ def of_interest(calls: Calls) -> np.ndarray:
     return _ANY[np.clip(calls.nr, 0, 1023)]
 
 
-class Usage:
+class DescriptorUsage:
     """Feed calls in time order; with `window` (ns), those that ended inside it count."""
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
         self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
-        self._sums = Sums(4, len(VALUES))
+        self._sums = GroupSum(4, len(VALUES))
 
     def feed(self, calls: Calls, tgids: np.ndarray, inodes: np.ndarray, modes: np.ndarray) -> None:
         """Calls with the process of each and what its descriptor is."""
@@ -87,16 +87,16 @@ class Usage:
         }
         self._sums.add((tgids, calls.fd, inodes, modes), tuple(columns[name] for name in VALUES))
 
-    def finish(self, descriptors: Descriptors) -> Used:
+    def finish(self, descriptors: Descriptors) -> FdUsage:
         """All of it. What was done on a descriptor before anything was learnt of it counts for the file that it turned
         out to be."""
         keys, values = self._sums.result()
         unknown = np.flatnonzero(keys[:, 2] == 0)
         keys[unknown, 2], keys[unknown, 3] = descriptors.before(keys[unknown, 0], keys[unknown, 1])
-        merged = Sums(keys.shape[1], len(VALUES))
+        merged = GroupSum(keys.shape[1], len(VALUES))
         merged.add(tuple(keys.T), tuple(values.T))
         keys, values = merged.result()
-        return Used(keys[:, :3], keys[:, 3], {name: values[:, i] for i, name in enumerate(VALUES)})
+        return FdUsage(keys[:, :3], keys[:, 3], {name: values[:, i] for i, name in enumerate(VALUES)})
 
 
 def _neighbours(calls: Calls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

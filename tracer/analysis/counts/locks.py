@@ -10,10 +10,10 @@ from collections import defaultdict
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.descriptors import Descriptors
-from tracer.nearest import at, following
-from tracer.timeline import Part
+from tracer.kernel import syscalls
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.tables.nearest import at, following
+from tracer.analysis.threads.timeline import TimelineBatch
 
 MOST = 16  # words that are listed, those that were waited for longest
 _WAITS = (0, 6, 9, 11, 13)  # FUTEX_WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2 of <linux/futex.h>
@@ -21,7 +21,7 @@ _WAKES = (1, 3, 4, 5, 7, 10, 12)  # FUTEX_WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, U
 _COMMAND, _PRIVATE = 0x7F, 0x80
 
 
-class Futexes:
+class Locks:
     """Feed batches in time order; with `window` (ns), calls that ended inside it."""
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
@@ -29,7 +29,7 @@ class Futexes:
         self._futex = syscalls.numbers()["futex"]
         self._kept = [np.empty((8, 0), np.int64)]  # word, tid, operation, result, entry, woken, exit, asleep
 
-    def feed(self, part: Part, descriptors: Descriptors) -> None:
+    def feed(self, part: TimelineBatch, descriptors: Descriptors) -> None:
         """A batch's part of the timeline."""
         calls = part.calls
         calls = calls.take((calls.nr == self._futex) & (calls.end >= self._window[0]) & (calls.end <= self._window[1]))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.columns import table_of
-from tracer.sums import Sums
-from tracer.timeline import Calls
+from tracer.kernel import syscalls
+from tracer.recording.batch import table_of
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.timeline import Calls
 
 VALUES = ("calls", "told", "ready", "watched", "repeated", "cpu_ns", "repeated_ns")
 _SELECT, _POLL, _EPOLL = (table_of(syscalls.class_numbers(names)) for names in
                           (syscalls.SELECT, syscalls.POLL, syscalls.EPOLL))
 
 
-class Scans:
+class PollUsage:
     """Feed calls in time order; with `window` (ns), those that ended inside it count."""
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
         self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
-        self._sums = Sums(3, len(VALUES))
+        self._sums = GroupSum(3, len(VALUES))
 
     def feed(self, calls: Calls, tgids: np.ndarray) -> None:
         """Calls, a thread's together and in order, and the process of each."""

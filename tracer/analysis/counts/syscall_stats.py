@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.columns import Columns
-from tracer.records import Kind
-from tracer.stats import Distribution
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
+from tracer.recording.records import Kind
+from tracer.analysis.tables.distribution import Distribution
 
 _SIGWAIT = syscalls.numbers()["rt_sigtimedwait"]
 _RT_SIGRETURN = syscalls.numbers()["rt_sigreturn"]  # its result is the interrupted code's register, no error
@@ -19,7 +19,7 @@ _MOST_ERRNO = 4095
 _SENT, _IGNORED, _MERGED, _OVERFLOWED = range(4)
 
 
-class Tallies:
+class SyscallStats:
     """Calls and signals; with `window` (ns), those that ended inside it."""
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
@@ -30,7 +30,7 @@ class Tallies:
         self._delivered: Counter[int] = Counter()
         self._taken: Counter[int] = Counter()
 
-    def feed(self, batch: Columns) -> None:
+    def feed(self, batch: RecordBatch) -> None:
         """A batch in time order."""
         if self._window:
             first, last = np.searchsorted(batch.time, self._window, "left")

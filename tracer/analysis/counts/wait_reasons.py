@@ -6,12 +6,12 @@ from functools import cache
 
 import numpy as np
 
-from tracer import filters, syscalls
-from tracer.columns import Columns, table_of
-from tracer.descriptors import S_IFMT, Descriptors
-from tracer.records import Kind
-from tracer.sums import Sums
-from tracer.timeline import Absences, Calls
+from tracer.kernel import syscall_filter, syscalls
+from tracer.recording.batch import RecordBatch, table_of
+from tracer.analysis.identity.descriptors import Descriptors, S_IFMT
+from tracer.recording.records import Kind
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.timeline import OffCpu, Calls
 
 WAITS = ("data", "connections", "sending", "files", "futexes", "children", "time", "signals", "other calls")
 DATA, CONNECTIONS, SENDING, FILES, FUTEXES, CHILDREN, TIME, SIGNALS, OTHER = range(len(WAITS))
@@ -34,7 +34,7 @@ _ON_DISK = table_of((0o100000, 0o040000, 0o060000))  # S_IFREG, S_IFDIR, S_IFBLK
 def _codes() -> np.ndarray:
     """What a call waits for, by its number; of reads and writes, where the descriptor is no file."""
     table = np.full(1024, OTHER, np.int8)
-    table[list(filters.classes()["%file"])] = FILES
+    table[list(syscall_filter.classes()["%file"])] = FILES
     for code, names in _NAMES.items():
         table[[syscalls.numbers()[name] for name in names if name in syscalls.numbers()]] = code
     return table
@@ -56,15 +56,15 @@ def waited_for(nr: np.ndarray, fd: np.ndarray, arg: np.ndarray, mode: np.ndarray
     return np.where(nothing, TIME, codes)
 
 
-class Activity:
+class WaitReasons:
     """Feed batches in time order."""
 
     def __init__(self) -> None:
-        self._slept = Sums(2, 1)  # (thread, what for) → ns
-        self._calls = Sums(1, 1)  # thread → calls that returned
+        self._slept = GroupSum(2, 1)  # (thread, what for) → ns
+        self._calls = GroupSum(1, 1)  # thread → calls that returned
         self._open: dict[int, tuple[int, int, int]] = {}  # thread → number and descriptor of its open call
 
-    def feed(self, batch: Columns, calls: Calls, modes: np.ndarray) -> None:
+    def feed(self, batch: RecordBatch, calls: Calls, modes: np.ndarray) -> None:
         """A batch, its calls, and the mode of the file behind each one's descriptor."""
         asleep = np.flatnonzero(calls.slept > 0)
         what = waited_for(calls.nr[asleep], calls.fd[asleep], calls.arg[asleep], modes[asleep])
@@ -73,7 +73,7 @@ class Activity:
         for i in np.flatnonzero(batch.kind == Kind.OPEN).tolist():
             self._open[int(batch.tid[i])] = int(batch.nr[i]), int(batch.fd[i]), int(batch.time[i])
 
-    def finish(self, unended: Absences, inside: np.ndarray, descriptors: Descriptors) -> tuple[dict, dict]:
+    def finish(self, unended: OffCpu, inside: np.ndarray, descriptors: Descriptors) -> tuple[dict, dict]:
         """(thread → {what for: ns asleep}, thread → calls that returned); unended and inside: Timeline.finish's."""
         for tid, out, woken, back in zip(*(values[inside & ~unended.could_run].tolist() for values in
                                            (unended.tid, unended.out, unended.woken, unended.back)), strict=True):

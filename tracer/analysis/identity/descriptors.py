@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.asof import AsOf
-from tracer.columns import Columns
-from tracer.records import WAS_OPEN, Kind
-from tracer.timeline import Part
+from tracer.kernel import syscalls
+from tracer.analysis.tables.asof import AsOf
+from tracer.recording.batch import RecordBatch
+from tracer.recording.records import Kind, WAS_OPEN
+from tracer.analysis.threads.timeline import TimelineBatch
 
 S_IFMT, S_IFSOCK, S_IFIFO = 0o170000, 0o140000, 0o010000
 SOCK_TYPE_MASK, SOCK_STREAM = 0xF, 1
@@ -36,7 +36,7 @@ class Descriptors:
         self._accepts = [numbers["accept"], numbers["accept4"]]
         self._receives = syscalls.class_numbers(syscalls.RECEIVE)
 
-    def feed(self, batch: Columns, part: Part) -> None:
+    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
         """A batch in time order, and its part of the timeline."""
         self._births(batch)
         rows, call = part.lesson_records, part.lessons
@@ -129,7 +129,7 @@ class Descriptors:
                       self._registered):
             table.forget_before(time)
 
-    def _births(self, batch: Columns) -> None:
+    def _births(self, batch: RecordBatch) -> None:
         born = np.flatnonzero((batch.kind == Kind.THREAD) | (batch.kind == Kind.START))
         if not len(born):
             return
@@ -141,7 +141,7 @@ class Descriptors:
         forked = (creator > 0) & (parent != tgid)
         self._parents.add(tgid[forked], time[forked], parent[forked], time[forked])
 
-    def _was_open(self, keys: np.ndarray, rows: Columns, learnt: np.ndarray) -> None:
+    def _was_open(self, keys: np.ndarray, rows: RecordBatch, learnt: np.ndarray) -> None:
         """Keeps the first that is learnt of a descriptor, where that was open already."""
         at = np.flatnonzero(learnt)
         at = at[np.lexsort((rows.time[at], keys[at]))]

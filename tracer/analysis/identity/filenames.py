@@ -6,9 +6,9 @@ from __future__ import annotations
 import socket
 import stat
 
-from tracer import syscalls
-from tracer.records import Kind, text_of
-from tracer.sockets import pair
+from tracer.kernel import syscalls
+from tracer.recording.records import Kind, text_of
+from tracer.kernel.proc_net import pair
 
 # What /proc/PID/fd says of a descriptor that such a call made: fs/eventfd.c and others, anon_inode_getfd().
 MAKERS = {"eventfd": "eventfd", "eventfd2": "eventfd", "timerfd_create": "timerfd", "signalfd": "signalfd",
@@ -20,7 +20,7 @@ _TYPES = {(socket.AF_INET, socket.SOCK_STREAM): "TCP", (socket.AF_INET6, socket.
           (socket.AF_INET, socket.SOCK_DGRAM): "UDP", (socket.AF_INET6, socket.SOCK_DGRAM): "UDPv6"}
 
 
-class Known:
+class FdNames:
     """Learns from records in time order; `facts` are the recording's, with the files that were found in /proc."""
 
     def __init__(self, facts: dict) -> None:

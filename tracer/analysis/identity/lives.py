@@ -10,12 +10,12 @@ from operator import itemgetter
 
 import numpy as np
 
-from tracer.asof import AsOf
-from tracer.columns import NAMES, Columns, table_of
-from tracer.example import Read
-from tracer.records import GOES_ON, RECORD, Kind
-from tracer.syscalls import numbers
-from tracer.timeline import Rows
+from tracer.analysis.tables.asof import AsOf
+from tracer.recording.batch import RecordBatch, NAMES, table_of
+from tracer.recording.batch import Read
+from tracer.recording.records import GOES_ON, Kind, RECORD
+from tracer.kernel.syscalls import numbers
+from tracer.analysis.tables.table import Table
 
 FIRST = 1 << 22  # of the numbers of later lives: no ID is as large (PID_MAX_LIMIT, include/linux/threads.h)
 _TWICE_NS = 50_000  # between the two records of a thread that was created and adopted at the same time
@@ -88,7 +88,7 @@ class Lives:
         self._threads, self._groups = _Numbers(), _Numbers()
         self._execve = numbers()["execve"]
 
-    def feed(self, batch: Columns) -> Columns:
+    def feed(self, batch: RecordBatch) -> RecordBatch:
         """A batch, not older than what was fed before."""
         before = len(self._added)
         at = np.flatnonzero(_EVENTS[batch.kind])
@@ -112,7 +112,7 @@ class Lives:
             return value
         return {key: self._id(its) if key in _KEYS else self.shown(its) for key, its in value.items()}
 
-    def with_ids(self, table: Rows, names: tuple[str, ...]) -> Rows:
+    def with_ids(self, table: Table, names: tuple[str, ...]) -> Table:
         """A table with IDs in the place of lives in these columns."""
         if not self._ids:
             return table
@@ -211,7 +211,7 @@ class Lives:
         self._members.setdefault(process, set()).add(tid)
         self._add(time, Kind.START, tid, result=tid, fd=by)
 
-    def _signs(self, batch: Columns, events: np.ndarray) -> np.ndarray:
+    def _signs(self, batch: RecordBatch, events: np.ndarray) -> np.ndarray:
         """The rows that show that a leader's ID is in use again, of recordings that do not say who has called execve:
         the first after the leader's exit that only who is alive makes."""
         leaves = (batch.kind[events] == Kind.EXIT) & (batch.tid[events] == batch.result[events])
@@ -236,7 +236,7 @@ class Lives:
              fd: int = -1) -> None:
         self._added.append((time, start, result, tid, kind, nr, fd, 0))
 
-    def _told(self, batch: Columns) -> Columns:
+    def _told(self, batch: RecordBatch) -> RecordBatch:
         """The batch with lives in the place of IDs: itself where no ID was used twice."""
         if not self._ids:
             return batch
@@ -249,7 +249,7 @@ class Lives:
             setattr(told, name, column)
         return told
 
-    def _reread(self, read: Read, since: int | None, until: int | None) -> Iterator[Columns]:
+    def _reread(self, read: Read, since: int | None, until: int | None) -> Iterator[RecordBatch]:
         rows = sorted(self._added, key=_time)
         first = 0 if since is None else bisect_left(rows, since, key=_time)
         last = len(rows) if until is None else bisect_right(rows, until, key=_time)
@@ -258,7 +258,7 @@ class Lives:
             yield self._told(_with(batch, rows[first:here]))
             first = here
         if first < last:
-            yield self._told(Columns.of(np.array(rows[first:last], RECORD)))
+            yield self._told(RecordBatch.of(np.array(rows[first:last], RECORD)))
 
 
 def _is_the_same(life: _Life, kind: int, time: int, tgid: int) -> bool:
@@ -266,10 +266,10 @@ def _is_the_same(life: _Life, kind: int, time: int, tgid: int) -> bool:
     return (life.alive and Kind.START in (kind, life.kind) and life.tgid == tgid and time - life.began <= _TWICE_NS)
 
 
-def _with(batch: Columns, rows: list[tuple]) -> Columns:
+def _with(batch: RecordBatch, rows: list[tuple]) -> RecordBatch:
     """A batch with more records, each before what has its time."""
     if not rows:
         return batch
-    more = Columns.of(np.array(sorted(rows, key=_time), RECORD))
+    more = RecordBatch.of(np.array(sorted(rows, key=_time), RECORD))
     places = np.searchsorted(batch.time, more.time, "left")
-    return Columns(*(np.insert(getattr(batch, name), places, getattr(more, name)) for name in NAMES))
+    return RecordBatch(*(np.insert(getattr(batch, name), places, getattr(more, name)) for name in NAMES))

@@ -1,4 +1,4 @@
-"""Arguments of system calls as words: names of flags and operations from strace's tables (tracer/data/flags.tsv) and,
+"""Arguments of system calls as words: names of flags and operations from strace's tables (tracer/kernel/data/flags.tsv) and,
 for open(2) and fcntl(2), from Python's own os and fcntl modules."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
-from tracer import filters, syscalls
+from tracer.kernel import syscall_filter, syscalls
 
 # SOCK_NONBLOCK and SOCK_CLOEXEC are O_NONBLOCK and O_CLOEXEC by definition (include/linux/net.h).
 _SOCK_FLAGS = {"SOCK_NONBLOCK": os.O_NONBLOCK, "SOCK_CLOEXEC": os.O_CLOEXEC}
@@ -26,7 +26,7 @@ def _table(name: str) -> dict[str, int]:
     if name == "fcntl":
         return {key: getattr(fcntl, key) for key in dir(fcntl)
                 if key.startswith(("F_GET", "F_SET", "F_DUP", "F_ADD", "F_NOTIFY", "F_OFD")) and key != "F_SETLKW64"}
-    rows = (line.split("\t") for line in files(__package__).joinpath("data/flags.tsv").read_text().splitlines()[2:])
+    rows = (line.split("\t") for line in files("tracer.kernel").joinpath("data/flags.tsv").read_text().splitlines()[2:])
     return {key: int(value) for table, key, value in rows if table == name}
 
 
@@ -132,7 +132,7 @@ OPENING = ("open", "openat", "openat2", "creat", "accept", "accept4")
 @cache
 def with_descriptor() -> frozenset[int]:
     """The numbers of the calls whose first argument is a descriptor."""
-    classes = filters.classes()
+    classes = syscall_filter.classes()
     without = {syscalls.numbers()[name] for name in _NO_DESCRIPTOR}
     return (classes["%desc"] | classes["%network"]) - without - classes["%file"]
 

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
-from tracer import decode, syscalls
-from tracer.filenames import Known
-from tracer.records import LIBRARY_NAMES, RECORD, Kind
+from tracer.analysis.listing import decode
+from tracer.kernel import syscalls
+from tracer.analysis.identity.filenames import FdNames
+from tracer.recording.records import Kind, LIBRARY_NAMES, RECORD
 
 _SHOWN = (Kind.CALL, Kind.ARGS, Kind.OPEN, Kind.SIGNAL_DELIVER, Kind.THREAD, Kind.EXIT, Kind.START, Kind.LIBRARY,
           Kind.EXEC, Kind.DESCRIPTOR, Kind.ADDRESS, Kind.PATH)
@@ -37,7 +38,7 @@ class _Listing:
 
     def __init__(self, facts: dict, calls: Collection[int] | None, fds: Collection[int] | None,
                  paths: Collection[str] | None) -> None:
-        self._known = Known(facts)
+        self._known = FdNames(facts)
         self._base = facts["base_ns"]
         self._window = facts.get("window_ns") or (facts.get("notes") or {}).get("window_ns") or (self._base, 1 << 63)
         self._calls, self._fds, self._paths = calls, fds, paths

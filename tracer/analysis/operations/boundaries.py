@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracer.readiness import UNKNOWN
+from tracer.analysis.operations.readiness import UNKNOWN
 
 if TYPE_CHECKING:
-    from tracer.operations import Operations
+    from tracer.analysis.operations.receives import Operations
 
 BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
 MOVABLE = BOUNDARIES[:4]

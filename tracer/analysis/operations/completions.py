@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.columns import Columns, joined
-from tracer.descriptors import Descriptors
-from tracer.nearest import at, following, preceding
-from tracer.readiness import UNKNOWN
-from tracer.records import Kind, empty
-from tracer.timeline import NEVER, Absences, Calls, Part, Rows, names_of, no_absences, no_calls
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch, joined
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.analysis.operations.readiness import UNKNOWN
+from tracer.recording.records import Kind, empty
+from tracer.analysis.threads.timeline import OffCpu, Calls, NEVER, TimelineBatch, no_off_cpu, no_calls
+from tracer.analysis.tables.table import Table, names_of
 
 # How a request was carried out, or its completion told of.
-HOWS = ("", "inline", "poll-armed", "worker", "device", "multishot", "in io_submit", "after io_submit", "signal",
+COMPLETION_KINDS = ("", "inline", "poll-armed", "worker", "device", "multishot", "in io_submit", "after io_submit", "signal",
         "thread", "suspend")
 INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT, IN_SUBMIT, AFTER_SUBMIT, BY_SIGNAL, BY_THREAD, BY_SUSPEND = range(1, 11)
 
@@ -39,7 +40,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads process 
 
 
 @dataclass(slots=True)
-class _Rows(Rows):
+class _Rows(Table):
     """Records of requests with what is known of them: their process, and of a submission's descriptor."""
 
     kind: np.ndarray
@@ -58,18 +59,18 @@ class _Rows(Rows):
 
 
 @dataclass(slots=True)
-class Found(Rows):
+class CompletedReads(Table):
     """Completed reads. Boundaries as seen (ns; copy_start 0: not seen), `empty_at` when the socket was empty (or
     UNKNOWN); done_seen: whether the call that told was seen."""
 
     tid: np.ndarray
     tgid: np.ndarray
-    helper: np.ndarray
+    receiver_tid: np.ndarray
     fd: np.ndarray
     inode: np.ndarray
     bytes: np.ndarray
     nr: np.ndarray
-    how: np.ndarray
+    completion_kind: np.ndarray
     ask: np.ndarray
     ready: np.ndarray
     told: np.ndarray
@@ -92,12 +93,12 @@ class Completions:
         self._getevents = [numbers["io_getevents"], numbers["io_pgetevents"]]
         self._rows: list[_Rows] = []
         self._calls: list[Calls] = []
-        self._absences: list[Absences] = []
-        self._copies: list[Columns] = []
+        self._absences: list[OffCpu] = []
+        self._copies: list[RecordBatch] = []
         self._tids = np.empty(0, np.int64)
         self.telling = np.zeros(1024, bool)  # calls, by number, that tell of readiness, since that was asked for
 
-    def feed(self, batch: Columns, part: Part, descriptors: Descriptors) -> None:
+    def feed(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors) -> None:
         """A batch in time order, its part of the timeline, and the descriptors as they are up to its end."""
         mine = np.flatnonzero((batch.kind >= _FIRST) & (batch.kind <= _LAST))
         if len(mine):
@@ -110,7 +111,7 @@ class Completions:
         self._absences.append(absences.take(np.isin(absences.tid, self._tids)))
         self._copies.append(batch.take((batch.kind == Kind.COPY) & np.isin(batch.tid, self._tids)))
 
-    def io_uring(self) -> Found:
+    def io_uring(self) -> CompletedReads:
         """The reads that io_uring completed."""
         rows = self._all()
         submits = rows.where(rows.kind == Kind.URING_SUBMIT)
@@ -135,7 +136,7 @@ class Completions:
         readable = (asked.mode == 0) | np.isin(asked.mode & S_IFMT, _READABLE)
         return self._completed(done.take(readable), asked.take(readable), of[readable], rows)
 
-    def _completed(self, done: _Rows, asked: _Rows, of: np.ndarray, rows: _Rows) -> Found:
+    def _completed(self, done: _Rows, asked: _Rows, of: np.ndarray, rows: _Rows) -> CompletedReads:
         """The completions `done` of submissions `asked` (`of`: which one, ascending)."""
         calls, absences = self._calls_of(self._enter), self._sleeps()
         again = np.append(False, of[1:] == of[:-1])[:len(of)]
@@ -146,7 +147,7 @@ class Completions:
         ask = np.where(inside, at(calls.start, enter), asked.time)
         ask = np.where(again, np.append(0, done.time[:-1])[:len(of)], ask)
         polled, worked = (self._since(rows, kind, asked, done) for kind in (Kind.URING_POLL, Kind.URING_WORK))
-        how = np.select([multishot, (worked > 0) & (worked >= polled), polled > 0,
+        completion_kind = np.select([multishot, (worked > 0) & (worked >= polled), polled > 0,
                          inside & (done.time <= at(calls.end, enter))], [MULTISHOT, WORKER, POLL_ARMED, INLINE], DEVICE)
         waits = calls.where(calls.arg > 0)
         wait = np.where(np.isin(asked.tid, self._pollers(rows)),  # a kernel thread asked: whoever of the process waits
@@ -164,22 +165,22 @@ class Completions:
         before = np.maximum(ask, back)
         earlier = preceding(done.tid.astype(np.int64), done.time, done.tid.astype(np.int64), done.time - 1)
         before = np.maximum(before, np.where(earlier >= 0, at(done.time, earlier), 0))
-        copies = joined([Columns.of(empty()), *self._copies])
+        copies = joined([RecordBatch.of(empty()), *self._copies])
         copy = following(copies.tid.astype(np.int64), copies.time, done.tid.astype(np.int64), before)
         copied = (copy >= 0) & (at(copies.time, copy) <= done.time)
         is_file = np.isin(asked.mode & S_IFMT, (S_IFREG, S_IFBLK))
-        start = np.where(copied, at(copies.time, copy), np.where(is_file & (how != INLINE), done.time,
+        start = np.where(copied, at(copies.time, copy), np.where(is_file & (completion_kind != INLINE), done.time,
                                                                   np.maximum(before, asked.time)))
-        ready = np.where(is_file, np.where(how == INLINE, ask, done.time),
+        ready = np.where(is_file, np.where(completion_kind == INLINE, ask, done.time),
                          np.where(slept, at(absences.woken, sleep), ask))
         finish = np.where(waited, at(waits.end, wait), done.time)
         empty_at = np.where((polled > 0) & ~again, polled, UNKNOWN)
-        return Found(asked.tid, asked.tgid, np.where(done.tid != asked.tid, done.tid, 0), asked.fd,
-                     asked.inode, done.fd, np.full(len(of), self._enter), how, ask, ready,
+        return CompletedReads(asked.tid, asked.tgid, np.where(done.tid != asked.tid, done.tid, 0), asked.fd,
+                     asked.inode, done.fd, np.full(len(of), self._enter), completion_kind, ask, ready,
                      np.where(slept, back, start), start, copied, done.time, finish, waited,
                      np.where(slept, back - at(absences.out, sleep), 0), empty_at, asked.stream)
 
-    def native(self) -> Found:
+    def native(self) -> CompletedReads:
         """The reads that io_getevents(2) brought."""
         rows = self._all()
         submits, events = rows.where(rows.kind == Kind.AIO_SUBMIT), rows.where(rows.kind == Kind.AIO_EVENT)
@@ -201,7 +202,7 @@ class Completions:
         slept = (call.woken > 0) & ~later
         start = np.where(later, copy_end, np.where(call.copy > 0, call.copy, np.maximum(call.start, call.last_in)))
         ready = np.where(later, copy_end, np.where(slept, call.woken, call.start))
-        return Found(asked.tid, asked.tgid, np.zeros(len(asked), np.int64), asked.fd, np.where(is_file, 0, asked.inode),
+        return CompletedReads(asked.tid, asked.tgid, np.zeros(len(asked), np.int64), asked.fd, np.where(is_file, 0, asked.inode),
                      events.data, np.full(len(asked), self._submit), np.where(later, AFTER_SUBMIT, IN_SUBMIT),
                      call.start, ready, np.where(slept, call.back, start), start, ~later & (call.copy > 0), copy_end,
                      wait.end, np.ones(len(asked), bool), np.where(later, 0, call.slept),
@@ -209,7 +210,7 @@ class Completions:
 
     # what was kept of the trace
 
-    def _keep(self, batch: Columns, descriptors: Descriptors) -> None:
+    def _keep(self, batch: RecordBatch, descriptors: Descriptors) -> None:
         tgid = descriptors.process_of(batch.tid, batch.time)
         named = (batch.kind == Kind.URING_SUBMIT) & (batch.arg & FIXED_FILE == 0) | (batch.kind == Kind.AIO_SUBMIT)
         fd = np.where(named, batch.fd, -1)
@@ -223,7 +224,7 @@ class Completions:
 
     def _all(self) -> _Rows:
         if len(self._rows) != 1:
-            none = Columns.of(empty())
+            none = RecordBatch.of(empty())
             number = np.empty(0, np.int64)
             nothing = _Rows(none.kind, none.time, none.tid, number, number, number, none.nr, none.fd, none.arg, number,
                             number, number, np.empty(0, bool))
@@ -237,8 +238,8 @@ class Completions:
         calls.tid = calls.tid.astype(np.int64)
         return calls
 
-    def _sleeps(self) -> Absences:
-        self._absences = [_together([no_absences(), *self._absences])]
+    def _sleeps(self) -> OffCpu:
+        self._absences = [_together([no_off_cpu(), *self._absences])]
         return self._absences[0]
 
     @staticmethod
@@ -267,7 +268,7 @@ class Completions:
         return np.where(tids[place] == calls.tid, rows.tgid[first[place]], calls.tid) if len(tids) else calls.tid
 
 
-def _together(parts: list) -> Rows:
+def _together(parts: list) -> Table:
     """Tables of one kind, one after the other."""
     return type(parts[0])(*(np.concatenate([getattr(part, name) for part in parts]) for name in names_of(type(parts[0]))))
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.columns import rows_by
-from tracer.growing import Growing
-from tracer.operations import POLLED, Operations
-from tracer.timeline import Absences, no_absences
+from tracer.recording.batch import rows_by
+from tracer.analysis.tables.appender import Appender
+from tracer.analysis.operations.receives import Operations, POLLED
+from tracer.analysis.threads.timeline import OffCpu, no_off_cpu
 
 MEANWHILE = ("asleep", "asking", "free")
 _AT_ONCE = 1 << 17  # operations
 
 
-class Waiting:
+class DuringWait:
     """Feed absences in the order in which they ended."""
 
     def __init__(self) -> None:
-        self._absences = Growing(no_absences())
+        self._absences = Appender(no_off_cpu())
 
-    def feed(self, absences: Absences) -> None:
+    def feed(self, absences: OffCpu) -> None:
         """Those that ended in a batch (Part.absences)."""
         self._absences.add(absences)
 
-    def finish(self, operations: Operations, unended: Absences) -> dict:
+    def finish(self, operations: Operations, unended: OffCpu) -> dict:
         """The report's `waiting` (ns, and operations by MEANWHILE); unended: Timeline.finish's."""
         self._absences.add(unended)
         absences = self._absences.whole()
@@ -52,7 +52,7 @@ def _count(operations: Operations, slept: dict[int, _Intervals], away: dict[int,
     took = operations.ready - operations.ask
     on_cpu, waited = took - gone, took > 0
     sleeps = asleep * 2 >= took
-    asks = ~sleeps & (operations.way == POLLED)
+    asks = ~sleeps & (operations.wait_kind == POLLED)
     kinds = {"asleep": sleeps & waited, "asking": asks & waited, "free": ~sleeps & ~asks & waited}
     for name, ns in (("total_ns", took), ("asleep_ns", asleep), ("runnable_ns", gone - asleep), ("cpu_ns", on_cpu),
                      ("free_ns", on_cpu[kinds["free"]])):

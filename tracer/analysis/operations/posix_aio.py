@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.columns import Columns, joined
-from tracer.descriptors import Descriptors
-from tracer.nearest import at, following, preceding
-from tracer.records import LIBRARY_NAMES, Kind, empty
-from tracer.signals import Told
-from tracer.timeline import NEVER, Part
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch, joined
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.recording.records import Kind, LIBRARY_NAMES, empty
+from tracer.analysis.operations.signal_delivery import Delivery
+from tracer.analysis.threads.timeline import NEVER, TimelineBatch
 
 AIO_READ, AIO_SUSPEND = ({name: number for number, name in LIBRARY_NAMES.items()}[name]
                          for name in ("aio_read", "aio_suspend"))
@@ -51,11 +51,11 @@ class Requests:
         self._any = False
         self._futex = syscalls.numbers()["futex"]
         self._waits = [np.empty((3, 0), np.int64)]  # futex calls: thread, entry, exit
-        self._marks = [Columns.of(empty())]  # aio_suspends and new threads
+        self._marks = [RecordBatch.of(empty())]  # aio_suspends and new threads
         self._firsts = [np.empty((2, 0), np.int64)]  # threads, when they first had a CPU
 
-    def feed(self, batch: Columns, part: Part, descriptors: Descriptors, tgids: np.ndarray, fds: np.ndarray,
-             ends: np.ndarray, completions: Told, serial: int) -> Request:
+    def feed(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors, tgids: np.ndarray, fds: np.ndarray,
+             ends: np.ndarray, completions: Delivery, serial: int) -> Request:
         """The requests of the batch's receives (by process, descriptor and end, numbered from `serial` on)."""
         request = Request(np.zeros(len(ends), np.int64), np.zeros(len(ends), np.int64))
         asked = np.flatnonzero((batch.kind == Kind.LIBRARY) & (batch.nr == AIO_READ))
@@ -107,7 +107,7 @@ class Requests:
                          [at(firsts[1], first), at(waits[2], wait), at(suspends.time, later)])
         return Notice(told, by_thread | asleep, by_thread)
 
-    def _keep(self, batch: Columns, part: Part) -> None:
+    def _keep(self, batch: RecordBatch, part: TimelineBatch) -> None:
         calls = part.calls.take(part.calls.nr == self._futex)
         self._waits.append(np.array([calls.tid, calls.start, calls.end], np.int64))
         self._marks.append(batch.take((batch.kind == Kind.LIBRARY) & (batch.nr == AIO_SUSPEND)

@@ -11,35 +11,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import readiness, syscalls
-from tracer.aio import Requests
-from tracer.boundaries import BOUNDARIES, MOVABLE, monotone
-from tracer.columns import Columns
-from tracer.completions import AFTER_SUBMIT, BY_SIGNAL, BY_SUSPEND, BY_THREAD, Completions, Found
-from tracer.descriptors import Descriptors
-from tracer.growing import Growing
-from tracer.readiness import UNKNOWN
-from tracer.records import Kind
-from tracer.signals import Signals
-from tracer.timeline import Calls, Part, Rows, by_thread, names_of, no_calls
+from tracer.analysis.operations import readiness
+from tracer.kernel import syscalls
+from tracer.analysis.operations.posix_aio import Requests
+from tracer.analysis.operations.boundaries import BOUNDARIES, monotone
+from tracer.recording.batch import RecordBatch
+from tracer.analysis.operations.completions import AFTER_SUBMIT, BY_SIGNAL, BY_SUSPEND, BY_THREAD, Completions, CompletedReads
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.tables.appender import Appender
+from tracer.analysis.operations.readiness import UNKNOWN
+from tracer.recording.records import Kind
+from tracer.analysis.operations.signal_delivery import Signals
+from tracer.analysis.threads.timeline import Calls, TimelineBatch, by_thread, no_calls
+from tracer.analysis.tables.table import Table, names_of
 
 EAGAIN = 11
 RESTARTS = -512  # and below: the kernel enters the call again
 MSG_PEEK, MSG_ERRQUEUE = 2, 0x2000
 MOST_ASKS = 256
 PHASES = ("wait", "notice", "copy", "completion")
-WAYS = ("at once", "blocked", "polled", "multiplexed", "signal", "posix-aio", "io-uring", "linux-aio")
-AT_ONCE, BLOCKED, POLLED, MULTIPLEXED, SIGNAL, POSIX_AIO, IO_URING, LINUX_AIO = range(len(WAYS))
+WAIT_KINDS = ("at once", "blocked", "polled", "multiplexed", "signal", "posix-aio", "io-uring", "linux-aio")
+AT_ONCE, BLOCKED, POLLED, MULTIPLEXED, SIGNAL, POSIX_AIO, IO_URING, LINUX_AIO = range(len(WAIT_KINDS))
 EPOLLET, EPOLLONESHOT = 1 << 31, 1 << 30
 
 
 @dataclass(slots=True)
-class Operations(Rows):
+class Operations(Table):
     """Successful receives in the order in which they were done, a column for each fact.
 
     Boundaries are ns of CLOCK_MONOTONIC and monotone: ask ≤ ready ≤ told ≤ copy_start ≤ copy_end ≤ done. raw_*: four
     of them as seen (equal to the boundary unless it was moved). estimated: bit i for BOUNDARIES[i], moved or not seen.
-    way: index into WAYS, how the data was waited for (tracer/models.py names the model). how: index into HOWS, how an
+    way: index into WAYS, how the data was waited for (tracer/analysis/verdict/io_model.py names the model). how: index into HOWS, how an
     asynchronous request was carried out or told of. helper: the thread that received, where it is not the one that
     asked, else 0. queued: ns that the data had been there when it was asked for. waited_in: the number of the call that
     told, for multiplexing, else -1; watcher: its descriptor; events: the epoll events that fd was registered with there.
@@ -50,13 +52,13 @@ class Operations(Rows):
 
     tid: np.ndarray
     tgid: np.ndarray
-    helper: np.ndarray
+    receiver_tid: np.ndarray
     fd: np.ndarray
     inode: np.ndarray
     bytes: np.ndarray
     nr: np.ndarray
-    way: np.ndarray
-    how: np.ndarray
+    wait_kind: np.ndarray
+    completion_kind: np.ndarray
     ask: np.ndarray
     ready: np.ndarray
     told: np.ndarray
@@ -69,15 +71,15 @@ class Operations(Rows):
     raw_copy_start: np.ndarray
     estimated: np.ndarray
     queued: np.ndarray
-    waited_in: np.ndarray
-    watcher: np.ndarray
+    wait_nr: np.ndarray
+    epfd: np.ndarray
     events: np.ndarray
     signal: np.ndarray
     generated: np.ndarray
     delivered: np.ndarray
     named: np.ndarray
-    waited_for: np.ndarray
-    fruitless: np.ndarray
+    by_sigwait: np.ndarray
+    eagain_count: np.ndarray
     slept: np.ndarray
     waited_asleep: np.ndarray
     fell_asleep: np.ndarray
@@ -95,10 +97,10 @@ class Operations(Rows):
             yield dict(zip(names, values, strict=True))
 
 
-_SMALL = {"tid": np.uint32, "tgid": np.uint32, "helper": np.uint32, "fd": np.int32, "bytes": np.int32, "nr": np.int16,
-          "way": np.uint8, "how": np.uint8, "estimated": np.uint8, "waited_in": np.int16, "watcher": np.int32,
-          "events": np.uint32, "signal": np.uint8, "fruitless": np.int32, "waited_asleep": bool, "named": bool,
-          "waited_for": bool, "serial": np.uint32}
+_SMALL = {"tid": np.uint32, "tgid": np.uint32, "receiver_tid": np.uint32, "fd": np.int32, "bytes": np.int32, "nr": np.int16,
+          "wait_kind": np.uint8, "completion_kind": np.uint8, "estimated": np.uint8, "wait_nr": np.int16, "epfd": np.int32,
+          "events": np.uint32, "signal": np.uint8, "eagain_count": np.int32, "waited_asleep": bool, "named": bool,
+          "by_sigwait": bool, "serial": np.uint32}
 
 
 def of_columns(columns: dict[str, np.ndarray]) -> Operations:
@@ -158,9 +160,9 @@ class Analysis:
         self._last_end: dict[int, int] = {}  # of the last operation on a socket
         self._unmatched = _Unmatched(_none(), np.empty(0, np.int64), np.empty(0, bool))
         self._serial = 0
-        self._found = Growing(_none())
+        self._found = Appender(_none())
 
-    def feed(self, batch: Columns, part: Part) -> None:
+    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
         """A batch in time order, not older than what was fed before, and its part of the timeline."""
         self.descriptors.feed(batch, part)
         self._completions.feed(batch, part, self.descriptors)
@@ -178,8 +180,8 @@ class Analysis:
 
     def finish(self) -> Operations:
         """All operations in the order in which they were done."""
-        for way, completed in ((IO_URING, self._completions.io_uring()), (LINUX_AIO, self._completions.native())):
-            self._unmatched = self._unmatched.joined(self._completed(completed, way))
+        for wait_kind, completed in ((IO_URING, self._completions.io_uring()), (LINUX_AIO, self._completions.native())):
+            self._unmatched = self._unmatched.joined(self._completed(completed, wait_kind))
         self._settle(np.iinfo(np.int64).max)
         found = self._found.whole()
         told = self._requests.told()
@@ -189,12 +191,12 @@ class Analysis:
             at = order[np.searchsorted(found.serial, serials, sorter=order)]
             found.done[at], found.signal[at], found.generated[at], found.delivered[at] = \
                 np.array(list(told.values())).T
-            found.how[at] = BY_SIGNAL
-        untold = np.flatnonzero((found.way == POSIX_AIO) & (found.signal == 0))
+            found.completion_kind[at] = BY_SIGNAL
+        untold = np.flatnonzero((found.wait_kind == POSIX_AIO) & (found.signal == 0))
         notice = self._requests.noticed(*(getattr(found, name)[untold].astype(np.int64)
-                                          for name in ("tid", "helper", "ask", "copy_end")))
+                                          for name in ("tid", "receiver_tid", "ask", "copy_end")))
         found.done[untold] = np.maximum(found.done[untold], notice.at)
-        found.how[untold[notice.at > 0]] = np.where(notice.by_thread, BY_THREAD, BY_SUSPEND)[notice.at > 0]
+        found.completion_kind[untold[notice.at > 0]] = np.where(notice.by_thread, BY_THREAD, BY_SUSPEND)[notice.at > 0]
         untold = untold[~notice.seen]
         found.estimated[untold] |= 1 << BOUNDARIES.index("done")  # the program may look for itself
         if (found.done[1:] < found.done[:-1]).any():
@@ -203,7 +205,7 @@ class Analysis:
 
     # which calls are operations, and what came before each
 
-    def _receives_in(self, part: Part, batch: Columns) -> _Unmatched:
+    def _receives_in(self, part: TimelineBatch, batch: RecordBatch) -> _Unmatched:
         """The batch's operations."""
         calls = part.calls
         known = (calls.nr >= 0) & (calls.nr < len(self._receives))
@@ -242,7 +244,7 @@ class Analysis:
         return operations
 
     def _assembled(self, waits: _Waits, tgid: np.ndarray, inode: np.ndarray, stream: np.ndarray,
-                   part: Part, batch: Columns) -> _Unmatched:
+                   part: TimelineBatch, batch: RecordBatch) -> _Unmatched:
         """Operations with their process and their socket, whose `ready` is still the best guess without
         sk_data_ready."""
         calls, is_wait, own, of = waits.calls, waits.is_wait, waits.own, waits.of
@@ -258,7 +260,7 @@ class Analysis:
         last_poll[of[looked]] = own[looked]
         found_empty = np.zeros(count, bool)
         found_empty[of[looked & empty]] = True
-        fruitless = np.bincount(of[looked & empty], calls.count[own[looked & empty]], count).astype(np.int64)
+        eagain_count = np.bincount(of[looked & empty], calls.count[own[looked & empty]], count).astype(np.int64)
         waited_asleep = np.zeros(count, bool)
         waited_asleep[of[(calls.woken[own] > 0)]] = True
         fell_asleep = np.zeros(count, np.int64)
@@ -273,7 +275,7 @@ class Analysis:
         signalled = ~is_aio & ~multiplexed & (signal > 0)
         blocked = ~is_aio & ~multiplexed & ~signalled & slept
         polled = ~is_aio & ~multiplexed & ~signalled & ~blocked & found_empty
-        way = np.select([is_aio, multiplexed, signalled, blocked, polled],
+        wait_kind = np.select([is_aio, multiplexed, signalled, blocked, polled],
                         [POSIX_AIO, MULTIPLEXED, SIGNAL, BLOCKED, POLLED], AT_ONCE)
         armed = self.descriptors.armed(tgid, op.end)
         unasked = signalled & (first < 0)
@@ -286,8 +288,8 @@ class Analysis:
         told = np.select([multiplexed, signalled], [calls.end[told_by], delivered], back)
         empty_at = np.where(last_poll >= 0, calls.last_start[last_poll], UNKNOWN)
         empty_at = np.where(own_sleep & slept, op.out, empty_at)
-        watcher = np.where(multiplexed, calls.fd[told_by], -1)
-        events = self.descriptors.registered(tgid, watcher, op.fd, op.end)
+        epfd = np.where(multiplexed, calls.fd[told_by], -1)
+        events = self.descriptors.registered(tgid, epfd, op.fd, op.end)
         # who sleeps in epoll_wait may have been told of what lies in the socket before, and not be told again
         once = events & (EPOLLET | EPOLLONESHOT) != 0
         empty_at = np.where(multiplexed & ~once & (calls.woken[told_by] > 0), calls.out[told_by], empty_at)
@@ -295,36 +297,36 @@ class Analysis:
         # a call that told without sleeping found the data there when it was entered
         there = np.where(multiplexed, calls.start[told_by], op.start)
         sent = signalled & (generated > 0) & (generated >= empty_at)  # not one of before it was found empty
-        guess = np.select([sent, woken > 0, way == AT_ONCE], [generated, woken, ask], there)
+        guess = np.select([sent, woken > 0, wait_kind == AT_ONCE], [generated, woken, ask], there)
         copy_start = np.where(op.copy > 0, op.copy, np.maximum(op.start, op.last_in))
         zero = np.zeros(count, np.int64)
         self._serial += count
         operations = of_columns({
-            "tid": np.where(is_aio, request.tid, op.tid), "tgid": tgid, "helper": np.where(is_aio, op.tid, 0),
-            "fd": op.fd, "inode": inode, "bytes": op.result, "nr": op.nr, "way": way, "how": zero, "ask": ask,
+            "tid": np.where(is_aio, request.tid, op.tid), "tgid": tgid, "receiver_tid": np.where(is_aio, op.tid, 0),
+            "fd": op.fd, "inode": inode, "bytes": op.result, "nr": op.nr, "wait_kind": wait_kind, "completion_kind": zero, "ask": ask,
             "ready": guess, "told": told, "copy_start": copy_start, "copy_end": op.end, "done": op.end, "raw_ask": ask,
             "raw_ready": zero, "raw_told": zero, "raw_copy_start": zero,
             "estimated": (op.copy == 0) << BOUNDARIES.index("copy_start") | came << BOUNDARIES.index("ask"),
             "queued": zero, "events": events,
-            "waited_in": np.where(multiplexed, calls.nr[told_by], -1), "watcher": watcher,
+            "wait_nr": np.where(multiplexed, calls.nr[told_by], -1), "epfd": epfd,
             "signal": np.where(signalled, signal, 0), "generated": np.where(signalled, generated, 0),
             "delivered": np.where(signalled, delivered, 0), "named": signalled & (named == op.fd + 1),
-            "waited_for": signalled & (sat > 0), "fruitless": fruitless, "slept": op.slept,
+            "by_sigwait": signalled & (sat > 0), "eagain_count": eagain_count, "slept": op.slept,
             "waited_asleep": waited_asleep, "fell_asleep": fell_asleep,
             "serial": np.arange(self._serial - count, self._serial)})
         return _Unmatched(operations, empty_at, stream)
 
-    def _completed(self, found: Found, way: int) -> _Unmatched:
+    def _completed(self, found: CompletedReads, wait_kind: int) -> _Unmatched:
         """Operations of requests that the kernel completed by itself."""
         count = len(found)
         zero = np.zeros(count, np.int64)
         estimated = ~found.copy_seen << BOUNDARIES.index("copy_start") | ~found.done_seen << BOUNDARIES.index("done")
-        estimated |= (found.how == AFTER_SUBMIT) << BOUNDARIES.index("copy_end")
+        estimated |= (found.completion_kind == AFTER_SUBMIT) << BOUNDARIES.index("copy_end")
         operations = of_columns(dict.fromkeys(names_of(Operations), zero) | {
-            name: getattr(found, name) for name in ("tid", "tgid", "helper", "fd", "inode", "bytes", "nr", "how", "ask",
+            name: getattr(found, name) for name in ("tid", "tgid", "receiver_tid", "fd", "inode", "bytes", "nr", "completion_kind", "ask",
                                                     "ready", "told", "copy_start", "copy_end", "done", "slept")
-        } | {"way": zero + way, "raw_ask": found.ask, "estimated": estimated, "waited_in": zero - 1,
-             "watcher": zero - 1, "serial": np.arange(self._serial, self._serial + count)})
+        } | {"wait_kind": zero + wait_kind, "raw_ask": found.ask, "estimated": estimated, "wait_nr": zero - 1,
+             "epfd": zero - 1, "serial": np.arange(self._serial, self._serial + count)})
         self._serial += count
         return _Unmatched(operations, found.empty_at, found.stream)
 
@@ -349,14 +351,14 @@ class Analysis:
             last_end[i] = self._last_end.get(int(operations.inode[i]), UNKNOWN)
         matched, used = readiness.match(
             operations.inode, operations.copy_end, its.empty_at, its.stream,
-            (operations.way == POLLED) & (operations.inode > 0), last_end, sockets, times)
+            (operations.wait_kind == POLLED) & (operations.inode > 0), last_end, sockets, times)
         settled = operations.copy_end < before
         self._keep_ready(sockets, times, operations.inode[settled], used[settled], operations.copy_end[settled])
         self._unmatched = its.take(~settled)
         if settled.any():
             which = slice(None) if settled.all() else settled
             found = operations.take(which)
-            monotone(found, matched.ready[which], matched.late[which], found.way == IO_URING)
+            monotone(found, matched.ready[which], matched.late[which], found.wait_kind == IO_URING)
             self._found.add(found.take(_ordered(found.copy_end)))
 
     def _keep_ready(self, sockets: np.ndarray, times: np.ndarray, done: np.ndarray, used: np.ndarray,

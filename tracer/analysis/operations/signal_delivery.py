@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.asof import AsOf
-from tracer.columns import Columns
-from tracer.records import Kind
-from tracer.timeline import Calls, Rows
+from tracer.analysis.tables.asof import AsOf
+from tracer.recording.batch import RecordBatch
+from tracer.recording.records import Kind
+from tracer.analysis.threads.timeline import Calls
+from tracer.analysis.tables.table import Table
 
 SIGIO, SIGRTMIN = 29, 32  # the kernel's SIGRTMIN
 SI_ASYNCIO = -4
@@ -18,7 +19,7 @@ POLL_IN, POLL_HUP = 1, 6  # si_code of a signal set with F_SETSIG
 
 
 @dataclass(slots=True)
-class Told(Rows):
+class Delivery(Table):
     """Signals that a thread was told of: when, number, when generated (ns, 0: not seen), si_code; named: 1 + si_fd (0:
     no descriptor named); waited: whether a call waited for it, without a handler."""
 
@@ -39,7 +40,7 @@ class Signals:
         self._last = AsOf(5)  # tid → number, generated, when, named, waited: of those that say that data is there
         self.asynchronous = _nothing()  # the last batch's that say that a request is complete
 
-    def feed(self, batch: Columns, waits: Calls) -> None:
+    def feed(self, batch: RecordBatch, waits: Calls) -> None:
         """A batch, and its calls that waited for a signal (rt_sigtimedwait returns it without delivering it)."""
         rows = np.flatnonzero((batch.kind == Kind.SIGNAL_GENERATE) | (batch.kind == Kind.SIGNAL_DELIVER))
         number, code = batch.fd[rows].astype(np.int64), batch.arg[rows].view(np.int32).astype(np.int64)
@@ -62,7 +63,7 @@ class Signals:
         self._last.add(data.tid, data.time, data.number, data.generated, data.time, data.named, data.waited)
 
     def _told(self, key: np.ndarray, time: np.ndarray, code: np.ndarray, named: np.ndarray,
-              what: np.ndarray) -> Told:
+              what: np.ndarray) -> Delivery:
         """The deliveries, each with the first generation since the one before it of the same signal and thread."""
         is_told = what > 0
         first = np.append(True, (key[1:] != key[:-1]) | is_told[:-1])[:len(key)]
@@ -76,7 +77,7 @@ class Signals:
         self._generated = np.array([its[waiting] for its in (key, time, code, named)])
         # a wait took the signal's own code with it: the generation's stands for it
         waited = what[at] == 2
-        told = Told(key[at] >> 8, time[at], key[at] & 0xFF, generated, np.where(waited, code[begin], code[at]),
+        told = Delivery(key[at] >> 8, time[at], key[at] & 0xFF, generated, np.where(waited, code[begin], code[at]),
                     np.where(waited, named[begin], named[at]), waited)
         return told.take((what[at] == 1) | (generated > 0))
 
@@ -97,5 +98,5 @@ def _says_data(number: np.ndarray, code: np.ndarray) -> np.ndarray:
     return (number == SIGIO) & (code != SI_ASYNCIO) | (number >= SIGRTMIN) & (code >= POLL_IN) & (code <= POLL_HUP)
 
 
-def _nothing() -> Told:
-    return Told(*(np.empty(0, np.int64) for _ in range(7)))
+def _nothing() -> Delivery:
+    return Delivery(*(np.empty(0, np.int64) for _ in range(7)))

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.timeline import Rows, names_of
+from tracer.analysis.tables.table import Table, names_of
 
 _LEAST, _MOST = 1 << 12, 1 << 20  # rows in a piece
 
 
-class Growing:
+class Appender:
     """empty: a table without rows, for its columns' types."""
 
-    def __init__(self, empty: Rows) -> None:
+    def __init__(self, empty: Table) -> None:
         self._empty = empty
-        self._pieces: list[Rows] = []
+        self._pieces: list[Table] = []
         self._free = 0  # rows of the last piece
         self._total = 0
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: Table) -> None:
         """Copies rows to the end."""
         first = 0
         while first < len(rows):
@@ -37,7 +37,7 @@ class Growing:
                 getattr(piece, name)[at:at + count] = getattr(rows, name)[first:first + count]
             first, self._free, self._total = first + count, self._free - count, self._total + count
 
-    def whole(self) -> Rows:
+    def whole(self) -> Table:
         """All rows as one table; the pieces are given up column by column, so that nothing is there twice."""
         columns = []
         for name in names_of(type(self._empty)):

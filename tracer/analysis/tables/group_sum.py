@@ -11,7 +11,7 @@ _MOST_PENDING = 1 << 18  # rows
 _NONE = np.empty(0, np.int64)
 
 
-class Sums:
+class GroupSum:
     """keys: how many int64 make a key; values: how many int64 are summed for each."""
 
     def __init__(self, keys: int, values: int) -> None:

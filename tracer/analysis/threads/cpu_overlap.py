@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 
-from tracer.columns import Columns, joined, table_of
-from tracer.example import Read
-from tracer.records import Kind, empty
-from tracer.states import ThreadTimes
+from tracer.recording.batch import RecordBatch, joined, table_of
+from tracer.recording.batch import Read
+from tracer.recording.records import Kind, empty
+from tracer.analysis.threads.thread_states import ThreadTimes
 
 MOST = 8  # threads that are compared, those that computed longest
 LEAST_SHARE = 0.05  # of the time: who had a CPU for less is not compared
@@ -33,7 +33,7 @@ def lanes(read: Read, times: list[ThreadTimes], window: tuple[int, int] | None, 
     threads = {tid: _Lane(tid, (begin, end), (first, first + cell * CELLS)) for tid in busy}
     pairs = {(one, other): 0 for i, one in enumerate(busy) for other in busy[i + 1:]}
     batches = (batch for batch in read(None, end) if len(batch))
-    for batch in itertools.chain(batches, [Columns.of(empty())]):  # the last for what goes on until the end
+    for batch in itertools.chain(batches, [RecordBatch.of(empty())]):  # the last for what goes on until the end
         rows = batch.take(np.flatnonzero(_KINDS[batch.kind]))
         rows = rows.take(np.isin(rows.tid, busy))
         until = int(batch.time[-1]) if len(batch) else end
@@ -54,12 +54,12 @@ class _Lane:
         self._span, self._stretch = span, stretch
         self._since: int | None = None
         self._cpu = 0
-        self._rows = Columns.of(empty())  # in the stretch, and the switch and the wakings before it
+        self._rows = RecordBatch.of(empty())  # in the stretch, and the switch and the wakings before it
         self._on: list[tuple[np.ndarray, ...]] = []
         self.total = 0
         self.cpus: set[int] = set()
 
-    def feed(self, rows: Columns, until: int) -> tuple[np.ndarray, ...]:
+    def feed(self, rows: RecordBatch, until: int) -> tuple[np.ndarray, ...]:
         """(from, to, CPU) of each time on a CPU, by the thread's own rows up to `until` (ns)."""
         self._keep(rows)
         rows = rows.take(rows.kind != Kind.WAKING)
@@ -84,7 +84,7 @@ class _Lane:
         mine = tuple(np.concatenate([on[i] for on in self._on]) for i in range(3))
         return _cells(mine, self._rows, first, cell)
 
-    def _keep(self, rows: Columns) -> None:
+    def _keep(self, rows: RecordBatch) -> None:
         """Of the rows before the stretch what the last switch and what follows it say, and all inside it."""
         rows = joined([self._rows, rows.take(rows.time <= self._stretch[1])])
         before = np.flatnonzero((rows.time < self._stretch[0]) & (rows.kind == Kind.SWITCH_OUT))
@@ -107,7 +107,7 @@ def _overlap(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> int:
     return int((until_then(other[1]) - until_then(other[0])).sum())
 
 
-def _cells(mine: tuple[np.ndarray, ...], rows: Columns, first: int, cell: int) -> list[int]:
+def _cells(mine: tuple[np.ndarray, ...], rows: RecordBatch, first: int, cell: int) -> list[int]:
     """For each cell the CPU that the thread had for at least half of it, else _AWAY or _WAITS."""
     edges = first + cell * np.arange(CELLS + 1)
     cells = np.full(CELLS, _AWAY)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.nearest import preceding
-from tracer.timeline import NEVER, Calls, Part, no_calls
+from tracer.kernel import syscalls
+from tracer.analysis.tables.nearest import preceding
+from tracer.analysis.threads.timeline import Calls, NEVER, TimelineBatch, no_calls
 
 EAGAIN = 11
 _ACCEPTS = ("accept", "accept4")
@@ -25,7 +25,7 @@ class _Count:
     found_nothing: int = 0
 
 
-class Wakeups:
+class SpuriousWakeups:
     """Feed batches in time order; with `window` (ns), calls that ended inside it."""
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
@@ -39,7 +39,7 @@ class Wakeups:
         self._counts = {code: _Count() for code in range(2, len(self._names))}
         self._threads: dict[int, set[int]] = {code: set() for code in self._counts}
 
-    def feed(self, part: Part) -> None:
+    def feed(self, part: TimelineBatch) -> None:
         """A batch's part of the timeline."""
         calls = part.calls
         known = (calls.nr >= 0) & (calls.nr < len(self._class))
@@ -55,7 +55,7 @@ class Wakeups:
         held = last & (code > 1)  # what became of it is in a later batch
         self._held, self._held_wakes = calls.take(held), wakes[held]
 
-    def _wakes(self, calls: Calls, part: Part) -> np.ndarray:
+    def _wakes(self, calls: Calls, part: TimelineBatch) -> np.ndarray:
         """How often each call's thread was woken inside it."""
         wakes = np.zeros(len(calls), np.int64)
         waiting = np.flatnonzero(self._class[calls.nr] > 1)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracer.columns import Columns, table_of
-from tracer.records import Kind, text_of
-from tracer.timeline import Absences, Part
+from tracer.recording.batch import RecordBatch, table_of
+from tracer.recording.records import Kind, text_of
+from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
 
 _LIVES = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
 STATES = ("blocked", "runnable", "kernel")  # user is the rest
@@ -52,7 +52,7 @@ class ThreadStates:
         self._lives: dict[int, _Life] = {}
         self._end = 0
 
-    def feed(self, batch: Columns, part: Part) -> None:
+    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
         """A batch in time order, not older than what was fed before, and its part of the timeline."""
         if not len(batch):
             return
@@ -65,7 +65,7 @@ class ThreadStates:
         self._add("kernel", part.tid, part.start, part.end)
         self._add("kernel", away.tid, away.out, away.back, sign=-1)
 
-    def finish(self, unended: Absences, inside: np.ndarray) -> list[ThreadTimes]:
+    def finish(self, unended: OffCpu, inside: np.ndarray) -> list[ThreadTimes]:
         """The threads in the order in which they began; `unended`: absences held to end with the trace, and whether
         `inside` a call still open then (Timeline.finish)."""
         self._away(unended)
@@ -79,12 +79,12 @@ class ThreadStates:
         """When the last record was made (ns)."""
         return self._end
 
-    def _away(self, absences: Absences) -> None:
+    def _away(self, absences: OffCpu) -> None:
         blocked_until = np.where(absences.could_run, absences.out, np.minimum(absences.woken, absences.back))
         self._add("blocked", absences.tid, absences.out, blocked_until)
         self._add("runnable", absences.tid, blocked_until, absences.back)
 
-    def _switches(self, batch: Columns) -> None:
+    def _switches(self, batch: RecordBatch) -> None:
         """Counts switches away inside the window, as getrusage(2) does."""
         low, high = self._window
         outs = batch.take((batch.kind == Kind.SWITCH_OUT) & (batch.time >= low) & (batch.time <= high))
@@ -107,7 +107,7 @@ class ThreadStates:
         for life, total in zip(lives, np.add.reduceat(lengths, first).tolist(), strict=True):
             life.sums[which] += sign * total
 
-    def _births(self, batch: Columns) -> None:
+    def _births(self, batch: RecordBatch) -> None:
         rows = batch.take(np.flatnonzero(_LIVES[batch.kind]))
         for kind, time, start, result, tid, fd in zip(*(getattr(rows, name).tolist() for name in
                                                         ("kind", "time", "start", "result", "tid", "fd")), strict=True):

@@ -6,14 +6,14 @@ not ended is carried over to the next batch, so that where a batch is cut change
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.columns import Columns, Scratch, joined
-from tracer.records import Kind, empty
+from tracer.analysis.tables.table import Table
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch, Scratch, joined
+from tracer.recording.records import Kind, empty
 
 NEVER = np.iinfo(np.int64).max
 RESTART_BLOCK = -516  # ERESTART_RESTARTBLOCK: the call goes on as restart_syscall
@@ -35,35 +35,8 @@ _BREAKS = _kinds(Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER)
 _WANTED = (_CALLS | _SWITCHES | _LESSONS | _BREAKS | _kinds(Kind.COPY, Kind.EXIT))
 
 
-@cache
-def names_of(table: type) -> tuple[str, ...]:
-    """The columns of a kind of Rows, in order; dataclasses.fields makes its list anew at every call."""
-    return tuple(field.name for field in fields(table))
-
-
 @dataclass(slots=True)
-class Rows:
-    """Arrays of one length: the columns of a table."""
-
-    def __len__(self) -> int:
-        return len(getattr(self, names_of(type(self))[0]))
-
-    def take(self, which: np.ndarray | slice):
-        """The rows that an index, a mask or a slice selects."""
-        return type(self)(*[getattr(self, name)[which] for name in names_of(type(self))])
-
-    def where(self, mask: np.ndarray):
-        """The rows where the mask is true: no copy where it is so everywhere."""
-        return self if mask.all() else self.take(mask)
-
-    def joined(self, other):
-        """These rows, then the other's."""
-        return type(self)(*[np.concatenate([getattr(self, name), getattr(other, name)])
-                            for name in names_of(type(self))])
-
-
-@dataclass(slots=True)
-class Absences(Rows):
+class OffCpu(Table):
     """Times off the CPU, ns: from `out`, woken at `woken` (NEVER: by nobody), to `back`. could_run: it waited for a
     CPU all the while (preempted, woken before it was off, or new)."""
 
@@ -75,7 +48,7 @@ class Absences(Rows):
 
 
 @dataclass(slots=True)
-class Calls(Rows):
+class Calls(Table):
     """System calls, a thread's together and in their order; equal failing ones in a row are one with a count.
 
     start: the first one's entry; last_start: the last one's; end: the last one's exit; ns. out, woken, back: the last
@@ -101,7 +74,7 @@ class Calls(Rows):
 
 
 @dataclass(slots=True)
-class Lessons(Rows):
+class CallDetails(Table):
     """Records that explain the call before them: row (of the batch's `lesson_records`), and that call (nr, fd, start,
     result); nr is -1 where there is none."""
 
@@ -112,7 +85,7 @@ class Lessons(Rows):
 
 
 @dataclass(slots=True)
-class Part:
+class TimelineBatch:
     """What one batch brought.
 
     tid, start, end: every call that ended in it, and those still open at the end of the trace. inside: absences since
@@ -123,12 +96,12 @@ class Part:
     tid: np.ndarray
     start: np.ndarray
     end: np.ndarray
-    inside: Absences
+    inside: OffCpu
     of: np.ndarray
-    absences: Absences
+    absences: OffCpu
     calls: Calls
-    lesson_records: Columns
-    lessons: Lessons
+    lesson_records: RecordBatch
+    lessons: CallDetails
 
 
 def by_thread(tids: np.ndarray) -> np.ndarray | slice:
@@ -148,13 +121,13 @@ class Timeline:
     """Feed batches in time order; each gives a Part."""
 
     def __init__(self) -> None:
-        self._carried = Columns.of(empty())
+        self._carried = RecordBatch.of(empty())
         self._scratch = Scratch()
-        self._pending = no_absences()  # ended, and not yet known whether inside a call
+        self._pending = no_off_cpu()  # ended, and not yet known whether inside a call
         self._open: dict[int, int] = {}  # thread → entry of the call that was open when the trace ended
         self.unseen_switches = 0  # absences after which the thread had a CPU, and no switch to it was shown
 
-    def feed(self, batch: Columns) -> Part:
+    def feed(self, batch: RecordBatch) -> TimelineBatch:
         """A batch in time order, not older than what was fed before."""
         wanted = _WANTED[batch.kind]
         rows = self._scratch.hold(self._carried, batch if wanted.all() else batch.take(wanted))
@@ -172,9 +145,9 @@ class Timeline:
         self._open |= zip(rows.tid[still_open].tolist(), rows.start[still_open].tolist(), strict=True)
         self._carried = rows.take(keep & ~_exited(rows))
         self._carried.kind[_CALLS[self._carried.kind]] = _PREVIOUS
-        return Part(rows.tid[at], rows.start[at], rows.time[at], inside, of, absences, calls, *_lessons(rows, is_call))
+        return TimelineBatch(rows.tid[at], rows.start[at], rows.time[at], inside, of, absences, calls, *_lessons(rows, is_call))
 
-    def finish(self, end: int) -> tuple[Absences, np.ndarray]:
+    def finish(self, end: int) -> tuple[OffCpu, np.ndarray]:
         """(the absences that had not ended at `end` (ns), as if they ended there; whether inside a call still open)."""
         rows = self._carried
         still_open = [self._open.get(tid) == start for tid, start in zip(rows.tid.tolist(), rows.start.tolist())]
@@ -190,13 +163,13 @@ class Timeline:
         opened = np.array([self._open.get(tid, never) for tid in absences.tid.tolist()], np.int64)
         return absences, absences.out >= opened
 
-    def _absences(self, rows: Columns) -> tuple[Absences, np.ndarray, np.ndarray, np.ndarray]:
+    def _absences(self, rows: RecordBatch) -> tuple[OffCpu, np.ndarray, np.ndarray, np.ndarray]:
         """(absences that ended, the row of each one's beginning, rows to carry over for those that have not, whether
         each one that ended did so with the next switch away). At the latest they end with the thread."""
         keep = np.zeros(len(rows), bool)
         at = np.flatnonzero(_SWITCHES[rows.kind])
         if not len(at):
-            return no_absences(), at, keep, np.empty(0, bool)
+            return no_off_cpu(), at, keep, np.empty(0, bool)
         kind, time, tid = rows.kind[at], rows.time[at], rows.tid[at]
         woke = kind == Kind.WAKING
         same = tid[1:] == tid[:-1]
@@ -212,7 +185,7 @@ class Timeline:
         early = (woken == NEVER) & (first > 0) & woke[preceding] & same[np.minimum(preceding, len(same) - 1)]
         begin = at[first]
         could_run = (rows.arg[begin] == 0) | (rows.fd[begin] == 1) | (kind[first] == Kind.THREAD) | early
-        absences = Absences(tid[first], time[first], woken, time[last], could_run)
+        absences = OffCpu(tid[first], time[first], woken, time[last], could_run)
         # to carry: what follows each thread's last switch, that switch if it is away, and a waking just before it
         group_end = np.append(np.flatnonzero(~same), len(at) - 1)
         last_switch = np.maximum.accumulate(np.where(woke, -1, np.arange(len(at))))[group_end]
@@ -225,7 +198,7 @@ class Timeline:
         keep[at[starts + np.arange(len(starts))]] = True
         return absences, begin, keep, kind[last] == Kind.SWITCH_OUT
 
-    def _attach(self, new: Absences, calls_before: np.ndarray, call_tids: np.ndarray) -> tuple[Absences, np.ndarray]:
+    def _attach(self, new: OffCpu, calls_before: np.ndarray, call_tids: np.ndarray) -> tuple[OffCpu, np.ndarray]:
         """Absences with the index of the call that ended next in their thread; the others wait for one."""
         everything = self._pending.joined(new) if len(self._pending) else new
         of = np.concatenate([np.searchsorted(call_tids, self._pending.tid), calls_before])
@@ -236,7 +209,7 @@ class Timeline:
         return everything.where(found), of[found]
 
     @staticmethod
-    def _copies(rows: Columns, at: np.ndarray, before: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    def _copies(rows: RecordBatch, at: np.ndarray, before: np.ndarray, keep: np.ndarray) -> np.ndarray:
         """For each call the first copy inside it, 0 where there is none; marks copies to carry over."""
         copy = np.zeros(len(at), np.int64)
         copies = np.flatnonzero(rows.kind == Kind.COPY)[::-1]  # backwards, so that the first one stays
@@ -256,12 +229,12 @@ def no_calls() -> Calls:
     return Calls(*(np.empty(0, dtype) for dtype in dtypes))
 
 
-def no_absences() -> Absences:
+def no_off_cpu() -> OffCpu:
     """A table without rows."""
-    return Absences(np.empty(0, np.uint32), *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool))
+    return OffCpu(np.empty(0, np.uint32), *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool))
 
 
-def _not_beyond_calls(absences: Absences, rows: Columns, rows_of: np.ndarray) -> np.ndarray:
+def _not_beyond_calls(absences: OffCpu, rows: RecordBatch, rows_of: np.ndarray) -> np.ndarray:
     """Ends absences with the exit of the call after them, in place: who returns from a call has a CPU. Says for which
     that was needed. Seldom a kernel shows a switch away and not the one back (seen on a 6.18 that never shows who
     switches away from the threads of its process 1: ftrace and perf lack those too), and counts nothing as missed."""
@@ -275,7 +248,7 @@ def _not_beyond_calls(absences: Absences, rows: Columns, rows_of: np.ndarray) ->
     return known
 
 
-def _last_calls(rows: Columns, is_call: np.ndarray) -> np.ndarray:
+def _last_calls(rows: RecordBatch, is_call: np.ndarray) -> np.ndarray:
     """Each thread's last call."""
     last = np.zeros(len(rows), bool)
     at = np.flatnonzero(is_call | (rows.kind == _PREVIOUS))
@@ -284,7 +257,7 @@ def _last_calls(rows: Columns, is_call: np.ndarray) -> np.ndarray:
     return last
 
 
-def _exited(rows: Columns) -> np.ndarray:
+def _exited(rows: RecordBatch) -> np.ndarray:
     """Rows of threads that are gone: those before an EXIT of the same id."""
     gone = np.flatnonzero(rows.kind == Kind.EXIT)
     over = np.zeros(len(rows), bool)
@@ -294,7 +267,7 @@ def _exited(rows: Columns) -> np.ndarray:
     return over
 
 
-def _folded(rows: Columns, at: np.ndarray, inside: Absences, of: np.ndarray, copy: np.ndarray) -> Calls:
+def _folded(rows: RecordBatch, at: np.ndarray, inside: OffCpu, of: np.ndarray, copy: np.ndarray) -> Calls:
     """Calls with each run of equal failing ones, nothing else happening to their thread in between, as one."""
     failing = rows.result[at] < 0
     same = np.zeros(len(at), bool)
@@ -324,7 +297,7 @@ def _folded(rows: Columns, at: np.ndarray, inside: Absences, of: np.ndarray, cop
     return _restarted(calls.where(~is_open), rows)
 
 
-def _restarted(calls: Calls, rows: Columns) -> Calls:
+def _restarted(calls: Calls, rows: RecordBatch) -> Calls:
     """restart_syscall goes on with the call that it restarts, and is taken for it."""
     restart = syscalls.numbers()["restart_syscall"]
     again = np.flatnonzero(calls.nr == restart)
@@ -343,14 +316,14 @@ def _restarted(calls: Calls, rows: Columns) -> Calls:
     return calls
 
 
-def _lessons(rows: Columns, is_call: np.ndarray) -> tuple[Columns, Lessons]:
+def _lessons(rows: RecordBatch, is_call: np.ndarray) -> tuple[RecordBatch, CallDetails]:
     """DESCRIPTOR and ARGS records, and the call that each explains: the one before it in its thread."""
     at = np.flatnonzero(_LESSONS[rows.kind])
     if not len(at):
         none = np.empty(0, np.int64)
-        return rows.take(at), Lessons(none, none, none, none)
+        return rows.take(at), CallDetails(none, none, none, none)
     last_call = np.maximum.accumulate(np.where(is_call | (rows.kind == _PREVIOUS), np.arange(len(rows)), -1))[at]
     known = last_call >= 0
     known[known] = rows.tid[last_call[known]] == rows.tid[at[known]]
     nr = np.where(known, rows.nr[last_call].astype(np.int64), -1)
-    return rows.take(at), Lessons(nr, rows.fd[last_call], rows.start[last_call], rows.result[last_call])
+    return rows.take(at), CallDetails(nr, rows.fd[last_call], rows.start[last_call], rows.result[last_call])

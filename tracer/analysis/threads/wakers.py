@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.columns import Columns
-from tracer.records import Kind
-from tracer.sums import Sums
+from tracer.recording.batch import RecordBatch
+from tracer.recording.records import Kind
+from tracer.analysis.tables.group_sum import GroupSum
 
 IDLE = 0
 
@@ -17,9 +17,9 @@ class Wakers:
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
         self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
-        self._sums = Sums(2, 1)
+        self._sums = GroupSum(2, 1)
 
-    def feed(self, batch: Columns) -> None:
+    def feed(self, batch: RecordBatch) -> None:
         """A batch."""
         rows = np.flatnonzero(batch.kind == Kind.WAKING)
         time = batch.time[rows]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer import syscalls
-from tracer.columns import rows_by
-from tracer.models import EPOLLET, slept_on_data
-from tracer.operations import BLOCKED, BOUNDARIES, MULTIPLEXED, POLLED, Operations
-from tracer.sums import Sums
-from tracer.usage import Used
+from tracer.kernel import syscalls
+from tracer.recording.batch import rows_by
+from tracer.analysis.verdict.io_model import EPOLLET, slept_on_data
+from tracer.analysis.operations.receives import BLOCKED, MULTIPLEXED, Operations, POLLED
+from tracer.analysis.operations.boundaries import BOUNDARIES
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.counts.fd_usage import FdUsage
 
 POLLED_MOST = 100  # EAGAINs of one descriptor, and ten times as many as receives
 POLLED_RATIO = 10
@@ -32,7 +33,7 @@ class Seen:
     cpu: process → its CPU time (ns)."""
 
     operations: Operations
-    used: Used
+    used: FdUsage
     files: dict[tuple[int, int, int], str]
     scans: list[dict]
     names: dict[int, str]
@@ -53,7 +54,7 @@ def _one(seen: Seen, rule: str, key: tuple[int, int, int], count: int, cost_ns: 
             "count": count, "cost_ns": cost_ns, "text": text}
 
 
-def _keys(used: Used, which: np.ndarray) -> list[tuple[int, tuple[int, int, int]]]:
+def _keys(used: FdUsage, which: np.ndarray) -> list[tuple[int, tuple[int, int, int]]]:
     """(row, key) of the chosen descriptors."""
     return [(row, tuple(used.keys[row].tolist())) for row in np.flatnonzero(which).tolist()]
 
@@ -65,7 +66,7 @@ def _polling(seen: Seen) -> list[dict]:
     again, receives = its["receive_again"], its["receives"]
     which = (again >= POLLED_MOST) & (again >= POLLED_RATIO * receives)
     found = []
-    polled = _per_descriptor(operations, operations.way == POLLED) if which.any() else {}
+    polled = _per_descriptor(operations, operations.wait_kind == POLLED) if which.any() else {}
     for row, key in _keys(seen.used, which):
         _, asked = polled.get(key, (0, 0))
         if not asked and again[row] < POLLED_RATIO * its["again_runs"][row]:
@@ -144,7 +145,7 @@ def _left_over(operations: Operations) -> np.ndarray:
 def _per_descriptor(operations: Operations, which: np.ndarray) -> dict[tuple[int, int, int], tuple[int, int]]:
     """(process, fd, inode) → how many of the chosen operations, and their time from ask to done in all (ns)."""
     mine = operations.where(which)
-    sums = Sums(3, 2)
+    sums = GroupSum(3, 2)
     sums.add((mine.tgid, mine.fd, mine.inode), (np.ones(len(mine), np.int64), mine.done - mine.ask))
     keys, values = sums.result()
     return {tuple(key): tuple(its) for key, its in zip(keys.tolist(), values.tolist(), strict=True)}
@@ -167,7 +168,7 @@ def _single_bytes(seen: Seen) -> list[dict]:
 
 def _told_again(seen: Seen) -> list[dict]:
     operations = seen.operations
-    level = np.isin(operations.waited_in, _EPOLL) & (operations.events & np.uint32(EPOLLET) == 0)
+    level = np.isin(operations.wait_nr, _EPOLL) & (operations.events & np.uint32(EPOLLET) == 0)
     again = _per_descriptor(operations, level & _left_over(operations))
     everything = _per_descriptor(operations, level)
     return [_one(seen, "told again", key, count, ns,
@@ -179,7 +180,7 @@ def _told_again(seen: Seen) -> list[dict]:
 
 def _noticing(seen: Seen) -> list[dict]:
     operations = seen.operations
-    waited = (operations.way == BLOCKED) | (operations.way == MULTIPLEXED)
+    waited = (operations.wait_kind == BLOCKED) | (operations.wait_kind == MULTIPLEXED)
     found = []
     operations = operations.where(waited)
     for tgid, rows in rows_by(operations.tgid).items():

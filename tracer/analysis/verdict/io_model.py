@@ -7,35 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracer import decode, syscalls
-from tracer.completions import (
-    AFTER_SUBMIT,
-    BY_SIGNAL,
-    BY_SUSPEND,
-    BY_THREAD,
-    DEVICE,
-    HOWS,
-    IN_SUBMIT,
-    INLINE,
-    MULTISHOT,
-    POLL_ARMED,
-    WORKER,
-)
-from tracer.operations import (
-    AT_ONCE,
-    BLOCKED,
-    BOUNDARIES,
-    EPOLLET,
-    EPOLLONESHOT,
-    IO_URING,
-    LINUX_AIO,
-    MULTIPLEXED,
-    POLLED,
-    POSIX_AIO,
-    SIGNAL,
-    Operations,
-)
-from tracer.sums import Sums
+from tracer.analysis.listing import decode
+from tracer.kernel import syscalls
+from tracer.analysis.operations.completions import AFTER_SUBMIT, BY_SIGNAL, BY_SUSPEND, BY_THREAD, DEVICE, COMPLETION_KINDS, INLINE, IN_SUBMIT, MULTISHOT, POLL_ARMED, WORKER
+from tracer.analysis.operations.receives import AT_ONCE, BLOCKED, EPOLLET, EPOLLONESHOT, IO_URING, LINUX_AIO, MULTIPLEXED, Operations, POLLED, POSIX_AIO, SIGNAL
+from tracer.analysis.operations.boundaries import BOUNDARIES
+from tracer.analysis.tables.group_sum import GroupSum
 
 SYNCHRONOUS = {"blocking": True, "nonblocking": True, "select": True, "poll": True, "epoll-lt": True, "epoll-et": True,
                "signal": True, "posix-aio": False, "linux-aio": False, "io-uring": False}
@@ -66,11 +43,11 @@ def models_of(operations: Operations) -> np.ndarray:
     """Each operation's model, as index into MODELS. One that had its data at once says nothing by itself: it goes
     with the thread's operation before it, else with the one after it, else it counts as blocking (a plain receive)."""
     codes = np.full(len(operations), -1)
-    for way, name in _MODELS.items():
-        codes[operations.way == way] = MODELS.index(name)
-    multiplexed = operations.way == MULTIPLEXED
-    for number in np.unique(operations.waited_in[multiplexed]).tolist():
-        codes[multiplexed & (operations.waited_in == number)] = MODELS.index(_WAITS[number])
+    for wait_kind, name in _MODELS.items():
+        codes[operations.wait_kind == wait_kind] = MODELS.index(name)
+    multiplexed = operations.wait_kind == MULTIPLEXED
+    for number in np.unique(operations.wait_nr[multiplexed]).tolist():
+        codes[multiplexed & (operations.wait_nr == number)] = MODELS.index(_WAITS[number])
     codes[(codes == MODELS.index("epoll-lt")) & (operations.events & EPOLLET > 0)] = MODELS.index("epoll-et")
     undecided = codes < 0
     if undecided.any():
@@ -89,7 +66,7 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Beside:
+class VerdictContext:
     """What was done besides the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel thread
     submitted to an io_uring."""
 
@@ -97,13 +74,13 @@ class Beside:
     sqpoll: bool = False
 
 
-def in_all(some: Iterable[Beside]) -> Beside:
+def in_all(some: Iterable[VerdictContext]) -> VerdictContext:
     """Of several processes together."""
     several = list(some)
-    return Beside(sum(its.undecoded for its in several), any(its.sqpoll for its in several))
+    return VerdictContext(sum(its.undecoded for its in several), any(its.sqpoll for its in several))
 
 
-def judge(operations: Operations, models: np.ndarray, beside: Beside = Beside()) -> Verdict:
+def judge(operations: Operations, models: np.ndarray, beside: VerdictContext = VerdictContext()) -> Verdict:
     """The verdict on operations with their models (models_of).
 
     Native AIO is synchronous where its reads were done inside io_submit, or only told of by io_getevents; io_uring
@@ -123,13 +100,13 @@ def judge(operations: Operations, models: np.ndarray, beside: Beside = Beside())
         evidence.append("a kernel thread (iou-sqp-…) took the requests from the ring (IORING_SETUP_SQPOLL): asking "
                         "takes no call, and that thread's CPU")
     evidence += _undecoded(beside)
-    undecided = int((operations.way == AT_ONCE).sum())
+    undecided = int((operations.wait_kind == AT_ONCE).sum())
     share = most / len(operations)
-    done = np.bincount(operations.how, minlength=len(HOWS))
-    variants = {HOWS[how]: int(done[how]) for how in np.flatnonzero(done).tolist() if how}
+    done = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS))
+    variants = {COMPLETION_KINDS[completion_kind]: int(done[completion_kind]) for completion_kind in np.flatnonzero(done).tolist() if completion_kind}
     mine = models == order[0]
-    waited = name == "linux-aio" and int((operations.how != AFTER_SUBMIT)[mine].sum()) * 2 > most or \
-        name == "io-uring" and int((operations.way == MULTIPLEXED)[mine].sum()) * 2 > most
+    waited = name == "linux-aio" and int((operations.completion_kind != AFTER_SUBMIT)[mine].sum()) * 2 > most or \
+        name == "io-uring" and int((operations.wait_kind == MULTIPLEXED)[mine].sum()) * 2 > most
     # Laplace's rule of succession on the operations that show the model by themselves
     shown = most - min(undecided, most)
     confidence = min(0.99, round((shown + 1) / (shown + 2), 2)) if shown else 0.5
@@ -141,7 +118,7 @@ def judge(operations: Operations, models: np.ndarray, beside: Beside = Beside())
     return Verdict(name, SYNCHRONOUS[name] or waited, confidence, evidence, variants=variants)
 
 
-def _undecoded(beside: Beside) -> list[str]:
+def _undecoded(beside: VerdictContext) -> list[str]:
     return [f"{beside.undecoded} calls were a 32-bit program's: counted, but not decoded; what they received is not "
             "seen"] if beside.undecoded else []
 
@@ -161,7 +138,7 @@ def as_dict(verdict: Verdict, operations: Operations, models: np.ndarray) -> dic
 def _evidence(model: str, operations: Operations) -> list[str]:
     """What was seen, with counts."""
     count = len(operations)
-    shown = operations.way != AT_ONCE
+    shown = operations.wait_kind != AT_ONCE
     many = int(shown.sum())
     lines = []
     if model == "blocking":
@@ -169,7 +146,7 @@ def _evidence(model: str, operations: Operations) -> list[str]:
                      f"{int(operations.slept[shown].sum()) / 1e6:.1f} ms in all")
         lines += _thread_each(operations)
     elif model == "nonblocking":
-        lines.append(f"{int(operations.fruitless[shown].sum())} calls came back with EAGAIN before {many} of {count} "
+        lines.append(f"{int(operations.eagain_count[shown].sum())} calls came back with EAGAIN before {many} of {count} "
                      "receives succeeded")
         lines.append("no receive slept, and no select, poll, epoll or signal told of the data")
     elif model in ("select", "poll", "epoll-lt", "epoll-et"):
@@ -177,23 +154,23 @@ def _evidence(model: str, operations: Operations) -> list[str]:
         within = int(np.median((operations.copy_end - operations.told)[shown])) if many else 0
         lines.append(f"{many} of {count} receives came after {call} had said the descriptor was ready, half of them "
                      f"done within {within / 1e3:.1f} µs of its return; {int(operations.waited_asleep[shown].sum())} times "
-                     f"the thread slept in {call}; {int(operations.fruitless.sum())} calls found nothing (EAGAIN)")
+                     f"the thread slept in {call}; {int(operations.eagain_count.sum())} calls found nothing (EAGAIN)")
         if model.startswith("epoll"):
             lines += _epoll(model, operations, shown)
     elif model == "signal":
         lines.append(f"{many} of {count} receives came after a signal said that data was there")
-        named, waited = int(operations.named.sum()), int(operations.waited_for.sum())
+        named, waited = int(operations.named.sum()), int(operations.by_sigwait.sum())
         if named:
             lines.append(f"{named} of them named the descriptor (si_fd): F_SETSIG, and a signal that is queued")
         lines.append(f"{waited} were taken by a call that waited for them (rt_sigtimedwait), not by a handler" if waited
                      else "between the operations the thread waited in no call")
     elif model == "posix-aio":
         lines.append(f"{count} aio_reads; another thread of the process (the C library's) made the receive")
-        told = {how: int((operations.how == how).sum()) for how in (BY_SIGNAL, BY_THREAD, BY_SUSPEND)}
-        for how, what in ((BY_SIGNAL, "completion signals (SI_ASYNCIO) came after the copy"),
+        told = {completion_kind: int((operations.completion_kind == completion_kind).sum()) for completion_kind in (BY_SIGNAL, BY_THREAD, BY_SUSPEND)}
+        for completion_kind, what in ((BY_SIGNAL, "completion signals (SI_ASYNCIO) came after the copy"),
                           (BY_THREAD, "times a new thread was created to tell, after the copy (SIGEV_THREAD)"),
                           (BY_SUSPEND, "times the asking thread was told in aio_suspend, on a futex")):
-            lines += [f"{told[how]} {what}"] if told[how] else []
+            lines += [f"{told[completion_kind]} {what}"] if told[completion_kind] else []
         if not any(told.values()):
             lines.append("nothing was seen to tell of a completion")
     elif model == "io-uring":
@@ -208,7 +185,7 @@ def _evidence(model: str, operations: Operations) -> list[str]:
 
 def _thread_each(operations: Operations) -> list[str]:
     """Whether each of several descriptors had a thread of its own."""
-    sums = Sums(2, 0)
+    sums = GroupSum(2, 0)
     sums.add((operations.tid, operations.inode), ())
     pairs = sums.result()[0]
     count = len(pairs)
@@ -230,7 +207,7 @@ def _epoll(model: str, operations: Operations, shown: np.ndarray) -> list[str]:
     if model == "epoll-et" and left.any():
         lines.append(f"{int(left.sum())} times the thread went to sleep in epoll_wait though data lay in the socket: "
                      "it had been told once, had not taken all, and no wake-up came for the rest")
-    again = (operations.way == MULTIPLEXED) & ~operations.waited_asleep & _left_before(operations)
+    again = (operations.wait_kind == MULTIPLEXED) & ~operations.waited_asleep & _left_before(operations)
     if model == "epoll-lt" and again.any():
         lines.append(f"{int(again.sum())} wake-ups told again of data that the receive before had left")
     return lines
@@ -258,19 +235,19 @@ def _left_before(operations: Operations) -> np.ndarray:
 
 def _io_uring(operations: Operations) -> list[str]:
     """By what way the requests went, who copied, and where completions were seen."""
-    told = operations.way == MULTIPLEXED
+    told = operations.wait_kind == MULTIPLEXED
     if told.any():
         rest = operations.where(~told)
         return [f"{int(told.sum())} of {len(operations)} receives came after io_uring_enter had told of readiness "
                 "(IORING_OP_POLL_ADD): multiplexing by another name", *(_io_uring(rest) if len(rest) else [])]
     count = len(operations)
-    done = np.bincount(operations.how, minlength=len(HOWS))
+    done = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS))
     ways = ((INLINE, "inside the io_uring_enter that submitted them"), (POLL_ARMED, "after a poll had been armed"),
             (WORKER, "by a kernel worker (io-wq)"), (DEVICE, "by the device"), (MULTISHOT, "by multishot requests"))
     lines = [f"{count} reads were completed by io_uring: "
-             + ", ".join(f"{int(done[how])} {what}" for how, what in ways if done[how])]
-    device, other = operations.how == DEVICE, int((operations.helper > 0).sum())
-    own = count - other - int((device & (operations.helper == 0)).sum())
+             + ", ".join(f"{int(done[completion_kind])} {what}" for completion_kind, what in ways if done[completion_kind])]
+    device, other = operations.completion_kind == DEVICE, int((operations.receiver_tid > 0).sum())
+    own = count - other - int((device & (operations.receiver_tid == 0)).sum())
     copied = [f"{own} times the thread that asked copied, as task work or inside its call"] if own else []
     copied += [f"{other} times another thread copied"] if other else []
     lines += [", ".join(copied)] if copied else []
@@ -281,8 +258,8 @@ def _io_uring(operations: Operations) -> list[str]:
 
 def _native(operations: Operations) -> list[str]:
     """Where native AIO's reads were done."""
-    inside, later = operations.how == IN_SUBMIT, int((operations.how == AFTER_SUBMIT).sum())
-    told = int((operations.way == MULTIPLEXED).sum())
+    inside, later = operations.completion_kind == IN_SUBMIT, int((operations.completion_kind == AFTER_SUBMIT).sum())
+    told = int((operations.wait_kind == MULTIPLEXED).sum())
     lines = []
     if inside.any():
         lines.append(f"{int(inside.sum())} of {len(operations)} reads were done inside io_submit, which slept "

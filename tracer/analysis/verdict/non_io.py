@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tracer.activity import CONNECTIONS, DATA, FUTEXES, SENDING, WAITS
-from tracer.processes import DOING, MOSTLY
+from tracer.analysis.counts.wait_reasons import CONNECTIONS, DATA, FUTEXES, SENDING, WAITS
 
+DOING = {"user": "computing", "kernel": "in system calls", "runnable": "waiting for a CPU"}
+MOSTLY = 0.5  # of the threads' time; below it nothing is said to be what it mostly does
 MUTUAL_EXCLUSION, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INSTEADS = (
     "mutual exclusion", "synchronisation", "concurrent", "parallel", "computing", "files")
 STRAY = 0.01  # of what a program did, at most: operations that say nothing about it
@@ -22,7 +23,7 @@ _ACTIVE = {*DOING.values(), "waiting for files"} - {DOING["runnable"]} | _OF_MES
 
 
 @dataclass(frozen=True)
-class Moved:
+class IoCounts:
     """How many receives and sends were on files (and block devices), how many sends, accepts and connects on
     sockets."""
 
@@ -30,13 +31,13 @@ class Moved:
     others: int = 0
 
 
-def in_all(moved: Iterable[Moved]) -> Moved:
+def in_all(moved: Iterable[IoCounts]) -> IoCounts:
     """The sum of several processes'."""
     several = list(moved)
-    return Moved(sum(its.files for its in several), sum(its.others for its in several))
+    return IoCounts(sum(its.files for its in several), sum(its.others for its in several))
 
 
-def judged(model: dict, operations: int, moved: Moved, locks: list[dict], lanes: dict | None, activity: dict) -> dict:
+def judged(model: dict, operations: int, moved: IoCounts, locks: list[dict], lanes: dict | None, activity: dict) -> dict:
     """The report's `model`, made from so many operations, or one that says what the program does instead."""
     if operations and not _is_stray(operations, moved, sum(word["waits"] for word in locks), activity):
         return model
@@ -54,14 +55,14 @@ def judged(model: dict, operations: int, moved: Moved, locks: list[dict], lanes:
     return {"name": "none", "synchronous": None, "confidence": 1.0, "instead": what, "evidence": evidence}
 
 
-def _is_stray(operations: int, moved: Moved, lock_waits: int, activity: dict) -> bool:
+def _is_stray(operations: int, moved: IoCounts, lock_waits: int, activity: dict) -> bool:
     """Whether so many operations beside so much else say nothing about what the program is for."""
     rest = moved.files + lock_waits
     return (0 < operations <= STRAY * (operations + rest) and moved.others <= OTHERS * (moved.others + rest)
             and activity["mostly"] not in _OF_MESSAGES)
 
 
-def _instead(moved: Moved, locks: list[dict], lanes: dict | None, activity: dict) -> tuple[str | None, list[str]]:
+def _instead(moved: IoCounts, locks: list[dict], lanes: dict | None, activity: dict) -> tuple[str | None, list[str]]:
     """One of INSTEADS (None: nothing stands out), and evidence; the arguments are parts of the report, times in ns.
 
     Words that were waited for again and again count, not a join.
@@ -88,7 +89,7 @@ def _idle(times: dict[str, int]) -> set[str]:
     return {what for what in times if what not in _ACTIVE and what != DOING["runnable"]}
 
 
-def _of_files(moved: Moved) -> str:
+def _of_files(moved: IoCounts) -> str:
     return f"{moved.files:,} reads and writes of files, beside {moved.others:,} sends and connections on sockets"
 
 

@@ -8,7 +8,7 @@ import textwrap
 from rich.console import Console
 from rich.text import Text
 
-from tracer.render.units import clean, number, plural, to_ascii
+from tracer.output.terminal.units import clean, number, plural, to_ascii
 
 STYLES = {"holds": "green", "holds with a qualification": "yellow", "does not hold": "bold red",
           "cannot be tested here": "dim"}

@@ -7,9 +7,9 @@ import io
 from rich.console import Console
 from rich.text import Text
 
-from tracer.render.terminal import NARROWEST, PROTOCOLS, to_ascii_keeping_escapes
-from tracer.render.units import MISSING, clean, duration, fit, plural, size, stacked
-from tracer.render.verdict import entry
+from tracer.output.terminal.terminal import NARROWEST, PROTOCOLS, to_ascii_keeping_escapes
+from tracer.output.terminal.units import MISSING, clean, duration, fit, plural, size, stacked
+from tracer.output.terminal.verdict import entry
 
 PHASES = (("notice_ns", "░", "yellow"), ("copy_ns", "▓", "magenta"), ("completion_ns", "█", "green"))
 COLUMNS = (("wait", "wait_ns"), ("notice", "notice_ns"), ("copy", "copy_ns"), ("compl.", "completion_ns"),
@@ -31,7 +31,7 @@ _LEGEND = (
 
 
 def render(result: dict, width: int = 80, color: bool = False, unicode: bool = True) -> str:
-    """`result` (tracer/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
+    """`result` (tracer/report/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
     width = max(width, NARROWEST)
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=color, no_color=not color, legacy_windows=False,

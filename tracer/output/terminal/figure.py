@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from tracer.render.rows import Figure, Row, build
-from tracer.render.units import clean, duration, fit, plural
+from tracer.output.terminal.rows import Figure, Row, build
+from tracer.output.terminal.units import clean, duration, fit, plural
 
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
 PHASES = (("wait", "ask", "ready"), ("notice", "ready", "copy_start"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tracer.render.units import clean, duration
+from tracer.output.terminal.units import clean, duration
 
 STARS = 40
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tracer.render.units import duration, share
-from tracer.render.verdict import entry
+from tracer.output.terminal.units import duration, share
+from tracer.output.terminal.verdict import entry
 
 AWAY, WAITS = -1, -2
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

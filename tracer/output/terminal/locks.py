@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from tracer.render.units import clean, duration, number
+from tracer.output.terminal.units import clean, duration, number
 
 MOST_WORDS, MOST_PAIRS = 4, 4
 LEAST_SHARE = 0.05  # of the longest total: words that were waited for less are not shown

@@ -7,7 +7,7 @@ import textwrap
 from rich.console import Console
 from rich.table import Table
 
-from tracer.render import matrix_tables
+from tracer.output import matrix_tables
 
 
 def render(matrix: dict, width: int = 80) -> str:

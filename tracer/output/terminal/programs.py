@@ -9,9 +9,9 @@ from collections import defaultdict
 from rich.table import Table
 from rich.text import Text
 
-from tracer.render.tables import fitted, more
-from tracer.render.units import MISSING, clean, duration, fit, number, plural, share
-from tracer.render.verdict import entry
+from tracer.output.terminal.tables import fitted, more
+from tracer.output.terminal.units import MISSING, clean, duration, fit, number, plural, share
+from tracer.output.terminal.verdict import entry
 
 MOST_PROCESSES, MOST_DESCRIPTORS, MOST_ADVICE = 12, 12, 8
 _ALIKE = 4  # connections from one address that become one line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tracer.render.units import clean, duration, number, plural
+from tracer.output.terminal.units import clean, duration, number, plural
 
 BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
 MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6

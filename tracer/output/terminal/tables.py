@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tracer.render.units import MISSING, clean, duration, number, plural, share, size, stacked
+from tracer.output.terminal.units import MISSING, clean, duration, number, plural, share, size, stacked
 
 PHASES = ("wait", "notice", "copy", "completion")
 PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}

@@ -8,8 +8,8 @@ import textwrap
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from tracer.render import figure, histogram, lanes, locks, programs, tables, verdict, wakeups
-from tracer.render.units import bits, clean, duration, fit, number, plural, share, to_ascii
+from tracer.output.terminal import figure, histogram, lanes, locks, programs, tables, verdict, wakeups
+from tracer.output.terminal.units import bits, clean, duration, fit, number, plural, share, to_ascii
 
 NARROWEST = 80
 PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe", "file": "file"}

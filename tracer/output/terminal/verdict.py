@@ -7,7 +7,7 @@ import textwrap
 
 from rich.text import Text
 
-from tracer.render.units import clean, duration, number, plural, share
+from tracer.output.terminal.units import clean, duration, number, plural, share
 
 LOUD = "bold white on red"
 GOOD = "green"

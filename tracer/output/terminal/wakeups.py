@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tracer.render.units import clean, number, plural, share
-from tracer.render.verdict import entry
+from tracer.output.terminal.units import clean, number, plural, share
+from tracer.output.terminal.verdict import entry
 
 
 def of_report(report: dict, width: int = 80) -> list[Text]:

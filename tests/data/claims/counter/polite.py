@@ -2,7 +2,7 @@
 
 import select
 
-from scenarios.workload import Workload, main
+from scenarios.kit.workload import Workload, main
 
 
 def receive(workload: Workload) -> None:

@@ -1,22 +1,22 @@
-"""tracer/futexes.py: who waited for whom, and what kind of waiting that was."""
+"""tracer/analysis/counts/locks.py: who waited for whom, and what kind of waiting that was."""
 
 from __future__ import annotations
 
 import pytest
-from analysing import batches
-from records_builder import TID, Trace
+from support.analysing import batches
+from support.records_builder import TID, Trace
 
-from tracer.descriptors import Descriptors
-from tracer.futexes import Futexes
-from tracer.records import Kind
-from tracer.timeline import Timeline
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.counts.locks import Locks
+from tracer.recording.records import Kind
+from tracer.analysis.threads.timeline import Timeline
 
 OTHER, WORD, PRIVATE = 200, 0x4000, 128
 WAIT, WAKE, WAIT_BITSET = 0, 1, 9
 
 
 def locks(trace: Trace, window=None, count: int = 1) -> list[dict]:
-    timeline, descriptors, its = Timeline(), Descriptors(), Futexes(window)
+    timeline, descriptors, its = Timeline(), Descriptors(), Locks(window)
     for batch in batches(trace.records(), count):
         part = timeline.feed(batch)
         descriptors.feed(batch, part)

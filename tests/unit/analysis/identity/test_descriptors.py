@@ -1,13 +1,13 @@
-"""tracer/descriptors.py: what was done on a descriptor before anything was learnt of it, and whose that is."""
+"""tracer/analysis/identity/descriptors.py: what was done on a descriptor before anything was learnt of it, and whose that is."""
 
 from __future__ import annotations
 
 import pytest
-from records_builder import FILE, SOCKET, TID, Trace
-from test_overview import built
+from support.records_builder import FILE, SOCKET, TID, Trace
+from support.reports import built
 
-from tracer.records import WAS_OPEN, Kind
-from tracer.syscalls import numbers
+from tracer.recording.records import Kind, WAS_OPEN
+from tracer.kernel.syscalls import numbers
 
 CPU, OTHER_FD, FIRST, SECOND = 3, 9, 501, 502
 CHILD = 300

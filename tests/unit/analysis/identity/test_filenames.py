@@ -1,18 +1,18 @@
-"""tracer/filenames.py: what a descriptor is at each moment."""
+"""tracer/analysis/identity/filenames.py: what a descriptor is at each moment."""
 
 from __future__ import annotations
 
 import socket
 
 import numpy as np
-from records_builder import FILE, INODE, PIPE, SOCKET, TID, Trace
+from support.records_builder import FILE, INODE, PIPE, SOCKET, TID, Trace
 
-from tracer.filenames import Known
-from tracer.records import Kind
+from tracer.analysis.identity.filenames import FdNames
+from tracer.recording.records import Kind
 
 
-def known(trace: Trace, facts: dict | None = None) -> Known:
-    its = Known(facts or {})
+def known(trace: Trace, facts: dict | None = None) -> FdNames:
+    its = FdNames(facts or {})
     for row in trace.records():
         its.learn(*(int(row[name]) for name in ("kind", "tid", "fd", "start", "result", "nr", "arg")))
     return its

@@ -1,4 +1,4 @@
-"""tracer/lives.py: IDs that are used again, in the report; no time belongs to a thread that does not exist."""
+"""tracer/analysis/identity/lives.py: IDs that are used again, in the report; no time belongs to a thread that does not exist."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from analysing import batches
+from support.analysing import batches
 from hypothesis import given
 from hypothesis import strategies as st
-from records_builder import FILE, PIPE, SOCKET, TID, Trace
-from test_overview import built
+from support.records_builder import FILE, PIPE, SOCKET, TID, Trace
+from support.reports import built
 
-from tracer.columns import Columns
-from tracer.lives import FIRST, Lives
-from tracer.records import GOES_ON, Kind, text_of
-from tracer.render.terminal import render
-from tracer.states import ThreadStates, ThreadTimes
-from tracer.timeline import Timeline
+from tracer.recording.batch import RecordBatch
+from tracer.analysis.identity.lives import FIRST, Lives
+from tracer.recording.records import GOES_ON, Kind, text_of
+from tracer.output.terminal.terminal import render
+from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
+from tracer.analysis.threads.timeline import Timeline
 
 MS = 1_000_000
 CHILD, OTHER = 300, 301
@@ -225,7 +225,7 @@ def test_every_field_with_an_id_is_told():
     trace.add(Kind.SWITCH_IN, 26 * MS, fd=CHILD).add(Kind.EXEC, 26 * MS, tid=CHILD, result=CHILD, arg=0x33)
     named(trace, 27 * MS, CHILD, b"x").add(Kind.EXIT, 28 * MS, tid=OTHER, result=CHILD)
     trace.call("read", 28 * MS, 29 * MS, CHILD, fd=CHILD, arg=CHILD)  # no IDs
-    fed = Lives().feed(Columns.of(trace.records())).records()
+    fed = Lives().feed(RecordBatch.of(trace.records())).records()
     fed = fed[fed["time"] > 24 * MS]
     told = {(int(r["kind"]), int(r["tid"]), int(r["fd"]), int(r["result"]), int(r["arg"])) for r in fed}
     assert {(Kind.THREAD, OTHER, FIRST, FIRST, 0), (Kind.WAKING, TID, FIRST, 0, 0), (Kind.SWITCH_IN, TID, FIRST, 0, 0),

@@ -1,4 +1,4 @@
-"""tracer/decode.py against the numbers of Python's own modules."""
+"""tracer/analysis/listing/decode.py against the numbers of Python's own modules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import socket
 
 import pytest
 
-from tracer import decode, syscalls
+from tracer.analysis.listing import decode
+from tracer.kernel import syscalls
 
 
 @pytest.mark.parametrize("name", ["EPOLLIN", "EPOLLOUT", "EPOLLRDHUP", "EPOLLET", "EPOLLONESHOT", "EPOLLEXCLUSIVE"])

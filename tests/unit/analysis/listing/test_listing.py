@@ -1,18 +1,19 @@
-"""tracer/events.py and its renderer: the strace-like listing."""
+"""tracer/analysis/listing/listing.py and its renderer: the strace-like listing."""
 
 from __future__ import annotations
 
 import select
 
 import numpy as np
-from records_builder import EAGAIN, FD, TID, Trace
-from running import RECORDING, assert_one_line, iotrace
+from support.records_builder import EAGAIN, FD, TID, Trace
+from support.running import RECORDING, assert_one_line, iotrace
 
-from tracer import filters, recording
-from tracer.events import events
-from tracer.records import Kind
-from tracer.render.events import lines
-from tracer.syscalls import numbers
+from tracer.kernel import syscall_filter
+from tracer.recording import parquet
+from tracer.analysis.listing.listing import events
+from tracer.recording.records import Kind
+from tracer.output.listing import lines
+from tracer.kernel.syscalls import numbers
 
 FACTS = {"base_ns": 0}
 
@@ -58,7 +59,7 @@ def test_a_restarted_call_says_so():
 
 def test_choices():
     trace = Trace().call("read", 5, 6, 1).call("write", 7, 8, 1, fd=9).call("getpid", 9, 10, 100, fd=FD)
-    assert [line.partition("(")[0] for line in listing(trace, calls=filters.parse("desc"))] == ["read", "write"]
+    assert [line.partition("(")[0] for line in listing(trace, calls=syscall_filter.parse("desc"))] == ["read", "write"]
     assert [line.partition("(")[0] for line in listing(trace, fds=[FD])] == ["read"]
     assert [line.partition("(")[0] for line in listing(trace, paths=["socket:[9000]"])] == ["read"]
     assert listing(trace, paths=["socket:[1]"]) == []
@@ -84,8 +85,8 @@ def test_the_command():
     done = iotrace("report", RECORDING, "--events", "-e", "recvfrom")
     assert done.returncode == 0 and done.stderr == ""
     listed = done.stdout.splitlines()[1:]
-    records = np.concatenate(list(recording.read(str(RECORDING))))
-    window = recording.read_facts(str(RECORDING))["notes"]["window_ns"]
+    records = np.concatenate(list(parquet.read(str(RECORDING))))
+    window = parquet.read_facts(str(RECORDING))["notes"]["window_ns"]
     inside = (records["time"] >= window[0]) & (records["time"] <= window[1])
     wanted = (records["kind"] == Kind.CALL) & (records["nr"] == numbers()["recvfrom"]) & inside
     assert len(listed) == wanted.sum() > 20 and all("recvfrom(" in line for line in listed)

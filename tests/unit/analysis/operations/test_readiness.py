@@ -1,4 +1,4 @@
-"""tracer/readiness.py: which readiness belongs to which receive, against the same rules followed one by one."""
+"""tracer/analysis/operations/readiness.py: which readiness belongs to which receive, against the same rules followed one by one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.readiness import LATE_NS, UNKNOWN, match
+from tracer.analysis.operations.readiness import LATE_NS, UNKNOWN, match
 
 SCALE = LATE_NS // 10  # so that some late ones are too late
 receives = st.lists(st.tuples(st.integers(1, 2), st.integers(1, 12), st.one_of(st.none(), st.integers(0, 3)),

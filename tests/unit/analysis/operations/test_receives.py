@@ -1,12 +1,12 @@
-"""tracer/operations.py: what is an operation, which data it took, what kernels do besides; on records made by hand."""
+"""tracer/analysis/operations/receives.py: what is an operation, which data it took, what kernels do besides; on records made by hand."""
 
 from __future__ import annotations
 
 import pytest
-from analysing import analyse, boundaries, check, only
+from support.analysing import analyse, boundaries, check, only
 from hypothesis import given
 from hypothesis import strategies as st
-from records_builder import (
+from support.records_builder import (
     EAGAIN,
     ERESTARTSYS,
     FD,
@@ -22,13 +22,13 @@ from records_builder import (
     aio,
 )
 
-from tracer.records import RECORD, Kind
+from tracer.recording.records import Kind, RECORD
 
 # data that was there before it was asked for
 
 def test_queued_data_was_waited_for_no_time():
     op = only(Trace().ready(50).copy(105).call("recvfrom", 100, 110, 64))
-    assert op.way == "at once" and op.queued == 50
+    assert op.wait_kind == "at once" and op.queued == 50
     assert op.phases == (0, 5, 5, 0)
     assert op.raw["ready"] == 50 and "ready" in op.estimated
 
@@ -60,7 +60,7 @@ def test_accepted_socket_is_a_stream():
 def test_readiness_between_looking_and_sleeping():
     """The data came after the thread looked and before the scheduler had it off the CPU."""
     op = only(Trace().ready(108).sleep(110, 112, 120).copy(130).call("recvfrom", 100, 140, 64))
-    assert op.way == "blocked" and op.ready == 108
+    assert op.wait_kind == "blocked" and op.ready == 108
 
 
 def test_sockets_do_not_share_their_readiness():
@@ -96,18 +96,18 @@ def test_nothing_is_no_operation():
 
 def test_a_pipe_is_one():
     op = only(Trace(PIPE).sleep(110, 210, 220).call("read", 100, 240, 64))
-    assert op.way == "blocked" and op.ready == 210
+    assert op.wait_kind == "blocked" and op.ready == 210
     assert op.estimated == ["ready", "copy_start"]
 
 
 def test_polled_pipe_was_ready_somewhere_between_and_says_so():
     op = only(Trace(PIPE).call("read", 100, 105, EAGAIN).call("read", 110, 115, 64))
-    assert op.way == "polled" and 105 <= op.ready <= 110 and "ready" in op.estimated
+    assert op.wait_kind == "polled" and 105 <= op.ready <= 110 and "ready" in op.estimated
 
 
 @pytest.mark.parametrize("call", ["recvfrom", "recvmsg", "recvmmsg", "read", "readv"])
 def test_every_receiving_call_receives(call):
-    assert only(Trace().sleep(110, 210, 220).ready(200).copy(230).call(call, 100, 240, 1)).way == "blocked"
+    assert only(Trace().sleep(110, 210, 220).ready(200).copy(230).call(call, 100, 240, 1)).wait_kind == "blocked"
 
 
 # what kernels do besides
@@ -117,13 +117,13 @@ def test_restarted_call_is_one_operation():
     for start in (100, 200, 300):
         trace.sleep(start + 5, start + 50, start + 60).call("recvfrom", start, start + 70, ERESTARTSYS)
     op = only(trace.sleep(410, 460, 470).ready(450).copy(480).call("recvfrom", 400, 490, 64))
-    assert op.way == "blocked"
+    assert op.wait_kind == "blocked"
     assert boundaries(op) == (100, 450, 470, 480, 490, 490)
 
 
 def test_preemption_in_the_call_is_no_wait():
     op = only(Trace().ready(50).preempted(102, 150).copy(160).call("recvfrom", 100, 170, 64))
-    assert op.way == "at once" and op.queued == 50
+    assert op.wait_kind == "at once" and op.queued == 50
 
 
 def test_threads_wait_for_themselves():
@@ -168,7 +168,7 @@ def test_polls_split_between_batches_keep_their_count():
     trace.ready(297).copy(302).call("recvfrom", 300, 305, 64)
     for batches in (1, 2, 5):
         (op,) = analyse(trace, batches)
-        assert op.ask == 100 and op.fruitless == 20
+        assert op.ask == 100 and op.eagain_count == 20
 
 
 # whatever comes, phases are contiguous

@@ -1,10 +1,10 @@
-"""tracer/operations.py: how an operation was waited for and told of, on records made by hand."""
+"""tracer/analysis/operations/receives.py: how an operation was waited for and told of, on records made by hand."""
 
 from __future__ import annotations
 
 import pytest
-from analysing import analyse, boundaries, check, only
-from records_builder import (
+from support.analysing import analyse, boundaries, check, only
+from support.records_builder import (
     ASYNC,
     EAGAIN,
     ESPIPE,
@@ -20,14 +20,14 @@ from records_builder import (
     aio,
 )
 
-from tracer.completions import BY_SUSPEND, BY_THREAD
-from tracer.records import Kind
+from tracer.analysis.operations.completions import BY_SUSPEND, BY_THREAD
+from tracer.recording.records import Kind
 
 # the models
 
 def test_blocking():
     op = only(Trace().sleep(110, 210, 220).ready(200).copy(230).call("recvfrom", 100, 240, 64))
-    assert op.way == "blocked" and (op.tid, op.fd, op.bytes, op.inode) == (TID, FD, 64, INODE)
+    assert op.wait_kind == "blocked" and (op.tid, op.fd, op.bytes, op.inode) == (TID, FD, 64, INODE)
     assert boundaries(op) == (100, 200, 220, 230, 240, 240)
     assert op.phases == (100, 30, 10, 0)
     assert op.estimated == [] and op.raw == {} and op.queued == 0
@@ -48,9 +48,9 @@ def test_nonblocking_asks_with_its_first_poll():
     for start in range(100, 200, 10):
         trace.call("recvfrom", start, start + 5, EAGAIN)
     op = only(trace.ready(197).copy(202).call("recvfrom", 200, 205, 64))
-    assert op.way == "polled"
+    assert op.wait_kind == "polled"
     assert boundaries(op) == (100, 197, 200, 202, 205, 205)
-    assert op.fruitless == 10
+    assert op.eagain_count == 10
     assert op.estimated == []
 
 
@@ -81,7 +81,7 @@ def test_nonblocking_readiness_after_the_copy_began_is_clamped_and_listed():
 def test_multiplexing(call, model):
     op = only(Trace().sleep(110, 210, 220).ready(200).call(call, 100, 230, 1, fd=9)
               .copy(242).call("recvfrom", 240, 250, 64))
-    assert op.way == "multiplexed" and op.waited_in == model and op.watcher == 9
+    assert op.wait_kind == "multiplexed" and op.wait_nr == model and op.epfd == 9
     assert boundaries(op) == (100, 200, 230, 242, 250, 250)
     assert op.estimated == []
 
@@ -98,7 +98,7 @@ def test_multiplexing_until_the_receive_says_eagain():
     trace.sleep(275, 310, 320).ready(300).call("epoll_wait", 270, 330, 1, fd=9)
     trace.copy(342).call("recvfrom", 340, 350, 64)
     first, second = analyse(trace)
-    assert second.way == "multiplexed" and boundaries(second) == (260, 300, 330, 342, 350, 350)
+    assert second.wait_kind == "multiplexed" and boundaries(second) == (260, 300, 330, 342, 350, 350)
     assert boundaries(first) == (100, 200, 230, 242, 250, 250)
 
 
@@ -107,7 +107,7 @@ def test_a_wait_that_told_at_once_found_the_data_there():
     trace = Trace().sleep(110, 210, 220).ready(200).call("select", 100, 230, 1).copy(242).call("recvfrom", 240, 250, 50)
     trace.call("select", 300, 310, 1).copy(912).call("recvfrom", 900, 920, 50)
     _, second = analyse(trace)
-    assert second.way == "multiplexed" and (second.ask, second.ready, second.told) == (300, 300, 310)
+    assert second.wait_kind == "multiplexed" and (second.ask, second.ready, second.told) == (300, 300, 310)
     assert second.phases == (0, 612, 8, 0) and "ready" in second.estimated
 
 
@@ -117,7 +117,7 @@ def test_signal_driven():
     trace.call("recvfrom", 250, 255, EAGAIN)
     trace.ready(300).signal(SIGIO, 305, 315).copy(332).call("recvfrom", 330, 340, 64)
     first, second = analyse(trace)
-    assert first.way == second.way == "signal"
+    assert first.wait_kind == second.wait_kind == "signal"
     assert boundaries(first) == (21, 200, 215, 232, 240, 240)
     assert first.signal == (SIGIO, 205, 215)
     assert second.ready == 300 and second.told == 315 and second.estimated == []
@@ -135,7 +135,7 @@ def test_posix_aio():
     first, second = analyse(aio(aio(trace, 100), 1100))
     for op, at in ((first, 100), (second, 1100)):
         check(op)
-        assert op.way == "posix-aio" and (op.tid, op.helper) == (TID, HELPER)
+        assert op.wait_kind == "posix-aio" and (op.tid, op.receiver_tid) == (TID, HELPER)
         assert boundaries(op) == (at, at + 200, at + 220, at + 230, at + 240, at + 250)
         assert op.phases == (200, 30, 10, 10)
         assert op.estimated == []
@@ -194,7 +194,7 @@ def test_a_signal_set_with_f_setsig_names_its_descriptor(named, handled):
     else:
         trace.sleep(20, 52, 58).call("rt_sigtimedwait", 10, 60, number)
     op = only(trace.call("recvfrom", 70, 75, 64))
-    assert (op.way, op.raw["told"], op.named, op.waited_for) == ("signal", 60, named == FD, not handled)
+    assert (op.wait_kind, op.raw["told"], op.named, op.by_sigwait) == ("signal", 60, named == FD, not handled)
 
 
 def test_plain_sigio_names_nothing():
@@ -210,23 +210,23 @@ def helped() -> Trace:
 def test_aio_read_told_by_a_new_thread():
     trace = helped().add(Kind.THREAD, 115, tid=102, result=TID, fd=HELPER).add(Kind.SWITCH_IN, 120, tid=102)
     op = only(trace.call("gettid", 130, 131, 102, tid=102).call("getpid", 140, 141, TID))
-    assert (op.done, op.how, "done" in op.estimated) == (120, BY_THREAD, False)
+    assert (op.done, op.completion_kind, "done" in op.estimated) == (120, BY_THREAD, False)
 
 
 def test_aio_read_told_in_aio_suspend():
     trace = helped().add(Kind.LIBRARY, 40, nr=2, arg=1).sleep(43, 113, 118)
     op = only(trace.call("futex", 42, 120, 0, fd=0x4000, arg=137))
-    assert (op.done, op.how, "done" in op.estimated) == (120, BY_SUSPEND, False)
+    assert (op.done, op.completion_kind, "done" in op.estimated) == (120, BY_SUSPEND, False)
 
 
 def test_aio_suspend_called_when_all_is_done():
     op = only(helped().add(Kind.LIBRARY, 140, nr=2, arg=1).call("getpid", 150, 151, TID))
-    assert (op.done, op.how, "done" in op.estimated) == (140, BY_SUSPEND, True)
+    assert (op.done, op.completion_kind, "done" in op.estimated) == (140, BY_SUSPEND, True)
 
 
 def test_a_futex_that_is_not_aio_suspends_tells_nothing():
     op = only(helped().sleep(43, 113, 118).call("futex", 42, 120, 0, fd=0x4000, arg=137))
-    assert (op.done, op.how) == (110, 0) and "done" in op.estimated
+    assert (op.done, op.completion_kind) == (110, 0) and "done" in op.estimated
 
 
 def test_without_readiness_a_signal_tells_when_it_was_sent():

@@ -1,4 +1,4 @@
-"""tracer/growing.py: whatever is added comes out, in its order and its types."""
+"""tracer/analysis/tables/appender.py: whatever is added comes out, in its order and its types."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tracer import growing
-from tracer.growing import Growing
-from tracer.timeline import Rows
+from tracer.analysis.tables import appender
+from tracer.analysis.tables.appender import Appender
+from tracer.analysis.tables.table import Table
 
 
 @dataclass(slots=True)
-class Pair(Rows):
+class Pair(Table):
     number: np.ndarray
     flag: np.ndarray
 
@@ -25,9 +25,9 @@ def pair(first: int, count: int) -> Pair:
 
 @pytest.mark.parametrize("sizes", [[], [0], [5], [1, 0, 2], [3] * 50, [1, 200, 1], [70, 1, 1, 1, 300]])
 def test_all_comes_out_in_order(sizes, monkeypatch):
-    monkeypatch.setattr(growing, "_LEAST", 4)
-    monkeypatch.setattr(growing, "_MOST", 64)
-    table, total = Growing(pair(0, 0)), 0
+    monkeypatch.setattr(appender, "_LEAST", 4)
+    monkeypatch.setattr(appender, "_MOST", 64)
+    table, total = Appender(pair(0, 0)), 0
     for size in sizes:
         table.add(pair(total, size))
         total += size

@@ -1,4 +1,4 @@
-"""tracer/asof.py: the last entry of a key not later than a time, against a plain search."""
+"""tracer/analysis/tables/asof.py: the last entry of a key not later than a time, against a plain search."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.asof import AsOf
+from tracer.analysis.tables.asof import AsOf
 
 entries = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(1, 99)), max_size=30)
 questions = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 35)), min_size=1, max_size=20)

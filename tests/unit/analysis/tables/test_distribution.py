@@ -1,4 +1,4 @@
-"""tracer/stats.py: percentiles by their definition, buckets by theirs, and sums that are exact."""
+"""tracer/analysis/tables/distribution.py: percentiles by their definition, buckets by theirs, and sums that are exact."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.stats import Distribution, distribution
+from tracer.analysis.tables.distribution import Distribution, distribution
 
 times = st.lists(st.integers(0, 2**50), max_size=200)
 
@@ -67,7 +67,7 @@ def test_batches_add_up(batches):
 
 
 def test_many_pending_values_are_merged(monkeypatch):
-    monkeypatch.setattr("tracer.stats._MOST_PENDING", 10)
+    monkeypatch.setattr("tracer.analysis.tables.distribution._MOST_PENDING", 10)
     whole, rng = Distribution(), np.random.default_rng(3)
     batches = [rng.integers(0, 50, 7) for _ in range(20)]
     for batch in batches:

@@ -1,13 +1,13 @@
-"""tracer/lanes.py: who had a CPU when, and how long two ran together."""
+"""tracer/analysis/threads/cpu_overlap.py: who had a CPU when, and how long two ran together."""
 
 from __future__ import annotations
 
 import pytest
-from analysing import batches, thread_times
-from records_builder import TID, Trace
+from support.analysing import batches, thread_times
+from support.records_builder import TID, Trace
 
-from tracer.lanes import lanes as lanes_of
-from tracer.records import Kind
+from tracer.analysis.threads.cpu_overlap import lanes as lanes_of
+from tracer.recording.records import Kind
 
 OTHER = 200
 

@@ -1,20 +1,20 @@
-"""tracer/wakeups.py: wake-ups in waiting calls, and how many were for nothing."""
+"""tracer/analysis/threads/spurious_wakeups.py: wake-ups in waiting calls, and how many were for nothing."""
 
 from __future__ import annotations
 
 import pytest
-from analysing import batches
-from records_builder import EAGAIN, TID, Trace
+from support.analysing import batches
+from support.records_builder import EAGAIN, TID, Trace
 
-from tracer.records import Kind
-from tracer.timeline import Timeline
-from tracer.wakeups import Wakeups
+from tracer.recording.records import Kind
+from tracer.analysis.threads.timeline import Timeline
+from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups
 
 OTHER = 200
 
 
 def wakeups(trace: Trace, count: int = 1) -> list[dict]:
-    timeline, its = Timeline(), Wakeups()
+    timeline, its = Timeline(), SpuriousWakeups()
     for batch in batches(trace.records(), count):
         its.feed(timeline.feed(batch))
     return its.finish()

@@ -1,15 +1,15 @@
-"""tracer/states.py: each thread's time in four parts that add up."""
+"""tracer/analysis/threads/thread_states.py: each thread's time in four parts that add up."""
 
 from __future__ import annotations
 
 import pytest
-from analysing import thread_times
+from support.analysing import thread_times
 from hypothesis import given
 from hypothesis import strategies as st
-from records_builder import TID, Trace
+from support.records_builder import TID, Trace
 
-from tracer.records import Kind
-from tracer.states import ThreadTimes
+from tracer.recording.records import Kind
+from tracer.analysis.threads.thread_states import ThreadTimes
 
 
 def times(trace: Trace, window: tuple[int, int] | None = None) -> ThreadTimes:

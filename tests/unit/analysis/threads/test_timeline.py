@@ -1,17 +1,17 @@
-"""tracer/timeline.py: each thread's calls with what happened inside, wherever batches are cut."""
+"""tracer/analysis/threads/timeline.py: each thread's calls with what happened inside, wherever batches are cut."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysing import batches, thread_times
+from support.analysing import batches, thread_times
 from hypothesis import given
 from hypothesis import strategies as st
-from records_builder import EAGAIN, TID, Trace
+from support.records_builder import EAGAIN, TID, Trace
 
-from tracer import syscalls
-from tracer.records import Kind
-from tracer.timeline import NEVER, Timeline, by_thread
+from tracer.kernel import syscalls
+from tracer.recording.records import Kind
+from tracer.analysis.threads.timeline import NEVER, Timeline, by_thread
 
 
 def calls_of(trace: Trace, count: int = 1) -> list[dict]:

@@ -1,19 +1,18 @@
-"""tracer/advice.py: each rule on what it is about, and on what only looks like it."""
+"""tracer/analysis/verdict/advice.py: each rule on what it is about, and on what only looks like it."""
 
 from __future__ import annotations
 
 import select
 
 import pytest
-from analysing import batches
-from records_builder import EAGAIN, FD, FILE, INODE, PIPE, SOCKET, TID, Trace
+from support.analysing import batches
+from support.records_builder import EAGAIN, FD, FILE, INODE, PIPE, SOCKET, TID, Trace
 
-from tracer import report
-from tracer.records import Kind
+from support.reports import FACTS, US
 
-FACTS = {"base_ns": 0, "host": {}, "options": {}, "ended": "completed", "target": {}, "features": {},
-         "ledger": {"counted": 0}}
-US = 1000
+from tracer.report import build
+from tracer.recording.records import Kind
+
 EPOLL = 6
 
 
@@ -26,7 +25,7 @@ def advised(trace: Trace, count: int = 1) -> dict[str, dict]:
             keep = (batch.time >= (since or 0)) & (batch.time <= (until or 1 << 62))
             yield batch.take(keep)
 
-    return {its["rule"]: its for its in report.build(read, FACTS)["advice"]}
+    return {its["rule"]: its for its in build.build(read, FACTS)["advice"]}
 
 
 def registered(trace: Trace, events: int, fd: int = FD) -> Trace:

@@ -1,29 +1,29 @@
-"""tracer/models.py: the verdict on operations, whoever made them."""
+"""tracer/analysis/verdict/io_model.py: the verdict on operations, whoever made them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tracer import syscalls
-from tracer.models import DOMINANT, EPOLLET, MODELS, SYNCHRONOUS, Beside, Verdict
-from tracer.models import judge as judged
-from tracer.models import models_of as codes_of
-from tracer.operations import WAYS, Operations, of_columns
+from tracer.kernel import syscalls
+from tracer.analysis.verdict.io_model import VerdictContext, DOMINANT, EPOLLET, MODELS, SYNCHRONOUS, Verdict
+from tracer.analysis.verdict.io_model import judge as judged
+from tracer.analysis.verdict.io_model import models_of as codes_of
+from tracer.analysis.operations.receives import Operations, WAIT_KINDS, of_columns
 
 WATCHER, FD = 9, 4
 
 
-def operation(way: str, *, tid: int = 100, fd: int = FD, waited_in: str = "", events: int = 0, index: int = 0) -> dict:
+def operation(wait_kind: str, *, tid: int = 100, fd: int = FD, wait_nr: str = "", events: int = 0, index: int = 0) -> dict:
     """One operation's columns."""
     at = 1000 * index
-    return {"tid": tid, "tgid": tid, "helper": 0, "fd": fd, "inode": 9000, "bytes": 64, "nr": 45,
-            "way": WAYS.index(way), "ask": at, "ready": at + 15, "told": at + 16, "copy_start": at + 17,
+    return {"tid": tid, "tgid": tid, "receiver_tid": 0, "fd": fd, "inode": 9000, "bytes": 64, "nr": 45,
+            "wait_kind": WAIT_KINDS.index(wait_kind), "ask": at, "ready": at + 15, "told": at + 16, "copy_start": at + 17,
             "copy_end": at + 20, "done": at + 20, "raw_ask": at, "raw_ready": at + 15, "raw_told": at + 16,
             "raw_copy_start": at + 17, "estimated": 0, "queued": 0,
-            "waited_in": syscalls.numbers()[waited_in] if waited_in else -1, "watcher": WATCHER if waited_in else -1,
-            "events": events, "signal": 29 if way == "signal" else 0, "generated": 0, "delivered": 0, "fruitless": 1,
-            "how": 0, "named": False, "waited_for": False, "fell_asleep": 0,
+            "wait_nr": syscalls.numbers()[wait_nr] if wait_nr else -1, "epfd": WATCHER if wait_nr else -1,
+            "events": events, "signal": 29 if wait_kind == "signal" else 0, "generated": 0, "delivered": 0, "eagain_count": 1,
+            "completion_kind": 0, "named": False, "by_sigwait": False, "fell_asleep": 0,
             "slept": 5, "waited_asleep": True, "serial": index}
 
 
@@ -33,7 +33,7 @@ def table(rows: list[dict]) -> Operations:
 
 def judge(rows: list[dict], **beside) -> Verdict:
     operations = table(rows)
-    return judged(operations, codes_of(operations), Beside(**beside))
+    return judged(operations, codes_of(operations), VerdictContext(**beside))
 
 
 def models_of(rows: list[dict]) -> list[str]:
@@ -41,7 +41,7 @@ def models_of(rows: list[dict]) -> list[str]:
 
 
 def many(*ways: str, tid: int = 100) -> list[dict]:
-    return [operation(way, tid=tid, index=index) for index, way in enumerate(ways)]
+    return [operation(wait_kind, tid=tid, index=index) for index, wait_kind in enumerate(ways)]
 
 
 PURE = [("blocked", "", 0, "blocking"), ("polled", "", 0, "nonblocking"), ("signal", "", 0, "signal"),
@@ -50,9 +50,9 @@ PURE = [("blocked", "", 0, "blocking"), ("polled", "", 0, "nonblocking"), ("sign
         ("multiplexed", "epoll_pwait2", 1, "epoll-lt"), ("multiplexed", "epoll_wait", 1 | EPOLLET, "epoll-et")]
 
 
-@pytest.mark.parametrize(("way", "waited_in", "events", "name"), PURE)
-def test_each_way_is_a_model(way, waited_in, events, name):
-    verdict = judge([operation(way, waited_in=waited_in, events=events, index=index) for index in range(23)])
+@pytest.mark.parametrize(("wait_kind", "wait_nr", "events", "name"), PURE)
+def test_each_way_is_a_model(wait_kind, wait_nr, events, name):
+    verdict = judge([operation(wait_kind, wait_nr=wait_nr, events=events, index=index) for index in range(23)])
     assert verdict.name == name
     assert verdict.synchronous is SYNCHRONOUS[name]
     assert 0.9 < verdict.confidence < 1
@@ -130,7 +130,7 @@ def test_data_found_at_once_is_said():
 
 
 def test_a_descriptor_that_was_not_registered_is_not_said_to_be():
-    lines = judge([operation("multiplexed", waited_in="epoll_wait", index=index) for index in range(23)]).evidence
+    lines = judge([operation("multiplexed", wait_nr="epoll_wait", index=index) for index in range(23)]).evidence
     assert any("not seen registered" in line for line in lines) and not any("EPOLLET" in line for line in lines)
 
 
@@ -146,6 +146,6 @@ def test_a_kernel_thread_that_submits_is_said():
 
 
 def test_a_ring_that_only_tells_is_multiplexing():
-    verdict = judge([operation("multiplexed", waited_in="io_uring_enter") for _ in range(3)])
+    verdict = judge([operation("multiplexed", wait_nr="io_uring_enter") for _ in range(3)])
     assert (verdict.name, verdict.synchronous) == ("io-uring", True)
     assert "IORING_OP_POLL_ADD" in verdict.evidence[0]

@@ -1,15 +1,15 @@
-"""tracer/instead.py: what a program does that receives no messages, or hardly any."""
+"""tracer/analysis/verdict/non_io.py: what a program does that receives no messages, or hardly any."""
 
 from __future__ import annotations
 
 import pytest
-from records_builder import FILE, SOCKET, TID, Trace
-from test_overview import built
+from support.records_builder import FILE, SOCKET, TID, Trace
+from support.reports import built
 
-from tracer.instead import INSTEADS, Moved, judged
-from tracer.records import Kind
-from tracer.render.terminal import render
-from tracer.render.verdict import INSTEADS as TITLES
+from tracer.analysis.verdict.non_io import INSTEADS, IoCounts, judged
+from tracer.recording.records import Kind
+from tracer.output.terminal.terminal import render
+from tracer.output.terminal.verdict import INSTEADS as TITLES
 
 NONE = {"name": "none", "synchronous": None, "confidence": 1.0, "evidence": ["nothing came"]}
 SELECT = {"name": "select", "synchronous": True, "confidence": 0.67, "evidence": ["1 of 1"]}
@@ -22,7 +22,7 @@ def word(kind: str, waits: int = 20, waited: int = 40) -> dict:
     return {"kind": kind, "waits": waits, "waited_ns": waited, "longest_ns": waited // waits}
 
 
-def what(times: dict, *, mostly: str | None = None, moved=Moved(), locks=(), lanes=None, operations=0,
+def what(times: dict, *, mostly: str | None = None, moved=IoCounts(), locks=(), lanes=None, operations=0,
          model=NONE) -> str | None:
     its = judged(model, operations, moved, list(locks), lanes, {"mostly": mostly, "times_ns": times})
     assert its is model or its["name"] == "none" and its["synchronous"] is None and its["evidence"]
@@ -62,17 +62,17 @@ def test_one_that_computes_and_one_that_sleeps():
 
 
 def test_files_where_it_does_not_compute():
-    assert what({"computing": 30, "in system calls": 40}, moved=Moved(1000)) == "files"
-    assert what({"computing": 90, "in system calls": 40}, moved=Moved(1000)) == "computing"
-    assert what({"computing": 30, "in system calls": 40}, moved=Moved(99)) is None  # so much is read to start
-    assert what({"computing": 1, "waiting for time": 40}, mostly="waiting for time", moved=Moved(1000)) is None
+    assert what({"computing": 30, "in system calls": 40}, moved=IoCounts(1000)) == "files"
+    assert what({"computing": 90, "in system calls": 40}, moved=IoCounts(1000)) == "computing"
+    assert what({"computing": 30, "in system calls": 40}, moved=IoCounts(99)) is None  # so much is read to start
+    assert what({"computing": 1, "waiting for time": 40}, mostly="waiting for time", moved=IoCounts(1000)) is None
 
 
 @pytest.mark.parametrize(("operations", "moved", "mostly", "wanted"), [
-    (1, Moved(1085, 2), None, "files"), (10, Moved(990), None, "files"), (11, Moved(989), None, None),
-    (1, Moved(1085, 100), None, None), (1, Moved(1085), "waiting for data", None),
-    (1, Moved(1085), "waiting for connections", None), (1, Moved(1085), "waiting for time", "files"),
-    (1, Moved(99), None, None)])
+    (1, IoCounts(1085, 2), None, "files"), (10, IoCounts(990), None, "files"), (11, IoCounts(989), None, None),
+    (1, IoCounts(1085, 100), None, None), (1, IoCounts(1085), "waiting for data", None),
+    (1, IoCounts(1085), "waiting for connections", None), (1, IoCounts(1085), "waiting for time", "files"),
+    (1, IoCounts(99), None, None)])
 def test_a_stray_operation_decides_nothing(operations, moved, mostly, wanted):
     times = {"computing": 30, "in system calls": 40, "waiting for data": 200}
     assert what(times, operations=operations, moved=moved, mostly=mostly, model=SELECT) == wanted

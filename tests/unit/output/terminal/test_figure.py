@@ -1,17 +1,17 @@
-"""tracer/render/figure.py: what the figure shows of each model, on made-up reports."""
+"""tracer/output/terminal/figure.py: what the figure shows of each model, on made-up reports."""
 
 from __future__ import annotations
 
 import random
 
 import pytest
-from drawn import lines_of_figure, plain, row, squeezed
-from report_samples import HELPER, MS, NAMES, US, call, sample, summed
+from support.drawn import lines_of_figure, plain, row, squeezed
+from support.report_samples import HELPER, MS, NAMES, US, call, sample, summed
 from rich.cells import cell_len
 
-from tracer.render import verdict
-from tracer.render.terminal import render
-from tracer.render.units import duration
+from tracer.output.terminal import verdict
+from tracer.output.terminal.terminal import render
+from tracer.output.terminal.units import duration
 
 
 @pytest.mark.parametrize("name", NAMES)

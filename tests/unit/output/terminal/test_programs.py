@@ -1,4 +1,4 @@
-"""tracer/render/programs.py: what cannot be added up is not, and what is not known is said to be missing."""
+"""tracer/output/terminal/programs.py: what cannot be added up is not, and what is not known is said to be missing."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import copy
 from collections.abc import Iterator
 
 import pytest
-from records_builder import FILE, TID, Trace
-from test_overview import built, two_processes
+from support.records_builder import FILE, TID, Trace
+from support.reports import built, two_processes
 
-from tracer.records import Kind
-from tracer.render import programs
-from tracer.render.terminal import render
+from tracer.recording.records import Kind
+from tracer.output.terminal import programs
+from tracer.output.terminal.terminal import render
 
 FILES = 5
 

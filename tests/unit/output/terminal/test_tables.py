@@ -1,14 +1,14 @@
-"""tracer/render/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks and wake-ups."""
+"""tracer/output/terminal/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks and wake-ups."""
 
 from __future__ import annotations
 
 import re
 
-from report_samples import MS, TID, sample
+from support.report_samples import MS, TID, sample
 from rich.cells import cell_len
 
-from tracer.render.terminal import render
-from tracer.render.units import duration
+from tracer.output.terminal.terminal import render
+from tracer.output.terminal.units import duration
 
 
 def test_phases_table_gives_all_seven_numbers():

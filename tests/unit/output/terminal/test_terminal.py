@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from drawn import squeezed
-from report_samples import NAMES, sample
+from support.drawn import squeezed
+from support.report_samples import NAMES, sample
 from rich.cells import cell_len
 from rich.text import Text
 
-from tracer.render import tables
-from tracer.render.terminal import render
-from tracer.render.units import to_ascii
+from tracer.output.terminal import tables
+from tracer.output.terminal.terminal import render
+from tracer.output.terminal.units import to_ascii
 
 
 # every report

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tracer.render.histogram import log2
-from tracer.render.units import duration, fit, share, size, stacked
+from tracer.output.terminal.histogram import log2
+from tracer.output.terminal.units import duration, fit, share, size, stacked
 
 US, MS = 1_000, 1_000_000
 

@@ -1,13 +1,13 @@
-"""tracer/render/verdict.py: the verdict, its estimates, the oracle, the ledger and the cost, on made-up reports."""
+"""tracer/output/terminal/verdict.py: the verdict, its estimates, the oracle, the ledger and the cost, on made-up reports."""
 
 from __future__ import annotations
 
 import pytest
-from drawn import plain, squeezed
-from report_samples import sample
+from support.drawn import plain, squeezed
+from support.report_samples import sample
 
-from tracer.render import verdict
-from tracer.render.terminal import render
+from tracer.output.terminal import verdict
+from tracer.output.terminal.terminal import render
 
 
 def test_verdict_names_model_sense_and_evidence():

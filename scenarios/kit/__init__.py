@@ -1,0 +1,1 @@
+"""What scenarios share: options, sockets, the page shared with the sender, the receiver's notes."""

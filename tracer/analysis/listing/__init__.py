@@ -1,0 +1,1 @@
+"""The calls one by one, as strace(1) lists them."""

@@ -1,0 +1,1 @@
+"""Each thread's calls and times off the CPU, and where its time went."""

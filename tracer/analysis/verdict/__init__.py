@@ -1,0 +1,1 @@
+"""From counts and operations to decisions: the I/O model, what a program does instead, advice."""

@@ -1,0 +1,1 @@
+"""The probes compiled, loaded and attached."""

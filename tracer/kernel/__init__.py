@@ -1,0 +1,1 @@
+"""What this kernel is and offers: calls, structures, /proc; and the numbers that machines differ in."""

@@ -1,0 +1,1 @@
+"""The report for a terminal, at least 80 columns wide."""

@@ -1,0 +1,1 @@
+"""The record that the probes write, and the file that keeps a run's records."""

@@ -1,0 +1,1 @@
+"""One experiment from the start of the target to its recording."""
