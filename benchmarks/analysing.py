@@ -23,22 +23,40 @@ def speed(setting: Setting) -> dict:
     for _ in range(max(5, setting.rounds)):
         for which, path in paths.items():
             took[which].append(_report(setting, path))
-    rates = {which: median(sizes[which] / one["cpu_s"] for one in ones) for which, ones in took.items()}
-    rows = [[f"{which}, {sizes[which]:,} records, {took[which][0]['operations']:,} operations",
-             *spread(rates[which])] for which in sizes]
+    rates = {
+        which: median(sizes[which] / one["cpu_s"] for one in ones) for which, ones in took.items()
+    }
+    rows = [
+        [
+            f"{which}, {sizes[which]:,} records, {took[which][0]['operations']:,} operations",
+            *spread(rates[which]),
+        ]
+        for which in sizes
+    ]
     for path in paths.values():
         path.unlink()
-    return {"records_a_second": rates, "records": sizes,
-            "goals": [goal(f"analysis of {which}, records/s", rates[which]["median"], 5e6, most=False)
-                      for which in sizes],
-            "table": render("Analysis (records a second of CPU time, file to report)", ["", "records/s", "spread"],
-                            rows)}
+    return {
+        "records_a_second": rates,
+        "records": sizes,
+        "goals": [
+            goal(f"analysis of {which}, records/s", rates[which]["median"], 5e6, most=False)
+            for which in sizes
+        ],
+        "table": render(
+            "Analysis (records a second of CPU time, file to report)",
+            ["", "records/s", "spread"],
+            rows,
+        ),
+    }
 
 
 def memory(setting: Setting) -> dict:
     """The peak of memory of the process that reports 10 million records."""
     rows, found, goals = [], {}, []
-    for which, records in (("polls", 10_000_000), ("blocking", 2_000_000 if setting.quick else 10_000_000)):
+    for which, records in (
+        ("polls", 10_000_000),
+        ("blocking", 2_000_000 if setting.quick else 10_000_000),
+    ):
         path = _generate(setting, which, records)
         size = path.stat().st_size
         try:
@@ -47,12 +65,24 @@ def memory(setting: Setting) -> dict:
             one = {"peak": 1 << 62, "operations": 0, "seconds": 0, "failed": str(error)}
         path.unlink()
         found[which] = {"records": records, "file": size, **one}
-        rows.append([f"{which}, {records:,} records", f"{one['operations']:,}", f"{size / MIB:,.0f}",
-                     f"{one['seconds']:,.1f}", "too much" if "failed" in one else f"{one['peak'] / MIB:,.0f}"])
+        rows.append(
+            [
+                f"{which}, {records:,} records",
+                f"{one['operations']:,}",
+                f"{size / MIB:,.0f}",
+                f"{one['seconds']:,.1f}",
+                "too much" if "failed" in one else f"{one['peak'] / MIB:,.0f}",
+            ]
+        )
         if records == 10_000_000:
             goals.append(goal(f"10 million records ({which}), MiB", one["peak"] / MIB, 1024))
-    return {"reports": found, "goals": goals,
-            "table": render("Memory of a report", ["", "operations", "file, MiB", "seconds", "peak, MiB"], rows)}
+    return {
+        "reports": found,
+        "goals": goals,
+        "table": render(
+            "Memory of a report", ["", "operations", "file, MiB", "seconds", "peak, MiB"], rows
+        ),
+    }
 
 
 def growth(setting: Setting) -> dict:
@@ -64,19 +94,39 @@ def growth(setting: Setting) -> dict:
             one = _report(setting, path)
             path.unlink()
             found[f"{which} {count}"] = one
-            rows.append([f"{which}, {count:,}", f"{one['cpu_s']:,.2f}", f"{1e6 * one['cpu_s'] / count:,.0f}"])
-    return {"reports": found, "goals": [],
-            "table": render("Report of many processes (CPU time)", ["", "seconds", "µs a process"], rows)}
+            rows.append(
+                [
+                    f"{which}, {count:,}",
+                    f"{one['cpu_s']:,.2f}",
+                    f"{1e6 * one['cpu_s'] / count:,.0f}",
+                ]
+            )
+    return {
+        "reports": found,
+        "goals": [],
+        "table": render(
+            "Report of many processes (CPU time)", ["", "seconds", "µs a process"], rows
+        ),
+    }
 
 
 def _generate(setting: Setting, which: str, records: int) -> Path:
     path = setting.room / f"{which}.parquet"
-    subprocess.run([*PYTHON, str(HERE / "generated.py"), which, str(records), str(path)], check=True)
+    subprocess.run(
+        [*PYTHON, str(HERE / "generated.py"), which, str(records), str(path)], check=True
+    )
     return path
 
 
 def _report(setting: Setting, path: Path) -> dict:
-    command = ["taskset", "-c", str(setting.load_cpu), *PYTHON, str(HERE / "reporting.py"), str(path)]
+    command = [
+        "taskset",
+        "-c",
+        str(setting.load_cpu),
+        *PYTHON,
+        str(HERE / "reporting.py"),
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Failed(f"the report ended with status {done.returncode}: {done.stderr[-300:]}")

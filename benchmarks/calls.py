@@ -58,25 +58,56 @@ def per_call(setting: Setting) -> dict:
             raise Noisy((load, facts))
         return load, facts
 
-    everyone = (field.Contender, field.Empty, field.Iotrace, field.Histogram, field.Printing, field.PerfTrace,
-                field.Strace, field.SeccompStrace)
-    results = interleave([kind(setting.room, setting.tracer_cpu) for kind in everyone], measure, setting.rounds,
-                         setting.say)
+    everyone = (
+        field.Contender,
+        field.Empty,
+        field.Iotrace,
+        field.Histogram,
+        field.Printing,
+        field.PerfTrace,
+        field.Strace,
+        field.SeccompStrace,
+    )
+    results = interleave(
+        [kind(setting.room, setting.tracer_cpu) for kind in everyone],
+        measure,
+        setting.rounds,
+        setting.say,
+    )
     times = {name: median(load.per_call for load, _ in ones) for name, ones in results.items()}
     to_untraced = ratios(results, lambda one: one[0].per_call, "untraced")
     to_empty = ratios(results, lambda one: one[0].per_call, "empty programs")
-    complete = all(facts["ledger"]["balanced"] and not facts["ledger"]["lost"] and facts["records"] >= load.calls
-                   for load, facts in results["iotrace"])
-    rows = [[name, *spread(times[name]), *spread(to_untraced[name], 2), *spread(to_empty[name], 2)] for name in times]
+    complete = all(
+        facts["ledger"]["balanced"]
+        and not facts["ledger"]["lost"]
+        and facts["records"] >= load.calls
+        for load, facts in results["iotrace"]
+    )
+    rows = [
+        [name, *spread(times[name]), *spread(to_untraced[name], 2), *spread(to_empty[name], 2)]
+        for name in times
+    ]
     return {
-        "ns": times, "ratio_to_untraced": to_untraced, "ratio_to_empty": to_empty, "complete": complete,
-        "rounds": {name: [[load.calls, load.per_call, load.cpu / (load.end - load.begin)] for load, _ in ones]
-                   for name, ones in results.items()},
-        "goals": [goal("per call ÷ empty programs", to_empty["iotrace"]["median"], 1.5),
-                  goal("per call ÷ untraced", to_untraced["iotrace"]["median"], 2.2),
-                  goal("per call: every call recorded, none lost", complete, True)],
-        "table": render("One recvfrom → EAGAIN (ns a call; ratios round by round)",
-                        ["", "ns", "spread", "÷ untraced", "spread", "÷ empty", "spread"], rows),
+        "ns": times,
+        "ratio_to_untraced": to_untraced,
+        "ratio_to_empty": to_empty,
+        "complete": complete,
+        "rounds": {
+            name: [
+                [load.calls, load.per_call, load.cpu / (load.end - load.begin)] for load, _ in ones
+            ]
+            for name, ones in results.items()
+        },
+        "goals": [
+            goal("per call ÷ empty programs", to_empty["iotrace"]["median"], 1.5),
+            goal("per call ÷ untraced", to_untraced["iotrace"]["median"], 2.2),
+            goal("per call: every call recorded, none lost", complete, True),
+        ],
+        "table": render(
+            "One recvfrom → EAGAIN (ns a call; ratios round by round)",
+            ["", "ns", "spread", "÷ untraced", "spread", "÷ empty", "spread"],
+            rows,
+        ),
     }
 
 
@@ -99,15 +130,25 @@ def bystander(setting: Setting) -> dict:
         return load
 
     everyone = (field.Contender, field.Empty, field.Iotrace, field.Histogram, field.Filtered)
-    results = interleave([kind(setting.room, setting.tracer_cpu) for kind in everyone], measure, setting.rounds,
-                         setting.say)
+    results = interleave(
+        [kind(setting.room, setting.tracer_cpu) for kind in everyone],
+        measure,
+        setting.rounds,
+        setting.say,
+    )
     times = {name: median(load.per_call for load in ones) for name, ones in results.items()}
     to_empty = ratios(results, lambda load: load.per_call, "empty programs")
     rows = [[name, *spread(times[name], 1), *spread(to_empty[name], 2)] for name in times]
-    return {"ns": times, "ratio_to_empty": to_empty,
-            "goals": [goal("bystander ÷ empty programs", to_empty["iotrace"]["median"], 1.1)],
-            "table": render("A bystander's getppid (ns a call; ratios round by round)",
-                            ["", "ns", "spread", "÷ empty", "spread"], rows)}
+    return {
+        "ns": times,
+        "ratio_to_empty": to_empty,
+        "goals": [goal("bystander ÷ empty programs", to_empty["iotrace"]["median"], 1.1)],
+        "table": render(
+            "A bystander's getppid (ns a call; ratios round by round)",
+            ["", "ns", "spread", "÷ empty", "spread"],
+            rows,
+        ),
+    }
 
 
 def startup(setting: Setting) -> dict:
@@ -123,17 +164,40 @@ def startup(setting: Setting) -> dict:
         return (load.begin - began) / 1e6, (detached - load.end) / 1e6, (gone - began) / 1e6
 
     everyone = (field.Iotrace, field.IotraceFirst, field.Histogram)
-    results = interleave([kind(setting.room, setting.tracer_cpu) for kind in everyone], measure,
-                         max(setting.rounds, 5), setting.say)
-    figures = {name: [median(one[i] for one in ones) for i in range(3)] for name, ones in results.items()}
+    results = interleave(
+        [kind(setting.room, setting.tracer_cpu) for kind in everyone],
+        measure,
+        max(setting.rounds, 5),
+        setting.say,
+    )
+    figures = {
+        name: [median(one[i] for one in ones) for i in range(3)] for name, ones in results.items()
+    }
     goals = []
     if "bpftrace, histogram" in figures:
         for i, what in enumerate(("start to program begun", "end to detached")):
-            goals.append(goal(f"{what} ÷ bpftrace's (two probes)", ratios(
-                results, lambda one, i=i: one[i], "bpftrace, histogram")["iotrace"]["median"], 1.0))
-    rows = [[name, *(cell for figure in ones for cell in spread(figure))] for name, ones in figures.items()]
-    return {"ms": {name: dict(zip(("start", "detach", "whole"), ones, strict=True)) for name, ones in
-                   figures.items()},
-            "goals": goals,
-            "table": render("Tracer's start to program's, program's end to detached, and the whole run (ms)",
-                            ["", "start", "spread", "detach", "spread", "whole", "spread"], rows)}
+            goals.append(
+                goal(
+                    f"{what} ÷ bpftrace's (two probes)",
+                    ratios(results, lambda one, i=i: one[i], "bpftrace, histogram")["iotrace"][
+                        "median"
+                    ],
+                    1.0,
+                )
+            )
+    rows = [
+        [name, *(cell for figure in ones for cell in spread(figure))]
+        for name, ones in figures.items()
+    ]
+    return {
+        "ms": {
+            name: dict(zip(("start", "detach", "whole"), ones, strict=True))
+            for name, ones in figures.items()
+        },
+        "goals": goals,
+        "table": render(
+            "Tracer's start to program's, program's end to detached, and the whole run (ms)",
+            ["", "start", "spread", "detach", "spread", "whole", "spread"],
+            rows,
+        ),
+    }

@@ -14,15 +14,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from machine import HERE, PYTHON
+
 import probes
 from scenarios.kit import places
 from tracer.bpf import build
 
-from machine import HERE, PYTHON
-
-LATENCY = ("tracepoint:syscalls:sys_enter_recvfrom { @start[tid] = nsecs; } "
-           "tracepoint:syscalls:sys_exit_recvfrom /@start[tid]/ { @ns = hist(nsecs - @start[tid]); delete(@start[tid]); }")
-PRINTING = ('tracepoint:syscalls:sys_exit_recvfrom { printf("%d %s recvfrom = %d\\n", tid, comm, args->ret); }')
+LATENCY = (
+    "tracepoint:syscalls:sys_enter_recvfrom { @start[tid] = nsecs; } "
+    "tracepoint:syscalls:sys_exit_recvfrom /@start[tid]/ { @ns = hist(nsecs - @start[tid]); delete(@start[tid]); }"
+)
+PRINTING = 'tracepoint:syscalls:sys_exit_recvfrom { printf("%d %s recvfrom = %d\\n", tid, comm, args->ret); }'
 
 
 class Contender:
@@ -53,9 +55,15 @@ class Contender:
     @contextlib.contextmanager
     def running(self, command: list[str]) -> Iterator[subprocess.Popen]:
         """The command under the tracer; waits for its end."""
-        process = subprocess.Popen(["taskset", "-c", str(self.cpu), *self.arguments(command)], text=True,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   cwd=self.room, env=self.environment)
+        process = subprocess.Popen(
+            ["taskset", "-c", str(self.cpu), *self.arguments(command)],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.room,
+            env=self.environment,
+        )
         try:
             yield process
             process.stdin.close()
@@ -104,8 +112,13 @@ class Iotrace(Contender):
     name = "iotrace"
 
     def arguments(self, command: list[str]) -> list[str]:
-        return [*PYTHON, str(HERE / "tracing.py"), str(self.recording), str(self.room / "stats.json"),
-                *command]
+        return [
+            *PYTHON,
+            str(HERE / "tracing.py"),
+            str(self.recording),
+            str(self.room / "stats.json"),
+            *command,
+        ]
 
     @property
     def recording(self) -> Path:
@@ -138,12 +151,27 @@ class Histogram(Contender):
         return {**os.environ, "LD_PRELOAD": str(self.room / "memlock.so")}
 
     def arguments(self, command: list[str]) -> list[str]:
-        return ["bpftrace", "-o", str(self.room / "bpftrace.out"), "-e", self.program, "-c", " ".join(command)]
+        return [
+            "bpftrace",
+            "-o",
+            str(self.room / "bpftrace.out"),
+            "-e",
+            self.program,
+            "-c",
+            " ".join(command),
+        ]
 
     def facts(self) -> dict:
         text = (self.room / "bpftrace.out").read_text(errors="replace")
-        return {"lost": sum(int(word) for line in text.splitlines() if line.startswith("Lost ")
-                            for word in line.split() if word.isdigit())}
+        return {
+            "lost": sum(
+                int(word)
+                for line in text.splitlines()
+                if line.startswith("Lost ")
+                for word in line.split()
+                if word.isdigit()
+            )
+        }
 
 
 class Printing(Histogram):
@@ -157,8 +185,10 @@ class Filtered(Histogram):
     """bpftrace on all system calls, counting those of its own command."""
 
     name = "bpftrace, all calls, pid filter"
-    program = ("tracepoint:raw_syscalls:sys_enter /pid == cpid/ { @[args->id] = count(); } "
-               "tracepoint:raw_syscalls:sys_exit /pid == cpid/ { @[args->id] = count(); }")
+    program = (
+        "tracepoint:raw_syscalls:sys_enter /pid == cpid/ { @[args->id] = count(); } "
+        "tracepoint:raw_syscalls:sys_exit /pid == cpid/ { @[args->id] = count(); }"
+    )
 
 
 class PerfTrace(Contender):
@@ -185,5 +215,13 @@ class SeccompStrace(Strace):
     name = "strace --seccomp-bpf, recvfrom"
 
     def arguments(self, command: list[str]) -> list[str]:
-        return ["strace", "-f", "--seccomp-bpf", "-e", "trace=recvfrom", "-o", str(self.room / "strace.out"),
-                *command]
+        return [
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-e",
+            "trace=recvfrom",
+            "-o",
+            str(self.room / "strace.out"),
+            *command,
+        ]

@@ -12,10 +12,11 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import Writer
-from tracer.recording.records import Kind, RECORD
+from tracer.recording.records import RECORD, Kind
 
 TID, FD, INODE, SOCKET, EAGAIN = 100, 4, 9000, 0o140777, 11
 BATCH = 1 << 18
@@ -50,7 +51,9 @@ def blocking(first: int, count: int) -> np.ndarray:
     operation, step = number // 5, number % 5
     begin = 1000 + operation * 50_000
     rows["time"] = begin + np.array([1_000, 40_000, 41_000, 45_000, 46_000])[step]
-    kinds = np.array([Kind.SWITCH_OUT, Kind.READY, Kind.WAKING, Kind.SWITCH_IN, Kind.CALL], np.uint16)
+    kinds = np.array(
+        [Kind.SWITCH_OUT, Kind.READY, Kind.WAKING, Kind.SWITCH_IN, Kind.CALL], np.uint16
+    )
     rows["kind"] = kinds[step]
     rows["start"] = np.select([step == 4, step == 1], [begin, INODE])
     rows["result"] = np.where(step == 4, 64, 0)
@@ -66,17 +69,27 @@ def processes(first: int, count: int, ids: int = 1 << 22) -> np.ndarray:
     rows = _blank(count)
     number = first + np.arange(count)
     process, step = number // len(STEPS), number % len(STEPS)
-    kinds, names, fds, results, args, starts = (np.array(column) for column in zip(*STEPS, strict=True))
+    kinds, names, fds, results, args, starts = (
+        np.array(column) for column in zip(*STEPS, strict=True)
+    )
     calls = syscalls.numbers()
     numbers = np.array([calls.get(name, 0) for name in names])
     rows["time"] = 1000 + number * 5000
     rows["tid"] = FIRST_ID + process % (ids - FIRST_ID)
-    rows["kind"], rows["nr"], rows["fd"], rows["arg"] = kinds[step], numbers[step], fds[step], args[step]
+    rows["kind"], rows["nr"], rows["fd"], rows["arg"] = (
+        kinds[step],
+        numbers[step],
+        fds[step],
+        args[step],
+    )
     is_call = rows["kind"] == Kind.CALL
     socket, file = INODE + process, 77 + process % 100
     its = {"inode": socket, "file": file}
-    rows["start"] = np.select([is_call, *(starts[step] == what for what in (*its, "path", "name"))],
-                              [rows["time"] - 4000, *its.values(), _text(b"/etc/x"), _text(b"short")], 0)
+    rows["start"] = np.select(
+        [is_call, *(starts[step] == what for what in (*its, "path", "name"))],
+        [rows["time"] - 4000, *its.values(), _text(b"/etc/x"), _text(b"short")],
+        0,
+    )
     of_process = np.isin(rows["kind"], (Kind.THREAD, Kind.EXIT, Kind.EXEC))
     rows["result"] = np.where(of_process, rows["tid"], results[step])
     rows["tid"][rows["kind"] == Kind.READY] = 7
@@ -94,23 +107,54 @@ def _text(text: bytes) -> int:
 
 FIRST_ID, FILE = 1000, 0o100644
 STEPS = (  # kind, call, descriptor or thread, result, arg, start
-    (Kind.THREAD, "", TID, 0, 0, ""), (Kind.SWITCH_IN, "", TID, 0, 0, ""), (Kind.CALL, "execve", 0, 0, 0, ""),
-    (Kind.EXEC, "", -1, 0, 0x33, ""), (Kind.NAME, "", -1, 0, 0, "name"), (Kind.CALL, "openat", -100, 3, 0, ""),
-    (Kind.DESCRIPTOR, "", 3, 0, FILE, "file"), (Kind.PATH, "", 3, 0, 0, "path"), (Kind.CALL, "read", 3, 100, 4096, ""),
-    (Kind.CALL, "socket", 2, 4, 0, ""), (Kind.DESCRIPTOR, "", 4, 0, SOCKET, "inode"),
-    (Kind.CALL, "sendto", 4, 64, 64, ""), (Kind.SWITCH_OUT, "", 0, 0, 1, ""), (Kind.READY, "", -1, 0, 0, "inode"),
-    (Kind.WAKING, "", TID, 0, 0, ""), (Kind.SWITCH_IN, "", TID, 0, 0, ""), (Kind.CALL, "recvfrom", 4, 64, 64, ""),
-    (Kind.CALL, "write", 1, 10, 10, ""), (Kind.SWITCH_OUT, "", 0, 0, 1, ""), (Kind.WAKING, "", TID, 0, 0, ""),
-    (Kind.SWITCH_IN, "", TID, 0, 0, ""), (Kind.CALL, "futex", 4096, 0, 128, ""), (Kind.NAME, "", -1, 0, 0, "name"),
-    (Kind.EXIT, "", -1, 0, 0, ""))
+    (Kind.THREAD, "", TID, 0, 0, ""),
+    (Kind.SWITCH_IN, "", TID, 0, 0, ""),
+    (Kind.CALL, "execve", 0, 0, 0, ""),
+    (Kind.EXEC, "", -1, 0, 0x33, ""),
+    (Kind.NAME, "", -1, 0, 0, "name"),
+    (Kind.CALL, "openat", -100, 3, 0, ""),
+    (Kind.DESCRIPTOR, "", 3, 0, FILE, "file"),
+    (Kind.PATH, "", 3, 0, 0, "path"),
+    (Kind.CALL, "read", 3, 100, 4096, ""),
+    (Kind.CALL, "socket", 2, 4, 0, ""),
+    (Kind.DESCRIPTOR, "", 4, 0, SOCKET, "inode"),
+    (Kind.CALL, "sendto", 4, 64, 64, ""),
+    (Kind.SWITCH_OUT, "", 0, 0, 1, ""),
+    (Kind.READY, "", -1, 0, 0, "inode"),
+    (Kind.WAKING, "", TID, 0, 0, ""),
+    (Kind.SWITCH_IN, "", TID, 0, 0, ""),
+    (Kind.CALL, "recvfrom", 4, 64, 64, ""),
+    (Kind.CALL, "write", 1, 10, 10, ""),
+    (Kind.SWITCH_OUT, "", 0, 0, 1, ""),
+    (Kind.WAKING, "", TID, 0, 0, ""),
+    (Kind.SWITCH_IN, "", TID, 0, 0, ""),
+    (Kind.CALL, "futex", 4096, 0, 128, ""),
+    (Kind.NAME, "", -1, 0, 0, "name"),
+    (Kind.EXIT, "", -1, 0, 0, ""),
+)
 
 
 def facts(last: int) -> dict:
     """A recording's metadata, as `iotrace trace` would write it."""
-    return {"version": "", "scenario": None, "ended": "completed", "options": {"open_loop": False}, "base_ns": 1,
-            "end_ns": last, "features": {}, "target": {"command": ["generated"], "exit_status": 0},
-            "host": {"kernel": "none", "arch": "x86_64", "cpus": 1, "bcc": None, "python": ""},
-            "ledger": {"counted": 0, "delivered": 0, "lost": 0, "open": 0, "missed": 0, "balanced": True}}
+    return {
+        "version": "",
+        "scenario": None,
+        "ended": "completed",
+        "options": {"open_loop": False},
+        "base_ns": 1,
+        "end_ns": last,
+        "features": {},
+        "target": {"command": ["generated"], "exit_status": 0},
+        "host": {"kernel": "none", "arch": "x86_64", "cpus": 1, "bcc": None, "python": ""},
+        "ledger": {
+            "counted": 0,
+            "delivered": 0,
+            "lost": 0,
+            "open": 0,
+            "missed": 0,
+            "balanced": True,
+        },
+    }
 
 
 def main(argv: list[str]) -> int:

@@ -15,7 +15,12 @@ from scenarios.kit import places
 
 HERE = Path(__file__).resolve().parent
 # Another Python like this one; under -E and -s it too hears of no PYTHONPATH and of no packages in somebody's home.
-PYTHON = [sys.executable, "-B", *["-E"] * sys.flags.ignore_environment, *["-s"] * sys.flags.no_user_site]
+PYTHON = [
+    sys.executable,
+    "-B",
+    *["-E"] * sys.flags.ignore_environment,
+    *["-s"] * sys.flags.no_user_site,
+]
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 1 << 14, 1 << 18
 
 
@@ -31,32 +36,69 @@ def cpus() -> tuple[int, int]:
 
 def describe() -> dict:
     """What a reader of the figures has to know of the machine."""
-    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     memory = Path("/proc/meminfo").read_text().split()[1]
-    bugs = {path.name: path.read_text().strip() for path in
-            Path("/sys/devices/system/cpu/vulnerabilities").glob("*")} if os.path.isdir(
-                "/sys/devices/system/cpu/vulnerabilities") else {}
+    bugs = (
+        {
+            path.name: path.read_text().strip()
+            for path in Path("/sys/devices/system/cpu/vulnerabilities").glob("*")
+        }
+        if os.path.isdir("/sys/devices/system/cpu/vulnerabilities")
+        else {}
+    )
     return {
-        "kernel": platform.release(), "arch": platform.machine(), "cpu": model, "cpus": os.cpu_count(),
-        "memory_mib": int(memory) // 1024, "python": platform.python_version(), "distribution": _distribution(),
-        "hypervisor": any(line.startswith("flags") and " hypervisor" in line
-                          for line in Path("/proc/cpuinfo").read_text().splitlines()),
+        "kernel": platform.release(),
+        "arch": platform.machine(),
+        "cpu": model,
+        "cpus": os.cpu_count(),
+        "memory_mib": int(memory) // 1024,
+        "python": platform.python_version(),
+        "distribution": _distribution(),
+        "hypervisor": any(
+            line.startswith("flags") and " hypervisor" in line
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+        ),
         "mitigations": sorted(name for name, text in bugs.items() if text.startswith("Mitigation")),
-        "load_average": os.getloadavg(), "time": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "load_average": os.getloadavg(),
+        "time": time.strftime("%Y-%m-%d %H:%M:%S %z"),
     }
 
 
 def build(room: Path) -> None:
     """Compiles the loads into `room`, and there, with no environment but PATH; raises CannotMeasure."""
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name, path=places.path()))),
-                    None)
+    compiler = next(
+        (
+            found
+            for name in ("cc", "gcc", "clang")
+            if (found := shutil.which(name, path=places.path()))
+        ),
+        None,
+    )
     if compiler is None:
         raise CannotMeasure("no C compiler for the loads: apt-get install gcc libc6-dev")
     for name, options in (("poll", []), ("bystander", []), ("memlock", ["-shared", "-fPIC"])):
-        made = subprocess.run([compiler, "-O2", *options, "-o", str(room / name) + (".so" if options else ""),
-                               str(HERE / f"{name}.c")], capture_output=True, text=True, check=False, cwd=room,
-                              env={"PATH": places.path(), "TMPDIR": str(room), "LC_ALL": "C"})
+        made = subprocess.run(
+            [
+                compiler,
+                "-O2",
+                *options,
+                "-o",
+                str(room / name) + (".so" if options else ""),
+                str(HERE / f"{name}.c"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=room,
+            env={"PATH": places.path(), "TMPDIR": str(room), "LC_ALL": "C"},
+        )
         if made.returncode:
             raise CannotMeasure(f"{name}.c does not compile:\n{made.stderr}")
 

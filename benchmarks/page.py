@@ -44,8 +44,10 @@ def bars(per_call: dict) -> str:
     times = {name: figure["median"] for name, figure in per_call["ns"].items()}
     least = min(times.values())
     width = max(map(len, times))
-    return "\n".join(f"    {name:<{width}}  {'█' * (1 + round(16 * math.log10(ns / least))):<45} {ns:>9,.0f} ns"
-                     for name, ns in times.items())
+    return "\n".join(
+        f"    {name:<{width}}  {'█' * (1 + round(16 * math.log10(ns / least))):<45} {ns:>9,.0f} ns"
+        for name, ns in times.items()
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -56,16 +58,23 @@ def main(argv: list[str]) -> int:
     print(HEAD)
     print("## The machine\n\n| | |\n|---|---|")
     for name, value in about.items():
-        text = ", ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in value) \
-            if isinstance(value, list) else value
+        text = (
+            ", ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in value)
+            if isinstance(value, list)
+            else value
+        )
         print(f"| {name.replace('_', ' ')} | {text} |")
     goals = [goal for figure in figures.values() for goal in figure["goals"]]
     print("\n## Goals\n\n| | reached | goal | |\n|---|---:|---:|---|")
     for goal in goals:
-        sign = '' if isinstance(goal['limit'], bool) else '≤ ' if goal.get('most', True) else '≥ '
-        print(f"| {goal['goal']} | {_number(goal['reached'])} | {sign}"
-              f"{_number(goal['limit'])} | {'met' if goal['met'] else '**not met**'} |")
-    print("\n## Figures\n\nOne call, on a logarithmic scale (sixteen columns are a factor of ten):\n")
+        sign = "" if isinstance(goal["limit"], bool) else "≤ " if goal.get("most", True) else "≥ "
+        print(
+            f"| {goal['goal']} | {_number(goal['reached'])} | {sign}"
+            f"{_number(goal['limit'])} | {'met' if goal['met'] else '**not met**'} |"
+        )
+    print(
+        "\n## Figures\n\nOne call, on a logarithmic scale (sixteen columns are a factor of ten):\n"
+    )
     print(bars(figures["per-call"]))
     for figure in figures.values():
         print("\n```text\n" + figure["table"] + "\n```")

@@ -21,10 +21,18 @@ def main(argv: list[str]) -> int:
     """argv: RECORDING"""
     began, cpu = time.monotonic(), time.process_time()
     made = build.build(partial(parquet.columns, argv[0]), parquet.read_facts(argv[0]))
-    print(json.dumps({
-        "seconds": time.monotonic() - began, "cpu_s": time.process_time() - cpu, "operations": len(made["operations"]),
-        "calls": sum(call["calls"] for call in made["syscalls"]), "model": made["model"]["name"],
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    print(
+        json.dumps(
+            {
+                "seconds": time.monotonic() - began,
+                "cpu_s": time.process_time() - cpu,
+                "operations": len(made["operations"]),
+                "calls": sum(call["calls"] for call in made["syscalls"]),
+                "model": made["model"]["name"],
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+        )
+    )
     return 0
 
 

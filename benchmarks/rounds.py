@@ -18,7 +18,9 @@ class Failed(Exception):
     """A contender that could not do it; the text says why."""
 
 
-def interleave(contenders: Iterable, measure: Callable, rounds: int, say: Callable[[str], None]) -> dict[str, list]:
+def interleave(
+    contenders: Iterable, measure: Callable, rounds: int, say: Callable[[str], None]
+) -> dict[str, list]:
     """{contender's name: [what measure(contender) gave, a round each]}; who fails is named and left out.
 
     A measurement that raises Noisy is repeated, at most MOST_TRIES times.
@@ -58,14 +60,21 @@ def _once(measure: Callable, contender):
 def median(values: Iterable[float]) -> dict:
     """{median, low, high, rounds} of what was measured."""
     values = list(values)
-    return {"median": statistics.median(values), "low": min(values), "high": max(values), "rounds": len(values)}
+    return {
+        "median": statistics.median(values),
+        "low": min(values),
+        "high": max(values),
+        "rounds": len(values),
+    }
 
 
 def ratios(results: dict[str, list], key: Callable, over: str) -> dict[str, dict]:
     """{name: the median and spread of its ratio to `over`, round by round}."""
     base = [key(one) for one in results[over]]
-    return {name: median(key(one) / below for one, below in zip(ones, base, strict=True))
-            for name, ones in results.items()}
+    return {
+        name: median(key(one) / below for one, below in zip(ones, base, strict=True))
+        for name, ones in results.items()
+    }
 
 
 @contextlib.contextmanager

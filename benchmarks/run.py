@@ -20,6 +20,7 @@ import machine
 import rounds
 import soak
 from table import render
+
 from tracer.cli.common import check_writable
 from tracer.recording.atomic_file import unnamed
 
@@ -49,27 +50,51 @@ def main(argv: list[str] | None = None) -> int:
         print("One CPU for load and tracer: the figures say little.")
     print(flush=True)
     results: dict = {"machine": about, "quick": options.quick, "figures": {}}
-    with tempfile.TemporaryDirectory(prefix="iotrace-bench.", dir=options.room.absolute()) as room, \
-            contextlib.chdir(room):  # compilers, BCC's too, read what lies where they run
-        setting = calls.Setting(Path(room), options.rounds or 5, 0.25 if options.quick else 1.5, load_cpu,
-                                tracer_cpu, options.quick, _say)
+    with (
+        tempfile.TemporaryDirectory(prefix="iotrace-bench.", dir=options.room.absolute()) as room,
+        contextlib.chdir(room),
+    ):  # compilers, BCC's too, read what lies where they run
+        setting = calls.Setting(
+            Path(room),
+            options.rounds or 5,
+            0.25 if options.quick else 1.5,
+            load_cpu,
+            tracer_cpu,
+            options.quick,
+            _say,
+        )
         try:
             machine.see_tracefs()
             machine.build(setting.room)
             for name in options.figure or FIGURES:
                 with rounds.stopwatch() as took:
                     figure = FIGURES[name][0](setting)
-                print(figure["table"], f"\n\n  ({name}: {took[0]:.0f} s; load average "
-                      f"{os.getloadavg()[0]:.1f})\n", flush=True)
+                print(
+                    figure["table"],
+                    f"\n\n  ({name}: {took[0]:.0f} s; load average {os.getloadavg()[0]:.1f})\n",
+                    flush=True,
+                )
                 results["figures"][name] = figure
                 if output:
                     _write(output, json.dumps(results, indent=1) + "\n")
         except machine.CannotMeasure as error:
             return _refuse(str(error))
     goals = [goal for figure in results["figures"].values() for goal in figure["goals"]]
-    print(render("Goals", ["", "reached", "goal", ""], [
-        [goal["goal"], _number(goal["reached"]), _number(goal["limit"]), "met" if goal["met"] else "NOT met"]
-        for goal in goals]))
+    print(
+        render(
+            "Goals",
+            ["", "reached", "goal", ""],
+            [
+                [
+                    goal["goal"],
+                    _number(goal["reached"]),
+                    _number(goal["limit"]),
+                    "met" if goal["met"] else "NOT met",
+                ]
+                for goal in goals
+            ],
+        )
+    )
     if output:
         print(f"\nas JSON: {output}")
     return 0
@@ -84,15 +109,25 @@ def _write(path: Path, text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Measures iotrace on this machine, as root.", formatter_class=argparse.RawTextHelpFormatter,
-        epilog="figures:\n" + "\n".join(f"  {name:10} {text}" for name, (_, text) in FIGURES.items()))
-    parser.add_argument("figure", nargs="*", help="which figures (default: all)", metavar="FIGURE",
-                        type=_figure)
-    parser.add_argument("--quick", action="store_true", help="short rounds: under two minutes for all")
+        description="Measures iotrace on this machine, as root.",
+        formatter_class=argparse.RawTextHelpFormatter,
+        epilog="figures:\n"
+        + "\n".join(f"  {name:10} {text}" for name, (_, text) in FIGURES.items()),
+    )
+    parser.add_argument(
+        "figure", nargs="*", help="which figures (default: all)", metavar="FIGURE", type=_figure
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="short rounds: under two minutes for all"
+    )
     parser.add_argument("--rounds", type=int, help="rounds of each comparison (default: 5)")
     parser.add_argument("--output", type=Path, help="write the figures there as JSON")
-    parser.add_argument("--room", type=Path, default=Path("/var/tmp"),
-                        help="a directory on a disk, for recordings (default: /var/tmp)")
+    parser.add_argument(
+        "--room",
+        type=Path,
+        default=Path("/var/tmp"),
+        help="a directory on a disk, for recordings (default: /var/tmp)",
+    )
     return parser
 
 
@@ -104,7 +139,10 @@ def _figure(text: str) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(round(one, 2)) if isinstance(one, float) else str(one) for one in value) or "none"
+        return (
+            ", ".join(str(round(one, 2)) if isinstance(one, float) else str(one) for one in value)
+            or "none"
+        )
     return str(value)
 
 

@@ -15,7 +15,9 @@ def soak(setting: Setting) -> dict:
     """One long run, its recording on disk."""
     seconds = 5 if setting.quick else 60
     tracer = field.Iotrace(setting.room, setting.tracer_cpu)
-    with tracer.running([str(setting.room / "poll"), str(seconds), str(setting.load_cpu)]) as process:
+    with tracer.running(
+        [str(setting.room / "poll"), str(seconds), str(setting.load_cpu)]
+    ) as process:
         load = Load.parse(process.stdout.readline())
     facts = tracer.facts()
     tracer.recording.parquet.unlink()
@@ -38,11 +40,20 @@ def soak(setting: Setting) -> dict:
         ["recording, bytes a record", f"{facts['bytes'] / facts['records']:.1f}"],
     ]
     return {
-        "seconds": seconds, "calls": load.calls, "ledger": ledger, "tracer_cpu": busy,
-        "memory_mib": facts["memory"] and [[when, round(size / (1 << 20), 1)] for when, size in facts["memory"]],
+        "seconds": seconds,
+        "calls": load.calls,
+        "ledger": ledger,
+        "tracer_cpu": busy,
+        "memory_mib": facts["memory"]
+        and [[when, round(size / (1 << 20), 1)] for when, size in facts["memory"]],
         "bytes": facts["bytes"],
-        "goals": [goal("soak: lost", ledger["lost"], 0), goal("soak: the ledger balances", ledger["balanced"], True),
-                  goal("soak: tracer's CPU, share of a core", busy, 0.2),
-                  goal("soak: memory, last quarter ÷ first", late / early, 1.1)],
-        "table": render(f"Soak: recvfrom → EAGAIN for {seconds} s, recorded to disk", ["", "value"], rows),
+        "goals": [
+            goal("soak: lost", ledger["lost"], 0),
+            goal("soak: the ledger balances", ledger["balanced"], True),
+            goal("soak: tracer's CPU, share of a core", busy, 0.2),
+            goal("soak: memory, last quarter ÷ first", late / early, 1.1),
+        ],
+        "table": render(
+            f"Soak: recvfrom → EAGAIN for {seconds} s, recorded to disk", ["", "value"], rows
+        ),
     }

@@ -24,11 +24,11 @@ def main(argv: list[str]) -> int:
     import tracer.cli.main  # noqa: F401  as the command would
     from tracer.bpf import loader
     from tracer.capture import spawn
-    from tracer.kernel import features
     from tracer.capture.host import host
-    from tracer.recording.parquet import Writer
-    from tracer.capture.session import Session
     from tracer.capture.recorder import DRAIN_MS, Tap
+    from tracer.capture.session import Session
+    from tracer.kernel import features
+    from tracer.recording.parquet import Writer
 
     found = features.find()
     with spawn.start(command, None) as traced, loader.Attachment(found) as probes:
@@ -48,16 +48,40 @@ def main(argv: list[str]) -> int:
         drain.finish(ended)
         detached = time.monotonic_ns()
         ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
-        writer.close({"version": "", "scenario": None, "host": host(), "ended": "completed",
-                      "options": {"open_loop": False}, "base_ns": drain.base, "end_ns": ended, "ledger": ledger,
-                      "features": found.sources, "target": {"command": command, "exit_status": traced.status}})
+        writer.close(
+            {
+                "version": "",
+                "scenario": None,
+                "host": host(),
+                "ended": "completed",
+                "options": {"open_loop": False},
+                "base_ns": drain.base,
+                "end_ns": ended,
+                "ledger": ledger,
+                "features": found.sources,
+                "target": {"command": command, "exit_status": traced.status},
+            }
+        )
         used = _cpu_seconds() - before
         status = traced.status or 0
-    Path(stats).write_text(json.dumps({
-        "began_ns": began, "attached_ns": attached, "released_ns": released, "ended_ns": ended,
-        "detached_ns": detached, "ledger": ledger, "cpu_s": used, "wall_s": (ended - released) / 1e9,
-        "memory": [[(when - released) / 1e9, size] for when, size in memory], "bytes": os.path.getsize(path),
-        "max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "records": drain.count}))
+    Path(stats).write_text(
+        json.dumps(
+            {
+                "began_ns": began,
+                "attached_ns": attached,
+                "released_ns": released,
+                "ended_ns": ended,
+                "detached_ns": detached,
+                "ledger": ledger,
+                "cpu_s": used,
+                "wall_s": (ended - released) / 1e9,
+                "memory": [[(when - released) / 1e9, size] for when, size in memory],
+                "bytes": os.path.getsize(path),
+                "max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "records": drain.count,
+            }
+        )
+    )
     return status
 
 

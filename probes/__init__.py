@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-FIRST = ("core.bpf.c", "descriptors.bpf.c", "aio.bpf.c")  # what the others call; those follow by name
+FIRST = (
+    "core.bpf.c",
+    "descriptors.bpf.c",
+    "aio.bpf.c",
+)  # what the others call; those follow by name
 
 
 def source() -> str:

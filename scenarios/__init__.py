@@ -34,12 +34,26 @@ class Scenario:
 
 def scenarios() -> list[Scenario]:
     """Every scenario in the order of the textbook's figures; a module without NAME (workload, sender) is none."""
-    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__) if not found.ispkg]
+    modules = [
+        import_module(f"{__name__}.{found.name}")
+        for found in iter_modules(__path__)
+        if not found.ispkg
+    ]
     return sorted(
         (
-            Scenario(m.NAME, m.SUMMARY, m.PROTOCOLS, m.ALIASES, m.FIGURE, m.__name__, getattr(m, "SOCKETS", 1),
-                     getattr(m, "SOCKETS_WHY", "it has one socket; select, poll and epoll can watch many"),
-                     getattr(m, "SOCKETS_DEFAULT", 1))
+            Scenario(
+                m.NAME,
+                m.SUMMARY,
+                m.PROTOCOLS,
+                m.ALIASES,
+                m.FIGURE,
+                m.__name__,
+                getattr(m, "SOCKETS", 1),
+                getattr(
+                    m, "SOCKETS_WHY", "it has one socket; select, poll and epoll can watch many"
+                ),
+                getattr(m, "SOCKETS_DEFAULT", 1),
+            )
             for m in modules
             if hasattr(m, "NAME")
         ),

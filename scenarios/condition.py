@@ -5,8 +5,8 @@ Nobody excludes anybody: who waits never wakes, and who wakes never waits (compa
 
 import ctypes
 
-from scenarios.kit.children import fork, join
 from scenarios.interfaces.futex_words import Shared, compute
+from scenarios.kit.children import fork, join
 from scenarios.kit.workload import Workload, main
 
 NAME = "condition"

@@ -38,7 +38,9 @@ def receive(workload: Workload) -> None:
                     except BlockingIOError:
                         workload.errors["recvfrom", "EAGAIN"] += 1
                         break
-                    more = not told and not workload.done  # nothing told of it: take all that was left
+                    more = (
+                        not told and not workload.done
+                    )  # nothing told of it: take all that was left
                 workload.publish(ahead=1)
 
 

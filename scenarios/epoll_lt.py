@@ -10,15 +10,23 @@ PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("epoll",)
 FIGURE = "6.3"
 SOCKETS = 20000
-SOCKETS_WHY = "over UDP each has a port of its own, and Linux has 28,232 to give (ip_local_port_range)"
+SOCKETS_WHY = (
+    "over UDP each has a port of its own, and Linux has 28,232 to give (ip_local_port_range)"
+)
 
 
 def receive(workload: Workload) -> None:
     """Two calls per message: one waits, the other copies; the set went to the kernel once, before."""
-    socks, buffer, call = {sock.fileno(): sock for sock in workload.socks}, workload.buffer, workload.call
+    socks, buffer, call = (
+        {sock.fileno(): sock for sock in workload.socks},
+        workload.buffer,
+        workload.call,
+    )
     with select.epoll() as epoll:
         for fd in socks:
-            epoll.register(fd, select.EPOLLIN)  # without EPOLLET: told again as long as there is data
+            epoll.register(
+                fd, select.EPOLLIN
+            )  # without EPOLLET: told again as long as there is data
         with workload.window():
             while not workload.done:
                 workload.calls["epoll_wait"] += 1

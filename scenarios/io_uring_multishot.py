@@ -1,6 +1,6 @@
 """io_uring, multishot receive (Linux 6.0): one request, a completion for each message, in buffers that it takes."""
 
-from scenarios.interfaces.uring import BUFFER_SELECT, Buffers, OP_RECV, RECV_MULTISHOT, Ring
+from scenarios.interfaces.uring import BUFFER_SELECT, OP_RECV, RECV_MULTISHOT, Buffers, Ring
 from scenarios.kit.workload import Workload, main
 
 NAME = "io-uring-multishot"
@@ -19,8 +19,13 @@ def receive(workload: Workload) -> None:
             asked = False
             while not workload.done:
                 if not asked:
-                    ring.put(opcode=OP_RECV, flags=BUFFER_SELECT, ioprio=RECV_MULTISHOT, fd=workload.sock.fileno(),
-                             buf_group=buffers.GROUP)
+                    ring.put(
+                        opcode=OP_RECV,
+                        flags=BUFFER_SELECT,
+                        ioprio=RECV_MULTISHOT,
+                        fd=workload.sock.fileno(),
+                        buf_group=buffers.GROUP,
+                    )
                 if not asked or not ring.completed:
                     workload.calls["io_uring_enter"] += 1
                     ring.enter(submit=not asked, wait=1)

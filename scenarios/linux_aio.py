@@ -2,8 +2,8 @@
 
 import ctypes
 
+from scenarios.interfaces.linux_aio import PREAD, Context, Iocb
 from scenarios.kit.blockfile import Reader, stride
-from scenarios.interfaces.linux_aio import Context, Iocb, PREAD
 from scenarios.kit.workload import Workload, main
 
 NAME = "linux-aio"

@@ -2,7 +2,7 @@
 
 import select
 
-from scenarios.interfaces.linux_aio import Context, Iocb, POLL
+from scenarios.interfaces.linux_aio import POLL, Context, Iocb
 from scenarios.kit.workload import Workload, main
 
 NAME = "linux-aio-poll"

@@ -2,7 +2,7 @@
 
 import ctypes
 
-from scenarios.interfaces.linux_aio import Context, Iocb, PREAD
+from scenarios.interfaces.linux_aio import PREAD, Context, Iocb
 from scenarios.kit.workload import Workload, main
 
 NAME = "linux-aio-socket"
@@ -16,7 +16,12 @@ def receive(workload: Workload) -> None:
     """Two calls per message: io_submit, which waits and copies, and io_getevents, which finds all done."""
     buffer = workload.buffer
     address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-    request = Iocb(aio_lio_opcode=PREAD, aio_fildes=workload.sock.fileno(), aio_buf=address, aio_nbytes=len(buffer))
+    request = Iocb(
+        aio_lio_opcode=PREAD,
+        aio_fildes=workload.sock.fileno(),
+        aio_buf=address,
+        aio_nbytes=len(buffer),
+    )
     with Context() as context, workload.window():
         while not workload.done:
             workload.calls["io_submit"] += 1

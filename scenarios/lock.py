@@ -5,8 +5,8 @@ They take turns in being first, so that each waits for the other's release. A mu
 
 import ctypes
 
-from scenarios.kit.children import fork, join
 from scenarios.interfaces.futex_words import Shared, compute
+from scenarios.kit.children import fork, join
 from scenarios.kit.workload import Workload, main
 
 NAME = "lock"
@@ -17,7 +17,10 @@ FIGURE = ""
 
 _PROCESS_SHARED = 1
 _CONTENDED = 2  # glibc's mutex word: 0 free, 1 taken, 2 taken and somebody sleeps or is about to
-_TAKEN, _RETURNED = 0, 1  # turns: the round in which the first has it, in which the second has given it back
+_TAKEN, _RETURNED = (
+    0,
+    1,
+)  # turns: the round in which the first has it, in which the second has given it back
 
 
 def receive(workload: Workload) -> None:

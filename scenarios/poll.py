@@ -10,12 +10,18 @@ PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ()
 FIGURE = "6.3"
 SOCKETS = 20000
-SOCKETS_WHY = "over UDP each has a port of its own, and Linux has 28,232 to give (ip_local_port_range)"
+SOCKETS_WHY = (
+    "over UDP each has a port of its own, and Linux has 28,232 to give (ip_local_port_range)"
+)
 
 
 def receive(workload: Workload) -> None:
     """Two calls per message: one waits, the other copies; the whole list goes to the kernel every time."""
-    socks, buffer, call = {sock.fileno(): sock for sock in workload.socks}, workload.buffer, workload.call
+    socks, buffer, call = (
+        {sock.fileno(): sock for sock in workload.socks},
+        workload.buffer,
+        workload.call,
+    )
     poll = select.poll()
     for fd in socks:
         poll.register(fd, select.POLLIN)

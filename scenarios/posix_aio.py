@@ -96,7 +96,9 @@ def receive(workload: Workload) -> None:
                     workload.publish()
                 value = (value * 1103515245 + 12345) % 2**31  # the program's own work
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN})  # after Ctrl-C a request is still open
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGRTMIN}
+        )  # after Ctrl-C a request is still open
 
 
 def c_library() -> ctypes.CDLL:

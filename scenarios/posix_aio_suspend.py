@@ -6,8 +6,8 @@ glibc sleeps on a futex(2) there, until its helper thread, which makes the recei
 import ctypes
 import os
 
-from scenarios.posix_aio import AioCb, SigEvent, c_library
 from scenarios.kit.workload import Workload, main
+from scenarios.posix_aio import AioCb, SigEvent, c_library
 
 NAME = "posix-aio-suspend"
 SUMMARY = "aio_read asks, aio_suspend waits until the data is there"

@@ -7,8 +7,8 @@ import ctypes
 import os
 import sys
 
-from scenarios.posix_aio import AioCb, SigEvent, c_library
 from scenarios.kit.workload import Workload, main
+from scenarios.posix_aio import AioCb, SigEvent, c_library
 
 NAME = "posix-aio-thread"
 SUMMARY = "aio_read asks, a new thread tells when the data is there"
@@ -41,7 +41,8 @@ def receive(workload: Workload) -> None:
         aio_buf=ctypes.addressof(buffer),
         aio_nbytes=len(buffer),
         aio_sigevent=SigEvent(
-            sigev_notify=SIGEV_THREAD, sigev_notify_function=ctypes.cast(callback, ctypes.c_void_p).value
+            sigev_notify=SIGEV_THREAD,
+            sigev_notify_function=ctypes.cast(callback, ctypes.c_void_p).value,
         ),
     )
     at = ctypes.byref(request)

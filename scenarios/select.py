@@ -10,7 +10,9 @@ PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ()
 FIGURE = "6.3"
 SOCKETS = 1000
-SOCKETS_WHY = "glibc's fd_set ends at descriptor 1023 (FD_SETSIZE), and a few of them are taken already"
+SOCKETS_WHY = (
+    "glibc's fd_set ends at descriptor 1023 (FD_SETSIZE), and a few of them are taken already"
+)
 
 
 def receive(workload: Workload) -> None:

@@ -40,7 +40,9 @@ def receive(workload: Workload) -> None:
             return
         workload.signals["SIGIO"] += 1
         signalled = True
-        while signalled and not draining:  # a signal that interrupts the draining makes it go round once more
+        while (
+            signalled and not draining
+        ):  # a signal that interrupts the draining makes it go round once more
             signalled, draining = False, True
             drain()
             draining = False
@@ -55,7 +57,9 @@ def receive(workload: Workload) -> None:
                 value = (value * 1103515245 + 12345) % 2**31  # the program's own work
                 workload.publish()  # after the handler, so that a closed loop has one SIGIO per message
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})  # the end of the stream is yet to come
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGIO}
+        )  # the end of the stream is yet to come
 
 
 if __name__ == "__main__":

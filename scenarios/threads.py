@@ -21,7 +21,9 @@ def receive(workload: Workload) -> None:
     """One call per message, as in blocking; the thread that started the others waits for the last message."""
     lock, started, over = threading.Lock(), threading.Semaphore(0), threading.Event()
     for sock in workload.socks:
-        threading.Thread(target=_serve, args=(workload, sock, lock, started, over), daemon=True).start()
+        threading.Thread(
+            target=_serve, args=(workload, sock, lock, started, over), daemon=True
+        ).start()
     for _ in workload.socks:
         started.acquire()
     with workload.window():

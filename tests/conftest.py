@@ -4,16 +4,19 @@ where the probes can be attached."""
 import pytest
 from hypothesis import settings
 
-from tracer.kernel import features
 from tracer.bpf.loader import Attachment
+from tracer.kernel import features
 
 settings.register_profile("iotrace", deadline=None)
 settings.load_profile("iotrace")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--thorough", action="store_true",
-                     help="every scenario in every language over every protocol, and the same again under load")
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="every scenario in every language over every protocol, and the same again under load",
+    )
 
 
 def pytest_collection_modifyitems(config, items):

@@ -109,7 +109,9 @@ def name_of(number: int) -> str:
     return "SIGIO" if number == signal.SIGIO else f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
-def _receive(workload: Workload, sock: socket.socket, buffer: bytearray, all_there_is: bool) -> None:
+def _receive(
+    workload: Workload, sock: socket.socket, buffer: bytearray, all_there_is: bool
+) -> None:
     more = True
     while more and not workload.done:
         workload.calls["recvfrom"] += 1

@@ -27,20 +27,52 @@ _BUFFER_SHIFT = 16  # a completion's flags hold the number of the buffer from he
 
 
 class _SqOffsets(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in
-                ("head", "tail", "ring_mask", "ring_entries", "flags", "dropped", "array", "resv1")]
+    _fields_ = [
+        (name, ctypes.c_uint32)
+        for name in (
+            "head",
+            "tail",
+            "ring_mask",
+            "ring_entries",
+            "flags",
+            "dropped",
+            "array",
+            "resv1",
+        )
+    ]
     _fields_ += [("user_addr", ctypes.c_uint64)]
 
 
 class _CqOffsets(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in
-                ("head", "tail", "ring_mask", "ring_entries", "overflow", "cqes", "flags", "resv1")]
+    _fields_ = [
+        (name, ctypes.c_uint32)
+        for name in (
+            "head",
+            "tail",
+            "ring_mask",
+            "ring_entries",
+            "overflow",
+            "cqes",
+            "flags",
+            "resv1",
+        )
+    ]
     _fields_ += [("user_addr", ctypes.c_uint64)]
 
 
 class _Params(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in
-                ("sq_entries", "cq_entries", "flags", "sq_thread_cpu", "sq_thread_idle", "features", "wq_fd")]
+    _fields_ = [
+        (name, ctypes.c_uint32)
+        for name in (
+            "sq_entries",
+            "cq_entries",
+            "flags",
+            "sq_thread_cpu",
+            "sq_thread_idle",
+            "features",
+            "wq_fd",
+        )
+    ]
     _fields_ += [("resv", ctypes.c_uint32 * 3), ("sq_off", _SqOffsets), ("cq_off", _CqOffsets)]
 
 
@@ -84,8 +116,13 @@ class _Buffer(ctypes.Structure):
 class _BufferRing(ctypes.Structure):
     """struct io_uring_buf_reg."""
 
-    _fields_ = [("ring_addr", ctypes.c_uint64), ("ring_entries", ctypes.c_uint32), ("bgid", ctypes.c_uint16),
-                ("flags", ctypes.c_uint16), ("resv", ctypes.c_uint64 * 3)]
+    _fields_ = [
+        ("ring_addr", ctypes.c_uint64),
+        ("ring_entries", ctypes.c_uint32),
+        ("bgid", ctypes.c_uint16),
+        ("flags", ctypes.c_uint16),
+        ("resv", ctypes.c_uint64 * 3),
+    ]
 
 
 @dataclass(frozen=True)
@@ -111,15 +148,24 @@ class Ring:
             os.close(self.fd)
             raise Unsupported("this kernel's io_uring is older than Linux 5.4")
         sq, cq = params.sq_off, params.cq_off
-        length = max(sq.array + 4 * params.sq_entries, cq.cqes + ctypes.sizeof(_Completion) * params.cq_entries)
+        length = max(
+            sq.array + 4 * params.sq_entries,
+            cq.cqes + ctypes.sizeof(_Completion) * params.cq_entries,
+        )
         self._rings = mmap.mmap(self.fd, length)
-        self._memory = mmap.mmap(self.fd, ctypes.sizeof(Submission) * params.sq_entries, offset=_OFFSET_SQES)
+        self._memory = mmap.mmap(
+            self.fd, ctypes.sizeof(Submission) * params.sq_entries, offset=_OFFSET_SQES
+        )
 
         def word(offset: int) -> ctypes.c_uint32:
             return ctypes.c_uint32.from_buffer(self._rings, offset)
 
         self._sq_tail, self._sq_mask = word(sq.tail), word(sq.ring_mask).value
-        self._cq_head, self._cq_tail, self._cq_mask = word(cq.head), word(cq.tail), word(cq.ring_mask).value
+        self._cq_head, self._cq_tail, self._cq_mask = (
+            word(cq.head),
+            word(cq.tail),
+            word(cq.ring_mask).value,
+        )
         self._order = (ctypes.c_uint32 * params.sq_entries).from_buffer(self._rings, sq.array)
         self._submissions = (Submission * params.sq_entries).from_buffer(self._memory)
         self._completions = (_Completion * params.cq_entries).from_buffer(self._rings, cq.cqes)
@@ -164,7 +210,9 @@ class Ring:
             raise Unsupported("this kernel's io_uring does not know the request")
         if res < 0 and res != -errno.ENOBUFS:
             raise OSError(-res, "io_uring: " + os.strerror(-res))
-        return Completion(max(res, 0), bool(flags & MORE), flags >> _BUFFER_SHIFT, res == -errno.ENOBUFS)
+        return Completion(
+            max(res, 0), bool(flags & MORE), flags >> _BUFFER_SHIFT, res == -errno.ENOBUFS
+        )
 
     def _call(self, name: str, number: int, *arguments: object) -> int:
         result = self._libc.syscall(number, *arguments)
@@ -172,7 +220,9 @@ class Ring:
             return result
         code = ctypes.get_errno()
         if number != ENTER and code in (errno.ENOSYS, errno.EPERM, errno.EINVAL):
-            raise Unsupported(f"{name}: {os.strerror(code)} (too old, built without, or kernel.io_uring_disabled)")
+            raise Unsupported(
+                f"{name}: {os.strerror(code)} (too old, built without, or kernel.io_uring_disabled)"
+            )
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
@@ -187,8 +237,14 @@ class Buffers:
         self._memory = mmap.mmap(-1, count * size)
         self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self._entries = (_Buffer * count).from_buffer(self._queue)
-        ring._call("io_uring_register", REGISTER, ring.fd, _REGISTER_PBUF_RING,
-                   ctypes.byref(_BufferRing(ctypes.addressof(self._entries), count, self.GROUP)), 1)
+        ring._call(
+            "io_uring_register",
+            REGISTER,
+            ring.fd,
+            _REGISTER_PBUF_RING,
+            ctypes.byref(_BufferRing(ctypes.addressof(self._entries), count, self.GROUP)),
+            1,
+        )
         for number in range(count):
             self.give(number)
 

@@ -24,7 +24,9 @@ class Reader:
         try:
             self._fd = os.open(DIRECTORY, os.O_TMPFILE | os.O_RDWR | os.O_DIRECT, 0o600)
         except OSError as problem:
-            raise Unsupported(f"no file can be read with O_DIRECT in {DIRECTORY}: {problem.strerror}") from None
+            raise Unsupported(
+                f"no file can be read with O_DIRECT in {DIRECTORY}: {problem.strerror}"
+            ) from None
 
     def __enter__(self) -> "Reader":
         return self

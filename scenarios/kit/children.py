@@ -33,4 +33,6 @@ def join(pids: list[int]) -> None:
         _, status = os.waitpid(pids[-1], 0)
         pids.pop()
         if status:
-            raise ChildProcessError(f"a process of the scenario ended with status {os.waitstatus_to_exitcode(status)}")
+            raise ChildProcessError(
+                f"a process of the scenario ended with status {os.waitstatus_to_exitcode(status)}"
+            )

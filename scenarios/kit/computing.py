@@ -18,7 +18,8 @@ def run(workload: Workload, cpus: set[int]) -> None:
     ready, go = threading.Barrier(3), threading.Event()
     portions = [0, 0]
     threads = [
-        threading.Thread(target=_compute, args=(workload, cpus, rounds, ready, go, portions, i)) for i in range(2)
+        threading.Thread(target=_compute, args=(workload, cpus, rounds, ready, go, portions, i))
+        for i in range(2)
     ]
     for thread in threads:
         thread.start()
@@ -33,7 +34,9 @@ def run(workload: Workload, cpus: set[int]) -> None:
 
 def _compute(workload, cpus, rounds, ready, go, portions, index) -> None:
     ordered = sorted(cpus)
-    os.sched_setaffinity(0, {ordered[index % len(ordered)]})  # of this thread alone: each begins on a CPU of its own,
+    os.sched_setaffinity(
+        0, {ordered[index % len(ordered)]}
+    )  # of this thread alone: each begins on a CPU of its own,
     ready.wait()
     go.wait()
     os.sched_setaffinity(0, cpus)  # and may then go where it likes

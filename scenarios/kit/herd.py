@@ -19,7 +19,9 @@ def serve(workload: Workload, events: int) -> None:
     events: with which the listening socket is registered, EPOLLIN and what changes who is woken.
     """
     workload.sock.setblocking(False)
-    workload.sock.setsockopt(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 1)  # told of a connection when its data is there
+    workload.sock.setsockopt(
+        socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 1
+    )  # told of a connection when its data is there
     counts = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
     rows = [counts[8 * i : 8 * i + 8] for i in range(WORKERS)]
     enough = os.eventfd(0)  # tells all of the end
@@ -45,7 +47,9 @@ def serve(workload: Workload, events: int) -> None:
             workload.bytes += row[_BYTES]
 
 
-def _work(workload: Workload, events: int, rows: list[memoryview], row: memoryview, enough: int) -> None:
+def _work(
+    workload: Workload, events: int, rows: list[memoryview], row: memoryview, enough: int
+) -> None:
     """One process: wait, accept, receive, until all messages have come to one or another; counts in `row`."""
     listener, buffer = workload.sock, bytearray(max(STREAM_BUFFER, workload.options.size))
     with select.epoll() as epoll:

@@ -12,7 +12,22 @@ from array import array
 from contextlib import ExitStack, closing
 
 from scenarios.kit import transport
-from scenarios.kit.workload import EACH, ENDS, FINISHED, Options, PID, PORT, READY, RECEIVED, SENT, STOP, map_shared, parse, parser, write_notes
+from scenarios.kit.workload import (
+    EACH,
+    ENDS,
+    FINISHED,
+    PID,
+    PORT,
+    READY,
+    RECEIVED,
+    SENT,
+    STOP,
+    Options,
+    map_shared,
+    parse,
+    parser,
+    write_notes,
+)
 
 POLL_NS = 100_000  # how often to look at the shared page
 STOP_NS = 50_000_000  # how long at most to sleep without looking whether to stop
@@ -48,7 +63,9 @@ class Receiver:
         self._pidfds.append(self._pidfd(self.page[PID]))
 
     def _nap(self, ns: int) -> None:
-        ended, _, _ = select.select(self._pidfds, [], [], ns / 1e9)  # a pidfd is readable when its process has ended
+        ended, _, _ = select.select(
+            self._pidfds, [], [], ns / 1e9
+        )  # a pidfd is readable when its process has ended
         if ended or self.page[STOP]:
             raise Abandoned
 
@@ -70,7 +87,9 @@ def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
     numbers = receiver.page[ENDS : ENDS + options.sockets].tolist()
     message = bytes(options.size)
     with ExitStack() as stack:
-        ends = transport.connect(options.proto, options.address, numbers, receiver.page[PID], bool(receiver.page[EACH]))
+        ends = transport.connect(
+            options.proto, options.address, numbers, receiver.page[PID], bool(receiver.page[EACH])
+        )
         for end in ends:
             stack.enter_context(closing(end))
         receiver.wait_for(READY, 1)
@@ -99,12 +118,20 @@ def _send_end(ends: list, receiver: Receiver) -> None:
 
 def main() -> None:
     """Run the sender; exits 0, 1 when a send failed or the receiver is gone, 2 on wrong usage."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the receiver or the tracer: the sender ends with it
-    arguments = parser("scenarios.kit.sender", __doc__, (*transport.PROTOCOLS, "file", "none"), 10**6)
-    arguments.add_argument("--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does")
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the receiver or the tracer: the sender ends with it
+    arguments = parser(
+        "scenarios.kit.sender", __doc__, (*transport.PROTOCOLS, "file", "none"), 10**6
+    )
+    arguments.add_argument(
+        "--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does"
+    )
     options, given = parse(arguments)
     if given.shared_fd is None:
-        arguments.error("--shared-fd is needed: start a scenario instead, it starts its sender itself")
+        arguments.error(
+            "--shared-fd is needed: start a scenario instead, it starts its sender itself"
+        )
     page = map_shared(given.shared_fd)
     send_begin_ns = array("Q")
     transport.make_room(options.sockets)

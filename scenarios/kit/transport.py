@@ -17,7 +17,10 @@ from types import ModuleType
 LOOPBACK = "127.0.0.1"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 DATAGRAMS = ("udp", "unix")  # keep messages apart; the others are streams
-MOST_SIZE = {"udp": 65507, "unix": 131072}  # bytes; a unix datagram must fit into its sender's buffer (wmem_default)
+MOST_SIZE = {
+    "udp": 65507,
+    "unix": 131072,
+}  # bytes; a unix datagram must fit into its sender's buffer (wmem_default)
 SPARE_DESCRIPTORS = 24  # room for what a program has open besides its ends
 
 
@@ -173,7 +176,9 @@ def _connected(proto: str, address: str, number: int, pid: int) -> socket.socket
         return blockfile().Writer(pid, number)
     if proto == "tcp":
         sock = socket.create_connection((address, number))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a message waits for the last one's ACK
+        sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # else a message waits for the last one's ACK
         return sock
     sock = socket.socket(socket.AF_UNIX if proto == "unix" else socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect(b"\0%05x" % (number - 1) if proto == "unix" else (address, number))

@@ -34,7 +34,9 @@ def built(path: Path) -> Path:
     """The program of the twin at `path`, compiled unless it is in this user's cache already; raises CannotBuild."""
     compiler = shutil.which("cc", path=places.path())
     if compiler is None:
-        raise CannotBuild("--lang c needs a C compiler, and there is no cc: apt-get install gcc libc6-dev")
+        raise CannotBuild(
+            "--lang c needs a C compiler, and there is no cc: apt-get install gcc libc6-dev"
+        )
     place = _cache()
     kept = place / _digest(path, compiler)
     if not (kept / path.stem).exists():
@@ -56,33 +58,75 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
     except KeyError:
         groups, home = [], "/"
     done = subprocess.run(
-        [sys.executable, "-m", "scenarios.kit.twin", path.stem], user=uid, group=gid, extra_groups=groups, umask=0o077,
-        env={**places.environment(), "HOME": home, "PYTHONPATH": str(SOURCES.parents[1]),
-             "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd="/", capture_output=True, text=True)
+        [sys.executable, "-m", "scenarios.kit.twin", path.stem],
+        user=uid,
+        group=gid,
+        extra_groups=groups,
+        umask=0o077,
+        env={
+            **places.environment(),
+            "HOME": home,
+            "PYTHONPATH": str(SOURCES.parents[1]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
-        raise CannotBuild(done.stderr.strip().removeprefix("twin: ") or "compiling the C twin failed")
+        raise CannotBuild(
+            done.stderr.strip().removeprefix("twin: ") or "compiling the C twin failed"
+        )
     return Path(done.stdout.rstrip("\n"))
 
 
 def _digest(path: Path, compiler: str) -> str:
     """What the program depends on: every source, the flags, which compiler it is, and where it looks for as and ld."""
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=False, **_apart("/")).stdout
-    parts = [os.fsencode(os.path.realpath(compiler)), version, " ".join(FLAGS).encode(), os.fsencode(places.path())]
-    parts += [its.read_bytes() for its in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))]
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
+    version = subprocess.run(
+        [compiler, "--version"], capture_output=True, check=False, **_apart("/")
+    ).stdout
+    parts = [
+        os.fsencode(os.path.realpath(compiler)),
+        version,
+        " ".join(FLAGS).encode(),
+        os.fsencode(places.path()),
+    ]
+    parts += [
+        its.read_bytes()
+        for its in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))
+    ]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[
+        :16
+    ]
 
 
 def _compile(path: Path, compiler: str, kept: Path) -> None:
     """Compiles in a directory of its own, which then gets its name, so that no program is ever half there."""
     directory = tempfile.mkdtemp(prefix=".building-", dir=kept.parent)
     try:
-        command = [compiler, *FLAGS, "-o", Path(directory, path.stem), path, *(SOURCES / name for name in SHARED)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
-                              **_apart(directory))
+        command = [
+            compiler,
+            *FLAGS,
+            "-o",
+            Path(directory, path.stem),
+            path,
+            *(SOURCES / name for name in SHARED),
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            **_apart(directory),
+        )
         if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-            raise CannotBuild(f"{compiler} cannot compile {path.name}: {(errors or ['it did not say why'])[0].strip()}")
+            errors = [
+                line for line in done.stderr.splitlines() if "error" in line
+            ] or done.stderr.splitlines()
+            raise CannotBuild(
+                f"{compiler} cannot compile {path.name}: {(errors or ['it did not say why'])[0].strip()}"
+            )
         os.chmod(Path(directory, path.stem), 0o700)
         try:
             os.rename(directory, kept)
@@ -99,34 +143,49 @@ def _apart(directory: str) -> dict:
         home = pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
         home = "/"
-    return {"cwd": directory, "stdin": subprocess.DEVNULL,
-            "env": {"PATH": places.path(), "HOME": home, "TMPDIR": directory, "LC_ALL": "C"}}
+    return {
+        "cwd": directory,
+        "stdin": subprocess.DEVNULL,
+        "env": {"PATH": places.path(), "HOME": home, "TMPDIR": directory, "LC_ALL": "C"},
+    }
 
 
 def _cache() -> Path:
     """Where this user's twins are kept, made if need be; raises CannotBuild where others could write there."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        home = Path(given) if given.startswith("/") else Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
+        home = (
+            Path(given)
+            if given.startswith("/")
+            else Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
+        )
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = home.resolve() / "iotrace"
         place.mkdir(mode=0o700, exist_ok=True)
         directory = places.open_to_others(place)
         if directory:
-            raise CannotBuild(f"compiled scenarios are not kept in {place}: others may write to {directory} "
-                              "(chmod go-w, or set XDG_CACHE_HOME)")
+            raise CannotBuild(
+                f"compiled scenarios are not kept in {place}: others may write to {directory} "
+                "(chmod go-w, or set XDG_CACHE_HOME)"
+            )
     except KeyError:
-        raise CannotBuild("this user has no home to keep compiled scenarios in: set XDG_CACHE_HOME") from None
+        raise CannotBuild(
+            "this user has no home to keep compiled scenarios in: set XDG_CACHE_HOME"
+        ) from None
     except OSError as error:
-        raise CannotBuild(f"compiled scenarios cannot be kept in {error.filename}: {error.strerror} "
-                          "(set XDG_CACHE_HOME)") from None
+        raise CannotBuild(
+            f"compiled scenarios cannot be kept in {error.filename}: {error.strerror} "
+            "(set XDG_CACHE_HOME)"
+        ) from None
     return place
 
 
 def main() -> None:
     """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
     names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
-    arguments = argparse.ArgumentParser(prog="python -m scenarios.kit.twin", description=__doc__.splitlines()[0])
+    arguments = argparse.ArgumentParser(
+        prog="python -m scenarios.kit.twin", description=__doc__.splitlines()[0]
+    )
     arguments.add_argument("name", choices=names)
     try:
         print(built(SOURCES / f"{arguments.parse_args().name}.c"))

@@ -89,26 +89,58 @@ def sender_command(options: Options, shared_fd: int, notes_fd: int | None = None
     return command + ([] if notes_fd is None else ["--notes-fd", str(notes_fd)])
 
 
-def receiver_command(program: Sequence[str], options: Options, shared_fd: int, notes_fd: int) -> list[str]:
+def receiver_command(
+    program: Sequence[str], options: Options, shared_fd: int, notes_fd: int
+) -> list[str]:
     """The argv of a scenario with a sender started by the caller; `program` is its module's or its C twin's command."""
     return [*program, *options.flags(), "--shared-fd", str(shared_fd), "--notes-fd", str(notes_fd)]
 
 
-def parser(program: str, description: str, protocols: Sequence[str], sockets: int,
-           watched: int = 1) -> argparse.ArgumentParser:
+def parser(
+    program: str, description: str, protocols: Sequence[str], sockets: int, watched: int = 1
+) -> argparse.ArgumentParser:
     """The options that every scenario and the sender understand; sockets: the most that it can watch, watched: those
     that it does if nothing is said."""
     defaults = Options()
     result = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     add = result.add_argument
-    add("--messages", type=_number(1, 10**7), default=defaults.messages, metavar="N", help="how many (%(default)s)")
-    add("--interval-ns", type=_number(0, 10**13), default=defaults.interval_ns, metavar="NS", help="pace (%(default)s)")
-    add("--size", type=_number(1, 2**20), default=defaults.size, metavar="BYTES", help="of a message (%(default)s)")
+    add(
+        "--messages",
+        type=_number(1, 10**7),
+        default=defaults.messages,
+        metavar="N",
+        help="how many (%(default)s)",
+    )
+    add(
+        "--interval-ns",
+        type=_number(0, 10**13),
+        default=defaults.interval_ns,
+        metavar="NS",
+        help="pace (%(default)s)",
+    )
+    add(
+        "--size",
+        type=_number(1, 2**20),
+        default=defaults.size,
+        metavar="BYTES",
+        help="of a message (%(default)s)",
+    )
     add("--proto", choices=protocols, default=protocols[0], help="(%(default)s)")
     add("--open-loop", action="store_true", help="send on schedule, whatever the receiver does")
-    add("--sockets", type=_number(1, sockets), default=watched, metavar="N", help="to watch (%(default)s)")
+    add(
+        "--sockets",
+        type=_number(1, sockets),
+        default=watched,
+        metavar="N",
+        help="to watch (%(default)s)",
+    )
     add("--address", default=defaults.address, metavar="IP", help="of the receiver (%(default)s)")
-    add("--shared-fd", type=_shared, metavar="FD", help="an inherited memfd, the page that both sides map")
+    add(
+        "--shared-fd",
+        type=_shared,
+        metavar="FD",
+        help="an inherited memfd, the page that both sides map",
+    )
     add("--notes-fd", type=_descriptor, metavar="FD", help="where to write what was done, as JSON")
     return result
 
@@ -119,8 +151,15 @@ def parse(arguments: argparse.ArgumentParser) -> tuple[Options, argparse.Namespa
     most = transport.MOST_SIZE.get(given.proto, given.size)
     if given.size > most:
         arguments.error(f"a datagram ({given.proto}) holds at most {most} bytes")
-    options = Options(given.messages, given.interval_ns, given.size, given.proto, given.open_loop, given.sockets,
-                      given.address)
+    options = Options(
+        given.messages,
+        given.interval_ns,
+        given.size,
+        given.proto,
+        given.open_loop,
+        given.sockets,
+        given.address,
+    )
     return options, given
 
 
@@ -153,7 +192,9 @@ class Workload:
         self._page = page
         self._ended: set = set()  # the sockets whose end has come
         self._receives = 0
-        self._receive_ns = array("Q", [0]) * options.messages  # allocated before the window, filled in it
+        self._receive_ns = (
+            array("Q", [0]) * options.messages
+        )  # allocated before the window, filled in it
         self._window_ns = (0, 0)
         self._cpu_ns = 0
         self._memory: dict[str, int] = {}
@@ -188,7 +229,9 @@ class Workload:
             self._ended.add(sock or self.sock)
             self.done = len(self._ended) == len(self.socks)
             return
-        if self._receives == len(self._receive_ns):  # a stream may bring one message in several receives
+        if self._receives == len(
+            self._receive_ns
+        ):  # a stream may bring one message in several receives
             self._receive_ns.extend(self._receive_ns)
         self._receive_ns[self._receives] = now_ns
         self._receives += 1
@@ -241,7 +284,9 @@ class Workload:
         return {
             "messages": self.messages,
             "bytes": self.bytes,
-            "dropped": max(0, lost),  # the last send may be received before its sender has counted it
+            "dropped": max(
+                0, lost
+            ),  # the last send may be received before its sender has counted it
             "calls": dict(self.calls),
             "errors": errors,
             "signals": dict(self.signals),
@@ -254,8 +299,15 @@ class Workload:
         }
 
 
-def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[Workload], None], sockets: int = 1,
-         each: bool = False, watched: int = 1) -> None:
+def main(
+    name: str,
+    summary: str,
+    protocols: Sequence[str],
+    receive: Callable[[Workload], None],
+    sockets: int = 1,
+    each: bool = False,
+    watched: int = 1,
+) -> None:
     """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C).
 
     sockets: the most that it can watch, watched: how many it does if nothing is said.
@@ -270,7 +322,9 @@ def main(name: str, summary: str, protocols: Sequence[str], receive: Callable[[W
     status = 0
     try:
         if not transport.make_room(transport.descriptors_of(options.proto, options.sockets)):
-            raise Unsupported(f"{options.sockets} sockets are more than this process may have open (ulimit -H -n)")
+            raise Unsupported(
+                f"{options.sockets} sockets are more than this process may have open (ulimit -H -n)"
+            )
         with closing(transport.Ends(options.proto, options.address, options.sockets, each)) as ends:
             page[PID] = os.getpid()
             page[EACH] = each
@@ -322,7 +376,10 @@ def _memory() -> dict[str, int]:
     """What this process has for itself alone (RssAnon), and its threads, from proc_pid_status(5)."""
     with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
         lines = dict(line.split(":", 1) for line in file)
-    return {"anonymous_bytes": int(lines["RssAnon"].split()[0]) * 1024, "threads": int(lines["Threads"])}
+    return {
+        "anonymous_bytes": int(lines["RssAnon"].split()[0]) * 1024,
+        "threads": int(lines["Threads"]),
+    }
 
 
 def _start_sender(options: Options, shared_fd: int) -> subprocess.Popen:
@@ -331,11 +388,17 @@ def _start_sender(options: Options, shared_fd: int) -> subprocess.Popen:
     started: list[subprocess.Popen] = []
 
     def ended(_signum, _frame):
-        if any(sender.poll() is not None for sender in started):  # a scenario may have children of its own
-            raise SenderDied("the sender ended early")  # it never does before FINISHED, unless killed
+        if any(
+            sender.poll() is not None for sender in started
+        ):  # a scenario may have children of its own
+            raise SenderDied(
+                "the sender ended early"
+            )  # it never does before FINISHED, unless killed
 
     signal.signal(signal.SIGCHLD, ended)
-    started.append(subprocess.Popen(sender_command(options, shared_fd), pass_fds=[shared_fd], process_group=0))
+    started.append(
+        subprocess.Popen(sender_command(options, shared_fd), pass_fds=[shared_fd], process_group=0)
+    )
     ended(None, None)
     return started[0]
 
@@ -349,11 +412,17 @@ def _summary(name: str, options: Options, notes: dict) -> str:
         f"  CPU      {notes['cpu_ns'] / 1e6:.1f} ms",
     ]
     if notes["threads"] > 1:
-        lines.append(f"  memory   {notes['anonymous_bytes'] / 2**20:.1f} MiB, {notes['threads']} threads")
+        lines.append(
+            f"  memory   {notes['anonymous_bytes'] / 2**20:.1f} MiB, {notes['threads']} threads"
+        )
     lines += [f"  call     {call}: {count}" for call, count in notes["calls"].items()]
     for call, errors in notes["errors"].items():
-        lines += [f"  error    {call}: {count} × {errno_name}" for errno_name, count in errors.items()]
-    lines += [f"  signal   {signal_name}: {count}" for signal_name, count in notes["signals"].items()]
+        lines += [
+            f"  error    {call}: {count} × {errno_name}" for errno_name, count in errors.items()
+        ]
+    lines += [
+        f"  signal   {signal_name}: {count}" for signal_name, count in notes["signals"].items()
+    ]
     return "\n".join(lines)
 
 

@@ -8,7 +8,12 @@ from scenarios.kit import transport
 from scenarios.kit.workload import Workload
 
 ASKED = 3  # times in a row
-ARRIVALS = (1, 1, 2, 0)  # messages that come before each time of asking; before the last one, one is taken
+ARRIVALS = (
+    1,
+    1,
+    2,
+    0,
+)  # messages that come before each time of asking; before the last one, one is taken
 
 
 def receive(workload: Workload, events: int) -> None:

@@ -39,7 +39,9 @@ class Received:
             select.select((), (), (), NAP_S)
 
 
-def receive(workload: Workload, serve: Callable[[list[socket.socket], int, Received], Callable[[], None]]) -> None:
+def receive(
+    workload: Workload, serve: Callable[[list[socket.socket], int, Received], Callable[[], None]]
+) -> None:
     """As many messages on each socket as there are rounds. serve: makes ready to receive them; what it returns is
     called in the window and returns when all have been received."""
     received, rounds = Received(), workload.options.messages

@@ -4,8 +4,8 @@ import select
 import socket
 from collections.abc import Callable
 
-from scenarios.trials import crowd
 from scenarios.kit.workload import Workload, main
+from scenarios.trials import crowd
 
 
 def receive(workload: Workload) -> None:

@@ -4,8 +4,8 @@ import socket
 import threading
 from collections.abc import Callable
 
-from scenarios.trials import crowd
 from scenarios.kit.workload import Workload, main
+from scenarios.trials import crowd
 
 
 def receive(workload: Workload) -> None:
@@ -14,8 +14,10 @@ def receive(workload: Workload) -> None:
 
 
 def _serve(socks: list[socket.socket], rounds: int, received: crowd.Received) -> Callable[[], None]:
-    threads = [threading.Thread(target=_one, args=(sock, rounds, received, index), daemon=True)
-               for index, sock in enumerate(socks)]
+    threads = [
+        threading.Thread(target=_one, args=(sock, rounds, received, index), daemon=True)
+        for index, sock in enumerate(socks)
+    ]
     for thread in threads:
         thread.start()
 

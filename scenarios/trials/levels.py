@@ -2,8 +2,8 @@
 
 import select
 
-from scenarios.trials import asking
 from scenarios.kit.workload import Workload, main
+from scenarios.trials import asking
 
 
 def receive(workload: Workload) -> None:

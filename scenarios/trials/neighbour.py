@@ -29,4 +29,9 @@ def _compute() -> None:
 
 
 if __name__ == "__main__":
-    main("trials.neighbour", "a blocking reader and a computing process on one CPU", ("udp",), receive)
+    main(
+        "trials.neighbour",
+        "a blocking reader and a computing process on one CPU",
+        ("udp",),
+        receive,
+    )

@@ -29,8 +29,8 @@ from tracer.lab import (
     vm,
 )
 from tracer.lab.store import Store, default_root
-from tracer.output.terminal import matrix as matrix_terminal
 from tracer.output import markdown
+from tracer.output.terminal import matrix as matrix_terminal
 
 
 @pytest.fixture
@@ -50,7 +50,11 @@ def test_the_lock_file_names_the_kernels_with_checksums():
 def test_a_damaged_lock_file_is_one_line(tmp_path):
     path = tmp_path / "lock.json"
     path.write_text("{}")
-    assert_one_line(iotrace("lab", "list", "--lock-file", path, env={"XDG_CACHE_HOME": str(tmp_path)}), 1, "lock file")
+    assert_one_line(
+        iotrace("lab", "list", "--lock-file", path, env={"XDG_CACHE_HOME": str(tmp_path)}),
+        1,
+        "lock file",
+    )
 
 
 def test_an_entry_is_made_once_and_whole(store):
@@ -83,7 +87,9 @@ def test_probes_that_a_machine_compiled_are_kept_as_its_own_cache_has_them(tmp_p
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for name, data in files.items():
-                member = tarfile.TarInfo(f"./../{name}.json")  # whatever a machine says, nothing lands elsewhere
+                member = tarfile.TarInfo(
+                    f"./../{name}.json"
+                )  # whatever a machine says, nothing lands elsewhere
                 member.size = len(data)
                 tar.addfile(member, io.BytesIO(data))
         return archive.getvalue()
@@ -93,7 +99,10 @@ def test_probes_that_a_machine_compiled_are_kept_as_its_own_cache_has_them(tmp_p
     assert not cache.exists()
     lab._keep_compiled(brought(old=b"1", kept=b"2"), cache)
     lab._keep_compiled(brought(kept=b"2", new=b"3"), cache)
-    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.json")} == {"kept.json": b"2", "new.json": b"3"}
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.json")} == {
+        "kept.json": b"2",
+        "new.json": b"3",
+    }
     lab._keep_compiled(brought(new=b"4")[:600], cache)  # a machine that ended in the middle
     assert {path.name for path in cache.iterdir()} <= {"kept.json", "new.json"}
 
@@ -113,7 +122,9 @@ def test_clean_keeps_away_from_who_uses_the_cache(store):
 def test_running_machines_are_shown_and_dead_ones_are_not(store):
     (store.root / "running" / "left.json").write_text('{"kernel": "6.1"}')
     with store.running({"kernel": "6.12"}):
-        assert len(list((store.root / "running").iterdir())) == 1  # what a killed command left is gone already
+        assert (
+            len(list((store.root / "running").iterdir())) == 1
+        )  # what a killed command left is gone already
         assert store.machines() == [{"kernel": "6.12"}]
     assert store.machines() == [] and list((store.root / "running").iterdir()) == []
 
@@ -208,19 +219,37 @@ def test_a_cache_is_ours_alone_whatever_the_umask(tmp_path):
         made = Store(tmp_path / "a" / "b" / "lab", print)
     finally:
         os.umask(before)
-    assert all(place.stat().st_mode & 0o022 == 0 for place in (made.root.parent, made.root, made.root / "entries"))
+    assert all(
+        place.stat().st_mode & 0o022 == 0
+        for place in (made.root.parent, made.root, made.root / "entries")
+    )
 
 
 def test_what_a_machine_says_may_be_anything(tmp_path):
     outcome, said = vm.Outcome(), []
-    lines = [b"up 6.1.0", b"", b"\xff\xfe", b"begin", b"begin \xff", b"begin 0", b"end 0", b"end x 0", b"end 0 7",
-             b"up", b"done"]
+    lines = [
+        b"up 6.1.0",
+        b"",
+        b"\xff\xfe",
+        b"begin",
+        b"begin \xff",
+        b"begin 0",
+        b"end 0",
+        b"end x 0",
+        b"end 0 7",
+        b"up",
+        b"done",
+    ]
     read, write = os.pipe()
     os.write(write, b"\n".join(lines) + b"\n")
     os.close(write)
     with open(read, "rb"), subprocess.Popen(["true"]) as process:
-        machine = vm.Machine(kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path), (), None, "tcg")
-        vm._watch(machine, process, {"control": read}, outcome, lambda port, data: None, said.append, None)
+        machine = vm.Machine(
+            kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path), (), None, "tcg"
+        )
+        vm._watch(
+            machine, process, {"control": read}, outcome, lambda port, data: None, said.append, None
+        )
     assert (outcome.release, outcome.statuses, outcome.ended) == ("6.1.0", {0: 7}, "done")
     assert said == ["up 6.1.0", "begin 0", "end 0 7", "done"]
 
@@ -228,7 +257,14 @@ def test_what_a_machine_says_may_be_anything(tmp_path):
 def test_what_a_machine_left_is_taken_under_its_jobs_number_alone():
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name in ("0/report.json", "x/report.json", "/etc/passwd", "../1/a", "report.json", "1/\udcff"):
+        for name in (
+            "0/report.json",
+            "x/report.json",
+            "/etc/passwd",
+            "../1/a",
+            "report.json",
+            "1/\udcff",
+        ):
             tar.addfile(tarfile.TarInfo(name), io.BytesIO())
     archive.seek(0)
     assert matrix.results(archive) == {0: {"report.json": b""}, 1: {"\udcff": b""}}
@@ -247,7 +283,9 @@ def test_what_is_kept_takes_the_place_of_a_link(tmp_path, monkeypatch):
     matrix._cell(0, {"recording.parquet": b"", "report.json": b"null"}, None, tmp_path / "report")
     assert (tmp_path / "precious").read_text() == "precious"
     assert not any(path.is_symlink() for path in tmp_path.iterdir())
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name != "precious"} == {0o600}
+    assert {
+        path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name != "precious"
+    } == {0o600}
 
 
 def test_a_job_may_have_any_bytes_as_arguments(tmp_path, planted):
@@ -288,11 +326,17 @@ def test_modules_that_somebody_else_put_beside_an_image_are_not_its(tmp_path, st
     (modules / "planted.ko").touch()
     taken = []
     monkeypatch.setattr(tools, "require", lambda programs: None)
-    monkeypatch.setattr(kernels, "_prepare", lambda new, image, tree: taken.extend(tree.rglob("*.ko")))
+    monkeypatch.setattr(
+        kernels, "_prepare", lambda new, image, tree: taken.extend(tree.rglob("*.ko"))
+    )
     for owner, count in ((NOBODY, 0), (0, 1)):
         os.chown(modules, owner, owner)
         with pytest.raises(LabError, match="damaged"):  # since nothing was prepared
-            kernels.get(store, pins.read(pins.DEFAULT), str(bzimage(tmp_path / "mine" / "bzImage", "6.1.0-x")))
+            kernels.get(
+                store,
+                pins.read(pins.DEFAULT),
+                str(bzimage(tmp_path / "mine" / "bzImage", "6.1.0-x")),
+            )
         assert len(taken) == count
 
 
@@ -302,8 +346,11 @@ def test_nobody_else_can_connect_to_what_shares_the_hosts_root():
     with listener, connection, listener.accept()[0] as accepted:
         connection.sendall(b"x")
         assert accepted.recv(1) == b"x"
-        names = [line.split()[-1].decode() for line in set(Path("/proc/net/unix").read_bytes().splitlines()) - before
-                 if b"iotrace" in line]
+        names = [
+            line.split()[-1].decode()
+            for line in set(Path("/proc/net/unix").read_bytes().splitlines()) - before
+            if b"iotrace" in line
+        ]
         assert not any(name.startswith("@") or os.path.exists(name) for name in names)
 
 
@@ -312,7 +359,9 @@ def test_a_mount_with_blanks_in_its_name_becomes_read_only_too(tmp_path):
     place = tmp_path / "a b\\040c"
     place.mkdir()
     script = 'mount -t tmpfs none "$0" && exec sh -c "$1" sh cat /proc/self/mounts'
-    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, place, vm._READ_ONLY], capture_output=True)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, place, vm._READ_ONLY], capture_output=True
+    )
     if done.returncode:
         pytest.skip(f"no mount here: {done.stderr}")
     ours = [line.split() for line in done.stdout.splitlines() if b"a\\040b\\134040c" in line]
@@ -325,9 +374,13 @@ def test_kvm_that_hangs_is_tried_once_and_then_emulated(store, monkeypatch, tmp_
     boots = []
     monkeypatch.setattr(accel, "DEVICE", binary)
     monkeypatch.setattr(tools, "find", lambda program: str(binary))
-    monkeypatch.setattr(vm, "run", lambda machine, take: boots.append(machine) or vm.Outcome("hung"))
+    monkeypatch.setattr(
+        vm, "run", lambda machine, take: boots.append(machine) or vm.Outcome("hung")
+    )
     kernel = kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path)
-    assert [accel.choose(store, "auto", kernel)[0] for _ in range(2)] == ["tcg", "tcg"] and len(boots) == 1
+    assert [accel.choose(store, "auto", kernel)[0] for _ in range(2)] == ["tcg", "tcg"] and len(
+        boots
+    ) == 1
     with pytest.raises(CannotLab, match="did not boot"):
         accel.choose(store, "kvm", kernel)
 
@@ -339,7 +392,9 @@ def test_the_first_file_system_is_a_cpio_archive():
     data = archive.finish()
     assert data.startswith(b"070701") and data.endswith(b"\0") and len(data) % 4 == 0
     if tools.find("cpio"):
-        listed = subprocess.run(["cpio", "-t", "--quiet"], input=data, capture_output=True, check=True).stdout.split()
+        listed = subprocess.run(
+            ["cpio", "-t", "--quiet"], input=data, capture_output=True, check=True
+        ).stdout.split()
         assert listed == [b"a", b"a/b", b"a/b/file", b"dev", b"dev/console"]
 
 
@@ -347,8 +402,10 @@ def test_what_differs_is_said_with_the_kernel_since_which():
     report = _FAMILIES["blocking"]("blocking", 23)
     report["features"] = {"ready": "kprobe sock_def_readable"}
     new = {**report, "features": {"ready": "tracepoint sk_data_ready"}}
-    cells = {name: {"blocking": compare.cell(0, None, its, 23, 1000, None)}
-             for name, its in (("6.1", report), ("6.12", new), ("7.2", new))}
+    cells = {
+        name: {"blocking": compare.cell(0, None, its, 23, 1000, None)}
+        for name, its in (("6.1", report), ("6.12", new), ("7.2", new))
+    }
     found = compare.differences([{"name": name} for name in cells], ["blocking"], cells)
     assert [(its["what"], its["since"]) for its in found] == [("evidence of ready", "6.12")]
     assert found[0]["groups"][1]["kernels"] == ["6.12", "7.2"]
@@ -358,14 +415,41 @@ def test_what_differs_is_said_with_the_kernel_since_which():
 def made_matrix(verdicts: dict[str, str]) -> dict:
     """A matrix of one scenario and one claim on kernels by name."""
     report = _FAMILIES["blocking"]("blocking", 23)
-    listed = [{"name": name, "release": f"{name}.0", "ended": "done", "boot_s": 3.1, "took_s": 20.0,
-               "round_trip_ns": 264_000, "last_lines": [], "accel": "tcg", "claims": [
-                   {"number": 7, "name": "edges", "verdict": verdict, "evidence": "e", "qualification": None}]}
-              for name, verdict in verdicts.items()]
+    listed = [
+        {
+            "name": name,
+            "release": f"{name}.0",
+            "ended": "done",
+            "boot_s": 3.1,
+            "took_s": 20.0,
+            "round_trip_ns": 264_000,
+            "last_lines": [],
+            "accel": "tcg",
+            "claims": [
+                {
+                    "number": 7,
+                    "name": "edges",
+                    "verdict": verdict,
+                    "evidence": "e",
+                    "qualification": None,
+                }
+            ],
+        }
+        for name, verdict in verdicts.items()
+    ]
     cells = {name: {"blocking": compare.cell(0, None, report, 23, 1000, None)} for name in verdicts}
-    return {"schema": 1, "scenarios": ["blocking"], "run_options": [], "icount": False, "accel": "tcg",
-            "accel_why": accel.EMULATED, "took_s": 60.0, "kernels": listed, "cells": cells,
-            "differs": compare.differences(listed, ["blocking"], cells)}
+    return {
+        "schema": 1,
+        "scenarios": ["blocking"],
+        "run_options": [],
+        "icount": False,
+        "accel": "tcg",
+        "accel_why": accel.EMULATED,
+        "took_s": 60.0,
+        "kernels": listed,
+        "cells": cells,
+        "differs": compare.differences(listed, ["blocking"], cells),
+    }
 
 
 def test_claims_that_differ_between_kernels_are_said_and_drawn():
@@ -379,10 +463,16 @@ def test_claims_that_differ_between_kernels_are_said_and_drawn():
 
 def test_why_a_kernel_could_not_is_said():
     found = made_matrix({"5.10": "holds", "6.1": "holds"})
-    found["cells"]["5.10"]["blocking"] = compare.cell(3, "iotrace: it is too old", None, None, 1000, None)
+    found["cells"]["5.10"]["blocking"] = compare.cell(
+        3, "iotrace: it is too old", None, None, 1000, None
+    )
     found["differs"] = compare.differences(found["kernels"], ["blocking"], found["cells"])
     text = matrix_terminal.render(found, 80)
-    assert "1 scenario and 1 claim on 2 kernels" in text and "exit 3" in text and "exit status 3: it is too old" in text
+    assert (
+        "1 scenario and 1 claim on 2 kernels" in text
+        and "exit 3" in text
+        and "exit status 3: it is too old" in text
+    )
 
 
 def test_without_claims_there_is_no_table_of_them():
@@ -399,4 +489,6 @@ def test_claims_alone_have_no_events():
     found["scenarios"], found["cells"] = [], {"6.1": {}}
     text = matrix_terminal.render(found, 80)
     assert "1 claim on 1 kernel, in 1 min 0 s" in text
-    assert ["6.1", "6.1.0", "3.1", "s", "20", "s", "264", "µs", "–", "–", "–"] in map(str.split, text.splitlines())
+    assert ["6.1", "6.1.0", "3.1", "s", "20", "s", "264", "µs", "–", "–", "–"] in map(
+        str.split, text.splitlines()
+    )

@@ -19,8 +19,13 @@ from support.running import IOTRACE, ROOT, assert_one_line, check_closed_loop, i
 
 from tracer.lab import kernels, pins, store, tools, vm
 
-pytestmark = [pytest.mark.live, pytest.mark.skipif(
-    not all(map(tools.find, ("qemu-system-x86_64", "busybox", "setpriv"))), reason="no QEMU or busybox (make lab)")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(
+        not all(map(tools.find, ("qemu-system-x86_64", "busybox", "setpriv"))),
+        reason="no QEMU or busybox (make lab)",
+    ),
+]
 MESSAGES = 23
 BY_KPROBE = ("5.10", "6.1")  # sk_data_ready came with 6.3
 
@@ -52,8 +57,27 @@ def check_exact(directory: Path, kernels: tuple[str, ...], *scenarios: str) -> N
     need(*kernels)
     chosen = [word for name in kernels for word in ("--kernel", name)]
     done = subprocess.run(
-        [*IOTRACE, "lab", "matrix", *scenarios, *chosen, "--json", "--strict", "--accel", "tcg", "-o", directory,
-         "--", "--messages", str(MESSAGES), "--no-cost"], capture_output=True, text=True, cwd=ROOT)
+        [
+            *IOTRACE,
+            "lab",
+            "matrix",
+            *scenarios,
+            *chosen,
+            "--json",
+            "--strict",
+            "--accel",
+            "tcg",
+            "-o",
+            directory,
+            "--",
+            "--messages",
+            str(MESSAGES),
+            "--no-cost",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert sorted(kernel["name"] for kernel in found["kernels"]) == sorted(kernels)
@@ -62,7 +86,9 @@ def check_exact(directory: Path, kernels: tuple[str, ...], *scenarios: str) -> N
             assert found["cells"][kernel][scenario]["contiguous"]
             report = json.loads((directory / kernel / f"{scenario}.json").read_text())
             check_closed_loop(report, scenario, MESSAGES)
-            assert report["features"]["ready"].startswith("kprobe" if kernel in BY_KPROBE else "tracepoint")
+            assert report["features"]["ready"].startswith(
+                "kprobe" if kernel in BY_KPROBE else "tracepoint"
+            )
             for op in report["operations"]:  # seen, if perhaps moved to be in order
                 assert "ready" not in op["estimated"] or "ready_ns" in op["raw"], op
 
@@ -73,13 +99,26 @@ def test_one_scenario_on_two_kernels_is_exact_on_both(tmp_path):
 
 @pytest.mark.thorough
 def test_a_kprobe_shows_readiness_as_the_tracepoint_does(tmp_path):
-    check_exact(tmp_path, ("5.10", "6.1", "6.12"), "blocking", "nonblocking", "select", "epoll-et", "signal")
+    check_exact(
+        tmp_path, ("5.10", "6.1", "6.12"), "blocking", "nonblocking", "select", "epoll-et", "signal"
+    )
 
 
 def test_a_guest_that_panics_is_told_with_its_last_words():
     need("6.1")
-    done = iotrace("lab", "run", "6.1", "--accel", "tcg", "--",
-                   "trace", "--", "sh", "-c", "echo c >/proc/sysrq-trigger")
+    done = iotrace(
+        "lab",
+        "run",
+        "6.1",
+        "--accel",
+        "tcg",
+        "--",
+        "trace",
+        "--",
+        "sh",
+        "-c",
+        "echo c >/proc/sysrq-trigger",
+    )
     assert done.returncode == 1, done.stderr
     assert "sysrq triggered crash" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("iotrace: the guest's kernel panicked")
@@ -90,10 +129,14 @@ def test_a_kernel_that_does_not_boot_is_ended(tmp_path):
     cache = store.Store(store.default_root(), lambda line: None)
     kernel = kernels.get(cache, pins.read(pins.DEFAULT), "6.1")
     code = bytearray(kernel.image.read_bytes())
-    code[0x8000:] = bytes(len(code) - 0x8000)  # its header and set-up stay, what they unpack is nothing
+    code[0x8000:] = bytes(
+        len(code) - 0x8000
+    )  # its header and set-up stay, what they unpack is nothing
     broken = tmp_path / "vmlinuz"
     broken.write_bytes(code)
-    machine = vm.Machine(dataclasses.replace(kernel, image=broken), (), None, "tcg", probe=True, boot_s=3)
+    machine = vm.Machine(
+        dataclasses.replace(kernel, image=broken), (), None, "tcg", probe=True, boot_s=3
+    )
     assert vm.run(machine, lambda port, data: None).ended in ("hung", "died")
 
 
@@ -101,7 +144,9 @@ def test_a_kernel_that_does_not_boot_is_ended(tmp_path):
 def test_a_machine_does_not_outlive_its_command(sign):
     need("6.1")
     with running("lab", "run", "6.1", "--accel", "tcg", "--", "doctor") as run:
-        assert run.process.stderr.readline().startswith("iotrace: Linux 6.1")  # the machine is about to start
+        assert run.process.stderr.readline().startswith(
+            "iotrace: Linux 6.1"
+        )  # the machine is about to start
         while not (machine := [pid for pid in run.processes() if name_of(pid).startswith("qemu")]):
             assert run.process.poll() is None
         ended = os.pidfd_open(machine[0])
@@ -112,20 +157,43 @@ def test_a_machine_does_not_outlive_its_command(sign):
         assert done.returncode == (-sign if sign == signal.SIGKILL else 1)
         if sign != signal.SIGKILL:
             assert done.stderr.splitlines() == ["iotrace: interrupted; the machines are ended"]
-        assert f"pid {run.process.pid}" not in iotrace("lab", "list").stdout  # what was left says nothing, and goes
+        assert (
+            f"pid {run.process.pid}" not in iotrace("lab", "list").stdout
+        )  # what was left says nothing, and goes
 
 
 def test_kvm_that_does_not_work_is_one_line():
     need("6.1")
-    if iotrace("lab", "run", "6.1", "--accel", "auto", "--", "--version").stderr.splitlines()[0].endswith("by KVM"):
+    if (
+        iotrace("lab", "run", "6.1", "--accel", "auto", "--", "--version")
+        .stderr.splitlines()[0]
+        .endswith("by KVM")
+    ):
         pytest.skip("KVM works here")
-    assert_one_line(iotrace("lab", "run", "6.1", "--accel", "kvm", "--", "doctor"), 3, "KVM does not work here")
+    assert_one_line(
+        iotrace("lab", "run", "6.1", "--accel", "kvm", "--", "doctor"), 3, "KVM does not work here"
+    )
 
 
 def without(what: str, *arguments: str) -> subprocess.CompletedProcess:
     """iotrace in a mount namespace of its own, in which the shell command `what` was run before."""
-    return subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", f'{what} && exec "$@"', "sh",
-                           *IOTRACE, *arguments], capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run(
+        [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            f'{what} && exec "$@"',
+            "sh",
+            *IOTRACE,
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
@@ -133,12 +201,25 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 
 @needs_root
 def test_no_qemu_is_one_line_that_says_what_to_install():
-    done = without(f"mount --bind /dev/null {tools.find('qemu-system-x86_64')}", "lab", "run", "6.1", "--", "doctor")
+    done = without(
+        f"mount --bind /dev/null {tools.find('qemu-system-x86_64')}",
+        "lab",
+        "run",
+        "6.1",
+        "--",
+        "doctor",
+    )
     assert_one_line(done, 3, "apt-get install qemu-system-x86")
 
 
 @needs_root
 def test_no_space_is_one_line(tmp_path):
-    done = without(f"mount -t tmpfs -o size=32m tmpfs {tmp_path} && export XDG_CACHE_HOME={tmp_path}",
-                   "lab", "run", "6.1", "--", "doctor")
+    done = without(
+        f"mount -t tmpfs -o size=32m tmpfs {tmp_path} && export XDG_CACHE_HOME={tmp_path}",
+        "lab",
+        "run",
+        "6.1",
+        "--",
+        "doctor",
+    )
     assert_one_line(done, 1, "no space")

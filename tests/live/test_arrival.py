@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tracer.bpf import prctl
-from tracer.capture import exec_gate, spawn
-from tracer.kernel import features
-from tracer.capture.attach import Adopter
 from tracer.bpf.loader import Attachment
-from tracer.recording.records import Kind
+from tracer.capture import exec_gate, spawn
+from tracer.capture.attach import Adopter
 from tracer.capture.session import Session
+from tracer.kernel import features
+from tracer.recording.records import Kind
 
 pytestmark = pytest.mark.live
 
@@ -42,7 +42,9 @@ def probes():
 @contextmanager
 def started():
     """A program at the gate that makes a getppid for each line that it is given, then answers nothing."""
-    its = spawn.start(COMMAND, None, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    its = spawn.start(
+        COMMAND, None, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
     try:
         yield its
     finally:
@@ -65,13 +67,23 @@ def threads_begun(records):
 
 
 def test_nobody_can_read_the_secret_of_a_target_at_its_gate(probes):
-    forms = [str(probes.secret).encode(), f"{probes.secret:x}".encode(), probes.secret.to_bytes(8, "little")]
+    forms = [
+        str(probes.secret).encode(),
+        f"{probes.secret:x}".encode(),
+        probes.secret.to_bytes(8, "little"),
+    ]
+
     def is_shown(pid):
-        return any(form in open(f"/proc/{pid}/{name}", "rb").read() for form in forms
-                   for name in ("cmdline", "environ", "comm", "stat", "status"))
+        return any(
+            form in open(f"/proc/{pid}/{name}", "rb").read()
+            for form in forms
+            for name in ("cmdline", "environ", "comm", "stat", "status")
+        )
 
     with started() as held, Session(probes):
-        while b"gate.py" not in open(f"/proc/{held.pid}/cmdline", "rb").read():  # it is on its way there
+        while (
+            b"gate.py" not in open(f"/proc/{held.pid}/cmdline", "rb").read()
+        ):  # it is on its way there
             pass
         assert not is_shown(held.pid) and not is_shown(os.getpid())
         held.release(probes.secret)
@@ -121,7 +133,9 @@ def test_a_stranger_cannot_have_the_target_go_untraced(probes):
 
 def test_a_stranger_cannot_take_iotraces_place(probes):
     with Session(probes) as session, started() as other:
-        by_a_stranger(probes.secret, (prctl.PRCTL_OWN, os.getpid()), (prctl.PRCTL_ADOPT, other.pid, other.pid))
+        by_a_stranger(
+            probes.secret, (prctl.PRCTL_OWN, os.getpid()), (prctl.PRCTL_ADOPT, other.pid, other.pid)
+        )
         assert len(drained(session)) == 0
 
 
@@ -134,7 +148,9 @@ def test_calls_still_open_come_after_all_else(probes):
             pass
         records = drained(session, now=1)
     still_open = records["kind"] == Kind.OPEN
-    assert still_open.any() and records["time"][still_open].min() > records["time"][~still_open].max()
+    assert (
+        still_open.any() and records["time"][still_open].min() > records["time"][~still_open].max()
+    )
 
 
 def test_iotrace_itself_may_adopt_learn_and_release(probes):

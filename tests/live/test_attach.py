@@ -24,8 +24,8 @@ from support.running import (
 )
 
 from tracer.kernel import syscalls
-from tracer.recording import parquet
 from tracer.kernel.proc import Process
+from tracer.recording import parquet
 from tracer.recording.records import Kind
 
 pytestmark = pytest.mark.live
@@ -35,10 +35,17 @@ class Target:
     """A Python program that does a step of its work for each line it is sent, and answers it."""
 
     def __init__(self, setup: str, step: str = "pass", before: tuple[str, ...] = ()) -> None:
-        program = f"import os, select, socket, sys, threading\n{setup}\nprint('ready', flush=True)\n" \
-                  f"for line in sys.stdin:\n    {step}\n    print('done', flush=True)\n"
-        self.process = subprocess.Popen([*before, sys.executable, "-c", program], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, bufsize=1)
+        program = (
+            f"import os, select, socket, sys, threading\n{setup}\nprint('ready', flush=True)\n"
+            f"for line in sys.stdin:\n    {step}\n    print('done', flush=True)\n"
+        )
+        self.process = subprocess.Popen(
+            [*before, sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
         assert self.process.stdout.readline() == "ready\n"
 
     @property
@@ -104,7 +111,9 @@ def test_sockets_that_were_there_are_ready_when_they_are():
         its.step()
         report = ended(run)
     mine = [op for op in report["operations"] if op["bytes"] == 7]
-    assert len(mine) == 23 and not any("ready" in op["estimated"] and "raw" not in op for op in mine)
+    assert len(mine) == 23 and not any(
+        "ready" in op["estimated"] and "raw" not in op for op in mine
+    )
 
 
 BLOCKED = """
@@ -141,7 +150,9 @@ def test_calls_that_threads_were_in_are_open_or_end(tmp_path):
 
 
 def asleep_again(pid: int) -> bool:
-    return all(Process(tid).call() and Process(tid).call()[0] in (0, 45) for tid in Process(pid).threads())
+    return all(
+        Process(tid).call() and Process(tid).call()[0] in (0, 45) for tid in Process(pid).threads()
+    )
 
 
 def test_a_thread_that_computes_is_in_no_call(tmp_path):
@@ -186,7 +197,9 @@ pairs = [socket.socketpair() for _ in range(5000)]
         its.step()
         report = ended(run)
     ours = [op for op in report["operations"] if op["bytes"] == 1 and op["fd"] > 2]
-    assert len(ours) == 5000 and not any("ready" in op["estimated"] and "raw" not in op for op in ours)
+    assert len(ours) == 5000 and not any(
+        "ready" in op["estimated"] and "raw" not in op for op in ours
+    )
     records = np.concatenate(list(parquet.read(str(path))))
     learnt = records[records["kind"] == Kind.DESCRIPTOR]
     assert len(set(learnt["fd"].tolist())) >= 10000
@@ -233,7 +246,10 @@ def idle(parent: int) -> bool:
 
 
 def test_several_processes_as_pidof_prints_them():
-    with target("a, b = socket.socketpair()", STEP) as one, target("a, b = socket.socketpair()", STEP) as other:
+    with (
+        target("a, b = socket.socketpair()", STEP) as one,
+        target("a, b = socket.socketpair()", STEP) as other,
+    ):
         with running("attach", "-p", one.pid, str(other.pid), "--no-cost", "--json") as run:
             await_attached(run, one.pid)
             await_attached(run, other.pid)
@@ -286,8 +302,10 @@ while not open(f'/proc/self/task/{t.native_id}/syscall').read().startswith('232 
 
 
 def switches(pid: int) -> dict[int, list[str]]:
-    return {tid: [line for line in open(f"/proc/{tid}/status") if "ctxt_switches" in line]
-            for tid in Process(pid).threads()}
+    return {
+        tid: [line for line in open(f"/proc/{tid}/status") if "ctxt_switches" in line]
+        for tid in Process(pid).threads()
+    }
 
 
 def test_pids_are_as_the_user_sees_them():
@@ -295,9 +313,13 @@ def test_pids_are_as_the_user_sees_them():
     inside = ["unshare", "--pid", "--fork", "--mount-proc"]
     if subprocess.run([*inside, "true"], capture_output=True).returncode:
         pytest.skip("no PID namespaces here")
-    program = f"import sys; sys.path[:0] = [{os.path.dirname(__file__)!r}, {str(ROOT / 'tests')!r}]; import test_attach; " \
-              "test_attach.attach_in_this_namespace()"
-    done = subprocess.run([*inside, *PYTHON, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    program = (
+        f"import sys; sys.path[:0] = [{os.path.dirname(__file__)!r}, {str(ROOT / 'tests')!r}]; import test_attach; "
+        "test_attach.attach_in_this_namespace()"
+    )
+    done = subprocess.run(
+        [*inside, *PYTHON, "-c", program], capture_output=True, text=True, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert calls(report)["recvfrom"] == 23 and len(report["operations"]) >= 23
@@ -314,8 +336,14 @@ def attach_in_this_namespace() -> None:
         print(json.dumps(ended(run)))
 
 
-@pytest.mark.parametrize(("pid", "words"), [
-    ("4194303", ["no process 4194303"]), ("2", ["kernel thread"]), ("1 999999999", ["no process 999999999"])])
+@pytest.mark.parametrize(
+    ("pid", "words"),
+    [
+        ("4194303", ["no process 4194303"]),
+        ("2", ["kernel thread"]),
+        ("1 999999999", ["no process 999999999"]),
+    ],
+)
 def test_what_cannot_be_attached_to(pid, words, tmp_path):
     if pid == "2" and not Process(2).is_kernel_thread():
         pytest.skip("process 2 is no kernel thread here")
@@ -330,8 +358,9 @@ def test_a_zombie_cannot_be_attached_to():
     child.wait()
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["-p", "abc"], ["-p", "0"], ["-p", "-1"], ["-p", ""], ["-p", "1", "-d", "-1"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["-p", "abc"], ["-p", "0"], ["-p", "-1"], ["-p", ""], ["-p", "1", "-d", "-1"]]
+)
 def test_wrong_usage(arguments):
     assert_one_line(iotrace("attach", *arguments), 2)
 
@@ -367,4 +396,6 @@ def test_each_file_has_one_row_however_busy_it_was_when_we_came(options):
             rows = [d for d in found["descriptors"] if d["fd"] in inodes]
             assert {d["fd"]: d["inode"] for d in rows} == inodes and len(rows) == len(inodes)
             received = [d for d in rows if d["receives"]]
-            assert len(received) == 4 and sum(d["receives"] for d in received) == len(found["operations"])
+            assert len(received) == 4 and sum(d["receives"] for d in received) == len(
+                found["operations"]
+            )

@@ -25,7 +25,10 @@ def test_twenty_three_rounds(name):
 
 def test_two_threads_on_one_cpu_never_run_at_the_same_time():
     lanes = report_of("run", "concurrent", "--messages", 23, *FAST)["lanes"]
-    assert len(lanes["pairs"]) == 1 and lanes["pairs"][0]["overlap_ns"] == 0 < lanes["pairs"][0]["possible_ns"]
+    assert (
+        len(lanes["pairs"]) == 1
+        and lanes["pairs"][0]["overlap_ns"] == 0 < lanes["pairs"][0]["possible_ns"]
+    )
     assert all(len(thread["cpus"]) == 1 for thread in lanes["threads"])
 
 
@@ -39,15 +42,17 @@ def test_a_mutex_is_waited_for_by_both_and_a_semaphore_by_one():
     lock = report_of("run", "lock", "--messages", 23, *FAST)["locks"]
     assert [word["kind"] for word in lock] == ["mutual exclusion"] and lock[0]["waits"] <= 23
     assert sorted(pair["count"] for pair in lock[0]["between"])[-1] <= 12
-    assert {pair["waiter"] for pair in lock[0]["between"]} == {pair["waker"] for pair in lock[0]["between"]}
+    assert {pair["waiter"] for pair in lock[0]["between"]} == {
+        pair["waker"] for pair in lock[0]["between"]
+    }
     event = report_of("run", "condition", "--messages", 23, *FAST)["locks"]
     assert [word["kind"] for word in event] == ["synchronisation"]
     assert len({pair["waiter"] for pair in event[0]["between"]}) == 1
 
 
 def test_a_herd_wakes_for_nothing_and_epollexclusive_tames_it():
-    herd, = report_of("run", "epoll-herd", "--messages", 23)["wakeups"]
-    tame, = report_of("run", "epoll-herd-exclusive", "--messages", 23)["wakeups"]
+    (herd,) = report_of("run", "epoll-herd", "--messages", 23)["wakeups"]
+    (tame,) = report_of("run", "epoll-herd-exclusive", "--messages", 23)["wakeups"]
     for its in (herd, tame):
         assert its["call"] == "epoll_wait" and its["threads"] == 4
         assert its["woken"] <= its["returned"] + its["slept_again"]
@@ -65,9 +70,14 @@ def test_what_was_left_behind_is_said():
             assert "left" not in line and "no wake-up" not in line
 
 
-@pytest.mark.parametrize(("name", "generated", "merged", "overflowed"), [
-    ("signal-rt", {"SIGRTMIN+1": 23}, 0, 0), ("signal-rt-burst", {"SIGRTMIN+1": 23}, 0, 0),
-    ("signal-burst", {"SIGIO": 6}, 17, 0)])
+@pytest.mark.parametrize(
+    ("name", "generated", "merged", "overflowed"),
+    [
+        ("signal-rt", {"SIGRTMIN+1": 23}, 0, 0),
+        ("signal-rt-burst", {"SIGRTMIN+1": 23}, 0, 0),
+        ("signal-burst", {"SIGIO": 6}, 17, 0),
+    ],
+)
 def test_signals_are_queued_or_merged(name, generated, merged, overflowed):
     report = report_of("run", name, "--messages", 23, *FAST)
     check_closed_loop(report, name, 23)
@@ -79,18 +89,34 @@ def test_signals_are_queued_or_merged(name, generated, merged, overflowed):
 def test_a_signal_that_finds_the_queue_full_is_followed_by_sigio():
     report = report_of("run", "signal-rt-overflow", "--messages", 23, *FAST)
     check_closed_loop(report, "signal-rt-overflow", 23)
-    queued, sigio = (next((its for its in report["signals"] if its["name"] == name), None)
-                     for name in ("SIGRTMIN+1", "SIGIO"))
-    assert queued["generated"] + queued["overflowed"] == 23  # how many fit in depends on the user's other signals
+    queued, sigio = (
+        next((its for its in report["signals"] if its["name"] == name), None)
+        for name in ("SIGRTMIN+1", "SIGIO")
+    )
+    assert (
+        queued["generated"] + queued["overflowed"] == 23
+    )  # how many fit in depends on the user's other signals
     assert queued["overflowed"] >= 11 and queued["taken"] == queued["generated"]
-    assert sigio["generated"] == sigio["taken"] == 3 and sigio["generated"] + sigio["merged"] == queued["overflowed"]
+    assert (
+        sigio["generated"] == sigio["taken"] == 3
+        and sigio["generated"] + sigio["merged"] == queued["overflowed"]
+    )
 
 
-@pytest.mark.parametrize(("name", "variants"), [
-    ("posix-aio", {"signal": 23}), ("posix-aio-thread", {"thread": 23}), ("posix-aio-suspend", {"suspend": 23}),
-    ("linux-aio", {"after io_submit": 23}), ("linux-aio-socket", {"in io_submit": 23}),
-    ("io-uring", {"poll-armed": 23}), ("io-uring-inline", {"inline": 23}), ("io-uring-worker", {"worker": 23}),
-    ("io-uring-multishot", {"multishot": 23})])
+@pytest.mark.parametrize(
+    ("name", "variants"),
+    [
+        ("posix-aio", {"signal": 23}),
+        ("posix-aio-thread", {"thread": 23}),
+        ("posix-aio-suspend", {"suspend": 23}),
+        ("linux-aio", {"after io_submit": 23}),
+        ("linux-aio-socket", {"in io_submit": 23}),
+        ("io-uring", {"poll-armed": 23}),
+        ("io-uring-inline", {"inline": 23}),
+        ("io-uring-worker", {"worker": 23}),
+        ("io-uring-multishot", {"multishot": 23}),
+    ],
+)
 def test_how_asynchronous_requests_went(name, variants):
     report = report_of("run", name, "--messages", 23)
     check_closed_loop(report, name, 23)
@@ -134,5 +160,7 @@ def test_programs_that_are_there_twice_count_everything_once(name, monkeypatch):
     found.preemptible = True
     found.constants["HAVE_PREEMPTION"] = 1
     monkeypatch.setattr(features, "find", lambda: found)
-    done = runner().invoke(main, ["run", name, "--messages", "23", "--interval", "2ms", "--no-cost", "--json"])
+    done = runner().invoke(
+        main, ["run", name, "--messages", "23", "--interval", "2ms", "--no-cost", "--json"]
+    )
     check_closed_loop(json.loads(done.stdout), name, 23)

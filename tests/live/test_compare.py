@@ -11,16 +11,35 @@ import signal
 
 import pytest
 from jsonschema import Draft202012Validator
-from support.running import ROOT, assert_one_line, check_closed_loop, iotrace, report_of, runner, running
+from support.running import (
+    ROOT,
+    assert_one_line,
+    check_closed_loop,
+    iotrace,
+    report_of,
+    runner,
+    running,
+)
 
+from tracer.bpf.loader import Attachment
 from tracer.cli.main import main
 from tracer.kernel import features
 from tracer.run import scenario
-from tracer.bpf.loader import Attachment
 
 pytestmark = pytest.mark.live
-SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text()))
-DEFAULT = ["blocking", "nonblocking", "select", "poll", "epoll-lt", "signal", "posix-aio", "io-uring"]
+SCHEMA = Draft202012Validator(
+    json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
+)
+DEFAULT = [
+    "blocking",
+    "nonblocking",
+    "select",
+    "poll",
+    "epoll-lt",
+    "signal",
+    "posix-aio",
+    "io-uring",
+]
 SHORT = ("--rounds", 3, "--messages", 5, "--interval", "1ms")
 
 try:
@@ -36,27 +55,42 @@ def test_one_for_each_model_with_what_each_is(tmp_path):
     assert [its["name"] for its in result["models"]] == DEFAULT and result["unavailable"] == []
     found = {its["name"]: its for its in result["models"]}
     for name, its in found.items():
-        assert its["model"] == name and its["runs"] == 3 and its["messages"] == 60 and its["lost"] == 0
+        assert (
+            its["model"] == name and its["runs"] == 3 and its["messages"] == 60 and its["lost"] == 0
+        )
         assert its["synchronous"] is (name not in ("posix-aio", "io-uring"))
     assert {name: its["meanwhile"] for name, its in found.items()} == {
-        "blocking": "asleep", "nonblocking": "asking", "select": "asleep", "poll": "asleep", "epoll-lt": "asleep",
-        "signal": "free", "posix-aio": "free", "io-uring": "free"}
+        "blocking": "asleep",
+        "nonblocking": "asking",
+        "select": "asleep",
+        "poll": "asleep",
+        "epoll-lt": "asleep",
+        "signal": "free",
+        "posix-aio": "free",
+        "io-uring": "free",
+    }
     calls = {name: its["measures"]["calls"]["runs"] for name, its in found.items()}
     assert calls["blocking"] == [1] * 3 and calls["signal"] == [3] * 3
     assert calls["select"] == calls["poll"] == calls["epoll-lt"] == [2] * 3
-    assert min(calls["nonblocking"]) > max(max(runs) for name, runs in calls.items() if name != "nonblocking")
+    assert min(calls["nonblocking"]) > max(
+        max(runs) for name, runs in calls.items() if name != "nonblocking"
+    )
     assert len(result["differences"]) == 10 * 28
     assert os.listdir(tmp_path) == []
 
 
 def test_recordings_are_kept_and_are_reports(tmp_path):
-    result = report_of("compare", "epoll-lt", "threads", "--sockets", 5, *SHORT, "-o", tmp_path / "runs")
+    result = report_of(
+        "compare", "epoll-lt", "threads", "--sockets", 5, *SHORT, "-o", tmp_path / "runs"
+    )
     SCHEMA.validate(result)
     paths = [path for its in result["models"] for path in its["recordings"]]
     assert sorted(os.listdir(tmp_path / "runs")) == sorted(os.path.basename(path) for path in paths)
     assert len(paths) == 6
     for path in paths:
-        check_closed_loop(report_of("report", path), os.path.basename(path).partition("-python")[0], 5)
+        check_closed_loop(
+            report_of("report", path), os.path.basename(path).partition("-python")[0], 5
+        )
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="no cc")
@@ -64,7 +98,10 @@ def test_both_languages_and_what_has_no_twin():
     result = report_of("compare", "poll", "io-uring", "--lang", "c", "--lang", "python", *SHORT)
     SCHEMA.validate(result)
     assert [(its["name"], its["lang"]) for its in result["models"]] == [
-        ("poll", "c"), ("poll", "python"), ("io-uring", "python")]
+        ("poll", "c"),
+        ("poll", "python"),
+        ("io-uring", "python"),
+    ]
     assert [(its["name"], its["lang"]) for its in result["unavailable"]] == [("io-uring", "c")]
 
 
@@ -83,37 +120,70 @@ def test_what_this_kernel_cannot_run_is_said_and_the_rest_goes_on(monkeypatch, t
     result = json.loads(done.stdout)
     SCHEMA.validate(result)
     assert [its["name"] for its in result["models"]] == ["blocking"]
-    assert result["unavailable"] == [{"name": "poll", "lang": "python", "why": "poll: not on this kernel"}]
-    assert sorted(os.listdir(tmp_path)) == [f"blocking-python-{number}.parquet" for number in (1, 2, 3)]
+    assert result["unavailable"] == [
+        {"name": "poll", "lang": "python", "why": "poll: not on this kernel"}
+    ]
+    assert sorted(os.listdir(tmp_path)) == [
+        f"blocking-python-{number}.parquet" for number in (1, 2, 3)
+    ]
     done = runner().invoke(main, ["compare", "poll", *map(str, SHORT)])
-    assert done.exit_code == 3 and done.stdout == "" and done.stderr.splitlines()[-1] == \
-        "iotrace: poll: not on this kernel"
+    assert (
+        done.exit_code == 3
+        and done.stdout == ""
+        and done.stderr.splitlines()[-1] == "iotrace: poll: not on this kernel"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing(number, tmp_path):
     kept, temporary = tmp_path / "kept", tmp_path / "temporary"
     temporary.mkdir()
-    with running("compare", "blocking", "nonblocking", "--messages", 1000, "-o", kept,
-                 env={"TMPDIR": str(temporary)}) as run:
+    with running(
+        "compare",
+        "blocking",
+        "nonblocking",
+        "--messages",
+        1000,
+        "-o",
+        kept,
+        env={"TMPDIR": str(temporary)},
+    ) as run:
         run.await_messages(3)
         run.process.send_signal(number)
         done = run.end()
         assert run.processes() == []
-    assert done.returncode == 1 and done.stdout == "" and done.stderr.splitlines()[-1] == "iotrace: interrupted"
+    assert (
+        done.returncode == 1
+        and done.stdout == ""
+        and done.stderr.splitlines()[-1] == "iotrace: interrupted"
+    )
     assert os.listdir(temporary) == os.listdir(kept) == []
 
 
-@pytest.mark.parametrize(("arguments", "status", "word"), [
-    (("nonsense",), 2, "nonsense"), (("blocking", "--rounds", "2"), 2, "--rounds"),
-    (("blocking", "--sockets", "5"), 2, "socket"), (("linux-aio",), 2, "file"),
-    (("io-uring", "--lang", "c"), 2, "twin"), (("blocking", "-o", "/proc/x"), 1, "/proc/x")])
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (("nonsense",), 2, "nonsense"),
+        (("blocking", "--rounds", "2"), 2, "--rounds"),
+        (("blocking", "--sockets", "5"), 2, "socket"),
+        (("linux-aio",), 2, "file"),
+        (("io-uring", "--lang", "c"), 2, "twin"),
+        (("blocking", "-o", "/proc/x"), 1, "/proc/x"),
+    ],
+)
 def test_what_makes_no_sense_is_one_line(arguments, status, word):
     assert_one_line(iotrace("compare", *arguments), status, word)
 
 
 def test_what_is_printed_fits_in_80_columns():
-    done = iotrace("compare", "blocking", "epoll-herd-exclusive", "--proto", "tcp", *SHORT,
-                   env={"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"})
+    done = iotrace(
+        "compare",
+        "blocking",
+        "epoll-herd-exclusive",
+        "--proto",
+        "tcp",
+        *SHORT,
+        env={"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
+    )
     assert done.returncode == 0 and max(map(len, done.stdout.splitlines())) <= 80
     assert "round 3" in done.stderr

@@ -15,7 +15,14 @@ from tracer.kernel import features
 
 pytestmark = pytest.mark.live
 
-PLANTED = ("linux/types.h", "bcc/bpf.h", "asm/page.h", "uapi/linux/bpf.h", "uapi/linux/ptrace.h", "iotrace.h")
+PLANTED = (
+    "linux/types.h",
+    "bcc/bpf.h",
+    "asm/page.h",
+    "uapi/linux/bpf.h",
+    "uapi/linux/ptrace.h",
+    "iotrace.h",
+)
 SEARCHED = ("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH")
 
 
@@ -42,7 +49,9 @@ def plant(directory, name):
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_what_lies_where_the_user_stands_is_not_compiled(name, constants, clean, tmp_path, monkeypatch):
+def test_what_lies_where_the_user_stands_is_not_compiled(
+    name, constants, clean, tmp_path, monkeypatch
+):
     plant(tmp_path / "here", name)
     monkeypatch.chdir(tmp_path / "here")
     assert build.compiled(constants, tmp_path / "cache") == clean
@@ -57,9 +66,19 @@ def test_what_the_environment_names_is_not_compiled(value, constants, clean, tmp
     assert build.compiled(constants, tmp_path / "cache") == clean
 
 
-@pytest.mark.parametrize("some", [
-    {"BCC_KERNEL_SOURCE": "/nonexistent", "BCC_LINUX_VERSION_CODE": "1", "BCC_KERNEL_MODULES_SUFFIX": "x"},
-    {"ARCH": "mips", "PATH": ""}, {"PYTHONPATH": "HERE", "LD_LIBRARY_PATH": "HERE"}], ids=lambda its: " ".join(its))
+@pytest.mark.parametrize(
+    "some",
+    [
+        {
+            "BCC_KERNEL_SOURCE": "/nonexistent",
+            "BCC_LINUX_VERSION_CODE": "1",
+            "BCC_KERNEL_MODULES_SUFFIX": "x",
+        },
+        {"ARCH": "mips", "PATH": ""},
+        {"PYTHONPATH": "HERE", "LD_LIBRARY_PATH": "HERE"},
+    ],
+    ids=lambda its: " ".join(its),
+)
 def test_the_environment_has_no_say(some, constants, clean, tmp_path, monkeypatch):
     (tmp_path / "bcc.py").write_text("raise SystemExit('planted')\n")
     for variable, value in some.items():
@@ -70,7 +89,9 @@ def test_the_environment_has_no_say(some, constants, clean, tmp_path, monkeypatc
 def test_a_file_of_somebody_elses_is_refused_even_if_it_is_named(constants, tmp_path, monkeypatch):
     header = tmp_path / "linux.h"
     header.write_text("/* harmless */\n")
-    monkeypatch.setattr(probes, "source", lambda source=probes.source: f'#include "{header}"\n' + source())
+    monkeypatch.setattr(
+        probes, "source", lambda source=probes.source: f'#include "{header}"\n' + source()
+    )
     with pytest.raises(build.CannotCompile, match=f"{header}, which is none of iotrace's files"):
         build.compiled(constants, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
@@ -79,7 +100,7 @@ def test_a_file_of_somebody_elses_is_refused_even_if_it_is_named(constants, tmp_
 def test_what_others_could_have_kept_is_neither_used_nor_kept(constants, clean, tmp_path):
     cache = tmp_path / "cache"
     build.compiled(constants, cache)
-    kept, = cache.iterdir()
+    (kept,) = cache.iterdir()
     raw = json.loads(kept.read_text())
     raw["license"] = "planted"
     kept.write_text(json.dumps(raw))
@@ -98,4 +119,7 @@ def test_doctor_says_why_nothing_is_kept(monkeypatch):
     monkeypatch.setattr(build, "who_else_writes", lambda *_: "others may write to /x")
     done = runner().invoke(main, ["doctor"])
     assert done.exit_code == 0
-    assert "compile, load and attach; compiled anew for each run: others may write to /x\n" in done.stdout
+    assert (
+        "compile, load and attach; compiled anew for each run: others may write to /x\n"
+        in done.stdout
+    )

@@ -9,13 +9,27 @@ import signal
 
 import pytest
 from support.cases import PROGRAMS, everyday, in_python
-from support.running import assert_one_line, check_nothing_lost, check_operations, model_of, report_of, running
+from support.running import (
+    assert_one_line,
+    check_nothing_lost,
+    check_operations,
+    model_of,
+    report_of,
+    running,
+)
 
 pytestmark = pytest.mark.live
 
 
-@pytest.mark.parametrize(("name", "lang"), everyday(
-    PROGRAMS, lambda name, lang: in_python(name, lang) and name in ("blocking", "nonblocking", "signal", "io-uring")))
+@pytest.mark.parametrize(
+    ("name", "lang"),
+    everyday(
+        PROGRAMS,
+        lambda name, lang: (
+            in_python(name, lang) and name in ("blocking", "nonblocking", "signal", "io-uring")
+        ),
+    ),
+)
 def test_ctrl_c_shows_what_there_is(name, lang):
     with running("run", name, "--lang", lang, "--messages", 100000, "--no-cost", "--json") as run:
         run.await_messages(13)  # some let as many as eight be on their way
@@ -28,7 +42,9 @@ def test_ctrl_c_shows_what_there_is(name, lang):
     assert report["ended"] == "interrupted"
     assert len(report["operations"]) >= 5
     assert report["model"]["name"] == model_of(name)
-    assert report["expected"]["messages"] >= 5  # it was asked to stop, and could still say what it did
+    assert (
+        report["expected"]["messages"] >= 5
+    )  # it was asked to stop, and could still say what it did
     check_operations(report)
     check_nothing_lost(report)
 
@@ -47,17 +63,25 @@ def test_ctrl_c_leaves_a_recording(tmp_path, number):
 
 def test_timeout_is_a_failure_that_leaves_its_recording(tmp_path):
     path = tmp_path / "run.parquet"
-    with running("run", "blocking", "--interval", "60s", "--timeout", 1, "--no-cost", "--json", "-o", path) as run:
+    with running(
+        "run", "blocking", "--interval", "60s", "--timeout", 1, "--no-cost", "--json", "-o", path
+    ) as run:
         done = run.end()
         assert run.processes() == []
     assert_one_line(done, 1, "timeout")
     assert os.listdir(tmp_path) == ["run.parquet"]
     report = report_of("report", path)
-    assert report["ended"] == "timeout" and report["operations"] == [] and report["model"]["name"] == "none"
+    assert (
+        report["ended"] == "timeout"
+        and report["operations"] == []
+        and report["model"]["name"] == "none"
+    )
 
 
 def test_killed_receiver_is_a_failure(tmp_path):
-    with running("run", "blocking", "--messages", 100000, "--no-cost", "--json", "-o", tmp_path / "run") as run:
+    with running(
+        "run", "blocking", "--messages", 100000, "--no-cost", "--json", "-o", tmp_path / "run"
+    ) as run:
         run.await_messages(3)
         os.kill(run.receiver, signal.SIGKILL)
         done = run.end()
@@ -67,7 +91,9 @@ def test_killed_receiver_is_a_failure(tmp_path):
 
 
 def test_killed_sender_is_a_failure():
-    with running("run", "blocking", "--messages", 100000, "--no-cost", "--timeout", 20, "--json") as run:
+    with running(
+        "run", "blocking", "--messages", 100000, "--no-cost", "--timeout", 20, "--json"
+    ) as run:
         run.await_messages(3)
         os.kill(run.sender, signal.SIGKILL)
         done = run.end()

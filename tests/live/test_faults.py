@@ -14,15 +14,15 @@ import pytest
 from click.testing import Result
 from support.running import check_nothing_lost, report_of, runner
 
+from tracer.capture.fd_names_live import Names
+from tracer.capture.recorder import Tap
+from tracer.capture.session import Session
 from tracer.cli.main import main
 from tracer.kernel import features, syscalls
-from tracer.recording import parquet
-from tracer.capture.fd_names_live import Names
 from tracer.kernel.proc import Process
+from tracer.recording import parquet
 from tracer.recording.parquet import Writer
 from tracer.recording.records import Kind
-from tracer.capture.session import Session
-from tracer.capture.recorder import Tap
 
 pytestmark = pytest.mark.live
 
@@ -35,7 +35,9 @@ class Fault(Exception):
     """One of nobody's making."""
 
 
-def failing(monkeypatch, owner: type, name: str, after: int, error: Exception | None = None) -> None:
+def failing(
+    monkeypatch, owner: type, name: str, after: int, error: Exception | None = None
+) -> None:
     """Has a method raise from its call number `after` on (from 0)."""
     real, count = getattr(owner, name), [0]
 
@@ -69,8 +71,10 @@ def check(done: Result, status: int, *words: str) -> None:
 @pytest.fixture
 def bystander():
     """A process that makes calls without end."""
-    process = subprocess.Popen([sys.executable, "-c", "import os\nprint(flush=True)\nwhile True: os.getppid()"],
-                               stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import os\nprint(flush=True)\nwhile True: os.getppid()"],
+        stdout=subprocess.PIPE,
+    )
     process.stdout.readline()
     yield process
     process.kill()
@@ -81,7 +85,13 @@ def bystander():
 def test_names_that_fail_cost_names_alone(method, monkeypatch, tmp_path):
     failing(monkeypatch, Names, method, 0)
     done = traced(tmp_path, "--json", "-o", tmp_path / "run")
-    check(done, 125, "Fault: by hand in two lines", "may be missing, nothing else is", "ended with status 7")
+    check(
+        done,
+        125,
+        "Fault: by hand in two lines",
+        "may be missing, nothing else is",
+        "ended with status 7",
+    )
     assert (tmp_path / "end").read_text() == "to the end"
     report = json.loads(done.stdout)
     assert next(call["calls"] for call in report["syscalls"] if call["name"] == "getppid") == COUNT
@@ -90,9 +100,13 @@ def test_names_that_fail_cost_names_alone(method, monkeypatch, tmp_path):
     assert report_of("report", tmp_path / "run") == report
 
 
-@pytest.mark.parametrize(("owner", "method"), [(Names, "look"), (Names, "feed"), (Process, "command"),
-                                               (Process, "descriptor")])
-def test_names_that_fail_when_attaching_cost_names_alone(owner, method, monkeypatch, tmp_path, bystander):
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [(Names, "look"), (Names, "feed"), (Process, "command"), (Process, "descriptor")],
+)
+def test_names_that_fail_when_attaching_cost_names_alone(
+    owner, method, monkeypatch, tmp_path, bystander
+):
     failing(monkeypatch, owner, method, 0)
     done = iotrace("attach", "--no-cost", "-d", 0.2, "-o", tmp_path / "run", "-p", bystander.pid)
     assert bystander.poll() is None
@@ -109,7 +123,13 @@ def test_names_that_fail_when_attaching_cost_names_alone(owner, method, monkeypa
 def test_a_drain_that_fails_ends_the_recording_and_not_the_command(after, monkeypatch, tmp_path):
     failing(monkeypatch, Session, "drain", after)
     done = traced(tmp_path, "-o", tmp_path / "run")
-    check(done, 125, "Fault: by hand in two lines", "tracing ended early, the command went on", "status 7")
+    check(
+        done,
+        125,
+        "Fault: by hand in two lines",
+        "tracing ended early, the command went on",
+        "status 7",
+    )
     assert (tmp_path / "end").read_text() == "to the end"
     if (tmp_path / "run").exists():
         report = report_of("report", tmp_path / "run")
@@ -122,8 +142,10 @@ def test_what_was_recorded_before_a_drain_failed_is_kept(monkeypatch, tmp_path):
     fifo, path = tmp_path / "fifo", tmp_path / "run"
     os.mkfifo(fifo)
     go = os.open(fifo, os.O_RDWR)
-    program = "import os, sys\nfor _ in range(23): os.getppid()\nopen(sys.argv[1]).readline()\n" \
-              "for _ in range(5): os.getpgrp()"
+    program = (
+        "import os, sys\nfor _ in range(23): os.getppid()\nopen(sys.argv[1]).readline()\n"
+        "for _ in range(5): os.getpgrp()"
+    )
     number, drain, detach, seen = syscalls.numbers()["getppid"], Session.drain, Session.detach, [0]
 
     def failing_drain(its):
@@ -162,7 +184,17 @@ def test_what_was_drained_and_not_recorded_is_not_said_to_be_delivered(monkeypat
         return result
 
     monkeypatch.setattr(Tap, "_seen", seen)
-    done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", "sh", "-c", 'read line <"$0"; exit 7', fifo)
+    done = iotrace(
+        "trace",
+        "--no-cost",
+        "-o",
+        tmp_path / "run",
+        "--",
+        "sh",
+        "-c",
+        'read line <"$0"; exit 7',
+        fifo,
+    )
     os.close(go)
     check(done, 125, "tracing ended early", "status 7")
     assert "THE LEDGER DOES NOT BALANCE" in done.stderr
@@ -187,16 +219,34 @@ def raising(error: Exception):
 
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize(("command", "status"), [("run", 1), ("trace", 125), ("attach", 1)])
-@pytest.mark.parametrize(("place", "error"), [
-    ("tracer.output.terminal.terminal.render", ZeroDivisionError("by hand")), ("tracer.report.build.build", FileNotFoundError(2, "by hand")),
-    ("tracer.report.build.build", parquet.RecordingError("by hand"))], ids=lambda its: getattr(its, "__name__", type(its).__name__))
-def test_a_report_that_fails_leaves_the_recording(place, error, command, status, kept, monkeypatch, tmp_path, bystander):
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("tracer.output.terminal.terminal.render", ZeroDivisionError("by hand")),
+        ("tracer.report.build.build", FileNotFoundError(2, "by hand")),
+        ("tracer.report.build.build", parquet.RecordingError("by hand")),
+    ],
+    ids=lambda its: getattr(its, "__name__", type(its).__name__),
+)
+def test_a_report_that_fails_leaves_the_recording(
+    place, error, command, status, kept, monkeypatch, tmp_path, bystander
+):
     monkeypatch.setattr(place, raising(error))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    arguments = {"run": ["blocking", "--messages", 3], "trace": ["--", "true"], "attach": ["-d", 0.2, "-p", bystander.pid]}
+    arguments = {
+        "run": ["blocking", "--messages", 3],
+        "trace": ["--", "true"],
+        "attach": ["-d", 0.2, "-p", bystander.pid],
+    }
     output = ["-o", tmp_path / "mine.parquet"] * kept
     done = iotrace(command, "--no-cost", *output, *arguments[command])
-    check(done, status, "by hand", "the recording is kept as ", *["the command ended with status 0"] * (command == "trace"))
+    check(
+        done,
+        status,
+        "by hand",
+        "the recording is kept as ",
+        *["the command ended with status 0"] * (command == "trace"),
+    )
     path = done.stderr.strip().rpartition(" ")[2]
     assert os.listdir(tmp_path) == [os.path.basename(path)]
     assert (path == str(tmp_path / "mine.parquet")) == kept
@@ -221,9 +271,16 @@ def test_a_scenario_ends_when_a_drain_fails(monkeypatch, tmp_path):
     assert report_of("report", tmp_path / "run")["ended"] == "failed"
 
 
-@pytest.mark.parametrize(("arguments", "status"), [
-    (("run", "blocking"), 1), (("trace", "true"), 125), (("attach", "-p", os.getppid()), 1), (("doctor",), 1),
-    (("lab", "list"), 1)])
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("run", "blocking"), 1),
+        (("trace", "true"), 125),
+        (("attach", "-p", os.getppid()), 1),
+        (("doctor",), 1),
+        (("lab", "list"), 1),
+    ],
+)
 def test_what_nobody_foresaw_is_one_line_and_a_traceback_on_demand(arguments, status, monkeypatch):
     def find(*_):
         raise Fault("nobody foresaw it")

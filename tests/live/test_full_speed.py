@@ -13,7 +13,7 @@ from support.running import PYTHON, ROOT, iotrace
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import Writer
-from tracer.recording.records import Kind, RECORD
+from tracer.recording.records import RECORD, Kind
 
 CALLS = 1_000_000
 MIB = 1 << 20
@@ -47,26 +47,56 @@ def test_every_call_of_a_tight_loop_is_recorded(tmp_path):
     (polls,) = [call for call in report["syscalls"] if call["name"] == "recvfrom"]
     assert (polls["calls"], polls["errors"]) == (CALLS, {"EAGAIN": CALLS})
     ledger = report["ledger"]
-    assert ledger["lost"] == 0 and ledger["balanced"] and ledger["counted"] == ledger["delivered"] > CALLS
+    assert (
+        ledger["lost"] == 0
+        and ledger["balanced"]
+        and ledger["counted"] == ledger["delivered"] > CALLS
+    )
 
 
 def facts(last: int) -> dict:
-    return {"version": "", "scenario": None, "ended": "completed", "options": {"open_loop": False}, "base_ns": 1,
-            "end_ns": last, "features": {}, "target": {"command": ["made"], "exit_status": 0}, "host": {"kernel": "none"},
-            "ledger": {"counted": 0, "delivered": 0, "lost": 0, "open": 0, "missed": 0, "balanced": True}}
+    return {
+        "version": "",
+        "scenario": None,
+        "ended": "completed",
+        "options": {"open_loop": False},
+        "base_ns": 1,
+        "end_ns": last,
+        "features": {},
+        "target": {"command": ["made"], "exit_status": 0},
+        "host": {"kernel": "none"},
+        "ledger": {
+            "counted": 0,
+            "delivered": 0,
+            "lost": 0,
+            "open": 0,
+            "missed": 0,
+            "balanced": True,
+        },
+    }
 
 
 def write(path: str, count: int, every: int) -> None:
     """A thread's `count` calls of recvfrom on a socket, of which one in `every` brings data."""
     writer = Writer(path)
     head = np.zeros(2, RECORD)
-    head["time"], head["tid"], head["kind"], head["result"] = (1, 2), 100, (Kind.START, Kind.DESCRIPTOR), (100, 2)
+    head["time"], head["tid"], head["kind"], head["result"] = (
+        (1, 2),
+        100,
+        (Kind.START, Kind.DESCRIPTOR),
+        (100, 2),
+    )
     head["start"], head["fd"], head["arg"] = (0, 9000), (-1, 4), (0, 0o140777)
     writer.write(RecordBatch.of(head))
     for first in range(0, count, 1 << 18):
         number = np.arange(first, min(count, first + (1 << 18)))
         rows = np.zeros(len(number), RECORD)
-        rows["time"], rows["start"], rows["tid"], rows["fd"] = 1000 + 700 * number, 700 + 700 * number, 100, 4
+        rows["time"], rows["start"], rows["tid"], rows["fd"] = (
+            1000 + 700 * number,
+            700 + 700 * number,
+            100,
+            4,
+        )
         rows["kind"], rows["nr"] = Kind.CALL, syscalls.numbers()["recvfrom"]
         rows["result"] = np.where(number % every == every - 1, 64, -11)
         writer.write(RecordBatch.of(rows))
@@ -84,11 +114,15 @@ print(len(made["operations"]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrs
 
 def peak(path: str) -> tuple[int, int]:
     """(operations, the most memory in bytes) of a report."""
-    done = subprocess.run([*PYTHON, "-c", MEASURE, path], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [*PYTHON, "-c", MEASURE, path], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     return tuple(map(int, done.stdout.split()))
 
 
-@pytest.mark.parametrize(("every", "of_operation"), [(1000, 0), (2, 500)], ids=["polls", "operations"])
+@pytest.mark.parametrize(
+    ("every", "of_operation"), [(1000, 0), (2, 500)], ids=["polls", "operations"]
+)
 def test_memory_grows_with_operations_alone_and_by_little(every, of_operation, tmp_path):
     peaks = []
     for count in (500_000, 2_000_000):
@@ -98,5 +132,3 @@ def test_memory_grows_with_operations_alone_and_by_little(every, of_operation, t
     (few, low), (many, high) = peaks
     assert (few, many) == (500_000 // every, 2_000_000 // every)
     assert high - low < 48 * MIB + of_operation * (many - few)
-
-

@@ -43,18 +43,35 @@ def test_two_processes_that_have_one_id_are_two():
     if not os.path.exists("/proc/sys/kernel/ns_last_pid"):
         pytest.skip("no /proc/sys/kernel/ns_last_pid: the kernel has no CONFIG_CHECKPOINT_RESTORE")
     report = traced(TWICE)
-    tgid, = [tgid for tgid, count in Counter(its["tgid"] for its in report["processes"]).items() if count > 1]
-    first, second = sorted((its for its in report["processes"] if its["tgid"] == tgid), key=lambda its: its["start_ns"])
-    assert (first["operations"], second["operations"], second["name"]) == (10, 10, "second") != (10, 10, first["name"])
+    (tgid,) = [
+        tgid
+        for tgid, count in Counter(its["tgid"] for its in report["processes"]).items()
+        if count > 1
+    ]
+    first, second = sorted(
+        (its for its in report["processes"] if its["tgid"] == tgid), key=lambda its: its["start_ns"]
+    )
+    assert (
+        (first["operations"], second["operations"], second["name"])
+        == (10, 10, "second")
+        != (10, 10, first["name"])
+    )
     assert first["end_ns"] + 400_000_000 < second["start_ns"]
     for its in (first, second):
         assert its["threads"] == 1 and its["activity"]["cpu_ns"] < its["end_ns"] - its["start_ns"]
     rows = [d for d in report["descriptors"] if d["tgid"] == tgid and d["receives"]]
-    assert sorted((d["received_bytes"], d["file"].partition(":")[0]) for d in rows) == [(50, "pipe"), (100, "socket")]
+    assert sorted((d["received_bytes"], d["file"].partition(":")[0]) for d in rows) == [
+        (50, "pipe"),
+        (100, "socket"),
+    ]
     threads = [its for its in report["threads"] if its["tid"] == tgid]
     assert [(its["start_ns"], its["end_ns"]) for its in threads] == [
-        (its["start_ns"], its["end_ns"]) for its in (first, second)]
-    assert sorted(op["bytes"] for op in report["operations"] if op["tid"] == tgid) == [5] * 10 + [10] * 10
+        (its["start_ns"], its["end_ns"]) for its in (first, second)
+    ]
+    assert (
+        sorted(op["bytes"] for op in report["operations"] if op["tid"] == tgid)
+        == [5] * 10 + [10] * 10
+    )
 
 
 INHERITED = """
@@ -125,15 +142,21 @@ def test_a_leader_whose_id_another_thread_has_by_execve_does_not_live_in_between
     (tmp_path / "executes.c").write_text(EXECUTES)
     if not shutil.which("cc"):
         pytest.skip("no C compiler (cc)")
-    subprocess.run(["cc", "-o", tmp_path / "executes", tmp_path / "executes.c", "-lpthread"], check=True)
-    done = iotrace("trace", "--no-cost", "--json", "--", tmp_path / "executes", shutil.which("sleep"), "0.1")
+    subprocess.run(
+        ["cc", "-o", tmp_path / "executes", tmp_path / "executes.c", "-lpthread"], check=True
+    )
+    done = iotrace(
+        "trace", "--no-cost", "--json", "--", tmp_path / "executes", shutil.which("sleep"), "0.1"
+    )
     report = json.loads(done.stdout)
-    process, = report["processes"]
+    (process,) = report["processes"]
     first, other, again = report["threads"]
     assert first["tid"] == again["tid"] == first["tgid"] == process["tgid"] != other["tid"]
     assert process["name"] == again["name"] == "sleep" and first["name"] == "executes"
     assert first["end_ns"] + 90_000_000 < other["end_ns"] == again["start_ns"]
     for its in report["threads"]:
-        assert sum(its[f"{state}_ns"] for state in ("blocked", "runnable", "kernel", "user")) == \
-            its["end_ns"] - its["start_ns"]
+        assert (
+            sum(its[f"{state}_ns"] for state in ("blocked", "runnable", "kernel", "user"))
+            == its["end_ns"] - its["start_ns"]
+        )
     assert min(other["blocked_ns"], again["blocked_ns"]) > 90_000_000  # asleep so long

@@ -26,21 +26,46 @@ for line in sys.stdin: sender.send(b"x" * 7)
 """
 
 
-@pytest.mark.parametrize("name", ["отправитель".encode()[:15], b"\xff\xfe\x80bad", b"new\nline", b"\x1b[31mred\x1b[0m", b""])
+@pytest.mark.parametrize(
+    "name",
+    ["отправитель".encode()[:15], b"\xff\xfe\x80bad", b"new\nline", b"\x1b[31mred\x1b[0m", b""],
+)
 def test_an_untraced_process_of_any_name_may_wake_the_command(name, tmp_path):
     """Its name is looked up when it wakes the command, of which it is no child."""
     ours, theirs = socket.socketpair()
-    waker = subprocess.Popen([PYTHON, "-c", WAKER.format(name), str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                             stdin=subprocess.PIPE)
-    program = "import os, socket, sys\ns = socket.socket(fileno=int(sys.argv[1]))\nprint(os.getpid(), flush=True)\n" \
-              "for _ in range(23): s.recv(9); print(flush=True)"
-    traced_by = subprocess.Popen([*IOTRACE, "trace", "--no-cost", "-o", tmp_path / "run", "--", PYTHON, "-c", program,
-                                  str(ours.fileno())], pass_fds=[ours.fileno()], cwd=ROOT, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE)
+    waker = subprocess.Popen(
+        [PYTHON, "-c", WAKER.format(name), str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.PIPE,
+    )
+    program = (
+        "import os, socket, sys\ns = socket.socket(fileno=int(sys.argv[1]))\nprint(os.getpid(), flush=True)\n"
+        "for _ in range(23): s.recv(9); print(flush=True)"
+    )
+    traced_by = subprocess.Popen(
+        [
+            *IOTRACE,
+            "trace",
+            "--no-cost",
+            "-o",
+            tmp_path / "run",
+            "--",
+            PYTHON,
+            "-c",
+            program,
+            str(ours.fileno()),
+        ],
+        pass_fds=[ours.fileno()],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         receiver = Process(int(traced_by.stdout.readline()))
         for _ in range(23):
-            while (receiver.call() or (-1,))[0] != syscalls.numbers()["recvfrom"]:  # until it sleeps there
+            while (receiver.call() or (-1,))[0] != syscalls.numbers()[
+                "recvfrom"
+            ]:  # until it sleeps there
                 assert traced_by.poll() is None
             waker.stdin.write(b"\n")
             waker.stdin.flush()
@@ -56,10 +81,21 @@ def test_an_untraced_process_of_any_name_may_wake_the_command(name, tmp_path):
     assert wakers[waker.pid] == name.decode(errors="replace")
     assert len([op for op in report["operations"] if op["bytes"] == 7]) == 23
     for shown in (err.decode(), iotrace("report", "--ascii", "--hist", tmp_path / "run").stdout):
-        assert not [character for character in shown if not character.isprintable() and character != "\n"]
+        assert not [
+            character for character in shown if not character.isprintable() and character != "\n"
+        ]
 
 
-NAMES = [b"\xff\xfe\x80bad", b"new\nline", b"\x1b[31mred\x1b[0m", b"a b\tc", b"<>,(){}\"", b"", b"\xe2\x82", b"0123456789abcdef"]
+NAMES = [
+    b"\xff\xfe\x80bad",
+    b"new\nline",
+    b"\x1b[31mred\x1b[0m",
+    b"a b\tc",
+    b'<>,(){}"',
+    b"",
+    b"\xe2\x82",
+    b"0123456789abcdef",
+]
 ODD = f"""
 import ctypes, os, socket, sys, threading
 os.chdir(sys.argv[1])
@@ -85,23 +121,50 @@ for name in (b"\\0abs\\xff\\x01\\n\\x1b[31m", b"s\\xff\\n"):
 @pytest.mark.parametrize("argument", [b"", b"\xff\xfe\x1b[31m"])
 def test_threads_files_sockets_and_arguments_of_any_name(tmp_path, argument):
     (tmp_path / "here").mkdir()
-    done = subprocess.run([*IOTRACE, "trace", "--no-cost", "-o", tmp_path / "run", "--", PYTHON, "-c", ODD,
-                           tmp_path / "here", argument], cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [
+            *IOTRACE,
+            "trace",
+            "--no-cost",
+            "-o",
+            tmp_path / "run",
+            "--",
+            PYTHON,
+            "-c",
+            ODD,
+            tmp_path / "here",
+            argument,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
-    listing = subprocess.run([*IOTRACE, "report", "--events", tmp_path / "run"], cwd=ROOT, capture_output=True)
+    listing = subprocess.run(
+        [*IOTRACE, "report", "--events", tmp_path / "run"], cwd=ROOT, capture_output=True
+    )
     assert listing.returncode == 0, listing.stderr
     for shown in (done.stderr, listing.stdout):
-        assert not [character for character in shown.decode() if not character.isprintable() and character != "\n"]
+        assert not [
+            character
+            for character in shown.decode()
+            if not character.isprintable() and character != "\n"
+        ]
     report = report_of("report", tmp_path / "run")
     assert len([op for op in report["operations"] if op["bytes"] == 7]) == 2 * 23 * len(NAMES)
     json.dumps(report, ensure_ascii=False).encode()
-    assert {name[:15].decode(errors="replace") for name in NAMES if name} <= {its["name"] for its in report["threads"]}
+    assert {name[:15].decode(errors="replace") for name in NAMES if name} <= {
+        its["name"] for its in report["threads"]
+    }
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
 def test_a_stream_without_letters_for_a_name(encoding):
     program = "import ctypes; ctypes.CDLL(None).prctl(15, 'имя'.encode(), 0, 0, 0)"
-    done = subprocess.run([sys.executable, "-m", "tracer", "trace", "--no-cost", "--", PYTHON, "-c", program], cwd=ROOT,
-                          capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+    done = subprocess.run(
+        [sys.executable, "-m", "tracer", "trace", "--no-cost", "--", PYTHON, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
     assert done.returncode == 0 and b"Traceback" not in done.stderr
     assert ("имя" if encoding == "utf-8" else "???") in done.stderr.decode(encoding)

@@ -6,12 +6,22 @@ import os
 import select
 
 import pytest
-from support.running import assert_one_line, check_closed_loop, check_counts, iotrace, report_of, running
+from support.running import (
+    assert_one_line,
+    check_closed_loop,
+    check_counts,
+    iotrace,
+    report_of,
+    running,
+)
 
 from tracer.run import netns
 
 OFFERED = netns.offers() if os.geteuid() == 0 else {}
-pytestmark = [pytest.mark.live, pytest.mark.skipif(not OFFERED.get("veth"), reason="no veth link can be made here")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not OFFERED.get("veth"), reason="no veth link can be made here"),
+]
 FAST = ("--net", "veth", "--messages", 23, "--interval", "2ms", "--no-cost")
 needs_tbf = pytest.mark.skipif(not OFFERED.get("tbf"), reason="no tbf (CONFIG_NET_SCH_TBF)")
 
@@ -55,7 +65,9 @@ def test_a_rate_is_kept_and_loses_nothing():
 @pytest.mark.skipif(OFFERED.get("netem", False), reason="this kernel has netem")
 @pytest.mark.parametrize("options", [("--delay", "1ms"), ("--loss", "1%", "--open-loop")])
 def test_without_netem_delay_and_loss_cannot(options):
-    assert_one_line(iotrace("run", "blocking", "--net", "veth", *options), 3, "netem", "CONFIG_NET_SCH_NETEM")
+    assert_one_line(
+        iotrace("run", "blocking", "--net", "veth", *options), 3, "netem", "CONFIG_NET_SCH_NETEM"
+    )
 
 
 @pytest.mark.skipif(not OFFERED.get("netem"), reason="no netem (CONFIG_NET_SCH_NETEM)")
@@ -81,9 +93,16 @@ def test_nothing_is_left_after_a_kill():
     check_closed_loop(report_of("run", "blocking", *FAST), "blocking", 23)
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (("--rate", "1mbit"), ["--net veth"]), (("--net", "veth", "--loss", 1), ["--open-loop"]),
-    (("--net", "veth", "--proto", "pipe"), ["pipe"]), (("--net", "veth", "--rate", "fast"), ["8kbit"]),
-    (("--net", "veth", "--rate", "1bit"), ["8kbit"]), (("--net", "bridge"), ["veth"])])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--rate", "1mbit"), ["--net veth"]),
+        (("--net", "veth", "--loss", 1), ["--open-loop"]),
+        (("--net", "veth", "--proto", "pipe"), ["pipe"]),
+        (("--net", "veth", "--rate", "fast"), ["8kbit"]),
+        (("--net", "veth", "--rate", "1bit"), ["8kbit"]),
+        (("--net", "bridge"), ["veth"]),
+    ],
+)
 def test_nonsense_is_wrong_usage(options, words):
     assert_one_line(iotrace("run", "blocking", *options), 2, *words)

@@ -16,8 +16,8 @@ import subprocess
 import tempfile
 
 import pytest
-from support.running import check_nothing_lost, check_operations, iotrace, running
 from support.attaching import await_attached, ended
+from support.running import check_nothing_lost, check_operations, iotrace, running
 
 from tracer.kernel import syscalls
 
@@ -38,11 +38,16 @@ def free_port() -> int:
 @contextlib.contextmanager
 def server(command: list, port: int):
     """A server that listens on `port` when this begins, and is told to end when it does."""
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         while True:
             assert process.poll() is None, "the server ended"
-            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            with (
+                contextlib.suppress(ConnectionRefusedError),
+                socket.create_connection(("127.0.0.1", port)),
+            ):
                 break
             select.select([], [], [], 0.01)  # until it listens; nothing tells
         yield process
@@ -73,7 +78,11 @@ def of_class(report: dict, name: str) -> int:
 
 def on_port(report: dict, port: int) -> list[dict]:
     """The server's connections."""
-    return [its for its in report["descriptors"] if re.match(rf"TCP:\[127\.0\.0\.1:{port}->", its["file"] or "")]
+    return [
+        its
+        for its in report["descriptors"]
+        if re.match(rf"TCP:\[127\.0\.0\.1:{port}->", its["file"] or "")
+    ]
 
 
 @needs("redis-server", "redis-benchmark")
@@ -81,7 +90,9 @@ def test_redis():
     """src/ae_epoll.c: one thread in epoll_wait, level-triggered (epoll_ctl without EPOLLET), then read(2)."""
     port, requests = free_port(), 2000
     load = ["redis-benchmark", "-p", port, "-n", requests, "-c", 10, "-t", "get", "-q"]
-    with server(["redis-server", "--port", port, "--save", "", "--appendonly", "no"], port) as redis:
+    with server(
+        ["redis-server", "--port", port, "--save", "", "--appendonly", "no"], port
+    ) as redis:
         report = attached_while([redis.pid], load)
     assert report["model"]["name"] == "epoll-lt", report["model"]
     assert any("EPOLLIN, without EPOLLET" in line for line in report["model"]["evidence"])
@@ -89,11 +100,17 @@ def test_redis():
     # without a pipeline each request is a read and a write; the benchmark asks for its configuration first
     assert sum(its["receives"] for its in connections) >= requests
     assert sum(its["sends"] for its in connections) == sum(its["receives"] for its in connections)
-    listening = [its for its in report["descriptors"] if its["file"] == f"TCP:[127.0.0.1:{port}]" or its["accepts"]]
+    listening = [
+        its
+        for its in report["descriptors"]
+        if its["file"] == f"TCP:[127.0.0.1:{port}]" or its["accepts"]
+    ]
     assert sum(its["accepts"] for its in listening) >= 10
     process = report["processes"][0]
     assert process["tgid"] == redis.pid and process["model"]["name"] == "epoll-lt"
-    assert process["activity"]["idle_threads"] >= 1  # bio_*: src/bio.c, asleep on a condition until there is work
+    assert (
+        process["activity"]["idle_threads"] >= 1
+    )  # bio_*: src/bio.c, asleep on a condition until there is work
 
 
 @needs("nginx", "ab")
@@ -151,7 +168,11 @@ def test_asyncio():
     assert report["model"]["name"] == "epoll-lt", report["model"]
     connections = on_port(report, port)
     assert len(connections) == 7 or sum(its["accepts"] for its in report["descriptors"]) == 7
-    assert sum(its["receives"] for its in connections) == sum(its["sends"] for its in connections) == 7 * 23
+    assert (
+        sum(its["receives"] for its in connections)
+        == sum(its["sends"] for its in connections)
+        == 7 * 23
+    )
     assert sum(its["received_bytes"] for its in connections) == 7 * 23 * 64
 
 
@@ -160,9 +181,13 @@ def test_threaded_http_server(tmp_path):
     blocking recv."""
     port, requests = free_port(), 23
     (tmp_path / "index.html").write_text("x" * 1000)
-    load = "import sys, urllib.request\n" \
-           f"for i in range({requests}): urllib.request.urlopen('http://127.0.0.1:{port}/index.html').read()"
-    with server([PYTHON, "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", tmp_path], port) as program:
+    load = (
+        "import sys, urllib.request\n"
+        f"for i in range({requests}): urllib.request.urlopen('http://127.0.0.1:{port}/index.html').read()"
+    )
+    with server(
+        [PYTHON, "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", tmp_path], port
+    ) as program:
         report = attached_while([program.pid], [PYTHON, "-c", load])
     assert sum(its["accepts"] for its in report["descriptors"]) == requests
     assert of_class(report, "poll") >= requests
@@ -183,23 +208,35 @@ def test_fio_on_files_waits_for_no_data(engine, call, tmp_path):
     subprocess.run(arguments, check=True, capture_output=True)  # makes the file
     done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *arguments)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout[done.stdout.index("{"):])["jobs"][0]["read"]["total_ios"] == 256
+    assert json.loads(done.stdout[done.stdout.index("{") :])["jobs"][0]["read"]["total_ios"] == 256
     report = json.loads(iotrace("report", tmp_path / "run", "--json").stdout)
     mine = [its for its in report["descriptors"] if its["file"] == f"{tmp_path}/file"]
-    assert sum(its["receives"] for its in mine) == 256 and sum(its["received_bytes"] for its in mine) == 1 << 20
+    assert (
+        sum(its["receives"] for its in mine) == 256
+        and sum(its["received_bytes"] for its in mine) == 1 << 20
+    )
     assert calls(report)[call] >= 256
     assert report["model"]["instead"] == "files" and report["figure"] is None
-    assert not any(op["fd"] in {its["fd"] for its in mine} and op["bytes"] == 4096 for op in report["operations"])
-    assert report["model"]["name"] == "none", report["model"]  # its helper may read a byte from its own pipe
+    assert not any(
+        op["fd"] in {its["fd"] for its in mine} and op["bytes"] == 4096
+        for op in report["operations"]
+    )
+    assert report["model"]["name"] == "none", report[
+        "model"
+    ]  # its helper may read a byte from its own pipe
     check_nothing_lost(report)
 
 
 @needs("fio")
-@pytest.mark.parametrize(("engine", "model", "how"), [("libaio", "linux-aio", "after io_submit"),
-                                                      ("io_uring", "io-uring", "device")])
+@pytest.mark.parametrize(
+    ("engine", "model", "how"),
+    [("libaio", "linux-aio", "after io_submit"), ("io_uring", "io-uring", "device")],
+)
 def test_fio_asks_the_device(engine, model, how, tmp_path):
     """engines/libaio.c, engines/io_uring.c: 256 reads are submitted, eight at a time, and completed by the device."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:  # on a disk, where pytest's may be memory
+    with tempfile.TemporaryDirectory(
+        dir="/var/tmp"
+    ) as directory:  # on a disk, where pytest's may be memory
         arguments = [*FIO, f"--ioengine={engine}", f"--filename={directory}/file", "--iodepth=8"]
         subprocess.run(arguments, check=True, capture_output=True)  # makes the file
         try:
@@ -213,7 +250,9 @@ def test_fio_asks_the_device(engine, model, how, tmp_path):
     assert len(mine) == 256 and {op["bytes"] for op in mine} == {4096}
     assert report["model"]["name"] == model and report["model"]["synchronous"] is False
     # a request that would have to wait for a free slot of the device's goes to a worker, or is done while submitted
-    assert report["model"]["variants"][how] > 128 and sum(report["model"]["variants"].values()) == 256
+    assert (
+        report["model"]["variants"][how] > 128 and sum(report["model"]["variants"].values()) == 256
+    )
     check_nothing_lost(report)
 
 
@@ -222,7 +261,11 @@ def test_fio_asks_the_device(engine, model, how, tmp_path):
 def test_fio_asynchronously(engine, model, tmp_path):
     """engines/io_uring.c, engines/libaio.c: reads are submitted and their completions collected, O_DIRECT."""
     arguments = [word for word in FIO if word != "--thread"] + [
-        f"--ioengine={engine}", f"--filename={tmp_path}/file", "--iodepth=4", "--direct=1"]
+        f"--ioengine={engine}",
+        f"--filename={tmp_path}/file",
+        "--iodepth=4",
+        "--direct=1",
+    ]
     if subprocess.run(arguments, capture_output=True).returncode:
         pytest.skip(f"fio cannot do {engine} with O_DIRECT here")
     iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *arguments)
@@ -238,15 +281,23 @@ def test_fio_asynchronously(engine, model, tmp_path):
 def test_fio_with_a_kernel_thread_that_submits(tmp_path):
     """engines/io_uring.c: sqthread_poll sets IORING_SETUP_SQPOLL and registers the file."""
     arguments = [word for word in FIO if word != "--thread"] + [
-        "--ioengine=io_uring", f"--filename={tmp_path}/file", "--iodepth=4", "--sqthread_poll=1"]
+        "--ioengine=io_uring",
+        f"--filename={tmp_path}/file",
+        "--iodepth=4",
+        "--sqthread_poll=1",
+    ]
     if subprocess.run(arguments, capture_output=True).returncode:
         pytest.skip("fio cannot do io_uring with SQPOLL here")
     iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *arguments)
     report = json.loads(iotrace("report", tmp_path / "run", "--json").stdout)
-    its, = (its for its in report["processes"] if its["operations"] >= 256)
+    (its,) = (its for its in report["processes"] if its["operations"] >= 256)
     assert its["model"]["name"] == "io-uring"
     assert any("IORING_SETUP_SQPOLL" in line for line in its["model"]["evidence"])
-    mine, = (its for its in report["descriptors"] if its["file"] == f"{tmp_path}/file" and its["received_bytes"])
+    (mine,) = (
+        its
+        for its in report["descriptors"]
+        if its["file"] == f"{tmp_path}/file" and its["received_bytes"]
+    )
     assert (mine["fd"], mine["receives"], mine["received_bytes"]) == (-1, 256, 1 << 20)
     assert "iou-sqp (kernel)" in iotrace("report", tmp_path / "run").stdout
 
@@ -257,23 +308,35 @@ def test_redis_in_proportion_to_strace(tmp_path):
     counts = []
     for tracer in ("strace", "iotrace"):
         port = free_port()
-        load = [str(word) for word in ["redis-benchmark", "-p", port, "-n", 1000, "-c", 1, "-t", "get", "-q"]]
+        load = [
+            str(word)
+            for word in ["redis-benchmark", "-p", port, "-n", 1000, "-c", 1, "-t", "get", "-q"]
+        ]
         redis = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
         if tracer == "strace":
             with server(redis, port) as process:
-                watcher = subprocess.Popen(["strace", "-f", "-c", "-o", tmp_path / "counts", "-p", str(process.pid)],
-                                           stderr=subprocess.PIPE, text=True)
+                watcher = subprocess.Popen(
+                    ["strace", "-f", "-c", "-o", tmp_path / "counts", "-p", str(process.pid)],
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
                 assert "attached" in watcher.stderr.readline()
                 subprocess.run(load, check=True, capture_output=True, timeout=100)
                 watcher.send_signal(signal.SIGINT)
                 watcher.communicate()
             rows = [line.split() for line in (tmp_path / "counts").read_text().splitlines()]
-            counts.append({row[-1]: int(row[3]) for row in rows if len(row) > 4 and row[3].isdigit()})
+            counts.append(
+                {row[-1]: int(row[3]) for row in rows if len(row) > 4 and row[3].isdigit()}
+            )
         else:
             with server(redis, port) as process:
                 counts.append(calls(attached_while([process.pid], load)))
     strace, ours = counts
     # beside the clients' own: redis reads /proc/self/stat ten times a second
     for call in ("read", "write", "epoll_wait"):
-        assert abs(ours[call] - strace[call]) < 0.1 * strace[call] + 100, (call, strace[call], ours[call])
+        assert abs(ours[call] - strace[call]) < 0.1 * strace[call] + 100, (
+            call,
+            strace[call],
+            ours[call],
+        )
     assert strace["write"] == ours["write"]

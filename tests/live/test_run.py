@@ -33,6 +33,7 @@ pytestmark = pytest.mark.live
 
 # only the target, and as the right user
 
+
 def test_other_processes_never_appear(tmp_path):
     path = tmp_path / "run.parquet"
     noise = """
@@ -60,10 +61,18 @@ while True:
 def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
     path = tmp_path / "run.parquet"
     user = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
-    with running("run", "blocking", "--messages", 23, "--json", "-o", path, *FAST, *arguments, env=user) as run:
+    with running(
+        "run", "blocking", "--messages", 23, "--json", "-o", path, *FAST, *arguments, env=user
+    ) as run:
         run.await_messages(1)
-        uids = [[line.split()[1:] for line in open(f"/proc/{pid}/status") if line.startswith(("Uid", "Gid"))]
-                for pid in (run.receiver, run.sender)]
+        uids = [
+            [
+                line.split()[1:]
+                for line in open(f"/proc/{pid}/status")
+                if line.startswith(("Uid", "Gid"))
+            ]
+            for pid in (run.receiver, run.sender)
+        ]
         done = run.end()
     assert done.returncode == 0, done.stderr
     assert uids == [[[str(wanted)] * 4] * 2] * 2
@@ -73,8 +82,11 @@ def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
 
 # the ledger can fail
 
+
 def test_ring_of_one_page_loses_and_says_exactly_how_much():
-    done = iotrace("run", "nonblocking", "--ring-size", 4096, "--messages", 23, *FAST, "--json", "--strict")
+    done = iotrace(
+        "run", "nonblocking", "--ring-size", 4096, "--messages", 23, *FAST, "--json", "--strict"
+    )
     assert done.returncode == 4 and len(done.stderr.splitlines()) == 1
     ledger = json.loads(done.stdout)["ledger"]
     assert ledger["lost"] > 0
@@ -90,9 +102,12 @@ def test_loss_is_said_without_strict_too():
 
 # targets that the probes do not see
 
+
 def test_nothing_seen_is_an_error(monkeypatch):
     real = spawn.Target.release
-    monkeypatch.setattr(spawn.Target, "release", lambda its, secret=0: real(its, secret and secret ^ 1))
+    monkeypatch.setattr(
+        spawn.Target, "release", lambda its, secret=0: real(its, secret and secret ^ 1)
+    )
     done = runner().invoke(main, ["run", "blocking", "--messages", "3", *FAST, "--json"])
     assert done.exit_code == 3
     assert done.stdout == "" and len(done.stderr.splitlines()) == 1
@@ -101,8 +116,10 @@ def test_nothing_seen_is_an_error(monkeypatch):
 
 def test_two_runs_at_once_do_not_see_each_other(tmp_path):
     paths = [tmp_path / "a", tmp_path / "b"]
-    with running("run", "blocking", "--messages", 23, "--json", "-o", paths[0], "--no-cost") as one, \
-            running("run", "select", "--messages", 23, "--json", "-o", paths[1], "--no-cost") as other:
+    with (
+        running("run", "blocking", "--messages", 23, "--json", "-o", paths[0], "--no-cost") as one,
+        running("run", "select", "--messages", 23, "--json", "-o", paths[1], "--no-cost") as other,
+    ):
         ends = one.end(), other.end()
     for done, name in zip(ends, ("blocking", "select"), strict=True):
         assert done.returncode == 0, done.stderr
@@ -110,7 +127,9 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path):
 
 
 def test_without_a_compiler_the_run_in_c_cannot(tmp_path):
-    done = iotrace("run", "blocking", "--lang", "c", "-o", tmp_path / "run", env={"PATH": "/nonexistent"})
+    done = iotrace(
+        "run", "blocking", "--lang", "c", "-o", tmp_path / "run", env={"PATH": "/nonexistent"}
+    )
     assert_one_line(done, 3, "no cc", "gcc")
     assert os.listdir(tmp_path) == []
 
@@ -119,12 +138,19 @@ def test_doctor_says_that_the_probes_load():
     done = iotrace("doctor")
     assert done.returncode == 0 and done.stderr == ""
     assert "compile, load and attach" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("--net       ") and max(map(len, done.stdout.splitlines())) <= 80
+    assert (
+        done.stdout.splitlines()[-1].startswith("--net       ")
+        and max(map(len, done.stdout.splitlines())) <= 80
+    )
 
 
 def test_no_tracefs_is_needed():
     """Where none is mounted BCC cannot detach a uprobe by its own means."""
-    hide = "umount -a -t tracefs,debugfs; exec \"$@\""
-    done = subprocess.run([*mounts_apart(), "sh", "-c", hide, "sh", *PYTHON, "-m", "tracer", "doctor"],
-                          capture_output=True, text=True, cwd=ROOT)
+    hide = 'umount -a -t tracefs,debugfs; exec "$@"'
+    done = subprocess.run(
+        [*mounts_apart(), "sh", "-c", hide, "sh", *PYTHON, "-m", "tracer", "doctor"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert done.returncode == 0 and done.stderr == "" and "compile, load and attach" in done.stdout

@@ -35,45 +35,87 @@ from tracer.kernel import syscalls
 pytestmark = pytest.mark.live
 
 
-@pytest.mark.parametrize(("name", "lang", "proto"), everyday(
-    CASES, lambda name, lang, proto: proto == find(name).protocols[0] or (lang, name) in (("python", "blocking"),
-                                                                                          ("python", "epoll-lt"))))
+@pytest.mark.parametrize(
+    ("name", "lang", "proto"),
+    everyday(
+        CASES,
+        lambda name, lang, proto: (
+            proto == find(name).protocols[0]
+            or (lang, name) in (("python", "blocking"), ("python", "epoll-lt"))
+        ),
+    ),
+)
 def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
     report = report_of("run", name, "--lang", lang, "--proto", proto, "--messages", 23)
     check_closed_loop(report, name, 23)
     assert report["scenario"] == name
-    assert report["cost"]["untraced_cpu_ns_per_op"] > 0 and report["cost"]["traced_cpu_ns_per_op"] > 0
+    assert (
+        report["cost"]["untraced_cpu_ns_per_op"] > 0 and report["cost"]["traced_cpu_ns_per_op"] > 0
+    )
     assert report["figure"]["model"] == model_of(name)
     assert report["options"]["lang"] == lang
 
 
-@pytest.mark.parametrize(("name", "proto"), everyday(
-    [pytest.param(*pair) for pair in PAIRS], lambda name, proto: proto in ("udp", "tcp")))
+@pytest.mark.parametrize(
+    ("name", "proto"),
+    everyday([pytest.param(*pair) for pair in PAIRS], lambda name, proto: proto in ("udp", "tcp")),
+)
 def test_messages_of_9000_bytes(name, proto):
     report = report_of("run", name, "--proto", proto, "--messages", 23, "--size", 9000, *FAST)
     check_closed_loop(report, name, 23, 9000)
 
 
-@pytest.mark.parametrize(("name", "lang", "proto"), everyday(
-    [its for its in CASES if find(its.values[0]).sockets > 1], in_python))
+@pytest.mark.parametrize(
+    ("name", "lang", "proto"),
+    everyday([its for its in CASES if find(its.values[0]).sockets > 1], in_python),
+)
 def test_a_thousand_sockets_and_the_order_of_the_messages(name, lang, proto):
-    report = report_of("run", name, "--lang", lang, "--proto", proto, "--sockets", 1000, "--messages", 23,
-                       "--interval", "1ms", "--no-cost")
+    report = report_of(
+        "run",
+        name,
+        "--lang",
+        lang,
+        "--proto",
+        proto,
+        "--sockets",
+        1000,
+        "--messages",
+        23,
+        "--interval",
+        "1ms",
+        "--no-cost",
+    )
     check_closed_loop(report, name, 23)
     fds = [op["fd"] for op in report["operations"]]
     assert len(set(fds)) == 23 and fds == sorted(fds)  # one after the other, as they were opened
     assert report["options"]["sockets"] == 1000
 
 
-@pytest.mark.parametrize(("name", "lang"), [its for its in PROGRAMS if find(its.values[0]).sockets > 1])
+@pytest.mark.parametrize(
+    ("name", "lang"), [its for its in PROGRAMS if find(its.values[0]).sockets > 1]
+)
 def test_messages_go_round_the_sockets(name, lang):
     report = report_of("run", name, "--lang", lang, "--sockets", 5, "--messages", 23, *FAST)
     check_closed_loop(report, name, 23)
     fds = [op["fd"] for op in report["operations"]]
     assert len(set(fds)) == 5 and fds == [fds[index % 5] for index in range(23)]
-    done = report_of("run", name, "--lang", lang, "--sockets", 5, "--messages", 500, "--interval", 0, "--open-loop",
-                     "--no-cost")
-    assert len(done["operations"]) == done["expected"]["messages"] == 500 - done["expected"]["dropped"]
+    done = report_of(
+        "run",
+        name,
+        "--lang",
+        lang,
+        "--sockets",
+        5,
+        "--messages",
+        500,
+        "--interval",
+        0,
+        "--open-loop",
+        "--no-cost",
+    )
+    assert (
+        len(done["operations"]) == done["expected"]["messages"] == 500 - done["expected"]["dropped"]
+    )
     check_counts(done)
 
 
@@ -84,26 +126,38 @@ def test_a_thread_for_each_connection(lang):
     tids = [op["tid"] for op in report["operations"]]
     assert len(set(tids)) == 7 and tids == [tids[index % 7] for index in range(23)]
     assert "in 7 threads, one for each of 7 descriptors" in report["model"]["evidence"]
-    assert report["expected"]["threads"] == len(report["threads"]) == 8  # and the one that started them
+    assert (
+        report["expected"]["threads"] == len(report["threads"]) == 8
+    )  # and the one that started them
     one = report_of("run", "epoll-lt", "--lang", lang, "--sockets", 7, "--messages", 23, *FAST)
     assert one["expected"]["threads"] == len(one["threads"]) == 1
     assert one["expected"]["anonymous_bytes"] < report["expected"]["anonymous_bytes"]
     for its in (one, report):
-        assert sum(thread["switches"] for thread in its["threads"]) >= 23  # one for each message that was waited for
+        assert (
+            sum(thread["switches"] for thread in its["threads"]) >= 23
+        )  # one for each message that was waited for
 
 
 def test_more_sockets_than_the_limit_allows():
     command = 'ulimit -n 1500; exec "$@"'
-    done = subprocess.run(["sh", "-c", command, "sh", *IOTRACE, "run", "poll", "--sockets", "2000"], cwd=ROOT,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *IOTRACE, "run", "poll", "--sockets", "2000"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert_one_line(done, 3, "2000 sockets", "ulimit")
 
 
 def test_two_seconds_between_messages():
     models = ("blocking", "nonblocking")
     with ExitStack() as stack:
-        runs = [stack.enter_context(running("run", name, "--messages", 3, "--interval", "2s", "--no-cost", "--json"))
-                for name in models]
+        runs = [
+            stack.enter_context(
+                running("run", name, "--messages", 3, "--interval", "2s", "--no-cost", "--json")
+            )
+            for name in models
+        ]
         ends = [run.end() for run in runs]
     for name, done in zip(models, ends, strict=True):
         assert done.returncode == 0, done.stderr
@@ -118,8 +172,20 @@ def test_while_every_cpu_is_kept_busy(name, lang):
 
 @pytest.mark.parametrize(("name", "lang", "proto"), everyday(CASES, in_python))
 def test_open_loop_says_what_was_dropped_and_what_queued(name, lang, proto):
-    report = report_of("run", name, "--lang", lang, "--proto", proto, "--open-loop", "--messages", 1000,
-                       "--interval", 0, "--no-cost")
+    report = report_of(
+        "run",
+        name,
+        "--lang",
+        lang,
+        "--proto",
+        proto,
+        "--open-loop",
+        "--messages",
+        1000,
+        "--interval",
+        0,
+        "--no-cost",
+    )
     expected, operations = report["expected"], report["operations"]
     assert expected["sent"] == 1000
     assert expected["messages"] == 1000 - expected["dropped"]
@@ -153,41 +219,75 @@ def test_what_is_printed_fits_in_80_columns(name):
 
 # the same counts as another tool's
 
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-@pytest.mark.parametrize(("name", "lang"), everyday(
-    [its for its in PROGRAMS if its.values[0] not in UNSTEADY], in_python))
+@pytest.mark.parametrize(
+    ("name", "lang"),
+    everyday([its for its in PROGRAMS if its.values[0] not in UNSTEADY], in_python),
+)
 def test_strace_counts_the_same_calls(name, lang, tmp_path):
     path = tmp_path / "strace"
     scenario = find(name)
     program = [twin.built(scenario.twin)] if lang == "c" else [*PYTHON, "-m", scenario.module]
-    follow = ["-f"] * name.startswith(("posix-aio", "threads"))  # receives are made by other threads
-    subprocess.run(["strace", *follow, "-o", path, *program, "--messages", "23", "--interval-ns", "2000000"],
-                   check=True, capture_output=True, cwd=ROOT, timeout=100)
+    follow = ["-f"] * name.startswith(
+        ("posix-aio", "threads")
+    )  # receives are made by other threads
+    subprocess.run(
+        ["strace", *follow, "-o", path, *program, "--messages", "23", "--interval-ns", "2000000"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        timeout=100,
+    )
     traced = path.read_text()
     if follow:
         sender = re.search(r"^(\d+) +execve\(.*scenarios\.sender", traced, re.M)[1]
-        lines = [line.split(maxsplit=1)[1] for line in traced.splitlines() if line.split()[0] != sender]
+        lines = [
+            line.split(maxsplit=1)[1] for line in traced.splitlines() if line.split()[0] != sender
+        ]
     else:
         lines = traced.splitlines()
-    seen = Counter(syscalls.class_of(line.partition("(")[0]) for line in lines if re.match(r"[a-z]\w+\(", line))
-    seen -= Counter(syscalls.class_of(found[1]) for line in lines  # ended inside the call: of threads, with the process
-                    if (found := re.match(r"(?:<\.\.\. )?([a-z]\w+)\b.* = \?$", line)))
+    seen = Counter(
+        syscalls.class_of(line.partition("(")[0]) for line in lines if re.match(r"[a-z]\w+\(", line)
+    )
+    seen -= Counter(
+        syscalls.class_of(found[1])
+        for line in lines  # ended inside the call: of threads, with the process
+        if (found := re.match(r"(?:<\.\.\. )?([a-z]\w+)\b.* = \?$", line))
+    )
     report = report_of("run", name, "--lang", lang, "--messages", 23, *FAST)
     check_closed_loop(report, name, 23)
     expected = report["expected"]["calls"]
     if name == "nonblocking":  # how often it polls is the machine's affair, the structure is not
         empty = sum(line.startswith("recvfrom(") and "EAGAIN" in line for line in lines)
-        assert seen["recvfrom"] - empty == 23 == expected["recvfrom"] - report["expected"]["errors"]["recvfrom"]["EAGAIN"]
+        assert (
+            seen["recvfrom"] - empty
+            == 23
+            == expected["recvfrom"] - report["expected"]["errors"]["recvfrom"]["EAGAIN"]
+        )
         assert empty > 23
         return
-    for call in expected.keys() - {"aio_read", "aio_suspend", "epoll_ctl", "read", "pread64"}:  # outside the loop, too
+    for call in expected.keys() - {
+        "aio_read",
+        "aio_suspend",
+        "epoll_ctl",
+        "read",
+        "pread64",
+    }:  # outside the loop, too
         assert seen[call] == expected[call], call
     for call, errors in report["expected"]["errors"].items():
         for error, count in errors.items():
-            assert sum(call in line.partition("(")[0] and f"= -1 {error}" in line for line in lines) == count
-    handled = {signal["name"] for signal in report["signals"] if signal["delivered"]}  # not taken by a wait
+            assert (
+                sum(call in line.partition("(")[0] and f"= -1 {error}" in line for line in lines)
+                == count
+            )
+    handled = {
+        signal["name"] for signal in report["signals"] if signal["delivered"]
+    }  # not taken by a wait
     for name, count in report["expected"]["signals"].items():
         if name not in handled:
             continue
-        name = {"SIGRTMIN": "SIGRT_2"}.get(name, name)  # strace counts from the kernel's first, glibc keeps two
+        name = {"SIGRTMIN": "SIGRT_2"}.get(
+            name, name
+        )  # strace counts from the kernel's first, glibc keeps two
         assert sum(line.startswith(f"--- {name} ") for line in lines) == count

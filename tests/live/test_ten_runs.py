@@ -1,6 +1,6 @@
 """Ten runs in a row of every scenario, in each language it has: the same counts and the same verdict every time.
 
-    sudo make test ARGS="--thorough -k ten_runs"
+sudo make test ARGS="--thorough -k ten_runs"
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from scenarios.kit.workload import Options
 from tracer.kernel import features
 from tracer.recording import parquet
 from tracer.report import build
-from tracer.run import interleave, scenario as experiment
+from tracer.run import interleave
+from tracer.run import scenario as experiment
 
 pytestmark = pytest.mark.live
 RUNS, MESSAGES = 10, 23
@@ -31,8 +32,11 @@ def ten_runs(name: str, lang: str, interval_ns: int) -> Iterator[dict]:
     """The report of each run."""
     scenario = find(name)
     options = Options(MESSAGES, interval_ns, 64, scenario.protocols[0], False, scenario.watched)
-    plan = experiment.Plan(name, lang, experiment.program(scenario, lang, None), options, 60, None, 16 << 20, False)
+    plan = experiment.Plan(
+        name, lang, experiment.program(scenario, lang, None), options, 60, None, 16 << 20, False
+    )
     with tempfile.TemporaryDirectory() as directory:
+
         @contextmanager
         def place(plan, number):
             yield str(Path(directory, f"{number}.parquet")), lambda: None
@@ -45,10 +49,16 @@ def ten_runs(name: str, lang: str, interval_ns: int) -> Iterator[dict]:
 
 @pytest.mark.parametrize(("name", "lang"), everyday(PROGRAMS, lambda name, lang: False))
 def test_ten_runs_of_what_receives(name, lang):
-    assert sum(check_closed_loop(its, name, MESSAGES) is None for its in ten_runs(name, lang, 2 * MS)) == RUNS
+    assert (
+        sum(check_closed_loop(its, name, MESSAGES) is None for its in ten_runs(name, lang, 2 * MS))
+        == RUNS
+    )
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ROUNDS)
 def test_ten_runs_of_what_does_not(name):
-    assert sum(check_rounds(its, MESSAGES) is None for its in ten_runs(name, "python", 10 * MS)) == RUNS
+    assert (
+        sum(check_rounds(its, MESSAGES) is None for its in ten_runs(name, "python", 10 * MS))
+        == RUNS
+    )

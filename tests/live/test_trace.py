@@ -64,63 +64,107 @@ void _start(void)
 def test_a_32_bit_program_is_counted_and_said_not_to_be_decoded(tmp_path):
     (tmp_path / "i386.c").write_text(I386)
     flags = ["-m32", "-nostdlib", "-static", "-fno-pic", "-fno-stack-protector"]
-    if not shutil.which("gcc") or subprocess.run(["gcc", *flags, "-o", tmp_path / "i386", tmp_path / "i386.c"],
-                                                 capture_output=True).returncode:
+    if (
+        not shutil.which("gcc")
+        or subprocess.run(
+            ["gcc", *flags, "-o", tmp_path / "i386", tmp_path / "i386.c"], capture_output=True
+        ).returncode
+    ):
         pytest.skip("no gcc that makes 32-bit programs")
-    report = json.loads(iotrace("trace", "--no-cost", "--json", "--as-root", "--", tmp_path / "i386").stdout)
+    report = json.loads(
+        iotrace("trace", "--no-cost", "--json", "--as-root", "--", tmp_path / "i386").stdout
+    )
     assert calls(report) >= Counter({"i386:360": 1, "i386:3": 23, "i386:4": 23})
     assert report["model"]["name"] == "none"
     for its in (report, *report["processes"]):
-        line, = its["model"]["evidence"]
-        assert re.match(r"4[78] calls were a 32-bit program's: counted, but not decoded", line)  # exit may count, too
+        (line,) = its["model"]["evidence"]
+        assert re.match(
+            r"4[78] calls were a 32-bit program's: counted, but not decoded", line
+        )  # exit may count, too
     check_nothing_lost(report)
 
 
 # the command is as it would be
 
+
 def test_streams_are_the_commands_own():
-    done = subprocess.run([*IOTRACE, "trace", "--no-cost", "--", "sh", "-c", "cat; echo err >&2"], cwd=ROOT,
-                          input="through\n", capture_output=True, text=True)
+    done = subprocess.run(
+        [*IOTRACE, "trace", "--no-cost", "--", "sh", "-c", "cat; echo err >&2"],
+        cwd=ROOT,
+        input="through\n",
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0
     assert done.stdout == "through\n"
     assert done.stderr.startswith("err\n") and "Verdict" in done.stderr
 
 
 def test_environment_directory_and_descriptors_are_unchanged(tmp_path):
-    show = ("import os; print(sorted(os.environb.items()), os.getcwd(), os.umask(0), sorted(os.listdir('/proc/self/fd')), "
-            "[l for l in open('/proc/self/status') if l.startswith(('Sig', 'Shd'))], open('/proc/self/limits').read())")
+    show = (
+        "import os; print(sorted(os.environb.items()), os.getcwd(), os.umask(0), sorted(os.listdir('/proc/self/fd')), "
+        "[l for l in open('/proc/self/status') if l.startswith(('Sig', 'Shd'))], open('/proc/self/limits').read())"
+    )
     read_end, write_end = os.pipe()
     # not Python's environment alone: LC_CTYPE is what an interpreter may set for itself (PEP 538)
     env = {"A": "1", "B": "=x=", "PATH": os.environ["PATH"]}
     python = [PYTHON, "-X", "utf8=0", "-I", "-c", show]
     traced_by = [*_IOTRACE, "trace", "--no-cost", "--"]
-    plain, through = (subprocess.run([*before, *python], env=env, cwd=tmp_path, pass_fds=[read_end],
-                                     capture_output=True, text=True) for before in ([], traced_by))
+    plain, through = (
+        subprocess.run(
+            [*before, *python],
+            env=env,
+            cwd=tmp_path,
+            pass_fds=[read_end],
+            capture_output=True,
+            text=True,
+        )
+        for before in ([], traced_by)
+    )
     os.close(read_end)
     os.close(write_end)
     assert through.returncode == 0, through.stderr
     assert through.stdout == plain.stdout
 
 
-_IOTRACE = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli.main import main; main()"]
+_IOTRACE = [
+    sys.executable,
+    "-c",
+    f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli.main import main; main()",
+]
 
 
-@pytest.mark.parametrize(("command", "status"), [
-    (["true"], 0), (["false"], 1), (["sh", "-c", "exit 42"], 42), (["sh", "-c", "kill -9 $$"], 137),
-    (["sh", "-c", "kill -TERM $$"], 143)])
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["true"], 0),
+        (["false"], 1),
+        (["sh", "-c", "exit 42"], 42),
+        (["sh", "-c", "kill -9 $$"], 137),
+        (["sh", "-c", "kill -TERM $$"], 143),
+    ],
+)
 def test_status_is_the_commands(command, status):
     assert iotrace("trace", "--no-cost", "--", *command).returncode == status
 
 
-@pytest.mark.parametrize(("arguments", "status", "words"), [
-    (["/etc"], 126, ["/etc", "Permission denied"]), (["no-such-command"], 127, ["no-such-command", "not found"]),
-    (["-e", "trace=nonsense", "true"], 125, ["nonsense"]), (["--ring-size", "5000", "true"], 125, ["power of two"]),
-    (["-o", "/no/such/directory/run", "true"], 125, ["/no/such/directory"])])
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["/etc"], 126, ["/etc", "Permission denied"]),
+        (["no-such-command"], 127, ["no-such-command", "not found"]),
+        (["-e", "trace=nonsense", "true"], 125, ["nonsense"]),
+        (["--ring-size", "5000", "true"], 125, ["power of two"]),
+        (["-o", "/no/such/directory/run", "true"], 125, ["/no/such/directory"]),
+    ],
+)
 def test_what_cannot_be_run(arguments, status, words):
     assert_one_line(iotrace("trace", "--no-cost", *arguments), status, *words)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--nonsense", "true"], ["-d", "0", "true"], ["-d", "nan", "true"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--nonsense", "true"], ["-d", "0", "true"], ["-d", "nan", "true"]]
+)
 def test_wrong_usage_is_no_status_of_a_command(arguments):
     assert_one_line(iotrace("trace", *arguments), 125)
 
@@ -141,19 +185,31 @@ def test_runs_as_the_invoking_user(tmp_path):
     home = os.path.expanduser("~nobody")
     assert done.stdout.split() == [str(NOBODY), home], done.stderr
     assert (tmp_path / "run").stat().st_uid == NOBODY
-    assert iotrace("trace", "--no-cost", "--as-root", "--", *command, env=user).stdout.split()[0] == "0"
+    assert (
+        iotrace("trace", "--no-cost", "--as-root", "--", *command, env=user).stdout.split()[0]
+        == "0"
+    )
 
 
 def test_a_command_whose_name_moves_the_cursor_is_one_line():
-    assert_one_line(iotrace("trace", "--", "no\nsuch\x1b[31m"), 127, "no?such?[31m: command not found")
+    assert_one_line(
+        iotrace("trace", "--", "no\nsuch\x1b[31m"), 127, "no?such?[31m: command not found"
+    )
 
 
 def test_a_directory_that_is_gone(tmp_path):
     gone = 'cd "$0" && rmdir "$0" && exec "$@"'
     (tmp_path / "gone").mkdir()
-    run = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli.main import main; main()"]
-    done = subprocess.run(["sh", "-c", gone, tmp_path / "gone", *run, "trace", "-o", "run", "--", "true"], text=True,
-                          capture_output=True)
+    run = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tracer.cli.main import main; main()",
+    ]
+    done = subprocess.run(
+        ["sh", "-c", gone, tmp_path / "gone", *run, "trace", "-o", "run", "--", "true"],
+        text=True,
+        capture_output=True,
+    )
     assert_one_line(done, 125, "run: the current directory is gone")
 
 
@@ -161,16 +217,25 @@ def test_a_clock_that_is_not_the_kernels_is_refused():
     shifted = ["unshare", "--time", "--monotonic", "1000000", "--fork"]
     if subprocess.run([*shifted, "true"], capture_output=True).returncode:
         pytest.skip("no time namespaces here")
-    done = subprocess.run([*shifted, *IOTRACE, "trace", "--", "true"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*shifted, *IOTRACE, "trace", "--", "true"], cwd=ROOT, capture_output=True, text=True
+    )
     assert_one_line(done, 125, "CLOCK_MONOTONIC", "time namespace")
 
 
 # signals
 
+
 def test_a_signal_sent_to_iotrace_reaches_the_command():
     program = ["sh", "-c", "trap 'echo told; exit 7' TERM; echo ready; while :; do read line; done"]
-    process = subprocess.Popen([*IOTRACE, "trace", "--no-cost", "--", *program], cwd=ROOT, text=True,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*IOTRACE, "trace", "--no-cost", "--", *program],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate("\n" * 10, timeout=60)
@@ -180,9 +245,11 @@ def test_a_signal_sent_to_iotrace_reaches_the_command():
 
 def test_ctrl_c_on_a_terminal_is_the_commands_affair():
     """Both are in the terminal's foreground: the command gets it once, and from the terminal alone."""
-    program = ("import signal, time\ngot = []\nsignal.signal(signal.SIGINT, lambda *_: got.append(1))\n"
-               "print('ready', flush=True)\nwhile not got: signal.pause()\n"
-               "print('got', len(got), signal.sigtimedwait([signal.SIGINT], 0), flush=True)\nraise SystemExit(3)")
+    program = (
+        "import signal, time\ngot = []\nsignal.signal(signal.SIGINT, lambda *_: got.append(1))\n"
+        "print('ready', flush=True)\nwhile not got: signal.pause()\n"
+        "print('got', len(got), signal.sigtimedwait([signal.SIGINT], 0), flush=True)\nraise SystemExit(3)"
+    )
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
@@ -207,7 +274,9 @@ def test_ctrl_c_on_a_terminal_is_the_commands_affair():
 
 
 def test_duration_ends_the_command_and_shows_what_there_is(tmp_path):
-    done = iotrace("trace", "--no-cost", "-d", 1, "-o", tmp_path / "run", "--json", "--", "sleep", "1000")
+    done = iotrace(
+        "trace", "--no-cost", "-d", 1, "-o", tmp_path / "run", "--json", "--", "sleep", "1000"
+    )
     assert done.returncode == 143
     report = json.loads(done.stdout)
     assert report["ended"] == "duration" and report["target"]["exit_status"] == 143
@@ -218,8 +287,18 @@ def test_killed_iotrace_leaves_the_command_alone(tmp_path):
     """Whatever kills iotrace must not end what it traced: that goes on untraced, to its own end."""
     fifo, end = tmp_path / "fifo", tmp_path / "end"
     os.mkfifo(fifo)
-    with running("trace", "--no-cost", "-o", tmp_path / "run", "--", "sh", "-c",
-                 'echo; read line <"$0"; echo "$line" >"$1"', fifo, end) as run:
+    with running(
+        "trace",
+        "--no-cost",
+        "-o",
+        tmp_path / "run",
+        "--",
+        "sh",
+        "-c",
+        'echo; read line <"$0"; echo "$line" >"$1"',
+        fifo,
+        end,
+    ) as run:
         run.process.stdout.readline()
         shell = os.pidfd_open(next(pid for pid in run.processes() if pid != run.process.pid))
         run.process.kill()
@@ -239,27 +318,46 @@ def test_no_signal_waits_for_the_death_of_the_commands_parent(user):
     assert done.returncode == 0 and done.stdout == "0\n"
 
 
-@pytest.mark.parametrize(("options", "mode"), [((), 0o600), (("--mode", "640"), 0o640), (("--mode", "0444"), 0o444)])
-@pytest.mark.parametrize("command", [("trace", "--", "true"), ("run", "blocking", "--messages", 1),
-                                     ("attach", "-d", 0.1, "-p", os.getpid())])
-def test_a_recording_is_the_invoking_users_alone_unless_they_say_otherwise(command, options, mode, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "mode"), [((), 0o600), (("--mode", "640"), 0o640), (("--mode", "0444"), 0o444)]
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("trace", "--", "true"),
+        ("run", "blocking", "--messages", 1),
+        ("attach", "-d", 0.1, "-p", os.getpid()),
+    ],
+)
+def test_a_recording_is_the_invoking_users_alone_unless_they_say_otherwise(
+    command, options, mode, tmp_path
+):
     path = tmp_path / "run"
     env = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
     done = iotrace(command[0], "--no-cost", "-o", path, *options, *command[1:], env=env)
     assert done.returncode == 0, done.stderr
-    assert (path.stat().st_mode & 0o7777, path.stat().st_uid, path.stat().st_gid) == (mode, NOBODY, NOBODY)
+    assert (path.stat().st_mode & 0o7777, path.stat().st_uid, path.stat().st_gid) == (
+        mode,
+        NOBODY,
+        NOBODY,
+    )
 
 
 @pytest.mark.parametrize("mode", ["", "8", "999", "u+r", "-1", "4755", "77"])
 def test_what_is_no_mode(mode, tmp_path):
-    assert_one_line(iotrace("trace", "-o", tmp_path / "run", "--mode", mode, "--", "true"), 125, "mode")
+    assert_one_line(
+        iotrace("trace", "-o", tmp_path / "run", "--mode", mode, "--", "true"), 125, "mode"
+    )
     assert os.listdir(tmp_path) == []
 
 
 # what is seen
 
+
 def test_twenty_three_receives_are_twenty_three_operations():
-    report = traced("import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x' * 7); b.recv(100)")
+    report = traced(
+        "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x' * 7); b.recv(100)"
+    )
     mine = [op for op in report["operations"] if op["bytes"] == 7]
     assert len(mine) == len(report["operations"]) == 23
     assert calls(report)["recvfrom"] == calls(report)["sendto"] == 23
@@ -274,17 +372,26 @@ def test_descriptors_that_were_inherited_are_known_however_many(tmp_path):
     high = [300, 301]
     for end, fd in zip((one, other), high, strict=True):
         os.dup2(end.fileno(), fd, inheritable=True)
-    program = "import socket; a, b = socket.socket(fileno=300), socket.socket(fileno=301)\n" \
-              "for i in range(23): a.send(b'x' * 7); b.recv(9)"
+    program = (
+        "import socket; a, b = socket.socket(fileno=300), socket.socket(fileno=301)\n"
+        "for i in range(23): a.send(b'x' * 7); b.recv(9)"
+    )
     try:
-        done = subprocess.run([*IOTRACE, "trace", "--no-cost", "--json", "--", PYTHON, "-c", program], cwd=ROOT,
-                              capture_output=True, text=True, pass_fds=high)
+        done = subprocess.run(
+            [*IOTRACE, "trace", "--no-cost", "--json", "--", PYTHON, "-c", program],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            pass_fds=high,
+        )
     finally:
         for fd in high:
             os.close(fd)
     report = json.loads(done.stdout)
     mine = [op for op in report["operations"] if op["fd"] == 301]
-    assert len(mine) == 23 and not any("ready" in op["estimated"] and "raw" not in op for op in mine)
+    assert len(mine) == 23 and not any(
+        "ready" in op["estimated"] and "raw" not in op for op in mine
+    )
     check_nothing_lost(report)
 
 
@@ -316,29 +423,56 @@ def test_no_follow_is_the_first_thread_alone():
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_strace_counts_the_same_calls(tmp_path):
-    program = TREE + "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x'); b.recv(9)\n"
+    program = (
+        TREE
+        + "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x'); b.recv(9)\n"
+    )
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
-    subprocess.run(["strace", "-f", "-c", "-o", tmp_path / "counts", PYTHON, "-c", program], check=True, env=env,
-                   capture_output=True)
+    subprocess.run(
+        ["strace", "-f", "-c", "-o", tmp_path / "counts", PYTHON, "-c", program],
+        check=True,
+        env=env,
+        capture_output=True,
+    )
     rows = [line.split() for line in (tmp_path / "counts").read_text().splitlines()]
     # % time, seconds, usecs/call, calls, [errors,] syscall
-    wanted = {row[-1]: (int(row[3]), int(row[4]) if len(row) == 6 else 0) for row in rows
-              if len(row) in (5, 6) and re.fullmatch(r"[\d.]+", row[0]) and row[-1] != "total"}
+    wanted = {
+        row[-1]: (int(row[3]), int(row[4]) if len(row) == 6 else 0)
+        for row in rows
+        if len(row) in (5, 6) and re.fullmatch(r"[\d.]+", row[0]) and row[-1] != "total"
+    }
     report = traced(program, env={"PYTHONHASHSEED": "0"})
-    seen = {call["name"]: (call["calls"], sum(call["errors"].values())) for call in report["syscalls"]}
+    seen = {
+        call["name"]: (call["calls"], sum(call["errors"].values())) for call in report["syscalls"]
+    }
     # how often threads meet on a lock is chance; the last call of a thread never returns, and only strace counts those
-    for name in ("futex", "exit", "exit_group", "restart_syscall", "sched_yield", "madvise", "munmap", "mmap",
-                 "mprotect", "brk", "rt_sigreturn"):
+    for name in (
+        "futex",
+        "exit",
+        "exit_group",
+        "restart_syscall",
+        "sched_yield",
+        "madvise",
+        "munmap",
+        "mmap",
+        "mprotect",
+        "brk",
+        "rt_sigreturn",
+    ):
         wanted.pop(name, None)
         seen.pop(name, None)
     assert seen == wanted
 
 
 def test_filters():
-    program = "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x'); b.recv(9)"
+    program = (
+        "import socket; a, b = socket.socketpair()\nfor i in range(23): a.send(b'x'); b.recv(9)"
+    )
     report = traced(program, "-e", "trace=network")
     assert calls(report).items() >= {"socketpair": 1, "sendto": 23, "recvfrom": 23}.items()
-    assert {syscalls.numbers()[name] for name in calls(report)} <= syscall_filter.classes()["%network"]
+    assert {syscalls.numbers()[name] for name in calls(report)} <= syscall_filter.classes()[
+        "%network"
+    ]
     assert len(report["operations"]) == 23
     assert calls(traced(program, "-e", "recvfrom,getppid")) == {"recvfrom": 23}
     assert "recvfrom" not in calls(traced(program, "-e", "trace=!recvfrom"))
@@ -347,9 +481,15 @@ def test_filters():
 
 def test_loss_is_said():
     program = "import os\nfor i in range(20000): os.getppid()"
-    done = iotrace("trace", "--no-cost", "--strict", "--ring-size", 4096, "--json", "--", PYTHON, "-c", program)
+    done = iotrace(
+        "trace", "--no-cost", "--strict", "--ring-size", 4096, "--json", "--", PYTHON, "-c", program
+    )
     ledger = json.loads(done.stdout)["ledger"]
-    assert done.returncode == 4 and ledger["lost"] > 0 and ledger["counted"] == ledger["delivered"] + ledger["lost"]
+    assert (
+        done.returncode == 4
+        and ledger["lost"] > 0
+        and ledger["counted"] == ledger["delivered"] + ledger["lost"]
+    )
 
 
 def test_a_thousand_threads_are_followed_without_loss():

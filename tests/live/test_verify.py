@@ -19,8 +19,12 @@ def test_every_claim_has_its_verdict(tmp_path):
     done = iotrace("verify", "--json", "-o", tmp_path / "runs")
     assert done.returncode in (0, 3), done.stderr
     its = json.loads(done.stdout)
-    Draft202012Validator(json.loads((ROOT / "docs/schema/verify.schema.json").read_text())).validate(its)
-    assert [claim["number"] for claim in its["claims"]] == [claim.number for claim in claims.claims()]
+    Draft202012Validator(
+        json.loads((ROOT / "docs/schema/verify.schema.json").read_text())
+    ).validate(its)
+    assert [claim["number"] for claim in its["claims"]] == [
+        claim.number for claim in claims.claims()
+    ]
     assert its["failed"] == [] and its["ledger"]["lost"] == 0
     for claim in its["claims"]:
         if claim["verdict"] == "cannot be tested here":
@@ -37,7 +41,11 @@ def test_every_claim_has_its_verdict(tmp_path):
 def test_chosen_claims_alone():
     done = iotrace("verify", "levels", "12")
     assert done.returncode == 0, done.stderr
-    assert "── 8  levels ─" in done.stdout and "── 12  fd-set ─" in done.stdout and "blocking" not in done.stdout
+    assert (
+        "── 8  levels ─" in done.stdout
+        and "── 12  fd-set ─" in done.stdout
+        and "blocking" not in done.stdout
+    )
     assert all(line.startswith("iotrace: ") for line in done.stderr.splitlines())
 
 
@@ -56,4 +64,6 @@ def test_interrupted_it_leaves_nothing(number, tmp_path):
 def test_a_place_for_the_recordings_that_is_none(tmp_path):
     (tmp_path / "file").touch()
     for place in (tmp_path / "no" / "place", tmp_path / "file" / "place", tmp_path / "file"):
-        assert_one_line(iotrace("verify", "levels", "-o", place), 2 if place.exists() else 1, str(place))
+        assert_one_line(
+            iotrace("verify", "levels", "-o", place), 2 if place.exists() else 1, str(place)
+        )

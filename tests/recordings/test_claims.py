@@ -22,19 +22,31 @@ DATA = ROOT / "tests" / "data"
 CLAIMS = {claim.name: claim for claim in claims.claims()}
 SCHEMA = json.loads((ROOT / "docs/schema/verify.schema.json").read_text())
 
-SYNCHRONOUS = {name: name for name in ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal")}
+SYNCHRONOUS = {
+    name: name for name in ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal")
+}
 ASYNCHRONOUS = {name: name for name in ("posix-aio", "io-uring", "io-uring-worker", "linux-aio")}
-POLLING = {"short waits": "nonblocking", "long waits": "claims/nonblocking-long",
-           **{name: name for name in ("blocking", "select", "poll", "epoll-lt", "signal", "posix-aio")}}
-SEVERAL = {**{name: f"claims/{name}-4" for name in ("select", "poll", "epoll-lt")}, "blocking": "blocking"}
+POLLING = {
+    "short waits": "nonblocking",
+    "long waits": "claims/nonblocking-long",
+    **{name: name for name in ("blocking", "select", "poll", "epoll-lt", "signal", "posix-aio")},
+}
+SEVERAL = {
+    **{name: f"claims/{name}-4" for name in ("select", "poll", "epoll-lt")},
+    "blocking": "blocking",
+}
 
 # A claim's name, and for each run that it wants a recording of what it says.
 HOLD = {
     "blocking": {"reader": "claims/neighbour"},
     "polling": POLLING,
     "multiplexing": SEVERAL,
-    "connections": {"threads": "claims/threads", "one process": "claims/epoll-lt-10",
-                    "threads, all at once": "claims/crowdthreads", "one process, all at once": "claims/crowdprocess"},
+    "connections": {
+        "threads": "claims/threads",
+        "one process": "claims/epoll-lt-10",
+        "threads, all at once": "claims/crowdthreads",
+        "one process, all at once": "claims/crowdprocess",
+    },
     "watching": {"many": "claims/watching", "short-lived": "claims/shortlived"},
     "sigio": {"signal": "signal", "polling": "nonblocking"},
     "asynchronous": {**ASYNCHRONOUS, "linux-aio-socket": "linux-aio-socket"},
@@ -48,8 +60,16 @@ HOLD = {
 # The same with other runs in their place, which do not do what the claim says, and what must be found.
 FAIL = [
     ("blocking", {"reader": "nonblocking"}, "the waiting reader uses a CPU"),
-    ("polling", {"short waits": "claims/polite", "long waits": "claims/polite"}, "did not use the CPU"),
-    ("polling", {"short waits": "blocking", "long waits": "blocking"}, "no call came back with EWOULDBLOCK"),
+    (
+        "polling",
+        {"short waits": "claims/polite", "long waits": "claims/polite"},
+        "did not use the CPU",
+    ),
+    (
+        "polling",
+        {"short waits": "blocking", "long waits": "blocking"},
+        "no call came back with EWOULDBLOCK",
+    ),
     ("polling", {"blocking": "nonblocking"}, "blocking makes about as many calls"),
     ("multiplexing", {"select": "select"}, "select did not wait for several"),
     ("multiplexing", {"poll": "blocking"}, "the thread does not sleep in poll"),
@@ -75,12 +95,18 @@ FAIL = [
     ("locks", {"condition": "claims/lock"}, "the condition shows mutual exclusion"),
     ("fd-set", {"beyond": "claims/unchecked"}, "the C library did not refuse those beyond"),
 ]
-QUALIFIED = {"connections": "one connection at a time",
-             "asynchronous": "a thread of glibc's", "levels": "one report", "synchronous": "asking thread's own time"}
+QUALIFIED = {
+    "connections": "one connection at a time",
+    "asynchronous": "a thread of glibc's",
+    "levels": "one report",
+    "synchronous": "asking thread's own time",
+}
 
 
 def judged(name: str, runs: dict[str, str]):
-    return verifying.judge(CLAIMS[name], {run: [str(DATA / f"{path}.parquet")] for run, path in runs.items()})
+    return verifying.judge(
+        CLAIMS[name], {run: [str(DATA / f"{path}.parquet")] for run, path in runs.items()}
+    )
 
 
 def test_every_claim_has_recordings():
@@ -100,7 +126,9 @@ def test_holds_on_what_it_speaks_of(name):
         assert its.verdict == Verdict.QUALIFIED and QUALIFIED[name] in its.qualification
 
 
-@pytest.mark.parametrize(("name", "instead", "words"), FAIL, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(FAIL)])
+@pytest.mark.parametrize(
+    ("name", "instead", "words"), FAIL, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(FAIL)]
+)
 def test_fails_on_a_counter_example(name, instead, words):
     its = judged(name, HOLD[name] | instead)
     assert its.verdict == Verdict.FAILS, its
@@ -117,12 +145,16 @@ def test_one_round_more_does_not_hide_a_counter_example(name):
     assert verifying.judge(CLAIMS[name], paths).verdict == Verdict.FAILS or name == "cpus"
 
 
-def made_of(names: tuple[str, ...], lacking: dict[str, str] | None = None, failed: bool = False) -> verifying.RunResults:
+def made_of(
+    names: tuple[str, ...], lacking: dict[str, str] | None = None, failed: bool = False
+) -> verifying.RunResults:
     """Runs as if they had been made now; lacking: what this machine has not got, by the name of the run."""
     made = verifying.RunResults()
     for name in names:
         for run, wanted in CLAIMS[name].runs.items():
-            made.recorded[wanted] = [] if run in (lacking or {}) else [DATA / f"{HOLD[name][run]}.parquet"] * 2
+            made.recorded[wanted] = (
+                [] if run in (lacking or {}) else [DATA / f"{HOLD[name][run]}.parquet"] * 2
+            )
             if run in (lacking or {}):
                 (made.failed if failed else made.cannot)[wanted] = lacking[run]
     return made
@@ -137,13 +169,26 @@ def test_report_is_as_the_schema_has_it():
     Draft202012Validator.check_schema(SCHEMA)
     its = json.loads(json.dumps(report_of(tuple(HOLD))))
     Draft202012Validator(SCHEMA).validate(its)
-    assert [claim["number"] for claim in its["claims"]] == [claim.number for claim in CLAIMS.values()]
+    assert [claim["number"] for claim in its["claims"]] == [
+        claim.number for claim in CLAIMS.values()
+    ]
     assert sum(its["verdicts"].values()) == len(its["claims"]) and its["failed"] == []
-    assert its["ledger"]["counted"] == its["ledger"]["delivered"] > 0 and its["ledger"]["missed"] == 0
+    assert (
+        its["ledger"]["counted"] == its["ledger"]["delivered"] > 0 and its["ledger"]["missed"] == 0
+    )
 
 
-@pytest.mark.parametrize("change", [{"verdict": "perhaps"}, {"qualification": None}, {"runs": []}, {"number": 0},
-                                    {"evidence": ""}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"verdict": "perhaps"},
+        {"qualification": None},
+        {"runs": []},
+        {"number": 0},
+        {"evidence": ""},
+        {"more": 1},
+    ],
+)
 def test_schema_refuses_what_is_wrong(change):
     its = report_of(("levels",))
     assert Draft202012Validator(SCHEMA).is_valid(its)
@@ -154,7 +199,10 @@ def test_schema_refuses_what_is_wrong(change):
 def test_without_a_run_that_is_needed_it_cannot_be_tested():
     its = report_of(("blocking", "levels"), {"edge": "this kernel has no edges"})
     assert [claim["verdict"] for claim in its["claims"]] == ["holds", "cannot be tested here"]
-    assert its["claims"][1]["qualification"] == "this kernel has no edges" and its["claims"][1]["evidence"] == ""
+    assert (
+        its["claims"][1]["qualification"] == "this kernel has no edges"
+        and its["claims"][1]["evidence"] == ""
+    )
     Draft202012Validator(SCHEMA).validate(its)
 
 
@@ -169,7 +217,10 @@ def test_without_one_that_is_not_it_is_judged_by_the_others():
 
 def test_second_half_of_claim_10_needs_a_second_cpu():
     its = report_of(("cpus",), {"two CPUs": "there is only one CPU to run on"})["claims"][0]
-    assert its["verdict"] == "cannot be tested here" and its["qualification"] == "there is no second CPU to run on"
+    assert (
+        its["verdict"] == "cannot be tested here"
+        and its["qualification"] == "there is no second CPU to run on"
+    )
     assert its["evidence"].startswith("one CPU: both ran at the same time for 0 ns")
 
 
@@ -189,20 +240,30 @@ def test_every_line_fits(unicode, width):
     assert unicode or text.isascii()
     assert "\x1b" not in text and "\x1b" in render(its, width, color=True)
     for claim in its["claims"]:
-        assert claim["verdict"] in text and " ".join(claim["claim"].split()) in " ".join(text.split())
+        assert claim["verdict"] in text and " ".join(claim["claim"].split()) in " ".join(
+            text.split()
+        )
 
 
 def test_commands_repeat_their_runs():
-    commands = [run["command"] for claim in report_of(tuple(HOLD))["claims"] for run in claim["runs"]]
+    commands = [
+        run["command"] for claim in report_of(tuple(HOLD))["claims"] for run in claim["runs"]
+    ]
     assert "iotrace run nonblocking --interval 4ms" in commands
-    assert any(its.startswith(f"iotrace trace -- {sys.executable} -m scenarios.trials.edges") for its in commands)
-    assert len({verifying._stem(its) for its in verifying.runs_of(CLAIMS.values())}) == \
-        len(verifying.runs_of(CLAIMS.values()))
+    assert any(
+        its.startswith(f"iotrace trace -- {sys.executable} -m scenarios.trials.edges")
+        for its in commands
+    )
+    assert len({verifying._stem(its) for its in verifying.runs_of(CLAIMS.values())}) == len(
+        verifying.runs_of(CLAIMS.values())
+    )
 
 
 def test_a_difference_inside_the_spread_is_none():
     assert not spread([1, 2, 9]).apart_from(spread([8, 10, 11]))
-    assert spread([1, 2, 7]).apart_from(spread([8, 10, 11])) and spread([8, 10, 11]).apart_from(spread([1, 2, 7]))
+    assert spread([1, 2, 7]).apart_from(spread([8, 10, 11])) and spread([8, 10, 11]).apart_from(
+        spread([1, 2, 7])
+    )
 
 
 def test_overlap_is_what_two_lists_of_times_have_in_common():
@@ -225,4 +286,6 @@ def test_needs_root():
 def test_the_documentation_has_every_claim():
     rows = (ROOT / "docs/claims.md").read_text().splitlines()
     for claim in CLAIMS.values():
-        assert any(row.startswith(f"| {claim.number} {claim.name} | {claim.sentence} |") for row in rows), claim.name
+        assert any(
+            row.startswith(f"| {claim.number} {claim.name} | {claim.sentence} |") for row in rows
+        ), claim.name

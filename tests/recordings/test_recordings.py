@@ -10,23 +10,38 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.analysing import batches
 from rich.cells import cell_len
-from support.running import BOUNDARIES, assert_one_line, check_closed_loop, iotrace, model_of, runner
+from support.analysing import batches
+from support.running import (
+    BOUNDARIES,
+    assert_one_line,
+    check_closed_loop,
+    iotrace,
+    model_of,
+    runner,
+)
 
-from tracer.recording.batch import RecordBatch
 from tracer.cli.main import main
 from tracer.kernel import syscalls
-from tracer.recording import parquet
-from tracer.report import build
-from tracer.recording.records import Kind
 from tracer.output.terminal.terminal import render
+from tracer.recording import parquet
+from tracer.recording.batch import RecordBatch
+from tracer.recording.records import Kind
+from tracer.report import build
 
 DATA = Path(__file__).parents[1] / "data"
 PATHS = sorted(DATA.glob("*.parquet"))
 MESSAGES = 5
-COMPLETED_LATER = ("posix-aio", "posix-aio-thread", "posix-aio-suspend", "linux-aio", "linux-aio-socket",
-                   "io-uring-inline", "io-uring-worker", "io-uring-multishot")  # told after the copy, in a call
+COMPLETED_LATER = (
+    "posix-aio",
+    "posix-aio-thread",
+    "posix-aio-suspend",
+    "linux-aio",
+    "linux-aio-socket",
+    "io-uring-inline",
+    "io-uring-worker",
+    "io-uring-multishot",
+)  # told after the copy, in a call
 every = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
@@ -46,6 +61,7 @@ def whole(its: dict) -> dict:
 
 def reader(records: np.ndarray, parts: int = 1):
     """RECORD[n] to be read as `parts` batches."""
+
     def read(since=None, until=None):
         inside = (records["time"] >= (since or 0)) & (records["time"] <= (until or 1 << 62))
         return batches(records[inside], parts)
@@ -54,8 +70,18 @@ def reader(records: np.ndarray, parts: int = 1):
 
 
 def test_every_scenario_is_there():
-    assert {path.stem for path in PATHS} >= {"blocking", "nonblocking", "select", "poll", "epoll-lt", "signal",
-                                             "posix-aio", "blocking-tcp", "signal-c", "posix-aio-c"}
+    assert {path.stem for path in PATHS} >= {
+        "blocking",
+        "nonblocking",
+        "select",
+        "poll",
+        "epoll-lt",
+        "signal",
+        "posix-aio",
+        "blocking-tcp",
+        "signal-c",
+        "posix-aio-c",
+    }
     assert all(path.stat().st_size < 60_000 for path in PATHS)
 
 
@@ -64,9 +90,12 @@ def test_the_program_did_what_was_seen(path):
     its = built(path)
     check_closed_loop(its, stem(path), MESSAGES)
     assert its["model"]["name"] == model_of(its["scenario"])
-    assert its["options"]["proto"] == ("tcp" if path.stem.endswith("-tcp") else "file" if path.stem == "linux-aio"
-                                       else "udp")
-    assert its["options"].get("lang") == ("c" if path.stem.endswith("-c") else its["options"].get("lang"))
+    assert its["options"]["proto"] == (
+        "tcp" if path.stem.endswith("-tcp") else "file" if path.stem == "linux-aio" else "udp"
+    )
+    assert its["options"].get("lang") == (
+        "c" if path.stem.endswith("-c") else its["options"].get("lang")
+    )
 
 
 @every
@@ -74,7 +103,9 @@ def test_phases_of_an_operation_sum_to_its_time(path):
     its = built(path)
     for op in its["operations"]:
         ask, ready, _, copy_start, copy_end, done = (op[name] for name in BOUNDARIES)
-        assert (ready - ask) + (copy_start - ready) + (copy_end - copy_start) + (done - copy_end) == done - ask
+        assert (ready - ask) + (copy_start - ready) + (copy_end - copy_start) + (
+            done - copy_end
+        ) == done - ask
         assert (done > copy_end) == (its["scenario"] in COMPLETED_LATER)
 
 
@@ -130,14 +161,23 @@ def test_only_the_targets_threads_are_in_it(path):
 def test_calls_are_those_of_the_model(path):
     name = stem(path)
     its = built(path)
-    calls = {syscalls.class_of(step["name"]) for step in its["figure"]["steps"] if step["kind"] == "call"}
-    wanted = {"select": {"select"}, "poll": {"poll"}, "epoll-lt": {"epoll_wait"}, "posix-aio": {"read"},
-              "io-uring": {"io_uring_enter"}, "linux-aio": {"io_submit"}}
+    calls = {
+        syscalls.class_of(step["name"]) for step in its["figure"]["steps"] if step["kind"] == "call"
+    }
+    wanted = {
+        "select": {"select"},
+        "poll": {"poll"},
+        "epoll-lt": {"epoll_wait"},
+        "posix-aio": {"read"},
+        "io-uring": {"io_uring_enter"},
+        "linux-aio": {"io_submit"},
+    }
     assert wanted.get(model_of(name), set()) <= calls or name == "linux-aio-poll"
     assert name.startswith(("posix-aio", "io-uring", "linux-aio")) or "recvfrom" in calls
 
 
 # the command
+
 
 @pytest.fixture
 def nobody(monkeypatch):
@@ -181,8 +221,12 @@ def test_lost_events_are_status_4_under_strict_only(options, tmp_path):
 
 def test_report_of_a_broken_recording(tmp_path):
     whole = PATHS[0].read_bytes()
-    for name, content in {"short": whole[:-100], "text": b"hello\n", "empty": b"", "holed": whole[:5000] + bytes(9000)
-                          + whole[14000:]}.items():
+    for name, content in {
+        "short": whole[:-100],
+        "text": b"hello\n",
+        "empty": b"",
+        "holed": whole[:5000] + bytes(9000) + whole[14000:],
+    }.items():
         (tmp_path / name).write_bytes(content)
         assert_one_line(iotrace("report", tmp_path / name), 1, str(tmp_path / name))
     assert_one_line(iotrace("report", tmp_path / "none"), 1, "no such file")
@@ -194,7 +238,9 @@ def test_a_time_is_read_without_the_rest():
     records = np.concatenate(list(parquet.read(path)))
     since, until = (int(time) for time in np.quantile(records["time"], (0.4, 0.6)))
     part = np.concatenate([batch.records() for batch in parquet.columns(path, since, until)])
-    assert np.array_equal(part, records[(records["time"] >= since) & (records["time"] <= until)]) and 0 < len(part)
+    assert np.array_equal(
+        part, records[(records["time"] >= since) & (records["time"] <= until)]
+    ) and 0 < len(part)
 
 
 @pytest.mark.parametrize(("name", "inside"), [("signal", False), ("signal-c", True)])
@@ -202,7 +248,11 @@ def test_figure_shows_whether_the_handler_itself_receives(name, inside):
     """In C it does, and ends afterwards; CPython's ends first, and the Python handler runs later."""
     steps = built(DATA / f"{name}.parquet")["figure"]["steps"]
     told = next(step["delivered_ns"] for step in steps if step["kind"] == "signal")
-    receives = next(step["enter_ns"] for step in steps if step["kind"] == "call" and step["brings_data"])
-    between = [step for step in steps if step["kind"] == "handler_end" and told < step["at_ns"] < receives]
+    receives = next(
+        step["enter_ns"] for step in steps if step["kind"] == "call" and step["brings_data"]
+    )
+    between = [
+        step for step in steps if step["kind"] == "handler_end" and told < step["at_ns"] < receives
+    ]
     assert len(between) == (0 if inside else 1)
     assert any(step["kind"] == "handler_end" for step in steps)

@@ -8,18 +8,20 @@ from types import SimpleNamespace
 import numpy as np
 from support.records_builder import Trace
 
-from tracer.kernel import syscalls
-from tracer.recording.batch import RecordBatch
-from tracer.analysis.operations.receives import Analysis, Operations, PHASES, WAIT_KINDS
 from tracer.analysis.operations.boundaries import BOUNDARIES, MOVABLE
+from tracer.analysis.operations.receives import PHASES, WAIT_KINDS, Analysis, Operations
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.timeline import Timeline
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
 
 
 def batches(records: np.ndarray, count: int = 1) -> Iterator[RecordBatch]:
     """RECORD[n] as `count` batches."""
     for part in range(count):
-        yield RecordBatch.of(records[part * len(records) // count:(part + 1) * len(records) // count])
+        yield RecordBatch.of(
+            records[part * len(records) // count : (part + 1) * len(records) // count]
+        )
 
 
 def operations_of(trace: Trace, count: int = 1) -> Operations:
@@ -40,12 +42,19 @@ def plain(operations: Operations) -> list[SimpleNamespace]:
         op.raw = {name: its[f"raw_{name}"] for name in MOVABLE if its[f"raw_{name}"] != its[name]}
         op.signal = (op.signal, op.generated or None, op.delivered) if op.signal else ()
         op.wait_nr = syscalls.class_of(syscalls.name_of(op.wait_nr)) if op.wait_nr >= 0 else ""
-        op.phases = (op.ready - op.ask, op.copy_start - op.ready, op.copy_end - op.copy_start, op.done - op.copy_end)
+        op.phases = (
+            op.ready - op.ask,
+            op.copy_start - op.ready,
+            op.copy_end - op.copy_start,
+            op.done - op.copy_end,
+        )
         found.append(op)
     return found
 
 
-def thread_times(records: np.ndarray, window: tuple[int, int] | None = None, count: int = 1) -> list[ThreadTimes]:
+def thread_times(
+    records: np.ndarray, window: tuple[int, int] | None = None, count: int = 1
+) -> list[ThreadTimes]:
     """Where the threads' time went, fed in `count` batches."""
     timeline, states = Timeline(), ThreadStates(window)
     for batch in batches(records, count):

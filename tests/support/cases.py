@@ -12,17 +12,29 @@ HAVE_CC = shutil.which("cc") is not None
 SENT = [scenario for scenario in scenarios() if scenario.protocols != ("none",)]
 NAMES = [scenario.name for scenario in SENT]
 ROUNDS = [name for name in names() if name not in NAMES]  # nothing is sent
-PROGRAMS = [pytest.param(scenario.name, lang, marks=pytest.mark.skipif(lang == "c" and not HAVE_CC, reason="no cc"))
-            for scenario in SENT for lang in scenario.languages]
-CASES = [pytest.param(*program.values, proto, marks=program.marks)
-         for program in PROGRAMS for proto in find(program.values[0]).protocols]
+PROGRAMS = [
+    pytest.param(
+        scenario.name, lang, marks=pytest.mark.skipif(lang == "c" and not HAVE_CC, reason="no cc")
+    )
+    for scenario in SENT
+    for lang in scenario.languages
+]
+CASES = [
+    pytest.param(*program.values, proto, marks=program.marks)
+    for program in PROGRAMS
+    for proto in find(program.values[0]).protocols
+]
 PAIRS = [(scenario.name, proto) for scenario in SENT for proto in scenario.protocols]
 
 
 def everyday(cases, wanted):
     """The cases, those that are not `wanted` of every run of the tests marked as thorough."""
-    return [case if wanted(*case.values) else pytest.param(*case.values, marks=[*case.marks, pytest.mark.thorough])
-            for case in cases]
+    return [
+        case
+        if wanted(*case.values)
+        else pytest.param(*case.values, marks=[*case.marks, pytest.mark.thorough])
+        for case in cases
+    ]
 
 
 def in_python(name, lang, proto=None):

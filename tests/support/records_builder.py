@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.kernel import syscalls
-from tracer.recording.records import Kind, RECORD
+from tracer.recording.records import RECORD, Kind
 
 TID, FD, INODE = 100, 4, 9000
 HELPER = 101
@@ -26,23 +26,67 @@ class Trace:
         self.add(Kind.START, 1, result=TID)
         self.add(Kind.DESCRIPTOR, 2, start=INODE, fd=FD, arg=mode)
 
-    def add(self, kind: Kind, time: int, *, start: int = 0, result: int = 0, tid: int = TID, nr: int = 0, fd: int = -1,
-            arg: int = 0) -> Trace:
+    def add(
+        self,
+        kind: Kind,
+        time: int,
+        *,
+        start: int = 0,
+        result: int = 0,
+        tid: int = TID,
+        nr: int = 0,
+        fd: int = -1,
+        arg: int = 0,
+    ) -> Trace:
         """One record, as it is."""
         self.rows.append((time, start, result, tid, kind, nr, fd, arg & 0xFFFFFFFF))
         return self
 
-    def call(self, name: str, start: int, end: int, result: int, *, fd: int = FD, tid: int = TID,
-             arg: int = 0) -> Trace:
+    def call(
+        self,
+        name: str,
+        start: int,
+        end: int,
+        result: int,
+        *,
+        fd: int = FD,
+        tid: int = TID,
+        arg: int = 0,
+    ) -> Trace:
         """A system call from its entry to its exit."""
-        return self.add(Kind.CALL, end, start=start, result=result, nr=syscalls.numbers()[name], fd=fd, tid=tid,
-                        arg=arg)
+        return self.add(
+            Kind.CALL,
+            end,
+            start=start,
+            result=result,
+            nr=syscalls.numbers()[name],
+            fd=fd,
+            tid=tid,
+            arg=arg,
+        )
 
-    def args(self, name: str, time: int, second: int, third: int, *, first: int = FD, fourth: int = 0,
-             tid: int = TID) -> Trace:
+    def args(
+        self,
+        name: str,
+        time: int,
+        second: int,
+        third: int,
+        *,
+        first: int = FD,
+        fourth: int = 0,
+        tid: int = TID,
+    ) -> Trace:
         """The arguments of the set-up call that has just returned."""
-        return self.add(Kind.ARGS, time, start=second, result=third, nr=syscalls.numbers()[name], fd=first,
-                        arg=fourth, tid=tid)
+        return self.add(
+            Kind.ARGS,
+            time,
+            start=second,
+            result=third,
+            nr=syscalls.numbers()[name],
+            fd=first,
+            arg=fourth,
+            tid=tid,
+        )
 
     def sleep(self, out: int, woken: int | None, back: int | None, *, tid: int = TID) -> Trace:
         """Off the CPU: blocked until `woken`, running again at `back`."""
@@ -63,7 +107,9 @@ class Trace:
         """skb_copy_datagram_iovec."""
         return self.add(Kind.COPY, time, result=64, tid=tid)
 
-    def signal(self, number: int, generated: int, delivered: int, *, code: int = 0x80, tid: int = TID) -> Trace:
+    def signal(
+        self, number: int, generated: int, delivered: int, *, code: int = 0x80, tid: int = TID
+    ) -> Trace:
         """A signal and its handler."""
         self.add(Kind.SIGNAL_GENERATE, generated, tid=tid, fd=number, arg=code)
         return self.add(Kind.SIGNAL_DELIVER, delivered, start=1, tid=tid, fd=number, arg=code)

@@ -8,8 +8,15 @@ from support.records_builder import EAGAIN, PIPE, Trace
 from tracer.recording.records import Kind
 from tracer.report import build
 
-FACTS = {"base_ns": 0, "host": {}, "options": {}, "ended": "completed", "target": {}, "features": {},
-         "ledger": {"counted": 0}}
+FACTS = {
+    "base_ns": 0,
+    "host": {},
+    "options": {},
+    "ended": "completed",
+    "target": {},
+    "features": {},
+    "ledger": {"counted": 0},
+}
 US = 1000
 
 
@@ -25,7 +32,11 @@ def built(trace: Trace, count: int = 1, **facts: object) -> dict:
 
 def two_processes() -> Trace:
     """One blocks in recvfrom, the other polls."""
-    trace = Trace().add(Kind.START, 1, tid=200, result=200).add(Kind.DESCRIPTOR, 2, start=77, fd=5, arg=PIPE, tid=200)
+    trace = (
+        Trace()
+        .add(Kind.START, 1, tid=200, result=200)
+        .add(Kind.DESCRIPTOR, 2, start=77, fd=5, arg=PIPE, tid=200)
+    )
     for i in range(10):
         at = (i + 1) * 100 * US
         trace.sleep(at + US, at + 20 * US, at + 22 * US).call("recvfrom", at, at + 25 * US, 64)

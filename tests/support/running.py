@@ -27,22 +27,48 @@ PYTHON_TRACED = "/usr/bin/python3"  # of programs that are traced: not a wrapper
 BOUNDARIES = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
 STATES = ("blocked_ns", "runnable_ns", "kernel_ns", "user_ns")
 NOBODY = 65534
-MODEL_OF = {"threads": "blocking", "epoll-et": "epoll-et", "epoll-": "epoll-lt", "signal": "signal",
-            "posix-aio": "posix-aio", "linux-aio": "linux-aio", "io-uring": "io-uring"}
+MODEL_OF = {
+    "threads": "blocking",
+    "epoll-et": "epoll-et",
+    "epoll-": "epoll-lt",
+    "signal": "signal",
+    "posix-aio": "posix-aio",
+    "linux-aio": "linux-aio",
+    "io-uring": "io-uring",
+}
 ASYNCHRONOUS = ("posix-aio", "linux-aio", "io-uring")
-ONLY_IN_NAME = ("linux-aio-socket", "linux-aio-poll")  # the thread itself waits for the data, or copies it
-INSTEAD = {"lock": "mutual exclusion", "condition": "synchronisation", "concurrent": "concurrent",
-           "parallel": "parallel"}
+ONLY_IN_NAME = (
+    "linux-aio-socket",
+    "linux-aio-poll",
+)  # the thread itself waits for the data, or copies it
+INSTEAD = {
+    "lock": "mutual exclusion",
+    "condition": "synchronisation",
+    "concurrent": "concurrent",
+    "parallel": "parallel",
+}
 RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
 _MARK = "IOTRACE_TEST_RUN"
 
 
-def iotrace(*arguments: object, env: dict[str, str] | None = None, user: int | None = None,
-            stdin: int | None = None) -> subprocess.CompletedProcess:
+def iotrace(
+    *arguments: object,
+    env: dict[str, str] | None = None,
+    user: int | None = None,
+    stdin: int | None = None,
+) -> subprocess.CompletedProcess:
     """The command run to its end, as the user with id `user`; its output as text."""
     as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
-    return subprocess.run([*IOTRACE, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=150,
-                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, stdin=stdin, **as_user)
+    return subprocess.run(
+        [*IOTRACE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=150,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
+        stdin=stdin,
+        **as_user,
+    )
 
 
 def report_of(*arguments: object, **options: object) -> dict:
@@ -55,7 +81,9 @@ def report_of(*arguments: object, **options: object) -> dict:
 
 def traced(program: str, *options: object, **more: object) -> dict:
     """The report of a Python program under iotrace trace."""
-    done = iotrace("trace", "--no-cost", "--json", *options, "--", PYTHON_TRACED, "-c", program, **more)
+    done = iotrace(
+        "trace", "--no-cost", "--json", *options, "--", PYTHON_TRACED, "-c", program, **more
+    )
     assert done.returncode == 0 and done.stderr == ""
     return json.loads(done.stdout)
 
@@ -107,13 +135,20 @@ class Running:
     @property
     def sender(self) -> int:
         """The sender's process ID."""
-        return next(pid for pid in self.processes() if b"scenarios.kit.sender" in _read(pid, "cmdline").split(b"\0"))
+        return next(
+            pid
+            for pid in self.processes()
+            if b"scenarios.kit.sender" in _read(pid, "cmdline").split(b"\0")
+        )
 
     def processes(self) -> list[int]:
         """Every process that this run has started and that still is one, the command itself included."""
         wanted = f"{_MARK}={self._mark}".encode()
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()
-                and wanted in _read(int(name), "environ").split(b"\0")]
+        return [
+            int(name)
+            for name in os.listdir("/proc")
+            if name.isdigit() and wanted in _read(int(name), "environ").split(b"\0")
+        ]
 
     def end(self) -> subprocess.CompletedProcess:
         """Waits for the command, which ends by itself."""
@@ -155,10 +190,15 @@ def running(*arguments: object, env: dict[str, str] | None = None):
     """iotrace started, as Running; killed at the end with what it left."""
     mark = uuid.uuid4().hex
     process = subprocess.Popen(
-        [*IOTRACE, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        [*IOTRACE, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {}), _MARK: mark},
         # a shell's background job ignores Ctrl-C, and so would all that it starts
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     run = Running(process, mark)
     try:
         yield run
@@ -174,8 +214,12 @@ def running(*arguments: object, env: dict[str, str] | None = None):
 @contextmanager
 def beside(program: str, count: int = 1):
     """`count` Python processes that run `program` while the test does; each says when it has begun."""
-    started = [subprocess.Popen([sys.executable, "-c", "print(flush=True)\n" + program], stdout=subprocess.PIPE)
-               for _ in range(count)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", "print(flush=True)\n" + program], stdout=subprocess.PIPE
+        )
+        for _ in range(count)
+    ]
     try:
         for process in started:
             process.stdout.readline()
@@ -194,12 +238,15 @@ def check_operations(report: dict) -> None:
         assert op["queued_ns"] >= 0
         for name in op.get("raw", {}):
             assert name.removesuffix("_ns") in op["estimated"], op
-    assert sum(phase["total_ns"] for phase in report["phases"].values()) == \
-        sum(op["done_ns"] - op["ask_ns"] for op in report["operations"])
+    assert sum(phase["total_ns"] for phase in report["phases"].values()) == sum(
+        op["done_ns"] - op["ask_ns"] for op in report["operations"]
+    )
     assert {phase["count"] for phase in report["phases"].values()} == {len(report["operations"])}
     for thread in report["threads"]:
         assert min(thread[state] for state in STATES) >= 0, thread
-        assert sum(thread[state] for state in STATES) == thread["end_ns"] - thread["start_ns"], thread
+        assert sum(thread[state] for state in STATES) == thread["end_ns"] - thread["start_ns"], (
+            thread
+        )
 
 
 def check_counts(report: dict) -> None:
@@ -215,11 +262,17 @@ def check_counts(report: dict) -> None:
             calls[name] += call["calls"]
     assert calls == expected["calls"]
     for name, errors in expected["errors"].items():
-        traced = [call["errors"] for call in report["syscalls"] if syscalls.class_of(call["name"]) == name]
+        traced = [
+            call["errors"] for call in report["syscalls"] if syscalls.class_of(call["name"]) == name
+        ]
         for error, count in errors.items():
             assert sum(its.get(error, 0) for its in traced) == count
     for name, count in expected["signals"].items():
-        delivered = [signal["delivered"] + signal["taken"] for signal in report["signals"] if signal["name"] == name]
+        delivered = [
+            signal["delivered"] + signal["taken"]
+            for signal in report["signals"]
+            if signal["name"] == name
+        ]
         assert delivered == [count] or report["options"]["open_loop"] and delivered[0] > count
     assert sum(op["bytes"] for op in report["operations"]) == expected["bytes"]
     assert expected["differences"] == [] and all(expected["match"].values())
@@ -228,7 +281,12 @@ def check_counts(report: dict) -> None:
 def check_nothing_lost(report: dict) -> None:
     """A ledger that balances, with nothing lost."""
     ledger = report["ledger"]
-    assert ledger["lost"] == 0 and ledger["untracked"] == 0 and ledger["unlearnt"] == 0 and not ledger["missed"]
+    assert (
+        ledger["lost"] == 0
+        and ledger["untracked"] == 0
+        and ledger["unlearnt"] == 0
+        and not ledger["missed"]
+    )
     assert ledger["counted"] == ledger["delivered"] > 0
     assert ledger["balanced"]
 
@@ -266,9 +324,14 @@ def check_rounds(report: dict, rounds: int) -> None:
     assert report["expected"]["messages"] == rounds
     assert list(report["operations"]) == [] and report["model"]["name"] == "none"
     wanted = INSTEAD[report["scenario"]]
-    if wanted in ("concurrent", "parallel"):  # other work may leave them next to no CPU, or none of the second one
+    if wanted in (
+        "concurrent",
+        "parallel",
+    ):  # other work may leave them next to no CPU, or none of the second one
         pairs = report["lanes"]["pairs"] if report["lanes"] else []
-        wanted = "computing" if not pairs else "concurrent" if not pairs[0]["overlap_ns"] else wanted
+        wanted = (
+            "computing" if not pairs else "concurrent" if not pairs[0]["overlap_ns"] else wanted
+        )
     assert report["model"]["instead"] == wanted, report["model"]
     check_counts(report)
     check_operations(report)

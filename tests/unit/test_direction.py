@@ -13,30 +13,110 @@ import tracer
 
 TOP = Path(tracer.__file__).parents[1]
 TREES = ("tracer", "scenarios", "probes")
-SOURCES = {path.relative_to(TOP).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"):
-           ast.parse(path.read_text()) for tree in TREES for path in (TOP / tree).rglob("*.py")}
+SOURCES = {
+    path.relative_to(TOP)
+    .with_suffix("")
+    .as_posix()
+    .replace("/", ".")
+    .removesuffix(".__init__"): ast.parse(path.read_text())
+    for tree in TREES
+    for path in (TOP / tree).rglob("*.py")
+}
 PACKAGES = {name for name in SOURCES if (TOP / name.replace(".", "/")).is_dir()}
 OURS = {name for name in SOURCES if name.split(".")[0] == "tracer"}
 
 # A folder reaches nothing of these, directly or through others.
 NEVER = {
-    "tracer.kernel": ("tracer.recording", "tracer.analysis", "tracer.capture", "tracer.bpf", "rich"),
-    "tracer.recording": ("tracer.analysis", "tracer.capture", "tracer.bpf", "tracer.run", "tracer.cli", "bcc", "rich"),
-    "tracer.analysis": ("tracer.capture", "tracer.bpf", "tracer.run", "tracer.report", "tracer.output", "tracer.claims",
-                        "tracer.lab", "tracer.cli", "scenarios", "probes", "bcc", "click", "subprocess", "rich"),
-    "tracer.report": ("tracer.capture", "tracer.bpf", "tracer.run", "tracer.output", "tracer.claims", "tracer.lab",
-                      "tracer.cli", "scenarios", "probes", "bcc", "click", "subprocess", "rich"),
-    "tracer.output": ("tracer.capture", "tracer.bpf", "tracer.run", "tracer.analysis", "tracer.recording",
-                      "tracer.kernel", "tracer.claims", "tracer.lab", "tracer.cli", "scenarios", "probes", "bcc",
-                      "click", "subprocess"),
-    "tracer.bpf": ("tracer.capture", "tracer.run", "tracer.analysis", "tracer.report", "tracer.output", "tracer.cli"),
-    "tracer.capture": ("tracer.run", "tracer.analysis", "tracer.report", "tracer.output", "tracer.cli", "rich"),
+    "tracer.kernel": (
+        "tracer.recording",
+        "tracer.analysis",
+        "tracer.capture",
+        "tracer.bpf",
+        "rich",
+    ),
+    "tracer.recording": (
+        "tracer.analysis",
+        "tracer.capture",
+        "tracer.bpf",
+        "tracer.run",
+        "tracer.cli",
+        "bcc",
+        "rich",
+    ),
+    "tracer.analysis": (
+        "tracer.capture",
+        "tracer.bpf",
+        "tracer.run",
+        "tracer.report",
+        "tracer.output",
+        "tracer.claims",
+        "tracer.lab",
+        "tracer.cli",
+        "scenarios",
+        "probes",
+        "bcc",
+        "click",
+        "subprocess",
+        "rich",
+    ),
+    "tracer.report": (
+        "tracer.capture",
+        "tracer.bpf",
+        "tracer.run",
+        "tracer.output",
+        "tracer.claims",
+        "tracer.lab",
+        "tracer.cli",
+        "scenarios",
+        "probes",
+        "bcc",
+        "click",
+        "subprocess",
+        "rich",
+    ),
+    "tracer.output": (
+        "tracer.capture",
+        "tracer.bpf",
+        "tracer.run",
+        "tracer.analysis",
+        "tracer.recording",
+        "tracer.kernel",
+        "tracer.claims",
+        "tracer.lab",
+        "tracer.cli",
+        "scenarios",
+        "probes",
+        "bcc",
+        "click",
+        "subprocess",
+    ),
+    "tracer.bpf": (
+        "tracer.capture",
+        "tracer.run",
+        "tracer.analysis",
+        "tracer.report",
+        "tracer.output",
+        "tracer.cli",
+    ),
+    "tracer.capture": (
+        "tracer.run",
+        "tracer.analysis",
+        "tracer.report",
+        "tracer.output",
+        "tracer.cli",
+        "rich",
+    ),
     "tracer.run": ("tracer.output", "tracer.cli", "tracer.lab", "rich"),
     "scenarios": ("tracer", "probes", "bcc"),
 }
 # Of analysis, from the ground up: each reaches only those before it.
 FLOORS = ("tables", "threads", "identity", "operations", "counts", "listing", "verdict")
-PRINTS = ("tracer.cli", "tracer.capture.exec_gate", "tracer.bpf.bcc_compiler", "tracer.lab.roundtrip")
+PRINTS = (
+    "tracer.cli",
+    "tracer.capture.exec_gate",
+    "tracer.bpf.bcc_compiler",
+    "tracer.lab.roundtrip",
+)
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -58,7 +138,9 @@ def arrows(name: str) -> set[str]:
     if "pkgutil" in {its.split(".")[0] for its in found}:
         package = name if name in PACKAGES else name.rpartition(".")[0]
         ours |= {its for its in SOURCES if its.rpartition(".")[0] == package} - {name}
-    ours |= {parent for its in ours for parent in parents(its)}  # a package's own file runs before its modules
+    ours |= {
+        parent for its in ours for parent in parents(its)
+    }  # a package's own file runs before its modules
     return (ours - {name}) | {its.split(".")[0] for its in found} - set(TREES)
 
 
@@ -92,7 +174,11 @@ def calls(tree: ast.Module) -> set[str]:
 
 def builtins(tree: ast.Module) -> set[str]:
     """The names that are called as they stand: print(…), not console.print(…)."""
-    return {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    return {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
 
 
 def test_there_is_something_to_look_at():
@@ -106,22 +192,38 @@ def test_there_is_something_to_look_at():
 @pytest.mark.parametrize("place", NEVER)
 def test_a_folder_reaches_nothing_above_it(place):
     found = reached(place)
-    wrong = {f"{found[name]} imports {name}" for name in found for never in NEVER[place]
-             if within(name, never) and not within(name, place)}
+    wrong = {
+        f"{found[name]} imports {name}"
+        for name in found
+        for never in NEVER[place]
+        if within(name, never) and not within(name, place)
+    }
     assert not wrong
 
 
-@pytest.mark.parametrize(("floor", "above"), [(floor, FLOORS[i + 1:]) for i, floor in enumerate(FLOORS[:-1])])
+@pytest.mark.parametrize(
+    ("floor", "above"), [(floor, FLOORS[i + 1 :]) for i, floor in enumerate(FLOORS[:-1])]
+)
 def test_the_floors_of_the_analysis(floor, above):
     found = reached(f"tracer.analysis.{floor}")
-    assert not {f"{found[name]} imports {name}" for name in found for its in above
-                if within(name, f"tracer.analysis.{its}")}
+    assert not {
+        f"{found[name]} imports {name}"
+        for name in found
+        for its in above
+        if within(name, f"tracer.analysis.{its}")
+    }
 
 
 def test_output_imports_the_reports_contract_and_itself():
-    wrong = {f"{user} imports {name}" for user in OURS if within(user, "tracer.output") for name in arrows(user)
-             if within(name, "tracer") and name not in ("tracer", "tracer.report", "tracer.report.contract")
-             and not within(name, "tracer.output")}
+    wrong = {
+        f"{user} imports {name}"
+        for user in OURS
+        if within(user, "tracer.output")
+        for name in arrows(user)
+        if within(name, "tracer")
+        and name not in ("tracer", "tracer.report", "tracer.report.contract")
+        and not within(name, "tracer.output")
+    }
     assert not wrong
 
 
@@ -142,7 +244,9 @@ def test_outputs_open_and_print_nothing(name):
 
 @pytest.mark.parametrize("name", sorted(name for name in OURS if within(name, "tracer.analysis")))
 def test_the_scenarios_name_is_unknown_to_the_analysis(name):
-    assert "scenario" not in {node.value for node in ast.walk(SOURCES[name]) if isinstance(node, ast.Constant)}
+    assert "scenario" not in {
+        node.value for node in ast.walk(SOURCES[name]) if isinstance(node, ast.Constant)
+    }
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -157,7 +261,9 @@ def test_nothing_sleeps(name):
     assert "sleep" not in calls(SOURCES[name])
 
 
-@pytest.mark.parametrize("path", sorted(Path(scenarios.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted(Path(scenarios.__file__).parent.glob("*.py")), ids=lambda path: path.name
+)
 def test_scenarios_do_not_sleep_to_wait(path):
     assert "sleep" not in calls(ast.parse(path.read_text()))
 

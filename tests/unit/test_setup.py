@@ -14,7 +14,7 @@ def prefix(tmp_path):
     """A PREFIX whose python3 only says where it runs and what is there."""
     python = tmp_path / "prefix" / "bin" / "python3"
     python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\nls\n')
+    python.write_text("#!/bin/sh\nls\n")
     python.chmod(0o755)
     return python.parents[1]
 
@@ -23,7 +23,18 @@ def prefix(tmp_path):
 def test_what_is_tested_is_the_clone_whatever_cdpath_says(prefix, tmp_path):
     (tmp_path / "other" / "setup").mkdir(parents=True)
     (tmp_path / "other" / "planted").touch()
-    done = subprocess.run(["setup/test"], cwd=ROOT, capture_output=True, text=True, timeout=60, env={
-        **os.environ, "PREFIX": str(prefix), "CDPATH": str(tmp_path / "other"), "TMPDIR": str(tmp_path)})
+    done = subprocess.run(
+        ["setup/test"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={
+            **os.environ,
+            "PREFIX": str(prefix),
+            "CDPATH": str(tmp_path / "other"),
+            "TMPDIR": str(tmp_path),
+        },
+    )
     assert done.returncode == 0, done.stderr
     assert {"tracer", "pyproject.toml"} <= set(done.stdout.split()) and "planted" not in done.stdout

@@ -23,10 +23,15 @@ def test_a_file_of_proc_may_hold_anything(tmp_path):
     assert text.read(tmp_path / "comm") == "отправи�\n"
 
 
-@pytest.mark.parametrize(("error", "line"), [
-    (FileNotFoundError(2, "No such file or directory", "/x"), "/x: No such file or directory"),
-    (OSError(28, "No space left on device"), "No space left on device"),
-    (OSError(17, "File exists", "/a", None, "/b"), "/b: File exists"),
-    (ValueError("several\n  lines"), "ValueError: several lines"), (OSError("plain"), "OSError: plain")])
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/x"), "/x: No such file or directory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(17, "File exists", "/a", None, "/b"), "/b: File exists"),
+        (ValueError("several\n  lines"), "ValueError: several lines"),
+        (OSError("plain"), "OSError: plain"),
+    ],
+)
 def test_a_failure_is_one_line(error, line):
     assert text.failure(error) == line

@@ -48,12 +48,16 @@ def compiled(text: str, flags: list[str]) -> dict:
     try:
         from bcc import BPF, lib
     except ImportError:
-        raise CannotCompile("BCC is missing: apt-get install python3-bpfcc (the PyPI package `bcc` is something else)") \
-            from None
+        raise CannotCompile(
+            "BCC is missing: apt-get install python3-bpfcc (the PyPI package `bcc` is something else)"
+        ) from None
     listed = os.memfd_create("read")
     try:
         module = BPF(text=text.encode(), cflags=[*flags, "-MD", "-MF", _LIST.format(listed)])
-    except (Exception, SystemExit) as error:  # BCC raises bare Exceptions, and exits where clang is unhappy
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # BCC raises bare Exceptions, and exits where clang is unhappy
         raise CannotCompile(f"BCC could not compile the probes: {error}") from None
     try:
         return _taken_from(module, lib) | {"read": _prerequisites(os.pread(listed, 1 << 20, 0))}
@@ -66,6 +70,7 @@ def _taken_from(module, lib) -> dict:
     lib.bpf_num_tables.argtypes, lib.bpf_num_tables.restype = [ctypes.c_void_p], ctypes.c_size_t
     maps, names = {}, {}
     for number in range(lib.bpf_num_tables(module.module)):
+
         def ask(what: str, result: type, number: int = number):
             function = getattr(lib, f"bpf_table_{what}")
             function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_size_t], result
@@ -77,12 +82,20 @@ def _taken_from(module, lib) -> dict:
     for number in range(lib.bpf_num_functions(module.module)):
         raw = lib.bpf_function_name(module.module, number)
         name = raw.decode()
-        code = bytearray(ctypes.string_at(lib.bpf_function_start(module.module, raw),
-                                          lib.bpf_function_size(module.module, raw)))
+        code = bytearray(
+            ctypes.string_at(
+                lib.bpf_function_start(module.module, raw),
+                lib.bpf_function_size(module.module, raw),
+            )
+        )
         places[name] = _without_maps(name, code, names)
         programs[name] = base64.b64encode(code).decode()
-    return {"license": lib.bpf_module_license(module.module).decode(), "maps": maps, "programs": programs,
-            "places": places}
+    return {
+        "license": lib.bpf_module_license(module.module).decode(),
+        "maps": maps,
+        "programs": programs,
+        "places": places,
+    }
 
 
 def _without_maps(program: str, code: bytearray, names: dict[int, str]) -> list[tuple[int, str]]:
@@ -102,7 +115,10 @@ def _prerequisites(rule: bytes) -> list[str]:
     """The files behind the colon of a make rule as clang's -MD writes it, a blank or a # of theirs behind a \\, a $
     doubled."""
     text = os.fsdecode(rule).replace("\\\n", " ").partition(": ")[2]
-    return [re.sub(r"\\([ #])", r"\1", word).replace("$$", "$") for word in re.findall(r"(?:\\[ #]|\S)+", text)]
+    return [
+        re.sub(r"\\([ #])", r"\1", word).replace("$$", "$")
+        for word in re.findall(r"(?:\\[ #]|\S)+", text)
+    ]
 
 
 if __name__ == "__main__":

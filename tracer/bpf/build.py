@@ -117,9 +117,12 @@ def _kept(path: Path) -> Compiled | None:
 def _parsed(text: bytes) -> Compiled:
     """What tracer/bpf/bcc_compiler.py wrote; raises ValueError, LookupError, TypeError where that is damaged."""
     raw = json.loads(text)
-    return Compiled(raw["license"].encode(), {name: MapSpec(*spec) for name, spec in raw["maps"].items()},
-                    {name: base64.b64decode(code) for name, code in raw["programs"].items()},
-                    {name: [tuple(place) for place in places] for name, places in raw["places"].items()})
+    return Compiled(
+        raw["license"].encode(),
+        {name: MapSpec(*spec) for name, spec in raw["maps"].items()},
+        {name: base64.b64decode(code) for name, code in raw["programs"].items()},
+        {name: [tuple(place) for place in places] for name, places in raw["places"].items()},
+    )
 
 
 def _keep(path: Path, text: bytes) -> None:
@@ -127,7 +130,7 @@ def _keep(path: Path, text: bytes) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         older = sorted(path.parent.glob("*.json"), key=lambda its: its.stat().st_mtime)
-        for its in older[:max(0, len(older) + 1 - _MOST_KEPT)]:
+        for its in older[: max(0, len(older) + 1 - _MOST_KEPT)]:
             its.unlink()
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         try:
@@ -145,18 +148,28 @@ def _compile(constants: dict[str, int], directory: Path) -> bytes:
     # BCC opens included files only below the header directory
     flags = [*(f"-D{name}={value}" for name, value in constants.items()), f"-I{directory}"]
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "BCC_KERNEL_SOURCE": str(directory)}
-    done = subprocess.run([sys.executable, "-I", "-B", str(Path(__file__).with_name("bcc_compiler.py"))],
-                          input=json.dumps({"text": probes.source(), "flags": flags}).encode(), capture_output=True,
-                          check=False, cwd=directory, env=environment, start_new_session=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", str(Path(__file__).with_name("bcc_compiler.py"))],
+        input=json.dumps({"text": probes.source(), "flags": flags}).encode(),
+        capture_output=True,
+        check=False,
+        cwd=directory,
+        env=environment,
+        start_new_session=True,
+    )
     said = done.stderr[:4000].decode(errors="replace").strip()
     try:
         result = json.loads(done.stdout)
     except ValueError:  # it crashed
-        raise CannotCompile(f"BCC could not compile the probes: status {done.returncode}\n{said}".strip()) from None
+        raise CannotCompile(
+            f"BCC could not compile the probes: status {done.returncode}\n{said}".strip()
+        ) from None
     if "error" in result:
         raise CannotCompile(f"{result['error']}\n{said}".strip())
     if foreign := _foreign(result["read"], directory):
-        raise CannotCompile(f"the probes would be compiled with {foreign}, which is none of iotrace's files")
+        raise CannotCompile(
+            f"the probes would be compiled with {foreign}, which is none of iotrace's files"
+        )
     return done.stdout
 
 
@@ -165,5 +178,12 @@ def _foreign(read: list[str], directory: Path) -> str:
     if not read:
         return "files that clang does not name"
     ours = os.path.realpath(directory) + os.sep
-    return next((name for name in read if not os.path.normpath(name).startswith(_BUILT_IN)
-                 and not os.path.realpath(directory / name).startswith(ours)), "")
+    return next(
+        (
+            name
+            for name in read
+            if not os.path.normpath(name).startswith(_BUILT_IN)
+            and not os.path.realpath(directory / name).startswith(ours)
+        ),
+        "",
+    )

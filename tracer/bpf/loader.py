@@ -11,16 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tracer.bpf import build, syscall
-from tracer.kernel import syscalls
 from tracer.bpf.prctl import own
+from tracer.kernel import syscalls
 from tracer.kernel.features import CannotTrace, Features
 
 _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
 _TRIES = 100
-_LATER = ("later_arrive", "later_submit", "later_learn", "later_describe", "later_events")  # enum later
+_LATER = (
+    "later_arrive",
+    "later_submit",
+    "later_learn",
+    "later_describe",
+    "later_events",
+)  # enum later
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
-_AGAIN = ("again_sys_exit", "again_task_newtask")  # as they stand; sys_enter's second differs (probes/calls.bpf.c)
+_AGAIN = (
+    "again_sys_exit",
+    "again_task_newtask",
+)  # as they stand; sys_enter's second differs (probes/calls.bpf.c)
 
 
 class Attachment:
@@ -34,8 +43,14 @@ class Attachment:
     maps: by name.
     """
 
-    def __init__(self, features: Features, ring_bytes: int = 16 << 20, *, selected: Container[int] | None = None,
-                 follow: bool = True) -> None:
+    def __init__(
+        self,
+        features: Features,
+        ring_bytes: int = 16 << 20,
+        *,
+        selected: Container[int] | None = None,
+        follow: bool = True,
+    ) -> None:
         self._features = features
         self.secret = secrets.randbits(63) + 1
         self.ring_bytes = ring_bytes
@@ -119,24 +134,37 @@ class Attachment:
             own(self.secret)
             if struct.unpack(_OWNER, self.maps["owners"].values())[1]:
                 return
-        raise CannotTrace("the probes do not see iotrace's own system calls (does a seccomp filter refuse its prctl?)")
+        raise CannotTrace(
+            "the probes do not see iotrace's own system calls (does a seccomp filter refuse its prctl?)"
+        )
 
     def _load(self, compiled: build.Compiled) -> None:
         syscall.allow_memory()
         for name, spec in compiled.maps.items():
             entries, value_size, flags = spec.entries, spec.value_size, spec.flags
-            if name in ("slots", "threads"):  # one entry of them all; mapped, for some kernels copy a small value alone
+            if name in (
+                "slots",
+                "threads",
+            ):  # one entry of them all; mapped, for some kernels copy a small value alone
                 value_size, flags = value_size * _slots(), flags | syscall.MMAPABLE
             if name == "ring":
                 entries = self.ring_bytes
-            self.maps[name] = syscall.Map(name, spec.kind, spec.key_size, value_size, entries, flags)
+            self.maps[name] = syscall.Map(
+                name, spec.kind, spec.key_size, value_size, entries, flags
+            )
         fds = {name: its.fd for name, its in self.maps.items()}
         programs = {name: name for name in compiled.programs}
         if self._features.preemptible:
             programs |= {name: name.replace("again_", "tracepoint_") for name in _AGAIN}
         for name, code in programs.items():
-            kind = syscall.KPROBE if name.startswith(("kprobe_", "uprobe_")) else syscall.RAW_TRACEPOINT
-            self._programs[name] = syscall.load(name, kind, compiled.linked(code, fds), compiled.license)
+            kind = (
+                syscall.KPROBE
+                if name.startswith(("kprobe_", "uprobe_"))
+                else syscall.RAW_TRACEPOINT
+            )
+            self._programs[name] = syscall.load(
+                name, kind, compiled.linked(code, fds), compiled.license
+            )
 
     def _attach(self, program: str, features: Features) -> None:
         """By the program's name: tracepoint_NAME or again_NAME, kprobe_FUNCTION or uprobe_FUNCTION (of the C library)."""
@@ -154,16 +182,24 @@ class Attachment:
         is there the kernel refuses all others at that place."""
         path, offset = features.library_calls[name]
         try:
-            self._links[program] = syscall.attach_probe("uprobe", path, offset, self._programs[program])
+            self._links[program] = syscall.attach_probe(
+                "uprobe", path, offset, self._programs[program]
+            )
         except OSError as error:
             features.sources[name] = f"not seen ({error.strerror})"
 
 
 def _constants(features: Features) -> dict[str, int]:
     """The -D constants of the probes."""
-    return {**features.constants, "SLOTS": _slots(), "CPUS": os.sysconf("SC_NPROCESSORS_CONF"), "SOCKETS": 65536,
-            "RING_PAGES": 1,  # the ring's size is set when it is created
-            "NR_PRCTL": syscalls.numbers()["prctl"], "NR_IO_SUBMIT": syscalls.numbers()["io_submit"]}
+    return {
+        **features.constants,
+        "SLOTS": _slots(),
+        "CPUS": os.sysconf("SC_NPROCESSORS_CONF"),
+        "SOCKETS": 65536,
+        "RING_PAGES": 1,  # the ring's size is set when it is created
+        "NR_PRCTL": syscalls.numbers()["prctl"],
+        "NR_IO_SUBMIT": syscalls.numbers()["io_submit"],
+    }
 
 
 def _slots() -> int:

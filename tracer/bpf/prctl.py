@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 
-PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(0x10774AD0, 0x10774AD4)  # of probes/iotrace.h
+PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(
+    0x10774AD0, 0x10774AD4
+)  # of probes/iotrace.h
 
 
 def own(secret: int) -> None:

@@ -14,8 +14,15 @@ import struct
 from tracer.kernel.pmu import type_of
 
 _SYS_PERF_EVENT_OPEN, _SYS_BPF = 298, 321  # x86-64
-_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _PROG_LOAD, _OBJ_GET_INFO, _RAW_TRACEPOINT_OPEN, _MAP_LOOKUP_BATCH = \
-    0, 1, 2, 5, 15, 17, 24
+(
+    _MAP_CREATE,
+    _MAP_LOOKUP,
+    _MAP_UPDATE,
+    _PROG_LOAD,
+    _OBJ_GET_INFO,
+    _RAW_TRACEPOINT_OPEN,
+    _MAP_LOOKUP_BATCH,
+) = 0, 1, 2, 5, 15, 17, 24
 KPROBE, RAW_TRACEPOINT = 2, 17  # enum bpf_prog_type; a uprobe's program is a kprobe's
 MMAPABLE = 1 << 10  # BPF_F_MMAPABLE of an array, 5.5
 _SET_BPF, _ENABLE = 0x40042408, 0x2400  # PERF_EVENT_IOC_*
@@ -28,16 +35,25 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Map:
     """A map with keys of 32 bits (an array) or one that is only named by its descriptor `fd`."""
 
-    def __init__(self, name: str, kind: int, key_size: int, value_size: int, entries: int, flags: int) -> None:
+    def __init__(
+        self, name: str, kind: int, key_size: int, value_size: int, entries: int, flags: int
+    ) -> None:
         """Creates it; raises OSError."""
         self.value_size, self.entries = value_size, entries
-        self.fd = _bpf(_MAP_CREATE, struct.pack("<IIIIIII16s", kind, key_size, value_size, entries, flags, 0, 0,
-                                                name.encode()[:15]))
+        self.fd = _bpf(
+            _MAP_CREATE,
+            struct.pack(
+                "<IIIIIII16s", kind, key_size, value_size, entries, flags, 0, 0, name.encode()[:15]
+            ),
+        )
 
     def update(self, index: int, value: bytes) -> None:
         """Sets one entry; raises OSError."""
         key, buffer = ctypes.c_uint32(index), ctypes.create_string_buffer(value, self.value_size)
-        _bpf(_MAP_UPDATE, struct.pack("<IIQQQ", self.fd, 0, ctypes.addressof(key), ctypes.addressof(buffer), 0))
+        _bpf(
+            _MAP_UPDATE,
+            struct.pack("<IIQQQ", self.fd, 0, ctypes.addressof(key), ctypes.addressof(buffer), 0),
+        )
 
     def values(self) -> bytearray:
         """All values of an array, one after the other (value sizes are multiples of 8)."""
@@ -45,13 +61,34 @@ class Map:
         view = (ctypes.c_char * len(out)).from_buffer(out)
         cursor, keys = ctypes.c_uint32(), (ctypes.c_uint32 * self.entries)()
         try:  # 5.6, commit cb4d03ab499d
-            _bpf(_MAP_LOOKUP_BATCH, struct.pack("<QQQQIIQQ", 0, ctypes.addressof(cursor), ctypes.addressof(keys),
-                                                ctypes.addressof(view), self.entries, self.fd, 0, 0))
+            _bpf(
+                _MAP_LOOKUP_BATCH,
+                struct.pack(
+                    "<QQQQIIQQ",
+                    0,
+                    ctypes.addressof(cursor),
+                    ctypes.addressof(keys),
+                    ctypes.addressof(view),
+                    self.entries,
+                    self.fd,
+                    0,
+                    0,
+                ),
+            )
         except OSError:
             for index in range(self.entries):
                 key = ctypes.c_uint32(index)
-                _bpf(_MAP_LOOKUP, struct.pack("<IIQQQ", self.fd, 0, ctypes.addressof(key),
-                                              ctypes.addressof(view) + index * self.value_size, 0))
+                _bpf(
+                    _MAP_LOOKUP,
+                    struct.pack(
+                        "<IIQQQ",
+                        self.fd,
+                        0,
+                        ctypes.addressof(key),
+                        ctypes.addressof(view) + index * self.value_size,
+                        0,
+                    ),
+                )
         return out
 
     def mapped(self) -> mmap.mmap:
@@ -66,7 +103,9 @@ class Map:
 def allow_memory() -> None:
     """Before Linux 5.11 BPF memory counts against RLIMIT_MEMLOCK; later the limit does not matter."""
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.setrlimit(
+            resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
 
 
 def load(name: str, kind: int, code: bytes, license_: bytes) -> int:
@@ -76,8 +115,19 @@ def load(name: str, kind: int, code: bytes, license_: bytes) -> int:
 
     def attributes(log: ctypes.Array | None) -> bytes:
         level, size, where = (1, len(log), ctypes.addressof(log)) if log is not None else (0, 0, 0)
-        return struct.pack("<IIQQIIQII16s", kind, len(code) // 8, ctypes.addressof(instructions),
-                           ctypes.addressof(license_text), level, size, where, 0, 0, name.encode()[:15])
+        return struct.pack(
+            "<IIQQIIQII16s",
+            kind,
+            len(code) // 8,
+            ctypes.addressof(instructions),
+            ctypes.addressof(license_text),
+            level,
+            size,
+            where,
+            0,
+            0,
+            name.encode()[:15],
+        )
 
     try:
         return _bpf(_PROG_LOAD, attributes(None))
@@ -117,7 +167,9 @@ def attach_probe(pmu: str, target: str, offset: int, program: int) -> int:
 def recursion_misses(program: int) -> int | None:
     """How often the kernel skipped the program (struct bpf_prog_info), None where it does not tell (before 5.12)."""
     info = ctypes.create_string_buffer(232)
-    attributes = ctypes.create_string_buffer(struct.pack("<IIQ", program, len(info), ctypes.addressof(info)), 128)
+    attributes = ctypes.create_string_buffer(
+        struct.pack("<IIQ", program, len(info), ctypes.addressof(info)), 128
+    )
     if _syscall(_SYS_BPF, _OBJ_GET_INFO, ctypes.addressof(attributes), 128) < 0:
         return None
     if struct.unpack_from("<I", attributes, 4)[0] < 216:

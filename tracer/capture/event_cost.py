@@ -7,8 +7,8 @@ import os
 import threading
 import time
 
-from tracer.capture.attach import Adopter
 from tracer.bpf.loader import Attachment
+from tracer.capture.attach import Adopter
 from tracer.capture.session import Session
 
 _ROUNDS, _CALLS = 5, 2000
@@ -27,7 +27,9 @@ def event_ns(probes: Attachment, session: Session, adopter: Adopter) -> float:
     return max(0.0, (min(with_probes) - min(without)) / _CALLS)
 
 
-def _measure(probes: Attachment, adopter: Adopter, with_probes: list[int], without: list[int]) -> None:
+def _measure(
+    probes: Attachment, adopter: Adopter, with_probes: list[int], without: list[int]
+) -> None:
     adopter.adopt(os.getpid(), threading.get_native_id())
     for _ in range(_ROUNDS):
         with_probes.append(_loop())

@@ -36,11 +36,16 @@ def main(argv: list[str]) -> int:
         takes the wish back; so the parent is looked at after each step in which it can have gone."""
         if tied:
             prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-        return os.getppid() not in (tracer, 0)  # 0: the tracer is in another PID namespace, and nothing can be seen
+        return os.getppid() not in (
+            tracer,
+            0,
+        )  # 0: the tracer is in another PID namespace, and nothing can be seen
 
     if is_alone():
         return 125
-    message = os.read(fd, MESSAGE)  # written at once, and so read at once (pipe(7)); empty if the tracer has gone
+    message = os.read(
+        fd, MESSAGE
+    )  # written at once, and so read at once (pipe(7)); empty if the tracer has gone
     if len(message) < MESSAGE or is_alone():
         return 125
     os.close(fd)
@@ -81,7 +86,9 @@ def as_before_python() -> None:
     """Gives signals back the dispositions that this interpreter changed for itself: the command would inherit them."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if it was ignored, as in the background
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):  # not if it was ignored, as in the background
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -98,8 +105,13 @@ def become(uid: int, gid: int, environment: dict[bytes, bytes]) -> None:
     try:
         user = pwd.getpwuid(uid)
         os.initgroups(user.pw_name, gid)
-        environment.update({b"HOME": os.fsencode(user.pw_dir), b"USER": os.fsencode(user.pw_name),
-                            b"LOGNAME": os.fsencode(user.pw_name)})
+        environment.update(
+            {
+                b"HOME": os.fsencode(user.pw_dir),
+                b"USER": os.fsencode(user.pw_name),
+                b"LOGNAME": os.fsencode(user.pw_name),
+            }
+        )
     except KeyError:
         os.setgroups([])
     os.setgid(gid)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tracer.recording.batch import RecordBatch
 from tracer.kernel.proc import Descriptor, Process, name_of
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 
 MOST = 100_000  # names kept in a recording
@@ -41,10 +41,14 @@ class Names:
                 self.comms[tid] = name_of(tid)
         rows = records.take(np.flatnonzero(records.kind == Kind.DESCRIPTOR))
         rows = rows.take(~np.isin(rows.arg & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO)))
-        for tid, fd, inode in zip(rows.tid.tolist(), rows.fd.tolist(), rows.start.tolist(), strict=True):
+        for tid, fd, inode in zip(
+            rows.tid.tolist(), rows.fd.tolist(), rows.start.tolist(), strict=True
+        ):
             if (inode, fd) not in self._known:
                 its = Process(tid).descriptor(fd)
-                if its and its.inode == inode:  # else it is closed already, and the number is another file's
+                if (
+                    its and its.inode == inode
+                ):  # else it is closed already, and the number is another file's
                     self._keep(tid, fd, inode, its.name, its.flags)
 
     def _keep(self, pid: int, fd: int, inode: int, name: str, flags: int) -> None:

@@ -10,5 +10,10 @@ from tracer.bpf import build
 
 def host() -> dict:
     """Kernel, architecture, number of CPUs, versions of BCC and Python."""
-    return {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(),
-            "bcc": build.version(), "python": platform.python_version()}
+    return {
+        "kernel": platform.release(),
+        "arch": platform.machine(),
+        "cpus": os.cpu_count(),
+        "bcc": build.version(),
+        "python": platform.python_version(),
+    }

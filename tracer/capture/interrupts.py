@@ -16,8 +16,11 @@ def signalled(numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[Callable
     drain of the ring and its records' way into the recording, which would lack them and not say so. Those that
     iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
     noted: list[int] = []
-    before = {number: signal.signal(number, lambda its, _: noted.append(its)) for number in numbers
-              if signal.getsignal(number) != signal.SIG_IGN}
+    before = {
+        number: signal.signal(number, lambda its, _: noted.append(its))
+        for number in numbers
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
 
     def taken() -> list[int]:
         some, noted[:] = noted[:], []
@@ -33,8 +36,11 @@ def signalled(numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[Callable
 @contextmanager
 def interrupting() -> Iterator[None]:
     """SIGTERM and SIGHUP as Ctrl-C: between two runs they would leave behind what an interrupted command removes."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _NOT_CTRL_C
-              if signal.getsignal(number) == signal.SIG_DFL}
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in _NOT_CTRL_C
+        if signal.getsignal(number) == signal.SIG_DFL
+    }
     try:
         yield
     finally:

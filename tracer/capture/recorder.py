@@ -11,12 +11,12 @@ from dataclasses import asdict
 import numpy as np
 
 from tracer import text
+from tracer.capture.ring import Watermark
+from tracer.capture.session import Session
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import ROWS, Writer
 from tracer.recording.records import Kind
-from tracer.capture.ring import Watermark
-from tracer.capture.session import Session
 
 _EXECVE = syscalls.numbers()["execve"]
 DRAIN_MS = 20  # between drains: half as many as at 10 ms, and a tenth of the ring at two million records a second
@@ -31,11 +31,15 @@ class Tap:
     failure: the first exception of iotrace's own; ended_early: whether the recording lacks all that came after it.
     """
 
-    def __init__(self, session: Session, writer: Writer, watch: Callable[[RecordBatch], None] | None = None) -> None:
+    def __init__(
+        self, session: Session, writer: Writer, watch: Callable[[RecordBatch], None] | None = None
+    ) -> None:
         self._session, self._writer, self._order = session, writer, Watermark()
         self._watch = watch
         self._before = 0
-        self._written = self._made = 0  # records that are in the recording; those of them that no probe has made
+        self._written = self._made = (
+            0  # records that are in the recording; those of them that no probe has made
+        )
         self.count = 0
         self.base = 0
         self.began = 0
@@ -63,7 +67,9 @@ class Tap:
 
     def _drain(self) -> None:
         now = time.monotonic_ns()
-        held = self._session.oldest_held()  # looked at before the drain: what leaves a batch meanwhile is in it
+        held = (
+            self._session.oldest_held()
+        )  # looked at before the drain: what leaves a batch meanwhile is in it
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
         self._order.push(self._seen(self._session.drain()))
         if self._order.count >= ROWS:
@@ -93,7 +99,9 @@ class Tap:
         delivered, and `failure`, where iotrace failed."""
         ledger = self._session.ledger
         if self.ended_early:
-            ledger.delivered = min(ledger.delivered, max(0, self._written - self._made - ledger.open))
+            ledger.delivered = min(
+                ledger.delivered, max(0, self._written - self._made - ledger.open)
+            )
         found = {"ledger": asdict(ledger) | {"balanced": ledger.balanced}}
         return found | ({"failure": text.failure(self.failure)} if self.failure else {})
 

@@ -24,8 +24,12 @@ class Ring:
     def __init__(self, fd: int, size: int) -> None:
         page = mmap.PAGESIZE
         self._size = size
-        self._consumer_map = mmap.mmap(fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
-        self._data_map = mmap.mmap(fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+        self._consumer_map = mmap.mmap(
+            fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0
+        )
+        self._data_map = mmap.mmap(
+            fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
+        )
         self._consumer = np.frombuffer(self._consumer_map, "<u8", 1)
         self._producer = np.frombuffer(self._data_map, "<u8", 1)
         self._data = np.frombuffer(self._data_map, "u1", offset=page)
@@ -38,13 +42,13 @@ class Ring:
         columns = sized(count)
         seen = taken = 0
         while seen < count:
-            some = view[seen:seen + _AT_ONCE]
+            some = view[seen : seen + _AT_ONCE]
             marks = some["length"] & (BUSY | DISCARDED)
             is_busy = False
             if marks.any():
                 busy = np.flatnonzero(marks & BUSY)
                 is_busy = len(busy) > 0
-                some = some[:busy[0]] if is_busy else some
+                some = some[: busy[0]] if is_busy else some
             seen += len(some)
             kept = some[some["length"] & DISCARDED == 0] if marks.any() else some
             columns.put(taken, kept)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.bpf.loader import Attachment
-from tracer.recording.batch import RecordBatch, joined
-from tracer.recording.records import ELEMENT, Kind, RECORD
 from tracer.capture.ring import Ring
+from tracer.recording.batch import RecordBatch, joined
+from tracer.recording.records import ELEMENT, RECORD, Kind
 
 _BATCH, _BATCH_HEAD = 16, 64  # BATCH and the bytes before `elements` in struct batch
 NR_UNSEEN = 0xFFFF  # of probes/iotrace.h
@@ -63,7 +63,7 @@ class Session:
         """When the oldest record was made that a CPU may still hold in its batch (ns), None if they hold none."""
         batches = self._batches()
         counts = batches[:, 4:8].copy().view("<u4")[:, 0]
-        times = batches[:, _BATCH_HEAD:_BATCH_HEAD + 8].copy().view("<i8")[:, 0]
+        times = batches[:, _BATCH_HEAD : _BATCH_HEAD + 8].copy().view("<i8")[:, 0]
         return int(times[counts > 0].min()) if counts.any() else None
 
     def announced(self) -> bool:
@@ -99,7 +99,9 @@ class Session:
         rows: list[tuple] = []
         try:
             parts, left = [self.drain()], self._left_in_batches()
-            while len(more := self.drain()):  # from a program that was still running: it may have sent its CPU's batch
+            while len(
+                more := self.drain()
+            ):  # from a program that was still running: it may have sent its CPU's batch
                 parts.append(more)
                 left = self._left_in_batches()
             self._delivered += len(left)
@@ -132,8 +134,14 @@ class Session:
         ledgers = self._map("ledgers", 64).view("<u8").reshape(-1, 8).sum(axis=0)
         batches = self._batches()[:, :_BATCH_HEAD].copy().view("<u8").sum(axis=0)
         self.ledger = Ledger(
-            counted=int(ledgers[0] + batches[1]), delivered=self._delivered, lost=int(ledgers[1] + batches[2]),
-            open=still_open, missed=missed, untracked=int(ledgers[2]), unlearnt=int(ledgers[3]))
+            counted=int(ledgers[0] + batches[1]),
+            delivered=self._delivered,
+            lost=int(ledgers[1] + batches[2]),
+            open=still_open,
+            missed=missed,
+            untracked=int(ledgers[2]),
+            unlearnt=int(ledgers[3]),
+        )
 
     def _left_in_batches(self) -> RecordBatch:
         """What CPUs had not yet sent to the ring when the probes went."""
@@ -142,13 +150,17 @@ class Session:
             count = int(raw[4:8].view("<u4")[0])
             # `elements` are record-then-gap; seen from 8 bytes earlier they are gap-then-record, as in the ring
             start = _BATCH_HEAD - 8
-            left.append(RecordBatch.of(raw[start:start + count * ELEMENT.itemsize].copy().view(ELEMENT)))
+            left.append(
+                RecordBatch.of(raw[start : start + count * ELEMENT.itemsize].copy().view(ELEMENT))
+            )
         return joined(left)
 
     def _slots(self) -> tuple[np.ndarray, np.ndarray]:
         """The slots as 32-bit words, (n, 16), and as 64-bit words, (n, 8)."""
-        return (np.frombuffer(self._mapped_slots, "<u4").reshape(-1, 16),
-                np.frombuffer(self._mapped_slots, "<u8").reshape(-1, 8))
+        return (
+            np.frombuffer(self._mapped_slots, "<u4").reshape(-1, 16),
+            np.frombuffer(self._mapped_slots, "<u8").reshape(-1, 8),
+        )
 
     def _batches(self) -> np.ndarray:
         return self._map("batches", _BATCH_HEAD + _BATCH * ELEMENT.itemsize + 64)

@@ -27,8 +27,13 @@ def invoking_user() -> tuple[int, int] | None:
 def environment() -> dict[str, str]:
     """The environment in which a scenario finds its own package, whatever variables of Python's the caller has set, and
     writes no byte code."""
-    return {**places.environment(), "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
+    return {
+        **places.environment(),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def given_environment() -> dict[bytes, bytes]:
@@ -37,11 +42,26 @@ def given_environment() -> dict[bytes, bytes]:
     return dict(word.split(b"=", 1) for word in words if b"=" in word[1:])
 
 
-def start(command: list[str], user: tuple[int, int] | None, pass_fds: tuple[int, ...] = (), space: int | None = None,
-          **popen: object) -> Target:
+def start(
+    command: list[str],
+    user: tuple[int, int] | None,
+    pass_fds: tuple[int, ...] = (),
+    space: int | None = None,
+    **popen: object,
+) -> Target:
     """Starts a scenario's `command` behind the gate, in a session of its own, in / and in an environment in which it
     finds its package. It does not outlive this process. space: the descriptor of a network namespace to run it in."""
-    return _start(command, user, Target, pass_fds, space, env=environment(), cwd="/", start_new_session=True, **popen)
+    return _start(
+        command,
+        user,
+        Target,
+        pass_fds,
+        space,
+        env=environment(),
+        cwd="/",
+        start_new_session=True,
+        **popen,
+    )
 
 
 def start_command(command: list[str], user: tuple[int, int] | None) -> Command:
@@ -52,8 +72,14 @@ def start_command(command: list[str], user: tuple[int, int] | None) -> Command:
     return _start(command, user, Command, env=given_environment(), close_fds=False, cwd=".")
 
 
-def _start(command: list[str], user: tuple[int, int] | None, kind: type[Target],
-           pass_fds: tuple[int, ...] | None = None, space: int | None = None, **popen: object) -> Target:
+def _start(
+    command: list[str],
+    user: tuple[int, int] | None,
+    kind: type[Target],
+    pass_fds: tuple[int, ...] | None = None,
+    space: int | None = None,
+    **popen: object,
+) -> Target:
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
     gate = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("exec_gate.py"))]

@@ -15,5 +15,19 @@ from tracer.claims.claim import Claim
 def claims() -> list[Claim]:
     """All of them, by their number; a module without NUMBER (claim, seen) is none."""
     modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
-    return sorted((Claim(m.NUMBER, m.NAME, m.SENTENCE, m.SOURCE, m.RUNS, getattr(m, "OPTIONAL", frozenset()), m.judge)
-                   for m in modules if hasattr(m, "NUMBER")), key=lambda claim: claim.number)
+    return sorted(
+        (
+            Claim(
+                m.NUMBER,
+                m.NAME,
+                m.SENTENCE,
+                m.SOURCE,
+                m.RUNS,
+                getattr(m, "OPTIONAL", frozenset()),
+                m.judge,
+            )
+            for m in modules
+            if hasattr(m, "NUMBER")
+        ),
+        key=lambda claim: claim.number,
+    )

@@ -6,24 +6,36 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tracer.kernel import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, span, spread
 from tracer.claims.shared_runs import ASYNCHRONOUS
 from tracer.claims.trace_view import Seen, common, length
+from tracer.kernel import syscalls
 
 NUMBER = 7
 NAME = "asynchronous"
-SENTENCE = ("An asynchronous read returns at once, the process is not blocked, is told after the copy, and makes no "
-            "receive call itself.")
+SENTENCE = (
+    "An asynchronous read returns at once, the process is not blocked, is told after the copy, and makes no "
+    "receive call itself."
+)
 SOURCE = "Stevens, UNP 6.2, figure 6.5; POSIX.1-2017, aio_read"
-NAMES = {"posix-aio": "glibc's aio_read", "io-uring": "io_uring", "io-uring-worker": "io_uring's worker",
-         "linux-aio": "native AIO on a file"}
-SEEN_BY = {"posix-aio": "aio_read", "io-uring": "io_uring", "io-uring-worker": "io_uring"}  # features
+NAMES = {
+    "posix-aio": "glibc's aio_read",
+    "io-uring": "io_uring",
+    "io-uring-worker": "io_uring's worker",
+    "linux-aio": "native AIO on a file",
+}
+SEEN_BY = {
+    "posix-aio": "aio_read",
+    "io-uring": "io_uring",
+    "io-uring-worker": "io_uring",
+}  # features
 SOCKET = "linux-aio-socket"
 RUNS = {**ASYNCHRONOUS, SOCKET: Wanted("linux_aio_socket")}
 OPTIONAL = frozenset(RUNS)
 MOST_BLOCKED = 0.1  # of the time from asking to the copy's end, in the median of the rounds
-MOST_ASLEEP = 0.1  # of the calls that ask: a kernel may be short of memory or of places in a device's queue
+MOST_ASLEEP = (
+    0.1  # of the calls that ask: a kernel may be short of memory or of places in a device's queue
+)
 _SUBMITS = ("io_submit", "io_uring_enter")
 _WAITS = ("io_getevents", "io_pgetevents")
 _ENTER = syscalls.numbers()["io_uring_enter"]
@@ -33,17 +45,28 @@ def judge(runs: Runs) -> Judgement:
     """For each way: sleep in the call that asks and until the data is there, and receives of the asking thread; for
     glibc's, the order of copy and signal, and the thread that waits in its place."""
     found, blocked, signals, copied = Findings(), [], 0, 0
-    tried = [name for name in NAMES if name in runs and all(run.sees(SEEN_BY.get(name, "")) for run in runs[name])]
+    tried = [
+        name
+        for name in NAMES
+        if name in runs and all(run.sees(SEEN_BY.get(name, "")) for run in runs[name])
+    ]
     if not tried:
         return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O is to be seen here")
     for name in tried:
         shares = [_blocked(run, NAMES[name], found) for run in runs[name]]
-        found.must(spread(shares).middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked")
+        found.must(
+            spread(shares).middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked"
+        )
         blocked.append(spread(shares).middle)
         slept, of = _asleep(runs[name])
-        found.must(slept <= MOST_ASLEEP * of, f"with {NAMES[name]} the call that asks slept, {slept} of {of} times")
+        found.must(
+            slept <= MOST_ASLEEP * of,
+            f"with {NAMES[name]} the call that asks slept, {slept} of {of} times",
+        )
         if 0 < slept <= MOST_ASLEEP * of:
-            found.but.append(f"with {NAMES[name]} the call that asks slept all the same, {slept} of {of} times")
+            found.but.append(
+                f"with {NAMES[name]} the call that asks slept all the same, {slept} of {of} times"
+            )
     by_helper = runs["posix-aio"] if "posix-aio" in tried else ()
     for run in by_helper:
         its = _signals_after_copies(run)
@@ -51,15 +74,20 @@ def judge(runs: Runs) -> Judgement:
     found.must(copied == signals, f"{signals - copied} of {signals} signals came before the copy")
     helped = [share for run in by_helper if (share := _helper(run)) is not None]
     if helped:
-        found.but.append(f"aio_read is a thread of glibc's that is blocked in read in the caller's place, for "
-                         f"{span(spread(helped), percent)} of the wait")
+        found.but.append(
+            f"aio_read is a thread of glibc's that is blocked in read in the caller's place, for "
+            f"{span(spread(helped), percent)} of the wait"
+        )
     slept, of = _asleep(runs.get(SOCKET, ()))
     if slept > MOST_ASLEEP * of:
-        found.but.append(f"native AIO on a socket is not: io_submit sleeps until the data is there ({slept} of {of})")
+        found.but.append(
+            f"native AIO on a socket is not: io_submit sleeps until the data is there ({slept} of {of})"
+        )
     told = f"{copied} of {signals} signals came after the copy; " if signals else ""
     return found.judgement(
         f"{', '.join(NAMES[name] for name in tried)}: the call returned at once; blocked for at most "
-        f"{percent(max(blocked))} of the time until the copy's end; {told}no receive call by who asked")
+        f"{percent(max(blocked))} of the time until the copy's end; {told}no receive call by who asked"
+    )
 
 
 def _blocked(run: Seen, name: str, found: Findings) -> float:
@@ -67,9 +95,13 @@ def _blocked(run: Seen, name: str, found: Findings) -> float:
     wanted to (io_getevents, an io_uring_enter that submits nothing)."""
     base = run.report["base_ns"]
     asker = run.asker
-    found.must(not len(run.receives(asker)), f"with {name} the thread that asked made receive calls")
-    found.must(all("how" in op or "helper_tid" in op for op in run.operations),
-               f"with {name} nothing completes by itself")
+    found.must(
+        not len(run.receives(asker)), f"with {name} the thread that asked made receive calls"
+    )
+    found.must(
+        all("how" in op or "helper_tid" in op for op in run.operations),
+        f"with {name} nothing completes by itself",
+    )
     spans = _spans([(base + op["ask_ns"], base + op["copy_end_ns"]) for op in run.operations])
     wanted = run.of_class(*_WAITS, "io_uring_enter")
     wanted = wanted.take((wanted.tid == asker) & ((wanted.nr != _ENTER) | (wanted.result == 0)))

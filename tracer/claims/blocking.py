@@ -11,7 +11,9 @@ SENTENCE = "A blocking read uses no CPU while it waits, and others run meanwhile
 SOURCE = "Stevens, UNP 6.2, figure 6.1"
 RUNS = {"reader": Wanted("trials.neighbour", interval_ns=20_000_000, compared=True)}
 MOST_CPU = 0.05  # of the wait: entering the call, falling asleep and waking
-LEAST_OTHERS = 0.05  # of the wait on that very CPU, which all that runs on this machine may want too
+LEAST_OTHERS = (
+    0.05  # of the wait on that very CPU, which all that runs on this machine may want too
+)
 
 
 def judge(runs: Runs) -> Judgement:
@@ -28,4 +30,5 @@ def judge(runs: Runs) -> Judgement:
     found.must(min(others) >= LEAST_OTHERS, "another process on its CPU does not get it")
     return found.judgement(
         f"while it waits the reader has a CPU for {span(spread(used), percent)} of the time, "
-        f"and another process on the same CPU for {span(spread(others), percent)}")
+        f"and another process on the same CPU for {span(spread(others), percent)}"
+    )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.claims.claim import Findings, Judgement, Runs, Spread, Verdict, Wanted, count, span, spread
+from tracer.claims.claim import (
+    Findings,
+    Judgement,
+    Runs,
+    Spread,
+    Verdict,
+    Wanted,
+    count,
+    span,
+    spread,
+)
 from tracer.claims.trace_view import Seen
 
 NUMBER = 4
@@ -12,11 +22,20 @@ NAME = "connections"
 SENTENCE = "One process handles N connections with fewer switches and less memory than N threads."
 SOURCE = "Stevens, UNP 6.2 and chapter 30; Kegel, The C10K problem"
 SOCKETS = 50
-_PACED = {"messages": 100, "interval_ns": 1_000_000, "sockets": SOCKETS, "native": True, "compared": True}
+_PACED = {
+    "messages": 100,
+    "interval_ns": 1_000_000,
+    "sockets": SOCKETS,
+    "native": True,
+    "compared": True,
+}
 _CROWDED = {"messages": 10, "proto": "none", "compared": True}
-RUNS = {"threads": Wanted("threads", **_PACED), "one process": Wanted("epoll_lt", **_PACED),
-        "threads, all at once": Wanted("trials.crowdthreads", **_CROWDED),
-        "one process, all at once": Wanted("trials.crowdprocess", **_CROWDED)}
+RUNS = {
+    "threads": Wanted("threads", **_PACED),
+    "one process": Wanted("epoll_lt", **_PACED),
+    "threads, all at once": Wanted("trials.crowdthreads", **_CROWDED),
+    "one process, all at once": Wanted("trials.crowdprocess", **_CROWDED),
+}
 EQUAL = 0.9  # of the threads' switches: what is more is no saving
 
 
@@ -26,18 +45,25 @@ def judge(runs: Runs) -> Judgement:
     if not all(run.operations for its in runs.values() for run in its):
         return Judgement(Verdict.UNTESTED, "", "no data was received")
     threads, one, threads_crowded, one_crowded = (_switches(runs[name]) for name in RUNS)
-    kept = {name: spread(run.report["expected"]["anonymous_bytes"] for run in runs[name])
-            for name in ("threads", "one process")}
+    kept = {
+        name: spread(run.report["expected"]["anonymous_bytes"] for run in runs[name])
+        for name in ("threads", "one process")
+    }
     workers = spread(run.report["expected"]["threads"] for run in runs["threads"]).middle
-    found.must(_fewer(kept["one process"], kept["threads"]), "one process does not take less memory")
+    found.must(
+        _fewer(kept["one process"], kept["threads"]), "one process does not take less memory"
+    )
     found.must(_fewer(one_crowded, threads_crowded), "one process does not switch less often")
     if not _fewer(one, threads):
-        found.but.append("when one connection at a time has a message, there is nothing to save: "
-                         f"{count(one.middle)} switches a message, threads {count(threads.middle)}")
+        found.but.append(
+            "when one connection at a time has a message, there is nothing to save: "
+            f"{count(one.middle)} switches a message, threads {count(threads.middle)}"
+        )
     return found.judgement(
         f"{SOCKETS} connections, a message on all at once: {span(one_crowded, count)} switches a message, threads "
         f"{span(threads_crowded, count)}; memory of its own {_kib(kept['one process'])}, of {count(workers)} threads "
-        f"{_kib(kept['threads'])}, without their kernel stacks")
+        f"{_kib(kept['threads'])}, without their kernel stacks"
+    )
 
 
 def _switches(runs: Sequence[Seen]) -> Spread:
@@ -45,7 +71,10 @@ def _switches(runs: Sequence[Seen]) -> Spread:
     found = []
     for run in runs:
         tgid = run.thread(run.asker)["tgid"]
-        found.append(sum(its["switches"] for its in run.report["threads"] if its["tgid"] == tgid) / len(run.operations))
+        found.append(
+            sum(its["switches"] for its in run.report["threads"] if its["tgid"] == tgid)
+            / len(run.operations)
+        )
     return spread(found)
 
 

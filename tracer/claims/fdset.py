@@ -9,7 +9,9 @@ from tracer.claims.trace_view import Seen
 
 NUMBER = 12
 NAME = "fd-set"
-SENTENCE = ("select cannot watch descriptor 1024 and above through the C library's fd_set; the kernel can.")
+SENTENCE = (
+    "select cannot watch descriptor 1024 and above through the C library's fd_set; the kernel can."
+)
 SOURCE = "select(2), BUGS; POSIX.1-2017, <sys/select.h>, FD_SETSIZE"
 RUNS = {"beyond": Wanted("trials.beyond", messages=3, proto="none")}
 FD_SETSIZE = 1024
@@ -27,19 +29,31 @@ def judge(runs: Runs) -> Judgement:
         told_of += int((told & read & high).sum())
         highest = max(highest, int(watched.max(initial=0)))
         asked += len(run.of_class("clone", "clone3", "fork", "vfork"))
-        aborted += sum(its["generated"] for its in run.report["signals"] if its["name"] == "SIGABRT")
+        aborted += sum(
+            its["generated"] for its in run.report["signals"] if its["name"] == "SIGABRT"
+        )
     if not inside or not beyond:
-        return Judgement(Verdict.UNTESTED, "", f"select was not called on both sides of {FD_SETSIZE}")
+        return Judgement(
+            Verdict.UNTESTED, "", f"select was not called on both sides of {FD_SETSIZE}"
+        )
     kernel = f"the kernel's pselect6, with a larger bitmap, told of descriptor {highest} in {told_of} of {beyond}"
-    found.must(told_of == beyond, f"the kernel did not tell of {beyond - told_of} of {beyond} beyond")
+    found.must(
+        told_of == beyond, f"the kernel did not tell of {beyond - told_of} of {beyond} beyond"
+    )
     if found.against:
         return found.judgement(kernel)
     if not asked:
-        return Judgement(Verdict.UNTESTED, kernel, "the C library has no __fdelt_chk to ask (glibc has)")
-    found.must(aborted == beyond == asked - inside, "the C library did not refuse those beyond, and those alone: "
-               f"{aborted} of {beyond}")
-    return found.judgement(f"glibc's check aborts the program in {aborted} of {beyond} cases beyond and in none of "
-                           f"{inside} below; {kernel}")
+        return Judgement(
+            Verdict.UNTESTED, kernel, "the C library has no __fdelt_chk to ask (glibc has)"
+        )
+    found.must(
+        aborted == beyond == asked - inside,
+        f"the C library did not refuse those beyond, and those alone: {aborted} of {beyond}",
+    )
+    return found.judgement(
+        f"glibc's check aborts the program in {aborted} of {beyond} cases beyond and in none of "
+        f"{inside} below; {kernel}"
+    )
 
 
 def _selected(run: Seen) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -50,5 +64,9 @@ def _selected(run: Seen) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     following = np.searchsorted(reads.end, selects.end)
     has = following < len(reads)
     at = np.minimum(following, max(0, len(reads) - 1))
-    read = has & (reads.fd[at] == watched) & (reads.result[at] > 0) if len(reads) else np.zeros(len(selects), bool)
+    read = (
+        has & (reads.fd[at] == watched) & (reads.result[at] > 0)
+        if len(reads)
+        else np.zeros(len(selects), bool)
+    )
     return watched, selects.result == 1, read

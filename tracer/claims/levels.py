@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.kernel import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
 from tracer.claims.trace_view import Seen
+from tracer.kernel import syscalls
 
 NUMBER = 8
 NAME = "levels"
 SENTENCE = "Level-triggered epoll reports as long as data is left, edge-triggered once per arrival."
 SOURCE = "Kerrisk, TLPI 63.1.1; epoll(7)"
-RUNS = {"level": Wanted("trials.levels", proto="none"), "edge": Wanted("trials.edges", proto="none")}
+RUNS = {
+    "level": Wanted("trials.levels", proto="none"),
+    "edge": Wanted("trials.edges", proto="none"),
+}
 
 
 @dataclass
@@ -42,10 +45,14 @@ def judge(runs: Runs) -> Judgement:
     found.must(not edge.told_again, "edge-triggered, what had been reported was reported again")
     found.must(not edge.untold, "edge-triggered, an arrival was not reported")
     if edge.arrivals < edge.messages:
-        found.but.append("edge-triggered, what arrives before the program asks is one report: "
-                         f"{edge.messages} messages, {edge.told} reports")
-    return found.judgement(f"level: {level.told} reports for {level.asked} questions with data left; "
-                           f"edge: {edge.told} reports for {edge.asked}, one after each of {edge.arrivals} arrivals")
+        found.but.append(
+            "edge-triggered, what arrives before the program asks is one report: "
+            f"{edge.messages} messages, {edge.told} reports"
+        )
+    return found.judgement(
+        f"level: {level.told} reports for {level.asked} questions with data left; "
+        f"edge: {edge.told} reports for {edge.asked}, one after each of {edge.arrivals} arrivals"
+    )
 
 
 def _told(runs: Sequence[Seen]) -> _Told:
@@ -53,7 +60,11 @@ def _told(runs: Sequence[Seen]) -> _Told:
     for run in runs:
         calls = run.calls
         kinds = np.full(len(calls), "", object)
-        for kind, names in (("ask", syscalls.EPOLL), ("take", ("recvfrom",)), ("send", ("sendto",))):
+        for kind, names in (
+            ("ask", syscalls.EPOLL),
+            ("take", ("recvfrom",)),
+            ("send", ("sendto",)),
+        ):
             kinds[np.isin(calls.nr, syscalls.class_numbers(names))] = kind
         left = new = 0
         for kind, result in zip(kinds.tolist(), calls.result.tolist(), strict=True):

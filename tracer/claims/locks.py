@@ -6,26 +6,41 @@ from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, time
 
 NUMBER = 11
 NAME = "locks"
-SENTENCE = "A mutex makes one wait for another's release; a condition makes one wait for another's event."
+SENTENCE = (
+    "A mutex makes one wait for another's release; a condition makes one wait for another's event."
+)
 SOURCE = "Stevens, UNP volume 2, chapters 7 and 10; futex(2)"
-RUNS = {"mutex": Wanted("lock", proto="none", interval_ns=1_000_000),
-        "condition": Wanted("condition", proto="none", interval_ns=1_000_000)}
+RUNS = {
+    "mutex": Wanted("lock", proto="none", interval_ns=1_000_000),
+    "condition": Wanted("condition", proto="none", interval_ns=1_000_000),
+}
 
 
 def judge(runs: Runs) -> Judgement:
     """On the word waited for longest: whether each who waited was woken by the other, and wakes others in turn."""
     found, evidence = Findings(), []
-    for name, kind, its in (("mutex", "mutual exclusion", "each waits for the other"),
-                            ("condition", "synchronisation", "one waits, the other wakes")):
+    for name, kind, its in (
+        ("mutex", "mutual exclusion", "each waits for the other"),
+        ("condition", "synchronisation", "one waits, the other wakes"),
+    ):
         longest = [run.report["locks"][0] for run in runs[name] if run.report["locks"]]
         if len(longest) < len(runs[name]):
             return Judgement(Verdict.UNTESTED, "", f"nobody had to wait at the {name}")
         pairs = [between for word in longest for between in word["between"]]
-        by_other = sum(pair["count"] for pair in pairs if pair["waker"] not in (None, pair["waiter"]))
+        by_other = sum(
+            pair["count"] for pair in pairs if pair["waker"] not in (None, pair["waiter"])
+        )
         waits = sum(word["waits"] for word in longest)
-        found.must(all(word["kind"] == kind for word in longest),
-                   f"the {name} shows {' and '.join(sorted({word['kind'] for word in longest}))}")
-        found.must(by_other == waits, f"at the {name} {waits - by_other} of {waits} waits were not ended by another")
+        found.must(
+            all(word["kind"] == kind for word in longest),
+            f"the {name} shows {' and '.join(sorted({word['kind'] for word in longest}))}",
+        )
+        found.must(
+            by_other == waits,
+            f"at the {name} {waits - by_other} of {waits} waits were not ended by another",
+        )
         middle = sum(word["waited_ns"] for word in longest) / waits
-        evidence.append(f"{name}: {by_other} of {waits} waits ended by the other's wake, {time(middle)} each, {its}")
+        evidence.append(
+            f"{name}: {by_other} of {waits} waits ended by the other's wake, {time(middle)} each, {its}"
+        )
     return found.judgement("; ".join(evidence))

@@ -8,14 +8,20 @@ from tracer.claims.trace_view import length
 
 NUMBER = 3
 NAME = "multiplexing"
-SENTENCE = ("select, poll and epoll block until any of several descriptors is ready; two system calls per message "
-            "where blocking needs one.")
+SENTENCE = (
+    "select, poll and epoll block until any of several descriptors is ready; two system calls per message "
+    "where blocking needs one."
+)
 SOURCE = "Stevens, UNP 6.2 and 6.3, figure 6.3"
 SOCKETS = 4
 CALLS = {"select": "select", "poll": "poll", "epoll-lt": "epoll_wait"}
-RUNS = {**{name: Wanted(name.replace("-", "_"), sockets=SOCKETS) for name in CALLS},
-        "blocking": SYNCHRONOUS["blocking"]}
-LEAST_ASLEEP = 0.9  # of the wait: falling asleep, and waiting for a CPU on a busy machine, are the rest
+RUNS = {
+    **{name: Wanted(name.replace("-", "_"), sockets=SOCKETS) for name in CALLS},
+    "blocking": SYNCHRONOUS["blocking"],
+}
+LEAST_ASLEEP = (
+    0.9  # of the wait: falling asleep, and waiting for a CPU on a busy machine, are the rest
+)
 
 
 def judge(runs: Runs) -> Judgement:
@@ -24,17 +30,28 @@ def judge(runs: Runs) -> Judgement:
     for name, call in CALLS.items():
         for run in runs[name]:
             waits = run.waits()
-            asleep.append(run.blocked(run.asker, waits) / max(1, length(waits) - run.runnable(run.asker, waits)))
+            asleep.append(
+                run.blocked(run.asker, waits)
+                / max(1, length(waits) - run.runnable(run.asker, waits))
+            )
             waiting, receives = run.of_class(call), run.receives(run.asker)
-            found.must(asleep[-1] >= LEAST_ASLEEP, f"in {name} the thread is not asleep while it waits")
+            found.must(
+                asleep[-1] >= LEAST_ASLEEP, f"in {name} the thread is not asleep while it waits"
+            )
             found.must(not receives.slept.any(), f"after {name} a receive slept")
             found.must(int(waiting.slept.sum()) > 0, f"the thread does not sleep in {name}")
-            found.must(len({op["fd"] for op in run.operations}) >= SOCKETS, f"{name} did not wait for several")
+            found.must(
+                len({op["fd"] for op in run.operations}) >= SOCKETS,
+                f"{name} did not wait for several",
+            )
             per_message.append(run.all_calls / run.messages)
     blocking = spread(run.all_calls / run.messages for run in runs["blocking"])
     calls = spread(per_message)
-    found.must(round(calls.least) == round(calls.most) == 2 and round(blocking.middle) == 1,
-               "there are not two calls a message against one")
+    found.must(
+        round(calls.least) == round(calls.most) == 2 and round(blocking.middle) == 1,
+        "there are not two calls a message against one",
+    )
     return found.judgement(
         f"{SOCKETS} sockets, asleep in the call for {span(spread(asleep), percent)} of the wait; "
-        f"{span(calls, count)} calls a message, blocking {span(blocking, count)}")
+        f"{span(calls, count)} calls a message, blocking {span(blocking, count)}"
+    )

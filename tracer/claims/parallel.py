@@ -8,18 +8,26 @@ NUMBER = 10
 NAME = "cpus"
 SENTENCE = "On one CPU two threads never run at the same time; on two they do."
 SOURCE = "Bryant and O'Hallaron, CS:APP 1.9.2 and 8.2.2"
-RUNS = {"one CPU": Wanted("concurrent", proto="none", compared=True),
-        # longer: on a busy machine they seldom have both
-        "two CPUs": Wanted("parallel", proto="none", messages=60, compared=True)}
+RUNS = {
+    "one CPU": Wanted("concurrent", proto="none", compared=True),
+    # longer: on a busy machine they seldom have both
+    "two CPUs": Wanted("parallel", proto="none", messages=60, compared=True),
+}
 OPTIONAL = frozenset({"two CPUs"})
 
 
 def judge(runs: Runs) -> Judgement:
     """The overlap of the two threads' times on a CPU."""
     found = Findings()
-    one, two = ([pair for run in runs.get(name, ()) if (pair := _pair(run.report))] for name in RUNS)
+    one, two = (
+        [pair for run in runs.get(name, ()) if (pair := _pair(run.report))] for name in RUNS
+    )
     if not one or runs.get("two CPUs") and not two:
-        return Judgement(Verdict.UNTESTED, "", "other work on this machine left the two threads too little of a CPU")
+        return Judgement(
+            Verdict.UNTESTED,
+            "",
+            "other work on this machine left the two threads too little of a CPU",
+        )
     found.must(not any(pair["overlap_ns"] for pair in one), "on one CPU both ran at the same time")
     alone = f"one CPU: both ran at the same time for {_of_possible(one)}"
     if not two:

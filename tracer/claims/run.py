@@ -15,12 +15,12 @@ import scenarios
 from scenarios.kit import transport, twin
 from scenarios.kit.workload import Options
 from tracer import __version__
-from tracer.recording import parquet
-from tracer.run import scenario as experiment
+from tracer.capture.host import host
 from tracer.claims.claim import Claim, Judgement, Verdict, Wanted
 from tracer.claims.trace_view import Seen
 from tracer.kernel.features import Features
-from tracer.capture.host import host
+from tracer.recording import parquet
+from tracer.run import scenario as experiment
 
 SCHEMA = 1
 ROUNDS = 3
@@ -39,7 +39,11 @@ class RunResults:
     def lang(self, wanted: Wanted) -> str:
         """The language of the program that ran."""
         paths = self.recorded[wanted]
-        return parquet.read_facts(str(paths[0]))["options"].get("lang", "python") if paths else "python"
+        return (
+            parquet.read_facts(str(paths[0]))["options"].get("lang", "python")
+            if paths
+            else "python"
+        )
 
     def reason(self, wanted: Wanted) -> str | None:
         """Why a run says nothing; None where it does."""
@@ -56,15 +60,25 @@ def rounds_of(wanted: Wanted) -> int:
     return ROUNDS if wanted.compared else 1
 
 
-def run(wanted: Sequence[Wanted], features: Features, directory: Path, user: tuple[int, int] | None,
-        progress: Callable[[int, str], None]) -> RunResults:
+def run(
+    wanted: Sequence[Wanted],
+    features: Features,
+    directory: Path,
+    user: tuple[int, int] | None,
+    progress: Callable[[int, str], None],
+) -> RunResults:
     """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine
     for a while meets all that are compared. progress: called before each with how many were made and its program.
 
     Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
     """
     made = RunResults({its: [] for its in wanted})
-    everything = [(number, its) for number in range(1, ROUNDS + 1) for its in wanted if number <= rounds_of(its)]
+    everything = [
+        (number, its)
+        for number in range(1, ROUNDS + 1)
+        for its in wanted
+        if number <= rounds_of(its)
+    ]
     for place, (number, its) in enumerate(everything):
         if not made.reason(its):
             progress(place, its.program)
@@ -72,13 +86,19 @@ def run(wanted: Sequence[Wanted], features: Features, directory: Path, user: tup
     return made
 
 
-def _record(wanted: Wanted, features: Features, path: Path, user: tuple[int, int] | None, made: RunResults) -> None:
+def _record(
+    wanted: Wanted, features: Features, path: Path, user: tuple[int, int] | None, made: RunResults
+) -> None:
     options = _options(wanted)
     if not transport.make_room(transport.descriptors_of(options.proto, options.sockets)):
-        made.cannot[wanted] = f"no process may have {options.sockets} sockets open here (ulimit -H -n)"
+        made.cannot[wanted] = (
+            f"no process may have {options.sockets} sockets open here (ulimit -H -n)"
+        )
         return
     lang, program = _program(wanted, user)
-    plan = experiment.Plan(wanted.program, lang, program, options, _TIMEOUT_S, user, _RING_BYTES, measure_cost=False)
+    plan = experiment.Plan(
+        wanted.program, lang, program, options, _TIMEOUT_S, user, _RING_BYTES, measure_cost=False
+    )
     try:
         ended = experiment.traced(plan, features, str(path), lambda count: None)
     except experiment.CannotRun as error:
@@ -109,43 +129,86 @@ def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[s
     return "python", (sys.executable, "-m", f"scenarios.{wanted.program}")
 
 
-def report(claims: Sequence[Claim], made: RunResults, features: dict[str, str], kept: str | None = None) -> dict:
+def report(
+    claims: Sequence[Claim], made: RunResults, features: dict[str, str], kept: str | None = None
+) -> dict:
     """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from; kept: the directory
     in which the recordings will be found, None if they go away."""
-    seen = {wanted: [_seen(path) for path in paths] for wanted, paths in made.recorded.items()
-            if not made.reason(wanted)}
+    seen = {
+        wanted: [_seen(path) for path in paths]
+        for wanted, paths in made.recorded.items()
+        if not made.reason(wanted)
+    }
     judged = [_judged(claim, seen, made, kept) for claim in claims]
-    ledgers = [parquet.read_facts(str(path))["ledger"] for paths in made.recorded.values() for path in paths]
+    ledgers = [
+        parquet.read_facts(str(path))["ledger"]
+        for paths in made.recorded.values()
+        for path in paths
+    ]
     missed = [ledger["missed"] for ledger in ledgers]
     return {
-        "schema": SCHEMA, "version": __version__, "host": host(), "rounds": ROUNDS, "features": features,
+        "schema": SCHEMA,
+        "version": __version__,
+        "host": host(),
+        "rounds": ROUNDS,
+        "features": features,
         "claims": judged,
-        "verdicts": {verdict.value: sum(its["verdict"] == verdict for its in judged) for verdict in Verdict},
+        "verdicts": {
+            verdict.value: sum(its["verdict"] == verdict for its in judged) for verdict in Verdict
+        },
         "failed": sorted(set(made.failed.values())),
-        "ledger": {**{name: sum(ledger[name] for ledger in ledgers) for name in ("counted", "delivered", "lost")},
-                   "missed": None if None in missed else sum(missed)},
+        "ledger": {
+            **{
+                name: sum(ledger[name] for ledger in ledgers)
+                for name in ("counted", "delivered", "lost")
+            },
+            "missed": None if None in missed else sum(missed),
+        },
     }
 
 
-def _judged(claim: Claim, seen: dict[Wanted, list[Seen]], made: RunResults, kept: str | None) -> dict:
-    lacking = {name: made.reason(wanted) for name, wanted in claim.runs.items() if made.reason(wanted)}
+def _judged(
+    claim: Claim, seen: dict[Wanted, list[Seen]], made: RunResults, kept: str | None
+) -> dict:
+    lacking = {
+        name: made.reason(wanted) for name, wanted in claim.runs.items() if made.reason(wanted)
+    }
     needed = [why for name, why in lacking.items() if name not in claim.optional]
     if needed:
         its = Judgement(Verdict.UNTESTED, "", "; ".join(dict.fromkeys(needed)))
     else:
-        its = claim.verdict({name: seen[wanted] for name, wanted in claim.runs.items() if wanted in seen})
-    return {"number": claim.number, "name": claim.name, "claim": claim.sentence, "source": claim.source,
-            "verdict": its.verdict.value, "evidence": its.evidence, "qualification": its.qualification or None,
-            "without": lacking,
-            "runs": [{"name": name, "program": wanted.program, "command": command(wanted, made.lang(wanted)),
-                      "rounds": rounds_of(wanted),
-                      "recordings": [str(Path(kept, path.name)) for path in made.recorded[wanted] if kept]}
-                     for name, wanted in claim.runs.items()]}
+        its = claim.verdict(
+            {name: seen[wanted] for name, wanted in claim.runs.items() if wanted in seen}
+        )
+    return {
+        "number": claim.number,
+        "name": claim.name,
+        "claim": claim.sentence,
+        "source": claim.source,
+        "verdict": its.verdict.value,
+        "evidence": its.evidence,
+        "qualification": its.qualification or None,
+        "without": lacking,
+        "runs": [
+            {
+                "name": name,
+                "program": wanted.program,
+                "command": command(wanted, made.lang(wanted)),
+                "rounds": rounds_of(wanted),
+                "recordings": [
+                    str(Path(kept, path.name)) for path in made.recorded[wanted] if kept
+                ],
+            }
+            for name, wanted in claim.runs.items()
+        ],
+    }
 
 
 def judge(claim: Claim, recordings: dict[str, Sequence[str]]) -> Judgement:
     """The verdict on a claim from recordings (paths) by the names of its runs; raises RecordingError."""
-    return claim.verdict({name: [_seen(path) for path in paths] for name, paths in recordings.items()})
+    return claim.verdict(
+        {name: [_seen(path) for path in paths] for name, paths in recordings.items()}
+    )
 
 
 def _seen(path: str | Path) -> Seen:
@@ -157,13 +220,21 @@ def command(wanted: Wanted, lang: str) -> str:
     options, default = _options(wanted), Options()
     messages = [f"--messages {options.messages}"] * (options.messages != default.messages)
     if wanted.is_trial:
-        pace = [f"--interval-ns {options.interval_ns}"] * (options.interval_ns != default.interval_ns)
-        return " ".join(["iotrace trace --", sys.executable, f"-m scenarios.{wanted.program}", *messages, *pace])
+        pace = [f"--interval-ns {options.interval_ns}"] * (
+            options.interval_ns != default.interval_ns
+        )
+        return " ".join(
+            ["iotrace trace --", sys.executable, f"-m scenarios.{wanted.program}", *messages, *pace]
+        )
     module = _module(wanted)
     words = [f"iotrace run {module.NAME}", *messages]
-    words += [f"--interval {options.interval_ns / 1e6:g}ms"] * (options.interval_ns != default.interval_ns)
+    words += [f"--interval {options.interval_ns / 1e6:g}ms"] * (
+        options.interval_ns != default.interval_ns
+    )
     words += [f"--proto {options.proto}"] * (options.proto != module.PROTOCOLS[0])
-    words += [f"--sockets {options.sockets}"] * (options.sockets != getattr(module, "SOCKETS_DEFAULT", default.sockets))
+    words += [f"--sockets {options.sockets}"] * (
+        options.sockets != getattr(module, "SOCKETS_DEFAULT", default.sockets)
+    )
     return " ".join(words + ["--open-loop"] * options.open_loop + ["--lang c"] * (lang == "c"))
 
 
@@ -172,11 +243,21 @@ def _module(wanted: Wanted) -> ModuleType:
 
 
 def _options(wanted: Wanted) -> Options:
-    return Options(wanted.messages, wanted.interval_ns, wanted.size, wanted.proto, wanted.open_loop, wanted.sockets)
+    return Options(
+        wanted.messages,
+        wanted.interval_ns,
+        wanted.size,
+        wanted.proto,
+        wanted.open_loop,
+        wanted.sockets,
+    )
 
 
 def _stem(wanted: Wanted) -> str:
     """A file's name, another one for each run that differs."""
-    words = [wanted.program.removeprefix("trials.").replace("_", "-"), f"{wanted.interval_ns / 1e6:g}ms"]
+    words = [
+        wanted.program.removeprefix("trials.").replace("_", "-"),
+        f"{wanted.interval_ns / 1e6:g}ms",
+    ]
     words += [f"{wanted.sockets}-sockets"] * (wanted.sockets > 1) + ["open"] * wanted.open_loop
     return "-".join(words)

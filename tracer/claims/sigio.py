@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.kernel import syscalls
 from tracer.claims.claim import Findings, Judgement, Runs, percent, span, spread, time
 from tracer.claims.shared_runs import SYNCHRONOUS
 from tracer.claims.trace_view import Seen, length
+from tracer.kernel import syscalls
 
 NUMBER = 6
 NAME = "sigio"
-SENTENCE = ("With SIGIO the process is not blocked while it waits, waiting takes less CPU than polling, and the signal "
-            "says that the read can begin.")
+SENTENCE = (
+    "With SIGIO the process is not blocked while it waits, waiting takes less CPU than polling, and the signal "
+    "says that the read can begin."
+)
 SOURCE = "Stevens, UNP 6.2, figure 6.4, and chapter 25"
 RUNS = {"signal": SYNCHRONOUS["signal"], "polling": SYNCHRONOUS["nonblocking"]}
 MOST_BLOCKED = 0.05  # of the wait
@@ -28,20 +30,35 @@ def judge(runs: Runs) -> Judgement:
         waits = run.waits()
         blocked.append(run.blocked(run.asker, waits) / length(waits))
         its = _told(run)
-        told, received, announced = told + its.signals, received + its.at_once, announced + its.announced
+        told, received, announced = (
+            told + its.signals,
+            received + its.at_once,
+            announced + its.announced,
+        )
     messages = sum(run.messages for run in runs["signal"])
     found.must(told > 0, "no signal came")
-    found.must(received == told, f"after {told - received} of {told} signals the receive slept or found nothing")
-    found.must(announced == messages, f"{messages - announced} of {messages} messages were received without a signal")
+    found.must(
+        received == told,
+        f"after {told - received} of {told} signals the receive slept or found nothing",
+    )
+    found.must(
+        announced == messages,
+        f"{messages - announced} of {messages} messages were received without a signal",
+    )
     found.must(max(blocked) <= MOST_BLOCKED, "the process is blocked while it waits")
     signal, polling = ([_calling(run) for run in runs[name]] for name in ("signal", "polling"))
-    found.must(spread(signal).most < spread(polling).least, "it spends as much on calls as polling does")
-    calls = [sum(run.all_calls for run in runs[name]) / sum(run.messages for run in runs[name])
-             for name in ("signal", "polling")]
+    found.must(
+        spread(signal).most < spread(polling).least, "it spends as much on calls as polling does"
+    )
+    calls = [
+        sum(run.all_calls for run in runs[name]) / sum(run.messages for run in runs[name])
+        for name in ("signal", "polling")
+    ]
     return found.judgement(
         f"blocked for {span(spread(blocked), percent)} of the wait; calls take {time(spread(signal).middle)} of CPU a "
         f"message ({calls[0]:.0f} calls), polling's {time(spread(polling).middle)} ({calls[1]:,.0f}); "
-        f"after {received} of {told} signals the receive had its data at once")
+        f"after {received} of {told} signals the receive had its data at once"
+    )
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,30 @@ from tracer.claims.trace_view import Seen
 
 NUMBER = 9
 NAME = "synchronous"
-SENTENCE = ("By POSIX's definition only the asynchronous model is asynchronous: in all the others the copy blocks the "
-            "caller.")
+SENTENCE = (
+    "By POSIX's definition only the asynchronous model is asynchronous: in all the others the copy blocks the "
+    "caller."
+)
 SOURCE = "Stevens, UNP 6.2, figure 6.6; POSIX.1-2017, definitions of synchronous and asynchronous I/O operation"
 RUNS = SYNCHRONOUS | ASYNCHRONOUS
 OPTIONAL = frozenset(RUNS.keys() - {"blocking", "nonblocking"})
 _OWN = "own call"
-_SAYS = {_OWN: "a call of its own", "helper": "another thread", "task work": "task work in the asking thread",
-         "device": "the device", "worker": "a kernel worker"}
-_HOWS = {"inline": "task work", "poll-armed": "task work", "multishot": "task work", "worker": "worker",
-         "device": "device", "after io_submit": "device", "in io_submit": _OWN}
+_SAYS = {
+    _OWN: "a call of its own",
+    "helper": "another thread",
+    "task work": "task work in the asking thread",
+    "device": "the device",
+    "worker": "a kernel worker",
+}
+_HOWS = {
+    "inline": "task work",
+    "poll-armed": "task work",
+    "multishot": "task work",
+    "worker": "worker",
+    "device": "device",
+    "after io_submit": "device",
+    "in io_submit": _OWN,
+}
 
 
 def judge(runs: Runs) -> Judgement:
@@ -34,23 +48,36 @@ def judge(runs: Runs) -> Judgement:
             copied.setdefault(name, Counter()).update(_copies(run))
     asynchronous = [name for name in ASYNCHRONOUS if copied.get(name)]
     if not asynchronous:
-        return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O to compare with is to be seen here")
+        return Judgement(
+            Verdict.UNTESTED, "", "no asynchronous I/O to compare with is to be seen here"
+        )
     for name in SYNCHRONOUS:
         if name in copied:
-            found.must(set(copied[name]) == {_OWN}, f"with {name} the caller did not copy by a call of its own")
+            found.must(
+                set(copied[name]) == {_OWN},
+                f"with {name} the caller did not copy by a call of its own",
+            )
     for name in asynchronous:
         found.must(not copied[name][_OWN], f"with {name} the caller copied by a call of its own")
     mine = sum(sum(copied[name].values()) for name in SYNCHRONOUS if name in copied)
-    others = "; ".join(f"{name}: {' and '.join(_SAYS[by] for by in copied[name])} ({sum(copied[name].values())})"
-                       for name in asynchronous)
+    others = "; ".join(
+        f"{name}: {' and '.join(_SAYS[by] for by in copied[name])} ({sum(copied[name].values())})"
+        for name in asynchronous
+    )
     taken = [name for name in asynchronous if copied[name]["task work"]]
     if taken:
-        found.but.append(f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of "
-                         "it waits: the kernel interrupts it")
+        found.but.append(
+            f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of "
+            "it waits: the kernel interrupts it"
+        )
     return found.judgement(
-        f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}")
+        f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}"
+    )
 
 
 def _copies(run: Seen) -> Counter[str]:
     """Who copied, of each operation."""
-    return Counter(_HOWS.get(op.get("how", "")) or ("helper" if "helper_tid" in op else _OWN) for op in run.operations)
+    return Counter(
+        _HOWS.get(op.get("how", "")) or ("helper" if "helper_tid" in op else _OWN)
+        for op in run.operations
+    )

@@ -6,12 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from tracer.kernel import syscalls
-from tracer.report import build
-from tracer.recording.batch import RecordBatch, joined
-from tracer.recording.batch import Read
-from tracer.recording.records import Kind, empty
 from tracer.analysis.threads.timeline import Calls, Timeline
+from tracer.kernel import syscalls
+from tracer.recording.batch import Read, RecordBatch, joined
+from tracer.recording.records import Kind, empty
+from tracer.report import build
 
 
 class Seen:
@@ -71,8 +70,10 @@ class Seen:
         timeline = Timeline()
         part = timeline.feed(everything)
         begin, end = self.window
-        calls = [part.calls.take(part.calls.end < begin),
-                 part.calls.take((part.calls.start >= begin) & (part.calls.end <= end))]
+        calls = [
+            part.calls.take(part.calls.end < begin),
+            part.calls.take((part.calls.start >= begin) & (part.calls.end <= end)),
+        ]
         away = part.absences.joined(timeline.finish(int(everything.time[-1]))[0])
         until = np.where(away.could_run, away.out, np.minimum(away.woken, away.back))
         return *calls, away.tid, np.stack([away.out, until, away.back])
@@ -130,8 +131,11 @@ class Seen:
     @property
     def again(self) -> int:
         """Receives that found nothing (EAGAIN)."""
-        return sum(call["errors"].get("EAGAIN", 0) for call in self.report["syscalls"]
-                   if call["name"] in syscalls.RECEIVE)
+        return sum(
+            call["errors"].get("EAGAIN", 0)
+            for call in self.report["syscalls"]
+            if call["name"] in syscalls.RECEIVE
+        )
 
 
 def of_class(calls: Calls, *names: str) -> Calls:

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.claims.claim import Findings, Judgement, Runs, Spread, Verdict, Wanted, ratio, spread, time
+from tracer.claims.claim import (
+    Findings,
+    Judgement,
+    Runs,
+    Spread,
+    Verdict,
+    Wanted,
+    ratio,
+    spread,
+    time,
+)
 from tracer.claims.trace_view import Seen, of_class
 
 NUMBER = 5
 NAME = "watching"
-SENTENCE = ("select's and poll's cost per call grows with the number of descriptors watched, epoll's does not; with "
-            "few descriptors they do not differ; with short-lived connections epoll_ctl costs.")
+SENTENCE = (
+    "select's and poll's cost per call grows with the number of descriptors watched, epoll's does not; with "
+    "few descriptors they do not differ; with short-lived connections epoll_ctl costs."
+)
 SOURCE = "Kerrisk, TLPI 63.4.5; epoll(7)"
-RUNS = {"many": Wanted("trials.watching", messages=40, proto="none", compared=True),
-        "short-lived": Wanted("trials.shortlived", messages=300, proto="none", compared=True)}
+RUNS = {
+    "many": Wanted("trials.watching", messages=40, proto="none", compared=True),
+    "short-lived": Wanted("trials.shortlived", messages=300, proto="none", compared=True),
+}
 GROWS = 10  # times what a call on the fewest costs, for 250 times as many
 STAYS = 2
 ALIKE = 0.1  # with few descriptors the calls differ by less than so much of what they differ by with many
 EPOLL_CTL_ADD = 1
 CALLS = ("select", "poll", "epoll_wait")
-SHORT_LIVED = {"poll": ("poll",), "epoll": ("epoll_ctl", "epoll_wait")}  # what waiting for one connection takes
+SHORT_LIVED = {
+    "poll": ("poll",),
+    "epoll": ("epoll_ctl", "epoll_wait"),
+}  # what waiting for one connection takes
 
 # Of each call the time on a CPU from entry to exit is taken, in each round its median for each number of descriptors.
 
@@ -32,30 +49,45 @@ def judge(runs: Runs) -> Judgement:
     if not all(by_size for its in rounds for by_size in its.values()):
         return Judgement(Verdict.UNTESTED, "", "select, poll and epoll_wait were not all called")
     least, most = min(rounds[0]["poll"]), max(rounds[0]["poll"])
-    growth = {call: spread(_last(its[call]) / _first(its[call]) for its in rounds) for call in CALLS}
+    growth = {
+        call: spread(_last(its[call]) / _first(its[call]) for its in rounds) for call in CALLS
+    }
     few = {call: spread(_first(its[call]) for its in rounds) for call in CALLS}
     many = {call: spread(_last(its[call]) for its in rounds) for call in CALLS}
     found.must(most > 16 * least, "the numbers of descriptors hardly differ")
     for call in ("select", "poll"):
         found.must(growth[call].least >= GROWS, f"{call} does not grow with the number")
     found.must(growth["epoll_wait"].most <= STAYS, "epoll_wait grows with the number")
-    dear, cheap = max(few, key=lambda call: few[call].middle), min(few, key=lambda call: few[call].middle)
+    dear, cheap = (
+        max(few, key=lambda call: few[call].middle),
+        min(few, key=lambda call: few[call].middle),
+    )
     more = few[dear].middle - few[cheap].middle
-    unlike = (f"with {least} descriptors {dear} costs {time(more)} more than {cheap} "
-              f"({ratio(few[dear].middle / few[cheap].middle)})")
+    unlike = (
+        f"with {least} descriptors {dear} costs {time(more)} more than {cheap} "
+        f"({ratio(few[dear].middle / few[cheap].middle)})"
+    )
     widest = max(its.middle for its in many.values()) - min(its.middle for its in many.values())
     found.must(more < ALIKE * widest, unlike)
     if few[dear].apart_from(few[cheap]):
         found.but.append(unlike)
-    if not all(len(run.of_class(call)) for run in runs["short-lived"] for call in SHORT_LIVED["epoll"]):
+    if not all(
+        len(run.of_class(call)) for run in runs["short-lived"] for call in SHORT_LIVED["epoll"]
+    ):
         return Judgement(Verdict.UNTESTED, "", "there were no short-lived connections")
     poll, epoll, calls = _short_lived(runs["short-lived"])
-    found.must(epoll.middle > poll.middle and epoll.apart_from(poll), "epoll_ctl costs a short connection nothing")
-    costs = ", ".join(f"{call} {time(few[call].middle)} → {time(many[call].middle)} ({ratio(growth[call].middle)})"
-                      for call in CALLS)
+    found.must(
+        epoll.middle > poll.middle and epoll.apart_from(poll),
+        "epoll_ctl costs a short connection nothing",
+    )
+    costs = ", ".join(
+        f"{call} {time(few[call].middle)} → {time(many[call].middle)} ({ratio(growth[call].middle)})"
+        for call in CALLS
+    )
     return found.judgement(
         f"{least} → {most} descriptors: {costs}; a connection of one message: epoll {calls['epoll']:.0f} calls, "
-        f"{time(epoll.middle)}, poll {calls['poll']:.0f} call, {time(poll.middle)}")
+        f"{time(epoll.middle)}, poll {calls['poll']:.0f} call, {time(poll.middle)}"
+    )
 
 
 def _by_size(run: Seen, call: str) -> dict[int, float]:

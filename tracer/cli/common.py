@@ -44,7 +44,9 @@ class Duration(click.ParamType):
 
     name = "time"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)?", str(value))
@@ -61,9 +63,15 @@ class Rate(click.ParamType):
 
     name = "rate"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)(?:bit)?", str(value).lower())
-        rate = round(float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]]) if match else 0
+        rate = (
+            round(float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]])
+            if match
+            else 0
+        )
         if not 8000 <= rate <= 30 * 10**9:
             self.fail(f"{value!r} is not a rate from 8kbit to 30gbit", param, ctx)
         return rate
@@ -74,7 +82,9 @@ class Mode(click.ParamType):
 
     name = "mode"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
         if isinstance(value, int):
             return value
         if not re.fullmatch("0?[0-7]{3}", str(value)):
@@ -84,8 +94,13 @@ class Mode(click.ParamType):
 
 def mode_option(command):
     """Who may read what -o keeps."""
-    return click.option("--mode", type=Mode(), default=PRIVATE, show_default="600",
-                        help="With -o: who may read and write the file, as chmod(1) has it.")(command)
+    return click.option(
+        "--mode",
+        type=Mode(),
+        default=PRIVATE,
+        show_default="600",
+        help="With -o: who may read and write the file, as chmod(1) has it.",
+    )(command)
 
 
 class Percent(click.FloatRange):
@@ -96,8 +111,12 @@ class Percent(click.FloatRange):
     def __init__(self) -> None:
         super().__init__(0, 100)
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        percent = super().convert(value.removesuffix("%") if isinstance(value, str) else value, param, ctx)
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        percent = super().convert(
+            value.removesuffix("%") if isinstance(value, str) else value, param, ctx
+        )
         if percent != percent:
             self.fail(f"{value!r} is not a percentage", param, ctx)
         return percent
@@ -106,7 +125,9 @@ class Percent(click.FloatRange):
 class Seconds(click.FloatRange):
     """A number of seconds that one can wait; no range refuses NaN by itself."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         seconds = super().convert(value, param, ctx)
         if seconds != seconds:
             self.fail(f"{value!r} is not a number of seconds", param, ctx)
@@ -118,7 +139,9 @@ class Scenario(click.ParamType):
 
     name = "scenario"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> scenarios.Scenario:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> scenarios.Scenario:
         try:
             return scenarios.find(str(value))
         except LookupError:
@@ -131,7 +154,9 @@ class Scenario(click.ParamType):
 def shown(command):
     """The options of every command that shows a report."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."
+        ),
         click.option("--hist", is_flag=True, help="Log2 histograms of the phases and calls."),
         click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII alone."),
         click.option("--strict", is_flag=True, help="Exit with status 4 if any event was lost."),
@@ -143,23 +168,50 @@ def shown(command):
 def traced(command):
     """The options of the commands that trace any program."""
     for option in (
-        click.option("--ring-size", type=click.IntRange(4096, 1 << 30), default=16 << 20, show_default=True,
-                     help="Bytes of the ring buffer, a power of two."),
+        click.option(
+            "--ring-size",
+            type=click.IntRange(4096, 1 << 30),
+            default=16 << 20,
+            show_default=True,
+            help="Bytes of the ring buffer, a power of two.",
+        ),
         click.option("--no-cost", is_flag=True, help="Do not calibrate what an event costs."),
-        click.option("--no-follow", is_flag=True, help="Do not trace the threads and children that it creates."),
-        click.option("-e", "--trace", "expressions", multiple=True, metavar="EXPR",
-                     help="Record these calls alone, as strace: trace=network, trace=!read,%file."),
+        click.option(
+            "--no-follow",
+            is_flag=True,
+            help="Do not trace the threads and children that it creates.",
+        ),
+        click.option(
+            "-e",
+            "--trace",
+            "expressions",
+            multiple=True,
+            metavar="EXPR",
+            help="Record these calls alone, as strace: trace=network, trace=!read,%file.",
+        ),
         mode_option,
         click.option("-o", "--output", type=click.Path(), help="Keep the recording in this file."),
-        click.option("-d", "--duration", type=Seconds(0, MOST_TIMEOUT, min_open=True), metavar="SECONDS",
-                     help="End after so long."),
+        click.option(
+            "-d",
+            "--duration",
+            type=Seconds(0, MOST_TIMEOUT, min_open=True),
+            metavar="SECONDS",
+            help="End after so long.",
+        ),
     ):
         command = option(command)
     return command
 
 
-def plan_of(duration: float | None, no_follow: bool, ring_size: int, expressions: tuple[str, ...], no_cost: bool,
-            status: int, user: tuple[int, int] | None):
+def plan_of(
+    duration: float | None,
+    no_follow: bool,
+    ring_size: int,
+    expressions: tuple[str, ...],
+    no_cost: bool,
+    status: int,
+    user: tuple[int, int] | None,
+):
     """tracing.Plan of the options of `traced`; raises Failure with `status` for what makes no sense."""
     from tracer.kernel import syscall_filter
     from tracer.run import program
@@ -167,20 +219,28 @@ def plan_of(duration: float | None, no_follow: bool, ring_size: int, expressions
     if ring_size & (ring_size - 1):
         raise Failure(f"--ring-size {ring_size} is not a power of two", status)
     try:
-        selected = frozenset().union(*map(syscall_filter.parse, expressions)) if expressions else None
+        selected = (
+            frozenset().union(*map(syscall_filter.parse, expressions)) if expressions else None
+        )
     except syscall_filter.FilterError as error:
         raise Failure(str(error), status) from None
-    return program.Plan(duration, not no_follow, ring_size, selected, expressions, user, not no_cost)
+    return program.Plan(
+        duration, not no_follow, ring_size, selected, expressions, user, not no_cost
+    )
 
 
 def drawing(stream: TextIO, plain: bool) -> dict:
     """How a renderer is to draw for `stream`: width (columns), color, unicode; plain: ASCII alone."""
-    return {"width": max(80, min(shutil.get_terminal_size().columns, 120)),
-            "color": stream.isatty() and "NO_COLOR" not in os.environ,
-            "unicode": not plain and "utf" in (stream.encoding or "").lower()}
+    return {
+        "width": max(80, min(shutil.get_terminal_size().columns, 120)),
+        "color": stream.isatty() and "NO_COLOR" not in os.environ,
+        "unicode": not plain and "utf" in (stream.encoding or "").lower(),
+    }
 
 
-def show(path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: bool = False) -> None:
+def show(
+    path: str, as_json: bool, hist: bool, plain: bool, strict: bool, err: bool = False
+) -> None:
     """The recording at `path` as a report on stdout, or on stderr; raises Failure, OSError."""
     from tracer.recording import parquet
     from tracer.report import build as reports
@@ -225,7 +285,9 @@ def check_writable(path: str) -> str | None:
     if existed and not stat.S_ISREG(os.lstat(path).st_mode):
         return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
     try:  # what lies there may be a link by now, in a directory like /tmp
-        os.close(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | (0 if existed else os.O_CREAT | os.O_EXCL)))
+        os.close(
+            os.open(path, os.O_WRONLY | os.O_NOFOLLOW | (0 if existed else os.O_CREAT | os.O_EXCL))
+        )
         if not existed:
             Path(path).unlink()
     except OSError as error:
@@ -270,7 +332,9 @@ def own_failures(status: int):
     except KeyboardInterrupt:
         raise Failure("interrupted", status) from None
     except Exception as error:
-        raise Failure(f"iotrace failed: {text.failure(error)} (--debug shows where)", status) from error
+        raise Failure(
+            f"iotrace failed: {text.failure(error)} (--debug shows where)", status
+        ) from error
 
 
 @contextmanager
@@ -288,8 +352,10 @@ def rescuing(output: str | None, keep: Callable[[str], None], status: int, other
         if not where:
             where = str(Path(tempfile.gettempdir(), f"iotrace-{secrets.token_hex(4)}.parquet"))
             keep(where)
-        raise Failure(f"the report failed: {text.failure(error)}; {otherwise}the recording is kept as {where}",
-                      status) from error
+        raise Failure(
+            f"the report failed: {text.failure(error)}; {otherwise}the recording is kept as {where}",
+            status,
+        ) from error
 
 
 def _is_no_fault(error: Exception) -> bool:
@@ -305,6 +371,7 @@ def progress(wanted: bool):
     if not (wanted and sys.stderr.isatty()):
         yield lambda count: None
         return
+
     def say(words: str) -> None:
         with suppress(OSError):  # the terminal may go, and what is traced need not end for that
             click.echo(words, nl=False, err=True)

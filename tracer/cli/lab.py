@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from tracer.cli.common import CANNOT, FAILED, Failure, Seconds, USAGE
+from tracer.cli.common import CANNOT, FAILED, USAGE, Failure, Seconds
 from tracer.cli.verify import Claims
 from tracer.lab import HOST
 
@@ -60,15 +60,49 @@ def _pins(path: str | None):
 def machine_options(command):
     """The options of every command that runs machines."""
     for option in (
-        click.option("--accel", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", show_default=True,
-                     help="KVM where it works, or software emulation (tcg)."),
-        click.option("--icount", is_flag=True, help="Emulate with a clock that counts instructions: times repeat."),
-        click.option("--host-root", is_flag=True, help="Use this machine's root file system, read-only (needs root)."),
-        click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, help="Of each machine."),
-        click.option("--memory", type=click.IntRange(512, 1 << 20), default=1024, show_default=True, help="In MiB."),
-        click.option("--timeout", type=Seconds(1, _MOST_S), default=300.0, show_default=True,
-                     help="Seconds that one command may take."),
-        click.option("--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."),
+        click.option(
+            "--accel",
+            type=click.Choice(["auto", "kvm", "tcg"]),
+            default="auto",
+            show_default=True,
+            help="KVM where it works, or software emulation (tcg).",
+        ),
+        click.option(
+            "--icount",
+            is_flag=True,
+            help="Emulate with a clock that counts instructions: times repeat.",
+        ),
+        click.option(
+            "--host-root",
+            is_flag=True,
+            help="Use this machine's root file system, read-only (needs root).",
+        ),
+        click.option(
+            "--cpus",
+            type=click.IntRange(1, 64),
+            default=1,
+            show_default=True,
+            help="Of each machine.",
+        ),
+        click.option(
+            "--memory",
+            type=click.IntRange(512, 1 << 20),
+            default=1024,
+            show_default=True,
+            help="In MiB.",
+        ),
+        click.option(
+            "--timeout",
+            type=Seconds(1, _MOST_S),
+            default=300.0,
+            show_default=True,
+            help="Seconds that one command may take.",
+        ),
+        click.option(
+            "--lock-file",
+            type=click.Path(dir_okay=False),
+            help="Another lock file than iotrace's own.",
+        ),
     ):
         command = option(command)
     return command
@@ -79,7 +113,11 @@ def _lab(accel, icount, host_root, cpus, memory, timeout, lock_file):
 
     if icount and (cpus > 1 or accel == "kvm"):
         raise Failure("--icount is for one emulated CPU: leave out --cpus and --accel kvm", USAGE)
-    return lab.Lab(_store(), _pins(lock_file), lab.MachineOptions(accel, icount, host_root, cpus, memory, timeout))
+    return lab.Lab(
+        _store(),
+        _pins(lock_file),
+        lab.MachineOptions(accel, icount, host_root, cpus, memory, timeout),
+    )
 
 
 class _WithCommand(click.Command):
@@ -88,7 +126,7 @@ class _WithCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" in args:
             at = args.index("--")
-            ctx.meta["rest"] = args[at + 1:]
+            ctx.meta["rest"] = args[at + 1 :]
             args = args[:at]
         return super().parse_args(ctx, args)
 
@@ -99,7 +137,9 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own.")
+@click.option(
+    "--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."
+)
 def _list(lock_file) -> None:
     """The kernels known, fetched and running."""
     with _failures():
@@ -107,25 +147,37 @@ def _list(lock_file) -> None:
 
         store, locked = _store(), _pins(lock_file)
         machines = store.machines()
-        click.echo(f"{'kernel':<8} {'Debian package version':<24} {'suite':<13} {'fetched':<8} running")
+        click.echo(
+            f"{'kernel':<8} {'Debian package version':<24} {'suite':<13} {'fetched':<8} running"
+        )
         for pin, fetched in kernels.known(store, locked):
-            running = ", ".join(f"pid {its['pid']}" for its in machines if its["kernel"] == pin.name)
+            running = ", ".join(
+                f"pid {its['pid']}" for its in machines if its["kernel"] == pin.name
+            )
             newest = f" ({pins.NEWEST})" if pin is locked.kernels[-1] else ""
-            click.echo(f"{pin.name:<8} {pin.version:<24} {pin.suite:<13} {'yes' if fetched else 'no':<8} "
-                       f"{running or 'no'}{newest}")
+            click.echo(
+                f"{pin.name:<8} {pin.version:<24} {pin.suite:<13} {'yes' if fetched else 'no':<8} "
+                f"{running or 'no'}{newest}"
+            )
         root = locked.root
-        click.echo(f"{'root':<8} {f'{len(root.packages)} packages':<24} {root.suite:<13} "
-                   f"{'yes' if rootfs.has(store, root) else 'no'}")
+        click.echo(
+            f"{'root':<8} {f'{len(root.packages)} packages':<24} {root.suite:<13} "
+            f"{'yes' if rootfs.has(store, root) else 'no'}"
+        )
         for its in machines:
             minutes = (time.time() - its["since"]) / 60
-            click.echo(f"running  {its['kernel']} ({its['accel']}), pid {its['pid']}, {minutes:.0f} min: "
-                       f"{its['jobs'][-1][:60]}")
+            click.echo(
+                f"running  {its['kernel']} ({its['accel']}), pid {its['pid']}, {minutes:.0f} min: "
+                f"{its['jobs'][-1][:60]}"
+            )
         click.echo(f"cache    {store.root}")
 
 
 @command.command("fetch")
 @click.argument("names", nargs=-1, metavar="[KERNEL]...")
-@click.option("--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own.")
+@click.option(
+    "--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."
+)
 def _fetch(names, lock_file) -> None:
     """Fetch and build all that machines need, so that they run offline afterwards; says where it is."""
     with _failures():
@@ -136,7 +188,9 @@ def _fetch(names, lock_file) -> None:
             for name in names or [pin.name for pin in locked.kernels]:
                 kernel = kernels.get(store, locked, name)
                 click.echo(f"{kernel.name:<8} {kernel.release:<28} {kernel.image.parent}")
-            click.echo(f"{'root':<8} {locked.root.suite:<28} {rootfs.get(store, locked.root).parent}")
+            click.echo(
+                f"{'root':<8} {locked.root.suite:<28} {rootfs.get(store, locked.root).parent}"
+            )
 
 
 @command.command("run", cls=_WithCommand)
@@ -170,7 +224,9 @@ def _run(ctx, kernel, **how) -> None:
                     streams[port].flush()
 
                 _say(f"Linux {lab.kernel(kernel).release} by {why}")
-                outcome = lab.run(kernel, accelerator, (vm.Job(lab.iotrace(*arguments)),), take, columns=columns)
+                outcome = lab.run(
+                    kernel, accelerator, (vm.Job(lab.iotrace(*arguments)),), take, columns=columns
+                )
                 _keep(files)
     _ended(outcome, how["timeout"])
     ctx.exit(outcome.statuses.get(0, FAILED))
@@ -193,28 +249,62 @@ def _ended(outcome, timeout: float) -> None:
         return
     for line in outcome.last_lines:
         click.echo(f"  | {line}", err=True)
-    what = {"panic": "the guest's kernel panicked", "died": "the machine ended early",
-            "hung": "the machine did not come up and was ended",
-            "timeout": f"the command had not ended after {timeout:g} s (--timeout); the machine was ended"}
-    console = "its console's last lines are above" if outcome.last_lines else "its console said nothing"
+    what = {
+        "panic": "the guest's kernel panicked",
+        "died": "the machine ended early",
+        "hung": "the machine did not come up and was ended",
+        "timeout": f"the command had not ended after {timeout:g} s (--timeout); the machine was ended",
+    }
+    console = (
+        "its console's last lines are above" if outcome.last_lines else "its console said nothing"
+    )
     raise Failure(f"{what[outcome.ended]}; {console}", FAILED)
 
 
 @command.command("matrix", cls=_WithCommand)
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
-@click.option("--kernel", "chosen", multiple=True, help="One of them: a name, a path, `host`; may be given again. "
-              "Without it, all that are known, and the host's where this is root.")
-@click.option("-o", "--output", type=click.Path(file_okay=False), help="Keep recordings and reports in this directory.")
-@click.option("--jobs", type=click.IntRange(1, 64), help="Machines beside each other; by default half the CPUs.")
-@click.option("--verify", is_flag=True, help="Put the textbook's claims to the test on each (iotrace verify).")
-@click.option("--claim", "claims", multiple=True, type=Claims(),
-              help="Of the claims put only this one to the test; may be given again.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
+@click.option(
+    "--kernel",
+    "chosen",
+    multiple=True,
+    help="One of them: a name, a path, `host`; may be given again. "
+    "Without it, all that are known, and the host's where this is root.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False),
+    help="Keep recordings and reports in this directory.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="Machines beside each other; by default half the CPUs.",
+)
+@click.option(
+    "--verify", is_flag=True, help="Put the textbook's claims to the test on each (iotrace verify)."
+)
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    type=Claims(),
+    help="Of the claims put only this one to the test; may be given again.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."
+)
 @click.option("--markdown", is_flag=True, help="The tables as Markdown.")
-@click.option("--strict", is_flag=True, help="Exit with status 1 unless all ran as the workload says and lost nothing.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with status 1 unless all ran as the workload says and lost nothing.",
+)
 @machine_options
 @click.pass_context
-def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown, strict, **how) -> None:
+def _matrix(
+    ctx, names, chosen, output, jobs, verify, claims, as_json, markdown, strict, **how
+) -> None:
     """Run SCENARIOs on every kernel and show what differs.
 
     Options of `iotrace run` follow --: iotrace lab matrix nonblocking signal -- --messages 23.
@@ -238,20 +328,34 @@ def _matrix(ctx, names, chosen, output, jobs, verify, claims, as_json, markdown,
         default = [pin.name for pin in lab.locked.kernels] + [HOST] * (os.getuid() == 0)
         kernels = list(dict.fromkeys(chosen or default))
         if HOST in kernels and os.getuid() != 0:
-            raise Failure("tracing the host's own kernel needs root: run it with sudo, or leave out --kernel host",
-                          CANNOT)
+            raise Failure(
+                "tracing the host's own kernel needs root: run it with sudo, or leave out --kernel host",
+                CANNOT,
+            )
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        directory = Path(output).absolute() if output else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
+        directory = (
+            Path(output).absolute()
+            if output
+            else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
+        )
         with lab.store.in_use():
-            plan = matrix.Plan(wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory)
-            found = matrix.run(lab, kernels, plan, jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say)
+            plan = matrix.Plan(
+                wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory
+            )
+            found = matrix.run(
+                lab, kernels, plan, jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say
+            )
             store.write_atomically(directory / "matrix.json", json.dumps(found).encode())
     click.echo(_shown(found, as_json, markdown))
     _say(f"recordings and reports: {directory}")
     for kernel in found["kernels"]:
         if kernel["ended"] != "done":
-            click.echo("".join(f"  | {line}\n" for line in kernel["last_lines"]), nl=False, err=True)
-            raise Failure(f"the machine with {kernel['name']} ended early ({kernel['ended']})", FAILED)
+            click.echo(
+                "".join(f"  | {line}\n" for line in kernel["last_lines"]), nl=False, err=True
+            )
+            raise Failure(
+                f"the machine with {kernel['name']} ended early ({kernel['ended']})", FAILED
+            )
     if strict and not matrix.complete(found):
         raise Failure("not every run was complete and as the workload says", FAILED)
 
@@ -268,7 +372,9 @@ def _shown(found: dict, as_json: bool, markdown: bool) -> str:
 
 
 @command.command("update")
-@click.option("--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own.")
+@click.option(
+    "--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."
+)
 def _update(lock_file) -> None:
     """Move the lock file to what Debian's archive and PyPI have now."""
     with _failures():
@@ -276,7 +382,9 @@ def _update(lock_file) -> None:
 
         store = _store()
         path = Path(lock_file) if lock_file else pins.DEFAULT
-        before = {pin.name: pin.version for pin in _pins(lock_file).kernels} if path.exists() else {}
+        before = (
+            {pin.name: pin.version for pin in _pins(lock_file).kernels} if path.exists() else {}
+        )
         with store.in_use(), store.locked("update"):
             found = pins.resolve(store.root / "apt", _say)
         pins.write(path, found)

@@ -22,8 +22,13 @@ class OneLine(click.Group):
     """Whatever goes wrong is said in one line on stderr, after its traceback where --debug asks for it."""
 
     def main(self, *args: object, **kwargs: object) -> None:
-        os.environ["PATH"] = places.path()  # nothing that we start, nor click for completion, is the caller's directory's
-        for stream in (sys.stdout, sys.stderr):  # names from the machine, where the locale has no letters for them
+        os.environ["PATH"] = (
+            places.path()
+        )  # nothing that we start, nor click for completion, is the caller's directory's
+        for stream in (
+            sys.stdout,
+            sys.stderr,
+        ):  # names from the machine, where the locale has no letters for them
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
         try:
@@ -60,7 +65,11 @@ def _failed(message: str, status: int) -> int:
     return status
 
 
-@click.group(cls=OneLine, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=OneLine,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -71,12 +80,20 @@ def main(ctx: click.Context) -> None:
 
 def _debug(command: click.Command) -> None:
     """Gives the command --debug, and those below it."""
+
     def noted(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         if value:
             ctx.meta[_DEBUG] = True
 
-    command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, callback=noted,
-                                       help="Show the traceback of a failure."))
+    command.params.append(
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=noted,
+            help="Show the traceback of a failure.",
+        )
+    )
     for its in getattr(command, "commands", {}).values():
         _debug(its)
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from tracer.cli.common import FAILED, Failure, LOST, USAGE, show, shown
+from tracer.cli.common import FAILED, LOST, USAGE, Failure, show, shown
 
 ORDER = 5
 _LINES = 1000  # written at once
@@ -15,11 +15,29 @@ _LINES = 1000  # written at once
 @click.command("report")
 @click.argument("recording", type=click.Path())
 @click.option("--events", is_flag=True, help="List every event, much as strace does.")
-@click.option("-e", "--trace", "expressions", multiple=True, metavar="EXPR",
-              help="With --events: these calls alone, as strace: trace=network, trace=!read,%file.")
-@click.option("--fd", "fds", type=click.IntRange(0), multiple=True, help="With --events: calls on this descriptor.")
-@click.option("-P", "--path", "paths", multiple=True, metavar="NAME",
-              help="With --events: calls on a file, as the listing names it.")
+@click.option(
+    "-e",
+    "--trace",
+    "expressions",
+    multiple=True,
+    metavar="EXPR",
+    help="With --events: these calls alone, as strace: trace=network, trace=!read,%file.",
+)
+@click.option(
+    "--fd",
+    "fds",
+    type=click.IntRange(0),
+    multiple=True,
+    help="With --events: calls on this descriptor.",
+)
+@click.option(
+    "-P",
+    "--path",
+    "paths",
+    multiple=True,
+    metavar="NAME",
+    help="With --events: calls on a file, as the listing names it.",
+)
 @shown
 def command(recording, events, expressions, fds, paths, as_json, hist, plain, strict) -> None:
     """Show RECORDING again; needs neither root nor BCC."""
@@ -28,23 +46,32 @@ def command(recording, events, expressions, fds, paths, as_json, hist, plain, st
             raise Failure("-e, --fd and -P choose from the listing: add --events", USAGE)
         show(recording, as_json, hist, plain, strict)
     elif as_json or hist:
-        raise Failure("--events is a text; the recording itself is Parquet, for other programs to read", USAGE)
+        raise Failure(
+            "--events is a text; the recording itself is Parquet, for other programs to read", USAGE
+        )
     else:
         listing(recording, expressions, fds, paths, strict)
 
 
-def listing(path: str, expressions: tuple[str, ...], fds: tuple[int, ...], paths: tuple[str, ...],
-            strict: bool) -> None:
+def listing(
+    path: str,
+    expressions: tuple[str, ...],
+    fds: tuple[int, ...],
+    paths: tuple[str, ...],
+    strict: bool,
+) -> None:
     """The events of the recording at `path` on stdout; raises Failure."""
     from tracer.analysis.listing import listing as events
     from tracer.kernel import syscall_filter
-    from tracer.recording import parquet
     from tracer.output.listing import lines
+    from tracer.recording import parquet
 
     try:
         calls = frozenset().union(*map(syscall_filter.parse, expressions)) if expressions else None
         facts = parquet.read_facts(path)
-        chosen = events.events(parquet.read(path), facts, calls=calls, fds=fds or None, paths=paths or None)
+        chosen = events.events(
+            parquet.read(path), facts, calls=calls, fds=fds or None, paths=paths or None
+        )
         text = lines(chosen)
         while some := list(islice(text, _LINES)):
             click.echo("\n".join(some))

@@ -5,7 +5,19 @@ from __future__ import annotations
 import click
 
 from tracer import text
-from tracer.cli.common import Failure, OWN_FAILURE, check_writable, own_failures, plan_of, recorded, rescuing, show, shown, survived, traced
+from tracer.cli.common import (
+    OWN_FAILURE,
+    Failure,
+    check_writable,
+    own_failures,
+    plan_of,
+    recorded,
+    rescuing,
+    show,
+    shown,
+    survived,
+    traced,
+)
 
 ORDER = 3
 
@@ -26,13 +38,31 @@ class AsEnv(click.Command):
 
 
 @click.command("trace", cls=AsEnv, context_settings={"allow_interspersed_args": False})
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]...")
+@click.argument(
+    "command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]..."
+)
 @traced
-@click.option("--as-root", is_flag=True, help="Run COMMAND as root, not as the user who called sudo.")
+@click.option(
+    "--as-root", is_flag=True, help="Run COMMAND as root, not as the user who called sudo."
+)
 @shown
 @click.pass_context
-def command(ctx, command, duration, output, mode, expressions, no_follow, no_cost, ring_size, as_root, as_json, hist, plain,
-            strict) -> None:
+def command(
+    ctx,
+    command,
+    duration,
+    output,
+    mode,
+    expressions,
+    no_follow,
+    no_cost,
+    ring_size,
+    as_root,
+    as_json,
+    hist,
+    plain,
+    strict,
+) -> None:
     """Run COMMAND under the probes; show which I/O model it uses and where its time went.
 
     COMMAND keeps its streams, and iotrace exits with its status. The report goes to stderr, or with --json to stdout.
@@ -41,8 +71,15 @@ def command(ctx, command, duration, output, mode, expressions, no_follow, no_cos
     from tracer.kernel import features
     from tracer.run import program
 
-    plan = plan_of(duration, no_follow, ring_size, expressions, no_cost, OWN_FAILURE,
-                   None if as_root else spawn.invoking_user())
+    plan = plan_of(
+        duration,
+        no_follow,
+        ring_size,
+        expressions,
+        no_cost,
+        OWN_FAILURE,
+        None if as_root else spawn.invoking_user(),
+    )
     if output and (problem := check_writable(output)):
         raise Failure(problem, OWN_FAILURE)
     try:
@@ -51,10 +88,14 @@ def command(ctx, command, duration, output, mode, expressions, no_follow, no_cos
             ended = program.trace(list(command), plan, found, path)
             if ended.began and ended.recorded:
                 keep()
-                with rescuing(output, keep, OWN_FAILURE, f"the command ended with status {ended.status}; "):
+                with rescuing(
+                    output, keep, OWN_FAILURE, f"the command ended with status {ended.status}; "
+                ):
                     show(output or path, as_json, hist, plain, strict, err=not as_json)
             if ended.failure:
-                told = survived(ended, path, output, f"the command went on and ended with status {ended.status}")
+                told = survived(
+                    ended, path, output, f"the command went on and ended with status {ended.status}"
+                )
                 raise Failure(told, OWN_FAILURE) from ended.failure
             ctx.exit(ended.status)
     except (features.CannotTrace, program.NothingSeen) as error:

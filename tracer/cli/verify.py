@@ -34,10 +34,19 @@ class Claims(click.ParamType):
 
 @click.command("verify")
 @click.argument("chosen", nargs=-1, type=Claims(), metavar="[CLAIM]...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."
+)
 @click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII alone.")
-@click.option("-o", "--output", type=click.Path(file_okay=False), help="Keep the recordings in this directory.")
-@click.option("--as-root", is_flag=True, help="Run the programs as root, not as the user who called sudo.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False),
+    help="Keep the recordings in this directory.",
+)
+@click.option(
+    "--as-root", is_flag=True, help="Run the programs as root, not as the user who called sudo."
+)
 def command(chosen, as_json, plain, output, as_root) -> None:
     """Put the textbook's claims to the test on this kernel; CLAIM is a number or a name, all of them without.
 
@@ -45,9 +54,9 @@ def command(chosen, as_json, plain, output, as_root) -> None:
     """
     from tracer import claims
     from tracer.capture import spawn
-    from tracer.kernel import features
-    from tracer.claims.claim import Verdict
     from tracer.capture.interrupts import interrupting
+    from tracer.claims.claim import Verdict
+    from tracer.kernel import features
 
     numbers = {claim.number for claim in chosen}
     wanted = [claim for claim in claims.claims() if not numbers or claim.number in numbers]
@@ -72,7 +81,9 @@ def command(chosen, as_json, plain, output, as_root) -> None:
         raise Failure("interrupted", FAILED) from None
     if report["failed"]:
         raise Failure("; ".join(report["failed"]), FAILED)
-    untested = [str(its["number"]) for its in report["claims"] if its["verdict"] == Verdict.UNTESTED]
+    untested = [
+        str(its["number"]) for its in report["claims"] if its["verdict"] == Verdict.UNTESTED
+    ]
     if untested:
         raise Failure(f"cannot be tested here: claim {', '.join(untested)}", CANNOT)
 
@@ -101,11 +112,17 @@ def _progress(total: int):
     if sys.stderr is None:
         yield lambda done, name: None
     elif sys.stderr.isatty():
-        yield lambda done, name: click.echo(f"\r\033[K{done + 1}/{total}  {name}", nl=False, err=True)
+        yield lambda done, name: click.echo(
+            f"\r\033[K{done + 1}/{total}  {name}", nl=False, err=True
+        )
         click.echo("\r\033[K", nl=False, err=True)
     else:
         step = max(1, total // 10)
-        yield lambda done, name: done % step or click.echo(f"iotrace: {done} of {total} runs made", err=True)
+        yield (
+            lambda done, name: (
+                done % step or click.echo(f"iotrace: {done} of {total} runs made", err=True)
+            )
+        )
 
 
 def _show(report: dict, as_json: bool, plain: bool) -> None:

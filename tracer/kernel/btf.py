@@ -58,7 +58,9 @@ class KernelTypes:
         while kind in (KIND_TYPEDEF, _KIND_PTR):
             number = target
             kind, count, target = self._type(number)
-        parameters = ctypes.cast(self._lib.btf__type_by_id(self._btf, number) + 12, ctypes.POINTER(ctypes.c_uint32))
+        parameters = ctypes.cast(
+            self._lib.btf__type_by_id(self._btf, number) + 12, ctypes.POINTER(ctypes.c_uint32)
+        )
         # the first is the tracepoint's own private data
         return [self._shape(parameters[2 * i + 1]) for i in range(1, count)]
 
@@ -74,7 +76,9 @@ class KernelTypes:
         return "*" + (self._name(target) if target else "")
 
     def _name(self, number: int) -> str:
-        fields = ctypes.cast(self._lib.btf__type_by_id(self._btf, number), ctypes.POINTER(ctypes.c_uint32))
+        fields = ctypes.cast(
+            self._lib.btf__type_by_id(self._btf, number), ctypes.POINTER(ctypes.c_uint32)
+        )
         return (self._lib.btf__name_by_offset(self._btf, fields[0]) or b"").decode()
 
     def _find(self, name: str, kind: int) -> int | None:
@@ -83,7 +87,9 @@ class KernelTypes:
 
     def _type(self, number: int) -> tuple[int, int, int]:
         """struct btf_type as (kind, vlen, size or type)."""
-        fields = ctypes.cast(self._lib.btf__type_by_id(self._btf, number), ctypes.POINTER(ctypes.c_uint32))
+        fields = ctypes.cast(
+            self._lib.btf__type_by_id(self._btf, number), ctypes.POINTER(ctypes.c_uint32)
+        )
         return fields[1] >> 24 & 31, fields[1] & 0xFFFF, fields[2]
 
     def _member(self, number: int, wanted: str) -> int | None:
@@ -91,7 +97,9 @@ class KernelTypes:
         kind, count, _ = self._type(number)
         if kind not in (KIND_STRUCT, _KIND_UNION):
             return None
-        members = ctypes.cast(self._lib.btf__type_by_id(self._btf, number) + 12, ctypes.POINTER(ctypes.c_uint32))
+        members = ctypes.cast(
+            self._lib.btf__type_by_id(self._btf, number) + 12, ctypes.POINTER(ctypes.c_uint32)
+        )
         for i in range(count):
             name, target, offset = members[3 * i], members[3 * i + 1], members[3 * i + 2] & 0xFFFFFF
             text = self._lib.btf__name_by_offset(self._btf, name)

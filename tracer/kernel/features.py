@@ -10,13 +10,21 @@ from dataclasses import dataclass, field
 
 from tracer import text
 from tracer.kernel import io_uring_args
-from tracer.kernel.pmu import has_pmu
 from tracer.kernel.btf import KernelTypes, NoTypes
+from tracer.kernel.pmu import has_pmu
 from tracer.kernel.syscalls import SUPPORTED
 
 # Without these there is nothing to show; without the others a boundary is estimated.
-REQUIRED = ("sys_enter", "sys_exit", "sched_switch", "sched_waking", "task_newtask", "sched_process_exit",
-            "signal_generate", "signal_deliver")
+REQUIRED = (
+    "sys_enter",
+    "sys_exit",
+    "sched_switch",
+    "sched_waking",
+    "task_newtask",
+    "sched_process_exit",
+    "signal_generate",
+    "signal_deliver",
+)
 OPTIONAL = ("sk_data_ready", "skb_copy_datagram_iovec")
 LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes
 
@@ -69,19 +77,27 @@ class Features:
     constants: dict[str, int] = field(default_factory=dict)
     tracepoints: list[str] = field(default_factory=list)
     kprobe_ready: bool = False
-    library_calls: dict[str, tuple[str, int]] = field(default_factory=dict)  # name → the C library's file, offset in it
+    library_calls: dict[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # name → the C library's file, offset in it
     sources: dict[str, str] = field(default_factory=dict)
-    preemptible: bool = False  # a tracepoint's program may be preempted, and is skipped for others meanwhile
+    preemptible: bool = (
+        False  # a tracepoint's program may be preempted, and is skipped for others meanwhile
+    )
 
 
 def find() -> Features:
     """Looks at the running kernel; raises CannotTrace."""
     if platform.machine() not in SUPPORTED:
-        raise CannotTrace(f"{platform.machine()} is not supported yet (supported: {', '.join(SUPPORTED)})")
+        raise CannotTrace(
+            f"{platform.machine()} is not supported yet (supported: {', '.join(SUPPORTED)})"
+        )
     if os.geteuid() != 0:
         raise CannotTrace("tracing needs root: run it with sudo")
     if _is_shifted():
-        raise CannotTrace("CLOCK_MONOTONIC is not the kernel's own in this time namespace: run iotrace outside of it")
+        raise CannotTrace(
+            "CLOCK_MONOTONIC is not the kernel's own in this time namespace: run iotrace outside of it"
+        )
     try:
         types = KernelTypes()
     except NoTypes as error:
@@ -99,8 +115,10 @@ def find() -> Features:
         found.constants |= io_uring_args.io_uring(types)
         # tracepoints are guarded by SRCU-fast since 7.0 (commit a46023d5616e); by an SRCU of this name before 6.13, too,
         # whose readers had one flavour
-        found.preemptible = (types.has_per_cpu("tracepoint_srcu_srcu_data")
-                             and types.offset("srcu_data", "srcu_reader_flavor") is not None)
+        found.preemptible = (
+            types.has_per_cpu("tracepoint_srcu_srcu_data")
+            and types.offset("srcu_data", "srcu_reader_flavor") is not None
+        )
         if found.preemptible:
             found.constants["HAVE_PREEMPTION"] = 1
         arguments = {name: types.tracepoint_arguments(name) for name in REQUIRED + OPTIONAL}
@@ -108,7 +126,9 @@ def find() -> Features:
         types.close()
     missing = [name for name in REQUIRED if arguments[name] is None]
     if missing:
-        raise CannotTrace(f"this kernel has no tracepoint {', '.join(missing)} (CONFIG_FTRACE_SYSCALLS, CONFIG_FTRACE)")
+        raise CannotTrace(
+            f"this kernel has no tracepoint {', '.join(missing)} (CONFIG_FTRACE_SYSCALLS, CONFIG_FTRACE)"
+        )
     found.tracepoints = [name for name, count in arguments.items() if count is not None]
     if arguments["sched_switch"] >= 4:  # prev_state is passed since 5.18, commit fa2c3254d7cf
         found.constants["HAVE_PREV_STATE"] = 1
@@ -120,16 +140,25 @@ def find() -> Features:
         found.constants["HAVE_KPROBE_READY"] = 1
         found.kprobe_ready = True
     if has_pmu("uprobe"):
-        found.library_calls = {name: place for name in LIBRARY_CALLS if (place := in_c_library(name))}
+        found.library_calls = {
+            name: place for name in LIBRARY_CALLS if (place := in_c_library(name))
+        }
         found.constants |= {f"HAVE_{name.upper()}": 1 for name in found.library_calls}
     have = found.constants
     found.sources = {
-        "ready": "tracepoint sk_data_ready" if "HAVE_SK_DATA_READY" in have
-        else "kprobe sock_def_readable" if found.kprobe_ready else "wake-ups, estimated",
-        "copy start": "tracepoint skb_copy_datagram_iovec" if "HAVE_SKB_COPY" in have
+        "ready": "tracepoint sk_data_ready"
+        if "HAVE_SK_DATA_READY" in have
+        else "kprobe sock_def_readable"
+        if found.kprobe_ready
+        else "wake-ups, estimated",
+        "copy start": "tracepoint skb_copy_datagram_iovec"
+        if "HAVE_SKB_COPY" in have
         else "the receive's entry, estimated",
-        "io_uring": "tracepoints io_uring_*" if "HAVE_URING" in have else "not seen (no tracepoints)",
-        "aio_read": f"uprobe on {found.library_calls['aio_read'][0]}" if "aio_read" in found.library_calls
+        "io_uring": "tracepoints io_uring_*"
+        if "HAVE_URING" in have
+        else "not seen (no tracepoints)",
+        "aio_read": f"uprobe on {found.library_calls['aio_read'][0]}"
+        if "aio_read" in found.library_calls
         else "not seen (no uprobes)",
     }
     return found
@@ -141,7 +170,12 @@ def _is_shifted() -> bool:
         offsets = text.read("/proc/self/timens_offsets")
     except OSError:  # before Linux 5.6, or without CONFIG_TIME_NS
         return False
-    return any(int(number) for line in offsets.splitlines() if line.startswith("monotonic") for number in line.split()[1:])
+    return any(
+        int(number)
+        for line in offsets.splitlines()
+        if line.startswith("monotonic")
+        for number in line.split()[1:]
+    )
 
 
 def in_c_library(name: str) -> tuple[str, int] | None:

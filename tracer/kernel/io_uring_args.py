@@ -15,15 +15,21 @@ def io_uring(types: KernelTypes) -> dict[str, int]:
     Empty where the kernel has no io_uring, or shows too little of it to tell one request from another.
     """
     submit = next((name for name in _SUBMITS if types.tracepoint_shape(name)), None)
-    names = {"SUBMIT": submit, "POLL": "io_uring_poll_arm", "WORK": "io_uring_queue_async_work",
-             "COMPLETE": "io_uring_complete"}
+    names = {
+        "SUBMIT": submit,
+        "POLL": "io_uring_poll_arm",
+        "WORK": "io_uring_queue_async_work",
+        "COMPLETE": "io_uring_complete",
+    }
     shapes = {key: name and types.tracepoint_shape(name) for key, name in names.items()}
     if not shapes["SUBMIT"] or not shapes["COMPLETE"]:
         return {}
     found = {f"HAVE_{submit.upper()}": 1} | _fields(types)
     for key, shape in shapes.items():
         if shape:
-            found |= {f"{key}_{what}": position for what, position in _positions(shape).items()} | {f"HAVE_{key}": 1}
+            found |= {f"{key}_{what}": position for what, position in _positions(shape).items()} | {
+                f"HAVE_{key}": 1
+            }
     if "COMPLETE_CQE" not in found:
         found["COMPLETE_RESULT"] = found["COMPLETE_DATA"] + 1
         if len(shapes["COMPLETE"]) > found["COMPLETE_RESULT"] + 1:  # since 5.13
@@ -36,10 +42,12 @@ def io_uring(types: KernelTypes) -> dict[str, int]:
 def _fields(types: KernelTypes) -> dict[str, int]:
     """Offsets in struct io_kiocb, the request; its `cqe` came with 5.19, commit cef216fc32d7."""
     cqe = types.offset("io_kiocb", "cqe")
-    found = {"O_KIOCB_DATA": types.offset("io_kiocb", "user_data") if cqe is None else cqe,
-             "O_KIOCB_OPCODE": types.offset("io_kiocb", "opcode"),
-             "O_KIOCB_FLAGS": types.offset("io_kiocb", "flags"),
-             "O_KIOCB_FILE": types.offset("io_kiocb", "file")}
+    found = {
+        "O_KIOCB_DATA": types.offset("io_kiocb", "user_data") if cqe is None else cqe,
+        "O_KIOCB_OPCODE": types.offset("io_kiocb", "opcode"),
+        "O_KIOCB_FLAGS": types.offset("io_kiocb", "flags"),
+        "O_KIOCB_FILE": types.offset("io_kiocb", "file"),
+    }
     inside = types.offset("io_cqe", "fd")
     if cqe is not None and inside is not None:
         found["O_KIOCB_FD"] = cqe + inside

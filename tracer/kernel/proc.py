@@ -70,7 +70,9 @@ class Process:
         """(number, argument 0) of the system call that the thread sleeps in; None if it is in none, or is running."""
         try:
             words = text.read(self._proc / "syscall").split()
-        except OSError:  # gone, or a kernel that does not say (CONFIG_HAVE_ARCH_TRACEHOOK), or not ours to know
+        except (
+            OSError
+        ):  # gone, or a kernel that does not say (CONFIG_HAVE_ARCH_TRACEHOOK), or not ours to know
             return None
         if len(words) < 9 or int(words[0]) < 0:
             return None
@@ -86,7 +88,9 @@ class Process:
         except OSError:
             return None
         flags = re.search(r"^flags:\s*([0-7]+)", info, re.M)
-        return Descriptor(fd, link, int(flags[1], 8) if flags else 0, inode, link, _registrations(info))
+        return Descriptor(
+            fd, link, int(flags[1], 8) if flags else 0, inode, link, _registrations(info)
+        )
 
     def last_descriptor(self) -> int:
         """The highest number of its open files, -1 if it has none."""
@@ -120,8 +124,10 @@ def _inode(info: str) -> int | None:
 
 def _registrations(info: str) -> dict[int, int]:
     """Watched descriptor → the events asked for, from an epoll instance's fdinfo (where the kernel has added two)."""
-    return {int(fd): int(events, 16) & ~_ALWAYS_WATCHED
-            for fd, events in re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", info, re.M)}
+    return {
+        int(fd): int(events, 16) & ~_ALWAYS_WATCHED
+        for fd, events in re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", info, re.M)
+    }
 
 
 def _stat(process: Path) -> list[str]:

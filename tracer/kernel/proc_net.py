@@ -11,9 +11,23 @@ from pathlib import Path
 
 from tracer import text
 
-_INTERNET = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6", "raw": "RAW", "raw6": "RAWv6",
-             "icmp": "PING", "icmp6": "PINGv6", "udplite": "UDPLITE", "udplite6": "UDPLITEv6"}
-_UNIX_TYPES = {socket.SOCK_STREAM: "STREAM", socket.SOCK_DGRAM: "DGRAM", socket.SOCK_SEQPACKET: "SEQPACKET"}
+_INTERNET = {
+    "tcp": "TCP",
+    "tcp6": "TCPv6",
+    "udp": "UDP",
+    "udp6": "UDPv6",
+    "raw": "RAW",
+    "raw6": "RAWv6",
+    "icmp": "PING",
+    "icmp6": "PINGv6",
+    "udplite": "UDPLITE",
+    "udplite6": "UDPLITEv6",
+}
+_UNIX_TYPES = {
+    socket.SOCK_STREAM: "STREAM",
+    socket.SOCK_DGRAM: "DGRAM",
+    socket.SOCK_SEQPACKET: "SEQPACKET",
+}
 
 
 def names(net: Path) -> dict[int, str]:
@@ -23,15 +37,27 @@ def names(net: Path) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for table, protocol in _INTERNET.items():
-        found |= _named(net / table, lambda words, protocol=protocol: (
-            int(words[9]), f"{protocol}:[{pair(_address(words[1]), _address(words[2]))}]"))
-    return found | _named(net / "unix", _unix) | _named(net / "netlink", lambda words: (
-        int(words[9]), f"NETLINK:[{words[1]}:{words[2]}]")) | _named(net / "packet", lambda words: (
-            int(words[8]), f"PACKET:[{words[3]}]"))
+        found |= _named(
+            net / table,
+            lambda words, protocol=protocol: (
+                int(words[9]),
+                f"{protocol}:[{pair(_address(words[1]), _address(words[2]))}]",
+            ),
+        )
+    return (
+        found
+        | _named(net / "unix", _unix)
+        | _named(net / "netlink", lambda words: (int(words[9]), f"NETLINK:[{words[1]}:{words[2]}]"))
+        | _named(net / "packet", lambda words: (int(words[8]), f"PACKET:[{words[3]}]"))
+    )
 
 
 def _unix(words: list[str]) -> tuple[int, str]:
-    kind, inode, path = _UNIX_TYPES.get(int(words[4], 16), "UNIX"), int(words[6]), " ".join(words[7:])
+    kind, inode, path = (
+        _UNIX_TYPES.get(int(words[4], 16), "UNIX"),
+        int(words[6]),
+        " ".join(words[7:]),
+    )
     return inode, f"UNIX-{kind}:[{inode}{',' if path else ''}{path}]"
 
 
@@ -61,5 +87,5 @@ def _named(table: Path, row: Callable[[list[str]], tuple[int, str]]) -> dict[int
 def _address(text: str) -> tuple[str, int]:
     """0100007F:1F90 → (127.0.0.1, 8080): words of 32 bits, each in the machine's own order."""
     address, port = text.split(":")
-    packed = b"".join(bytes.fromhex(address[i:i + 8])[::-1] for i in range(0, len(address), 8))
+    packed = b"".join(bytes.fromhex(address[i : i + 8])[::-1] for i in range(0, len(address), 8))
     return str(ipaddress.ip_address(packed)), int(port, 16)

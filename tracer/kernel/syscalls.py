@@ -9,7 +9,9 @@ from functools import cache
 from importlib.resources import files
 
 SUPPORTED = ("x86_64",)
-COMPAT = 0x8000  # added to the number of a call made by a 32-bit program, whose numbers are not ours
+COMPAT = (
+    0x8000  # added to the number of a call made by a 32-bit program, whose numbers are not ours
+)
 
 # One class for all the calls that do the same to an I/O model: glibc calls pselect6 where a program wrote select.
 RECEIVE = ("recvfrom", "recvmsg", "recvmmsg", "read", "readv", "pread64", "preadv", "preadv2")
@@ -19,8 +21,13 @@ EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 CLASSES = {"select": SELECT, "poll": POLL, "epoll_wait": EPOLL}
 
 # Result codes that never reach user space: the kernel restarts the call (include/linux/errno.h).
-RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 515: "ENOIOCTLCMD",
-            516: "ERESTART_RESTARTBLOCK"}
+RESTARTS = {
+    512: "ERESTARTSYS",
+    513: "ERESTARTNOINTR",
+    514: "ERESTARTNOHAND",
+    515: "ENOIOCTLCMD",
+    516: "ERESTART_RESTARTBLOCK",
+}
 
 
 class Learn(IntFlag):
@@ -44,8 +51,19 @@ _LEARN = {
     Learn.FIRST: RECEIVE,
     Learn.RESULT | Learn.PATH0: ("open", "creat"),
     Learn.RESULT | Learn.PATH1: ("openat", "openat2"),
-    Learn.RESULT: ("dup", "dup2", "dup3", "eventfd", "eventfd2", "signalfd",
-                   "signalfd4", "timerfd_create", "epoll_create", "epoll_create1", "pidfd_getfd"),
+    Learn.RESULT: (
+        "dup",
+        "dup2",
+        "dup3",
+        "eventfd",
+        "eventfd2",
+        "signalfd",
+        "signalfd4",
+        "timerfd_create",
+        "epoll_create",
+        "epoll_create1",
+        "pidfd_getfd",
+    ),
     Learn.RESULT | Learn.ADDRESS: ("accept", "accept4"),
     Learn.FIRST | Learn.ADDRESS: ("bind", "connect"),
     Learn.RESULT | Learn.ARGS: ("socket",),
@@ -58,10 +76,41 @@ _LEARN = {
 }
 # The argument kept in a call's record: lengths, counts and time-outs worth seeing.
 _KEEP = {
-    1: ("poll", "ppoll", "fcntl", "ioctl", "epoll_ctl", "listen", "shutdown", "kill", "rt_sigqueueinfo",
-        "pipe2", "futex", "io_submit", "io_getevents", "io_pgetevents"),
-    2: ("read", "readv", "recvmsg", "write", "writev", "sendto", "sendmsg", "epoll_wait", "epoll_pwait",
-        "epoll_pwait2", "recvmmsg", "sendmmsg", "openat", "dup3", "io_uring_enter", "pread64", "pwrite64"),
+    1: (
+        "poll",
+        "ppoll",
+        "fcntl",
+        "ioctl",
+        "epoll_ctl",
+        "listen",
+        "shutdown",
+        "kill",
+        "rt_sigqueueinfo",
+        "pipe2",
+        "futex",
+        "io_submit",
+        "io_getevents",
+        "io_pgetevents",
+    ),
+    2: (
+        "read",
+        "readv",
+        "recvmsg",
+        "write",
+        "writev",
+        "sendto",
+        "sendmsg",
+        "epoll_wait",
+        "epoll_pwait",
+        "epoll_pwait2",
+        "recvmmsg",
+        "sendmmsg",
+        "openat",
+        "dup3",
+        "io_uring_enter",
+        "pread64",
+        "pwrite64",
+    ),
     3: ("recvfrom", "accept4"),
 }
 

@@ -38,7 +38,11 @@ def _works(store: Store, kernel: Kernel) -> tuple[bool, str]:
         return False, "no permission for /dev/kvm (the group kvm has it)"
     tools.require(("qemu-system-x86_64",))
     binary = Path(tools.find("qemu-system-x86_64")).stat()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii", errors="replace").strip()
+    boot = (
+        Path("/proc/sys/kernel/random/boot_id")
+        .read_text(encoding="ascii", errors="replace")
+        .strip()
+    )
     key = [boot, binary.st_mtime_ns]
     kept = store.root / "kvm.json"
     try:
@@ -62,4 +66,6 @@ def _boots(kernel: Kernel) -> tuple[bool, str]:
     if outcome.ended == "done":
         return True, "a machine booted"
     last = outcome.last_lines
-    return False, f"a machine did not boot within {_PROBE_S:.0f} s" + (f" (last: {last[-1][:60]})" if last else "")
+    return False, f"a machine did not boot within {_PROBE_S:.0f} s" + (
+        f" (last: {last[-1][:60]})" if last else ""
+    )

@@ -48,11 +48,21 @@ class Archive:
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         mirror = os.environ.get("IOTRACE_LAB_MIRROR", MIRROR)
         (self._directory / "sources.list").write_text(
-            f"deb [arch={ARCHITECTURE} signed-by={KEYRING}] {mirror} {suite} main\n", encoding="ascii")
+            f"deb [arch={ARCHITECTURE} signed-by={KEYRING}] {mirror} {suite} main\n",
+            encoding="ascii",
+        )
 
     def update(self) -> None:
         """Fetches the suite's index; raises LabError where the mirror cannot be reached or a signature is wrong."""
-        self._apt("apt-get", "-qq", "-o", "Acquire::Retries=1", "-o", "APT::Update::Error-Mode=any", "update")
+        self._apt(
+            "apt-get",
+            "-qq",
+            "-o",
+            "Acquire::Retries=1",
+            "-o",
+            "APT::Update::Error-Mode=any",
+            "update",
+        )
 
     def newest(self, name: str) -> str | None:
         """The highest version of a package, None where the suite has none."""
@@ -62,14 +72,29 @@ class Archive:
     def package(self, name: str, version: str) -> tuple[Package, list[str]]:
         """The package, and the names of what it depends on (of alternatives the first)."""
         for stanza in self._stanzas(f"{name}={version}"):
-            needs = [re.split(r"[ (|:]", part.strip())[0] for part in stanza.get("Depends", "").split(",")]
-            return Package(name, version, int(stanza["Size"]), stanza["SHA256"]), [need for need in needs if need]
-        raise LabError(f"{self.suite} has no {name} {version} any more: `iotrace lab update` moves the lock file "
-                       "to what it has now")
+            needs = [
+                re.split(r"[ (|:]", part.strip())[0]
+                for part in stanza.get("Depends", "").split(",")
+            ]
+            return Package(name, version, int(stanza["Size"]), stanza["SHA256"]), [
+                need for need in needs if need
+            ]
+        raise LabError(
+            f"{self.suite} has no {name} {version} any more: `iotrace lab update` moves the lock file "
+            "to what it has now"
+        )
 
     def closure(self, names: list[str]) -> list[Package]:
         """What apt would install for `names` and all essential packages on an empty system."""
-        lines = self._apt("apt-get", "-qq", "--simulate", "--no-install-recommends", "install", "?essential", *names)
+        lines = self._apt(
+            "apt-get",
+            "-qq",
+            "--simulate",
+            "--no-install-recommends",
+            "install",
+            "?essential",
+            *names,
+        )
         found = re.findall(r"^Inst (\S+) \((\S+) ", lines, re.M)
         return [self.package(name, version)[0] for name, version in sorted(found)]
 
@@ -78,29 +103,59 @@ class Archive:
         self.update()
         for package in packages:
             self.package(package.name, package.version)
-        self._apt("apt-get", "-qq", "download", *(f"{package.name}={package.version}" for package in packages),
-                  cwd=directory)
+        self._apt(
+            "apt-get",
+            "-qq",
+            "download",
+            *(f"{package.name}={package.version}" for package in packages),
+            cwd=directory,
+        )
         have = {sha256(path): path for path in directory.glob("*.deb")}
         for package in packages:
             if package.sha256 not in have:
-                raise LabError(f"{package.name} {package.version} came with another checksum than the lock file has: "
-                               "not used; `iotrace lab update` moves the lock file if this was meant")
+                raise LabError(
+                    f"{package.name} {package.version} came with another checksum than the lock file has: "
+                    "not used; `iotrace lab update` moves the lock file if this was meant"
+                )
             have[package.sha256].rename(directory / package.file)
 
     def _stanzas(self, what: str) -> list[dict[str, str]]:
-        text = self._apt("apt-cache", "show", "--no-all-versions" if "=" in what else "--all-versions", what,
-                         missing_ok=True)
-        return [dict(re.findall(r"^(\S+?): (.*)$", stanza, re.M)) for stanza in text.split("\n\n") if stanza.strip()]
+        text = self._apt(
+            "apt-cache",
+            "show",
+            "--no-all-versions" if "=" in what else "--all-versions",
+            what,
+            missing_ok=True,
+        )
+        return [
+            dict(re.findall(r"^(\S+?): (.*)$", stanza, re.M))
+            for stanza in text.split("\n\n")
+            if stanza.strip()
+        ]
 
-    def _apt(self, program: str, *arguments: str, cwd: Path | str = tools.ELSEWHERE, missing_ok: bool = False) -> str:
+    def _apt(
+        self,
+        program: str,
+        *arguments: str,
+        cwd: Path | str = tools.ELSEWHERE,
+        missing_ok: bool = False,
+    ) -> str:
         here = self._directory
         options = {
-            "Dir::State": here / "state", "Dir::State::status": "/dev/null", "Dir::Cache": here / "cache",
-            "Dir::Cache::pkgcache": "pkgcache.bin", "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
-            "Dir::Etc::sourcelist": here / "sources.list", "Dir::Etc::sourceparts": "/dev/null",
-            "Dir::Etc::preferences": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null",
-            "Acquire::Languages": "none", "APT::Architecture": ARCHITECTURE, "APT::Architectures": ARCHITECTURE,
-            "APT::Sandbox::User": "root" if os.geteuid() == 0 else "", "Acquire::http::Timeout": "20",
+            "Dir::State": here / "state",
+            "Dir::State::status": "/dev/null",
+            "Dir::Cache": here / "cache",
+            "Dir::Cache::pkgcache": "pkgcache.bin",
+            "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
+            "Dir::Etc::sourcelist": here / "sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::Etc::preferences": "/dev/null",
+            "Dir::Etc::preferencesparts": "/dev/null",
+            "Acquire::Languages": "none",
+            "APT::Architecture": ARCHITECTURE,
+            "APT::Architectures": ARCHITECTURE,
+            "APT::Sandbox::User": "root" if os.geteuid() == 0 else "",
+            "Acquire::http::Timeout": "20",
         }
         flags = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
         try:

@@ -31,4 +31,11 @@ def _size(sizes: Iterable[int]) -> list[str]:
     inodes = len(sizes) + len(sizes) // 8 + 64
     data = sum(-(-size // _BLOCK) + 1 + size // (_BLOCK * 512) for size in sizes)
     blocks = data + data // 50 + inodes * _INODE // _BLOCK + 1024
-    return ["--block-size", str(_BLOCK), "--size-in-blocks", str(blocks), "--number-of-inodes", str(inodes)]
+    return [
+        "--block-size",
+        str(_BLOCK),
+        "--size-in-blocks",
+        str(blocks),
+        "--number-of-inodes",
+        str(inodes),
+    ]

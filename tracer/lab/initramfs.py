@@ -38,8 +38,12 @@ class Cpio:
         for path in sorted(source.rglob("*")):
             if path.is_file():
                 its = path.stat()
-                self.file(f"{name}/{path.relative_to(source)}", path.read_bytes(), stat.S_IMODE(its.st_mode),
-                          int(its.st_mtime))
+                self.file(
+                    f"{name}/{path.relative_to(source)}",
+                    path.read_bytes(),
+                    stat.S_IMODE(its.st_mode),
+                    int(its.st_mtime),
+                )
 
     def device(self, name: str, major: int, minor: int) -> None:
         """A character device."""
@@ -56,14 +60,31 @@ class Cpio:
         if parent:
             self.directory(parent)
 
-    def _member(self, name: str, data: bytes, mode: int, mtime: int, device: tuple[int, int] = (0, 0)) -> None:
+    def _member(
+        self, name: str, data: bytes, mode: int, mtime: int, device: tuple[int, int] = (0, 0)
+    ) -> None:
         path = name.encode() + b"\0"
-        numbers = (len(self._parts) + 1, mode, 0, 0, 1, mtime, len(data), 0, 0, *device, len(path), 0)
+        numbers = (
+            len(self._parts) + 1,
+            mode,
+            0,
+            0,
+            1,
+            mtime,
+            len(data),
+            0,
+            0,
+            *device,
+            len(path),
+            0,
+        )
         head = b"070701" + b"".join(b"%08x" % number for number in numbers) + path
         self._parts.append(head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4))
 
 
-def build(boot_modules: Path, settings: dict[str, str], jobs: str, compiled: dict[str, bytes], code: bool) -> bytes:
+def build(
+    boot_modules: Path, settings: dict[str, str], jobs: str, compiled: dict[str, bytes], code: bool
+) -> bytes:
     """settings: shell variables for guest/init; jobs: the shell script that is run in the root file system;
     compiled: probes that were compiled in earlier machines, by file name; code: whether iotrace itself comes along.
     Raises CannotLab without a busybox."""
@@ -76,7 +97,9 @@ def build(boot_modules: Path, settings: dict[str, str], jobs: str, compiled: dic
         archive.directory(name)
     for module in sorted(boot_modules.iterdir()):
         archive.file(f"boot/{module.name}", module.read_bytes())
-    archive.file("lab/settings", "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
+    archive.file(
+        "lab/settings", "".join(f"{name}={value}\n" for name, value in settings.items()).encode()
+    )
     archive.file("lab/ports.sh", (_GUEST / "ports.sh").read_bytes())
     archive.file("lab/jobs.sh", os.fsencode(jobs))
     for name, data in sorted(compiled.items()):
@@ -91,6 +114,8 @@ def build(boot_modules: Path, settings: dict[str, str], jobs: str, compiled: dic
 def _static_busybox() -> bytes:
     busybox = Path(tools.find("busybox")).read_bytes()
     if b"ld-linux" in busybox[:4096]:
-        raise CannotLab("the busybox that is installed needs libraries that an initramfs has not: "
-                        "apt-get install busybox-static")
+        raise CannotLab(
+            "the busybox that is installed needs libraries that an initramfs has not: "
+            "apt-get install busybox-static"
+        )
     return busybox

@@ -17,8 +17,16 @@ from tracer.lab.archive import Archive
 from tracer.lab.store import Store, sha256, write_json
 
 # What the initramfs loads, with what they depend on; one that is built in, or that does not exist, is passed over.
-BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "crc32c_generic", "ext4", "overlay",
-                "virtiofs")
+BOOT_MODULES = (
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_console",
+    "virtio_rng",
+    "crc32c_generic",
+    "ext4",
+    "overlay",
+    "virtiofs",
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +57,10 @@ def get(store: Store, locked: pins.Pins, name: str) -> Kernel:
     path = Path(name)
     if "/" not in name and not path.exists():
         names = [pin.name for pin in locked.kernels]
-        raise UnknownKernel(f"no kernel {name!r}: there are {', '.join(names)}, {pins.NEWEST}, host, or the path "
-                            "of a bzImage or build tree")
+        raise UnknownKernel(
+            f"no kernel {name!r}: there are {', '.join(names)}, {pins.NEWEST}, host, or the path "
+            "of a bzImage or build tree"
+        )
     return _own(store, path)
 
 
@@ -66,7 +76,9 @@ def release_of(bzimage: Path) -> str:
     where = int.from_bytes(head[0x20E:0x210], "little") + 0x200
     release = head[where:].split(b"\0")[0].decode("ascii", "replace").split(" ")[0]
     if not re.fullmatch(r"\w[\w.+~-]*", release, re.ASCII):
-        raise UnknownKernel(f"{bzimage}: {release!r} is no kernel's release")  # it names a directory of ours
+        raise UnknownKernel(
+            f"{bzimage}: {release!r} is no kernel's release"
+        )  # it names a directory of ours
     return release
 
 
@@ -87,10 +99,14 @@ def _from_packages(store: Store, pin: pins.KernelPin, new: Path) -> None:
     Archive(store.root / "apt", pin.suite).fetch(list(pin.packages), debs)
     for package in pin.packages:
         tools.run("dpkg-deb", "--extract", debs / package.file, unpacked)
-    trees = [path for base in ("lib/modules", "usr/lib/modules") for path in (unpacked / base).glob("*")]
+    trees = [
+        path for base in ("lib/modules", "usr/lib/modules") for path in (unpacked / base).glob("*")
+    ]
     images = [*unpacked.glob("boot/vmlinuz-*"), *unpacked.glob("usr/lib/modules/*/vmlinuz")]
     if len(trees) != 1 or len(images) != 1:
-        raise LabError(f"{pin.version}: its packages hold {len(images)} kernels and {len(trees)} module trees")
+        raise LabError(
+            f"{pin.version}: its packages hold {len(images)} kernels and {len(trees)} module trees"
+        )
     _prepare(new, images[0], trees[0])
     shutil.rmtree(unpacked)
 
@@ -103,11 +119,26 @@ def _own(store: Store, path: Path) -> Kernel:
     if path.is_dir():
         built = _built_modules(path)
     else:
-        bases = (path.parent.parent / "lib/modules", path.parent.parent / "usr/lib/modules", Path("/lib/modules"))
-        tree = next((base / release for base in bases if _belongs(base / release / "kernel", bzimage)), None)
-        built = {str(file.relative_to(tree)): file for file in (tree / "kernel").rglob("*.ko*")} if tree else {}
-    state = [sha256(bzimage), *(f"{name} {file.stat().st_size} {file.stat().st_mtime_ns}"
-                                for name, file in sorted(built.items()))]
+        bases = (
+            path.parent.parent / "lib/modules",
+            path.parent.parent / "usr/lib/modules",
+            Path("/lib/modules"),
+        )
+        tree = next(
+            (base / release for base in bases if _belongs(base / release / "kernel", bzimage)), None
+        )
+        built = (
+            {str(file.relative_to(tree)): file for file in (tree / "kernel").rglob("*.ko*")}
+            if tree
+            else {}
+        )
+    state = [
+        sha256(bzimage),
+        *(
+            f"{name} {file.stat().st_size} {file.stat().st_mtime_ns}"
+            for name, file in sorted(built.items())
+        ),
+    ]
     key = hashlib.sha256("\n".join(state).encode()).hexdigest()[:12]
     size = 3 * sum(file.stat().st_size for file in built.values()) + 2 * bzimage.stat().st_size
 
@@ -138,8 +169,13 @@ def _built_modules(tree: Path) -> dict[str, Path]:
     """{name under /lib/modules/RELEASE: file} of a build tree, from its modules.order (.ko, or .o since 6.3)."""
     order = tree / "modules.order"
     names = order.read_text(encoding="utf-8", errors="replace").split() if order.exists() else []
-    names = [name for name in names if not name.startswith("/") and ".." not in name.split("/")]  # else outside ours
-    files = {name.removeprefix("kernel/").removesuffix(".o").removesuffix(".ko") + ".ko" for name in names}
+    names = [
+        name for name in names if not name.startswith("/") and ".." not in name.split("/")
+    ]  # else outside ours
+    files = {
+        name.removeprefix("kernel/").removesuffix(".o").removesuffix(".ko") + ".ko"
+        for name in names
+    }
     return {f"kernel/{name}": tree / name for name in files if (tree / name).exists()}
 
 
@@ -154,8 +190,13 @@ def _prepare(new: Path, kernel: Path, tree: Path) -> None:
     for number, module in enumerate(_boot_order(tree)):
         name = module.name.split(".")[0]
         (new / "boot" / f"{number:02}-{name}.ko").write_bytes(_plain(module))
-    write_json(new / "facts.json", {"release": release, "sha256": {
-        name: sha256(new / name) for name in ("vmlinuz", "modules.ext2")}})
+    write_json(
+        new / "facts.json",
+        {
+            "release": release,
+            "sha256": {name: sha256(new / name) for name in ("vmlinuz", "modules.ext2")},
+        },
+    )
 
 
 def _boot_order(tree: Path) -> list[Path]:
@@ -194,6 +235,8 @@ def _checked(name: str, place: Path) -> Kernel:
     except (OSError, ValueError) as error:
         raise LabError(f"{place}: damaged ({error}); `iotrace lab clean` removes it") from None
     if wrong:
-        raise LabError(f"{place / wrong[0]}: checksum wrong, so the file is not what was fetched; `iotrace lab clean` "
-                       "removes it")
+        raise LabError(
+            f"{place / wrong[0]}: checksum wrong, so the file is not what was fetched; `iotrace lab clean` "
+            "removes it"
+        )
     return Kernel(name, facts["release"], place / "vmlinuz", place / "modules.ext2", place / "boot")

@@ -51,7 +51,10 @@ class Lab:
         if not self.how.host_root:
             rootfs.get(self.store, self.locked.root)
         if self.how.icount:
-            return "tcg", "software emulation, one instruction counted as 2 ns: times repeat, and are no figures"
+            return (
+                "tcg",
+                "software emulation, one instruction counted as 2 ns: times repeat, and are no figures",
+            )
         return accel.choose(self.store, self.how.accel, found[0])
 
     def iotrace(self, *arguments: str) -> tuple[str, ...]:
@@ -62,8 +65,16 @@ class Lab:
         """The argv in the guest of a Python that knows iotrace's packages."""
         return rootfs.host_python() if self.how.host_root else [rootfs.PYTHON]
 
-    def run(self, name: str, accelerator: str, jobs: tuple[vm.Job, ...], take: Callable[[str, bytes], None],
-            say: Callable[[str], None] = lambda _: None, stop: int | None = None, columns: int = 80) -> vm.Outcome:
+    def run(
+        self,
+        name: str,
+        accelerator: str,
+        jobs: tuple[vm.Job, ...],
+        take: Callable[[str, bytes], None],
+        say: Callable[[str], None] = lambda _: None,
+        stop: int | None = None,
+        columns: int = 80,
+    ) -> vm.Outcome:
         """One machine with that kernel, from boot to power-off; raises LabError."""
         kernel = self.kernel(name)
         how = self.how
@@ -76,11 +87,25 @@ class Lab:
                 take(port, data)
 
         machine = vm.Machine(
-            kernel, jobs, None if how.host_root else rootfs.get(self.store, self.locked.root), accelerator,
-            how.icount, how.cpus, how.memory_mb, how.job_s, self._environment(columns),
-            {path.name: path.read_bytes() for path in cache.glob("*.json")})
-        facts = {"kernel": kernel.name, "release": kernel.release, "pid": os.getpid(), "accel": accelerator,
-                 "since": time.time(), "jobs": [" ".join(job.command) for job in jobs]}
+            kernel,
+            jobs,
+            None if how.host_root else rootfs.get(self.store, self.locked.root),
+            accelerator,
+            how.icount,
+            how.cpus,
+            how.memory_mb,
+            how.job_s,
+            self._environment(columns),
+            {path.name: path.read_bytes() for path in cache.glob("*.json")},
+        )
+        facts = {
+            "kernel": kernel.name,
+            "release": kernel.release,
+            "pid": os.getpid(),
+            "accel": accelerator,
+            "since": time.time(),
+            "jobs": [" ".join(job.command) for job in jobs],
+        }
         with self.store.in_use(), self.store.running(facts):
             with identity.as_root() if how.host_root else contextlib.nullcontext():
                 outcome = vm.run(machine, taken, say, stop)
@@ -88,8 +113,14 @@ class Lab:
         return outcome
 
     def _environment(self, columns: int) -> dict[str, str]:
-        there = {"PATH": _GUEST_PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "COLUMNS": str(columns),
-                 "PYTHONUNBUFFERED": "1"}
+        there = {
+            "PATH": _GUEST_PATH,
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "COLUMNS": str(columns),
+            "PYTHONUNBUFFERED": "1",
+        }
         if self.how.host_root:
             there["PATH"] = os.environ.get("PATH", _GUEST_PATH)
             if not sys.flags.isolated:
@@ -104,9 +135,16 @@ def _keep_compiled(archive: bytes, cache: Path) -> None:
     """
     if not archive:
         return
-    with contextlib.suppress(OSError, tarfile.TarError), tarfile.open(fileobj=io.BytesIO(archive)) as found:
+    with (
+        contextlib.suppress(OSError, tarfile.TarError),
+        tarfile.open(fileobj=io.BytesIO(archive)) as found,
+    ):
         cache.mkdir(parents=True, exist_ok=True)
-        inside = {Path(member.name).name: found.extractfile(member).read() for member in found if member.isfile()}
+        inside = {
+            Path(member.name).name: found.extractfile(member).read()
+            for member in found
+            if member.isfile()
+        }
         for name, data in inside.items():
             write_atomically(cache / name, data)
         for path in cache.glob("*.json"):

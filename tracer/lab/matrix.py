@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 import tracer
-from tracer.recording import parquet
 from tracer.lab import HOST, compare, identity, vm
 from tracer.lab.lab import Lab
 from tracer.lab.store import write_atomically
+from tracer.recording import parquet
 from tracer.recording.records import Kind
 
 SCHEMA = 1
@@ -56,8 +56,10 @@ def run(lab: Lab, kernels: list[str], plan: Plan, at_once: int, say: Callable[[s
     try:
         with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
             # a thread lives as long as its machine: the kernel ends a machine with the thread that started it
-            waiting = {pool.submit(_on_machine, lab, name, accelerator, plan, say, stop): name
-                       for name in machines}
+            waiting = {
+                pool.submit(_on_machine, lab, name, accelerator, plan, say, stop): name
+                for name in machines
+            }
             try:
                 for done in concurrent.futures.as_completed(waiting):
                     results[waiting[done]] = done.result()
@@ -75,28 +77,57 @@ def run(lab: Lab, kernels: list[str], plan: Plan, at_once: int, say: Callable[[s
     for its in ordered:
         its["accel"] = None if its["name"] == HOST else accelerator
     return {
-        "schema": SCHEMA, "scenarios": plan.scenarios, "run_options": plan.options, "icount": lab.how.icount,
-        "accel": accelerator, "accel_why": why, "took_s": round(time.monotonic() - began, 1),
-        "kernels": ordered, "cells": cells,
+        "schema": SCHEMA,
+        "scenarios": plan.scenarios,
+        "run_options": plan.options,
+        "icount": lab.how.icount,
+        "accel": accelerator,
+        "accel_why": why,
+        "took_s": round(time.monotonic() - began, 1),
+        "kernels": ordered,
+        "cells": cells,
         "differs": compare.differences(ordered, plan.scenarios, cells),
     }
 
 
 def complete(matrix: dict) -> bool:
     """Whether every scenario ran on every kernel, saw what the workload says in contiguous phases, and lost nothing."""
-    cells = [matrix["cells"][kernel["name"]].get(name) for kernel in matrix["kernels"] for name in matrix["scenarios"]]
-    exact = all(its and its["status"] == 0 and its.get("ledger") and its["contiguous"] and not its["differences"]
-                and its["ledger"]["balanced"] and not its["ledger"]["lost"] for its in cells)
-    return exact and all(kernel["claims"] != [] for kernel in matrix["kernels"])  # [] is a `verify` that said nothing
+    cells = [
+        matrix["cells"][kernel["name"]].get(name)
+        for kernel in matrix["kernels"]
+        for name in matrix["scenarios"]
+    ]
+    exact = all(
+        its
+        and its["status"] == 0
+        and its.get("ledger")
+        and its["contiguous"]
+        and not its["differences"]
+        and its["ledger"]["balanced"]
+        and not its["ledger"]["lost"]
+        for its in cells
+    )
+    return exact and all(
+        kernel["claims"] != [] for kernel in matrix["kernels"]
+    )  # [] is a `verify` that said nothing
 
 
-def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable[[str], None], stop: int) -> dict:
+def _on_machine(
+    lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable[[str], None], stop: int
+) -> dict:
     names = [*plan.scenarios, *[VERIFY] * bool(plan.claims)]
-    jobs = [vm.Job((*lab.python(), "-m", "tracer.lab.roundtrip", str(_ROUND_TRIPS)), f"{vm.RESULTS}/0/report.json")]
+    jobs = [
+        vm.Job(
+            (*lab.python(), "-m", "tracer.lab.roundtrip", str(_ROUND_TRIPS)),
+            f"{vm.RESULTS}/0/report.json",
+        )
+    ]
     for number, scenario in enumerate(names, 1):
         place = f"{vm.RESULTS}/{number}"
         # what a run waits for its programs: an emulated machine on a busy host takes longer to start them than a host
-        arguments = _arguments(plan, scenario, f"{place}/recording.parquet", ["--timeout", f"{lab.how.job_s / 2:g}"])
+        arguments = _arguments(
+            plan, scenario, f"{place}/recording.parquet", ["--timeout", f"{lab.how.job_s / 2:g}"]
+        )
         jobs.append(vm.Job(lab.iotrace(*arguments), f"{place}/report.json", f"{place}/error.txt"))
 
     def heard(line: str) -> None:
@@ -107,22 +138,41 @@ def _on_machine(lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable
             say(f"{name}: {names[int(rest[0]) - 1]}")
 
     with tempfile.TemporaryFile() as files:
-        outcome = lab.run(name, accelerator, tuple(jobs), lambda port, data: port == "files" and files.write(data),
-                          heard, stop)
+        outcome = lab.run(
+            name,
+            accelerator,
+            tuple(jobs),
+            lambda port, data: port == "files" and files.write(data),
+            heard,
+            stop,
+        )
         files.seek(0)
         archives = results(files)
     trip = _round_trip(archives.get(0, {}).get("report.json"))
-    found = {"name": name, "release": outcome.release or lab.kernel(name).release, "ended": outcome.ended,
-             "boot_s": round(outcome.up_s, 1) if outcome.up_s else None, "took_s": round(outcome.took_s, 1),
-             "round_trip_ns": trip, "last_lines": [] if outcome.ended == "done" else outcome.last_lines,
-             "claims": None, "cells": {}}
+    found = {
+        "name": name,
+        "release": outcome.release or lab.kernel(name).release,
+        "ended": outcome.ended,
+        "boot_s": round(outcome.up_s, 1) if outcome.up_s else None,
+        "took_s": round(outcome.took_s, 1),
+        "round_trip_ns": trip,
+        "last_lines": [] if outcome.ended == "done" else outcome.last_lines,
+        "claims": None,
+        "cells": {},
+    }
     if plan.claims:
         found["claims"] = _claims(archives.get(len(names), {}), plan.directory / name)
-    say(f"{name}: off after {outcome.took_s:.0f} s" if outcome.ended == "done" else f"{name}: {outcome.ended}")
+    say(
+        f"{name}: off after {outcome.took_s:.0f} s"
+        if outcome.ended == "done"
+        else f"{name}: {outcome.ended}"
+    )
     for number, scenario in enumerate(plan.scenarios, 1):
         if number in outcome.statuses:
             its = archives.get(number, {})
-            found["cells"][scenario] = _cell(outcome.statuses[number], its, trip, plan.directory / name / scenario)
+            found["cells"][scenario] = _cell(
+                outcome.statuses[number], its, trip, plan.directory / name / scenario
+            )
     return found
 
 
@@ -144,26 +194,43 @@ def results(files) -> dict[int, dict[str, bytes]]:
 def _on_host(plan: Plan, say: Callable[[str], None]) -> dict:
     began = time.monotonic()
     python = [sys.executable, *["-I"] * sys.flags.isolated]
-    surroundings = dict(cwd=Path(tracer.__file__).parents[1], capture_output=True, stdin=subprocess.DEVNULL)
+    surroundings = dict(
+        cwd=Path(tracer.__file__).parents[1], capture_output=True, stdin=subprocess.DEVNULL
+    )
     with identity.as_root():
-        trip = _round_trip(subprocess.run([*python, "-m", "tracer.lab.roundtrip", str(_ROUND_TRIPS)],
-                                          **surroundings).stdout)
+        trip = _round_trip(
+            subprocess.run(
+                [*python, "-m", "tracer.lab.roundtrip", str(_ROUND_TRIPS)], **surroundings
+            ).stdout
+        )
         cells = {}
         for scenario in [*plan.scenarios, *[VERIFY] * bool(plan.claims)]:
             say(f"{HOST}: {scenario}")
             with tempfile.TemporaryDirectory() as temporary:
                 path = Path(temporary, "recording.parquet")
-                done = subprocess.run([*python, "-m", "tracer", *_arguments(plan, scenario, str(path))],
-                                      **surroundings)
+                done = subprocess.run(
+                    [*python, "-m", "tracer", *_arguments(plan, scenario, str(path))],
+                    **surroundings,
+                )
                 its = {"report.json": done.stdout, "error.txt": done.stderr}
                 if path.exists():
                     its["recording.parquet"] = path.read_bytes()
             cells[scenario] = done.returncode, its
     claims = _claims(cells.pop(VERIFY)[1], plan.directory / HOST) if plan.claims else None
-    return {"name": HOST, "release": os.uname().release, "ended": "done", "boot_s": None,
-            "took_s": round(time.monotonic() - began, 1), "round_trip_ns": trip, "last_lines": [], "claims": claims,
-            "cells": {scenario: _cell(status, its, trip, plan.directory / HOST / scenario)
-                      for scenario, (status, its) in cells.items()}}
+    return {
+        "name": HOST,
+        "release": os.uname().release,
+        "ended": "done",
+        "boot_s": None,
+        "took_s": round(time.monotonic() - began, 1),
+        "round_trip_ns": trip,
+        "last_lines": [],
+        "claims": claims,
+        "cells": {
+            scenario: _cell(status, its, trip, plan.directory / HOST / scenario)
+            for scenario, (status, its) in cells.items()
+        },
+    }
 
 
 def _cell(status: int, files: dict[str, bytes], round_trip_ns: int | None, place: Path) -> dict:
@@ -190,11 +257,19 @@ def _wakes(path: Path, report: dict) -> int | None:
     if not window:
         return None
     begin, end = (time + report["base_ns"] for time in window)
-    return sum(int(np.count_nonzero((batch.kind == Kind.WAKING) & (batch.time >= begin) & (batch.time <= end)))
-               for batch in parquet.columns(str(path), begin, end))
+    return sum(
+        int(
+            np.count_nonzero(
+                (batch.kind == Kind.WAKING) & (batch.time >= begin) & (batch.time <= end)
+            )
+        )
+        for batch in parquet.columns(str(path), begin, end)
+    )
 
 
-def _arguments(plan: Plan, name: str, recording_path: str, defaults: Sequence[str] = ()) -> list[str]:
+def _arguments(
+    plan: Plan, name: str, recording_path: str, defaults: Sequence[str] = ()
+) -> list[str]:
     """iotrace's command line for a scenario, with `defaults` that the plan's options override; or for VERIFY."""
     if name == VERIFY:
         return ["verify", "--json", *plan.claims]
@@ -207,8 +282,10 @@ def _claims(files: dict[str, bytes], place: Path) -> list[dict]:
     place.mkdir(parents=True, exist_ok=True)
     write_atomically(place / f"{VERIFY}.json", text)
     try:
-        return [{key: claim[key] for key in ("number", "name", "verdict", "evidence", "qualification")}
-                for claim in json.loads(text)["claims"]]
+        return [
+            {key: claim[key] for key in ("number", "name", "verdict", "evidence", "qualification")}
+            for claim in json.loads(text)["claims"]
+        ]
     except (TypeError, ValueError, LookupError):
         return []
 

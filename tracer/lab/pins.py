@@ -82,8 +82,10 @@ def read(path: Path) -> Pins:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["schema"] != SCHEMA:
             raise LabError(f"{path}: schema {found['schema']}, and this iotrace knows {SCHEMA}")
-        kernels = tuple(KernelPin(its["name"], its["suite"], its["version"], _packages(its))
-                        for its in found["kernels"])
+        kernels = tuple(
+            KernelPin(its["name"], its["suite"], its["version"], _packages(its))
+            for its in found["kernels"]
+        )
         root = found["root"]
         wheels = tuple(Wheel(**wheel) for wheel in root["wheels"])
         return Pins(kernels, RootPin(root["suite"], root["python"], _packages(root), wheels))
@@ -97,14 +99,27 @@ def write(path: Path, pins: Pins) -> None:
     """Replaces the lock file in one step; raises LabError."""
     root = pins.root
     try:
-        write_json(path, {
-            "schema": SCHEMA,
-            "kernels": [{"name": pin.name, "suite": pin.suite, "version": pin.version,
-                         "packages": [package.facts() for package in pin.packages]} for pin in pins.kernels],
-            "root": {"suite": root.suite, "python": root.python,
-                     "packages": [package.facts() for package in root.packages],
-                     "wheels": [vars(wheel) for wheel in root.wheels]},
-        })
+        write_json(
+            path,
+            {
+                "schema": SCHEMA,
+                "kernels": [
+                    {
+                        "name": pin.name,
+                        "suite": pin.suite,
+                        "version": pin.version,
+                        "packages": [package.facts() for package in pin.packages],
+                    }
+                    for pin in pins.kernels
+                ],
+                "root": {
+                    "suite": root.suite,
+                    "python": root.python,
+                    "packages": [package.facts() for package in root.packages],
+                    "wheels": [vars(wheel) for wheel in root.wheels],
+                },
+            },
+        )
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}") from None
 
@@ -123,8 +138,11 @@ def resolve(apt: Path, say: Callable[[str], None]) -> Pins:
             kernels.setdefault(pin.name, pin)
         if suite == ROOT_SUITE:
             packages = archive.closure(list(ROOT_PACKAGES))
-            python = next(name[0] for package in packages
-                          if (name := re.findall(r"^python(3\.\d+)$", package.name)))
+            python = next(
+                name[0]
+                for package in packages
+                if (name := re.findall(r"^python(3\.\d+)$", package.name))
+            )
             root = RootPin(suite, python, tuple(packages), tuple(_wheels(python)))
     ordered = sorted(kernels.values(), key=lambda pin: [int(part) for part in pin.name.split(".")])
     return Pins(tuple(ordered), root)
@@ -133,14 +151,29 @@ def resolve(apt: Path, say: Callable[[str], None]) -> Pins:
 def wheel_flags(python: str) -> list[str]:
     """pip's flags for wheels of another Python than the one that runs pip."""
     platforms = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-    return ["--only-binary=:all:", "--python-version", python, "--implementation", "cp",
-            *(part for platform in platforms for part in ("--platform", platform))]
+    return [
+        "--only-binary=:all:",
+        "--python-version",
+        python,
+        "--implementation",
+        "cp",
+        *(part for platform in platforms for part in ("--platform", platform)),
+    ]
 
 
 def pip(*arguments: object) -> None:
     """Runs pip of this Python; raises LabError."""
-    tools.run(sys.executable, "-I", "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input",
-              "--no-cache-dir", *arguments)
+    tools.run(
+        sys.executable,
+        "-I",
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-cache-dir",
+        *arguments,
+    )
 
 
 def _kernel(archive: Archive, version: str) -> KernelPin:
@@ -151,10 +184,14 @@ def _kernel(archive: Archive, version: str) -> KernelPin:
         name = todo.pop()
         if name not in seen:
             seen[name], needs = archive.package(name, version)
-            todo += [need for need in needs if re.match(r"linux-(image|binary|modules|base)-\d", need)]
+            todo += [
+                need for need in needs if re.match(r"linux-(image|binary|modules|base)-\d", need)
+            ]
     del seen[META]
     name = ".".join(re.findall(r"\d+", version)[:2])
-    return KernelPin(name, archive.suite, version, tuple(sorted(seen.values(), key=lambda package: package.name)))
+    return KernelPin(
+        name, archive.suite, version, tuple(sorted(seen.values(), key=lambda package: package.name))
+    )
 
 
 def _wheels(python: str) -> list[Wheel]:
@@ -162,7 +199,10 @@ def _wheels(python: str) -> list[Wheel]:
     needs = [need for need in metadata.requires("iotrace") or [] if "extra ==" not in need]
     with tempfile.TemporaryDirectory() as directory:
         pip("download", "--dest", directory, *wheel_flags(python), *needs)
-        return [Wheel(*path.name.split("-")[:2], path.name, sha256(path)) for path in sorted(Path(directory).iterdir())]
+        return [
+            Wheel(*path.name.split("-")[:2], path.name, sha256(path))
+            for path in sorted(Path(directory).iterdir())
+        ]
 
 
 def _packages(entry: dict) -> tuple[Package, ...]:

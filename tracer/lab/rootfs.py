@@ -16,14 +16,25 @@ from tracer.lab.store import Store, sha256, write_json
 # Where the guest finds iotrace and its dependencies; the .pth file puts both on its Python's path.
 CODE, SITE = "/opt/iotrace", "/opt/iotrace-site"
 PYTHON = "/usr/bin/python3"
-_UNREAD = ("/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info", "/var/cache/debconf")
-_AS_ROOT = ("--map-root-user", "--map-auto")  # of unshare(1): a user namespace in which the caller is root
+_UNREAD = (
+    "/usr/share/doc",
+    "/usr/share/man",
+    "/usr/share/locale",
+    "/usr/share/info",
+    "/var/cache/debconf",
+)
+_AS_ROOT = (
+    "--map-root-user",
+    "--map-auto",
+)  # of unshare(1): a user namespace in which the caller is root
 _MOST_BYTES = 2 << 30  # packages, wheels, mmdebstrap's own directory, its archive and the image
 
 
 def get(store: Store, pin: pins.RootPin) -> Path:
     """The root's disk image (ext2), built if it is not in the cache; raises LabError."""
-    place = store.entry(f"root-{pins.digest(pin)}", lambda new: _build(store, pin, new), _MOST_BYTES)
+    place = store.entry(
+        f"root-{pins.digest(pin)}", lambda new: _build(store, pin, new), _MOST_BYTES
+    )
     return place / "root.ext2"
 
 
@@ -36,15 +47,25 @@ def _build(store: Store, pin: pins.RootPin, new: Path) -> None:
     tools.require(("apt-get", "dpkg-deb", "mmdebstrap", "genext2fs"))
     if os.geteuid() != 0:
         _require_user_namespaces()
-    store.say(f"fetching {len(pin.packages)} packages of Debian {pin.suite} for the root file system")
+    store.say(
+        f"fetching {len(pin.packages)} packages of Debian {pin.suite} for the root file system"
+    )
     debs, wheels, site = new / "debs", new / "wheels", new / "site"
     for directory in (debs, wheels, site):
         directory.mkdir()
     Archive(store.root / "apt", pin.suite).fetch(list(pin.packages), debs)
     _fetch_wheels(pin, wheels)
     _index(debs, pin.packages)
-    pins.pip("install", "--no-index", "--no-deps", "--no-compile", "--target", site, *pins.wheel_flags(pin.python),
-             *sorted(wheels.iterdir()))
+    pins.pip(
+        "install",
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+        "--target",
+        site,
+        *pins.wheel_flags(pin.python),
+        *sorted(wheels.iterdir()),
+    )
     (new / "iotrace.pth").write_text(f"{CODE}\n{SITE}\n", encoding="ascii")
     store.say("building the root file system, half a minute")
     _mmdebstrap(new, pin)
@@ -58,22 +79,38 @@ def _build(store: Store, pin: pins.RootPin, new: Path) -> None:
 def _require_user_namespaces() -> None:
     """Raises CannotLab where mmdebstrap could not make files of several owners without root (subuid(5))."""
     if not tools.find("newuidmap"):
-        raise CannotLab("building a root file system without root needs uidmap: apt-get install uidmap")
+        raise CannotLab(
+            "building a root file system without root needs uidmap: apt-get install uidmap"
+        )
     try:
         tools.run("unshare", *_AS_ROOT, "true")
     except LabError as error:
         name = pwd.getpwuid(os.geteuid()).pw_name
-        raise CannotLab("building a root file system without root needs user namespaces and subordinate IDs (usermod "
-                        f"--add-subuids 100000-165535 --add-subgids 100000-165535 {name}): {error}") from None
+        raise CannotLab(
+            "building a root file system without root needs user namespaces and subordinate IDs (usermod "
+            f"--add-subuids 100000-165535 --add-subgids 100000-165535 {name}): {error}"
+        ) from None
 
 
 def _fetch_wheels(pin: pins.RootPin, directory: Path) -> None:
     """The lock file's wheels; pip checks them against its checksums."""
     wanted = directory.with_suffix(".txt")
-    wanted.write_text("".join(f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n"
-                              for wheel in pin.wheels), encoding="utf-8")
-    pins.pip("download", "--no-deps", "--require-hashes", "--dest", directory, *pins.wheel_flags(pin.python),
-             "--requirement", wanted)
+    wanted.write_text(
+        "".join(
+            f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in pin.wheels
+        ),
+        encoding="utf-8",
+    )
+    pins.pip(
+        "download",
+        "--no-deps",
+        "--require-hashes",
+        "--dest",
+        directory,
+        *pins.wheel_flags(pin.python),
+        "--requirement",
+        wanted,
+    )
     wanted.unlink()
 
 
@@ -82,7 +119,9 @@ def _index(debs: Path, packages: tuple[Package, ...]) -> None:
     stanzas = []
     for package in packages:
         control = tools.run("dpkg-deb", "--field", debs / package.file).rstrip()
-        stanzas.append(f"{control}\nFilename: ./{package.file}\nSize: {package.size}\nSHA256: {package.sha256}\n")
+        stanzas.append(
+            f"{control}\nFilename: ./{package.file}\nSize: {package.size}\nSHA256: {package.sha256}\n"
+        )
     (debs / "Packages").write_text("\n".join(stanzas), encoding="utf-8")
 
 
@@ -95,16 +134,24 @@ def _mmdebstrap(new: Path, pin: pins.RootPin) -> None:
     # may not look into a user's home. apt's own user is one too.
     as_root = [] if os.geteuid() == 0 else ["unshare", *_AS_ROOT, "--mount"]
     try:
-        tools.run(*as_root, "mmdebstrap", "--mode=root", "--variant=essential", "--quiet",
-                  '--aptopt=APT::Sandbox::User "root"',
-                  f"--include={','.join(package.name for package in pin.packages)}",
-                  f'--customize-hook=rm -rf {unread}',
-                  f"--customize-hook=copy-in {new}/iotrace.pth /{packages}",
-                  f"--customize-hook=copy-in {new}/site /opt",
-                  f'--customize-hook=mv "$1"/opt/site "$1"{SITE}',
-                  f'--customize-hook=mkdir "$1"{CODE}',
-                  f'--customize-hook=chroot "$1" {PYTHON} -m compileall -q {SITE}',
-                  "", new / "root.tar", source)
+        tools.run(
+            *as_root,
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=essential",
+            "--quiet",
+            '--aptopt=APT::Sandbox::User "root"',
+            f"--include={','.join(package.name for package in pin.packages)}",
+            f"--customize-hook=rm -rf {unread}",
+            f"--customize-hook=copy-in {new}/iotrace.pth /{packages}",
+            f"--customize-hook=copy-in {new}/site /opt",
+            f'--customize-hook=mv "$1"/opt/site "$1"{SITE}',
+            f'--customize-hook=mkdir "$1"{CODE}',
+            f'--customize-hook=chroot "$1" {PYTHON} -m compileall -q {SITE}',
+            "",
+            new / "root.tar",
+            source,
+        )
     except LabError as error:
         raise LabError(f"building the root file system: {error}") from None
 

@@ -10,15 +10,16 @@ import socket
 import sys
 import time
 
-
 LOOPBACK = "127.0.0.1"
 WARM_UP = 20
 
 
 def main(count: int) -> None:
     """Print the minimum and the median of `count` round trips of 64 bytes."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near, socket.socket(socket.AF_INET,
-                                                                                socket.SOCK_DGRAM) as far:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+    ):
         near.bind((LOOPBACK, 0))
         far.bind((LOOPBACK, 0))
         near.connect(far.getsockname())

@@ -47,8 +47,10 @@ class Store:
                 _make(root / name)
             self.root = root.resolve()
             if directory := places.open_to_others(self.root):
-                raise LabError(f"kernels are not kept in {self.root}: others may write to {directory} (chmod go-w, or "
-                               "set XDG_CACHE_HOME)")
+                raise LabError(
+                    f"kernels are not kept in {self.root}: others may write to {directory} (chmod go-w, or "
+                    "set XDG_CACHE_HOME)"
+                )
         except OSError as error:
             raise LabError(f"{root}: {error.strerror}") from None
 
@@ -62,10 +64,15 @@ class Store:
             return place
         with self.locked(name):
             if not place.is_dir():  # it may have come while we waited
-                for left in place.parent.glob(f".new-{name}-*"):  # its maker was killed: we have the lock
+                for left in place.parent.glob(
+                    f".new-{name}-*"
+                ):  # its maker was killed: we have the lock
                     shutil.rmtree(left, ignore_errors=True)
                 self.check_space(size)
-                with _no_space(place), tempfile.TemporaryDirectory(prefix=f".new-{name}-", dir=place.parent) as new:
+                with (
+                    _no_space(place),
+                    tempfile.TemporaryDirectory(prefix=f".new-{name}-", dir=place.parent) as new,
+                ):
                     directory = Path(new, "entry")
                     directory.mkdir()
                     make(directory)
@@ -81,13 +88,19 @@ class Store:
         """Raises LabError if there is no room for `size` bytes."""
         free = shutil.disk_usage(self.root).free
         if free < size + SPARE_BYTES:
-            raise LabError(f"no space: {self.root} has {free >> 20} MiB free and {(size + SPARE_BYTES) >> 20} MiB "
-                           "are needed; XDG_CACHE_HOME chooses another place")
+            raise LabError(
+                f"no space: {self.root} has {free >> 20} MiB free and {(size + SPARE_BYTES) >> 20} MiB "
+                "are needed; XDG_CACHE_HOME chooses another place"
+            )
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Alone in making `name`; says so if another lab command makes it now."""
-        fd = os.open(self.root / "locks" / name.replace("/", "_"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(
+            self.root / "locks" / name.replace("/", "_"),
+            os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
+            0o644,
+        )
         try:
             if not _try_lock(fd, fcntl.LOCK_EX):
                 self.say(f"waiting for another iotrace lab that makes {name}")
@@ -113,7 +126,9 @@ class Store:
         fd, new = tempfile.mkstemp(dir=self.root / "running", suffix=".new")
         path = Path(new)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)  # before it has its name, lest somebody take it for one that was left
+            fcntl.flock(
+                fd, fcntl.LOCK_EX
+            )  # before it has its name, lest somebody take it for one that was left
             os.write(fd, json.dumps(facts).encode())
             path = path.rename(path.with_suffix(".json"))
             yield

@@ -38,8 +38,10 @@ def require(programs: Iterable[str]) -> None:
     """Raises CannotLab that names every package that is missing at once."""
     missing = sorted({PACKAGES[name] for name in programs if not find(name)})
     if missing:
-        raise CannotLab(f"a lab needs {', '.join(missing)}: apt-get install {' '.join(missing)} "
-                        "(in a clone: make lab)")
+        raise CannotLab(
+            f"a lab needs {', '.join(missing)}: apt-get install {' '.join(missing)} "
+            "(in a clone: make lab)"
+        )
 
 
 def command(program: str, *arguments: object) -> list[str]:
@@ -48,24 +50,47 @@ def command(program: str, *arguments: object) -> list[str]:
     It is to be run in ELSEWHERE, unless it needs a directory that is ours.
     """
     alive = '[ "$PPID" = "$0" ] && exec "$@"'
-    return [find("setpriv") or "setpriv", "--pdeathsig", "KILL", "/bin/sh", "-c", alive, str(os.getpid()),
-            find(program) or program, *map(str, arguments)]
+    return [
+        find("setpriv") or "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "/bin/sh",
+        "-c",
+        alive,
+        str(os.getpid()),
+        find(program) or program,
+        *map(str, arguments),
+    ]
 
 
 def as_user() -> dict:
     """What Popen needs so that a program has wholly the user that this process acts as."""
     same = os.geteuid() == os.getuid()
-    return {} if same else {"user": os.geteuid(), "group": os.getegid(), "env": {**os.environ, "HOME": _home()}}
+    return (
+        {}
+        if same
+        else {"user": os.geteuid(), "group": os.getegid(), "env": {**os.environ, "HOME": _home()}}
+    )
 
 
-def run(program: str, *arguments: object, cwd: object = ELSEWHERE, text_in: str | None = None) -> str:
+def run(
+    program: str, *arguments: object, cwd: object = ELSEWHERE, text_in: str | None = None
+) -> str:
     """Runs a program in a session of its own to its end and returns its stdout; killed with its children on Ctrl-C.
 
     Raises LabError with the last line that it wrote on stderr.
     """
-    process = subprocess.Popen(command(program, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, errors="replace", cwd=cwd, start_new_session=True,
-                               **as_user())
+    process = subprocess.Popen(
+        command(program, *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        cwd=cwd,
+        start_new_session=True,
+        **as_user(),
+    )
     try:
         out, err = process.communicate(text_in or "")
     except BaseException:
@@ -73,7 +98,11 @@ def run(program: str, *arguments: object, cwd: object = ELSEWHERE, text_in: str 
         raise
     if process.returncode:
         lines = [line for line in (err or out).splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith(("E:", "error", "ERROR"))] or lines or ["no output"]
+        errors = (
+            [line for line in lines if line.startswith(("E:", "error", "ERROR"))]
+            or lines
+            or ["no output"]
+        )
         raise LabError(f"{program} failed with status {process.returncode}: {errors[0][:300]}")
     return out
 

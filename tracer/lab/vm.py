@@ -28,8 +28,10 @@ _CONSOLE_BYTES = 64 << 10
 _LAST_LINES = 12
 _VIRTIOFSD = "/usr/lib/qemu/virtiofsd"  # Debian 12's, in C; QEMU has none of its own since 8.0
 # For sh: every mount becomes read-only. The names of their places have blanks as \040, which printf undoes.
-_READ_ONLY = ('while read -r _ place _; do mount -o remount,bind,ro "$(printf %b "$place")" 2>/dev/null; done '
-              '</proc/self/mounts; exec "$@"')
+_READ_ONLY = (
+    'while read -r _ place _; do mount -o remount,bind,ro "$(printf %b "$place")" 2>/dev/null; done '
+    '</proc/self/mounts; exec "$@"'
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Machine:
     memory_mb: int = 1024
     job_s: float = 300.0
     environment: dict[str, str] = field(default_factory=dict)
-    compiled: dict[str, bytes] = field(default_factory=dict)  # files for the guest's COMPILED; "probes" brings new ones
+    compiled: dict[str, bytes] = field(
+        default_factory=dict
+    )  # files for the guest's COMPILED; "probes" brings new ones
     probe: bool = False  # only say that it has booted: neither root file system nor jobs
     boot_s: float = BOOT_S
 
@@ -74,14 +78,21 @@ class Outcome:
     @property
     def last_lines(self) -> list[str]:
         """The console's last lines, without the colours and times that serial consoles have."""
-        lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip() for line in self.console.splitlines()]
+        lines = [
+            re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip()
+            for line in self.console.splitlines()
+        ]
         lines = [line for line in lines if line]
         told = [line for line in lines[:-_LAST_LINES] if "Kernel panic" in line]
         return told[-1:] + lines[-_LAST_LINES:]
 
 
-def run(machine: Machine, take: Callable[[str, bytes], None], say: Callable[[str], None] = lambda _: None,
-        stop: int | None = None) -> Outcome:
+def run(
+    machine: Machine,
+    take: Callable[[str, bytes], None],
+    say: Callable[[str], None] = lambda _: None,
+    stop: int | None = None,
+) -> Outcome:
     """Boots the machine, does its jobs, and returns when it is off.
 
     take(port, bytes): what comes out of "out", "err", "files" and "probes" (a tar archive of COMPILED, if a file in it
@@ -100,30 +111,57 @@ def run(machine: Machine, take: Callable[[str, bytes], None], say: Callable[[str
         sharing, passed = [], ()
         if machine.root is None and not machine.probe:
             sharing, passed = stack.enter_context(_host_root(machine))
-        argv = tools.command("qemu-system-x86_64", *_arguments(machine, boot, dict(zip(PORTS, theirs, strict=True))),
-                             *sharing)
+        argv = tools.command(
+            "qemu-system-x86_64",
+            *_arguments(machine, boot, dict(zip(PORTS, theirs, strict=True))),
+            *sharing,
+        )
         began = time.monotonic()
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   pass_fds=(boot, *theirs, *passed), cwd=tools.ELSEWHERE, start_new_session=True,
-                                   **tools.as_user())
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(boot, *theirs, *passed),
+            cwd=tools.ELSEWHERE,
+            start_new_session=True,
+            **tools.as_user(),
+        )
         stack.callback(process.stderr.close)
         stack.callback(_end, process)
         for fd in theirs:
             os.close(fd)
         theirs.clear()
-        _watch(machine, process, {name: ours for name, (ours, _) in ends.items()}, outcome, take, say, stop)
+        _watch(
+            machine,
+            process,
+            {name: ours for name, (ours, _) in ends.items()},
+            outcome,
+            take,
+            say,
+            stop,
+        )
         _end(process)
         outcome.took_s = time.monotonic() - began
         complaint = process.stderr.read().decode(errors="replace").strip()
     if outcome.ended == "died" and "Kernel panic" in outcome.console:
         outcome.ended = "panic"
     if process.returncode and outcome.up_s is None and outcome.ended == "died":
-        raise LabError(f"QEMU: {complaint.splitlines()[0] if complaint else f'status {process.returncode}'}")
+        raise LabError(
+            f"QEMU: {complaint.splitlines()[0] if complaint else f'status {process.returncode}'}"
+        )
     return outcome
 
 
-def _watch(machine: Machine, process: subprocess.Popen, ports: dict[str, int], outcome: Outcome,
-           take: Callable[[str, bytes], None], say: Callable[[str], None], stop: int | None) -> None:
+def _watch(
+    machine: Machine,
+    process: subprocess.Popen,
+    ports: dict[str, int],
+    outcome: Outcome,
+    take: Callable[[str, bytes], None],
+    say: Callable[[str], None],
+    stop: int | None,
+) -> None:
     """Reads all ports until the machine is off or out of time."""
     began = time.monotonic()
     deadline = began + machine.boot_s
@@ -177,45 +215,88 @@ def _heard(line: str, outcome: Outcome, began: float, say: Callable[[str], None]
 
 def _arguments(machine: Machine, boot: int, ports: dict[str, int]) -> Iterator[str]:
     """QEMU's arguments: no device but what is named here, and no network."""
-    yield from ("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "q35",
-                "-cpu", "max", "-smp", str(machine.cpus), "-m", f"{machine.memory_mb}M")
+    yield from (
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-machine",
+        "q35",
+        "-cpu",
+        "max",
+        "-smp",
+        str(machine.cpus),
+        "-m",
+        f"{machine.memory_mb}M",
+    )
     if machine.icount:
         # One instruction is 2 ns of the guest's time, whatever the host does; idle time is skipped.
         yield from ("-accel", "tcg,thread=single", "-icount", "shift=1,sleep=off")
     else:
         yield from ("-accel", machine.accel)
-    yield from ("-kernel", str(machine.kernel.image), "-initrd", f"/proc/self/fd/{boot}",
-                "-append", "console=ttyS0 panic=-1 no_timer_check random.trust_cpu=on rdinit=/init")
+    yield from (
+        "-kernel",
+        str(machine.kernel.image),
+        "-initrd",
+        f"/proc/self/fd/{boot}",
+        "-append",
+        "console=ttyS0 panic=-1 no_timer_check random.trust_cpu=on rdinit=/init",
+    )
     yield from ("-device", "virtio-rng-pci", "-device", "virtio-serial-pci")
     for name, fd in ports.items():
         yield from ("-chardev", f"file,id={name},path=/proc/self/fd/{fd}")
-        yield from (("-serial", f"chardev:{name}") if name == "console"
-                    else ("-device", f"virtserialport,chardev={name},name={name}"))
+        yield from (
+            ("-serial", f"chardev:{name}")
+            if name == "console"
+            else ("-device", f"virtserialport,chardev={name},name={name}")
+        )
     if machine.probe:
         return
     for name, path in (("root", machine.root), ("modules", machine.kernel.modules)):
         if path is not None:
-            yield from ("-blockdev", f"driver=file,node-name={name},read-only=on,filename={path}",
-                        "-device", f"virtio-blk-pci,drive={name}")
+            yield from (
+                "-blockdev",
+                f"driver=file,node-name={name},read-only=on,filename={path}",
+                "-device",
+                f"virtio-blk-pci,drive={name}",
+            )
 
 
 def _initramfs(machine: Machine) -> bytes:
     kind = "probe" if machine.probe else "host" if machine.root is None else "image"
-    settings = {"ROOT": kind, "MODULES": "/dev/vda" if machine.root is None else "/dev/vdb",
-                "COMPILED": COMPILED}
-    return initramfs.build(machine.kernel.boot, settings, _script(machine), machine.compiled, code=not machine.probe)
+    settings = {
+        "ROOT": kind,
+        "MODULES": "/dev/vda" if machine.root is None else "/dev/vdb",
+        "COMPILED": COMPILED,
+    }
+    return initramfs.build(
+        machine.kernel.boot, settings, _script(machine), machine.compiled, code=not machine.probe
+    )
 
 
 def _script(machine: Machine) -> str:
     """What the guest's shell does in the root file system."""
-    lines = [". /lab/ports.sh", 'exec 3>"$(port control)" 4>"$(port files)" 5>"$(port out)" 6>"$(port err)"',
-             "$busybox ifconfig lo up 2>/dev/null", "cd /"]
+    lines = [
+        ". /lab/ports.sh",
+        'exec 3>"$(port control)" 4>"$(port files)" 5>"$(port out)" 6>"$(port err)"',
+        "$busybox ifconfig lo up 2>/dev/null",
+        "cd /",
+    ]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in machine.environment.items()]
     lines.append('echo "up $($busybox uname -r)" >&3')
     for number, job in enumerate(machine.jobs):
-        out, err = (f">{shlex.quote(path)}" if path else f">&{port}" for path, port in ((job.out, 5), (job.err, 6)))
-        lines += [f"$busybox mkdir -p {RESULTS}/{number}", f"job {number} {shlex.join(job.command)} {out} 2{err}"]
-    return "\n".join([*lines, f"send_new {COMPILED} probes", "echo done >&3", "$busybox poweroff -f", ""])
+        out, err = (
+            f">{shlex.quote(path)}" if path else f">&{port}"
+            for path, port in ((job.out, 5), (job.err, 6))
+        )
+        lines += [
+            f"$busybox mkdir -p {RESULTS}/{number}",
+            f"job {number} {shlex.join(job.command)} {out} 2{err}",
+        ]
+    return "\n".join(
+        [*lines, f"send_new {COMPILED} probes", "echo done >&3", "$busybox poweroff -f", ""]
+    )
 
 
 @contextlib.contextmanager
@@ -223,22 +304,57 @@ def _host_root(machine: Machine) -> Iterator[tuple[list[str], tuple[int, ...]]]:
     """virtiofsd sharing the host's root, every mount of it made read-only for it; QEMU's arguments for that, and the
     descriptors that QEMU needs."""
     if not os.access(_VIRTIOFSD, os.X_OK):
-        raise LabError(f"--host-root needs {_VIRTIOFSD} (Debian 12: apt-get install qemu-system-common)")
+        raise LabError(
+            f"--host-root needs {_VIRTIOFSD} (Debian 12: apt-get install qemu-system-common)"
+        )
     if os.getuid() != 0:
-        raise LabError("--host-root needs root, since virtiofsd does: run it with sudo, or leave it out")
+        raise LabError(
+            "--host-root needs root, since virtiofsd does: run it with sudo, or leave it out"
+        )
     with contextlib.ExitStack() as stack:
         listener, connection = map(stack.enter_context, _connected())
         fd = listener.fileno()
-        argv = tools.command("unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", _READ_ONLY, "sh",
-                             _VIRTIOFSD, f"--fd={fd}", "-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot")
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, pass_fds=(fd,), cwd=tools.ELSEWHERE,
-                                   start_new_session=True)
+        argv = tools.command(
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "/bin/sh",
+            "-c",
+            _READ_ONLY,
+            "sh",
+            _VIRTIOFSD,
+            f"--fd={fd}",
+            "-o",
+            "source=/",
+            "-o",
+            "cache=always",
+            "-o",
+            "sandbox=chroot",
+        )
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(fd,),
+            cwd=tools.ELSEWHERE,
+            start_new_session=True,
+        )
         try:
-            yield ["-object", f"memory-backend-memfd,id=memory,share=on,size={machine.memory_mb}M",
-                   "-numa", "node,memdev=memory",
-                   "-chardev", f"socket,id=root,fd={connection.fileno()}",
-                   "-device", "vhost-user-fs-pci,chardev=root,tag=root"], (connection.fileno(),)
+            yield (
+                [
+                    "-object",
+                    f"memory-backend-memfd,id=memory,share=on,size={machine.memory_mb}M",
+                    "-numa",
+                    "node,memdev=memory",
+                    "-chardev",
+                    f"socket,id=root,fd={connection.fileno()}",
+                    "-device",
+                    "vhost-user-fs-pci,chardev=root,tag=root",
+                ],
+                (connection.fileno(),),
+            )
         finally:
             process.kill()
             process.wait()

@@ -29,7 +29,9 @@ def _call(event: dict) -> str:
     words = []
     for name, value in event["arguments"]:
         if name == "fd":
-            words.append(f"{value}<{event['file']}>" if event["file"] and not event["opens"] else value)
+            words.append(
+                f"{value}<{event['file']}>" if event["file"] and not event["opens"] else value
+            )
         elif name == "dirfd":
             words.append(value)
         else:

@@ -11,15 +11,25 @@ def render(matrix: dict) -> str:
     lines = [f"{matrix_tables.extent(matrix)} (`iotrace run` with {options})."]
     if matrix["accel_why"]:
         lines += ["", f"Machines by {matrix['accel_why']}."]
-    tables = (matrix_tables.kernels(matrix), matrix_tables.outcomes(matrix), matrix_tables.ratios(matrix, "notice"),
-              matrix_tables.ratios(matrix, "copy"), matrix_tables.claims(matrix))
+    tables = (
+        matrix_tables.kernels(matrix),
+        matrix_tables.outcomes(matrix),
+        matrix_tables.ratios(matrix, "notice"),
+        matrix_tables.ratios(matrix, "copy"),
+        matrix_tables.claims(matrix),
+    )
     for head, rows in filter(lambda table: table[1], tables):
         lines += ["", _row(head), _row(["---"] + ["---:"] * (len(head) - 1)), *map(_row, rows)]
     lines += ["", "| what differs | since | on | is |", "|---|---|---|---|"]
     for what, since, groups in matrix_tables.differences(matrix):
         for number, (kernels, value) in enumerate(groups):
-            lines.append(_row([what, since.removeprefix("since "), kernels, value] if number == 0
-                              else ["", "", kernels, value]))
+            lines.append(
+                _row(
+                    [what, since.removeprefix("since "), kernels, value]
+                    if number == 0
+                    else ["", "", kernels, value]
+                )
+            )
     return "\n".join(lines)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 from tracer.output.terminal.units import MISSING, clean, duration, number, plural
 
-_SIGNS = {"holds": "+", "holds with a qualification": "(+)", "does not hold": "−", "cannot be tested here": "?"}
+_SIGNS = {
+    "holds": "+",
+    "holds with a qualification": "(+)",
+    "does not hold": "−",
+    "cannot be tested here": "?",
+}
 CLAIM_SIGNS = "+ holds, (+) with a qualification, − does not hold, ? could not be tested"
 
 
@@ -14,22 +19,39 @@ def kernels(matrix: dict) -> tuple[list[str], list[list[str]]]:
     head = ["kernel", "release", "boot", "all", "round trip", "events", "lost", "missed"]
     rows = []
     for kernel in matrix["kernels"]:
-        ledgers = [its["ledger"] for its in matrix["cells"][kernel["name"]].values() if its.get("ledger")]
+        ledgers = [
+            its["ledger"] for its in matrix["cells"][kernel["name"]].values() if its.get("ledger")
+        ]
         missed = [ledger["missed"] for ledger in ledgers]
-        rows.append([
-            kernel["name"], clean(kernel["release"]),
-            f"{kernel['boot_s']:.1f} s" if kernel["boot_s"] else MISSING, f"{kernel['took_s']:.0f} s",
-            duration(kernel["round_trip_ns"]),
-            *((number(sum(ledger["counted"] for ledger in ledgers)), number(sum(ledger["lost"] for ledger in ledgers)),
-               "unknown" if None in missed else number(sum(missed))) if ledgers else [MISSING] * 3)])
+        rows.append(
+            [
+                kernel["name"],
+                clean(kernel["release"]),
+                f"{kernel['boot_s']:.1f} s" if kernel["boot_s"] else MISSING,
+                f"{kernel['took_s']:.0f} s",
+                duration(kernel["round_trip_ns"]),
+                *(
+                    (
+                        number(sum(ledger["counted"] for ledger in ledgers)),
+                        number(sum(ledger["lost"] for ledger in ledgers)),
+                        "unknown" if None in missed else number(sum(missed)),
+                    )
+                    if ledgers
+                    else [MISSING] * 3
+                ),
+            ]
+        )
     return head, rows
 
 
 def extent(matrix: dict) -> str:
     """'8 scenarios and 11 claims on 5 kernels, in 12 min'."""
     listed = [*{claim["name"] for kernel in matrix["kernels"] for claim in kernel["claims"] or ()}]
-    parts = [plural(count, noun) for count, noun in ((len(matrix["scenarios"]), "scenario"), (len(listed), "claim"))
-             if count]
+    parts = [
+        plural(count, noun)
+        for count, noun in ((len(matrix["scenarios"]), "scenario"), (len(listed), "claim"))
+        if count
+    ]
     return f"{' and '.join(parts)} on {plural(len(matrix['kernels']), 'kernel')}, in {_minutes(matrix['took_s'])}"
 
 
@@ -61,10 +83,24 @@ def ratios(matrix: dict, phase: str) -> tuple[list[str], list[list[str]]]:
 def claims(matrix: dict) -> tuple[list[str], list[list[str]]]:
     """One row a claim of `iotrace verify`, one column a kernel: + holds, (+) with a qualification, − does not, ? could
     not be tested. No rows where none was."""
-    found = {its["name"]: {claim["number"]: claim for claim in its["claims"] or ()} for its in matrix["kernels"]}
+    found = {
+        its["name"]: {claim["number"]: claim for claim in its["claims"] or ()}
+        for its in matrix["kernels"]
+    }
     known = {number: claim["name"] for its in found.values() for number, claim in its.items()}
-    rows = [[str(number), name, *(_SIGNS.get(found[kernel][number]["verdict"], MISSING) if number in found[kernel]
-                                  else MISSING for kernel in found)] for number, name in sorted(known.items())]
+    rows = [
+        [
+            str(number),
+            name,
+            *(
+                _SIGNS.get(found[kernel][number]["verdict"], MISSING)
+                if number in found[kernel]
+                else MISSING
+                for kernel in found
+            ),
+        ]
+        for number, name in sorted(known.items())
+    ]
     return ["", "claim", *_names(matrix)], rows
 
 
@@ -81,12 +117,20 @@ def differences(matrix: dict) -> list[tuple[str, str, list[tuple[str, str]]]]:
     for key, its in kept.items():
         groups = [(_span(group["kernels"]), clean(str(group["value"]))) for group in its["groups"]]
         where = "" if merged[key] == ["all"] else f" ({', '.join(merged[key])})"
-        found.append((f"{its['what']}{where}", f"since {its['since']}" if its["since"] else "", groups))
+        found.append(
+            (f"{its['what']}{where}", f"since {its['since']}" if its["since"] else "", groups)
+        )
     return found
 
 
 def _span(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if len(names) > 2 else ", ".join(names)
+    return (
+        names[0]
+        if len(names) == 1
+        else f"{names[0]} to {names[-1]}"
+        if len(names) > 2
+        else ", ".join(names)
+    )
 
 
 def _names(matrix: dict) -> list[str]:

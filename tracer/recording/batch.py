@@ -29,7 +29,7 @@ class RecordBatch:
     def put(self, place: int, records: np.ndarray) -> None:
         """Writes RECORD[n], or anything with its fields, over the rows from `place` on."""
         for name in NAMES:
-            getattr(self, name)[place:place + len(records)] = records[name]
+            getattr(self, name)[place : place + len(records)] = records[name]
 
     def __len__(self) -> int:
         return len(self.time)
@@ -74,8 +74,12 @@ def rows_by(keys: np.ndarray) -> dict[int, np.ndarray]:
     """Key → the rows (int64, ascending) that have it."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[:len(ordered)])
-    return dict(zip(ordered[first].tolist(), np.split(order, first[1:]), strict=True)) if len(keys) else {}
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    return (
+        dict(zip(ordered[first].tolist(), np.split(order, first[1:]), strict=True))
+        if len(keys)
+        else {}
+    )
 
 
 class Scratch:
@@ -92,6 +96,6 @@ class Scratch:
             self._room = RecordBatch.of(np.empty(size + size // 4, RECORD))
         for name in NAMES:
             room = getattr(self._room, name)
-            room[:len(first)] = getattr(first, name)
-            room[len(first):size] = getattr(second, name)
+            room[: len(first)] = getattr(first, name)
+            room[len(first) : size] = getattr(second, name)
         return self._room.take(slice(size))

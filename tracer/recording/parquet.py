@@ -13,16 +13,25 @@ import numpy as np
 from tracer.kernel import syscalls
 from tracer.recording import malloc
 from tracer.recording.batch import RecordBatch, joined
-from tracer.recording.records import Kind, RECORD, empty
+from tracer.recording.records import RECORD, Kind, empty
 
 SCHEMA = 1
 _KEY = b"iotrace"
-ROWS = 1 << 18  # rows in a row group; each costs the writer some 20 KiB of memory until the file is closed
+ROWS = (
+    1 << 18
+)  # rows in a row group; each costs the writer some 20 KiB of memory until the file is closed
 _AT_ONCE = 1 << 17  # rows read at once: measured best of 2^15 to 2^19
 _CALLS = (Kind.CALL, Kind.ARGS, Kind.OPEN)
 _IS_CALL = np.isin(np.arange(1 << 16), _CALLS)
-_PLAIN = (("time_ns", "time"), ("start_ns", "start"), ("result", "result"), ("tid", "tid"), ("nr", "nr"), ("fd", "fd"),
-          ("arg", "arg"))  # the file's name of a column, and the record's
+_PLAIN = (
+    ("time_ns", "time"),
+    ("start_ns", "start"),
+    ("result", "result"),
+    ("tid", "tid"),
+    ("nr", "nr"),
+    ("fd", "fd"),
+    ("arg", "arg"),
+)  # the file's name of a column, and the record's
 _READ = ["kind", *(name for name, _ in _PLAIN)]
 
 
@@ -34,8 +43,19 @@ def _schema():
     import pyarrow as pa
 
     text = pa.dictionary(pa.int16(), pa.string())
-    return pa.schema([("time_ns", pa.int64()), ("start_ns", pa.int64()), ("result", pa.int64()), ("tid", pa.uint32()),
-                      ("kind", text), ("call", text), ("nr", pa.uint16()), ("fd", pa.int32()), ("arg", pa.uint32())])
+    return pa.schema(
+        [
+            ("time_ns", pa.int64()),
+            ("start_ns", pa.int64()),
+            ("result", pa.int64()),
+            ("tid", pa.uint32()),
+            ("kind", text),
+            ("call", text),
+            ("nr", pa.uint16()),
+            ("fd", pa.int32()),
+            ("arg", pa.uint32()),
+        ]
+    )
 
 
 class Writer:
@@ -48,14 +68,21 @@ class Writer:
         self._path = path
         malloc.keep()
         pool = pa.system_memory_pool()  # Arrow's own gives memory back, too
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))  # its writer's alone, whatever the umask
+        os.close(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        )  # its writer's alone, whatever the umask
         self._file = pa.OSFile(path, "wb")
         os.set_inheritable(self._file.fileno(), False)  # pyarrow leaves that out
         # Times as differences: a fifth of the size and half the time of a dictionary or of plain values with lz4.
         self._writer = pq.ParquetWriter(
-            self._file, _schema(), compression="none", write_statistics=["time_ns"],
+            self._file,
+            _schema(),
+            compression="none",
+            write_statistics=["time_ns"],
             use_dictionary=["result", "tid", "kind", "call", "nr", "fd", "arg"],
-            memory_pool=pool, column_encoding=dict.fromkeys(("time_ns", "start_ns"), "DELTA_BINARY_PACKED"))
+            memory_pool=pool,
+            column_encoding=dict.fromkeys(("time_ns", "start_ns"), "DELTA_BINARY_PACKED"),
+        )
         self._pending: list[RecordBatch] = []
         self._rows = 0
         self._last = -(1 << 62)
@@ -133,7 +160,9 @@ def read_facts(path: str) -> dict:
     except (ValueError, LookupError, TypeError):
         raise RecordingError(f"{path}: damaged: its facts cannot be read") from None
     if schema > SCHEMA:
-        raise RecordingError(f"{path}: recorded by a newer iotrace (schema {schema}, known up to {SCHEMA})")
+        raise RecordingError(
+            f"{path}: recorded by a newer iotrace (schema {schema}, known up to {SCHEMA})"
+        )
     return facts
 
 
@@ -145,8 +174,11 @@ def columns(path: str, since: int | None = None, until: int | None = None) -> It
     facts = read_facts(path)
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
-            groups = [group for group in range(file.num_row_groups)
-                      if _overlaps(file.metadata.row_group(group), since, until)]
+            groups = [
+                group
+                for group in range(file.num_row_groups)
+                if _overlaps(file.metadata.row_group(group), since, until)
+            ]
             batches = (_columns(file.read_row_group(group, _READ)) for group in groups)
             if not facts["ordered"]:
                 whole = joined([RecordBatch.of(empty()), *batches])
@@ -185,7 +217,8 @@ def _table(records: RecordBatch):
     codes[numbers] = np.arange(len(numbers))
     calls = pa.DictionaryArray.from_arrays(
         pa.array(codes[records.nr], mask=None if is_call.all() else ~is_call),
-        [syscalls.name_of(number) for number in numbers.tolist()] or [""])
+        [syscalls.name_of(number) for number in numbers.tolist()] or [""],
+    )
     kinds = pa.DictionaryArray.from_arrays(pa.array(records.kind.astype(np.int16)), _kind_names())
     plain = {name: pa.array(getattr(records, field)) for name, field in _PLAIN}
     arrays = {**plain, "kind": kinds, "call": calls}
@@ -197,9 +230,16 @@ def _columns(table) -> RecordBatch:
     kinds = table.column("kind").combine_chunks()
     kinds = kinds.chunk(0) if hasattr(kinds, "chunk") else kinds
     numbers = {name: number for number, name in enumerate(_kind_names())}
-    code = np.array([numbers.get(name, _numbered(name)) for name in kinds.dictionary.to_pylist()], np.uint16)
+    code = np.array(
+        [numbers.get(name, _numbered(name)) for name in kinds.dictionary.to_pylist()], np.uint16
+    )
     plain = {field: table.column(name).to_numpy() for name, field in _PLAIN}
-    return RecordBatch(*(code[kinds.indices.to_numpy()] if name == "kind" else plain[name] for name in RECORD.names))
+    return RecordBatch(
+        *(
+            code[kinds.indices.to_numpy()] if name == "kind" else plain[name]
+            for name in RECORD.names
+        )
+    )
 
 
 def _overlaps(group, since: int | None, until: int | None) -> bool:

@@ -43,8 +43,16 @@ WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open bef
 GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives
 LIBRARY_NAMES = {1: "aio_read", 2: "aio_suspend"}
 
-_FIELDS = [("time", "<i8"), ("start", "<i8"), ("result", "<i8"), ("tid", "<u4"), ("kind", "<u2"), ("nr", "<u2"),
-           ("fd", "<i4"), ("arg", "<u4")]
+_FIELDS = [
+    ("time", "<i8"),
+    ("start", "<i8"),
+    ("result", "<i8"),
+    ("tid", "<u4"),
+    ("kind", "<u2"),
+    ("nr", "<u2"),
+    ("fd", "<i4"),
+    ("arg", "<u4"),
+]
 RECORD = np.dtype(_FIELDS)
 """One record, 40 bytes; `time` and `start` in ns of CLOCK_MONOTONIC."""
 
@@ -59,5 +67,7 @@ def empty() -> np.ndarray:
 
 def text_of(start: int, result: int) -> str:
     """The 16 bytes of a NAME record as text."""
-    raw = int(start).to_bytes(8, "little", signed=True) + int(result).to_bytes(8, "little", signed=True)
+    raw = int(start).to_bytes(8, "little", signed=True) + int(result).to_bytes(
+        8, "little", signed=True
+    )
     return raw.split(b"\0")[0].decode(errors="replace")

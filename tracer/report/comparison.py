@@ -8,12 +8,28 @@ from itertools import combinations
 from statistics import median
 
 SCHEMA = 1
-MEASURES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns", "waiting_cpu", "calls", "switches", "threads",
-            "anonymous_bytes", "elapsed_ns")
+MEASURES = (
+    "wait_ns",
+    "notice_ns",
+    "copy_ns",
+    "completion_ns",
+    "waiting_cpu",
+    "calls",
+    "switches",
+    "threads",
+    "anonymous_bytes",
+    "elapsed_ns",
+)
 OWN_CALL = "its own call"
-_COPIERS = {"inline": OWN_CALL, "in io_submit": OWN_CALL, "poll-armed": "task work of its own",
-            "multishot": "task work of its own", "worker": "a kernel worker", "device": "the device",
-            "after io_submit": "the device"}
+_COPIERS = {
+    "inline": OWN_CALL,
+    "in io_submit": OWN_CALL,
+    "poll-armed": "task work of its own",
+    "multishot": "task work of its own",
+    "worker": "a kernel worker",
+    "device": "the device",
+    "after io_submit": "the device",
+}
 
 
 class NothingReceived(Exception):
@@ -34,20 +50,35 @@ def measured(report: dict) -> dict:
         raise NothingReceived("the probes saw no message received")
     undisturbed = report["waiting"]["total_ns"] - report["waiting"]["runnable_ns"]
     waiting, expected, window = report["waiting"], report["expected"] or {}, report["window_ns"]
-    values = {f"{name}_ns": report["phases"][name]["p50_ns"] for name in ("wait", "notice", "copy", "completion")}
+    values = {
+        f"{name}_ns": report["phases"][name]["p50_ns"]
+        for name in ("wait", "notice", "copy", "completion")
+    }
     calls = sum(call["calls"] for call in report["syscalls"] if not call.get("library"))
     switches = sum(thread["switches"] + thread["preemptions"] for thread in report["threads"])
     values |= {
-        "waiting_cpu": (waiting["cpu_ns"] - waiting["free_ns"]) / undisturbed if undisturbed > 0 else 0.0,
-        "calls": calls / messages, "switches": switches / messages, "threads": len(report["threads"]),
-        "anonymous_bytes": expected.get("anonymous_bytes"), "elapsed_ns": window[1] - window[0] if window else None}
+        "waiting_cpu": (waiting["cpu_ns"] - waiting["free_ns"]) / undisturbed
+        if undisturbed > 0
+        else 0.0,
+        "calls": calls / messages,
+        "switches": switches / messages,
+        "threads": len(report["threads"]),
+        "anonymous_bytes": expected.get("anonymous_bytes"),
+        "elapsed_ns": window[1] - window[0] if window else None,
+    }
     doing = waiting["operations"]
     return {
-        "values": values, "model": report["model"]["name"], "synchronous": report["model"]["synchronous"],
+        "values": values,
+        "model": report["model"]["name"],
+        "synchronous": report["model"]["synchronous"],
         "meanwhile": max(doing, key=doing.__getitem__) if any(doing.values()) else None,
-        "copied_by": Counter(map(_copier, operations)).most_common(1)[0][0], "messages": messages,
-        "estimated": sorted(name for name, count in report["estimated"].items() if 2 * count >= messages),
-        "lost": report["ledger"]["lost"]}
+        "copied_by": Counter(map(_copier, operations)).most_common(1)[0][0],
+        "messages": messages,
+        "estimated": sorted(
+            name for name, count in report["estimated"].items() if 2 * count >= messages
+        ),
+        "lost": report["ledger"]["lost"],
+    }
 
 
 def _copier(operation: dict) -> str:
@@ -57,8 +88,12 @@ def _copier(operation: dict) -> str:
     return "a helper thread" if operation.get("helper_tid") else OWN_CALL
 
 
-def comparison(contenders: Sequence[tuple[str, str]], runs: Sequence[tuple[int, dict, str | None]],
-               unavailable: Sequence[tuple[int, str]], about: dict) -> dict:
+def comparison(
+    contenders: Sequence[tuple[str, str]],
+    runs: Sequence[tuple[int, dict, str | None]],
+    unavailable: Sequence[tuple[int, str]],
+    about: dict,
+) -> dict:
     """The comparison that renderers read.
 
     contenders: name and language of each; runs: (which, what `measured` says of a run, its recording) in their order;
@@ -70,20 +105,35 @@ def comparison(contenders: Sequence[tuple[str, str]], runs: Sequence[tuple[int, 
         if mine:
             entries.append(_entry(name, lang, [run[1] for run in mine], [run[2] for run in mine]))
     return {
-        "schema": SCHEMA, **about, "models": entries, "differences": _differences(entries),
-        "unavailable": [{"name": contenders[which][0], "lang": contenders[which][1], "why": why}
-                        for which, why in unavailable]}
+        "schema": SCHEMA,
+        **about,
+        "models": entries,
+        "differences": _differences(entries),
+        "unavailable": [
+            {"name": contenders[which][0], "lang": contenders[which][1], "why": why}
+            for which, why in unavailable
+        ],
+    }
 
 
 def _entry(name: str, lang: str, runs: list[dict], recordings: list[str | None]) -> dict:
     """One contender: each measure over its runs; of words, what all runs say, or null."""
-    said = {key: runs[0][key] if all(run[key] == runs[0][key] for run in runs) else None
-            for key in ("model", "synchronous", "meanwhile", "copied_by")}
+    said = {
+        key: runs[0][key] if all(run[key] == runs[0][key] for run in runs) else None
+        for key in ("model", "synchronous", "meanwhile", "copied_by")
+    }
     values = {measure: _spread([run["values"][measure] for run in runs]) for measure in MEASURES}
-    return {"name": name, "lang": lang, **said, "runs": len(runs), "messages": sum(run["messages"] for run in runs),
-            "estimated": sorted({name for run in runs for name in run["estimated"]}),
-            "lost": sum(run["lost"] for run in runs), "measures": values,
-            "recordings": [path for path in recordings if path]}
+    return {
+        "name": name,
+        "lang": lang,
+        **said,
+        "runs": len(runs),
+        "messages": sum(run["messages"] for run in runs),
+        "estimated": sorted({name for run in runs for name in run["estimated"]}),
+        "lost": sum(run["lost"] for run in runs),
+        "measures": values,
+        "recordings": [path for path in recordings if path],
+    }
 
 
 def _spread(values: list) -> dict | None:
@@ -104,8 +154,17 @@ def _differences(entries: list[dict]) -> list[dict]:
             mine, its = one["measures"][measure], other["measures"][measure]
             if mine and its:
                 apart = mine["max"] < its["min"] or its["max"] < mine["min"]
-                found.append({"measure": measure, "one": _id(one), "other": _id(other), "differs": apart,
-                              "ratio": round(its["median"] / mine["median"], 3) if mine["median"] else None})
+                found.append(
+                    {
+                        "measure": measure,
+                        "one": _id(one),
+                        "other": _id(other),
+                        "differs": apart,
+                        "ratio": round(its["median"] / mine["median"], 3)
+                        if mine["median"]
+                        else None,
+                    }
+                )
     return found
 
 

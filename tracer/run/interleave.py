@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from tracer.kernel.features import Features
 from tracer.run import scenario
 from tracer.run.scenario import Plan
-from tracer.kernel.features import Features
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,13 @@ def order(plans: int, rounds: int) -> Iterator[tuple[int, int]]:
             yield number, (place + number) % plans
 
 
-def run(plans: Sequence[Plan], rounds: int, features: Features, place: Place,
-        progress: Callable[[Plan, int], None]) -> Iterator[Run]:
+def run(
+    plans: Sequence[Plan],
+    rounds: int,
+    features: Features,
+    place: Place,
+    progress: Callable[[Plan, int], None],
+) -> Iterator[Run]:
     """Runs every plan `rounds` times, in turns. What the machine cannot run is given out once, and left out then.
 
     place: of a plan and a round, a context that gives the path to record to, and what to call when the recording is
@@ -57,7 +62,9 @@ def run(plans: Sequence[Plan], rounds: int, features: Features, place: Place,
             if ended == "interrupted":
                 raise KeyboardInterrupt
             if ended == "failed":
-                raise scenario.RunFailed(f"{plan.scenario}: iotrace failed: {scenario.failure_of(path)}")
+                raise scenario.RunFailed(
+                    f"{plan.scenario}: iotrace failed: {scenario.failure_of(path)}"
+                )
             if ended == "timeout":
                 raise scenario.RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s")
             yield Run(which, number, path)

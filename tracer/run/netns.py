@@ -53,8 +53,15 @@ def veth(link: Link, address: str = _RECEIVER) -> Iterator[tuple[int, int]]:
             stack.callback(os.close, spaces[-1])
         receiver, sender = spaces
         try:
-            _inside(receiver, lambda route: route.link(
-                "add", ifname="receiver", kind="veth", peer={"ifname": "sender", "net_ns_fd": sender}))
+            _inside(
+                receiver,
+                lambda route: route.link(
+                    "add",
+                    ifname="receiver",
+                    kind="veth",
+                    peer={"ifname": "sender", "net_ns_fd": sender},
+                ),
+            )
         except NetlinkError as error:
             if error.code == errno.EOPNOTSUPP:
                 raise CannotConnect("this kernel has no veth links (CONFIG_VETH)") from None
@@ -82,6 +89,7 @@ def offers() -> dict[str, bool]:
 
 def _space() -> int:
     """A descriptor of a new network namespace."""
+
     def make() -> int:
         _system(_libc().unshare(_CLONE_NEWNET), "a network namespace cannot be made")
         return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -91,6 +99,7 @@ def _space() -> int:
 
 def _inside(space: int, work: Callable[[IPRoute], object]) -> object:
     """What `work` returns, called in that namespace; a namespace is a thread's own, so a thread goes there and ends."""
+
     def go() -> object:
         _system(_libc().setns(space, _CLONE_NEWNET), "a network namespace cannot be entered")
         with IPRoute() as route:
@@ -145,7 +154,9 @@ def _configure(route: IPRoute, own: str, other: str, other_hardware: str) -> Non
 
 def _await_up(route: IPRoute) -> None:
     """Returns when the link carries: it is told some time after both ends were set up."""
-    route.bind(groups=RTMGRP_LINK)  # before the first request: what changes after it is looked at is then told
+    route.bind(
+        groups=RTMGRP_LINK
+    )  # before the first request: what changes after it is looked at is then told
     index = _index(route)
     while route.get_links(index)[0].get_attr("IFLA_OPERSTATE") != "UP":
         for _ in route.get():
@@ -157,13 +168,29 @@ def _shape(route: IPRoute, link: Link) -> None:
     index = _index(route)
     below = {}
     if link.delay or link.loss:
-        _discipline(route, "netem", "NET_SCH_NETEM", index=index, handle="1:", delay=link.delay // 1000,
-                    loss=100 * link.loss, limit=_NETEM_QUEUE)
+        _discipline(
+            route,
+            "netem",
+            "NET_SCH_NETEM",
+            index=index,
+            handle="1:",
+            delay=link.delay // 1000,
+            loss=100 * link.loss,
+            limit=_NETEM_QUEUE,
+        )
         below = {"parent": "1:1", "handle": "10:"}
     if link.rate:
         octets = max(1, link.rate // 8)
-        _discipline(route, "tbf", "NET_SCH_TBF", index=index, rate=octets, burst=max(_TBF_BURST, octets // _TBF_HZ),
-                    limit=_TBF_QUEUE, **below)
+        _discipline(
+            route,
+            "tbf",
+            "NET_SCH_TBF",
+            index=index,
+            rate=octets,
+            burst=max(_TBF_BURST, octets // _TBF_HZ),
+            limit=_TBF_QUEUE,
+            **below,
+        )
 
 
 def _discipline(route: IPRoute, kind: str, option: str, **parameters: object) -> None:
@@ -172,5 +199,7 @@ def _discipline(route: IPRoute, kind: str, option: str, **parameters: object) ->
     except NetlinkError as error:
         if error.code == errno.ENOENT:
             wants = "--delay and --loss need" if kind == "netem" else "--rate needs"
-            raise CannotConnect(f"this kernel has no {kind} queueing discipline (CONFIG_{option}): {wants} it") from None
+            raise CannotConnect(
+                f"this kernel has no {kind} queueing discipline (CONFIG_{option}): {wants} it"
+            ) from None
         raise CannotConnect(f"{kind} refuses: {os.strerror(error.code)}") from None

@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tracer import __version__, text
-from tracer.capture import event_cost, spawn
-from tracer.kernel import proc, syscalls
-from tracer.capture.attach import Adopter
 from tracer.bpf.loader import Attachment
-from tracer.recording.batch import RecordBatch
-from tracer.kernel.features import Features
-from tracer.capture.host import host
+from tracer.capture import event_cost, spawn
+from tracer.capture.attach import Adopter
 from tracer.capture.fd_names_live import Names
-from tracer.recording.parquet import Writer
-from tracer.recording.records import Kind, RECORD
-from tracer.capture.session import NR_UNSEEN, Session
+from tracer.capture.host import host
 from tracer.capture.interrupts import signalled
 from tracer.capture.recorder import DRAIN_MS, Tap
+from tracer.capture.session import NR_UNSEEN, Session
+from tracer.kernel import proc, syscalls
+from tracer.kernel.features import Features
+from tracer.recording.batch import RecordBatch
+from tracer.recording.parquet import Writer
+from tracer.recording.records import RECORD, Kind
 
 _GRACE_S = 5  # for a command that was told to end
 EPOLL_CTL_ADD = 1
@@ -54,8 +54,12 @@ class Plan:
 
     def options(self) -> dict:
         """What was asked, for the report."""
-        return {"seconds": self.seconds, "follow": self.follow, "ring_bytes": self.ring_bytes,
-                "trace": list(self.expressions)}
+        return {
+            "seconds": self.seconds,
+            "follow": self.follow,
+            "ring_bytes": self.ring_bytes,
+            "trace": list(self.expressions),
+        }
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,21 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
     goes on untraced to its own end, and what was recorded until then is kept. Raises CannotTrace, NothingSeen, and what
     fails before the command was begun.
     """
-    with spawn.start_command(command, plan.user) as program, signalled() as signals, \
-            Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
-            Session(probes) as session, Writer(path) as writer:
-        cost = event_cost.event_ns(probes, session, Adopter(probes.secret)) if plan.measure_cost else None
-        facts = _facts(plan, features, cost)  # before the command begins: what fails now does it no harm
+    with (
+        spawn.start_command(command, plan.user) as program,
+        signalled() as signals,
+        Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes,
+        Session(probes) as session,
+        Writer(path) as writer,
+    ):
+        cost = (
+            event_cost.event_ns(probes, session, Adopter(probes.secret))
+            if plan.measure_cost
+            else None
+        )
+        facts = _facts(
+            plan, features, cost
+        )  # before the command begins: what fails now does it no harm
         names = Names()
         tap = Tap(session, writer, names.feed)
         with tap.aside():
@@ -95,15 +109,29 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         if not tap.base and not tap.failure and program.status not in (125, 126, 127):
             raise NothingSeen("the target was released, but the probes saw nothing of it")
         began = tap.began or tap.base or stopped
-        return _closed(writer, tap, Ended(how, program.status, bool(tap.began)), {
-            **facts, "base_ns": began, "end_ns": stopped,
-            "window_ns": [began, stopped], "files": names.files, "comms": names.comms,
-            "target": {"command": [text.shown(word) for word in command], "pid": program.pid,
-                       "exit_status": program.status},
-        })
+        return _closed(
+            writer,
+            tap,
+            Ended(how, program.status, bool(tap.began)),
+            {
+                **facts,
+                "base_ns": began,
+                "end_ns": stopped,
+                "window_ns": [began, stopped],
+                "files": names.files,
+                "comms": names.comms,
+                "target": {
+                    "command": [text.shown(word) for word in command],
+                    "pid": program.pid,
+                    "exit_status": program.status,
+                },
+            },
+        )
 
 
-def _followed(program: spawn.Command, tap: Tap, signals: Callable[[], list[int]], seconds: float | None) -> str:
+def _followed(
+    program: spawn.Command, tap: Tap, signals: Callable[[], list[int]], seconds: float | None
+) -> str:
     """Drains until the command has ended, by itself or since it was told to; how it ended."""
     deadline, killing, how = _deadline(seconds), float("inf"), "completed"
     while not program.wait(DRAIN_MS):
@@ -131,14 +159,23 @@ def _closed(writer: Writer, tap: Tap, ended: Ended, facts: dict) -> Ended:
     return replace(ended, how=how if recorded else "failed", recorded=recorded, failure=tap.failure)
 
 
-def attach(pids: list[int], with_children: bool, plan: Plan, features: Features, path: str,
-           progress: Callable[[int], None]) -> Ended:
+def attach(
+    pids: list[int],
+    with_children: bool,
+    plan: Plan,
+    features: Features,
+    path: str,
+    progress: Callable[[int], None],
+) -> Ended:
     """Traces running processes (or single threads) until they have ended, `plan.seconds` are over or a signal asks
     for the end. Nothing of them is stopped. Raises CannotTrace, NotTraceable."""
     processes = _wanted(pids, with_children)
-    with signalled() as signals, \
-            Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes, \
-            Session(probes) as session, Writer(path) as writer:
+    with (
+        signalled() as signals,
+        Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes,
+        Session(probes) as session,
+        Writer(path) as writer,
+    ):
         adopter = Adopter(probes.secret)
         cost = event_cost.event_ns(probes, session, adopter) if plan.measure_cost else None
         facts = _facts(plan, features, cost)
@@ -169,12 +206,27 @@ def attach(pids: list[int], with_children: bool, plan: Plan, features: Features,
             for its in attached:
                 names.look(its["pid"])
         base = tap.base or stopped  # nothing was drained where that failed at once
-        return _closed(writer, tap, Ended(how), {
-            **facts, "base_ns": base, "end_ns": stopped,
-            "window_ns": [base, stopped], "files": names.files, "comms": names.comms,
-            "target": {"command": attached[0]["command"], "pid": attached[0]["pid"], "exit_status": None,
-                       "attached": [its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached]},
-        })
+        return _closed(
+            writer,
+            tap,
+            Ended(how),
+            {
+                **facts,
+                "base_ns": base,
+                "end_ns": stopped,
+                "window_ns": [base, stopped],
+                "files": names.files,
+                "comms": names.comms,
+                "target": {
+                    "command": attached[0]["command"],
+                    "pid": attached[0]["pid"],
+                    "exit_status": None,
+                    "attached": [
+                        its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached
+                    ],
+                },
+            },
+        )
 
 
 def _deadline(seconds: float | None) -> float:
@@ -183,8 +235,14 @@ def _deadline(seconds: float | None) -> float:
 
 def _facts(plan: Plan, features: Features, cost: float | None) -> dict:
     """What is known of a run before it has begun."""
-    return {"version": __version__, "scenario": None, "host": host(), "options": plan.options(),
-            "features": features.sources, "event_cost_ns": cost}
+    return {
+        "version": __version__,
+        "scenario": None,
+        "host": host(),
+        "options": plan.options(),
+        "features": features.sources,
+        "event_cost_ns": cost,
+    }
 
 
 def _finish(tap: Tap, session: Session, stopped: int) -> None:
@@ -201,6 +259,7 @@ def _finish(tap: Tap, session: Session, stopped: int) -> None:
 
 # processes that run already
 
+
 def _wanted(pids: list[int], with_children: bool) -> list[proc.Process]:
     """The processes to attach to; raises NotTraceable."""
     found = []
@@ -212,11 +271,15 @@ def _wanted(pids: list[int], with_children: bool) -> list[proc.Process]:
             if process.leader() == os.getpid():
                 raise NotTraceable(f"process {pid} is iotrace itself")
             if process.has_ended():
-                raise NotTraceable(f"process {pid} has ended: it is a zombie, for whose status nobody has asked")
+                raise NotTraceable(
+                    f"process {pid} has ended: it is a zombie, for whose status nobody has asked"
+                )
         except (FileNotFoundError, ProcessLookupError):
             raise NotTraceable(f"no process {pid}") from None
         except PermissionError:
-            raise NotTraceable(f"process {pid} is not ours to trace: /proc/{pid} may not be read") from None
+            raise NotTraceable(
+                f"process {pid} is not ours to trace: /proc/{pid} may not be read"
+            ) from None
         found.append(process)
     return found
 
@@ -237,12 +300,18 @@ def _adopted(process: proc.Process, adopter: Adopter, tap: Tap, names: Names) ->
             tap.add(_registrations(tap.seen_as.get(process.pid, process.pid), process, descriptors))
         with tap.aside(OSError):  # which says that it has ended
             command = process.command()
-        return {"pid": process.pid, "command": command, "threads": len(adopter.tids) - before,
-                "descriptors": len(descriptors)}
+        return {
+            "pid": process.pid,
+            "command": command,
+            "threads": len(adopter.tids) - before,
+            "descriptors": len(descriptors),
+        }
     except (FileNotFoundError, ProcessLookupError):
         return None
     except PermissionError as error:
-        raise NotTraceable(f"process {process.pid} is not ours to trace: {error.filename} may not be read") from None
+        raise NotTraceable(
+            f"process {process.pid} is not ours to trace: {error.filename} may not be read"
+        ) from None
 
 
 def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: Names) -> list[dict]:
@@ -251,17 +320,25 @@ def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: N
     found = []
     while new := set(proc.children(known)) - known - {os.getpid()}:
         known |= new
-        found += [its for pid in sorted(new) if (its := _adopted(proc.Process(pid), adopter, tap, names))]
+        found += [
+            its for pid in sorted(new) if (its := _adopted(proc.Process(pid), adopter, tap, names))
+        ]
     return found
 
 
-def _registrations(tid: int, process: proc.Process, descriptors: list[proc.Descriptor]) -> RecordBatch:
+def _registrations(
+    tid: int, process: proc.Process, descriptors: list[proc.Descriptor]
+) -> RecordBatch:
     """What epoll instances watch now, as the records that epoll_ctl would have left, with a time before they are read
     again, so that a change which was traced since comes after."""
     number, looked = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
     instances = [process.descriptor(its.fd) for its in descriptors if its.link == proc.EPOLL]
-    rows = [(looked, EPOLL_CTL_ADD, watched, tid, Kind.ARGS, number, its.fd, events & 0xFFFFFFFF)
-            for its in instances if its for watched, events in its.epoll.items()]
+    rows = [
+        (looked, EPOLL_CTL_ADD, watched, tid, Kind.ARGS, number, its.fd, events & 0xFFFFFFFF)
+        for its in instances
+        if its
+        for watched, events in its.epoll.items()
+    ]
     return RecordBatch.of(np.array(rows, RECORD))
 
 

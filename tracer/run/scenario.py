@@ -14,14 +14,14 @@ from pathlib import Path
 from scenarios import Scenario
 from scenarios.kit import twin, workload
 from tracer import __version__, text
-from tracer.capture import spawn
 from tracer.bpf.loader import Attachment
-from tracer.kernel.features import Features
+from tracer.capture import spawn
 from tracer.capture.host import host
-from tracer.recording.parquet import Writer, read_facts
-from tracer.capture.session import Session
 from tracer.capture.interrupts import signalled
 from tracer.capture.recorder import DRAIN_MS, Tap
+from tracer.capture.session import Session
+from tracer.kernel.features import Features
+from tracer.recording.parquet import Writer, read_facts
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
@@ -55,7 +55,9 @@ class Plan:
     user: tuple[int, int] | None
     ring_bytes: int
     measure_cost: bool
-    net: dict | None = None  # what tracer.run.netns.Link takes, for two namespaces joined by such a link
+    net: dict | None = (
+        None  # what tracer.run.netns.Link takes, for two namespaces joined by such a link
+    )
 
 
 def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tuple[str, ...]:
@@ -101,6 +103,7 @@ def _spaces(plan: Plan):
 def _sides(plan: Plan):
     """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
     with contextlib.ExitStack() as stack:
+
         def memory(name: str) -> int:
             fd = os.memfd_create(name)
             stack.callback(os.close, fd)
@@ -112,7 +115,9 @@ def _sides(plan: Plan):
         receive = workload.receiver_command(plan.program, plan.options, shared, notes[0])
         send = workload.sender_command(plan.options, shared, notes[1])
         spaces = stack.enter_context(_spaces(plan))
-        receiver = stack.enter_context(spawn.start(receive, plan.user, (shared, notes[0]), spaces[0]))
+        receiver = stack.enter_context(
+            spawn.start(receive, plan.user, (shared, notes[0]), spaces[0])
+        )
         sender = stack.enter_context(spawn.start(send, plan.user, (shared, notes[1]), spaces[1]))
         sender.release()
         yield _Sides(receiver, sender, notes)
@@ -132,7 +137,11 @@ def untraced(plan: Plan) -> dict | None:
         sides.receiver.release()
         if not sides.receiver.wait(plan.timeout * 1000):
             return None
-        return _able(plan, sides) if not sides.receiver.status or sides.receiver.status == _UNABLE else None
+        return (
+            _able(plan, sides)
+            if not sides.receiver.status or sides.receiver.status == _UNABLE
+            else None
+        )
 
 
 def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], None]) -> str:
@@ -144,8 +153,11 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
     before = untraced(plan) if plan.measure_cost else None
-    with _sides(plan) as sides, Attachment(features, plan.ring_bytes) as probes, \
-            signalled() as signals:
+    with (
+        _sides(plan) as sides,
+        Attachment(features, plan.ring_bytes) as probes,
+        signalled() as signals,
+    ):
         deadline = time.monotonic() + plan.timeout
         with Session(probes) as session, Writer(path) as writer:
             here, tap = host(), Tap(session, writer)
@@ -170,15 +182,33 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
                     raise RunFailed("interrupted before the target began")
                 raise NothingSeen("the target was released, but the probes saw nothing of it")
             notes = sides.notes_of(0)
-            writer.close({
-                "version": __version__, "scenario": plan.scenario, "host": here, "ended": ended,
-                "options": asdict(plan.options) | {"lang": plan.lang, "net": plan.net, "timeout_s": plan.timeout,
-                                                   "ring_bytes": plan.ring_bytes},
-                "base_ns": tap.base or stopped, "end_ns": stopped, "features": features.sources, **tap.facts(),
-                "target": {"command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]], "pid": sides.receiver.pid,
-                           "exit_status": status},
-                "notes": notes, "sender": sides.notes_of(1), "untraced": before,
-            })
+            writer.close(
+                {
+                    "version": __version__,
+                    "scenario": plan.scenario,
+                    "host": here,
+                    "ended": ended,
+                    "options": asdict(plan.options)
+                    | {
+                        "lang": plan.lang,
+                        "net": plan.net,
+                        "timeout_s": plan.timeout,
+                        "ring_bytes": plan.ring_bytes,
+                    },
+                    "base_ns": tap.base or stopped,
+                    "end_ns": stopped,
+                    "features": features.sources,
+                    **tap.facts(),
+                    "target": {
+                        "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
+                        "pid": sides.receiver.pid,
+                        "exit_status": status,
+                    },
+                    "notes": notes,
+                    "sender": sides.notes_of(1),
+                    "untraced": before,
+                }
+            )
         return ended
 
 
@@ -187,8 +217,13 @@ def failure_of(path: str) -> str:
     return read_facts(path).get("failure", "")
 
 
-def _followed(sides: _Sides, tap: Tap, deadline: float, signals: Callable[[], list[int]],
-              progress: Callable[[int], None]) -> str:
+def _followed(
+    sides: _Sides,
+    tap: Tap,
+    deadline: float,
+    signals: Callable[[], list[int]],
+    progress: Callable[[int], None],
+) -> str:
     """Drains until the receiver ends, or must be ended; how it ended, "abandoned" if the sender left it alone, "failed"
     if iotrace cannot go on."""
     while not sides.receiver.wait(DRAIN_MS):

@@ -37,8 +37,10 @@ RUNS = {
     "neighbour": (module("trials.neighbour"), Options(5, 5 * MS)),
     "nonblocking-long": (module("nonblocking"), Options(5, 1 * MS)),
     "polite": (counter("polite"), Options(5, 1 * MS)),
-    **{f"{name}-4": (module(name.replace("-", "_")), Options(8, 1 * MS, sockets=4))
-       for name in ("select", "poll", "epoll-lt")},
+    **{
+        f"{name}-4": (module(name.replace("-", "_")), Options(8, 1 * MS, sockets=4))
+        for name in ("select", "poll", "epoll-lt")
+    },
     "watching": (counter("fewer"), Options(3, proto="none")),
     "all-readable": (counter("all_readable"), Options(3, proto="none")),
     "shortlived": (module("trials.shortlived"), Options(10, proto="none")),
@@ -57,7 +59,9 @@ def main() -> None:
     found = features.find()
     for name in sys.argv[1:] or RUNS:
         program, options = RUNS[name]
-        plan = scenario.Plan(name, "python", program, options, 30, None, 16 << 20, measure_cost=False)
+        plan = scenario.Plan(
+            name, "python", program, options, 30, None, 16 << 20, measure_cost=False
+        )
         path = HERE / f"{name}.parquet"
         scenario.traced(plan, found, str(path), lambda count: None)
         size = path.stat().st_size

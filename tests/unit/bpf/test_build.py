@@ -57,13 +57,23 @@ def test_only_the_probes_own_files_may_be_read(tmp_path):
     ours = ["include/a.h", f"{tmp_path}/include/a.h", "./include/../include/a.h", "/virtual/main.c"]
     assert build._foreign(ours, tmp_path) == ""
     (tmp_path / "include" / "link.h").symlink_to("/etc/passwd")
-    for name in ("/tmp/linux/types.h", "../types.h", "include/link.h", f"{tmp_path}-beside/types.h",
-                 "/virtual/../tmp/types.h"):
+    for name in (
+        "/tmp/linux/types.h",
+        "../types.h",
+        "include/link.h",
+        f"{tmp_path}-beside/types.h",
+        "/virtual/../tmp/types.h",
+    ):
         assert build._foreign([*ours, name], tmp_path) == name
     assert build._foreign([], tmp_path)
 
 
 def test_what_clang_has_read_is_read_from_its_make_rule():
     rule = b"main.o: /virtual/main.c include/linux/types.h \\\n  /home/a\\ b/x.h /c\\#/$$d.h \\\n  /virtual/footer.h\n"
-    assert bcc_compiler._prerequisites(rule) == ["/virtual/main.c", "include/linux/types.h", "/home/a b/x.h", "/c#/$d.h",
-                                                 "/virtual/footer.h"]
+    assert bcc_compiler._prerequisites(rule) == [
+        "/virtual/main.c",
+        "include/linux/types.h",
+        "/home/a b/x.h",
+        "/c#/$d.h",
+        "/virtual/footer.h",
+    ]

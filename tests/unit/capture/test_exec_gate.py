@@ -27,6 +27,7 @@ class Begun(Exception):
 def passed(monkeypatch):
     """Runs the gate in this process, its parent being what `parents` says at each look; the signal with which the
     command began, None if it did not."""
+
     def begin(*_):
         number = exec_gate.ctypes.c_int(-1)
         exec_gate.ctypes.CDLL(None).prctl(PR_GET_PDEATHSIG, exec_gate.ctypes.byref(number), 0, 0, 0)
@@ -62,8 +63,11 @@ def test_a_command_is_not_tied_to_its_tracer(passed):
     assert passed([TRACER] * 3, tied=0) == 0
 
 
-@pytest.mark.parametrize("looks", [[INIT], [TRACER, INIT], [TRACER, TRACER, INIT]],
-                         ids=["before reading", "after reading", "after the change of user"])
+@pytest.mark.parametrize(
+    "looks",
+    [[INIT], [TRACER, INIT], [TRACER, TRACER, INIT]],
+    ids=["before reading", "after reading", "after the change of user"],
+)
 @pytest.mark.parametrize("tied", [0, 1])
 def test_a_tracer_that_is_gone_is_noticed(passed, looks, tied):
     assert passed(looks, tied) is None
@@ -92,8 +96,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.parametrize("_turn", range(10))
 def test_a_tracer_killed_as_it_opens_the_gate_leaves_nothing(_turn):
     """The gate reads its message when the tracer has gone, is going, or goes while it takes its next steps."""
-    tracer = subprocess.Popen([sys.executable, "-c", KILLED, *HELD], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
+    tracer = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *HELD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     end = os.pidfd_open(int(tracer.stdout.readline()))
     tracer.communicate("\n")
     try:

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracer.capture.ring import Ring, Watermark
 from tracer.recording.batch import RecordBatch, joined
 from tracer.recording.records import ELEMENT, RECORD
-from tracer.capture.ring import Ring, Watermark
-
 
 SIZE = 48 * 1024  # a whole number of elements, so that the ring's end is one's end
 
@@ -32,7 +31,9 @@ class AsTheKernel:
         self._data = np.frombuffer(self._file, "u1", offset=2 * page).reshape(2, SIZE)
         self.made: list[int] = []
 
-    def write(self, count: int, busy: Collection[int] = (), discarded: Collection[int] = ()) -> None:
+    def write(
+        self, count: int, busy: Collection[int] = (), discarded: Collection[int] = ()
+    ) -> None:
         """`count` more elements; busy and discarded: which of them."""
         for index in range(count):
             element = np.zeros(1, ELEMENT)
@@ -40,14 +41,14 @@ class AsTheKernel:
                 element[name] = len(self.made) % 30000
             element["length"] = 40 | (index in busy) << 31 | (index in discarded) << 30
             at = int(self.producer[0]) % SIZE
-            self._data[:, at:at + ELEMENT.itemsize] = element.view("u1")
+            self._data[:, at : at + ELEMENT.itemsize] = element.view("u1")
             self.producer[0] += ELEMENT.itemsize
             self.made.append(len(self.made) % 30000)
 
     def commit(self, index: int) -> None:
         """The element at `index` from the consumer's position is not busy any more."""
         at = (int(self.consumer[0]) + index * ELEMENT.itemsize) % SIZE
-        self._data[:, at:at + ELEMENT.itemsize].view("<u4")[:, 0] = 40
+        self._data[:, at : at + ELEMENT.itemsize].view("<u4")[:, 0] = 40
 
 
 @pytest.fixture
@@ -100,7 +101,9 @@ def of_times(times: list[int]) -> RecordBatch:
 
 
 # A drain sees what was reserved since the last; a record may be as old as the watermark of the drain before.
-drains = st.lists(st.tuples(st.integers(0, 50), st.lists(st.integers(0, 80), max_size=20)), max_size=20)
+drains = st.lists(
+    st.tuples(st.integers(0, 50), st.lists(st.integers(0, 80), max_size=20)), max_size=20
+)
 
 
 @given(drains)

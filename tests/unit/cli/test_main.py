@@ -23,8 +23,15 @@ def unprivileged() -> int | None:
     """The user to run as without root: None is ourselves."""
     if os.geteuid() != 0:
         return None
-    can = subprocess.run([*PYTHON, "-c", "import tracer.cli.main"], cwd=ROOT, user=NOBODY, group=NOBODY, extra_groups=[],
-                         capture_output=True, text=True)
+    can = subprocess.run(
+        [*PYTHON, "-c", "import tracer.cli.main"],
+        cwd=ROOT,
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+    )
     if can.returncode:
         pytest.skip("user nobody cannot read this checkout or its environment")
     return NOBODY
@@ -50,13 +57,28 @@ def test_list_shows_every_scenario_in_one_line():
 
 def test_version_and_help():
     assert __version__ in iotrace("--version").stdout
-    for arguments in ([], ["-h"], ["run", "--help"], ["report", "-h"], ["list", "-h"], ["doctor", "-h"]):
+    for arguments in (
+        [],
+        ["-h"],
+        ["run", "--help"],
+        ["report", "-h"],
+        ["list", "-h"],
+        ["doctor", "-h"],
+    ):
         done = iotrace(*arguments)
         assert done.returncode == 0 and "Usage" in done.stdout and done.stderr == ""
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("blokking", "blocking"), ("NONBLOCKIN", "nonblocking"),
-                                              ("epol", "epoll"), ("sigoi", "sigio"), ("selct", "select")])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("blokking", "blocking"),
+        ("NONBLOCKIN", "nonblocking"),
+        ("epol", "epoll"),
+        ("sigoi", "sigio"),
+        ("selct", "select"),
+    ],
+)
 def test_unknown_scenario_suggests_the_nearest(typed, meant, temporary):
     assert_one_line(iotrace("run", typed), 2, typed, f"did you mean {meant}?")
 
@@ -65,20 +87,48 @@ def test_unknown_scenario_like_none(temporary):
     assert_one_line(iotrace("run", "qqqqqqq"), 2, "qqqqqqq", "iotrace list")
 
 
-@pytest.mark.parametrize("arguments", [
-    ["--messages", "0"], ["--messages", "-3"], ["--messages", "many"], ["--messages", "1.5"],
-    ["--messages", "100000000"], ["--interval", "soon"], ["--interval", "-1ms"], ["--interval", "10 parsecs"],
-    ["--interval", "nan"], ["--interval", ""], ["--interval", "99999999999s"],
-    ["--interval", "9" * 400], ["--size", "0"], ["--size", "2000000"],
-    ["--size", "65508"], ["--proto", "sctp"], ["--proto", "unix", "--size", "131073"], ["--sockets", "0"],
-    ["--sockets", "many"], ["--lang", "cobol"], ["--ring-size", "5000"], ["--ring-size", "1"], ["--timeout", "0"],
-    ["--timeout", "-1"], ["--timeout", "nan"], ["--timeout", "inf"], ["--timeout", "1e300"], ["--nonsense"], ["another"],
-], ids=lambda arguments: " ".join(arguments)[:30])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--messages", "0"],
+        ["--messages", "-3"],
+        ["--messages", "many"],
+        ["--messages", "1.5"],
+        ["--messages", "100000000"],
+        ["--interval", "soon"],
+        ["--interval", "-1ms"],
+        ["--interval", "10 parsecs"],
+        ["--interval", "nan"],
+        ["--interval", ""],
+        ["--interval", "99999999999s"],
+        ["--interval", "9" * 400],
+        ["--size", "0"],
+        ["--size", "2000000"],
+        ["--size", "65508"],
+        ["--proto", "sctp"],
+        ["--proto", "unix", "--size", "131073"],
+        ["--sockets", "0"],
+        ["--sockets", "many"],
+        ["--lang", "cobol"],
+        ["--ring-size", "5000"],
+        ["--ring-size", "1"],
+        ["--timeout", "0"],
+        ["--timeout", "-1"],
+        ["--timeout", "nan"],
+        ["--timeout", "inf"],
+        ["--timeout", "1e300"],
+        ["--nonsense"],
+        ["another"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:30],
+)
 def test_nonsense_is_wrong_usage(arguments, temporary):
     assert_one_line(iotrace("run", "blocking", *arguments), 2)
 
 
-@pytest.mark.parametrize("arguments", [["frobnicate"], ["run"], ["report"], ["--nonsense"], ["list", "more"]])
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["run"], ["report"], ["--nonsense"], ["list", "more"]]
+)
 def test_wrong_commands(arguments):
     assert_one_line(iotrace(*arguments), 2)
 
@@ -93,9 +143,14 @@ def test_protocol_that_the_model_does_not_allow(monkeypatch):
     assert done.stderr.splitlines() == ["iotrace: blocking runs over udp, not over tcp"]
 
 
-@pytest.mark.parametrize(("name", "sockets", "words"), [
-    ("blocking", 2, ["1 socket", "select, poll and epoll"]), ("select", 1001, ["1,000", "FD_SETSIZE", "1023"]),
-    ("epoll-lt", 20001, ["20,000", "port"])])
+@pytest.mark.parametrize(
+    ("name", "sockets", "words"),
+    [
+        ("blocking", 2, ["1 socket", "select, poll and epoll"]),
+        ("select", 1001, ["1,000", "FD_SETSIZE", "1023"]),
+        ("epoll-lt", 20001, ["20,000", "port"]),
+    ],
+)
 def test_more_sockets_than_a_model_can_watch(name, sockets, words, temporary):
     assert_one_line(iotrace("run", name, "--sockets", sockets), 2, name, *words)
 
@@ -137,8 +192,12 @@ def test_output_that_is_a_directory(tmp_path, temporary):
 def test_output_in_somebody_elses_directory(unprivileged, temporary):
     if not (unprivileged or os.geteuid()):
         pytest.skip("needs a user who is not root")
-    assert_one_line(iotrace("run", "blocking", "-o", "/usr/run.parquet", user=unprivileged), 1, "/usr/run.parquet",
-                    "Permission denied")
+    assert_one_line(
+        iotrace("run", "blocking", "-o", "/usr/run.parquet", user=unprivileged),
+        1,
+        "/usr/run.parquet",
+        "Permission denied",
+    )
 
 
 def test_json_is_one_object():
@@ -146,10 +205,29 @@ def test_json_is_one_object():
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.count("\n") == 1
     its = json.loads(done.stdout)
-    assert its.keys() >= {"schema", "scenario", "host", "options", "expected", "base_ns", "operations", "phases",
-                          "threads", "syscalls", "signals", "model", "ledger", "cost"}
+    assert its.keys() >= {
+        "schema",
+        "scenario",
+        "host",
+        "options",
+        "expected",
+        "base_ns",
+        "operations",
+        "phases",
+        "threads",
+        "syscalls",
+        "signals",
+        "model",
+        "ledger",
+        "cost",
+    }
     assert its["ledger"].keys() >= {"counted", "delivered", "lost", "open", "missed"}
-    assert all(type(value) is int for op in its["operations"] for name, value in op.items() if name.endswith("_ns"))
+    assert all(
+        type(value) is int
+        for op in its["operations"]
+        for name, value in op.items()
+        if name.endswith("_ns")
+    )
 
 
 def test_ascii_is_ascii():
@@ -163,21 +241,39 @@ def test_a_terminal_without_unicode_gets_ascii():
         assert done.returncode == 0 and done.stdout.isascii(), done.stderr
 
 
-@pytest.mark.parametrize("command", [["list"], ["report", str(RECORDING)], ["report", str(RECORDING), "--json"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["report", str(RECORDING)], ["report", str(RECORDING), "--json"]]
+)
 def test_a_reader_that_has_gone_is_no_traceback(command):
     read_end, write_end = os.pipe()
     os.close(read_end)
-    done = subprocess.run([*IOTRACE, *command], stdout=write_end, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [*IOTRACE, *command], stdout=write_end, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
     os.close(write_end)
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [["list"], ["report", RECORDING], ["report", RECORDING, "--json"],
-                                     ["report", RECORDING, "--events"], ["--help"]], ids=lambda its: its[-1])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list"],
+        ["report", RECORDING],
+        ["report", RECORDING, "--json"],
+        ["report", RECORDING, "--events"],
+        ["--help"],
+    ],
+    ids=lambda its: its[-1],
+)
 def test_a_full_disk_behind_stdout_is_one_line(command):
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*IOTRACE, *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    assert (done.returncode, done.stderr) == (1, "iotrace: standard output: No space left on device\n")
+        done = subprocess.run(
+            [*IOTRACE, *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "iotrace: standard output: No space left on device\n",
+    )
 
 
 def test_what_stderr_does_not_take_changes_no_status():
@@ -192,7 +288,12 @@ def test_no_program_is_taken_from_where_the_user_stands(tmp_path):
     planted.chmod(0o755)
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; from tracer.cli.main import main; main()"
     for path in (":/usr/bin:/bin", ".:/usr/bin:/bin", "/usr/bin:/bin"):
-        done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
-                              env={**os.environ, "PATH": path, "_IOTRACE_COMPLETE": "bash_source"})
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PATH": path, "_IOTRACE_COMPLETE": "bash_source"},
+        )
         assert "complete" in done.stdout, done.stderr
         assert os.listdir(tmp_path) == ["bash"]

@@ -23,7 +23,10 @@ def test_a_link_that_comes_while_a_place_is_tried_is_not_followed(tmp_path, monk
 def test_trying_a_place_leaves_nothing_and_changes_nothing(tmp_path):
     assert common.check_writable(str(tmp_path / "out")) is None and list(tmp_path.iterdir()) == []
     (tmp_path / "out").write_text("kept")
-    assert common.check_writable(str(tmp_path / "out")) is None and (tmp_path / "out").read_text() == "kept"
+    assert (
+        common.check_writable(str(tmp_path / "out")) is None
+        and (tmp_path / "out").read_text() == "kept"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

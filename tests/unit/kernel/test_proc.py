@@ -12,10 +12,10 @@ import threading
 import pytest
 from support.records_builder import FILE, Trace
 
-from tracer.kernel import proc_net
-from tracer.recording.batch import RecordBatch, sized
 from tracer.capture.fd_names_live import Names
+from tracer.kernel import proc_net
 from tracer.kernel.proc import Process, children, name_of
+from tracer.recording.batch import RecordBatch, sized
 from tracer.recording.records import Kind
 
 ME = Process(os.getpid())
@@ -55,13 +55,25 @@ def test_children_and_zombies():
         Process(child.pid).threads()
 
 
-ODD = [b"\xff\xfe\x80bad", "отправитель".encode()[:15], b"new\nline", b") S 1 1", b"", b"Tgid:\t1", b"\x1b[31mred"]
+ODD = [
+    b"\xff\xfe\x80bad",
+    "отправитель".encode()[:15],
+    b"new\nline",
+    b") S 1 1",
+    b"",
+    b"Tgid:\t1",
+    b"\x1b[31mred",
+]
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_process_may_have_any_name(name):
-    program = f"import ctypes; ctypes.CDLL(None).prctl(15, {name!r}, 0, 0, 0); print(flush=True); input()"
-    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    program = (
+        f"import ctypes; ctypes.CDLL(None).prctl(15, {name!r}, 0, 0, 0); print(flush=True); input()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     try:
         child.stdout.readline()
         its = Process(child.pid)
@@ -74,7 +86,9 @@ def test_a_process_may_have_any_name(name):
 
 def test_a_command_may_have_any_arguments():
     program = "print(flush=True); input()"
-    child = subprocess.Popen([sys.executable, "-c", program, b"\xff\xfe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, b"\xff\xfe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     try:
         child.stdout.readline()
         assert Process(child.pid).command() == [sys.executable, "-c", program, "\ufffd\ufffd"]
@@ -86,13 +100,22 @@ def test_a_command_may_have_any_arguments():
 def test_a_file_may_have_any_name(name, tmp_path):
     with open(os.fsencode(tmp_path) + b"/" + name, "w") as file:
         its = ME.descriptor(file.fileno())
-        assert its.name == f"{tmp_path}/" + name.decode(errors="replace") and its.inode == os.fstat(file.fileno()).st_ino
+        assert (
+            its.name == f"{tmp_path}/" + name.decode(errors="replace")
+            and its.inode == os.fstat(file.fileno()).st_ino
+        )
 
 
-@pytest.mark.parametrize("name", [b"\0abs\xff\x01\n\x1b[31m", b"s\xff\n", b"s\n1: 2 3 4 5 6 7 8", b"s\n\n", b"s\x0b\x1c\x85\n1"])
+@pytest.mark.parametrize(
+    "name",
+    [b"\0abs\xff\x01\n\x1b[31m", b"s\xff\n", b"s\n1: 2 3 4 5 6 7 8", b"s\n\n", b"s\x0b\x1c\x85\n1"],
+)
 def test_a_socket_may_have_any_name(name, tmp_path):
     """/proc/net/unix shows names as they are: with newlines and all."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as odd, socket.create_server(("127.0.0.1", 0)) as server:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as odd,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
         odd.bind(name if name[:1] == b"\0" else os.fsencode(tmp_path) + b"/" + name)
         names = {its.fd: its.name for its in ME.descriptors()}
         assert names[odd.fileno()].startswith(f"UNIX-DGRAM:[{os.fstat(odd.fileno()).st_ino}")
@@ -100,15 +123,22 @@ def test_a_socket_may_have_any_name(name, tmp_path):
 
 
 def test_descriptors_with_flags_epoll_and_addresses():
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client, \
-            select.epoll() as epoll, open(__file__) as file:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        select.epoll() as epoll,
+        open(__file__) as file,
+    ):
         client.setblocking(False)
         epoll.register(client, select.EPOLLIN | select.EPOLLET)
         found = {its.fd: its for its in ME.descriptors()}
         port, remote = server.getsockname()[1], client.getsockname()[1]
         assert found[server.fileno()].name == f"TCP:[127.0.0.1:{port}]"
         assert found[client.fileno()].name == f"TCP:[127.0.0.1:{remote}->127.0.0.1:{port}]"
-        assert found[client.fileno()].flags & os.O_NONBLOCK and not found[server.fileno()].flags & os.O_NONBLOCK
+        assert (
+            found[client.fileno()].flags & os.O_NONBLOCK
+            and not found[server.fileno()].flags & os.O_NONBLOCK
+        )
         assert found[epoll.fileno()].epoll == {client.fileno(): select.EPOLLIN | select.EPOLLET}
         assert found[epoll.fileno()].name == "anon_inode:[eventpoll]"
         assert found[file.fileno()].name == os.path.realpath(__file__)
@@ -116,7 +146,10 @@ def test_descriptors_with_flags_epoll_and_addresses():
 
 
 def test_unix_sockets_and_ipv6(tmp_path):
-    with socket.socket(socket.AF_UNIX) as unix, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagram:
+    with (
+        socket.socket(socket.AF_UNIX) as unix,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagram,
+    ):
         unix.bind(str(tmp_path / "a socket"))
         names = proc_net.names(ME._proc / "net")
         inode = os.fstat(unix.fileno()).st_ino
@@ -126,7 +159,10 @@ def test_unix_sockets_and_ipv6(tmp_path):
         except OSError:
             pytest.skip("no IPv6 here")
         names = proc_net.names(ME._proc / "net")
-        assert names[os.fstat(datagram.fileno()).st_ino] == f"UDPv6:[[::1]:{datagram.getsockname()[1]}]"
+        assert (
+            names[os.fstat(datagram.fileno()).st_ino]
+            == f"UDPv6:[[::1]:{datagram.getsockname()[1]}]"
+        )
 
 
 def test_a_name_is_kept_only_for_the_file_that_was_opened():
@@ -134,7 +170,9 @@ def test_a_name_is_kept_only_for_the_file_that_was_opened():
         inode = os.fstat(file.fileno()).st_ino
         for seen, wanted in ((inode, [os.path.realpath(__file__)]), (inode + 1, [])):
             names = Names()
-            trace = Trace().add(Kind.DESCRIPTOR, 5, start=seen, fd=file.fileno(), arg=FILE, tid=os.getpid())
+            trace = Trace().add(
+                Kind.DESCRIPTOR, 5, start=seen, fd=file.fileno(), arg=FILE, tid=os.getpid()
+            )
             names.feed(RecordBatch.of(trace.records()))
             assert [its["name"] for its in names.files] == wanted
     assert Names().look(1 << 30) == []

@@ -22,7 +22,9 @@ def test_calls_and_classes():
     assert named("trace=network") == named("trace=%network") == named("%net")
     assert {"socket", "recvfrom", "sendmsg", "accept4"} <= named("%network")
     assert not named("%network") & {"read", "epoll_wait", "openat"}
-    assert {"read", "epoll_wait", "accept4"} - named("desc") == {"accept4"}  # strace's table has it in network alone
+    assert {"read", "epoll_wait", "accept4"} - named("desc") == {
+        "accept4"
+    }  # strace's table has it in network alone
     assert {"openat", "execve"} <= named("file") and "futex" not in named("file")
 
 
@@ -38,9 +40,18 @@ def test_regular_expressions_and_calls_that_need_not_exist():
     assert named("?no_such_call,read") == {"read"}
 
 
-@pytest.mark.parametrize(("expression", "said"), [
-    ("trace=recvform", "did you mean recvfrom?"), ("trace=%netwrok", "%network"), ("signal=SIGIO", "only -e trace="),
-    ("trace=", "''"), ("trace=read,", "''"), ("/(", "/("), ("trace=stat%", "stat%")])
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("trace=recvform", "did you mean recvfrom?"),
+        ("trace=%netwrok", "%network"),
+        ("signal=SIGIO", "only -e trace="),
+        ("trace=", "''"),
+        ("trace=read,", "''"),
+        ("/(", "/("),
+        ("trace=stat%", "stat%"),
+    ],
+)
 def test_nonsense_names_its_word(expression, said):
     with pytest.raises(FilterError) as error:
         parse(expression)
@@ -48,20 +59,44 @@ def test_nonsense_names_its_word(expression, said):
 
 
 def test_every_class_has_calls_of_the_table():
-    assert {"%desc", "%file", "%memory", "%process", "%signal", "%ipc", "%network"} <= classes().keys()
+    assert {
+        "%desc",
+        "%file",
+        "%memory",
+        "%process",
+        "%signal",
+        "%ipc",
+        "%network",
+    } <= classes().keys()
     assert all(numbers and numbers <= syscalls.names().keys() for numbers in classes().values())
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-@pytest.mark.parametrize("expression", ["trace=network", "trace=%file", "trace=desc", "trace=process", "trace=%memory",
-                                        "trace=!desc,file", "trace=/^rt_sig"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "trace=network",
+        "trace=%file",
+        "trace=desc",
+        "trace=process",
+        "trace=%memory",
+        "trace=!desc,file",
+        "trace=/^rt_sig",
+    ],
+)
 def test_strace_selects_the_same_calls(expression):
     """Of those that one command makes."""
-    command = ["python3", "-c", "import socket, os; a, b = socket.socketpair(); a.send(b'x'); b.recv(1); "
-                                "os.fork() or os._exit(0); os.wait()"]
+    command = [
+        "python3",
+        "-c",
+        "import socket, os; a, b = socket.socketpair(); a.send(b'x'); b.recv(1); "
+        "os.fork() or os._exit(0); os.wait()",
+    ]
 
     def calls(option: str) -> set[str]:
-        err = subprocess.run(["strace", "-e", option, *command], capture_output=True, text=True).stderr
+        err = subprocess.run(
+            ["strace", "-e", option, *command], capture_output=True, text=True
+        ).stderr
         return set(re.findall(r"^(\w+)\(", err, re.M))
 
     made = calls("trace=all")

@@ -17,7 +17,9 @@ from tracer.recording.atomic_file import unnamed
 def both_ways(request, monkeypatch):
     """With the kernel's means, and where a file system lacks them."""
     if request.param == "a name":
-        monkeypatch.setattr("os.O_TMPFILE", os.O_DIRECTORY | os.O_CREAT)  # open(2): EINVAL, as NFS's EOPNOTSUPP
+        monkeypatch.setattr(
+            "os.O_TMPFILE", os.O_DIRECTORY | os.O_CREAT
+        )  # open(2): EINVAL, as NFS's EOPNOTSUPP
     return request.param
 
 
@@ -63,7 +65,9 @@ def test_without_a_name_nothing_is_left(tmp_path):
 
 
 def test_nothing_is_left_by_who_was_killed(tmp_path):
-    program = "import os, sys\nfrom tracer.recording.atomic_file import unnamed\n" \
-              "with unnamed(sys.argv[1]) as file:\n    open(file.path, 'w').write('half')\n    os.kill(os.getpid(), 9)"
+    program = (
+        "import os, sys\nfrom tracer.recording.atomic_file import unnamed\n"
+        "with unnamed(sys.argv[1]) as file:\n    open(file.path, 'w').write('half')\n    os.kill(os.getpid(), 9)"
+    )
     done = subprocess.run([*PYTHON, "-c", program, tmp_path], cwd=ROOT, timeout=60)
     assert done.returncode == -signal.SIGKILL and os.listdir(tmp_path) == []

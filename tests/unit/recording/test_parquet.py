@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracer.recording.batch import RecordBatch
+from tracer.cli.common import check_writable
 from tracer.kernel import syscalls
 from tracer.recording import parquet
-from tracer.cli.common import check_writable
-from tracer.recording.records import Kind, RECORD
+from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import RecordingError, Writer, read, read_facts
+from tracer.recording.records import RECORD, Kind
 
 
 def some_records(count: int, seed: int = 1) -> np.ndarray:
@@ -46,7 +46,9 @@ def contents(path) -> np.ndarray:
     return np.concatenate([np.empty(0, RECORD), *read(str(path))])
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 200), max_size=5))
 def test_records_come_back_as_they_were(tmp_path, seed, lengths):
     records = some_records(sum(lengths), seed)
@@ -72,7 +74,11 @@ def test_batches_out_of_order_are_read_in_order(tmp_path):
 
 
 def test_facts_come_back(tmp_path):
-    facts = {"base_ns": 2**62, "text": "für\n\"alle\"", "deep": {"list": [1, None, True], "empty": {}}}
+    facts = {
+        "base_ns": 2**62,
+        "text": 'für\n"alle"',
+        "deep": {"list": [1, None, True], "empty": {}},
+    }
     write(tmp_path / "run", [some_records(3)], facts)
     found = read_facts(str(tmp_path / "run"))
     assert {key: found[key] for key in facts} == facts
@@ -86,15 +92,31 @@ def test_other_tools_read_names_not_numbers(tmp_path):
     records["nr"] = [syscalls.numbers()["recvfrom"], 1, 0x8003, 0]
     write(tmp_path / "run", [records])
     table = pq.read_table(tmp_path / "run")
-    assert table.column_names == ["time_ns", "start_ns", "result", "tid", "kind", "call", "nr", "fd", "arg"]
+    assert table.column_names == [
+        "time_ns",
+        "start_ns",
+        "result",
+        "tid",
+        "kind",
+        "call",
+        "nr",
+        "fd",
+        "arg",
+    ]
     assert table["kind"].to_pylist() == ["call", "switch_out", "call", "ready"]
     assert table["call"].to_pylist() == ["recvfrom", None, "i386:3", None]
-    assert json.loads(table.schema.metadata[b"iotrace"]
-                      if b"iotrace" in (table.schema.metadata or {})
-                      else pq.read_metadata(tmp_path / "run").metadata[b"iotrace"])["base_ns"] == 1
+    assert (
+        json.loads(
+            table.schema.metadata[b"iotrace"]
+            if b"iotrace" in (table.schema.metadata or {})
+            else pq.read_metadata(tmp_path / "run").metadata[b"iotrace"]
+        )["base_ns"]
+        == 1
+    )
 
 
 # files that are not what they should be
+
 
 def refused(path, *words: str) -> None:
     for function in (read_facts, contents):
@@ -114,7 +136,9 @@ def test_directory(tmp_path):
     refused(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1", b"hello, world\n", b"PAR1" + bytes(1000) + b"PAR1"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PAR1", b"hello, world\n", b"PAR1" + bytes(1000) + b"PAR1"]
+)
 def test_file_that_is_no_parquet(tmp_path, content):
     (tmp_path / "run").write_bytes(content)
     refused(tmp_path / "run")
@@ -146,7 +170,7 @@ def test_recording_with_overwritten_bytes_is_refused_or_read(tmp_path):
     rng = np.random.default_rng(5)
     for at in rng.integers(0, len(whole) - 8, 200).tolist():
         broken = bytearray(whole)
-        broken[at:at + 8] = rng.bytes(8)
+        broken[at : at + 8] = rng.bytes(8)
         (tmp_path / "run").write_bytes(broken)
         try:
             contents(tmp_path / "run")
@@ -161,7 +185,9 @@ def test_facts_that_are_no_json(tmp_path):
 
 
 def test_recording_without_its_columns(tmp_path):
-    schema = pa.schema([("a", pa.int64())], metadata={b"iotrace": b'{"schema": 1, "ordered": true}'})
+    schema = pa.schema(
+        [("a", pa.int64())], metadata={b"iotrace": b'{"schema": 1, "ordered": true}'}
+    )
     pq.write_table(pa.table({"a": [1]}, schema=schema), tmp_path / "run")
     with pytest.raises(RecordingError, match="damaged"):
         contents(tmp_path / "run")
@@ -175,6 +201,7 @@ def test_abandoned_recording_is_refused(tmp_path):
 
 
 # before the run
+
 
 def test_nobody_else_may_read_what_is_written_whatever_the_umask(tmp_path):
     before = os.umask(0)

@@ -10,18 +10,22 @@ import pytest
 
 import probes
 from tracer.kernel import syscalls
-from tracer.recording import records
-from tracer.recording.records import ELEMENT, Kind, RECORD, empty, text_of
 from tracer.kernel.syscalls import Learn
+from tracer.recording import records
+from tracer.recording.records import ELEMENT, RECORD, Kind, empty, text_of
 
-HEADER = re.sub(r"/\*.*?\*/", "", (Path(probes.__file__).parent / "iotrace.h").read_text(), flags=re.S)
+HEADER = re.sub(
+    r"/\*.*?\*/", "", (Path(probes.__file__).parent / "iotrace.h").read_text(), flags=re.S
+)
 C_TYPES = {"u64": ("u", 8), "s64": ("i", 8), "u32": ("u", 4), "s32": ("i", 4), "u16": ("u", 2)}
 SIGNED_ON_PURPOSE = {"time", "start"}  # numpy's differences of times must be able to be negative
 
 
 def struct(name: str) -> list[tuple[str, str]]:
     body = re.search(rf"struct {name} \{{(.*?)\}};", HEADER, re.S)[1]
-    return [(field, kind) for kind, field in re.findall(r"^\s*(?:struct )?(\w+) (\w+);", body, re.M)]
+    return [
+        (field, kind) for kind, field in re.findall(r"^\s*(?:struct )?(\w+) (\w+);", body, re.M)
+    ]
 
 
 def constants(pattern: str) -> dict[str, int]:
@@ -54,8 +58,9 @@ def test_kinds_are_those_of_the_header():
 
 
 def test_library_calls_are_those_of_the_header():
-    assert {name.upper(): number for number, name in records.LIBRARY_NAMES.items()} == \
-        constants(r"LIBRARY_(\w+) = (\d+)")
+    assert {name.upper(): number for number, name in records.LIBRARY_NAMES.items()} == constants(
+        r"LIBRARY_(\w+) = (\d+)"
+    )
 
 
 def test_what_is_learnt_has_the_bits_of_the_header():
@@ -96,8 +101,16 @@ def test_calls_have_their_names():
     assert syscalls.class_of("pselect6") == "select" and syscalls.class_of("recvfrom") == "recvfrom"
 
 
-@pytest.mark.parametrize(("result", "name"), [(-11, "EAGAIN"), (-29, "ESPIPE"), (-512, "ERESTARTSYS"),
-                                              (-516, "ERESTART_RESTARTBLOCK"), (-4000, "error 4000")])
+@pytest.mark.parametrize(
+    ("result", "name"),
+    [
+        (-11, "EAGAIN"),
+        (-29, "ESPIPE"),
+        (-512, "ERESTARTSYS"),
+        (-516, "ERESTART_RESTARTBLOCK"),
+        (-4000, "error 4000"),
+    ],
+)
 def test_errors_have_their_names(result, name):
     assert syscalls.error_name(result) == name
 

@@ -14,14 +14,23 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from support.running import ROOT
 
+from tracer.output.terminal.compare import render
 from tracer.recording import parquet
 from tracer.report import build, comparison
 from tracer.run import interleave
-from tracer.output.terminal.compare import render
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
-ABOUT = {"host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
-         "options": {"messages": 5, "interval_ns": 10**7, "size": 64, "proto": "udp", "sockets": None, "rounds": 3}}
+ABOUT = {
+    "host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
+    "options": {
+        "messages": 5,
+        "interval_ns": 10**7,
+        "size": 64,
+        "proto": "udp",
+        "sockets": None,
+        "rounds": 3,
+    },
+}
 
 
 def measured(name: str) -> dict:
@@ -49,12 +58,21 @@ def check(result: dict) -> None:
     assert list(Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(result)))) == []
 
 
-@pytest.mark.parametrize(("name", "meanwhile", "copied_by", "synchronous", "calls"), [
-    ("blocking", "asleep", "its own call", True, 1), ("select", "asleep", "its own call", True, 2),
-    ("signal", "free", "its own call", True, 3), ("posix-aio", "free", "a helper thread", False, None),
-    ("nonblocking", "asking", "its own call", True, None), ("io-uring", "free", "task work of its own", False, 1),
-    ("io-uring-worker", None, "a kernel worker", False, None), ("io-uring-inline", None, "its own call", False, None),
-    ("linux-aio-socket", "asleep", "its own call", True, 2), ("linux-aio", "asleep", "the device", False, 2)])
+@pytest.mark.parametrize(
+    ("name", "meanwhile", "copied_by", "synchronous", "calls"),
+    [
+        ("blocking", "asleep", "its own call", True, 1),
+        ("select", "asleep", "its own call", True, 2),
+        ("signal", "free", "its own call", True, 3),
+        ("posix-aio", "free", "a helper thread", False, None),
+        ("nonblocking", "asking", "its own call", True, None),
+        ("io-uring", "free", "task work of its own", False, 1),
+        ("io-uring-worker", None, "a kernel worker", False, None),
+        ("io-uring-inline", None, "its own call", False, None),
+        ("linux-aio-socket", "asleep", "its own call", True, 2),
+        ("linux-aio", "asleep", "the device", False, 2),
+    ],
+)
 def test_what_is_derived_from_a_recording(name, meanwhile, copied_by, synchronous, calls):
     its = measured(name)
     assert meanwhile is None or its["meanwhile"] == meanwhile
@@ -81,12 +99,23 @@ def test_the_schema_can_refuse():
     assert list(Draft202012Validator(SCHEMA).iter_errors(result))
 
 
-@pytest.mark.parametrize(("one", "other", "differs"), [
-    ([1, 2, 3], [4, 5, 6], True), ([4, 5, 6], [1, 2, 3], True), ([1, 2, 4], [4, 5, 6], False),
-    ([1, 9, 2], [3, 4, 5], False), ([2, 2, 2], [2, 2, 2], False)])
+@pytest.mark.parametrize(
+    ("one", "other", "differs"),
+    [
+        ([1, 2, 3], [4, 5, 6], True),
+        ([4, 5, 6], [1, 2, 3], True),
+        ([1, 2, 4], [4, 5, 6], False),
+        ([1, 9, 2], [3, 4, 5], False),
+        ([2, 2, 2], [2, 2, 2], False),
+    ],
+)
 def test_a_difference_inside_the_spread_is_none(one, other, differs):
     its = measured("blocking")
-    runs = [(which, varied(its, "calls", value), None) for which, values in enumerate((one, other)) for value in values]
+    runs = [
+        (which, varied(its, "calls", value), None)
+        for which, values in enumerate((one, other))
+        for value in values
+    ]
     result = comparison.comparison([("a", "python"), ("b", "python")], runs, [], ABOUT)
     found = {entry["measure"]: entry for entry in result["differences"]}
     assert found["calls"]["differs"] is differs
@@ -97,27 +126,41 @@ def test_a_difference_inside_the_spread_is_none(one, other, differs):
 
 def test_the_spread_of_the_runs_is_shown():
     its = measured("blocking")
-    result = comparison.comparison([("a", "python")], [(0, varied(its, "notice_ns", ns), None) for ns in
-                                                       (30_000, 31_000, 40_000)], [], ABOUT)
-    assert result["models"][0]["measures"]["notice_ns"] == {"median": 31_000, "min": 30_000, "max": 40_000,
-                                                            "runs": [30_000, 31_000, 40_000]}
+    result = comparison.comparison(
+        [("a", "python")],
+        [(0, varied(its, "notice_ns", ns), None) for ns in (30_000, 31_000, 40_000)],
+        [],
+        ABOUT,
+    )
+    assert result["models"][0]["measures"]["notice_ns"] == {
+        "median": 31_000,
+        "min": 30_000,
+        "max": 40_000,
+        "runs": [30_000, 31_000, 40_000],
+    }
     text = render(result)
     assert "31µs" in text and "±5µs" in text
 
 
 def test_runs_that_say_different_things_are_not_summed_up():
     one, other = measured("blocking"), measured("signal")
-    entry, = comparison.comparison([("a", "python")], [(0, one, None), (0, other, None)], [], ABOUT)["models"]
+    (entry,) = comparison.comparison(
+        [("a", "python")], [(0, one, None), (0, other, None)], [], ABOUT
+    )["models"]
     assert entry["model"] is None and entry["meanwhile"] is None and entry["synchronous"] is True
     assert entry["runs"] == 2
 
 
 def test_what_could_not_be_run_is_said_and_the_rest_is_there():
     its = measured("blocking")
-    result = comparison.comparison([("a", "python"), ("b", "c")], [(0, its, "a.parquet")], [(1, "no cc here")], ABOUT)
+    result = comparison.comparison(
+        [("a", "python"), ("b", "c")], [(0, its, "a.parquet")], [(1, "no cc here")], ABOUT
+    )
     check(result)
     assert result["unavailable"] == [{"name": "b", "lang": "c", "why": "no cc here"}]
-    assert [entry["name"] for entry in result["models"]] == ["a"] and "b in C: no cc here" in render(result)
+    assert [entry["name"] for entry in result["models"]] == [
+        "a"
+    ] and "b in C: no cc here" in render(result)
     assert result["models"][0]["recordings"] == ["a.parquet"]
 
 
@@ -141,6 +184,10 @@ def test_a_long_name_goes_on_in_the_next_line():
 @given(st.integers(1, 9), st.integers(1, 9))
 def test_every_round_has_each_once_and_begins_one_further(plans, count):
     order = list(interleave.order(plans, count))
-    assert Counter(order) == Counter((number, which) for number in range(count) for which in range(plans))
+    assert Counter(order) == Counter(
+        (number, which) for number in range(count) for which in range(plans)
+    )
     assert [number for number, _ in order] == sorted(number for number, _ in order)
-    assert [order[number * plans][1] for number in range(count)] == [number % plans for number in range(count)]
+    assert [order[number * plans][1] for number in range(count)] == [
+        number % plans for number in range(count)
+    ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from support.analysing import batches, operations_of
 from support.records_builder import EAGAIN, SIGIO, TID, Trace
 
-from tracer.report.figure_steps import figure
 from tracer.analysis.verdict.io_model import models_of
 from tracer.recording.records import Kind
+from tracer.report.figure_steps import figure
 
 
 def figure_of(trace: Trace, base: int = 0) -> dict | None:
@@ -42,7 +42,12 @@ def test_blocking_step_by_step():
     assert (its["operation"], its["model"]) == (0, "blocking")
     assert kinds(its) == ["call", "ready", "wake", "run", "copy"]
     call, ready, wake, run, copy = its["steps"]
-    assert (call["name"], call["enter_ns"], call["exit_ns"], call["result"]) == ("recvfrom", 100, 240, 64)
+    assert (call["name"], call["enter_ns"], call["exit_ns"], call["result"]) == (
+        "recvfrom",
+        100,
+        240,
+        64,
+    )
     assert (call["tid"], call["fd"], call["count"], call["blocked_ns"]) == (TID, 4, 1, 100)
     assert call["brings_data"] and not call["waits"]
     assert (ready["at_ns"], wake["at_ns"], run["at_ns"]) == (200, 210, 220)
@@ -68,13 +73,24 @@ def test_polls_are_one_step():
         trace.call("recvfrom", start, start + 4, EAGAIN)
     its = figure_of(trace.ready(197).copy(202).call("recvfrom", 200, 205, 64))
     polls, last = (step for step in its["steps"] if step["kind"] == "call")
-    assert (polls["count"], polls["result"], polls["busy_ns"], polls["brings_data"]) == (10, "EAGAIN", 40, False)
+    assert (polls["count"], polls["result"], polls["busy_ns"], polls["brings_data"]) == (
+        10,
+        "EAGAIN",
+        40,
+        False,
+    )
     assert (last["count"], last["result"], last["brings_data"]) == (1, 64, True)
 
 
 def test_multiplexing_waits_in_one_call_and_copies_in_the_next():
-    its = figure_of(Trace().sleep(110, 210, 220).ready(200).call("pselect6", 100, 230, 1).copy(242)
-                    .call("recvfrom", 240, 250, 64))
+    its = figure_of(
+        Trace()
+        .sleep(110, 210, 220)
+        .ready(200)
+        .call("pselect6", 100, 230, 1)
+        .copy(242)
+        .call("recvfrom", 240, 250, 64)
+    )
     waits, brings = (step for step in its["steps"] if step["kind"] == "call")
     assert waits["waits"] and not waits["brings_data"] and waits["blocked_ns"] == 100
     assert brings["brings_data"] and not brings["waits"]
@@ -102,31 +118,50 @@ def test_one_that_waited_is_drawn_rather_than_one_that_found_its_data():
 
 def test_of_two_models_the_more_frequent_is_drawn():
     trace = blocking(blocking(Trace(), 100), 1100)
-    trace.sleep(2110, 2210, 2220).ready(2200).call("poll", 2100, 2230, 1).call("recvfrom", 2240, 2250, 64)
+    trace.sleep(2110, 2210, 2220).ready(2200).call("poll", 2100, 2230, 1).call(
+        "recvfrom", 2240, 2250, 64
+    )
     assert figure_of(trace)["model"] == "blocking"
 
 
 def test_a_signal_that_a_call_waited_for_comes_with_that_call():
     trace = Trace().call("recvfrom", 90, 95, EAGAIN).sleep(110, 205, 210).ready(200)
-    trace.add(Kind.SIGNAL_GENERATE, 204, fd=35, arg=1, start=4).call("rt_sigtimedwait", 100, 215, 35)
+    trace.add(Kind.SIGNAL_GENERATE, 204, fd=35, arg=1, start=4).call(
+        "rt_sigtimedwait", 100, 215, 35
+    )
     its = figure_of(trace.call("recvfrom", 230, 240, 64))
-    told, = [step for step in its["steps"] if step["kind"] == "signal"]
-    call, = [step for step in its["steps"] if step.get("name") == "rt_sigtimedwait"]
-    assert told["taken"] and call["signal"] == told["name"] and call["waits"] and call["exit_ns"] == told["delivered_ns"]
+    (told,) = [step for step in its["steps"] if step["kind"] == "signal"]
+    (call,) = [step for step in its["steps"] if step.get("name") == "rt_sigtimedwait"]
+    assert (
+        told["taken"]
+        and call["signal"] == told["name"]
+        and call["waits"]
+        and call["exit_ns"] == told["delivered_ns"]
+    )
 
 
 def test_a_handlers_signal_is_not_taken():
     trace = Trace().ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
-    assert [step["taken"] for step in figure_of(trace)["steps"] if step["kind"] == "signal"] == [False]
+    assert [step["taken"] for step in figure_of(trace)["steps"] if step["kind"] == "signal"] == [
+        False
+    ]
 
 
 def test_a_request_shows_its_calls_and_what_the_kernel_did_with_it():
-    trace = Trace().add(Kind.URING_SUBMIT, 112, start=64, result=5, nr=27, fd=4).call("io_uring_enter", 110, 120, 1, fd=7)
+    trace = (
+        Trace()
+        .add(Kind.URING_SUBMIT, 112, start=64, result=5, nr=27, fd=4)
+        .call("io_uring_enter", 110, 120, 1, fd=7)
+    )
     trace.add(Kind.URING_POLL, 114, start=64, result=5).sleep(140, 201, 210).ready(200)
     trace.add(Kind.URING_COMPLETE, 215, start=64, result=5, fd=64)
     its = figure_of(trace.call("io_uring_enter", 130, 220, 0, fd=7, arg=1))
     assert its["model"] == "io-uring"
     assert [(step["name"], step["waits"]) for step in its["steps"] if step["kind"] == "call"] == [
-        ("io_uring_enter", False), ("io_uring_enter", True)]
-    assert [(step["what"], step["at_ns"]) for step in its["steps"] if step["kind"] == "request"] == [("poll armed", 114)]
+        ("io_uring_enter", False),
+        ("io_uring_enter", True),
+    ]
+    assert [
+        (step["what"], step["at_ns"]) for step in its["steps"] if step["kind"] == "request"
+    ] == [("poll armed", 114)]
     assert {"wake", "run", "ready", "copy"} <= set(kinds(its))

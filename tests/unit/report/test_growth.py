@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from support.counting import Counted, Walked, WalkedDict, counted, work
 
-from tracer.analysis.verdict import advice, io_model
-from tracer.report import processes, program
-from tracer.analysis.identity.filenames import FdNames
+from tracer.analysis.counts.fd_usage import VALUES, FdUsage
 from tracer.analysis.counts.locks import Locks
-from tracer.analysis.operations.receives import BLOCKED, Operations, POLLED, of_columns
-from tracer.recording.records import Kind
+from tracer.analysis.identity.filenames import FdNames
+from tracer.analysis.operations.during_wait import DuringWait
+from tracer.analysis.operations.receives import BLOCKED, POLLED, Operations, of_columns
+from tracer.analysis.tables.table import names_of
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu
-from tracer.analysis.tables.table import names_of
-from tracer.analysis.counts.fd_usage import FdUsage, VALUES
-from tracer.analysis.operations.during_wait import DuringWait
+from tracer.analysis.verdict import advice, io_model
+from tracer.recording.records import Kind
+from tracer.report import processes, program
 
 SMALL, TIMES = 100, 4
 EACH = 12  # operations of a process
@@ -31,14 +31,26 @@ def operations(count: int, wait_kind: int = BLOCKED) -> Operations:
     number = np.arange(count * EACH)
     ask = number * 1_000_000
     columns = dict.fromkeys(names_of(Operations), np.zeros(len(number), np.int64))
-    columns |= {"tid": 1000 + number % count, "tgid": 1000 + number % count, "fd": number % count,
-                "inode": number % count, "wait_kind": number * 0 + wait_kind, "ask": ask, "ready": ask + 200_000, "told": ask + 800_000,
-                "copy_start": ask + 810_000, "copy_end": ask + 820_000, "done": ask + 820_000}
+    columns |= {
+        "tid": 1000 + number % count,
+        "tgid": 1000 + number % count,
+        "fd": number % count,
+        "inode": number % count,
+        "wait_kind": number * 0 + wait_kind,
+        "ask": ask,
+        "ready": ask + 200_000,
+        "told": ask + 800_000,
+        "copy_start": ask + 810_000,
+        "copy_end": ask + 820_000,
+        "done": ask + 820_000,
+    }
     return counted(of_columns(columns))
 
 
 def times(count: int) -> Walked:
-    return Walked(ThreadTimes(1000 + i, 1000 + i, "x", i, i + 100, 40, 10, 20, 30, 1, 1) for i in range(count))
+    return Walked(
+        ThreadTimes(1000 + i, 1000 + i, "x", i, i + 100, 40, 10, 20, 30, 1, 1) for i in range(count)
+    )
 
 
 def threads(count: int) -> processes.Threads:
@@ -54,20 +66,33 @@ def used(count: int, **values: int) -> FdUsage:
 
 def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.Seen:
     files = WalkedDict({(1000 + i, i, i): "x" for i in range(count)})
-    scans = [{"tgid": 1000 + i, "fd": i, "call": "epoll_wait", "calls": 50, "repeated": 50, "repeated_ns": 1}
-             for i in range(count)]
+    scans = [
+        {
+            "tgid": 1000 + i,
+            "fd": i,
+            "call": "epoll_wait",
+            "calls": 50,
+            "repeated": 50,
+            "repeated_ns": 1,
+        }
+        for i in range(count)
+    ]
     return advice.Seen(operations(count, wait_kind), used(count, **values), files, scans, {}, {})
 
 
 def listing(count: int) -> Callable[[], list]:
     its = operations(count)
-    return lambda: processes.listed(threads(count), its, np.zeros(len(its), np.int64).view(Counted), {}, 0)
+    return lambda: processes.listed(
+        threads(count), its, np.zeros(len(its), np.int64).view(Counted), {}, 0
+    )
 
 
 def waiting(count: int) -> Callable[[], dict]:
     its, waits = operations(count), DuringWait()
     out = np.asarray(its.ask)
-    absences = OffCpu(its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0)))
+    absences = OffCpu(
+        its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0))
+    )
     waits._absences.whole = lambda: absences
     return lambda: waits.finish(its, absences.take(slice(0)))
 
@@ -76,16 +101,27 @@ def futexes(count: int) -> Callable[[], list]:
     its = Locks()
     number = np.arange(count * EACH)
     none = np.zeros(len(number), np.int64)
-    row = np.array([number % count << 32, number, none, none, number, number + 1, number + 2, none + 1])
+    row = np.array(
+        [number % count << 32, number, none, none, number, number + 1, number + 2, none + 1]
+    )
     its._kept = [row.view(Counted)]
     return its.finish
 
 
-@pytest.mark.parametrize("made", [
-    listing, waiting, futexes, lambda count: partial(program._moved, used(count, receives=3)),
-    lambda count: partial(advice._noticing, seen(count)),
-    lambda count: partial(advice._polling, seen(count, POLLED, receive_again=1000, again_runs=1)),
-], ids=["processes", "waiting", "futexes", "moved", "noticing", "polling"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        listing,
+        waiting,
+        futexes,
+        lambda count: partial(program._moved, used(count, receives=3)),
+        lambda count: partial(advice._noticing, seen(count)),
+        lambda count: partial(
+            advice._polling, seen(count, POLLED, receive_again=1000, again_runs=1)
+        ),
+    ],
+    ids=["processes", "waiting", "futexes", "moved", "noticing", "polling"],
+)
 def test_work_does_not_grow_with_the_square(made):
     small, large = (work(made(count)) for count in (SMALL, TIMES * SMALL))
     assert small > SMALL and large <= GROWTH * small
@@ -117,5 +153,7 @@ def test_a_registered_file_is_found_without_a_search():
     for tid in range(SMALL):
         known.learn(Kind.DESCRIPTOR, tid, 3, 100 + tid, 0, 0, 0o140777)
     known._ever = WalkedDict(known._ever)
-    assert [known.ever(tid, -1, 100 + tid) for tid in range(SMALL)] == [f"socket:[{100 + tid}]" for tid in range(SMALL)]
+    assert [known.ever(tid, -1, 100 + tid) for tid in range(SMALL)] == [
+        f"socket:[{100 + tid}]" for tid in range(SMALL)
+    ]
     assert known.ever(1, -1, 100) is None and known._ever.times == 0

@@ -8,36 +8,61 @@ from support.records_builder import EAGAIN, FD, FILE, INODE, TID, Trace
 from support.reports import US, built, two_processes
 
 from tracer.analysis.counts.wait_reasons import WAITS, waited_for
-from tracer.recording.records import Kind
-from tracer.output.terminal.terminal import render
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.kernel.syscalls import numbers
+from tracer.output.terminal.terminal import render
+from tracer.recording.records import Kind
 
 
 def test_sums():
     sums = GroupSum(2, 2)
     for _ in range(3):
-        sums.add((np.array([2, 1, 2]), np.array([5, 5, 5])), (np.array([1, 10, 100]), np.array([1, 1, 1])))
+        sums.add(
+            (np.array([2, 1, 2]), np.array([5, 5, 5])),
+            (np.array([1, 10, 100]), np.array([1, 1, 1])),
+        )
     sums.add((np.empty(0), np.empty(0)), (np.empty(0), np.empty(0)))
     keys, values = sums.result()
     assert keys.tolist() == [[1, 5], [2, 5]] and values.tolist() == [[30, 3], [303, 6]]
 
 
-@pytest.mark.parametrize(("call", "fd", "arg", "mode", "wanted"), [
-    ("recvfrom", 4, 0, 0o140777, "data"), ("epoll_wait", 5, 10, 0, "data"), ("read", 4, 1, 0o010600, "data"),
-    ("read", 4, 1, 0o100644, "files"), ("write", 4, 1, 0o100644, "files"), ("sendto", 4, 1, 0o140777, "sending"),
-    ("accept4", 4, 0, 0o140777, "connections"), ("fsync", 4, 0, 0o100644, "files"), ("openat", -100, 0, 0, "files"),
-    ("futex", 9, 0, 0, "futexes"), ("wait4", 9, 0, 0, "children"), ("clock_nanosleep", 0, 0, 0, "time"),
-    ("poll", 0, 0, 0, "time"), ("poll", 0, 2, 0, "data"), ("select", 0, 0, 0, "time"), ("pselect6", 5, 0, 0, "data"),
-    ("pause", 0, 0, 0, "signals"), ("getpid", 0, 0, 0, "other calls")])
+@pytest.mark.parametrize(
+    ("call", "fd", "arg", "mode", "wanted"),
+    [
+        ("recvfrom", 4, 0, 0o140777, "data"),
+        ("epoll_wait", 5, 10, 0, "data"),
+        ("read", 4, 1, 0o010600, "data"),
+        ("read", 4, 1, 0o100644, "files"),
+        ("write", 4, 1, 0o100644, "files"),
+        ("sendto", 4, 1, 0o140777, "sending"),
+        ("accept4", 4, 0, 0o140777, "connections"),
+        ("fsync", 4, 0, 0o100644, "files"),
+        ("openat", -100, 0, 0, "files"),
+        ("futex", 9, 0, 0, "futexes"),
+        ("wait4", 9, 0, 0, "children"),
+        ("clock_nanosleep", 0, 0, 0, "time"),
+        ("poll", 0, 0, 0, "time"),
+        ("poll", 0, 2, 0, "data"),
+        ("select", 0, 0, 0, "time"),
+        ("pselect6", 5, 0, 0, "data"),
+        ("pause", 0, 0, 0, "signals"),
+        ("getpid", 0, 0, 0, "other calls"),
+    ],
+)
 def test_what_a_call_waits_for(call, fd, arg, mode, wanted):
     code = waited_for(*(np.array([value]) for value in (numbers()[call], fd, arg, mode)))
     assert WAITS[int(code[0])] == wanted
 
 
-@pytest.mark.parametrize(("call", "wanted"), [("futex", "waiting for futexes"), ("wait4", "waiting for children"),
-                                              ("clock_nanosleep", "waiting for time"),
-                                              ("recvfrom", "waiting for data")])
+@pytest.mark.parametrize(
+    ("call", "wanted"),
+    [
+        ("futex", "waiting for futexes"),
+        ("wait4", "waiting for children"),
+        ("clock_nanosleep", "waiting for time"),
+        ("recvfrom", "waiting for data"),
+    ],
+)
 def test_a_program_that_mostly_waits_is_told_what_for(call, wanted):
     trace = Trace().sleep(1000, 900_000, 910_000).call(call, 500, 920_000, 0)
     its = built(trace)["activity"]
@@ -46,7 +71,11 @@ def test_a_program_that_mostly_waits_is_told_what_for(call, wanted):
 
 
 def test_a_call_that_never_returned_counts_too():
-    trace = Trace().sleep(1000, None, None).add(Kind.OPEN, 900_000, start=500, nr=numbers()["futex"], fd=-1)
+    trace = (
+        Trace()
+        .sleep(1000, None, None)
+        .add(Kind.OPEN, 900_000, start=500, nr=numbers()["futex"], fd=-1)
+    )
     trace.call("getpid", 10, 20, 1)
     its = built(trace)["activity"]
     assert its["mostly"] == "waiting for futexes"
@@ -75,9 +104,14 @@ def test_what_was_asked_before_we_came_is_estimated():
 
 def test_each_process_has_its_own_verdict():
     its = built(two_processes())
-    assert {p["tgid"]: (p["model"]["name"], p["operations"]) for p in its["processes"]} == \
-        {TID: ("blocking", 10), 200: ("nonblocking", 10)}
-    assert its["model"]["name"] == "mixed" and set(its["model"]["time_shares"]) == {"blocking", "nonblocking"}
+    assert {p["tgid"]: (p["model"]["name"], p["operations"]) for p in its["processes"]} == {
+        TID: ("blocking", 10),
+        200: ("nonblocking", 10),
+    }
+    assert its["model"]["name"] == "mixed" and set(its["model"]["time_shares"]) == {
+        "blocking",
+        "nonblocking",
+    }
     assert sum(its["model"]["time_shares"].values()) == pytest.approx(1, abs=0.001)
     assert built(two_processes(), 5)["processes"] == its["processes"]
     assert max(map(len, render(its, width=80).splitlines())) <= 80
@@ -88,7 +122,10 @@ def test_threads_of_one_name_are_a_group():
     for tid, name in ((200, b"main"), (201, b"worker")):
         trace.add(Kind.NAME, 5, tid=tid, start=int.from_bytes(name.ljust(8, b"\0"), "little"))
     groups = next(p for p in built(trace)["processes"] if p["tgid"] == 200)["groups"]
-    assert {g["name"]: (g["threads"], g["operations"]) for g in groups} == {"main": (1, 10), "worker": (1, 0)}
+    assert {g["name"]: (g["threads"], g["operations"]) for g in groups} == {
+        "main": (1, 10),
+        "worker": (1, 0),
+    }
 
 
 def test_descriptors():
@@ -98,16 +135,27 @@ def test_descriptors():
     its = built(trace)
     mine = next(d for d in its["descriptors"] if d["tgid"] == TID)
     assert (mine["fd"], mine["inode"], mine["file"]) == (FD, INODE, f"socket:[{INODE}]")
-    assert (mine["receives"], mine["received_bytes"], mine["sends"], mine["sent_bytes"]) == (10, 640, 2, 128)
+    assert (mine["receives"], mine["received_bytes"], mine["sends"], mine["sent_bytes"]) == (
+        10,
+        640,
+        2,
+        128,
+    )
     assert (mine["sends_blocked"], mine["send_again"], mine["send_slept_ns"]) == (1, 1, 59 * US)
     assert mine["wait_ns"] + mine["notice_ns"] + mine["copy_ns"] == sum(
-        op["done_ns"] - op["ask_ns"] for op in its["operations"] if op["fd"] == FD)
+        op["done_ns"] - op["ask_ns"] for op in its["operations"] if op["fd"] == FD
+    )
     other = next(d for d in its["descriptors"] if d["tgid"] == 200)
     assert other["receive_again"] == 10 and other["received_bytes"] == 80
 
 
 def test_accepts_and_connects():
-    trace = Trace().call("accept4", 10, 20, 9).call("accept4", 30, 40, EAGAIN).call("connect", 50, 60, -115, fd=7)
+    trace = (
+        Trace()
+        .call("accept4", 10, 20, 9)
+        .call("accept4", 30, 40, EAGAIN)
+        .call("connect", 50, 60, -115, fd=7)
+    )
     its = {d["fd"]: d for d in built(trace)["descriptors"]}
     assert (its[FD]["accepts"], its[FD]["accept_again"], its[7]["connects"]) == (1, 1, 1)
     text = render(built(trace), width=80)
@@ -119,7 +167,10 @@ def test_who_woke_it():
     for i, waker in enumerate((7, 7, 0)):
         trace.add(Kind.WAKING, 100 + i, fd=waker)
     wakers = built(trace, comms={"7": "sender"})["processes"][0]["wakers"]
-    assert wakers == [{"tid": 7, "name": "sender", "count": 2}, {"tid": 0, "name": "interrupt", "count": 1}]
+    assert wakers == [
+        {"tid": 7, "name": "sender", "count": 2},
+        {"tid": 0, "name": "interrupt", "count": 1},
+    ]
 
 
 def test_what_is_read_from_a_file_is_no_operation_but_a_use():
@@ -128,5 +179,7 @@ def test_what_is_read_from_a_file_is_no_operation_but_a_use():
 
 
 def test_the_cost_is_an_estimate():
-    its = built(Trace().call("getpid", 10, 20, 1), event_cost_ns=300.0, ledger={"counted": 10})["cost"]
+    its = built(Trace().call("getpid", 10, 20, 1), event_cost_ns=300.0, ledger={"counted": 10})[
+        "cost"
+    ]
     assert its["estimate"] is True and its["total_ns"] == 3000 and its["ratio"] is None

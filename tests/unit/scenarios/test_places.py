@@ -14,9 +14,17 @@ from scenarios.kit import places
 from tracer.capture import spawn
 
 
-@pytest.mark.parametrize(("given", "path"), [
-    ("/usr/bin:/bin", "/usr/bin:/bin"), (":/bin", "/bin"), ("/bin:", "/bin"), ("", ""), (".", ""),
-    (".:/usr/bin::bin:/bin:./x:..", "/usr/bin:/bin")])
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("/usr/bin:/bin", "/usr/bin:/bin"),
+        (":/bin", "/bin"),
+        ("/bin:", "/bin"),
+        ("", ""),
+        (".", ""),
+        (".:/usr/bin::bin:/bin:./x:..", "/usr/bin:/bin"),
+    ],
+)
 def test_relative_and_empty_elements_of_path_are_left_out(given, path, monkeypatch):
     monkeypatch.setenv("PATH", given)
     assert places.path() == path
@@ -29,10 +37,22 @@ def test_without_path_there_is_the_systems(monkeypatch):
 
 def test_a_scenario_runs_whatever_variables_of_pythons_are_set(monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit(9)\n")
-    for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP"):
+    for name in (
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONPLATLIBDIR",
+        "PYTHONPYCACHEPREFIX",
+        "PYTHONSTARTUP",
+    ):
         monkeypatch.setenv(name, str(tmp_path))
-    done = subprocess.run([sys.executable, "-m", "scenarios.blocking", "--messages", "1"], env=spawn.environment(),
-                          cwd="/", capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "scenarios.blocking", "--messages", "1"],
+        env=spawn.environment(),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -33,31 +33,59 @@ def compilations(tmp_path, monkeypatch):
     """How often cc was called to compile: a cc before it in PATH writes a line each time."""
     log, real = tmp_path / "log", shutil.which("cc")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "cc").write_text(f'#!/bin/sh\n[ "$1" = --version ] || echo >>{log}\nexec {real} "$@"\n')
+    (tmp_path / "bin" / "cc").write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] || echo >>{log}\nexec {real} "$@"\n'
+    )
     (tmp_path / "bin" / "cc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     return lambda: len(log.read_text().splitlines()) if log.exists() else 0
 
 
 def test_the_five_models_have_twins():
-    assert {scenario.name for scenario in TWINS} >= {"blocking", "nonblocking", "select", "poll", "epoll-lt", "signal",
-                                                     "posix-aio"}
+    assert {scenario.name for scenario in TWINS} >= {
+        "blocking",
+        "nonblocking",
+        "select",
+        "poll",
+        "epoll-lt",
+        "signal",
+        "posix-aio",
+    }
 
 
 @pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
 def test_compiles_without_a_warning(scenario, tmp_path):
-    done = subprocess.run(["cc", *twin.FLAGS, "-Wextra", "-Wno-missing-field-initializers", "-Werror", "-o",
-                           tmp_path / "program", scenario.twin, *(twin.SOURCES / name for name in twin.SHARED)],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            "cc",
+            *twin.FLAGS,
+            "-Wextra",
+            "-Wno-missing-field-initializers",
+            "-Werror",
+            "-o",
+            tmp_path / "program",
+            scenario.twin,
+            *(twin.SOURCES / name for name in twin.SHARED),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def by_hand(program: list, *options: str) -> tuple[list[str], dict[str, int]]:
     """The first line a scenario prints, without its time, in words; and its counts."""
-    done = subprocess.run([*program, "--messages", "23", "--interval-ns", "1000000", *options], cwd=ROOT, text=True,
-                          capture_output=True, timeout=60)
+    done = subprocess.run(
+        [*program, "--messages", "23", "--interval-ns", "1000000", *options],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
     assert done.returncode == 0 and done.stderr == "", done.stderr
-    first, _, *counts = (line for line in done.stdout.splitlines() if not line.startswith("  memory"))
+    first, _, *counts = (
+        line for line in done.stdout.splitlines() if not line.startswith("  memory")
+    )
     # from a pipe, C reads and Python readvs
     counted = (line.strip().replace("readv", "read").split(": ") for line in counts)
     return first.split()[:-2], dict(counted)
@@ -76,18 +104,42 @@ def test_does_by_hand_what_the_python_program_does(scenario, proto):
     assert in_c == in_python
 
 
-@pytest.mark.parametrize("arguments", [["--messages", "0"], ["--messages", "-5"], ["--messages", "1x"], ["--size", ""],
-                                       ["--size", "1048577"], ["--size", "65508"], ["--proto", "sctp"], ["more"],
-                                       ["--nonsense"], ["--shared-fd", "x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--messages", "0"],
+        ["--messages", "-5"],
+        ["--messages", "1x"],
+        ["--size", ""],
+        ["--size", "1048577"],
+        ["--size", "65508"],
+        ["--proto", "sctp"],
+        ["more"],
+        ["--nonsense"],
+        ["--shared-fd", "x"],
+    ],
+    ids=" ".join,
+)
 def test_nonsense_is_wrong_usage(arguments):
-    done = subprocess.run([twin.built(TWINS[0].twin), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [twin.built(TWINS[0].twin), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 2 and done.stdout == "" and done.stderr
 
 
 def test_says_that_its_sender_was_killed():
     program = twin.built(next(scenario for scenario in TWINS if scenario.name == "blocking").twin)
-    with subprocess.Popen([program, "--messages", "100000"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True) as process:
+    with subprocess.Popen(
+        [program, "--messages", "100000"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while not (found := children.read_text().split()):
             pass
@@ -97,6 +149,7 @@ def test_says_that_its_sender_was_killed():
 
 
 # the cache
+
 
 def test_compiled_once(cache, compilations):
     first = twin.built(TWINS[0].twin)
@@ -119,7 +172,7 @@ def test_compiled_anew_when_a_source_changes(cache, compilations, monkeypatch, t
 def test_compiled_anew_for_another_compiler(cache, compilations):
     first = twin.built(TWINS[0].twin)
     other = Path(shutil.which("cc"))
-    other.write_text(other.read_text().replace('|| echo', '|| true; echo another; echo'))
+    other.write_text(other.read_text().replace("|| echo", "|| true; echo another; echo"))
     assert twin.built(TWINS[0].twin) != first
 
 
@@ -140,19 +193,46 @@ def planted(tmp_path, monkeypatch):
     for name in ("stdio.h", "stddef.h", "errno.h", "workload.h", "linux/aio_abi.h"):
         (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text("#error planted\n")
-    for name in ("libgcc_s.so.1", "libgcc_s.so", "libc.so", "libc.so.6", "libc.a", "libgcc.a", "crt1.o", "crti.o"):
-        (directory / name).write_text("INPUT(planted.o)\n")  # ld takes any file of text for a script of its own
+    for name in (
+        "libgcc_s.so.1",
+        "libgcc_s.so",
+        "libc.so",
+        "libc.so.6",
+        "libc.a",
+        "libgcc.a",
+        "crt1.o",
+        "crti.o",
+    ):
+        (directory / name).write_text(
+            "INPUT(planted.o)\n"
+        )  # ld takes any file of text for a script of its own
     monkeypatch.chdir(directory)
     return directory
 
 
-@pytest.mark.parametrize("variables", [
-    {}, {"PATH": ":{PATH}"}, {"PATH": ".:{PATH}"}, {"CPATH": ":/nowhere"}, {"C_INCLUDE_PATH": "."},
-    {"LIBRARY_PATH": ":/nowhere"}, {"COMPILER_PATH": "."}, {"GCC_EXEC_PREFIX": "./"}, {"TMPDIR": "."},
-    {"CPATH": "{HERE}"}, {"LIBRARY_PATH": "{HERE}"}, {"COMPILER_PATH": "{HERE}"},
-    {"DEPENDENCIES_OUTPUT": "{HERE}/written"}, {"SUNPRO_DEPENDENCIES": "{HERE}/written"}],
-    ids=lambda variables: " ".join(map("=".join, variables.items())) or "nothing set")
-def test_nothing_in_the_callers_directory_is_compiled_linked_or_run(variables, cache, planted, monkeypatch):
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"PATH": ":{PATH}"},
+        {"PATH": ".:{PATH}"},
+        {"CPATH": ":/nowhere"},
+        {"C_INCLUDE_PATH": "."},
+        {"LIBRARY_PATH": ":/nowhere"},
+        {"COMPILER_PATH": "."},
+        {"GCC_EXEC_PREFIX": "./"},
+        {"TMPDIR": "."},
+        {"CPATH": "{HERE}"},
+        {"LIBRARY_PATH": "{HERE}"},
+        {"COMPILER_PATH": "{HERE}"},
+        {"DEPENDENCIES_OUTPUT": "{HERE}/written"},
+        {"SUNPRO_DEPENDENCIES": "{HERE}/written"},
+    ],
+    ids=lambda variables: " ".join(map("=".join, variables.items())) or "nothing set",
+)
+def test_nothing_in_the_callers_directory_is_compiled_linked_or_run(
+    variables, cache, planted, monkeypatch
+):
     before = sorted(planted.iterdir())
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(PATH=os.environ["PATH"], HERE=planted))
@@ -186,7 +266,9 @@ def test_source_that_does_not_compile_is_one_line_and_leaves_nothing(cache, tmp_
 
 def test_two_at_once_make_one(cache):
     command = [*PYTHON, "-m", "scenarios.kit.twin", TWINS[0].twin.stem]
-    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
     places = {process.communicate(timeout=100)[0] for process in both}
     assert len(places) == 1 and all(process.returncode == 0 for process in both)
     assert len(os.listdir(cache)) == 1
@@ -238,7 +320,9 @@ def test_compiled_as_the_invoking_user_in_that_users_cache(tmp_path_factory, mon
 
 def test_no_compiler_is_one_line(cache, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    done = subprocess.run([*PYTHON, "-m", "scenarios.kit.twin", "blocking"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*PYTHON, "-m", "scenarios.kit.twin", "blocking"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 3 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and "gcc" in done.stderr
 

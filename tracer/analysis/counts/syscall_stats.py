@@ -7,13 +7,15 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from tracer.analysis.tables.distribution import Distribution
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
-from tracer.analysis.tables.distribution import Distribution
 
 _SIGWAIT = syscalls.numbers()["rt_sigtimedwait"]
-_RT_SIGRETURN = syscalls.numbers()["rt_sigreturn"]  # its result is the interrupted code's register, no error
+_RT_SIGRETURN = syscalls.numbers()[
+    "rt_sigreturn"
+]  # its result is the interrupted code's register, no error
 _MOST_ERRNO = 4095
 # The result of a signal's generation (include/trace/events/signal.h, TRACE_SIGNAL_*).
 _SENT, _IGNORED, _MERGED, _OVERFLOWED = range(4)
@@ -60,26 +62,43 @@ class SyscallStats:
             if len(failed) and number != _RT_SIGRETURN:
                 counts = np.bincount(failed)
                 codes = np.flatnonzero(counts)
-                self._errors[number].update(dict(zip((-codes).tolist(), counts[codes].tolist(), strict=True)))
+                self._errors[number].update(
+                    dict(zip((-codes).tolist(), counts[codes].tolist(), strict=True))
+                )
 
     def calls(self) -> list[dict]:
         """By name, those that took longest in all first."""
         result = []
         for number, times in self._times.items():
             summary = times.summary()
-            errors = {syscalls.error_name(code): count for code, count in self._errors[number].items()}
-            result.append({"name": syscalls.name_of(number), "calls": summary.pop("count"), "errors": errors,
-                           **summary})
+            errors = {
+                syscalls.error_name(code): count for code, count in self._errors[number].items()
+            }
+            result.append(
+                {
+                    "name": syscalls.name_of(number),
+                    "calls": summary.pop("count"),
+                    "errors": errors,
+                    **summary,
+                }
+            )
         return sorted(result, key=lambda call: -call["total_ns"])
 
     def signals(self) -> list[dict]:
         """By name, in the order of their numbers."""
         seen = set(self._delivered) | set(self._taken)
         seen |= {number for made in self._generated.values() for number in made}
-        return [{"name": signal_name(number), "generated": self._generated[_SENT][number],
-                 "delivered": self._delivered[number], "taken": self._taken[number],
-                 "merged": self._generated[_MERGED][number], "overflowed": self._generated[_OVERFLOWED][number]}
-                for number in sorted(seen)]
+        return [
+            {
+                "name": signal_name(number),
+                "generated": self._generated[_SENT][number],
+                "delivered": self._delivered[number],
+                "taken": self._taken[number],
+                "merged": self._generated[_MERGED][number],
+                "overflowed": self._generated[_OVERFLOWED][number],
+            }
+            for number in sorted(seen)
+        ]
 
 
 def signal_name(number: int) -> str:

@@ -6,24 +6,65 @@ from functools import cache
 
 import numpy as np
 
+from tracer.analysis.identity.descriptors import S_IFMT, Descriptors
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.timeline import Calls, OffCpu
 from tracer.kernel import syscall_filter, syscalls
 from tracer.recording.batch import RecordBatch, table_of
-from tracer.analysis.identity.descriptors import Descriptors, S_IFMT
 from tracer.recording.records import Kind
-from tracer.analysis.tables.group_sum import GroupSum
-from tracer.analysis.threads.timeline import OffCpu, Calls
 
-WAITS = ("data", "connections", "sending", "files", "futexes", "children", "time", "signals", "other calls")
+WAITS = (
+    "data",
+    "connections",
+    "sending",
+    "files",
+    "futexes",
+    "children",
+    "time",
+    "signals",
+    "other calls",
+)
 DATA, CONNECTIONS, SENDING, FILES, FUTEXES, CHILDREN, TIME, SIGNALS, OTHER = range(len(WAITS))
-SEND = ("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile")
+SEND = (
+    "write",
+    "writev",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "sendto",
+    "sendmsg",
+    "sendmmsg",
+    "sendfile",
+)
 ACCEPT, CONNECT = ("accept", "accept4"), ("connect",)
 _NAMES = {
-    DATA: (*syscalls.RECEIVE, *syscalls.SELECT, *syscalls.POLL, *syscalls.EPOLL, "io_getevents", "io_pgetevents",
-           "io_uring_enter", "io_submit"),
-    CONNECTIONS: (*ACCEPT, *CONNECT), SENDING: SEND,
-    FILES: ("fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync", "getdents64", "fallocate", "ftruncate",
-            "copy_file_range", "readahead"),
-    FUTEXES: ("futex", "futex_waitv", "futex_wait"), CHILDREN: ("wait4", "waitid", "vfork", "clone"),
+    DATA: (
+        *syscalls.RECEIVE,
+        *syscalls.SELECT,
+        *syscalls.POLL,
+        *syscalls.EPOLL,
+        "io_getevents",
+        "io_pgetevents",
+        "io_uring_enter",
+        "io_submit",
+    ),
+    CONNECTIONS: (*ACCEPT, *CONNECT),
+    SENDING: SEND,
+    FILES: (
+        "fsync",
+        "fdatasync",
+        "sync",
+        "syncfs",
+        "sync_file_range",
+        "msync",
+        "getdents64",
+        "fallocate",
+        "ftruncate",
+        "copy_file_range",
+        "readahead",
+    ),
+    FUTEXES: ("futex", "futex_waitv", "futex_wait"),
+    CHILDREN: ("wait4", "waitid", "vfork", "clone"),
     TIME: ("nanosleep", "clock_nanosleep"),
     SIGNALS: ("pause", "rt_sigsuspend", "rt_sigtimedwait"),
 }
@@ -62,7 +103,9 @@ class WaitReasons:
     def __init__(self) -> None:
         self._slept = GroupSum(2, 1)  # (thread, what for) → ns
         self._calls = GroupSum(1, 1)  # thread → calls that returned
-        self._open: dict[int, tuple[int, int, int]] = {}  # thread → number and descriptor of its open call
+        self._open: dict[
+            int, tuple[int, int, int]
+        ] = {}  # thread → number and descriptor of its open call
 
     def feed(self, batch: RecordBatch, calls: Calls, modes: np.ndarray) -> None:
         """A batch, its calls, and the mode of the file behind each one's descriptor."""
@@ -73,10 +116,17 @@ class WaitReasons:
         for i in np.flatnonzero(batch.kind == Kind.OPEN).tolist():
             self._open[int(batch.tid[i])] = int(batch.nr[i]), int(batch.fd[i]), int(batch.time[i])
 
-    def finish(self, unended: OffCpu, inside: np.ndarray, descriptors: Descriptors) -> tuple[dict, dict]:
+    def finish(
+        self, unended: OffCpu, inside: np.ndarray, descriptors: Descriptors
+    ) -> tuple[dict, dict]:
         """(thread → {what for: ns asleep}, thread → calls that returned); unended and inside: Timeline.finish's."""
-        for tid, out, woken, back in zip(*(values[inside & ~unended.could_run].tolist() for values in
-                                           (unended.tid, unended.out, unended.woken, unended.back)), strict=True):
+        for tid, out, woken, back in zip(
+            *(
+                values[inside & ~unended.could_run].tolist()
+                for values in (unended.tid, unended.out, unended.woken, unended.back)
+            ),
+            strict=True,
+        ):
             nr, fd, at = self._open.get(tid, (-1, -1, 0))
             if nr >= 0:
                 tids, fds, times = np.array([tid]), np.array([fd]), np.array([at])

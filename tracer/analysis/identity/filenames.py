@@ -7,17 +7,31 @@ import socket
 import stat
 
 from tracer.kernel import syscalls
-from tracer.recording.records import Kind, text_of
 from tracer.kernel.proc_net import pair
+from tracer.recording.records import Kind, text_of
 
 # What /proc/PID/fd says of a descriptor that such a call made: fs/eventfd.c and others, anon_inode_getfd().
-MAKERS = {"eventfd": "eventfd", "eventfd2": "eventfd", "timerfd_create": "timerfd", "signalfd": "signalfd",
-          "signalfd4": "signalfd", "epoll_create": "eventpoll", "epoll_create1": "eventpoll",
-          "io_uring_setup": "io_uring", "inotify_init": "inotify", "inotify_init1": "inotify", "pidfd_open": "pidfd"}
+MAKERS = {
+    "eventfd": "eventfd",
+    "eventfd2": "eventfd",
+    "timerfd_create": "timerfd",
+    "signalfd": "signalfd",
+    "signalfd4": "signalfd",
+    "epoll_create": "eventpoll",
+    "epoll_create1": "eventpoll",
+    "io_uring_setup": "io_uring",
+    "inotify_init": "inotify",
+    "inotify_init1": "inotify",
+    "pidfd_open": "pidfd",
+}
 _ALONE = ("TCP", "UDP", "UNIX", "pipe:", "socket:", "RAW", "NETLINK")
 TEACHING = (Kind.DESCRIPTOR, Kind.ADDRESS, Kind.PATH, Kind.THREAD, Kind.START)
-_TYPES = {(socket.AF_INET, socket.SOCK_STREAM): "TCP", (socket.AF_INET6, socket.SOCK_STREAM): "TCPv6",
-          (socket.AF_INET, socket.SOCK_DGRAM): "UDP", (socket.AF_INET6, socket.SOCK_DGRAM): "UDPv6"}
+_TYPES = {
+    (socket.AF_INET, socket.SOCK_STREAM): "TCP",
+    (socket.AF_INET6, socket.SOCK_STREAM): "TCPv6",
+    (socket.AF_INET, socket.SOCK_DGRAM): "UDP",
+    (socket.AF_INET6, socket.SOCK_DGRAM): "UDPv6",
+}
 
 
 class FdNames:
@@ -27,9 +41,13 @@ class FdNames:
         self._files = {(its["fd"], its["inode"]): its["name"] for its in facts.get("files") or []}
         self._process: dict[int, int] = {}
         self._names: dict[int, dict[int, tuple[int, str]]] = {}
-        self._made: dict[int, tuple[int, str]] = {}  # tid → descriptor and what its last call made of it
+        self._made: dict[
+            int, tuple[int, str]
+        ] = {}  # tid → descriptor and what its last call made of it
         self._ever: dict[tuple[int, int, int], str] = {}
-        self._first: dict[tuple[int, int], tuple[int, int, int]] = {}  # process and inode → the first key of _ever
+        self._first: dict[
+            tuple[int, int], tuple[int, int, int]
+        ] = {}  # process and inode → the first key of _ever
         self._by_inode: dict[int, str] = {}  # of sockets and pipes, whose inodes are theirs alone
         self._opened = False
         self._local: tuple[str, int] = ("", 0)
@@ -46,9 +64,15 @@ class FdNames:
             return self._ever.get(self._first.get((tgid, inode)))
         if not inode:
             return self._names.get(tgid, {}).get(fd, (0, None))[1]
-        return self._ever.get((tgid, fd, inode)) or self._by_inode.get(inode) or self._files.get((fd, inode))
+        return (
+            self._ever.get((tgid, fd, inode))
+            or self._by_inode.get(inode)
+            or self._files.get((fd, inode))
+        )
 
-    def learn(self, kind: int, tid: int, fd: int, start: int, result: int, nr: int, arg: int) -> bool:
+    def learn(
+        self, kind: int, tid: int, fd: int, start: int, result: int, nr: int, arg: int
+    ) -> bool:
         """One record's fields; whether it says what descriptor `fd` of that thread is."""
         if kind == Kind.CALL:
             if nr in self._makers:
@@ -71,7 +95,9 @@ class FdNames:
                 self._rename(tid, fd, self.name(tid, fd) + text_of(start, result))
         elif kind in (Kind.THREAD, Kind.START):
             self._process[tid] = result
-            if kind == Kind.THREAD and self._process.get(fd, fd) != result:  # a fork: its parent's descriptors
+            if (
+                kind == Kind.THREAD and self._process.get(fd, fd) != result
+            ):  # a fork: its parent's descriptors
                 self._names[result] = dict(self._of(fd))
             return False
         else:

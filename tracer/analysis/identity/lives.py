@@ -11,17 +11,22 @@ from operator import itemgetter
 import numpy as np
 
 from tracer.analysis.tables.asof import AsOf
-from tracer.recording.batch import RecordBatch, NAMES, table_of
-from tracer.recording.batch import Read
-from tracer.recording.records import GOES_ON, Kind, RECORD
-from tracer.kernel.syscalls import numbers
 from tracer.analysis.tables.table import Table
+from tracer.kernel.syscalls import numbers
+from tracer.recording.batch import NAMES, Read, RecordBatch, table_of
+from tracer.recording.records import GOES_ON, RECORD, Kind
 
-FIRST = 1 << 22  # of the numbers of later lives: no ID is as large (PID_MAX_LIMIT, include/linux/threads.h)
-_TWICE_NS = 50_000  # between the two records of a thread that was created and adopted at the same time
+FIRST = (
+    1 << 22
+)  # of the numbers of later lives: no ID is as large (PID_MAX_LIMIT, include/linux/threads.h)
+_TWICE_NS = (
+    50_000  # between the two records of a thread that was created and adopted at the same time
+)
 _EXECVE_NS = 1_000_000_000  # at most, from the end of the others to its return
 _EVENTS = table_of((Kind.THREAD, Kind.START, Kind.EXIT))
-_OWN = table_of((Kind.CALL, Kind.OPEN, Kind.EXEC, Kind.NAME, Kind.SWITCH_IN, Kind.SWITCH_OUT))  # of who is alive
+_OWN = table_of(
+    (Kind.CALL, Kind.OPEN, Kind.EXEC, Kind.NAME, Kind.SWITCH_IN, Kind.SWITCH_OUT)
+)  # of who is alive
 # The fields that hold IDs beside `tid`: probes/iotrace.h.
 _THREAD_IN_FD = table_of((Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN))
 _PROCESS_IN_RESULT = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.EXEC))
@@ -80,8 +85,12 @@ class Lives:
         self.leaders: dict[int, int] = {}  # process → its leader's life after such an execve
         self._lives: dict[int, _Life] = {}  # by ID
         self._members: dict[int, set[int]] = {}  # process → IDs of its threads that are alive
-        self._processes: dict[int, int] = {}  # ID → the number of the process that has it, where it is not the ID
-        self._orphaned: dict[int, int] = {}  # leader that exited before others of its threads → when the last did
+        self._processes: dict[
+            int, int
+        ] = {}  # ID → the number of the process that has it, where it is not the ID
+        self._orphaned: dict[
+            int, int
+        ] = {}  # leader that exited before others of its threads → when the last did
         self._watched = np.zeros(FIRST, bool)  # by ID, for a look at a batch
         self._ids: list[int] = []  # number − FIRST → ID
         self._added: list[tuple] = []  # RECORDs of our own making, with IDs, in time order
@@ -100,7 +109,11 @@ class Lives:
 
     def again(self, read: Read) -> Read:
         """`read`, with lives in the place of IDs; for after the last batch was fed."""
-        return read if not self._ids and not self._added else lambda since, until: self._reread(read, since, until)
+        return (
+            read
+            if not self._ids and not self._added
+            else lambda since, until: self._reread(read, since, until)
+        )
 
     def shown(self, value):
         """A part of the report, with IDs in the place of lives."""
@@ -110,7 +123,9 @@ class Lives:
             return [self.shown(its) for its in value]
         if not isinstance(value, dict):
             return value
-        return {key: self._id(its) if key in _KEYS else self.shown(its) for key, its in value.items()}
+        return {
+            key: self._id(its) if key in _KEYS else self.shown(its) for key, its in value.items()
+        }
 
     def with_ids(self, table: Table, names: tuple[str, ...]) -> Table:
         """A table with IDs in the place of lives in these columns."""
@@ -127,7 +142,11 @@ class Lives:
     def _id(self, value):
         if isinstance(value, list):
             return [self._id(its) for its in value]
-        return self._ids[value - FIRST] if isinstance(value, int) and 0 <= value - FIRST < len(self._ids) else value
+        return (
+            self._ids[value - FIRST]
+            if isinstance(value, int) and 0 <= value - FIRST < len(self._ids)
+            else value
+        )
 
     # births and ends
 
@@ -232,8 +251,17 @@ class Lives:
 
     # records
 
-    def _add(self, time: int, kind: int, tid: int, *, start: int = 0, result: int = 0, nr: int = 0,
-             fd: int = -1) -> None:
+    def _add(
+        self,
+        time: int,
+        kind: int,
+        tid: int,
+        *,
+        start: int = 0,
+        result: int = 0,
+        nr: int = 0,
+        fd: int = -1,
+    ) -> None:
         self._added.append((time, start, result, tid, kind, nr, fd, 0))
 
     def _told(self, batch: RecordBatch) -> RecordBatch:
@@ -242,8 +270,11 @@ class Lives:
             return batch
         told = batch.take(slice(None))
         told.tid = self._threads.told(batch.tid, batch.time)
-        for name, kinds, lives in (("fd", _THREAD_IN_FD, self._threads), ("result", _PROCESS_IN_RESULT, self._groups),
-                                   ("arg", _PROCESS_IN_ARG, self._groups)):
+        for name, kinds, lives in (
+            ("fd", _THREAD_IN_FD, self._threads),
+            ("result", _PROCESS_IN_RESULT, self._groups),
+            ("arg", _PROCESS_IN_ARG, self._groups),
+        ):
             rows, column = np.flatnonzero(kinds[batch.kind]), getattr(batch, name).copy()
             column[rows] = lives.told(column[rows], batch.time[rows])
             setattr(told, name, column)
@@ -254,7 +285,9 @@ class Lives:
         first = 0 if since is None else bisect_left(rows, since, key=_time)
         last = len(rows) if until is None else bisect_right(rows, until, key=_time)
         for batch in read(since, until):
-            here = bisect_right(rows, batch.time[-1], first, last, key=_time) if len(batch) else first
+            here = (
+                bisect_right(rows, batch.time[-1], first, last, key=_time) if len(batch) else first
+            )
             yield self._told(_with(batch, rows[first:here]))
             first = here
         if first < last:
@@ -263,7 +296,12 @@ class Lives:
 
 def _is_the_same(life: _Life, kind: int, time: int, tgid: int) -> bool:
     """Whether a birth is one that was seen already: created by a traced thread while iotrace adopted it."""
-    return (life.alive and Kind.START in (kind, life.kind) and life.tgid == tgid and time - life.began <= _TWICE_NS)
+    return (
+        life.alive
+        and Kind.START in (kind, life.kind)
+        and life.tgid == tgid
+        and time - life.began <= _TWICE_NS
+    )
 
 
 def _with(batch: RecordBatch, rows: list[tuple]) -> RecordBatch:
@@ -272,4 +310,6 @@ def _with(batch: RecordBatch, rows: list[tuple]) -> RecordBatch:
         return batch
     more = RecordBatch.of(np.array(sorted(rows, key=_time), RECORD))
     places = np.searchsorted(batch.time, more.time, "left")
-    return RecordBatch(*(np.insert(getattr(batch, name), places, getattr(more, name)) for name in NAMES))
+    return RecordBatch(
+        *(np.insert(getattr(batch, name), places, getattr(more, name)) for name in NAMES)
+    )

@@ -22,11 +22,22 @@ _SYNONYMS = ("O_NDELAY", "O_RSYNC", "O_FSYNC")
 def _table(name: str) -> dict[str, int]:
     """Name → value of one of the tables."""
     if name == "open":
-        return {key: getattr(os, key) for key in dir(os) if key.startswith("O_") and key not in _SYNONYMS}
+        return {
+            key: getattr(os, key)
+            for key in dir(os)
+            if key.startswith("O_") and key not in _SYNONYMS
+        }
     if name == "fcntl":
-        return {key: getattr(fcntl, key) for key in dir(fcntl)
-                if key.startswith(("F_GET", "F_SET", "F_DUP", "F_ADD", "F_NOTIFY", "F_OFD")) and key != "F_SETLKW64"}
-    rows = (line.split("\t") for line in files("tracer.kernel").joinpath("data/flags.tsv").read_text().splitlines()[2:])
+        return {
+            key: getattr(fcntl, key)
+            for key in dir(fcntl)
+            if key.startswith(("F_GET", "F_SET", "F_DUP", "F_ADD", "F_NOTIFY", "F_OFD"))
+            and key != "F_SETLKW64"
+        }
+    rows = (
+        line.split("\t")
+        for line in files("tracer.kernel").joinpath("data/flags.tsv").read_text().splitlines()[2:]
+    )
     return {key: int(value) for table, key, value in rows if table == name}
 
 
@@ -53,7 +64,10 @@ def epoll_events(value: int) -> str:
 
 def open_flags(value: int) -> str:
     """O_RDWR|O_NONBLOCK."""
-    access = one_of(value & os.O_ACCMODE, {name: _table("open")[name] for name in ("O_RDONLY", "O_WRONLY", "O_RDWR")})
+    access = one_of(
+        value & os.O_ACCMODE,
+        {name: _table("open")[name] for name in ("O_RDONLY", "O_WRONLY", "O_RDWR")},
+    )
     others = {name: bits for name, bits in _table("open").items() if not bits & os.O_ACCMODE}
     rest = flags(value & ~os.O_ACCMODE, others, "")
     return f"{access}|{rest}" if rest else access
@@ -105,27 +119,72 @@ def _fcntl_argument(command: int, value: int) -> str:
 
 # What a record keeps of a call beside its first argument: its name there, and how it is written.
 _KEPT: dict[str, tuple[str, Callable[[int], str]]] = {
-    **dict.fromkeys(("read", "readv", "write", "writev", "sendto", "pread64", "pwrite64"), ("count", str)),
+    **dict.fromkeys(
+        ("read", "readv", "write", "writev", "sendto", "pread64", "pwrite64"), ("count", str)
+    ),
     **dict.fromkeys(("recvmsg", "sendmsg", "recvfrom"), ("flags", message_flags)),
-    **dict.fromkeys(("epoll_wait", "epoll_pwait", "epoll_pwait2", "recvmmsg", "sendmmsg"), ("most", signed)),
+    **dict.fromkeys(
+        ("epoll_wait", "epoll_pwait", "epoll_pwait2", "recvmmsg", "sendmmsg"), ("most", signed)
+    ),
     **dict.fromkeys(("poll", "ppoll"), ("nfds", str)),
-    "listen": ("backlog", signed), "shutdown": ("how", lambda value: one_of(value, _table("shutdown_modes"))),
-    "kill": ("sig", signal_name), "rt_sigqueueinfo": ("sig", signal_name), "ioctl": ("request", hex),
-    "openat": ("flags", open_flags), "accept4": ("flags", lambda value: flags(value, _SOCK_FLAGS)),
-    "pipe2": ("flags", open_flags), "dup3": ("flags", open_flags),
+    "listen": ("backlog", signed),
+    "shutdown": ("how", lambda value: one_of(value, _table("shutdown_modes"))),
+    "kill": ("sig", signal_name),
+    "rt_sigqueueinfo": ("sig", signal_name),
+    "ioctl": ("request", hex),
+    "openat": ("flags", open_flags),
+    "accept4": ("flags", lambda value: flags(value, _SOCK_FLAGS)),
+    "pipe2": ("flags", open_flags),
+    "dup3": ("flags", open_flags),
 }
 _FIRST: dict[str, tuple[str, Callable[[int], str]]] = {
-    "socket": ("domain", family), "kill": ("pid", str), "rt_sigqueueinfo": ("pid", str), "exit_group": ("status", str),
-    "select": ("nfds", str), "pselect6": ("nfds", str), "epoll_create1": ("flags", lambda value: flags(value, _EPOLL)),
+    "socket": ("domain", family),
+    "kill": ("pid", str),
+    "rt_sigqueueinfo": ("pid", str),
+    "exit_group": ("status", str),
+    "select": ("nfds", str),
+    "pselect6": ("nfds", str),
+    "epoll_create1": ("flags", lambda value: flags(value, _EPOLL)),
 }
 _EPOLL = {"EPOLL_CLOEXEC": os.O_CLOEXEC}
 _COUNTS = {"readv": "iovcnt", "writev": "iovcnt", "sendto": "len"}
 # Calls of strace's classes desc and network whose first argument is no descriptor; *at calls have a directory there.
 _NO_DESCRIPTOR = {
-    "open", "creat", "pipe", "pipe2", "socket", "socketpair", "poll", "ppoll", "select", "pselect6", "mmap", "eventfd",
-    "eventfd2", "epoll_create", "epoll_create1", "timerfd_create", "memfd_create", "memfd_secret", "inotify_init",
-    "inotify_init1", "fanotify_init", "io_uring_setup", "perf_event_open", "userfaultfd", "bpf", "pidfd_open",
-    "uselib", "landlock_create_ruleset", "shmat", "mq_open", "fsopen", "symlinkat", "open_tree", "move_mount"}
+    "open",
+    "creat",
+    "pipe",
+    "pipe2",
+    "socket",
+    "socketpair",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "mmap",
+    "eventfd",
+    "eventfd2",
+    "epoll_create",
+    "epoll_create1",
+    "timerfd_create",
+    "memfd_create",
+    "memfd_secret",
+    "inotify_init",
+    "inotify_init1",
+    "fanotify_init",
+    "io_uring_setup",
+    "perf_event_open",
+    "userfaultfd",
+    "bpf",
+    "pidfd_open",
+    "uselib",
+    "landlock_create_ruleset",
+    "shmat",
+    "mq_open",
+    "fsopen",
+    "symlinkat",
+    "open_tree",
+    "move_mount",
+}
 OPENING = ("open", "openat", "openat2", "creat", "accept", "accept4")
 
 
@@ -143,19 +202,33 @@ def opening() -> frozenset[int]:
     return frozenset(syscalls.numbers()[name] for name in OPENING)
 
 
-def arguments(name: str, first: int, kept: int, more: tuple[int, int, int] | None) -> list[tuple[str, str]]:
+def arguments(
+    name: str, first: int, kept: int, more: tuple[int, int, int] | None
+) -> list[tuple[str, str]]:
     """(argument, value) of those that a recording has of a call.
 
     first: argument 0; kept: the one that its record keeps; more: arguments 1, 2 and 3 of a call that sets something
     up, None where they were not recorded. An argument called "fd" is a descriptor.
     """
     if more and name == "epoll_ctl":
-        return [("fd", str(first)), ("op", one_of(more[0], _table("epollctls"))), ("target", str(more[1])),
-                ("events", epoll_events(more[2]))]
+        return [
+            ("fd", str(first)),
+            ("op", one_of(more[0], _table("epollctls"))),
+            ("target", str(more[1])),
+            ("events", epoll_events(more[2])),
+        ]
     if more and name == "fcntl":
-        return [("fd", str(first)), ("cmd", fcntl_command(more[0])), ("arg", _fcntl_argument(more[0], more[1]))]
+        return [
+            ("fd", str(first)),
+            ("cmd", fcntl_command(more[0])),
+            ("arg", _fcntl_argument(more[0], more[1])),
+        ]
     if more and name == "socket":
-        return [("domain", family(first)), ("type", socket_type(more[0])), ("protocol", str(more[1]))]
+        return [
+            ("domain", family(first)),
+            ("type", socket_type(more[0])),
+            ("protocol", str(more[1])),
+        ]
     if more and name == "ioctl":
         return [("fd", str(first)), ("request", hex(more[0]))]
     found = []

@@ -8,19 +8,37 @@ from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
+from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.listing import decode
 from tracer.kernel import syscalls
-from tracer.analysis.identity.filenames import FdNames
-from tracer.recording.records import Kind, LIBRARY_NAMES, RECORD
+from tracer.recording.records import LIBRARY_NAMES, RECORD, Kind
 
-_SHOWN = (Kind.CALL, Kind.ARGS, Kind.OPEN, Kind.SIGNAL_DELIVER, Kind.THREAD, Kind.EXIT, Kind.START, Kind.LIBRARY,
-          Kind.EXEC, Kind.DESCRIPTOR, Kind.ADDRESS, Kind.PATH)
+_SHOWN = (
+    Kind.CALL,
+    Kind.ARGS,
+    Kind.OPEN,
+    Kind.SIGNAL_DELIVER,
+    Kind.THREAD,
+    Kind.EXIT,
+    Kind.START,
+    Kind.LIBRARY,
+    Kind.EXEC,
+    Kind.DESCRIPTOR,
+    Kind.ADDRESS,
+    Kind.PATH,
+)
 _OVERLAP = 256  # rows of a batch that are held for the next one, so that a call is not parted from its arguments
 _MOST_ERRNO = 4095
 
 
-def events(batches: Iterable[np.ndarray], facts: dict, *, calls: Collection[int] | None = None,
-           fds: Collection[int] | None = None, paths: Collection[str] | None = None) -> Iterator[dict]:
+def events(
+    batches: Iterable[np.ndarray],
+    facts: dict,
+    *,
+    calls: Collection[int] | None = None,
+    fds: Collection[int] | None = None,
+    paths: Collection[str] | None = None,
+) -> Iterator[dict]:
     """Each event as a dict, in the order in which it ended.
 
     calls: numbers, fds: descriptors, paths: names of files that a call must be about to be shown; None for all. Times
@@ -36,11 +54,20 @@ class _Listing:
     """Events in the making: those of the last records wait, for what a descriptor is comes after the call that made
     it."""
 
-    def __init__(self, facts: dict, calls: Collection[int] | None, fds: Collection[int] | None,
-                 paths: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        facts: dict,
+        calls: Collection[int] | None,
+        fds: Collection[int] | None,
+        paths: Collection[str] | None,
+    ) -> None:
         self._known = FdNames(facts)
         self._base = facts["base_ns"]
-        self._window = facts.get("window_ns") or (facts.get("notes") or {}).get("window_ns") or (self._base, 1 << 63)
+        self._window = (
+            facts.get("window_ns")
+            or (facts.get("notes") or {}).get("window_ns")
+            or (self._base, 1 << 63)
+        )
         self._calls, self._fds, self._paths = calls, fds, paths
         self._all = calls is None and fds is None and paths is None
         self._with_descriptor, self._opening = decode.with_descriptor(), decode.opening()
@@ -52,8 +79,13 @@ class _Listing:
         """The first `settled` of the records; the others come again."""
         more = _arguments_of(records)
         records = records[:settled]
-        columns = [records[name].tolist() for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")]
-        for index, (kind, time, start, result, tid, nr, fd, arg) in enumerate(zip(*columns, strict=True)):
+        columns = [
+            records[name].tolist()
+            for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")
+        ]
+        for index, (kind, time, start, result, tid, nr, fd, arg) in enumerate(
+            zip(*columns, strict=True)
+        ):
             if kind == Kind.START and start:
                 self._adopted[tid] = start
             if self._known.learn(kind, tid, fd, start, result, nr, arg):
@@ -65,7 +97,9 @@ class _Listing:
                 self._last[tid] = event
                 self._waiting.append(event)
             elif self._all and (event := _other(kind, result, nr, fd, arg)):
-                self._waiting.append({"time_ns": time - self._base, "end_ns": time, "tid": tid, **event})
+                self._waiting.append(
+                    {"time_ns": time - self._base, "end_ns": time, "tid": tid, **event}
+                )
             while len(self._waiting) > _OVERLAP:
                 yield from self._shown(self._waiting.popleft())
 
@@ -73,15 +107,42 @@ class _Listing:
         while self._waiting:
             yield from self._shown(self._waiting.popleft())
 
-    def _call(self, kind: int, time: int, start: int, result: int, tid: int, nr: int, fd: int, arg: int,
-              more: tuple[int, int, int] | None) -> dict:
+    def _call(
+        self,
+        kind: int,
+        time: int,
+        start: int,
+        result: int,
+        tid: int,
+        nr: int,
+        fd: int,
+        arg: int,
+        more: tuple[int, int, int] | None,
+    ) -> dict:
         name, opens = syscalls.name_of(nr), nr in self._opening
-        on = (result if result >= 0 else None) if opens else fd if nr in self._with_descriptor else None
+        on = (
+            (result if result >= 0 else None)
+            if opens
+            else fd
+            if nr in self._with_descriptor
+            else None
+        )
         done = kind == Kind.CALL
-        return {"time_ns": start - self._base, "end_ns": time, "tid": tid, "kind": "call" if done else "open", "nr": nr,
-                "name": name, "duration_ns": time - start, "entered_before": start == self._adopted.get(tid), "on": on,
-                "opens": opens, "file": None if on is None else self._known.name(tid, on),
-                "arguments": decode.arguments(name, fd, arg, more), **_result(name, result if done else None)}
+        return {
+            "time_ns": start - self._base,
+            "end_ns": time,
+            "tid": tid,
+            "kind": "call" if done else "open",
+            "nr": nr,
+            "name": name,
+            "duration_ns": time - start,
+            "entered_before": start == self._adopted.get(tid),
+            "on": on,
+            "opens": opens,
+            "file": None if on is None else self._known.name(tid, on),
+            "arguments": decode.arguments(name, fd, arg, more),
+            **_result(name, result if done else None),
+        }
 
     def _shown(self, event: dict) -> Iterator[dict]:
         if not self._window[0] <= event["end_ns"] <= self._window[1]:
@@ -111,9 +172,19 @@ def _arguments_of(records: np.ndarray) -> dict[int, tuple[int, int, int]]:
     order = np.argsort(records["tid"], kind="stable")
     order = order[np.isin(records["kind"][order], (Kind.CALL, Kind.ARGS))]
     rows = records[order]
-    second = np.flatnonzero((rows["kind"][1:] == Kind.ARGS) & (rows["kind"][:-1] == Kind.CALL)
-                            & (rows["tid"][1:] == rows["tid"][:-1]) & (rows["nr"][1:] == rows["nr"][:-1])) + 1
-    return {int(order[i - 1]): (int(rows["start"][i]), int(rows["result"][i]), int(rows["arg"][i])) for i in second}
+    second = (
+        np.flatnonzero(
+            (rows["kind"][1:] == Kind.ARGS)
+            & (rows["kind"][:-1] == Kind.CALL)
+            & (rows["tid"][1:] == rows["tid"][:-1])
+            & (rows["nr"][1:] == rows["nr"][:-1])
+        )
+        + 1
+    )
+    return {
+        int(order[i - 1]): (int(rows["start"][i]), int(rows["result"][i]), int(rows["arg"][i]))
+        for i in second
+    }
 
 
 def _result(name: str, result: int | None) -> dict:
@@ -122,7 +193,11 @@ def _result(name: str, result: int | None) -> dict:
     if -_MOST_ERRNO <= result < 0 and name != "rt_sigreturn":
         error = syscalls.error_name(result)
         restarted = -result in syscalls.RESTARTS
-        return {"result": -1, "error": error, "message": "to be restarted" if restarted else os.strerror(-result)}
+        return {
+            "result": -1,
+            "error": error,
+            "message": "to be restarted" if restarted else os.strerror(-result),
+        }
     return {"result": result}
 
 

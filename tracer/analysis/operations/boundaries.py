@@ -15,7 +15,9 @@ BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
 MOVABLE = BOUNDARIES[:4]
 
 
-def monotone(its: Operations, ready: np.ndarray, late: np.ndarray, by_completion: np.ndarray) -> None:
+def monotone(
+    its: Operations, ready: np.ndarray, late: np.ndarray, by_completion: np.ndarray
+) -> None:
     """Holds the boundaries between their neighbours, in place; what is moved is kept as seen in raw_*, and listed.
 
     ready, late: int64[n] ns as readiness.Match has them. by_completion: bool[n], whether a completion shows the copy.
@@ -25,7 +27,9 @@ def monotone(its: Operations, ready: np.ndarray, late: np.ndarray, by_completion
     its.raw_ready = np.where(seen, ready, its.ready)
     # where a completion shows only the end of the copy, it cannot have begun before there was something to copy
     late_start = by_completion & (its.estimated >> BOUNDARIES.index("copy_start") & 1 > 0)
-    its.raw_copy_start = np.where(late_start, np.maximum(its.raw_copy_start, its.raw_ready), its.raw_copy_start)
+    its.raw_copy_start = np.where(
+        late_start, np.maximum(its.raw_copy_start, its.raw_ready), its.raw_copy_start
+    )
     its.copy_start = its.raw_copy_start
     its.raw_told = np.where(late_start, np.maximum(its.raw_told, its.raw_ready), its.raw_told)
     its.ask = np.minimum(its.raw_ask, its.copy_end)

@@ -11,21 +11,58 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.operations.readiness import UNKNOWN
+from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.analysis.tables.table import Table, names_of
+from tracer.analysis.threads.timeline import (
+    NEVER,
+    Calls,
+    OffCpu,
+    TimelineBatch,
+    no_calls,
+    no_off_cpu,
+)
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch, joined
-from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.tables.nearest import at, following, preceding
-from tracer.analysis.operations.readiness import UNKNOWN
 from tracer.recording.records import Kind, empty
-from tracer.analysis.threads.timeline import OffCpu, Calls, NEVER, TimelineBatch, no_off_cpu, no_calls
-from tracer.analysis.tables.table import Table, names_of
 
 # How a request was carried out, or its completion told of.
-COMPLETION_KINDS = ("", "inline", "poll-armed", "worker", "device", "multishot", "in io_submit", "after io_submit", "signal",
-        "thread", "suspend")
-INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT, IN_SUBMIT, AFTER_SUBMIT, BY_SIGNAL, BY_THREAD, BY_SUSPEND = range(1, 11)
+COMPLETION_KINDS = (
+    "",
+    "inline",
+    "poll-armed",
+    "worker",
+    "device",
+    "multishot",
+    "in io_submit",
+    "after io_submit",
+    "signal",
+    "thread",
+    "suspend",
+)
+(
+    INLINE,
+    POLL_ARMED,
+    WORKER,
+    DEVICE,
+    MULTISHOT,
+    IN_SUBMIT,
+    AFTER_SUBMIT,
+    BY_SIGNAL,
+    BY_THREAD,
+    BY_SUSPEND,
+) = range(1, 11)
 
-URING_READS = (1, 4, 10, 22, 27, 49, 58)  # IORING_OP_ READV, READ_FIXED, RECVMSG, READ, RECV, READ_MULTISHOT, RECV_ZC
+URING_READS = (
+    1,
+    4,
+    10,
+    22,
+    27,
+    49,
+    58,
+)  # IORING_OP_ READV, READ_FIXED, RECVMSG, READ, RECV, READ_MULTISHOT, RECV_ZC
 URING_POLL_ADD = 6
 AIO_READS = (0, 7)  # IOCB_CMD_ PREAD, PREADV
 AIO_POLL = 5
@@ -96,7 +133,9 @@ class Completions:
         self._absences: list[OffCpu] = []
         self._copies: list[RecordBatch] = []
         self._tids = np.empty(0, np.int64)
-        self.telling = np.zeros(1024, bool)  # calls, by number, that tell of readiness, since that was asked for
+        self.telling = np.zeros(
+            1024, bool
+        )  # calls, by number, that tell of readiness, since that was asked for
 
     def feed(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors) -> None:
         """A batch in time order, its part of the timeline, and the descriptors as they are up to its end."""
@@ -106,7 +145,9 @@ class Completions:
         if not len(self._tids):
             return
         calls = part.calls
-        self._calls.append(calls.take(np.isin(calls.nr, [self._enter, self._submit, *self._getevents])))
+        self._calls.append(
+            calls.take(np.isin(calls.nr, [self._enter, self._submit, *self._getevents]))
+        )
         absences = part.absences
         self._absences.append(absences.take(np.isin(absences.tid, self._tids)))
         self._copies.append(batch.take((batch.kind == Kind.COPY) & np.isin(batch.tid, self._tids)))
@@ -117,9 +158,15 @@ class Completions:
         submits = rows.where(rows.kind == Kind.URING_SUBMIT)
         completes = rows.where(rows.kind == Kind.URING_COMPLETE)
         of = preceding(submits.key, submits.time, completes.key, completes.time)
-        by_data = np.flatnonzero((completes.key == 0) | (of < 0))  # of a multishot request before its last
-        of[by_data] = preceding(_mixed(submits.tgid, submits.data), submits.time,
-                                _mixed(completes.tgid[by_data], completes.data[by_data]), completes.time[by_data])
+        by_data = np.flatnonzero(
+            (completes.key == 0) | (of < 0)
+        )  # of a multishot request before its last
+        of[by_data] = preceding(
+            _mixed(submits.tgid, submits.data),
+            submits.time,
+            _mixed(completes.tgid[by_data], completes.data[by_data]),
+            completes.time[by_data],
+        )
         known = of >= 0
         known[known] = np.isin(submits.nr[of[known]], URING_READS)
         known &= completes.fd > 0  # there it holds the result
@@ -129,30 +176,54 @@ class Completions:
         files = rows.where(rows.kind == Kind.URING_FILE)
         registered = preceding(files.key, files.time, done.key, done.time)
         fixed = (registered >= 0) & (asked.arg & FIXED_FILE != 0)
-        asked.inode, asked.mode = (np.where(fixed, its, own) for its, own in (
-            (files.data[registered], asked.inode), (files.arg[registered].astype(np.int64), asked.mode))) \
-            if len(files) else (asked.inode, asked.mode)
-        asked.fd = np.where(asked.arg & FIXED_FILE != 0, -1, asked.fd)  # an index, of a table of the ring's own
+        asked.inode, asked.mode = (
+            (
+                np.where(fixed, its, own)
+                for its, own in (
+                    (files.data[registered], asked.inode),
+                    (files.arg[registered].astype(np.int64), asked.mode),
+                )
+            )
+            if len(files)
+            else (asked.inode, asked.mode)
+        )
+        asked.fd = np.where(
+            asked.arg & FIXED_FILE != 0, -1, asked.fd
+        )  # an index, of a table of the ring's own
         readable = (asked.mode == 0) | np.isin(asked.mode & S_IFMT, _READABLE)
         return self._completed(done.take(readable), asked.take(readable), of[readable], rows)
 
     def _completed(self, done: _Rows, asked: _Rows, of: np.ndarray, rows: _Rows) -> CompletedReads:
         """The completions `done` of submissions `asked` (`of`: which one, ascending)."""
         calls, absences = self._calls_of(self._enter), self._sleeps()
-        again = np.append(False, of[1:] == of[:-1])[:len(of)]
+        again = np.append(False, of[1:] == of[:-1])[: len(of)]
         multishot = again | (done.arg & CQE_MORE != 0)
         tid = asked.tid.astype(np.int64)
         enter = following(calls.tid, calls.end, tid, asked.time)
         inside = (enter >= 0) & (at(calls.start, enter) <= asked.time)
         ask = np.where(inside, at(calls.start, enter), asked.time)
-        ask = np.where(again, np.append(0, done.time[:-1])[:len(of)], ask)
-        polled, worked = (self._since(rows, kind, asked, done) for kind in (Kind.URING_POLL, Kind.URING_WORK))
-        completion_kind = np.select([multishot, (worked > 0) & (worked >= polled), polled > 0,
-                         inside & (done.time <= at(calls.end, enter))], [MULTISHOT, WORKER, POLL_ARMED, INLINE], DEVICE)
+        ask = np.where(again, np.append(0, done.time[:-1])[: len(of)], ask)
+        polled, worked = (
+            self._since(rows, kind, asked, done) for kind in (Kind.URING_POLL, Kind.URING_WORK)
+        )
+        completion_kind = np.select(
+            [
+                multishot,
+                (worked > 0) & (worked >= polled),
+                polled > 0,
+                inside & (done.time <= at(calls.end, enter)),
+            ],
+            [MULTISHOT, WORKER, POLL_ARMED, INLINE],
+            DEVICE,
+        )
         waits = calls.where(calls.arg > 0)
-        wait = np.where(np.isin(asked.tid, self._pollers(rows)),  # a kernel thread asked: whoever of the process waits
-                        following(self._processes(rows, waits), waits.end, asked.tgid, done.time),
-                        following(waits.tid, waits.end, tid, done.time))
+        wait = np.where(
+            np.isin(
+                asked.tid, self._pollers(rows)
+            ),  # a kernel thread asked: whoever of the process waits
+            following(self._processes(rows, waits), waits.end, asked.tgid, done.time),
+            following(waits.tid, waits.end, tid, done.time),
+        )
         # a thread that goes to wait has not seen the completion; if it has asked for more since, it may have
         submitted = rows.where(rows.kind == Kind.URING_SUBMIT)
         next_ask = following(submitted.tid.astype(np.int64), submitted.time, tid, done.time)
@@ -163,28 +234,65 @@ class Completions:
         back = np.where(in_time, at(absences.back, sleep), 0)
         slept = in_time & (at(absences.woken, sleep) != NEVER) & (at(absences.out, sleep) >= ask)
         before = np.maximum(ask, back)
-        earlier = preceding(done.tid.astype(np.int64), done.time, done.tid.astype(np.int64), done.time - 1)
+        earlier = preceding(
+            done.tid.astype(np.int64), done.time, done.tid.astype(np.int64), done.time - 1
+        )
         before = np.maximum(before, np.where(earlier >= 0, at(done.time, earlier), 0))
         copies = joined([RecordBatch.of(empty()), *self._copies])
-        copy = following(copies.tid.astype(np.int64), copies.time, done.tid.astype(np.int64), before)
+        copy = following(
+            copies.tid.astype(np.int64), copies.time, done.tid.astype(np.int64), before
+        )
         copied = (copy >= 0) & (at(copies.time, copy) <= done.time)
         is_file = np.isin(asked.mode & S_IFMT, (S_IFREG, S_IFBLK))
-        start = np.where(copied, at(copies.time, copy), np.where(is_file & (completion_kind != INLINE), done.time,
-                                                                  np.maximum(before, asked.time)))
-        ready = np.where(is_file, np.where(completion_kind == INLINE, ask, done.time),
-                         np.where(slept, at(absences.woken, sleep), ask))
+        start = np.where(
+            copied,
+            at(copies.time, copy),
+            np.where(
+                is_file & (completion_kind != INLINE), done.time, np.maximum(before, asked.time)
+            ),
+        )
+        ready = np.where(
+            is_file,
+            np.where(completion_kind == INLINE, ask, done.time),
+            np.where(slept, at(absences.woken, sleep), ask),
+        )
         finish = np.where(waited, at(waits.end, wait), done.time)
         empty_at = np.where((polled > 0) & ~again, polled, UNKNOWN)
-        return CompletedReads(asked.tid, asked.tgid, np.where(done.tid != asked.tid, done.tid, 0), asked.fd,
-                     asked.inode, done.fd, np.full(len(of), self._enter), completion_kind, ask, ready,
-                     np.where(slept, back, start), start, copied, done.time, finish, waited,
-                     np.where(slept, back - at(absences.out, sleep), 0), empty_at, asked.stream)
+        return CompletedReads(
+            asked.tid,
+            asked.tgid,
+            np.where(done.tid != asked.tid, done.tid, 0),
+            asked.fd,
+            asked.inode,
+            done.fd,
+            np.full(len(of), self._enter),
+            completion_kind,
+            ask,
+            ready,
+            np.where(slept, back, start),
+            start,
+            copied,
+            done.time,
+            finish,
+            waited,
+            np.where(slept, back - at(absences.out, sleep), 0),
+            empty_at,
+            asked.stream,
+        )
 
     def native(self) -> CompletedReads:
         """The reads that io_getevents(2) brought."""
         rows = self._all()
-        submits, events = rows.where(rows.kind == Kind.AIO_SUBMIT), rows.where(rows.kind == Kind.AIO_EVENT)
-        of = preceding(_mixed(submits.tgid, submits.key), submits.time, _mixed(events.tgid, events.key), events.time)
+        submits, events = (
+            rows.where(rows.kind == Kind.AIO_SUBMIT),
+            rows.where(rows.kind == Kind.AIO_EVENT),
+        )
+        of = preceding(
+            _mixed(submits.tgid, submits.key),
+            submits.time,
+            _mixed(events.tgid, events.key),
+            events.time,
+        )
         known = of >= 0
         known[known] = np.isin(submits.nr[of[known]], AIO_READS)
         known &= events.data > 0  # there it holds the result
@@ -193,41 +301,100 @@ class Completions:
         submit = following(calls.tid, calls.end, asked.tid.astype(np.int64), asked.time)
         bring = preceding(brought.tid, brought.end, events.tid.astype(np.int64), events.time)
         both = (submit >= 0) & (bring >= 0)
-        events, asked, call, wait = (its.take(which) for its, which in (
-            (events, both), (asked, both), (calls, submit[both]), (brought, bring[both])))
+        events, asked, call, wait = (
+            its.take(which)
+            for its, which in (
+                (events, both),
+                (asked, both),
+                (calls, submit[both]),
+                (brought, bring[both]),
+            )
+        )
         is_file = np.isin(asked.mode & S_IFMT, (S_IFREG, S_IFBLK))
         later = is_file & (asked.flags & O_DIRECT != 0)
         woken = np.where(wait.woken > 0, wait.woken, np.maximum(call.end, wait.start))
         copy_end = np.where(later, np.minimum(woken, wait.end), call.end)
         slept = (call.woken > 0) & ~later
-        start = np.where(later, copy_end, np.where(call.copy > 0, call.copy, np.maximum(call.start, call.last_in)))
+        start = np.where(
+            later,
+            copy_end,
+            np.where(call.copy > 0, call.copy, np.maximum(call.start, call.last_in)),
+        )
         ready = np.where(later, copy_end, np.where(slept, call.woken, call.start))
-        return CompletedReads(asked.tid, asked.tgid, np.zeros(len(asked), np.int64), asked.fd, np.where(is_file, 0, asked.inode),
-                     events.data, np.full(len(asked), self._submit), np.where(later, AFTER_SUBMIT, IN_SUBMIT),
-                     call.start, ready, np.where(slept, call.back, start), start, ~later & (call.copy > 0), copy_end,
-                     wait.end, np.ones(len(asked), bool), np.where(later, 0, call.slept),
-                     np.where(slept, call.out, UNKNOWN), asked.stream)
+        return CompletedReads(
+            asked.tid,
+            asked.tgid,
+            np.zeros(len(asked), np.int64),
+            asked.fd,
+            np.where(is_file, 0, asked.inode),
+            events.data,
+            np.full(len(asked), self._submit),
+            np.where(later, AFTER_SUBMIT, IN_SUBMIT),
+            call.start,
+            ready,
+            np.where(slept, call.back, start),
+            start,
+            ~later & (call.copy > 0),
+            copy_end,
+            wait.end,
+            np.ones(len(asked), bool),
+            np.where(later, 0, call.slept),
+            np.where(slept, call.out, UNKNOWN),
+            asked.stream,
+        )
 
     # what was kept of the trace
 
     def _keep(self, batch: RecordBatch, descriptors: Descriptors) -> None:
         tgid = descriptors.process_of(batch.tid, batch.time)
-        named = (batch.kind == Kind.URING_SUBMIT) & (batch.arg & FIXED_FILE == 0) | (batch.kind == Kind.AIO_SUBMIT)
+        named = (batch.kind == Kind.URING_SUBMIT) & (batch.arg & FIXED_FILE == 0) | (
+            batch.kind == Kind.AIO_SUBMIT
+        )
         fd = np.where(named, batch.fd, -1)
         facts, stream = descriptors.facts(tgid, fd, batch.time)
-        self._rows.append(_Rows(batch.kind, batch.time, batch.tid, tgid, batch.start, batch.result, batch.nr, batch.fd,
-                                batch.arg, facts[:, 0], facts[:, 1], facts[:, 2], stream))
+        self._rows.append(
+            _Rows(
+                batch.kind,
+                batch.time,
+                batch.tid,
+                tgid,
+                batch.start,
+                batch.result,
+                batch.nr,
+                batch.fd,
+                batch.arg,
+                facts[:, 0],
+                facts[:, 1],
+                facts[:, 2],
+                stream,
+            )
+        )
         self._tids = np.union1d(self._tids, batch.tid)
-        for kind, number, calls in ((Kind.AIO_SUBMIT, AIO_POLL, self._getevents),
-                                    (Kind.URING_SUBMIT, URING_POLL_ADD, [self._enter])):
+        for kind, number, calls in (
+            (Kind.AIO_SUBMIT, AIO_POLL, self._getevents),
+            (Kind.URING_SUBMIT, URING_POLL_ADD, [self._enter]),
+        ):
             self.telling[calls] |= ((batch.kind == kind) & (batch.nr == number)).any()
 
     def _all(self) -> _Rows:
         if len(self._rows) != 1:
             none = RecordBatch.of(empty())
             number = np.empty(0, np.int64)
-            nothing = _Rows(none.kind, none.time, none.tid, number, number, number, none.nr, none.fd, none.arg, number,
-                            number, number, np.empty(0, bool))
+            nothing = _Rows(
+                none.kind,
+                none.time,
+                none.tid,
+                number,
+                number,
+                number,
+                none.nr,
+                none.fd,
+                none.arg,
+                number,
+                number,
+                number,
+                np.empty(0, bool),
+            )
             self._rows = [_together([nothing, *self._rows])]
         return self._rows[0]
 
@@ -265,14 +432,25 @@ class Completions:
         """The process of each call's thread, as the requests tell it; the thread itself where they do not."""
         tids, first = np.unique(rows.tid, return_index=True)
         place = np.minimum(np.searchsorted(tids, calls.tid), max(len(tids) - 1, 0))
-        return np.where(tids[place] == calls.tid, rows.tgid[first[place]], calls.tid) if len(tids) else calls.tid
+        return (
+            np.where(tids[place] == calls.tid, rows.tgid[first[place]], calls.tid)
+            if len(tids)
+            else calls.tid
+        )
 
 
 def _together(parts: list) -> Table:
     """Tables of one kind, one after the other."""
-    return type(parts[0])(*(np.concatenate([getattr(part, name) for part in parts]) for name in names_of(type(parts[0]))))
+    return type(parts[0])(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in names_of(type(parts[0]))
+        )
+    )
 
 
 def _mixed(tgids: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Process and value as one key."""
-    return (tgids.astype(np.uint64) * _GOLDEN ^ values.astype(np.int64).view(np.uint64)).view(np.int64)
+    return (tgids.astype(np.uint64) * _GOLDEN ^ values.astype(np.int64).view(np.uint64)).view(
+        np.int64
+    )

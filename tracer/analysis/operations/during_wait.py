@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.recording.batch import rows_by
+from tracer.analysis.operations.receives import POLLED, Operations
 from tracer.analysis.tables.appender import Appender
-from tracer.analysis.operations.receives import Operations, POLLED
 from tracer.analysis.threads.timeline import OffCpu, no_off_cpu
+from tracer.recording.batch import rows_by
 
 MEANWHILE = ("asleep", "asking", "free")
 _AT_ONCE = 1 << 17  # operations
@@ -42,8 +42,13 @@ class DuringWait:
         return total | {"operations": counts}
 
 
-def _count(operations: Operations, slept: dict[int, _Intervals], away: dict[int, _Intervals], total: dict[str, int],
-           counts: dict[str, int]) -> None:
+def _count(
+    operations: Operations,
+    slept: dict[int, _Intervals],
+    away: dict[int, _Intervals],
+    total: dict[str, int],
+    counts: dict[str, int],
+) -> None:
     """Adds what some operations' threads did; slept, away: each thread's."""
     asleep, gone = np.zeros((2, len(operations)), np.int64)
     for tid, mine in rows_by(operations.tid).items():
@@ -54,8 +59,13 @@ def _count(operations: Operations, slept: dict[int, _Intervals], away: dict[int,
     sleeps = asleep * 2 >= took
     asks = ~sleeps & (operations.wait_kind == POLLED)
     kinds = {"asleep": sleeps & waited, "asking": asks & waited, "free": ~sleeps & ~asks & waited}
-    for name, ns in (("total_ns", took), ("asleep_ns", asleep), ("runnable_ns", gone - asleep), ("cpu_ns", on_cpu),
-                     ("free_ns", on_cpu[kinds["free"]])):
+    for name, ns in (
+        ("total_ns", took),
+        ("asleep_ns", asleep),
+        ("runnable_ns", gone - asleep),
+        ("cpu_ns", on_cpu),
+        ("free_ns", on_cpu[kinds["free"]]),
+    ):
         total[name] += int(ns.sum())
     for name in MEANWHILE:
         counts[name] += int(kinds[name].sum())
@@ -70,9 +80,15 @@ class _Intervals:
 
     def within(self, since: np.ndarray, until: np.ndarray) -> np.ndarray:
         """How much of each [since, until) lies in them; ns."""
-        return self._up_to(until) - self._up_to(since) if len(self._begins) else np.zeros(len(since), np.int64)
+        return (
+            self._up_to(until) - self._up_to(since)
+            if len(self._begins)
+            else np.zeros(len(since), np.int64)
+        )
 
     def _up_to(self, times: np.ndarray) -> np.ndarray:
         place = np.searchsorted(self._begins, times, "right")
         last = np.maximum(place - 1, 0)
-        return self._before[last] + np.where(place > 0, np.minimum(times, self._ends[last]) - self._begins[last], 0)
+        return self._before[last] + np.where(
+            place > 0, np.minimum(times, self._ends[last]) - self._begins[last], 0
+        )

@@ -23,8 +23,16 @@ class Match:
     late: np.ndarray
 
 
-def match(sockets: np.ndarray, ends: np.ndarray, empty_at: np.ndarray, stream: np.ndarray, polled: np.ndarray,
-          last_end: np.ndarray, ready_sockets: np.ndarray, ready_times: np.ndarray) -> tuple[Match, np.ndarray]:
+def match(
+    sockets: np.ndarray,
+    ends: np.ndarray,
+    empty_at: np.ndarray,
+    stream: np.ndarray,
+    polled: np.ndarray,
+    last_end: np.ndarray,
+    ready_sockets: np.ndarray,
+    ready_times: np.ndarray,
+) -> tuple[Match, np.ndarray]:
     """(the Match, how many readinesses of its socket are spent after each receive).
 
     Receives: int64[n] sockets (ascending), ends (ns, ascending within a socket), empty_at (when the socket was known
@@ -40,9 +48,13 @@ def match(sockets: np.ndarray, ends: np.ndarray, empty_at: np.ndarray, stream: n
     stop = np.searchsorted(ready_sockets, sockets, "right")
     there = _ranks(ready_sockets, ready_times, sockets, ends, base, stop)
     known = empty_at != UNKNOWN
-    spent = np.where(known, _ranks(ready_sockets, ready_times, sockets, empty_at - known, base, stop), base)
+    spent = np.where(
+        known, _ranks(ready_sockets, ready_times, sockets, empty_at - known, base, stop), base
+    )
     is_first = np.append(True, sockets[1:] != sockets[:-1])[:count]
-    next_end = np.where(np.append(is_first[1:], True), np.iinfo(np.int64).max, np.append(ends[1:], 0))[:count]
+    next_end = np.where(
+        np.append(is_first[1:], True), np.iinfo(np.int64).max, np.append(ends[1:], 0)
+    )[:count]
     coming = _at(ready_times, there, stop)
     late = polled & (coming != UNKNOWN) & (coming - ends < LATE_NS) & (coming <= next_end)
     limit = there + late
@@ -57,7 +69,9 @@ def match(sockets: np.ndarray, ends: np.ndarray, empty_at: np.ndarray, stream: n
     taken = place < there
     ready = np.where(taken, _at(ready_times, place, stop), UNKNOWN)
     skipped = _at(ready_times, spent - 1, stop)
-    between = ~taken & known & ~polled & (previous < spent) & (skipped > last_end)  # woken between looking and sleeping
+    between = (
+        ~taken & known & ~polled & (previous < spent) & (skipped > last_end)
+    )  # woken between looking and sleeping
     ready = np.where(between, skipped, ready)
     late &= ~taken & ~between
     return Match(ready, np.where(late, coming, UNKNOWN)), np.maximum(after, place) - base
@@ -78,8 +92,14 @@ def _clamped(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return low
 
 
-def _ranks(ready_sockets: np.ndarray, ready_times: np.ndarray, sockets: np.ndarray, times: np.ndarray,
-           base: np.ndarray, stop: np.ndarray) -> np.ndarray:
+def _ranks(
+    ready_sockets: np.ndarray,
+    ready_times: np.ndarray,
+    sockets: np.ndarray,
+    times: np.ndarray,
+    base: np.ndarray,
+    stop: np.ndarray,
+) -> np.ndarray:
     """The index of the first readiness of each socket that is later than each time."""
     if not len(ready_times):
         return base.copy()
@@ -90,12 +110,17 @@ def _ranks(ready_sockets: np.ndarray, ready_times: np.ndarray, sockets: np.ndarr
     code = np.cumsum(np.append(0, ready_sockets[1:] != ready_sockets[:-1]))
     places = code * width + np.searchsorted(instants, ready_times, "right")
     mine = np.where(base < stop, code[np.minimum(base, len(code) - 1)], 0)
-    found = np.searchsorted(places, mine * width + np.searchsorted(instants, times, "right"), "right")
+    found = np.searchsorted(
+        places, mine * width + np.searchsorted(instants, times, "right"), "right"
+    )
     return np.clip(found, base, stop)
 
 
 def _at(times: np.ndarray, place: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """times[place], UNKNOWN where the place is not among its socket's."""
     inside = (place >= 0) & (place < stop)
-    return np.where(inside, times[np.clip(place, 0, max(len(times) - 1, 0))], UNKNOWN) if len(times) else \
-        np.full(len(place), UNKNOWN)
+    return (
+        np.where(inside, times[np.clip(place, 0, max(len(times) - 1, 0))], UNKNOWN)
+        if len(times)
+        else np.full(len(place), UNKNOWN)
+    )

@@ -28,13 +28,19 @@ class Appender:
         while first < len(rows):
             if not self._free:
                 self._free = max(_LEAST, min(_MOST, self._total), len(rows) - first)
-                self._pieces.append(type(rows)(*(np.empty(self._free, getattr(self._empty, name).dtype)
-                                                 for name in names_of(type(rows)))))
+                self._pieces.append(
+                    type(rows)(
+                        *(
+                            np.empty(self._free, getattr(self._empty, name).dtype)
+                            for name in names_of(type(rows))
+                        )
+                    )
+                )
             piece = self._pieces[-1]
             count = min(self._free, len(rows) - first)
             at = len(piece) - self._free
             for name in names_of(type(rows)):
-                getattr(piece, name)[at:at + count] = getattr(rows, name)[first:first + count]
+                getattr(piece, name)[at : at + count] = getattr(rows, name)[first : first + count]
             first, self._free, self._total = first + count, self._free - count, self._total + count
 
     def whole(self) -> Table:
@@ -43,9 +49,14 @@ class Appender:
         for name in names_of(type(self._empty)):
             parts = [getattr(piece, name) for piece in self._pieces]
             if parts:
-                parts[-1] = parts[-1][:len(parts[-1]) - self._free]
-            columns.append(np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else
-                           getattr(self._empty, name))
+                parts[-1] = parts[-1][: len(parts[-1]) - self._free]
+            columns.append(
+                np.concatenate(parts)
+                if len(parts) > 1
+                else parts[0]
+                if parts
+                else getattr(self._empty, name)
+            )
             for piece in self._pieces:
                 setattr(piece, name, None)
         return type(self._empty)(*columns)

@@ -27,7 +27,9 @@ class AsOf:
             return
         keys = np.concatenate([self._keys, keys])
         times = np.concatenate([self._times, times])
-        both = np.concatenate([self._values, np.column_stack(values).astype(np.int64).reshape(-1, self._width)])
+        both = np.concatenate(
+            [self._values, np.column_stack(values).astype(np.int64).reshape(-1, self._width)]
+        )
         order = np.lexsort((times, keys))
         self._keys, self._times, self._values = keys[order], times[order], both[order]
         self._index()
@@ -54,7 +56,9 @@ class AsOf:
 
     def of(self, low: int, high: int, time: int) -> tuple[np.ndarray, np.ndarray]:
         """(keys, values) of the last entry not later than `time` of every key in [low, high)."""
-        keys = self._distinct[np.searchsorted(self._distinct, low):np.searchsorted(self._distinct, high)]
+        keys = self._distinct[
+            np.searchsorted(self._distinct, low) : np.searchsorted(self._distinct, high)
+        ]
         found, values = self.find(keys, np.full(len(keys), time))
         return keys[found], values[found]
 
@@ -64,7 +68,9 @@ class AsOf:
             return
         replaced = np.append((self._keys[1:] == self._keys[:-1]) & (self._times[1:] <= time), False)
         if replaced.any():
-            self._keys, self._times, self._values = (a[~replaced] for a in (self._keys, self._times, self._values))
+            self._keys, self._times, self._values = (
+                a[~replaced] for a in (self._keys, self._times, self._values)
+            )
             self._index()
 
     def _index(self) -> None:

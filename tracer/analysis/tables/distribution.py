@@ -35,13 +35,24 @@ class Distribution:
         """count, total, min, nearest-rank percentiles, max, and the log2 histogram."""
         self._merge()
         low = np.flatnonzero(self._small)
-        values, counts = np.concatenate([low, self._values]), np.concatenate([self._small[low], self._counts])
+        values, counts = (
+            np.concatenate([low, self._values]),
+            np.concatenate([self._small[low], self._counts]),
+        )
         if len(self._values) and self._values[0] < 0:
             order = np.argsort(values)
             values, counts = values[order], counts[order]
         if not len(values):
-            return {"count": 0, "total_ns": 0, "min_ns": 0, "p50_ns": 0, "p90_ns": 0, "p99_ns": 0, "max_ns": 0,
-                    "hist": {}}
+            return {
+                "count": 0,
+                "total_ns": 0,
+                "min_ns": 0,
+                "p50_ns": 0,
+                "p90_ns": 0,
+                "p99_ns": 0,
+                "max_ns": 0,
+                "hist": {},
+            }
         ranks = np.cumsum(counts)
         return {
             "count": int(ranks[-1]),
@@ -53,7 +64,9 @@ class Distribution:
         }
 
     def _merge(self) -> None:
-        new, counts = np.unique(np.concatenate([np.empty(0, np.int64), *self._pending]), return_counts=True)
+        new, counts = np.unique(
+            np.concatenate([np.empty(0, np.int64), *self._pending]), return_counts=True
+        )
         self._pending, self._waiting = [], 0
         self._values, place = np.unique(np.concatenate([self._values, new]), return_inverse=True)
         total = np.zeros(len(self._values), np.int64)

@@ -23,7 +23,9 @@ class GroupSum:
         """Rows to add: arrays of one length."""
         if not len(keys[0]):
             return
-        self._pending.append(_summed([np.asarray(key).astype(np.int64, copy=False) for key in keys], values))
+        self._pending.append(
+            _summed([np.asarray(key).astype(np.int64, copy=False) for key in keys], values)
+        )
         self._rows += len(self._pending[-1][0][0])
         if self._rows > _MOST_PENDING:
             self._merge()
@@ -31,20 +33,30 @@ class GroupSum:
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """(int64[n, keys], each once and in ascending order, their sums int64[n, values])."""
         self._merge()
-        values = np.stack(self._values, axis=1) if self._values else np.empty((len(self._keys[0]), 0), np.int64)
+        values = (
+            np.stack(self._values, axis=1)
+            if self._values
+            else np.empty((len(self._keys[0]), 0), np.int64)
+        )
         return np.stack(self._keys, axis=1), values
 
     def _merge(self) -> None:
         if self._pending:
             keys, values = zip((self._keys, self._values), *self._pending, strict=True)
-            self._keys, self._values = _summed([np.concatenate(column) for column in zip(*keys, strict=True)],
-                                               [np.concatenate(column) for column in zip(*values, strict=True)])
+            self._keys, self._values = _summed(
+                [np.concatenate(column) for column in zip(*keys, strict=True)],
+                [np.concatenate(column) for column in zip(*values, strict=True)],
+            )
             self._pending, self._rows = [], 0
 
 
-def _summed(keys: list[np.ndarray], values: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _summed(
+    keys: list[np.ndarray], values: Sequence[np.ndarray]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     if len(keys[0]) and all((key == key[0]).all() for key in keys):
-        return [key[:1] for key in keys], [np.sum(value, dtype=np.int64, keepdims=True) for value in values]
+        return [key[:1] for key in keys], [
+            np.sum(value, dtype=np.int64, keepdims=True) for value in values
+        ]
     order = _order(keys)
     keys = [key[order] for key in keys]
     differs = np.zeros(len(order), bool)
@@ -54,7 +66,9 @@ def _summed(keys: list[np.ndarray], values: Sequence[np.ndarray]) -> tuple[list[
     first = np.flatnonzero(differs)
     if not len(first):
         return keys, [_NONE for _ in values]
-    return [key[first] for key in keys], [np.add.reduceat(value[order], first, dtype=np.int64) for value in values]
+    return [key[first] for key in keys], [
+        np.add.reduceat(value[order], first, dtype=np.int64) for value in values
+    ]
 
 
 def _order(keys: list[np.ndarray]) -> np.ndarray:
@@ -68,4 +82,6 @@ def _order(keys: list[np.ndarray]) -> np.ndarray:
     code = np.zeros(len(keys[0]), np.int64)
     for key, least, span in zip(keys, low, spans, strict=True):
         code = code * span + (key - least)
-    return np.argsort(code.astype(np.uint16) if math.prod(spans) <= 1 << 16 else code, kind="stable")
+    return np.argsort(
+        code.astype(np.uint16) if math.prod(spans) <= 1 << 16 else code, kind="stable"
+    )

@@ -18,7 +18,9 @@ def following(keys: np.ndarray, times: np.ndarray, asked: np.ndarray, at: np.nda
     return _nearest(keys[::-1], -times[::-1], asked, -at, -1)
 
 
-def _nearest(keys: np.ndarray, times: np.ndarray, asked: np.ndarray, at: np.ndarray, step: int) -> np.ndarray:
+def _nearest(
+    keys: np.ndarray, times: np.ndarray, asked: np.ndarray, at: np.ndarray, step: int
+) -> np.ndarray:
     rows = len(keys)
     if not rows or not len(asked):
         return np.full(len(asked), -1)

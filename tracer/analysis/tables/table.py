@@ -31,5 +31,9 @@ class Table:
 
     def joined(self, other):
         """These rows, then the other's."""
-        return type(self)(*[np.concatenate([getattr(self, name), getattr(other, name)])
-                            for name in names_of(type(self))])
+        return type(self)(
+            *[
+                np.concatenate([getattr(self, name), getattr(other, name)])
+                for name in names_of(type(self))
+            ]
+        )

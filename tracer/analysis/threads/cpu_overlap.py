@@ -6,45 +6,68 @@ import itertools
 
 import numpy as np
 
-from tracer.recording.batch import RecordBatch, joined, table_of
-from tracer.recording.batch import Read
-from tracer.recording.records import Kind, empty
 from tracer.analysis.threads.thread_states import ThreadTimes
+from tracer.recording.batch import Read, RecordBatch, joined, table_of
+from tracer.recording.records import Kind, empty
 
 MOST = 8  # threads that are compared, those that computed longest
 LEAST_SHARE = 0.05  # of the time: who had a CPU for less is not compared
 CELLS, CELL_NS = 60, 1_000_000
-_KINDS = table_of((Kind.SWITCH_IN, Kind.SWITCH_OUT, Kind.START, Kind.THREAD, Kind.EXIT, Kind.WAKING))
+_KINDS = table_of(
+    (Kind.SWITCH_IN, Kind.SWITCH_OUT, Kind.START, Kind.THREAD, Kind.EXIT, Kind.WAKING)
+)
 _AWAY, _WAITS = -1, -2  # in a cell: asleep, or waiting for a CPU
 
 
-def lanes(read: Read, times: list[ThreadTimes], window: tuple[int, int] | None, base: int) -> dict | None:
+def lanes(
+    read: Read, times: list[ThreadTimes], window: tuple[int, int] | None, base: int
+) -> dict | None:
     """The report's `lanes` (times in ns from `base`): overlaps of each two threads, and a stretch from the middle. None
     where fewer than two threads computed. Reads the recording again, for those threads alone."""
     if not times:
         return None
     begin, end = window or (min(its.start_ns for its in times), max(its.end_ns for its in times))
     had = {its.tid: its.kernel_ns + its.user_ns for its in times}
-    busy = sorted((tid for tid in had if had[tid] >= LEAST_SHARE * (end - begin)), key=lambda tid: -had[tid])[:MOST]
+    busy = sorted(
+        (tid for tid in had if had[tid] >= LEAST_SHARE * (end - begin)), key=lambda tid: -had[tid]
+    )[:MOST]
     if len(busy) < 2:
         return None
     cell = min(CELL_NS, max(1, (end - begin) // CELLS))
     first = begin + max(0, (end - begin - cell * CELLS) // 2)
     threads = {tid: _Lane(tid, (begin, end), (first, first + cell * CELLS)) for tid in busy}
-    pairs = {(one, other): 0 for i, one in enumerate(busy) for other in busy[i + 1:]}
+    pairs = {(one, other): 0 for i, one in enumerate(busy) for other in busy[i + 1 :]}
     batches = (batch for batch in read(None, end) if len(batch))
-    for batch in itertools.chain(batches, [RecordBatch.of(empty())]):  # the last for what goes on until the end
+    for batch in itertools.chain(
+        batches, [RecordBatch.of(empty())]
+    ):  # the last for what goes on until the end
         rows = batch.take(np.flatnonzero(_KINDS[batch.kind]))
         rows = rows.take(np.isin(rows.tid, busy))
         until = int(batch.time[-1]) if len(batch) else end
         on = {tid: its.feed(rows.take(rows.tid == tid), until) for tid, its in threads.items()}
         for one, other in pairs:
             pairs[one, other] += _overlap(on[one], on[other])
-    return {"pairs": [{"tids": list(pair), "overlap_ns": overlap, "possible_ns": min(threads[tid].total for tid in pair)}
-                      for pair, overlap in pairs.items()],
-            "begin_ns": first - base, "cell_ns": cell,
-            "threads": [{"tid": tid, "on_cpu_ns": its.total, "cpus": sorted(its.cpus), "cells": its.cells(first, cell)}
-                        for tid, its in threads.items()]}
+    return {
+        "pairs": [
+            {
+                "tids": list(pair),
+                "overlap_ns": overlap,
+                "possible_ns": min(threads[tid].total for tid in pair),
+            }
+            for pair, overlap in pairs.items()
+        ],
+        "begin_ns": first - base,
+        "cell_ns": cell,
+        "threads": [
+            {
+                "tid": tid,
+                "on_cpu_ns": its.total,
+                "cpus": sorted(its.cpus),
+                "cells": its.cells(first, cell),
+            }
+            for tid, its in threads.items()
+        ],
+    }
 
 
 class _Lane:
@@ -54,7 +77,9 @@ class _Lane:
         self._span, self._stretch = span, stretch
         self._since: int | None = None
         self._cpu = 0
-        self._rows = RecordBatch.of(empty())  # in the stretch, and the switch and the wakings before it
+        self._rows = RecordBatch.of(
+            empty()
+        )  # in the stretch, and the switch and the wakings before it
         self._on: list[tuple[np.ndarray, ...]] = []
         self.total = 0
         self.cpus: set[int] = set()
@@ -64,10 +89,17 @@ class _Lane:
         self._keep(rows)
         rows = rows.take(rows.kind != Kind.WAKING)
         came = (rows.kind == Kind.SWITCH_IN) | (rows.kind == Kind.START)
-        since, cpu, last = rows.time, rows.nr.astype(np.int64), np.append(rows.time[1:], until)[:len(rows)]
+        since, cpu, last = (
+            rows.time,
+            rows.nr.astype(np.int64),
+            np.append(rows.time[1:], until)[: len(rows)],
+        )
         if self._since is not None:
             since, cpu = np.append(self._since, since), np.append(self._cpu, cpu)
-            came, last = np.append(True, came), np.append(rows.time[0] if len(rows) else until, last)
+            came, last = (
+                np.append(True, came),
+                np.append(rows.time[0] if len(rows) else until, last),
+            )
         self._since = until if len(came) and came[-1] else None
         self._cpu = int(cpu[-1]) if len(cpu) else 0
         since, last = np.maximum(since, self._span[0]), np.minimum(last, self._span[1])
@@ -102,7 +134,9 @@ def _overlap(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> int:
         """How long `one` had been on a CPU by each time."""
         place = np.searchsorted(since, times, "right")
         running = np.maximum(place - 1, 0)
-        return np.where(place > 0, had[running] + np.minimum(times, until[running]) - since[running], 0)
+        return np.where(
+            place > 0, had[running] + np.minimum(times, until[running]) - since[running], 0
+        )
 
     return int((until_then(other[1]) - until_then(other[0])).sum())
 
@@ -119,13 +153,21 @@ def _cells(mine: tuple[np.ndarray, ...], rows: RecordBatch, first: int, cell: in
     gone = last_out >= 0
     near = np.maximum(last_out, 0)
     if len(outs):
-        woken = np.searchsorted(wakings, middles, "right") > np.searchsorted(wakings, outs.time[near], "right")
+        woken = np.searchsorted(wakings, middles, "right") > np.searchsorted(
+            wakings, outs.time[near], "right"
+        )
         cells[gone & (could[near] | woken)] = _WAITS
     had = np.zeros(CELLS, np.int64)
     for cpu in np.unique(mine[2]).tolist():
         here = mine[2] == cpu
-        on = np.array([np.clip(np.minimum(mine[1][here], high) - np.maximum(mine[0][here], low), 0, None).sum()
-                       for low, high in zip(edges, edges[1:])])
+        on = np.array(
+            [
+                np.clip(
+                    np.minimum(mine[1][here], high) - np.maximum(mine[0][here], low), 0, None
+                ).sum()
+                for low, high in zip(edges, edges[1:])
+            ]
+        )
         better = (on * 2 >= cell) & (on > had)
         cells[better], had[better] = cpu, on[better]
     return cells.tolist()

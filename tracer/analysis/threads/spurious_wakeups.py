@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.kernel import syscalls
 from tracer.analysis.tables.nearest import preceding
-from tracer.analysis.threads.timeline import Calls, NEVER, TimelineBatch, no_calls
+from tracer.analysis.threads.timeline import NEVER, Calls, TimelineBatch, no_calls
+from tracer.kernel import syscalls
 
 EAGAIN = 11
 _ACCEPTS = ("accept", "accept4")
@@ -30,7 +30,9 @@ class SpuriousWakeups:
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
         self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
-        self._class = np.zeros(1024, np.int64)  # 0: of no concern, 1: takes what is there, from 2 on: a waiting call
+        self._class = np.zeros(
+            1024, np.int64
+        )  # 0: of no concern, 1: takes what is there, from 2 on: a waiting call
         self._class[syscalls.class_numbers((*syscalls.RECEIVE, *_ACCEPTS))] = 1
         self._names = ["", "", *syscalls.CLASSES]
         for code, members in enumerate(syscalls.CLASSES.values(), 2):
@@ -50,7 +52,7 @@ class SpuriousWakeups:
             order = np.argsort(calls.tid, kind="stable")
             calls, wakes = calls.take(order), wakes[order]
         code = self._class[calls.nr]
-        last = np.append(calls.tid[1:] != calls.tid[:-1], True)[:len(calls)]
+        last = np.append(calls.tid[1:] != calls.tid[:-1], True)[: len(calls)]
         self._count(calls, wakes, code, last)
         held = last & (code > 1)  # what became of it is in a later batch
         self._held, self._held_wakes = calls.take(held), wakes[held]
@@ -70,11 +72,16 @@ class SpuriousWakeups:
 
     def _count(self, calls: Calls, wakes: np.ndarray, code: np.ndarray, last: np.ndarray) -> None:
         """What is decided: a call that returned a descriptor, with the call after it."""
-        follows = np.append(calls.tid[1:] == calls.tid[:-1], False)[:len(code)]
-        next_code = np.where(follows, np.append(code[1:], 0)[:len(code)], 0)
-        next_result = np.append(calls.result[1:], 0)[:len(code)]
-        counted = (code > 1) & ~last & (calls.result > 0) & (calls.end >= self._window[0]) & (
-            calls.end <= self._window[1])
+        follows = np.append(calls.tid[1:] == calls.tid[:-1], False)[: len(code)]
+        next_code = np.where(follows, np.append(code[1:], 0)[: len(code)], 0)
+        next_result = np.append(calls.result[1:], 0)[: len(code)]
+        counted = (
+            (code > 1)
+            & ~last
+            & (calls.result > 0)
+            & (calls.end >= self._window[0])
+            & (calls.end <= self._window[1])
+        )
         nothing = counted & (wakes > 0) & (next_code == 1) & (next_result == -EAGAIN)
         for kind, count in self._counts.items():
             mine = counted & (code == kind)
@@ -90,6 +97,15 @@ class SpuriousWakeups:
         held, self._held = self._held, no_calls()  # nothing came after them
         code = self._class[held.nr]
         self._count(held, self._held_wakes, code, np.zeros(len(held), bool))
-        return [{"call": self._names[code], "threads": len(self._threads[code]), "returned": its.returned,
-                 "woken": its.woken, "slept_again": its.slept_again, "found_nothing": its.found_nothing}
-                for code, its in self._counts.items() if its.woken]
+        return [
+            {
+                "call": self._names[code],
+                "threads": len(self._threads[code]),
+                "returned": its.returned,
+                "woken": its.woken,
+                "slept_again": its.slept_again,
+                "found_nothing": its.found_nothing,
+            }
+            for code, its in self._counts.items()
+            if its.woken
+        ]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
 from tracer.recording.batch import RecordBatch, table_of
 from tracer.recording.records import Kind, text_of
-from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
 
 _LIVES = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
 STATES = ("blocked", "runnable", "kernel")  # user is the rest
@@ -41,7 +41,9 @@ class _Life:
     creator: int = 0
     name: str = ""
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(STATES), np.int64))
-    switches: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))  # to sleep, preempted
+    switches: np.ndarray = field(
+        default_factory=lambda: np.zeros(2, np.int64)
+    )  # to sleep, preempted
 
 
 class ThreadStates:
@@ -80,28 +82,38 @@ class ThreadStates:
         return self._end
 
     def _away(self, absences: OffCpu) -> None:
-        blocked_until = np.where(absences.could_run, absences.out, np.minimum(absences.woken, absences.back))
+        blocked_until = np.where(
+            absences.could_run, absences.out, np.minimum(absences.woken, absences.back)
+        )
         self._add("blocked", absences.tid, absences.out, blocked_until)
         self._add("runnable", absences.tid, blocked_until, absences.back)
 
     def _switches(self, batch: RecordBatch) -> None:
         """Counts switches away inside the window, as getrusage(2) does."""
         low, high = self._window
-        outs = batch.take((batch.kind == Kind.SWITCH_OUT) & (batch.time >= low) & (batch.time <= high))
-        kept = (outs.arg == 0) | (outs.fd == 1)  # could still run, or was preempted on its way to sleep
+        outs = batch.take(
+            (batch.kind == Kind.SWITCH_OUT) & (batch.time >= low) & (batch.time <= high)
+        )
+        kept = (outs.arg == 0) | (
+            outs.fd == 1
+        )  # could still run, or was preempted on its way to sleep
         for which in (0, 1):
             tids, counts = np.unique(outs.tid[kept == bool(which)], return_counts=True)
             for tid, count in zip(tids.tolist(), counts.tolist(), strict=True):
                 self._lives.setdefault(tid, _Life()).switches[which] += count
 
-    def _add(self, state: str, tids: np.ndarray, begins: np.ndarray, ends: np.ndarray, sign: int = 1) -> None:
+    def _add(
+        self, state: str, tids: np.ndarray, begins: np.ndarray, ends: np.ndarray, sign: int = 1
+    ) -> None:
         """Intervals of threads (one thread's together), the parts of them that lie inside the window."""
         if not len(tids):
             return
         first = np.flatnonzero(np.append(True, tids[1:] != tids[:-1]))
         lives = [self._lives.setdefault(tid, _Life()) for tid in tids[first].tolist()]
         low, high = self._window
-        born = np.repeat([max(low, life.born or low) for life in lives], np.diff(np.append(first, len(tids))))
+        born = np.repeat(
+            [max(low, life.born or low) for life in lives], np.diff(np.append(first, len(tids)))
+        )
         lengths = np.maximum(0, np.minimum(ends, high) - np.maximum(begins, born))
         which = STATES.index(state)
         for life, total in zip(lives, np.add.reduceat(lengths, first).tolist(), strict=True):
@@ -109,8 +121,13 @@ class ThreadStates:
 
     def _births(self, batch: RecordBatch) -> None:
         rows = batch.take(np.flatnonzero(_LIVES[batch.kind]))
-        for kind, time, start, result, tid, fd in zip(*(getattr(rows, name).tolist() for name in
-                                                        ("kind", "time", "start", "result", "tid", "fd")), strict=True):
+        for kind, time, start, result, tid, fd in zip(
+            *(
+                getattr(rows, name).tolist()
+                for name in ("kind", "time", "start", "result", "tid", "fd")
+            ),
+            strict=True,
+        ):
             life = self._lives.setdefault(tid, _Life())
             if kind == Kind.EXIT:
                 life.died = time
@@ -127,8 +144,18 @@ class ThreadStates:
         if end <= start:
             return None
         blocked, runnable, kernel = life.sums.tolist()
-        return ThreadTimes(tid, life.tgid, self._name(life), start, end, blocked, runnable, kernel,
-                           end - start - blocked - runnable - kernel, *life.switches.tolist())
+        return ThreadTimes(
+            tid,
+            life.tgid,
+            self._name(life),
+            start,
+            end,
+            blocked,
+            runnable,
+            kernel,
+            end - start - blocked - runnable - kernel,
+            *life.switches.tolist(),
+        )
 
     def _name(self, life: _Life) -> str:
         """What the thread called itself last; a new one has its creator's name until then."""

@@ -32,7 +32,7 @@ _SWITCHES = _kinds(Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.THREAD, Ki
 _RUNS = _kinds(Kind.SWITCH_IN, Kind.EXIT)  # what only a thread that has a CPU does
 _LESSONS = _kinds(Kind.DESCRIPTOR, Kind.ARGS)
 _BREAKS = _kinds(Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER)
-_WANTED = (_CALLS | _SWITCHES | _LESSONS | _BREAKS | _kinds(Kind.COPY, Kind.EXIT))
+_WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | _kinds(Kind.COPY, Kind.EXIT)
 
 
 @dataclass(slots=True)
@@ -124,8 +124,12 @@ class Timeline:
         self._carried = RecordBatch.of(empty())
         self._scratch = Scratch()
         self._pending = no_off_cpu()  # ended, and not yet known whether inside a call
-        self._open: dict[int, int] = {}  # thread → entry of the call that was open when the trace ended
-        self.unseen_switches = 0  # absences after which the thread had a CPU, and no switch to it was shown
+        self._open: dict[
+            int, int
+        ] = {}  # thread → entry of the call that was open when the trace ended
+        self.unseen_switches = (
+            0  # absences after which the thread had a CPU, and no switch to it was shown
+        )
 
     def feed(self, batch: RecordBatch) -> TimelineBatch:
         """A batch in time order, not older than what was fed before."""
@@ -134,7 +138,9 @@ class Timeline:
         rows = rows.take(by_thread(rows.tid))
         is_call = _CALLS[rows.kind]
         at = np.flatnonzero(is_call)
-        before = np.cumsum(is_call)  # for a row that is none: the index of the call that ends after it
+        before = np.cumsum(
+            is_call
+        )  # for a row that is none: the index of the call that ends after it
         absences, rows_of, keep, unseen = self._absences(rows)
         self.unseen_switches += int((unseen | _not_beyond_calls(absences, rows, rows_of)).sum())
         keep |= _last_calls(rows, is_call)
@@ -142,15 +148,29 @@ class Timeline:
         copy = self._copies(rows, at, before, keep)
         calls = _folded(rows, at, inside, of, copy)
         still_open = rows.kind == Kind.OPEN
-        self._open |= zip(rows.tid[still_open].tolist(), rows.start[still_open].tolist(), strict=True)
+        self._open |= zip(
+            rows.tid[still_open].tolist(), rows.start[still_open].tolist(), strict=True
+        )
         self._carried = rows.take(keep & ~_exited(rows))
         self._carried.kind[_CALLS[self._carried.kind]] = _PREVIOUS
-        return TimelineBatch(rows.tid[at], rows.start[at], rows.time[at], inside, of, absences, calls, *_lessons(rows, is_call))
+        return TimelineBatch(
+            rows.tid[at],
+            rows.start[at],
+            rows.time[at],
+            inside,
+            of,
+            absences,
+            calls,
+            *_lessons(rows, is_call),
+        )
 
     def finish(self, end: int) -> tuple[OffCpu, np.ndarray]:
         """(the absences that had not ended at `end` (ns), as if they ended there; whether inside a call still open)."""
         rows = self._carried
-        still_open = [self._open.get(tid) == start for tid, start in zip(rows.tid.tolist(), rows.start.tolist())]
+        still_open = [
+            self._open.get(tid) == start
+            for tid, start in zip(rows.tid.tolist(), rows.start.tolist())
+        ]
         rows = rows.take(~((rows.kind == _PREVIOUS) & np.array(still_open, bool)))
         closing = rows.take((rows.kind == Kind.SWITCH_OUT) | (rows.kind == Kind.THREAD))
         closing.time[:] = end
@@ -182,9 +202,16 @@ class Timeline:
         following = np.minimum(first + 1, len(at) - 1)
         woken = np.where(woke[following] & (following > first), time[following], NEVER)
         preceding = np.maximum(first - 1, 0)
-        early = (woken == NEVER) & (first > 0) & woke[preceding] & same[np.minimum(preceding, len(same) - 1)]
+        early = (
+            (woken == NEVER)
+            & (first > 0)
+            & woke[preceding]
+            & same[np.minimum(preceding, len(same) - 1)]
+        )
         begin = at[first]
-        could_run = (rows.arg[begin] == 0) | (rows.fd[begin] == 1) | (kind[first] == Kind.THREAD) | early
+        could_run = (
+            (rows.arg[begin] == 0) | (rows.fd[begin] == 1) | (kind[first] == Kind.THREAD) | early
+        )
         absences = OffCpu(tid[first], time[first], woken, time[last], could_run)
         # to carry: what follows each thread's last switch, that switch if it is away, and a waking just before it
         group_end = np.append(np.flatnonzero(~same), len(at) - 1)
@@ -198,7 +225,9 @@ class Timeline:
         keep[at[starts + np.arange(len(starts))]] = True
         return absences, begin, keep, kind[last] == Kind.SWITCH_OUT
 
-    def _attach(self, new: OffCpu, calls_before: np.ndarray, call_tids: np.ndarray) -> tuple[OffCpu, np.ndarray]:
+    def _attach(
+        self, new: OffCpu, calls_before: np.ndarray, call_tids: np.ndarray
+    ) -> tuple[OffCpu, np.ndarray]:
         """Absences with the index of the call that ended next in their thread; the others wait for one."""
         everything = self._pending.joined(new) if len(self._pending) else new
         of = np.concatenate([np.searchsorted(call_tids, self._pending.tid), calls_before])
@@ -209,10 +238,14 @@ class Timeline:
         return everything.where(found), of[found]
 
     @staticmethod
-    def _copies(rows: RecordBatch, at: np.ndarray, before: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    def _copies(
+        rows: RecordBatch, at: np.ndarray, before: np.ndarray, keep: np.ndarray
+    ) -> np.ndarray:
         """For each call the first copy inside it, 0 where there is none; marks copies to carry over."""
         copy = np.zeros(len(at), np.int64)
-        copies = np.flatnonzero(rows.kind == Kind.COPY)[::-1]  # backwards, so that the first one stays
+        copies = np.flatnonzero(rows.kind == Kind.COPY)[
+            ::-1
+        ]  # backwards, so that the first one stays
         of = before[copies]
         inside = of < len(at)
         inside[inside] = rows.tid[at[of[inside]]] == rows.tid[copies[inside]]
@@ -231,14 +264,18 @@ def no_calls() -> Calls:
 
 def no_off_cpu() -> OffCpu:
     """A table without rows."""
-    return OffCpu(np.empty(0, np.uint32), *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool))
+    return OffCpu(
+        np.empty(0, np.uint32), *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool)
+    )
 
 
 def _not_beyond_calls(absences: OffCpu, rows: RecordBatch, rows_of: np.ndarray) -> np.ndarray:
     """Ends absences with the exit of the call after them, in place: who returns from a call has a CPU. Says for which
     that was needed. Seldom a kernel shows a switch away and not the one back (seen on a 6.18 that never shows who
     switches away from the threads of its process 1: ftrace and perf lack those too), and counts nothing as missed."""
-    is_call = _CALLS[rows.kind] | (rows.kind == _PREVIOUS)  # of an earlier batch's only the last one is left
+    is_call = _CALLS[rows.kind] | (
+        rows.kind == _PREVIOUS
+    )  # of an earlier batch's only the last one is left
     at = np.flatnonzero(is_call & (rows.kind != Kind.OPEN))
     call = np.searchsorted(at, rows_of)
     known = call < len(at)
@@ -253,7 +290,7 @@ def _last_calls(rows: RecordBatch, is_call: np.ndarray) -> np.ndarray:
     last = np.zeros(len(rows), bool)
     at = np.flatnonzero(is_call | (rows.kind == _PREVIOUS))
     tid = rows.tid[at]
-    last[at[np.append(tid[1:] != tid[:-1], True)[:len(at)]]] = True
+    last[at[np.append(tid[1:] != tid[:-1], True)[: len(at)]]] = True
     return last
 
 
@@ -267,18 +304,27 @@ def _exited(rows: RecordBatch) -> np.ndarray:
     return over
 
 
-def _folded(rows: RecordBatch, at: np.ndarray, inside: OffCpu, of: np.ndarray, copy: np.ndarray) -> Calls:
+def _folded(
+    rows: RecordBatch, at: np.ndarray, inside: OffCpu, of: np.ndarray, copy: np.ndarray
+) -> Calls:
     """Calls with each run of equal failing ones, nothing else happening to their thread in between, as one."""
     failing = rows.result[at] < 0
     same = np.zeros(len(at), bool)
     if len(at) > 1:
         same[1:] = failing[1:] & failing[:-1]
         breaks = np.cumsum(_BREAKS[rows.kind])[at] if same.any() else at
-        for values in (rows.tid[at], rows.nr[at], rows.fd[at], rows.result[at], rows.kind[at], breaks):
+        for values in (
+            rows.tid[at],
+            rows.nr[at],
+            rows.fd[at],
+            rows.result[at],
+            rows.kind[at],
+            breaks,
+        ):
             if same.any():
                 same[1:] &= values[1:] == values[:-1]
     first = np.flatnonzero(~same)
-    last = np.append(first[1:], len(at))[:len(first)] - 1
+    last = np.append(first[1:], len(at))[: len(first)] - 1
     at_first, at_last = at[first], at[last]
     run = np.cumsum(~same) - 1
     out, woken, back, last_in, slept, copied = (np.zeros(len(first), np.int64) for _ in range(6))
@@ -290,9 +336,23 @@ def _folded(rows: RecordBatch, at: np.ndarray, inside: OffCpu, of: np.ndarray, c
     out[of], woken[of], back[of] = its.out, its.woken, its.back
     np.add.at(slept, of, its.back - its.out)
     copied[:] = copy[last]
-    calls = Calls(rows.tid[at_last], rows.nr[at_last].astype(np.int32), rows.fd[at_last], rows.result[at_last],
-                  rows.arg[at_last], rows.start[at_first], rows.start[at_last], rows.time[at_last], last - first + 1,
-                  out, woken, back, last_in, slept, copied)
+    calls = Calls(
+        rows.tid[at_last],
+        rows.nr[at_last].astype(np.int32),
+        rows.fd[at_last],
+        rows.result[at_last],
+        rows.arg[at_last],
+        rows.start[at_first],
+        rows.start[at_last],
+        rows.time[at_last],
+        last - first + 1,
+        out,
+        woken,
+        back,
+        last_in,
+        slept,
+        copied,
+    )
     is_open = rows.kind[at_last] == Kind.OPEN
     return _restarted(calls.where(~is_open), rows)
 
@@ -306,9 +366,13 @@ def _restarted(calls: Calls, rows: RecordBatch) -> Calls:
     earlier = {int(rows.tid[i]): i for i in np.flatnonzero(rows.kind == _PREVIOUS)}
     for i in again.tolist():  # few, and one may follow another
         if i and calls.tid[i - 1] == calls.tid[i]:
-            nr, fd, arg, result = (getattr(calls, name)[i - 1] for name in ("nr", "fd", "arg", "result"))
+            nr, fd, arg, result = (
+                getattr(calls, name)[i - 1] for name in ("nr", "fd", "arg", "result")
+            )
         elif (row := earlier.get(int(calls.tid[i]))) is not None:
-            nr, fd, arg, result = (getattr(rows, name)[row] for name in ("nr", "fd", "arg", "result"))
+            nr, fd, arg, result = (
+                getattr(rows, name)[row] for name in ("nr", "fd", "arg", "result")
+            )
         else:
             continue
         if result == RESTART_BLOCK:
@@ -322,8 +386,12 @@ def _lessons(rows: RecordBatch, is_call: np.ndarray) -> tuple[RecordBatch, CallD
     if not len(at):
         none = np.empty(0, np.int64)
         return rows.take(at), CallDetails(none, none, none, none)
-    last_call = np.maximum.accumulate(np.where(is_call | (rows.kind == _PREVIOUS), np.arange(len(rows)), -1))[at]
+    last_call = np.maximum.accumulate(
+        np.where(is_call | (rows.kind == _PREVIOUS), np.arange(len(rows)), -1)
+    )[at]
     known = last_call >= 0
     known[known] = rows.tid[last_call[known]] == rows.tid[at[known]]
     nr = np.where(known, rows.nr[last_call].astype(np.int64), -1)
-    return rows.take(at), CallDetails(nr, rows.fd[last_call], rows.start[last_call], rows.result[last_call])
+    return rows.take(at), CallDetails(
+        nr, rows.fd[last_call], rows.start[last_call], rows.result[last_call]
+    )

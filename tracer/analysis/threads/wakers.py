@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracer.analysis.tables.group_sum import GroupSum
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
-from tracer.analysis.tables.group_sum import GroupSum
 
 IDLE = 0
 

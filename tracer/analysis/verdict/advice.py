@@ -8,22 +8,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracer.analysis.counts.fd_usage import FdUsage
+from tracer.analysis.operations.boundaries import BOUNDARIES
+from tracer.analysis.operations.receives import BLOCKED, MULTIPLEXED, POLLED, Operations
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.verdict.io_model import EPOLLET, slept_on_data
 from tracer.kernel import syscalls
 from tracer.recording.batch import rows_by
-from tracer.analysis.verdict.io_model import EPOLLET, slept_on_data
-from tracer.analysis.operations.receives import BLOCKED, MULTIPLEXED, Operations, POLLED
-from tracer.analysis.operations.boundaries import BOUNDARIES
-from tracer.analysis.tables.group_sum import GroupSum
-from tracer.analysis.counts.fd_usage import FdUsage
 
 POLLED_MOST = 100  # EAGAINs of one descriptor, and ten times as many as receives
 POLLED_RATIO = 10
 REPEATED_LEAST, REPEATED_SHARE = 10, 0.1  # wake-ups for the same data
 LOST_LEAST, LOST_SHARE = 10, 0.2  # accepts that another thread had made already
-WATCHED_LEAST, READY_SHARE, SCANS_LEAST = 100, 0.05, 20  # descriptors looked at for few that are ready
+WATCHED_LEAST, READY_SHARE, SCANS_LEAST = (
+    100,
+    0.05,
+    20,
+)  # descriptors looked at for few that are ready
 SINGLE_LEAST, SINGLE_SHARE = 100, 0.5  # receives of one byte where more were there
 AGAIN_SHARE = 0.5  # receives of what an earlier one had left
-NOTICE_LEAST, NOTICE_SHARE, NOTICE_NS = 10, 0.2, 100_000  # a notice worth a word: of the time, and each at the median
+NOTICE_LEAST, NOTICE_SHARE, NOTICE_NS = (
+    10,
+    0.2,
+    100_000,
+)  # a notice worth a word: of the time, and each at the median
 _EPOLL = syscalls.class_numbers(syscalls.EPOLL)
 
 
@@ -42,16 +50,37 @@ class Seen:
 
 def advice(seen: Seen) -> list[dict]:
     """All that there is evidence for, the dearest first: {rule, tgid, process, fd, file, count, cost_ns, text}."""
-    found = [one for rule in (_polling, _undrained, _repeated, _herd, _scanning, _single_bytes, _told_again,
-                              _noticing)
-             for one in rule(seen)]
+    found = [
+        one
+        for rule in (
+            _polling,
+            _undrained,
+            _repeated,
+            _herd,
+            _scanning,
+            _single_bytes,
+            _told_again,
+            _noticing,
+        )
+        for one in rule(seen)
+    ]
     return sorted(found, key=lambda one: -one["cost_ns"])
 
 
-def _one(seen: Seen, rule: str, key: tuple[int, int, int], count: int, cost_ns: int, text: str) -> dict:
+def _one(
+    seen: Seen, rule: str, key: tuple[int, int, int], count: int, cost_ns: int, text: str
+) -> dict:
     tgid, fd, _ = key
-    return {"rule": rule, "tgid": tgid, "process": seen.names.get(tgid), "fd": fd, "file": seen.files.get(key),
-            "count": count, "cost_ns": cost_ns, "text": text}
+    return {
+        "rule": rule,
+        "tgid": tgid,
+        "process": seen.names.get(tgid),
+        "fd": fd,
+        "file": seen.files.get(key),
+        "count": count,
+        "cost_ns": cost_ns,
+        "text": text,
+    }
 
 
 def _keys(used: FdUsage, which: np.ndarray) -> list[tuple[int, tuple[int, int, int]]]:
@@ -72,40 +101,74 @@ def _polling(seen: Seen) -> list[dict]:
         if not asked and again[row] < POLLED_RATIO * its["again_runs"][row]:
             continue
         asked = asked or int(its["calls_ns"][row])
-        found.append(_one(seen, "polling", key, int(again[row]), min(asked, seen.cpu.get(key[0], asked)),
-                          f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU "
-                          "was kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"))
+        found.append(
+            _one(
+                seen,
+                "polling",
+                key,
+                int(again[row]),
+                min(asked, seen.cpu.get(key[0], asked)),
+                f"{again[row]:,} receives found nothing (EAGAIN) beside {receives[row]:,} that did: a CPU "
+                "was kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile",
+            )
+        )
     return found
 
 
 def _undrained(seen: Seen) -> list[dict]:
     operations = seen.operations
     edge = operations.events & np.uint32(EPOLLET) > 0
-    keys, left = (_per_descriptor(operations, which) for which in (edge, edge & slept_on_data(operations)))
+    keys, left = (
+        _per_descriptor(operations, which) for which in (edge, edge & slept_on_data(operations))
+    )
     full = seen.used.values["full_then_wait"]
-    found = [_one(seen, "not drained", key, int(full[row]), 0,
-                  f"{full[row]:,} times a read filled its buffer and the thread waited again without reading on; the "
-                  "descriptor is edge-triggered, and what is left brings no wake-up: read until EAGAIN")
-             for row, key in _keys(seen.used, full > 0) if key in keys]
+    found = [
+        _one(
+            seen,
+            "not drained",
+            key,
+            int(full[row]),
+            0,
+            f"{full[row]:,} times a read filled its buffer and the thread waited again without reading on; the "
+            "descriptor is edge-triggered, and what is left brings no wake-up: read until EAGAIN",
+        )
+        for row, key in _keys(seen.used, full > 0)
+        if key in keys
+    ]
     said = {(its["tgid"], its["fd"]) for its in found}
-    return found + [_one(seen, "not drained", key, count, ns,
-                         f"{count:,} times the thread went to sleep though data lay in the socket; the descriptor is "
-                         "edge-triggered, and what is left brings no wake-up: receive until EAGAIN")
-                    for key, (count, ns) in left.items() if key[:2] not in said]
+    return found + [
+        _one(
+            seen,
+            "not drained",
+            key,
+            count,
+            ns,
+            f"{count:,} times the thread went to sleep though data lay in the socket; the descriptor is "
+            "edge-triggered, and what is left brings no wake-up: receive until EAGAIN",
+        )
+        for key, (count, ns) in left.items()
+        if key[:2] not in said
+    ]
 
 
 def _repeated(seen: Seen) -> list[dict]:
     inodes: dict[tuple[int, int], int] = {}  # an epoll descriptor's: all anonymous files have one
     for tgid, fd, inode in seen.files:
         inodes.setdefault((tgid, fd), inode)
-    return [_one(seen, "repeated wake-ups", (scan["tgid"], scan["fd"], inodes.get((scan["tgid"], scan["fd"]), 0)),
-                 scan["repeated"],
-                 scan["repeated_ns"],
-                 f"{scan['call']} came back {scan['repeated']:,} times of {scan['calls']:,} at once with what the call "
-                 "before it had told of, and no call in between took it: receive it, or watch it edge-triggered or not "
-                 "at all")
-            for scan in seen.scans
-            if scan["repeated"] >= REPEATED_LEAST and scan["repeated"] >= REPEATED_SHARE * scan["calls"]]
+    return [
+        _one(
+            seen,
+            "repeated wake-ups",
+            (scan["tgid"], scan["fd"], inodes.get((scan["tgid"], scan["fd"]), 0)),
+            scan["repeated"],
+            scan["repeated_ns"],
+            f"{scan['call']} came back {scan['repeated']:,} times of {scan['calls']:,} at once with what the call "
+            "before it had told of, and no call in between took it: receive it, or watch it edge-triggered or not "
+            "at all",
+        )
+        for scan in seen.scans
+        if scan["repeated"] >= REPEATED_LEAST and scan["repeated"] >= REPEATED_SHARE * scan["calls"]
+    ]
 
 
 def _herd(seen: Seen) -> list[dict]:
@@ -116,19 +179,34 @@ def _herd(seen: Seen) -> list[dict]:
         lost[key[2]] += int(its["accept_lost"][row])
         made[key[2]] += int(its["accepts"][row])
         keys[key[2]].append(key)
-    return [_one(seen, "thundering herd", keys[inode][0], count, 0,
-                 f"{count:,} times a thread was woken for a connection that another had accepted by then, for "
-                 f"{made[inode]:,} accepted: EPOLLEXCLUSIVE, or a socket each with SO_REUSEPORT, wakes one")
-            for inode, count in lost.items() if count >= LOST_LEAST and count >= LOST_SHARE * (count + made[inode])]
+    return [
+        _one(
+            seen,
+            "thundering herd",
+            keys[inode][0],
+            count,
+            0,
+            f"{count:,} times a thread was woken for a connection that another had accepted by then, for "
+            f"{made[inode]:,} accepted: EPOLLEXCLUSIVE, or a socket each with SO_REUSEPORT, wakes one",
+        )
+        for inode, count in lost.items()
+        if count >= LOST_LEAST and count >= LOST_SHARE * (count + made[inode])
+    ]
 
 
 def _scanning(seen: Seen) -> list[dict]:
     found = []
     for scan in seen.scans:
         watched, ready, calls = scan["watched"], scan["ready"], scan["calls"]
-        if calls >= SCANS_LEAST and watched >= WATCHED_LEAST * calls and ready <= READY_SHARE * watched:
-            text = f"{calls:,} calls of {scan['call']} looked at {watched / calls:,.0f} descriptors each, of which " \
-                   f"{ready / calls:,.1f} were ready: epoll keeps its list in the kernel and looks at none"
+        if (
+            calls >= SCANS_LEAST
+            and watched >= WATCHED_LEAST * calls
+            and ready <= READY_SHARE * watched
+        ):
+            text = (
+                f"{calls:,} calls of {scan['call']} looked at {watched / calls:,.0f} descriptors each, of which "
+                f"{ready / calls:,.1f} were ready: epoll keeps its list in the kernel and looks at none"
+            )
             found.append(_one(seen, "scanning", (scan["tgid"], -1, 0), calls, scan["cpu_ns"], text))
     return found
 
@@ -139,10 +217,17 @@ def _left_over(operations: Operations) -> np.ndarray:
     bit = np.uint8(1 << BOUNDARIES.index("ready"))
     unseen = (operations.estimated & bit > 0) & (operations.raw_ready == operations.ready)
     seen = np.unique(operations.inode[~unseen])
-    return unseen & np.isin(operations.inode, seen[seen > 0]) & (operations.slept == 0) & ~operations.waited_asleep
+    return (
+        unseen
+        & np.isin(operations.inode, seen[seen > 0])
+        & (operations.slept == 0)
+        & ~operations.waited_asleep
+    )
 
 
-def _per_descriptor(operations: Operations, which: np.ndarray) -> dict[tuple[int, int, int], tuple[int, int]]:
+def _per_descriptor(
+    operations: Operations, which: np.ndarray
+) -> dict[tuple[int, int, int], tuple[int, int]]:
     """(process, fd, inode) → how many of the chosen operations, and their time from ask to done in all (ns)."""
     mine = operations.where(which)
     sums = GroupSum(3, 2)
@@ -160,9 +245,17 @@ def _single_bytes(seen: Seen) -> list[dict]:
         count, ns = max((int(its["single_bytes"][row]), int(its["single_ns"][row])), (others, ns))
         datagrams = (seen.files.get(key) or "").startswith(("UDP", "UNIX-DGRAM"))
         if not datagrams and count >= SINGLE_LEAST and count >= SINGLE_SHARE * receives:
-            found.append(_one(seen, "one byte at a time", key, count, ns,
-                              f"{count:,} of {receives:,} receives took one byte, and another was there for the next: "
-                              "a buffer takes many with one call"))
+            found.append(
+                _one(
+                    seen,
+                    "one byte at a time",
+                    key,
+                    count,
+                    ns,
+                    f"{count:,} of {receives:,} receives took one byte, and another was there for the next: "
+                    "a buffer takes many with one call",
+                )
+            )
     return found
 
 
@@ -171,11 +264,19 @@ def _told_again(seen: Seen) -> list[dict]:
     level = np.isin(operations.wait_nr, _EPOLL) & (operations.events & np.uint32(EPOLLET) == 0)
     again = _per_descriptor(operations, level & _left_over(operations))
     everything = _per_descriptor(operations, level)
-    return [_one(seen, "told again", key, count, ns,
-                 f"{count:,} of {everything[key][0]:,} times epoll_wait told of data that was there before, and "
-                 "that the receive before had left: receive with a larger buffer, or until there is none")
-            for key, (count, ns) in again.items()
-            if count >= REPEATED_LEAST and count >= AGAIN_SHARE * everything[key][0]]
+    return [
+        _one(
+            seen,
+            "told again",
+            key,
+            count,
+            ns,
+            f"{count:,} of {everything[key][0]:,} times epoll_wait told of data that was there before, and "
+            "that the receive before had left: receive with a larger buffer, or until there is none",
+        )
+        for key, (count, ns) in again.items()
+        if count >= REPEATED_LEAST and count >= AGAIN_SHARE * everything[key][0]
+    ]
 
 
 def _noticing(seen: Seen) -> list[dict]:
@@ -194,7 +295,9 @@ def _noticing(seen: Seen) -> list[dict]:
         woken, own = int((mine.told - mine.ready).sum()), int((mine.copy_start - mine.told).sum())
         keys, counts = np.unique(np.stack([mine.fd, mine.inode]), axis=1, return_counts=True)
         most = keys[:, np.argmax(counts)].tolist()
-        lay = f"{len(mine):,} receives lay ready {int(np.median(notice)) / 1e3:,.0f} µs at the median"
+        lay = (
+            f"{len(mine):,} receives lay ready {int(np.median(notice)) / 1e3:,.0f} µs at the median"
+        )
         if woken >= own:
             text = f"{lay} before the thread ran: it waited for a CPU, which others kept busy"
             rule = "woken late"

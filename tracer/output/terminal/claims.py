@@ -10,18 +10,34 @@ from rich.text import Text
 
 from tracer.output.terminal.units import clean, number, plural, to_ascii
 
-STYLES = {"holds": "green", "holds with a qualification": "yellow", "does not hold": "bold red",
-          "cannot be tested here": "dim"}
+STYLES = {
+    "holds": "green",
+    "holds with a qualification": "yellow",
+    "does not hold": "bold red",
+    "cannot be tested here": "dim",
+}
 _INDENT = 10
 
 
 def render(report: dict, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """`report` as text of lines of at most `width` cells, ending in a newline."""
     out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=color, no_color=not color, legacy_windows=False,
-                      color_system="standard" if color else None, highlight=False, markup=False, emoji=False)
-    for line in [*_head(report), *(line for claim in report["claims"] for line in _claim(claim, width)),
-                 *_foot(report, width)]:
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        legacy_windows=False,
+        color_system="standard" if color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    for line in [
+        *_head(report),
+        *(line for claim in report["claims"] for line in _claim(claim, width)),
+        *_foot(report, width),
+    ]:
         console.print(line, soft_wrap=True)
     text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
     return text if unicode else "\n".join(to_ascii(line) for line in text.split("\n"))
@@ -29,8 +45,13 @@ def render(report: dict, width: int = 80, color: bool = False, unicode: bool = T
 
 def _head(report: dict) -> list[Text]:
     host = report["host"]
-    title = Text("iotrace  ", style="dim").append(plural(len(report["claims"]), "claim"), style="bold not dim")
-    title.append(f" of the textbooks, {plural(report['rounds'], 'round')} of what is compared", style="not dim")
+    title = Text("iotrace  ", style="dim").append(
+        plural(len(report["claims"]), "claim"), style="bold not dim"
+    )
+    title.append(
+        f" of the textbooks, {plural(report['rounds'], 'round')} of what is compared",
+        style="not dim",
+    )
     place = f"Linux {clean(host['kernel'])} {clean(host['arch'])}, {plural(host['cpus'], 'CPU')}"
     return [title, Text(place, style="dim")]
 
@@ -39,14 +60,24 @@ def _claim(claim: dict, width: int) -> list[Text]:
     """A rule with the number and the verdict, the sentence, and what supports the verdict."""
     verdict = claim["verdict"]
     left = f"── {claim['number']}  {claim['name']} "
-    rule = Text(left, style="dim").append("─" * max(1, width - len(left) - len(verdict) - 1), style="dim")
+    rule = Text(left, style="dim").append(
+        "─" * max(1, width - len(left) - len(verdict) - 1), style="dim"
+    )
     lines = [Text(""), rule.append(" ").append(verdict, style=f"{STYLES[verdict]} not dim")]
     lines += [Text(part, style="bold") for part in textwrap.wrap(claim["claim"], width)]
     lines += _labelled("measured", claim["evidence"], width)
-    lines += _labelled("because" if verdict in ("does not hold", "cannot be tested here") else "but",
-                       claim["qualification"], width)
-    lines += _labelled("without", "; ".join(f"{name}: {why}" for name, why in claim["without"].items())
-                       if claim["evidence"] else "", width)
+    lines += _labelled(
+        "because" if verdict in ("does not hold", "cannot be tested here") else "but",
+        claim["qualification"],
+        width,
+    )
+    lines += _labelled(
+        "without",
+        "; ".join(f"{name}: {why}" for name, why in claim["without"].items())
+        if claim["evidence"]
+        else "",
+        width,
+    )
     lines += _labelled("source", claim["source"], width, "dim")
     return lines + _labelled("see", _pointer(claim["runs"]), width, "dim")
 
@@ -63,25 +94,45 @@ def _labelled(label: str, text: str | None, width: int, style: str = "") -> list
     if not text:
         return []
     lines = textwrap.wrap(clean(text), width - _INDENT, break_on_hyphens=False)
-    return [Text(f"{label if not i else '':<{_INDENT}}", style="dim").append(line, style=style or "not dim")
-            for i, line in enumerate(lines)]
+    return [
+        Text(f"{label if not i else '':<{_INDENT}}", style="dim").append(
+            line, style=style or "not dim"
+        )
+        for i, line in enumerate(lines)
+    ]
 
 
 def _foot(report: dict, width: int) -> list[Text]:
     ledger = report["ledger"]
-    words = [f"{number(count)} {_FOOT[verdict][count != 1]}" for verdict, count in report["verdicts"].items() if count]
+    words = [
+        f"{number(count)} {_FOOT[verdict][count != 1]}"
+        for verdict, count in report["verdicts"].items()
+        if count
+    ]
     missed = "unknown" if ledger["missed"] is None else number(ledger["missed"])
     lines = [Text(""), Text("─" * width, style="dim"), Text(", ".join(words) + ".", style="bold")]
-    lines += [Text(line) for line in textwrap.wrap(
-        "Numbers are medians over the rounds, with the least and the greatest behind them where they differ. Two "
-        "values differ only if all rounds of one lie beyond all of the other.", width)]
-    lines += _labelled("ledger", f"{number(ledger['counted'])} events counted = {number(ledger['delivered'])} "
-                       f"delivered + {number(ledger['lost'])} lost; {missed} missed", width)
+    lines += [
+        Text(line)
+        for line in textwrap.wrap(
+            "Numbers are medians over the rounds, with the least and the greatest behind them where they differ. Two "
+            "values differ only if all rounds of one lie beyond all of the other.",
+            width,
+        )
+    ]
+    lines += _labelled(
+        "ledger",
+        f"{number(ledger['counted'])} events counted = {number(ledger['delivered'])} "
+        f"delivered + {number(ledger['lost'])} lost; {missed} missed",
+        width,
+    )
     for failed in report["failed"]:
         lines += _labelled("FAILED", failed, width, "bold red")
     return lines
 
 
-_FOOT = {"holds": ("holds", "hold"), "holds with a qualification": ("with a qualification", "with a qualification"),
-         "does not hold": ("does not hold", "do not hold"),
-         "cannot be tested here": ("cannot be tested here", "cannot be tested here")}
+_FOOT = {
+    "holds": ("holds", "hold"),
+    "holds with a qualification": ("with a qualification", "with a qualification"),
+    "does not hold": ("does not hold", "do not hold"),
+    "cannot be tested here": ("cannot be tested here", "cannot be tested here"),
+}

@@ -11,22 +11,53 @@ from tracer.output.terminal.terminal import NARROWEST, PROTOCOLS, to_ascii_keepi
 from tracer.output.terminal.units import MISSING, clean, duration, fit, plural, size, stacked
 from tracer.output.terminal.verdict import entry
 
-PHASES = (("notice_ns", "░", "yellow"), ("copy_ns", "▓", "magenta"), ("completion_ns", "█", "green"))
-COLUMNS = (("wait", "wait_ns"), ("notice", "notice_ns"), ("copy", "copy_ns"), ("compl.", "completion_ns"),
-           ("CPU", "waiting_cpu"), ("calls", "calls"), ("switch", "switches"))
-RANKED = (("notice", "notice_ns"), ("copy", "copy_ns"), ("completion", "completion_ns"), ("CPU", "waiting_cpu"),
-          ("calls", "calls"), ("switches", "switches"), ("threads", "threads"), ("memory", "anonymous_bytes"))
+PHASES = (
+    ("notice_ns", "░", "yellow"),
+    ("copy_ns", "▓", "magenta"),
+    ("completion_ns", "█", "green"),
+)
+COLUMNS = (
+    ("wait", "wait_ns"),
+    ("notice", "notice_ns"),
+    ("copy", "copy_ns"),
+    ("compl.", "completion_ns"),
+    ("CPU", "waiting_cpu"),
+    ("calls", "calls"),
+    ("switch", "switches"),
+)
+RANKED = (
+    ("notice", "notice_ns"),
+    ("copy", "copy_ns"),
+    ("completion", "completion_ns"),
+    ("CPU", "waiting_cpu"),
+    ("calls", "calls"),
+    ("switches", "switches"),
+    ("threads", "threads"),
+    ("memory", "anonymous_bytes"),
+)
 NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
 _LEGEND = (
-    ("wait", "from asking to the data's being there: the sender's pace. notice: until the copy begins; copy; compl.: "
-             "until the program knows, where it was not itself that copied."),
-    ("CPU", "spent on waiting, of the time waited in which there was one to be had; what a free thread computes "
-            "meanwhile is not in it. calls, switch: "
-            "system calls and context switches a message."),
-    ("doing", "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for "
-              "other work."),
-    ("POSIX", "sync: the thread's own call waits for the data or copies it; async: none does. From the trace, not from "
-              "the name."),
+    (
+        "wait",
+        "from asking to the data's being there: the sender's pace. notice: until the copy begins; copy; compl.: "
+        "until the program knows, where it was not itself that copied.",
+    ),
+    (
+        "CPU",
+        "spent on waiting, of the time waited in which there was one to be had; what a free thread computes "
+        "meanwhile is not in it. calls, switch: "
+        "system calls and context switches a message.",
+    ),
+    (
+        "doing",
+        "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for "
+        "other work.",
+    ),
+    (
+        "POSIX",
+        "sync: the thread's own call waits for the data or copies it; async: none does. From the trace, not from "
+        "the name.",
+    ),
 )
 
 
@@ -34,14 +65,30 @@ def render(result: dict, width: int = 80, color: bool = False, unicode: bool = T
     """`result` (tracer/report/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
     width = max(width, NARROWEST)
     out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=color, no_color=not color, legacy_windows=False,
-                      color_system="standard" if color else None, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        legacy_windows=False,
+        color_system="standard" if color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
     models = result.get("models") or []
     labels = _labels(models)
-    for line in [*_head(result, width), *_table(models, labels), *_legend(width), *_estimated(models, labels, width),
-                 *_bars(models, labels),
-                 *_cpu_bars(models, labels), *_resources(models, labels),
-                 *_ranks(result, models, labels, width), *_unavailable(result, width)]:
+    for line in [
+        *_head(result, width),
+        *_table(models, labels),
+        *_legend(width),
+        *_estimated(models, labels, width),
+        *_bars(models, labels),
+        *_cpu_bars(models, labels),
+        *_resources(models, labels),
+        *_ranks(result, models, labels, width),
+        *_unavailable(result, width),
+    ]:
         console.print(line, soft_wrap=True)
     text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
     return text if unicode else to_ascii_keeping_escapes(text)
@@ -50,23 +97,39 @@ def render(result: dict, width: int = 80, color: bool = False, unicode: bool = T
 def _labels(models: list[dict]) -> list[str]:
     """Each one's name, and whether it is in C where not all are."""
     several = len({its.get("lang") for its in models}) > 1
-    return [clean(its["name"]) + (" in C" if several and its["lang"] == "c" else "") for its in models]
+    return [
+        clean(its["name"]) + (" in C" if several and its["lang"] == "c" else "") for its in models
+    ]
 
 
 def _head(result: dict, width: int) -> list[Text]:
     options, host = result.get("options") or {}, result.get("host") or {}
     langs = {its.get("lang") for its in result.get("models") or []}
-    asked = [PROTOCOLS.get(options.get("proto"), clean(options.get("proto"))),
-             f"{plural(options.get('messages'), 'message')} of {plural(options.get('size'), 'byte')}",
-             f"one every {duration(options['interval_ns'])}" if options.get("interval_ns") else "no interval"]
+    asked = [
+        PROTOCOLS.get(options.get("proto"), clean(options.get("proto"))),
+        f"{plural(options.get('messages'), 'message')} of {plural(options.get('size'), 'byte')}",
+        f"one every {duration(options['interval_ns'])}"
+        if options.get("interval_ns")
+        else "no interval",
+    ]
     if options.get("sockets"):
         asked[0] = f"{options['sockets']} × {asked[0]}"
-    title = Text().append("iotrace  ", style="dim").append("compare", style="bold").append("  " + ", ".join(asked))
-    turns = f"each run {plural(options.get('rounds'), 'time')}, in turns" + (", in C" if langs == {"c"} else "")
+    title = (
+        Text()
+        .append("iotrace  ", style="dim")
+        .append("compare", style="bold")
+        .append("  " + ", ".join(asked))
+    )
+    turns = f"each run {plural(options.get('rounds'), 'time')}, in turns" + (
+        ", in C" if langs == {"c"} else ""
+    )
     cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
     place = f"Linux {clean(host.get('kernel'))} {clean(host.get('arch') or '')}{cpus}; {turns}"
-    return [Text(fit(title.plain, width)) if title.cell_len > width else title,
-            Text(fit(place, width).rstrip(), style="dim"), Text("")]
+    return [
+        Text(fit(title.plain, width)) if title.cell_len > width else title,
+        Text(fit(place, width).rstrip(), style="dim"),
+        Text(""),
+    ]
 
 
 def _table(models: list[dict], labels: list[str]) -> list[Text]:
@@ -80,7 +143,10 @@ def _table(models: list[dict], labels: list[str]) -> list[Text]:
             row.append(_value(measure, values and values["median"]).rjust(CELLS), style="not bold")
             spread.append(_plus_minus(measure, values).rjust(CELLS), style="not bold dim")
         kind = {True: "sync", False: "async"}.get(its.get("synchronous"), MISSING)
-        row.append(f" {clean(its.get('meanwhile') or MISSING):<{MEANWHILE}}{kind:>{POSIX}}", style="not bold")
+        row.append(
+            f" {clean(its.get('meanwhile') or MISSING):<{MEANWHILE}}{kind:>{POSIX}}",
+            style="not bold",
+        )
         lines += [row, spread]
     return lines
 
@@ -107,8 +173,15 @@ def _value(measure: str, value: float | None) -> str:
 
 def _legend(width: int) -> list[Text]:
     lines = [line for label, body in _LEGEND for line in entry(label, body, width)]
-    return [*lines, *entry("±", "half the distance between the least and the greatest of the runs' values, each the "
-                           "median of a run's messages.", width)]
+    return [
+        *lines,
+        *entry(
+            "±",
+            "half the distance between the least and the greatest of the runs' values, each the "
+            "median of a run's messages.",
+            width,
+        ),
+    ]
 
 
 def _estimated(models: list[dict], labels: list[str], width: int) -> list[Text]:
@@ -116,10 +189,18 @@ def _estimated(models: list[dict], labels: list[str], width: int) -> list[Text]:
     found = {boundary for its in models for boundary in its.get("estimated") or []}
     words = []
     for boundary in sorted(found):
-        of = [label for its, label in zip(models, labels, strict=True) if boundary in (its.get("estimated") or [])]
+        of = [
+            label
+            for its, label in zip(models, labels, strict=True)
+            if boundary in (its.get("estimated") or [])
+        ]
         words.append(f"{boundary} in {'all' if len(of) == len(models) else ', '.join(of)}")
     why = "; where copy_start is, copy holds the receive from its entry, its thread's last switch-in, or readiness on"
-    return entry("~estimated", "; ".join(words) + why * ("copy_start" in found), width) if words else []
+    return (
+        entry("~estimated", "; ".join(words) + why * ("copy_start" in found), width)
+        if words
+        else []
+    )
 
 
 def _rule(title: str, remark: str) -> list[Text]:
@@ -138,7 +219,9 @@ def _bars(models: list[dict], labels: list[str]) -> list[Text]:
         line = Text(fit(label, NAME))
         cells = max(1, round(BAR * total / longest)) if longest and total else 0
         parts = [round(_median(its, measure) or 0) for measure, _, _ in PHASES]
-        for text, (_, _, style) in zip(stacked(parts, "".join(glyph for _, glyph, _ in PHASES), cells), PHASES):
+        for text, (_, _, style) in zip(
+            stacked(parts, "".join(glyph for _, glyph, _ in PHASES), cells), PHASES
+        ):
             line.append(text, style=style)
         lines.append(line.append(f" {duration(total)}"))
     return lines
@@ -160,10 +243,16 @@ def _cpu_bars(models: list[dict], labels: list[str]) -> list[Text]:
 def _resources(models: list[dict], labels: list[str]) -> list[Text]:
     """Threads, memory and time of each."""
     lines = _rule("Threads and memory", "memory: of its own, when the messages begin")
-    lines.append(Text(f"{fit('', NAME)}{'threads':>9}{'memory':>12}{'':<10}{'time':>9}", style="dim"))
+    lines.append(
+        Text(f"{fit('', NAME)}{'threads':>9}{'memory':>12}{'':<10}{'time':>9}", style="dim")
+    )
     for its, label in zip(models, labels, strict=True):
         line = Text(fit(label, NAME))
-        for measure, cells, room in (("threads", 9, 0), ("anonymous_bytes", 12, 10), ("elapsed_ns", 9, 10)):
+        for measure, cells, room in (
+            ("threads", 9, 0),
+            ("anonymous_bytes", 12, 10),
+            ("elapsed_ns", 9, 10),
+        ):
             values = (its.get("measures") or {}).get(measure)
             line.append(_value(measure, _median(its, measure)).rjust(cells))
             line.append(f" {_plus_minus(measure, values)}".ljust(room)[:room], style="dim")
@@ -179,8 +268,10 @@ def _median(its: dict, measure: str) -> float | None:
 def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> list[Text]:
     """Each measure from the least to the greatest: '<' where they differ, '≈' where the runs of the two overlap."""
     names = {(its["name"], its["lang"]): label for its, label in zip(models, labels, strict=True)}
-    apart = {(its["measure"], frozenset(map(tuple, (its["one"], its["other"])))): its["differs"]
-             for its in result.get("differences") or []}
+    apart = {
+        (its["measure"], frozenset(map(tuple, (its["one"], its["other"])))): its["differs"]
+        for its in result.get("differences") or []
+    }
     lines = _rule("Which differ", "≈ no difference: the runs overlap  < differs")
     for title, measure in RANKED:
         known = [its for its in models if _median(its, measure) is not None]
@@ -189,7 +280,12 @@ def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> l
             continue
         ids = [(its["name"], its["lang"]) for its in ordered]
         signs = [apart.get((measure, frozenset(pair))) for pair in zip(ids, ids[1:])]
-        if not any(apart.get((measure, frozenset((one, other)))) for one in ids for other in ids if one != other):
+        if not any(
+            apart.get((measure, frozenset((one, other))))
+            for one in ids
+            for other in ids
+            if one != other
+        ):
             lines += entry(title, "no difference", width)
             continue
         text = names[ids[0]]
@@ -201,10 +297,22 @@ def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> l
 
 def _unavailable(result: dict, width: int) -> list[Text]:
     found = result.get("unavailable") or []
-    lines = [line for its in found
-             for line in entry("", f"{clean(its['name'])}{' in C' if its['lang'] == 'c' else ''}: {clean(its['why'])}",
-                               width, "yellow")]
+    lines = [
+        line
+        for its in found
+        for line in entry(
+            "",
+            f"{clean(its['name'])}{' in C' if its['lang'] == 'c' else ''}: {clean(its['why'])}",
+            width,
+            "yellow",
+        )
+    ]
     lost = sum(its.get("lost") or 0 for its in result.get("models") or [])
     if lost:
-        lines += entry("!! lost", f"{plural(lost, 'event')}: counts above are too low", width, "bold white on red")
+        lines += entry(
+            "!! lost",
+            f"{plural(lost, 'event')}: counts above are too low",
+            width,
+            "bold white on red",
+        )
     return [*_rule("Not compared", ""), *lines] if lines else []

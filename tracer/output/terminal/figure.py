@@ -18,16 +18,24 @@ from tracer.output.terminal.rows import Figure, Row, build
 from tracer.output.terminal.units import clean, duration, fit, plural
 
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
-PHASES = (("wait", "ask", "ready"), ("notice", "ready", "copy_start"),
-          ("copy", "copy_start", "copy_end"), ("completion", "copy_end", "done"))
+PHASES = (
+    ("wait", "ask", "ready"),
+    ("notice", "ready", "copy_start"),
+    ("copy", "copy_start", "copy_end"),
+    ("completion", "copy_end", "done"),
+)
 PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
 TEXTBOOK = {
-    "blocking": ("Blocking I/O", "6.1"), "nonblocking": ("Nonblocking I/O", "6.2"),
-    "select": ("I/O multiplexing: select", "6.3"), "poll": ("I/O multiplexing: poll", "6.3"),
+    "blocking": ("Blocking I/O", "6.1"),
+    "nonblocking": ("Nonblocking I/O", "6.2"),
+    "select": ("I/O multiplexing: select", "6.3"),
+    "poll": ("I/O multiplexing: poll", "6.3"),
     "epoll-lt": ("I/O multiplexing: epoll, level-triggered", "6.3"),
     "epoll-et": ("I/O multiplexing: epoll, edge-triggered", "6.3"),
-    "signal": ("Signal-driven I/O", "6.4"), "posix-aio": ("Asynchronous I/O: POSIX aio", "6.5"),
-    "linux-aio": ("Asynchronous I/O: Linux native aio", "6.5"), "io-uring": ("Asynchronous I/O: io_uring", "6.5"),
+    "signal": ("Signal-driven I/O", "6.4"),
+    "posix-aio": ("Asynchronous I/O: POSIX aio", "6.5"),
+    "linux-aio": ("Asynchronous I/O: Linux native aio", "6.5"),
+    "io-uring": ("Asynchronous I/O: io_uring", "6.5"),
 }
 
 
@@ -44,7 +52,12 @@ def draw(report: dict) -> list[Text]:
     """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
     figure = build(report)
     if figure is None:
-        return [Text("No operation to draw: no call or completion that says anything brought data in.", style="yellow")]
+        return [
+            Text(
+                "No operation to draw: no call or completion that says anything brought data in.",
+                style="yellow",
+            )
+        ]
     rail = _rail(figure)
     figure.settle()
     lines = [_title(report), _heads(), _edge("┌", "┐")]
@@ -71,7 +84,16 @@ def _heads() -> Text:
 
 
 def _edge(left: str, right: str) -> Text:
-    return Text(" " * (TIME + 1) + left + "─" * APPLICATION + right + " " * CHANNEL + left + "─" * KERNEL + right)
+    return Text(
+        " " * (TIME + 1)
+        + left
+        + "─" * APPLICATION
+        + right
+        + " " * CHANNEL
+        + left
+        + "─" * KERNEL
+        + right
+    )
 
 
 def _line(row: Row, index: int, rail: _Rail) -> Text:
@@ -146,24 +168,44 @@ def _rail(figure: Figure) -> _Rail:
 
 def _caption(report: dict, figure: Figure) -> list[Text]:
     """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
-    lines = [Text("┃ has a CPU   ┊ has none   + since the line above"
-                  + ("   ~ estimated" if figure.estimated else ""), style="dim")]
+    lines = [
+        Text(
+            "┃ has a CPU   ┊ has none   + since the line above"
+            + ("   ~ estimated" if figure.estimated else ""),
+            style="dim",
+        )
+    ]
     if figure.helper is not None:
-        lines.append(Text(f"Left edge: the thread that asked; right edge: thread {figure.helper}.", style="dim"))
+        lines.append(
+            Text(
+                f"Left edge: the thread that asked; right edge: thread {figure.helper}.",
+                style="dim",
+            )
+        )
     count, total = len(report.get("operations") or []), figure.between("ask", "done")
     size = figure.operation.get("bytes")
     facts = [plural(size, "byte")] if size is not None else []
     facts += [f"{duration(total)} from asking to done"] if total is not None else []
     if figure.operation:
-        which = f"Operation {figure.operation['index']}, the median of {count}" if count > 1 else "The only operation"
+        which = (
+            f"Operation {figure.operation['index']}, the median of {count}"
+            if count > 1
+            else "The only operation"
+        )
         lines.append(Text(f"{which}: {', '.join(facts)}.", style="dim"))
     queued = figure.operation.get("queued_ns")
     notes = []
     if queued:
-        notes.append(f"The data had been in the queue for {duration(queued)} before it was asked for.")
+        notes.append(
+            f"The data had been in the queue for {duration(queued)} before it was asked for."
+        )
     if figure.helper is not None and figure.helper_reads:
-        notes.append(f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
-                     "receives; the thread that asked is free only because that one is not.")
+        notes.append(
+            f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
+            "receives; the thread that asked is free only because that one is not."
+        )
     elif figure.asleep_in_submission:
-        notes.append(f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free.")
+        notes.append(
+            f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free."
+        )
     return lines + [Text(part) for note in notes for part in textwrap.wrap(note, 80)]

@@ -40,7 +40,11 @@ def of_report(report: dict, width: int = 80) -> list[Text]:
     """The histograms of the phases and of the system calls, each with a heading; one line where there are none."""
     lines: list[Text] = []
     phases, calls = report.get("phases") or {}, report.get("syscalls") or []
-    named = [(f"phase {name}", phase or {}) for name, phase in phases.items() if (phase or {}).get("max_ns")]
+    named = [
+        (f"phase {name}", phase or {})
+        for name, phase in phases.items()
+        if (phase or {}).get("max_ns")
+    ]
     named += [(f"system call {call.get('name')}", call) for call in calls]
     for name, entry in named:
         drawn = log2(entry.get("hist"), width=width)

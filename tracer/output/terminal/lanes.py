@@ -27,9 +27,12 @@ def of_report(report: dict, width: int = 80) -> list[Text]:
     for pair in (lanes.get("pairs") or [])[:3]:
         together, possible = pair.get("overlap_ns") or 0, pair.get("possible_ns")
         who = " and ".join(map(str, pair.get("tids") or []))
-        text = (f"{who} never ran at the same time: concurrent, not parallel" if not together else
-                f"{who} ran at the same time, in parallel, for {duration(together)}, {share(together, possible)} of the "
-                "shorter one's time on a CPU")
+        text = (
+            f"{who} never ran at the same time: concurrent, not parallel"
+            if not together
+            else f"{who} ran at the same time, in parallel, for {duration(together)}, {share(together, possible)} of the "
+            "shorter one's time on a CPU"
+        )
         lines += entry("overlap", text, width)
     return lines
 

@@ -16,16 +16,30 @@ def of_report(report: dict, width: int = 80) -> Table | None:
     if not words:
         return None
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", width=None)
-    for name, how in (("futex", "left"), ("what it is", "left"), ("waits", "right"), ("who", "right"),
-                      ("for whom", "right"), ("longest", "right"), ("total", "right")):
+    for name, how in (
+        ("futex", "left"),
+        ("what it is", "left"),
+        ("waits", "right"),
+        ("who", "right"),
+        ("for whom", "right"),
+        ("longest", "right"),
+        ("total", "right"),
+    ):
         table.add_column(name, justify=how, no_wrap=True)
     longest = max(word.get("waited_ns") or 0 for word in words)
-    for word in [word for word in words if (word.get("waited_ns") or 0) >= LEAST_SHARE * longest][:MOST_WORDS]:
+    for word in [word for word in words if (word.get("waited_ns") or 0) >= LEAST_SHARE * longest][
+        :MOST_WORDS
+    ]:
         first = True
         for pair in (word.get("between") or [])[:MOST_PAIRS]:
-            table.add_row(clean(word.get("address")) if first else "", clean(word.get("kind")) if first else "",
-                          number(pair.get("count")), str(pair.get("waiter")),
-                          str(pair["waker"]) if pair.get("waker") else "?", duration(pair.get("longest_ns")),
-                          duration(pair.get("waited_ns")))
+            table.add_row(
+                clean(word.get("address")) if first else "",
+                clean(word.get("kind")) if first else "",
+                number(pair.get("count")),
+                str(pair.get("waiter")),
+                str(pair["waker"]) if pair.get("waker") else "?",
+                duration(pair.get("longest_ns")),
+                duration(pair.get("waited_ns")),
+            )
             first = False
     return table

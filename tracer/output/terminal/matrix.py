@@ -15,11 +15,15 @@ def render(matrix: dict, width: int = 80) -> str:
     console = Console(width=width, highlight=False, color_system=None, markup=False, emoji=False)
     with console.capture() as capture:
         console.print(_head(matrix), soft_wrap=False)
-        for title, (head, rows) in (("Kernels", matrix_tables.kernels(matrix)),
-                                    ("Operations of messages", matrix_tables.outcomes(matrix)),
-                                    ("How soon data is noticed, in untraced round trips (median)",
-                                     matrix_tables.ratios(matrix, "notice")),
-                                    (f"Claims: {matrix_tables.CLAIM_SIGNS}", matrix_tables.claims(matrix))):
+        for title, (head, rows) in (
+            ("Kernels", matrix_tables.kernels(matrix)),
+            ("Operations of messages", matrix_tables.outcomes(matrix)),
+            (
+                "How soon data is noticed, in untraced round trips (median)",
+                matrix_tables.ratios(matrix, "notice"),
+            ),
+            (f"Claims: {matrix_tables.CLAIM_SIGNS}", matrix_tables.claims(matrix)),
+        ):
             if rows:
                 console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
                 console.print(_table(head, rows))

@@ -16,9 +16,24 @@ from tracer.output.terminal.verdict import entry
 MOST_PROCESSES, MOST_DESCRIPTORS, MOST_ADVICE = 12, 12, 8
 _ALIKE = 4  # connections from one address that become one line
 _FILES = "files"
-_ADDED = ("operations", "receives", "received_bytes", "sends", "sent_bytes", "sends_blocked", "accepts", "connects",
-          "accept_slept_ns", "connect_slept_ns", "wait_ns", "notice_ns", "copy_ns")  # counts: what can be added up
-_IO_THREAD = re.compile(r"^(iou-(?:sqp|wrk))-\d+")  # io_uring's, that count as threads of the process
+_ADDED = (
+    "operations",
+    "receives",
+    "received_bytes",
+    "sends",
+    "sent_bytes",
+    "sends_blocked",
+    "accepts",
+    "connects",
+    "accept_slept_ns",
+    "connect_slept_ns",
+    "wait_ns",
+    "notice_ns",
+    "copy_ns",
+)  # counts: what can be added up
+_IO_THREAD = re.compile(
+    r"^(iou-(?:sqp|wrk))-\d+"
+)  # io_uring's, that count as threads of the process
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
@@ -40,8 +55,14 @@ def processes(report: dict, width: int = 80) -> Table | Text:
     if not found:
         return Text("no process was seen", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name, justify in (("pid", "right"), ("name", "left"), ("threads", "right"), ("operations", "right"),
-                          ("model", "left"), ("its threads were mostly", "left")):
+    for name, justify in (
+        ("pid", "right"),
+        ("name", "left"),
+        ("threads", "right"),
+        ("operations", "right"),
+        ("model", "left"),
+        ("its threads were mostly", "left"),
+    ):
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
     for its in found[:MOST_PROCESSES]:
         table.add_row(str(its.get("tgid") or MISSING), *_process(its))
@@ -52,11 +73,21 @@ def processes(report: dict, width: int = 80) -> Table | Text:
 
 def _process(its: dict, indent: str = "") -> tuple[str, ...]:
     doing, model = its.get("activity") or {}, its.get("model") or {}
-    mostly = f"{doing['mostly']} {share(doing.get('share'), 1)}" if doing.get("mostly") else "this and that"
+    mostly = (
+        f"{doing['mostly']} {share(doing.get('share'), 1)}"
+        if doing.get("mostly")
+        else "this and that"
+    )
     name = model.get("instead") or (model.get("name") if its.get("operations") else None) or MISSING
     idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
     who = _IO_THREAD.sub(r"\1 (kernel)", clean(its.get("name") or MISSING))
-    return indent + who, f"{number(its.get('threads'))}{idle}", number(its.get("operations")), name, mostly
+    return (
+        indent + who,
+        f"{number(its.get('threads'))}{idle}",
+        number(its.get("operations")),
+        name,
+        mostly,
+    )
 
 
 def descriptors(report: dict, width: int = 80) -> list[Text]:
@@ -69,13 +100,25 @@ def descriptors(report: dict, width: int = 80) -> list[Text]:
     lines = [Text("".join(f"{column:>10}" for column in columns), style="dim")]
     for its in rows[:MOST_DESCRIPTORS]:
         into, out = its["receives"], its["sends"]
-        times = [duration(its[name], fixed=True) if its["operated"] else MISSING for name in
-                 ("wait_ns", "notice_ns", "copy_ns")]
-        words = [number(into or None), size(its["received_bytes"] if into else None), *times,
-                 number(out or None), size(its["sent_bytes"] if out else None),
-                 number(its["sends_blocked"] if out else None)]
-        label = its["label"] + (f"  {plural(its['accepts'], 'connection')} accepted" if its["accepts"] else "")
-        lines += [Text(fit(label, width).rstrip(), style="bold"), Text("".join(f"{word:>10}" for word in words))]
+        times = [
+            duration(its[name], fixed=True) if its["operated"] else MISSING
+            for name in ("wait_ns", "notice_ns", "copy_ns")
+        ]
+        words = [
+            number(into or None),
+            size(its["received_bytes"] if into else None),
+            *times,
+            number(out or None),
+            size(its["sent_bytes"] if out else None),
+            number(its["sends_blocked"] if out else None),
+        ]
+        label = its["label"] + (
+            f"  {plural(its['accepts'], 'connection')} accepted" if its["accepts"] else ""
+        )
+        lines += [
+            Text(fit(label, width).rstrip(), style="bold"),
+            Text("".join(f"{word:>10}" for word in words)),
+        ]
     if len(rows) > MOST_DESCRIPTORS:
         hidden = plural(len(rows) - MOST_DESCRIPTORS, "descriptor")
         lines.append(Text(f"and {hidden} more, in --json", style="dim italic"))
@@ -85,8 +128,11 @@ def descriptors(report: dict, width: int = 80) -> list[Text]:
 def accepted(report: dict, width: int = 80) -> list[Text]:
     """How many connections were accepted and made; nothing where there were none."""
     found = report.get("descriptors") or []
-    parts = [f"{plural(count, 'connection')} {verb}" for key, verb in (("accepts", "accepted"), ("connects", "made"))
-             if (count := _total(found, key))]
+    parts = [
+        f"{plural(count, 'connection')} {verb}"
+        for key, verb in (("accepts", "accepted"), ("connects", "made"))
+        if (count := _total(found, key))
+    ]
     blocked = _total(found, "accept_slept_ns") + _total(found, "connect_slept_ns")
     asleep = f"; {duration(blocked)} asleep in those calls" if blocked else ""
     return entry("connections", ", ".join(parts) + asleep, width) if parts else []
@@ -101,16 +147,27 @@ def _grouped(found: list[dict]) -> list[dict]:
     for (_, common), members in groups.items():
         if common and len(members) >= _ALIKE:
             most = max(members, key=lambda its: its.get("operations") or 0)
-            rows.append(_added(members, f"{len(members):,}× {common}" if common != _FILES else
-                               f"{len(members):,} files, most of all {clean(most['file'])}"))
+            rows.append(
+                _added(
+                    members,
+                    f"{len(members):,}× {common}"
+                    if common != _FILES
+                    else f"{len(members):,} files, most of all {clean(most['file'])}",
+                )
+            )
         else:
-            rows += [_added([its], f"{_number(its)}<{clean(its.get('file') or '?')}>") for its in members]
+            rows += [
+                _added([its], f"{_number(its)}<{clean(its.get('file') or '?')}>") for its in members
+            ]
     return sorted(rows, key=lambda its: -its["operations"])
 
 
 def _added(members: list[dict], label: str) -> dict:
     row = {key: _total(members, key) for key in _ADDED}
-    return row | {"label": label, "operated": row["wait_ns"] + row["notice_ns"] + row["copy_ns"] > 0}
+    return row | {
+        "label": label,
+        "operated": row["wait_ns"] + row["notice_ns"] + row["copy_ns"] > 0,
+    }
 
 
 def _total(found: list[dict], key: str) -> int:
@@ -157,6 +214,13 @@ def wakers(report: dict, width: int = 80) -> list[Text]:
     its = (found[0].get("wakers") or []) if found else []
     if not its:
         return []
-    names = [" ".join([clean(waker.get("name") or "thread"), *[str(waker["tid"])] * bool(waker.get("tid"))])
-             + f" {plural(waker.get('count'), 'time')}" for waker in its[:4]]
-    return entry("woken by", f"{', '.join(names)} (of {clean(found[0].get('name') or MISSING)})", width)
+    names = [
+        " ".join(
+            [clean(waker.get("name") or "thread"), *[str(waker["tid"])] * bool(waker.get("tid"))]
+        )
+        + f" {plural(waker.get('count'), 'time')}"
+        for waker in its[:4]
+    ]
+    return entry(
+        "woken by", f"{', '.join(names)} (of {clean(found[0].get('name') or MISSING)})", width
+    )

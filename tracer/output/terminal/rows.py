@@ -10,7 +10,12 @@ BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
 MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6
 AGAIN = ("EAGAIN", "EWOULDBLOCK")
 SUBMISSIONS = ("io_submit", "io_uring_enter")
-COMPLETIONS = ("io_getevents", "io_pgetevents", "io_uring_enter", "futex")  # where completions are waited for
+COMPLETIONS = (
+    "io_getevents",
+    "io_pgetevents",
+    "io_uring_enter",
+    "futex",
+)  # where completions are waited for
 SLEEPS_IN = {("futex", "suspend"): "aio_suspend (futex)"}
 REQUESTS = {"poll armed": "no data: polls", "given to a worker": "gives to worker"}
 BY_DEVICE = ("device", "after io_submit")  # how a read was done that no program's thread copied
@@ -28,19 +33,19 @@ class Row:
     application: str = ""
     application_style: str = ""
     by_helper: bool = False
-    arrow: str | None = None          # call, return, both, library
+    arrow: str | None = None  # call, return, both, library
     label: str = ""
     label_style: str = ""
     kernel: str = ""
     kernel_style: str = ""
     boundary: bool = False
-    marks: set[str] = field(default_factory=set)   # the boundaries this row stands for
+    marks: set[str] = field(default_factory=set)  # the boundaries this row stands for
     before: list["Row"] = field(default_factory=list)
     after: list["Row"] = field(default_factory=list)
     when: str = ""
     left: str = "┃"
     right: str = "│"
-    bound: int | None = None          # the time at which a comment stands
+    bound: int | None = None  # the time at which a comment stands
 
 
 @dataclass
@@ -98,13 +103,29 @@ def build(report: dict) -> Figure | None:
     times, estimated = _boundaries(operation, steps)
     asker = _asker(operation, steps)
     figure = Figure([], operation, times, estimated, asker, steps)
-    others = [step["tid"] for step in steps if step["kind"] in ("call", "run") and step.get("tid") not in (asker, None)]
+    others = [
+        step["tid"]
+        for step in steps
+        if step["kind"] in ("call", "run") and step.get("tid") not in (asker, None)
+    ]
     if others:
-        reading = [s["tid"] for s in steps if s["kind"] == "call" and s.get("brings_data") and s.get("tid") in others]
+        reading = [
+            s["tid"]
+            for s in steps
+            if s["kind"] == "call" and s.get("brings_data") and s.get("tid") in others
+        ]
         figure.helper, figure.helper_reads = (reading or others)[0], bool(reading)
     figure.asleep_in_submission = next(
-        (clean(s.get("name") or "?") for s in steps if s["kind"] == "call" and s.get("name") in SUBMISSIONS
-         and s.get("blocked_ns") and not s.get("waits")), None)
+        (
+            clean(s.get("name") or "?")
+            for s in steps
+            if s["kind"] == "call"
+            and s.get("name") in SUBMISSIONS
+            and s.get("blocked_ns")
+            and not s.get("waits")
+        ),
+        None,
+    )
     rows = [row for step in _shortened(steps) for row in _rows_of(step, figure)]
     rows += _boundary_rows(figure, rows)
     figure.rows = _merged(sorted(rows, key=lambda row: (row.at, row.order)))
@@ -130,7 +151,13 @@ def _boundaries(operation: dict, steps: list[dict]) -> tuple[dict[str, int | Non
         if step["kind"] == "copy" and times["copy_start"] is None:
             times["copy_start"], times["copy_end"] = step.get("at_ns"), step.get("end_ns")
         if step.get("estimated") and not operation:
-            estimated |= {"ready"} if step["kind"] == "ready" else {"copy_start"} if step["kind"] == "copy" else set()
+            estimated |= (
+                {"ready"}
+                if step["kind"] == "ready"
+                else {"copy_start"}
+                if step["kind"] == "copy"
+                else set()
+            )
     if times["ask"] is None:
         times["ask"] = _time(steps[0])
     return times, estimated
@@ -152,9 +179,17 @@ def _shortened(steps: list[dict]) -> list[dict]:
         return steps
     middle = [step for step in calls[FIRST_CALLS:-LAST_CALLS] if not step.get("brings_data")]
     hidden = {id(step) for step in middle}
-    more = {"kind": "more", "at_ns": middle[0]["enter_ns"], "tid": middle[0].get("tid"),
-            "count": sum(step.get("count") or 1 for step in middle)}
-    return [more if step is middle[0] else step for step in steps if step is middle[0] or id(step) not in hidden]
+    more = {
+        "kind": "more",
+        "at_ns": middle[0]["enter_ns"],
+        "tid": middle[0].get("tid"),
+        "count": sum(step.get("count") or 1 for step in middle),
+    }
+    return [
+        more if step is middle[0] else step
+        for step in steps
+        if step is middle[0] or id(step) not in hidden
+    ]
 
 
 def _rows_of(step: dict, figure: Figure) -> list[Row]:
@@ -165,32 +200,61 @@ def _rows_of(step: dict, figure: Figure) -> list[Row]:
     if kind == "more":
         return [Row(step["at_ns"], 0, f"… {number(step['count'])} more calls", "dim", helper)]
     if kind == "library":
-        return [Row(step["enter_ns"], 0, clean(step.get("name") or "?"), "bold", False, "library", "library call",
-                    after=[Row(None, application="free for other work", application_style="green")])]
+        return [
+            Row(
+                step["enter_ns"],
+                0,
+                clean(step.get("name") or "?"),
+                "bold",
+                False,
+                "library",
+                "library call",
+                after=[Row(None, application="free for other work", application_style="green")],
+            )
+        ]
     if kind == "wake":
         text = f"wakes tid {tid}"
         return [Row(step["at_ns"], 2, kernel=text if len(text) <= 16 else f"wakes {tid}")]
     if kind == "run":
         return [Row(step["at_ns"], 3, "has a CPU again", by_helper=helper)]
     if kind == "request":
-        return [Row(step["at_ns"], 1, kernel=REQUESTS.get(step.get("what"), clean(step.get("what") or "?")))]
+        return [
+            Row(
+                step["at_ns"],
+                1,
+                kernel=REQUESTS.get(step.get("what"), clean(step.get("what") or "?")),
+            )
+        ]
     if kind == "signal":
         name, rows = clean(step.get("name")), []
         if step.get("generated_ns") is not None:
             rows.append(Row(step["generated_ns"], 4, kernel=f"sends {name}"))
-        if step.get("delivered_ns") is not None and not step.get("taken"):  # else a call returns with it
-            rows.append(Row(step["delivered_ns"], 5, "signal handler", "bold", False, "return", name, "yellow"))
+        if step.get("delivered_ns") is not None and not step.get(
+            "taken"
+        ):  # else a call returns with it
+            rows.append(
+                Row(
+                    step["delivered_ns"],
+                    5,
+                    "signal handler",
+                    "bold",
+                    False,
+                    "return",
+                    name,
+                    "yellow",
+                )
+            )
         return rows
     if kind == "handler_end":
         return [Row(step["at_ns"], 6, "handler ends", "", helper, "call", "rt_sigreturn")]
-    return []          # ready and copy are drawn from the operation's boundaries
+    return []  # ready and copy are drawn from the operation's boundaries
 
 
 def _call_rows(step: dict, figure: Figure, helper: bool) -> list[Row]:
     name, count = clean(step.get("name") or "?"), step.get("count") or 1
     name = SLEEPS_IN.get((name, figure.operation.get("how")), name)
     enter, leave, result = step.get("enter_ns"), step.get("exit_ns"), step.get("result")
-    enter = leave if enter is None else enter          # entered before tracing began
+    enter = leave if enter is None else enter  # entered before tracing began
     ready = figure.times["ready"]
     early = ready is None or enter is None or enter < ready
     polling = result in AGAIN and early
@@ -200,27 +264,57 @@ def _call_rows(step: dict, figure: Figure, helper: bool) -> list[Row]:
     if not (step.get("waits") or step.get("brings_data") or polling or step.get("blocked_ns")):
         text = name if count == 1 else f"{name} × {number(count)}"
         free = [Row(None, application="free for other work", application_style="green")]
-        return [Row(enter, 0, text, "", helper, "both", label, style,
-                    after=free if name in SUBMISSIONS and not helper else [])]
+        return [
+            Row(
+                enter,
+                0,
+                text,
+                "",
+                helper,
+                "both",
+                label,
+                style,
+                after=free if name in SUBMISSIONS and not helper else [],
+            )
+        ]
     rows = []
     if enter is not None:
         kernel = "no data ready" if early and (ready is not None or polling) else ""
-        if name in SLEEPS_IN.values() or step.get("waits") and figure.operation.get("how") in BY_DEVICE:
+        if (
+            name in SLEEPS_IN.values()
+            or step.get("waits")
+            and figure.operation.get("how") in BY_DEVICE
+        ):
             kernel = ""
         rows.append(Row(enter, 0, name, "bold", helper, "call", "system call", kernel=kernel))
         if step.get("blocked_ns") and count == 1:
-            rows[0].after = [Row(None, application=f"blocked {duration(step['blocked_ns'])}", application_style="cyan",
-                                 by_helper=helper, kernel=" ·" if kernel else "", kernel_style="dim")]
+            rows[0].after = [
+                Row(
+                    None,
+                    application=f"blocked {duration(step['blocked_ns'])}",
+                    application_style="cyan",
+                    by_helper=helper,
+                    kernel=" ·" if kernel else "",
+                    kernel_style="dim",
+                )
+            ]
     if leave is not None:
         row = Row(leave, 6, "", "", helper, "return", label, style)
         if count > 1:
-            row.application = f"× {number(count)}, polling" if result in AGAIN else f"× {number(count)}"
-            row.kernel, row.kernel_style = f"every {duration((leave - enter) / count)}" if enter else "", "dim"
+            row.application = (
+                f"× {number(count)}, polling" if result in AGAIN else f"× {number(count)}"
+            )
+            row.kernel, row.kernel_style = (
+                f"every {duration((leave - enter) / count)}" if enter else "",
+                "dim",
+            )
             row.application_style = "bold red"
         elif step.get("brings_data"):
             row.application, row.application_style = "has the data", "green"
         elif step.get("waits") and isinstance(result, int) and (result > 0 or label == "complete"):
-            row.application = "told" if step.get("signal") else "told: complete" if complete else "told: readable"
+            row.application = (
+                "told" if step.get("signal") else "told: complete" if complete else "told: readable"
+            )
         rows.append(row)
     return rows
 
@@ -249,20 +343,57 @@ def _boundary_rows(figure: Figure, rows: list[Row]) -> list[Row]:
     if times["ask"] is not None and times["ask"] not in there:
         made.append(Row(times["ask"], -1, tilde["ask"] + "wants the data", "bold"))
     if figure.operation.get("how") in BY_DEVICE and times["ready"] == times["copy_end"]:
-        made.append(Row(times["copy_end"], 1, kernel=tilde["copy_end"] + "DEVICE IS DONE", kernel_style="bold green",
-                        marks={"ready", "copy_start", "copy_end"}))
+        made.append(
+            Row(
+                times["copy_end"],
+                1,
+                kernel=tilde["copy_end"] + "DEVICE IS DONE",
+                kernel_style="bold green",
+                marks={"ready", "copy_start", "copy_end"},
+            )
+        )
     elif times["ready"] is not None:
         early = times["ask"] == times["ready"] and figure.operation.get("queued_ns")
         text = "data was there" if early else "DATA READY"
-        made.append(Row(times["ready"], 1, kernel=tilde["ready"] + text, kernel_style="bold green", marks={"ready"}))
+        made.append(
+            Row(
+                times["ready"],
+                1,
+                kernel=tilde["ready"] + text,
+                kernel_style="bold green",
+                marks={"ready"},
+            )
+        )
     if times["copy_start"] is not None and not any("copy_start" in row.marks for row in made):
-        made.append(Row(times["copy_start"], 4, kernel=tilde["copy_start"] + "copy to user",
-                        kernel_style="bold magenta", marks={"copy_start"}))
+        made.append(
+            Row(
+                times["copy_start"],
+                4,
+                kernel=tilde["copy_start"] + "copy to user",
+                kernel_style="bold magenta",
+                marks={"copy_start"},
+            )
+        )
     if times["copy_end"] is not None and not any("copy_end" in row.marks for row in made):
-        made.append(Row(times["copy_end"], 6, kernel=tilde["copy_end"] + "copy complete",
-                        kernel_style="magenta", marks={"copy_end"}))
-    if times["done"] is not None and times["done"] not in there and times["done"] != times["copy_end"]:
-        text = "a new thread is told" if figure.operation.get("how") == "thread" else "knows it is done"
+        made.append(
+            Row(
+                times["copy_end"],
+                6,
+                kernel=tilde["copy_end"] + "copy complete",
+                kernel_style="magenta",
+                marks={"copy_end"},
+            )
+        )
+    if (
+        times["done"] is not None
+        and times["done"] not in there
+        and times["done"] != times["copy_end"]
+    ):
+        text = (
+            "a new thread is told"
+            if figure.operation.get("how") == "thread"
+            else "knows it is done"
+        )
         made.append(Row(times["done"], 7, tilde["done"] + text, "green"))
     return made
 
@@ -272,13 +403,29 @@ def _merged(rows: list[Row]) -> list[Row]:
     merged: list[Row] = []
     for row in rows:
         last = merged[-1] if merged else None
-        free = last is not None and last.at == row.at and not last.after and not (
-            (last.application and row.application) or (last.kernel and row.kernel) or (last.arrow and row.arrow)
-            or (row.arrow == "return" and last.kernel and "copy_end" not in last.marks))
+        free = (
+            last is not None
+            and last.at == row.at
+            and not last.after
+            and not (
+                (last.application and row.application)
+                or (last.kernel and row.kernel)
+                or (last.arrow and row.arrow)
+                or (row.arrow == "return" and last.kernel and "copy_end" not in last.marks)
+            )
+        )
         if not free:
             merged.append(row)
             continue
-        for name in ("application", "application_style", "arrow", "label", "label_style", "kernel", "kernel_style"):
+        for name in (
+            "application",
+            "application_style",
+            "arrow",
+            "label",
+            "label_style",
+            "kernel",
+            "kernel_style",
+        ):
             setattr(last, name, getattr(last, name) or getattr(row, name))
         last.by_helper |= row.by_helper
         last.after += row.after
@@ -311,11 +458,15 @@ def _comment(report: dict, figure: Figure, steps: list[dict]) -> None:
         if first is not None:
             text = f"{'kernel worker' if figure.operation.get('how') == 'worker' else 'helper thread'} {figure.helper}"
             text = text if len(text) <= 19 else f"thread {figure.helper}"
-            first.before.append(Row(None, application=text, application_style="yellow", by_helper=True))
+            first.before.append(
+                Row(None, application=text, application_style="yellow", by_helper=True)
+            )
     # Free need not mean busy: a program may sleep in a call that is no receive. Then say so.
     thread = next((t for t in report.get("threads") or [] if t.get("tid") == figure.asker), {})
     cpu = (thread.get("kernel_ns") or 0) + (thread.get("user_ns") or 0)
-    slept = any(s.get("blocked_ns") for s in steps if s["kind"] == "call" and s.get("tid") == figure.asker)
+    slept = any(
+        s.get("blocked_ns") for s in steps if s["kind"] == "call" and s.get("tid") == figure.asker
+    )
     if not slept and (thread.get("blocked_ns") or 0) > cpu:
         for row in figure.rows:
             for comment in row.after:
@@ -325,12 +476,18 @@ def _comment(report: dict, figure: Figure, steps: list[dict]) -> None:
 
 def _edges(figure: Figure) -> None:
     """The edges of the application: heavy where the thread has a CPU, dotted from falling asleep to its switch-in."""
-    calls = [step for step in figure.steps if step["kind"] == "call" and step.get("enter_ns") is not None]
+    calls = [
+        step for step in figure.steps if step["kind"] == "call" and step.get("enter_ns") is not None
+    ]
     last = max(row.at for row in figure.rows if row.at is not None)
     asking = _sleeps(figure, figure.asker, calls, last)
     helping = _sleeps(figure, figure.helper, calls, last)
-    helped = [at for call in calls if call.get("tid") == figure.helper
-              for at in (call["enter_ns"], call.get("exit_ns") or last)]
+    helped = [
+        at
+        for call in calls
+        if call.get("tid") == figure.helper
+        for at in (call["enter_ns"], call.get("exit_ns") or last)
+    ]
     for index, row in enumerate(figure.rows):
         at = row.bound if row.at is None else row.at
         if at is None:
@@ -351,8 +508,13 @@ def _sleeps(figure: Figure, tid: int | None, calls: list[dict], last: int) -> li
         if call.get("tid") != tid or not call.get("blocked_ns") or (call.get("count") or 1) > 1:
             continue
         leave = call.get("exit_ns") or last + 1
-        runs = [step["at_ns"] for step in figure.steps if step["kind"] == "run" and step.get("tid") == tid
-                and call["enter_ns"] < step["at_ns"] <= leave]
+        runs = [
+            step["at_ns"]
+            for step in figure.steps
+            if step["kind"] == "run"
+            and step.get("tid") == tid
+            and call["enter_ns"] < step["at_ns"] <= leave
+        ]
         sleeps.append((call["enter_ns"], runs[-1] if runs else leave))
     return sleeps
 

@@ -8,11 +8,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tracer.output.terminal.units import MISSING, clean, duration, number, plural, share, size, stacked
+from tracer.output.terminal.units import (
+    MISSING,
+    clean,
+    duration,
+    number,
+    plural,
+    share,
+    size,
+    stacked,
+)
 
 PHASES = ("wait", "notice", "copy", "completion")
 PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
-STATES = (("blocked", "·", "cyan"), ("runnable", "░", "yellow"), ("kernel", "▓", "magenta"), ("user", "█", "green"))
+STATES = (
+    ("blocked", "·", "cyan"),
+    ("runnable", "░", "yellow"),
+    ("kernel", "▓", "magenta"),
+    ("user", "█", "green"),
+)
 BAR = 16
 MOST_CALLS, MOST_THREADS = 16, 16
 
@@ -36,7 +50,9 @@ def fitted(table: Table, width: int) -> Table:
 def phases(report: dict, width: int = 80) -> Table | Text:
     """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
     found = report.get("phases") or {}
-    names = [name for name in PHASES if name in found] + [name for name in found if name not in PHASES]
+    names = [name for name in PHASES if name in found] + [
+        name for name in found if name not in PHASES
+    ]
     if not any((found[name] or {}).get("count") for name in names):
         return Text("no operation: no phases to measure", style="yellow")
     whole = sum((found[name] or {}).get("total_ns") or 0 for name in names)
@@ -44,10 +60,16 @@ def phases(report: dict, width: int = 80) -> Table | Text:
     for name in names:
         phase = found[name] or {}
         count = phase.get("count")
-        times = [duration(phase.get(key), fixed=True) if count else MISSING
-                 for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")]
-        table.add_row(Text(clean(name), style=PHASE_STYLES.get(name, "")), number(count), *times,
-                      share(phase.get("total_ns") if count else None, whole))
+        times = [
+            duration(phase.get(key), fixed=True) if count else MISSING
+            for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")
+        ]
+        table.add_row(
+            Text(clean(name), style=PHASE_STYLES.get(name, "")),
+            number(count),
+            *times,
+            share(phase.get("total_ns") if count else None, whole),
+        )
     return fitted(table, width)
 
 
@@ -64,25 +86,42 @@ def threads(report: dict, width: int = 80) -> Table | Text:
     table.add_column("CPU", justify="right", no_wrap=True)
     table.add_column("")
     weight = [thread for thread in found if _lifetime(thread)] or found
-    shown = sorted(weight, key=lambda t: (t.get("kernel_ns") or 0) + (t.get("user_ns") or 0), reverse=True)
+    shown = sorted(
+        weight, key=lambda t: (t.get("kernel_ns") or 0) + (t.get("user_ns") or 0), reverse=True
+    )
     shown = shown[:MOST_THREADS]
     for thread in shown:
         parts = [thread.get(f"{state}_ns") or 0 for state, _, _ in STATES]
         bar = Text()
-        for text, (_, _, style) in zip(stacked(parts, "".join(glyph for _, glyph, _ in STATES), BAR), STATES):
+        for text, (_, _, style) in zip(
+            stacked(parts, "".join(glyph for _, glyph, _ in STATES), BAR), STATES
+        ):
             bar.append(text, style=style)
         cpu = parts[2] + parts[3]
-        table.add_row(str(thread.get("tid", MISSING)), clean(thread.get("name") or MISSING),
-                      *(duration(part, fixed=True) for part in parts), share(cpu, _lifetime(thread)), bar)
+        table.add_row(
+            str(thread.get("tid", MISSING)),
+            clean(thread.get("name") or MISSING),
+            *(duration(part, fixed=True) for part in parts),
+            share(cpu, _lifetime(thread)),
+            bar,
+        )
     return fitted(more(table, len(found) - len(shown), "thread"), width)
 
 
 def together(report: dict, width: int = 80) -> list[Text]:
     """Context switches of all threads, and the memory that a scenario had for itself; nothing where neither is known."""
     found, expected = report.get("threads") or [], report.get("expected") or {}
-    sleeps, preempted = (sum(thread.get(key) or 0 for thread in found) for key in ("switches", "preemptions"))
-    words = [f"{plural(len(found), 'thread')}, {plural(sleeps + preempted, 'context switch')} "
-             f"({number(preempted)} preempted)"] if any("switches" in thread for thread in found) else []
+    sleeps, preempted = (
+        sum(thread.get(key) or 0 for thread in found) for key in ("switches", "preemptions")
+    )
+    words = (
+        [
+            f"{plural(len(found), 'thread')}, {plural(sleeps + preempted, 'context switch')} "
+            f"({number(preempted)} preempted)"
+        ]
+        if any("switches" in thread for thread in found)
+        else []
+    )
     if expected.get("anonymous_bytes"):
         words.append(f"memory of its own: {size(expected['anonymous_bytes'])}")
     return [Text(line, style="dim") for line in textwrap.wrap("; ".join(words), width)]
@@ -120,9 +159,14 @@ def syscalls(report: dict, width: int = 80) -> Table | Text:
     for call in ordered[:MOST_CALLS]:
         name = clean(call.get("name"))
         if call.get("library"):
-            table.add_row(name, number(call.get("calls")), *[MISSING] * 4, Text("a library call", style="dim"))
+            table.add_row(
+                name, number(call.get("calls")), *[MISSING] * 4, Text("a library call", style="dim")
+            )
             continue
-        times = [duration(call.get(key), fixed=True) for key in ("p50_ns", "p99_ns", "max_ns", "total_ns")]
+        times = [
+            duration(call.get(key), fixed=True)
+            for key in ("p50_ns", "p99_ns", "max_ns", "total_ns")
+        ]
         table.add_row(name, number(call.get("calls")), *times, _errors(call))
     return fitted(more(table, len(ordered) - MOST_CALLS, "system call"), width)
 
@@ -135,8 +179,13 @@ def _errors(call: dict) -> str:
 def signals(report: dict, width: int = 80) -> Table | None:
     """Signals sent, delivered to a handler or taken by a wait; those merged into a pending one, and those that found
     the queue full. None if none."""
-    found = [signal for signal in report.get("signals") or [] if any(
-        signal.get(key) for key in ("generated", "delivered", "taken", "merged", "overflowed"))]
+    found = [
+        signal
+        for signal in report.get("signals") or []
+        if any(
+            signal.get(key) for key in ("generated", "delivered", "taken", "merged", "overflowed")
+        )
+    ]
     if not found:
         return None
     taking = any(signal.get("taken") for signal in found)
@@ -145,8 +194,14 @@ def signals(report: dict, width: int = 80) -> Table | None:
     for signal in found:
         counts = [signal.get("generated"), signal.get("delivered"), *[signal.get("taken")] * taking]
         left = (counts[0] or 0) - sum(count or 0 for count in counts[1:])
-        notes = [f"{number(signal[key])} {what}" for key, what in (
-            ("merged", "merged into a pending one"), ("overflowed", "found the queue full")) if signal.get(key)]
+        notes = [
+            f"{number(signal[key])} {what}"
+            for key, what in (
+                ("merged", "merged into a pending one"),
+                ("overflowed", "found the queue full"),
+            )
+            if signal.get(key)
+        ]
         notes += [f"{number(left)} not yet taken or handled"] if left > 0 else []
         table.add_row(clean(signal.get("name")), *map(number, counts), ", ".join(notes))
     return table

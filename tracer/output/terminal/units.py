@@ -10,14 +10,56 @@ MISSING = "–"
 _SCALES = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
 # One character for one character, so that a drawing keeps its columns where no Unicode is to be had.
-_ASCII = str.maketrans({
-    "┃": "#", "┊": ":", "│": "|", "─": "-", "┄": ".", "━": "=", "┈": ".",
-    "┌": "+", "┐": "+", "└": "+", "┘": "+", "├": "+", "┤": "+", "┬": "+", "┴": "+",
-    "┠": "#", "┡": "+", "╌": "-", "►": ">", "◄": "<", "↓": "v", "→": ">",
-    "×": "x", "µ": "u", "…": ".", "–": "-", "—": "-", "−": "-", "·": ".", "•": "*", "≠": "!",
-    "█": "#", "▓": "%", "▒": "+", "░": "-", "▪": "#", "▫": ".", "✓": "+", "≥": ">", "±": "~", "≈": "=", "≤": "<",
-    "’": "'", "‘": "'", "“": '"', "”": '"',
-})
+_ASCII = str.maketrans(
+    {
+        "┃": "#",
+        "┊": ":",
+        "│": "|",
+        "─": "-",
+        "┄": ".",
+        "━": "=",
+        "┈": ".",
+        "┌": "+",
+        "┐": "+",
+        "└": "+",
+        "┘": "+",
+        "├": "+",
+        "┤": "+",
+        "┬": "+",
+        "┴": "+",
+        "┠": "#",
+        "┡": "+",
+        "╌": "-",
+        "►": ">",
+        "◄": "<",
+        "↓": "v",
+        "→": ">",
+        "×": "x",
+        "µ": "u",
+        "…": ".",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "·": ".",
+        "•": "*",
+        "≠": "!",
+        "█": "#",
+        "▓": "%",
+        "▒": "+",
+        "░": "-",
+        "▪": "#",
+        "▫": ".",
+        "✓": "+",
+        "≥": ">",
+        "±": "~",
+        "≈": "=",
+        "≤": "<",
+        "’": "'",
+        "‘": "'",
+        "“": '"',
+        "”": '"',
+    }
+)
 
 
 def duration(ns: int | float | None, fixed: bool = False) -> str:
@@ -82,7 +124,9 @@ def share(part: int | float | None, whole: int | float | None) -> str:
 
 def plural(count: int | None, noun: str) -> str:
     """'1 operation', '20 operations', '2 processes'."""
-    return f"{number(count)} {noun}" + ("" if count == 1 else "es" if noun.endswith(("s", "ch")) else "s")
+    return f"{number(count)} {noun}" + (
+        "" if count == 1 else "es" if noun.endswith(("s", "ch")) else "s"
+    )
 
 
 def stacked(parts: list[int], glyphs: str, width: int) -> list[str]:

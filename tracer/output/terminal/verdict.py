@@ -14,36 +14,72 @@ GOOD = "green"
 INDENT = 12
 
 MODELS = {
-    "blocking": ("blocking I/O",
-                 "The thread sleeps in the receive call until the data is there, and that call copies it."),
-    "nonblocking": ("nonblocking I/O", "The thread asks again and again; nothing sleeps, and waiting costs a CPU."),
-    "select": ("I/O multiplexing (select)", "The thread sleeps in select, is told what is readable, then receives."),
-    "poll": ("I/O multiplexing (poll)", "The thread sleeps in poll, is told what is readable, then receives."),
-    "epoll-lt": ("I/O multiplexing (epoll, level-triggered)",
-                 "The thread sleeps in epoll_wait, is told what is readable, then receives."),
-    "epoll-et": ("I/O multiplexing (epoll, edge-triggered)",
-                 "The thread sleeps in epoll_wait, is told once for each arrival, then receives."),
-    "signal": ("signal-driven I/O", "The thread is free until a signal tells it that data is there; then it receives."),
-    "posix-aio": ("asynchronous I/O (POSIX aio)",
-                  "The thread is free until it is told that the data is in its buffer; it calls no receive."),
-    "linux-aio": ("asynchronous I/O (Linux native aio)", "Reads are submitted, and their completions collected later."),
-    "io-uring": ("asynchronous I/O (io_uring)", "Reads are queued in a ring, and completions read from another."),
+    "blocking": (
+        "blocking I/O",
+        "The thread sleeps in the receive call until the data is there, and that call copies it.",
+    ),
+    "nonblocking": (
+        "nonblocking I/O",
+        "The thread asks again and again; nothing sleeps, and waiting costs a CPU.",
+    ),
+    "select": (
+        "I/O multiplexing (select)",
+        "The thread sleeps in select, is told what is readable, then receives.",
+    ),
+    "poll": (
+        "I/O multiplexing (poll)",
+        "The thread sleeps in poll, is told what is readable, then receives.",
+    ),
+    "epoll-lt": (
+        "I/O multiplexing (epoll, level-triggered)",
+        "The thread sleeps in epoll_wait, is told what is readable, then receives.",
+    ),
+    "epoll-et": (
+        "I/O multiplexing (epoll, edge-triggered)",
+        "The thread sleeps in epoll_wait, is told once for each arrival, then receives.",
+    ),
+    "signal": (
+        "signal-driven I/O",
+        "The thread is free until a signal tells it that data is there; then it receives.",
+    ),
+    "posix-aio": (
+        "asynchronous I/O (POSIX aio)",
+        "The thread is free until it is told that the data is in its buffer; it calls no receive.",
+    ),
+    "linux-aio": (
+        "asynchronous I/O (Linux native aio)",
+        "Reads are submitted, and their completions collected later.",
+    ),
+    "io-uring": (
+        "asynchronous I/O (io_uring)",
+        "Reads are queued in a ring, and completions read from another.",
+    ),
     "none": ("none", "No call and no completion was seen to bring data in."),
     "mixed": ("mixed", "Operations of more than one model."),
 }
 INSTEADS = {
-    "mutual exclusion": ("mutual exclusion, no I/O model",
-                         "Threads wait for their turn: who has the lock keeps the others asleep. No data comes in."),
-    "synchronisation": ("synchronisation, no I/O model",
-                        "Threads wait for what others do, and are woken by them. No data comes in."),
-    "concurrent": ("concurrent computing, no I/O model",
-                   "Several threads compute, but never two of them at the same time. No data comes in."),
-    "parallel": ("parallel computing, no I/O model",
-                 "Several threads compute, at the same time on different CPUs. No data comes in."),
+    "mutual exclusion": (
+        "mutual exclusion, no I/O model",
+        "Threads wait for their turn: who has the lock keeps the others asleep. No data comes in.",
+    ),
+    "synchronisation": (
+        "synchronisation, no I/O model",
+        "Threads wait for what others do, and are woken by them. No data comes in.",
+    ),
+    "concurrent": (
+        "concurrent computing, no I/O model",
+        "Several threads compute, but never two of them at the same time. No data comes in.",
+    ),
+    "parallel": (
+        "parallel computing, no I/O model",
+        "Several threads compute, at the same time on different CPUs. No data comes in.",
+    ),
     "computing": ("computing, no I/O model", "The threads compute. No data comes in."),
-    "files": ("file I/O, none of the models of waiting",
-              "The program reads and writes files: nobody has to send that data, and the models are about waiting for "
-              "someone who does."),
+    "files": (
+        "file I/O, none of the models of waiting",
+        "The program reads and writes files: nobody has to send that data, and the models are about waiting for "
+        "someone who does.",
+    ),
 }
 _ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
 SYNCHRONOUS = {
@@ -53,12 +89,12 @@ SYNCHRONOUS = {
 }
 BOUNDARIES = {
     "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time when "
-           "iotrace came, and found the thread inside the call",
+    "iotrace came, and found the thread inside the call",
     "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
-             "two (as seen: `raw` in --json), or it was not seen, and the waking or the signal stands for it",
+    "two (as seen: `raw` in --json), or it was not seen, and the waking or the signal stands for it",
     "told": "held between readiness and the copy's start",
     "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
-                  "or its switch-in, so copy holds the whole receive path",
+    "or its switch-in, so copy holds the whole receive path",
     "copy_end": "taken from the waking of who waited for it: a device copies unseen",
     "done": "read from shared memory without a call; taken as the end of the copy",
 }
@@ -67,7 +103,9 @@ BOUNDARIES = {
 def _wrap(text: str, width: int) -> list[str]:
     """Lines of at most `width`, a number never parted from its unit."""
     held = re.sub(r"(\d) (ns|µs|ms|s)\b", "\\1\u00a0\\2", text)
-    return [line.replace("\u00a0", " ") for line in textwrap.wrap(held, width, break_on_hyphens=False)]
+    return [
+        line.replace("\u00a0", " ") for line in textwrap.wrap(held, width, break_on_hyphens=False)
+    ]
 
 
 def entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
@@ -92,20 +130,26 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     title, meaning = INSTEADS.get(model.get("instead")) or MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    style = "bold yellow" if name in ("none", "mixed") and not model.get("instead") else "bold green"
+    style = (
+        "bold yellow" if name in ("none", "mixed") and not model.get("instead") else "bold green"
+    )
     lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
     shares = {part: value or 0 for part, value in (model.get("shares") or {}).items()}
     whole = sum(shares.values())
     for part, value in sorted(shares.items(), key=lambda item: -item[1]):
-        lines += entry("", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width)
+        lines += entry(
+            "", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width
+        )
     if name != "none":
         word, why = SYNCHRONOUS[model.get("synchronous")]
         lines += entry("POSIX", f"calls it {word}: {why}" if word else why, width)
     for index, evidence in enumerate(model.get("evidence") or []):
         for row, part in enumerate(_wrap(clean(evidence), width - INDENT - 2)):
-            line = Text().append(("because" if index == row == 0 else "").ljust(INDENT), style="bold")
+            line = Text().append(
+                ("because" if index == row == 0 else "").ljust(INDENT), style="bold"
+            )
             lines.append(line.append(("• " if row == 0 else "  ") + part))
     return lines
 
@@ -117,8 +161,11 @@ def mostly(report: dict, width: int = 80) -> list[Text]:
     what = doing.get("mostly")
     if report.get("scenario") or what is None or what in _ABOUT_IO:
         return []
-    rest = "" if (report.get("model") or {}).get("name") in (None, "none") else \
-        "; the model says how it receives what data there is"
+    rest = (
+        ""
+        if (report.get("model") or {}).get("name") in (None, "none")
+        else "; the model says how it receives what data there is"
+    )
     text = f"{clean(what)}: {share(doing['share'], 1)} of its threads' time{rest}"
     return entry("mostly", text, width, "bold yellow")
 
@@ -130,7 +177,10 @@ def estimates(report: dict, width: int = 80) -> list[Text]:
     if (report.get("model") or {}).get("instead"):
         return []  # the few operations that there are, are not shown
     lines = []
-    ordered = sorted(counts, key=lambda name: list(BOUNDARIES).index(name) if name in BOUNDARIES else len(BOUNDARIES))
+    ordered = sorted(
+        counts,
+        key=lambda name: list(BOUNDARIES).index(name) if name in BOUNDARIES else len(BOUNDARIES),
+    )
     for index, name in enumerate(ordered):
         of = "all" if counts[name] == total else f"{number(counts[name])} of {number(total)}"
         why = BOUNDARIES.get(name, "not seen as an event of its own")
@@ -143,8 +193,12 @@ def queued(report: dict, width: int = 80) -> list[Text]:
     waits = report.get("queued") or {}
     if not waits.get("count"):
         return []
-    return entry("queued", f"{plural(waits['count'], 'operation')} found data that was there before it was asked for: "
-                            f"median {duration(waits['p50_ns'])}, longest {duration(waits['max_ns'])} in the queue", width)
+    return entry(
+        "queued",
+        f"{plural(waits['count'], 'operation')} found data that was there before it was asked for: "
+        f"median {duration(waits['p50_ns'])}, longest {duration(waits['max_ns'])} in the queue",
+        width,
+    )
 
 
 def ledger(report: dict, width: int = 80) -> list[Text]:
@@ -154,40 +208,71 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
         return _loud("NO LEDGER: this report cannot say whether it is complete", width)
     counted, delivered, lost = (book.get(key) for key in ("counted", "delivered", "lost"))
     missed = book.get("missed")
-    text = (f"{number(counted)} events counted in the kernel = {number(delivered)} delivered + {number(lost)} lost; "
-            f"{number(book.get('open'))} still open; "
-            + ("missed: unknown, this kernel does not tell" if missed is None else f"{number(missed)} missed"))
+    text = (
+        f"{number(counted)} events counted in the kernel = {number(delivered)} delivered + {number(lost)} lost; "
+        f"{number(book.get('open'))} still open; "
+        + (
+            "missed: unknown, this kernel does not tell"
+            if missed is None
+            else f"{number(missed)} missed"
+        )
+    )
     alarms = []
     if not is_balanced(book):
         gap = (counted or 0) - (delivered or 0) - (lost or 0)
-        alarms += _loud(f"THE LEDGER DOES NOT BALANCE: {number(abs(gap))} events "
-                        + ("counted, neither delivered nor lost" if gap >= 0 else "delivered that were never counted")
-                        + "; trust no count above", width)
+        alarms += _loud(
+            f"THE LEDGER DOES NOT BALANCE: {number(abs(gap))} events "
+            + (
+                "counted, neither delivered nor lost"
+                if gap >= 0
+                else "delivered that were never counted"
+            )
+            + "; trust no count above",
+            width,
+        )
     if lost:
-        alarms += _loud(f"{number(lost)} EVENTS LOST ({share(lost, counted)}): counts above are too low; "
-                        "a larger ring buffer may help", width)
+        alarms += _loud(
+            f"{number(lost)} EVENTS LOST ({share(lost, counted)}): counts above are too low; "
+            "a larger ring buffer may help",
+            width,
+        )
     if missed:
-        alarms += _loud(f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU",
-                        width)
+        alarms += _loud(
+            f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU",
+            width,
+        )
     if book.get("untracked"):
-        alarms += _loud(f"{plural(book['untracked'], 'thread')} NOT TRACED: no slot was free", width)
+        alarms += _loud(
+            f"{plural(book['untracked'], 'thread')} NOT TRACED: no slot was free", width
+        )
     if book.get("unlearnt"):
-        alarms += _loud(f"{plural(book['unlearnt'], 'socket')} NOT LEARNT: the table is full, and their readiness is "
-                        "estimated", width)
+        alarms += _loud(
+            f"{plural(book['unlearnt'], 'socket')} NOT LEARNT: the table is full, and their readiness is "
+            "estimated",
+            width,
+        )
     if not alarms and report.get("ended") != "failed":
         text += " – complete" if missed is not None else ""
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
     if unseen := book.get("unseen_switches"):
-        lines += entry("", f"{plural(unseen, 'time')} a thread was back on a CPU without a switch to it that the "
-                           "kernel showed: its time off the CPU is ended by its next call or switch, and is too long", width,
-                       "yellow")
+        lines += entry(
+            "",
+            f"{plural(unseen, 'time')} a thread was back on a CPU without a switch to it that the "
+            "kernel showed: its time off the CPU is ended by its next call or switch, and is too long",
+            width,
+            "yellow",
+        )
     return lines
 
 
 def is_balanced(book: dict) -> bool:
     """Whether counted = delivered + lost, and the ledger itself says so where it says anything."""
     numbers = [book.get(key) for key in ("counted", "delivered", "lost")]
-    return None not in numbers and numbers[0] == numbers[1] + numbers[2] and book.get("balanced") is not False
+    return (
+        None not in numbers
+        and numbers[0] == numbers[1] + numbers[2]
+        and book.get("balanced") is not False
+    )
 
 
 def cost(report: dict, width: int = 80) -> list[Text]:
@@ -197,13 +282,21 @@ def cost(report: dict, width: int = 80) -> list[Text]:
         return entry("cost", "of tracing: not measured in this run", width, "dim")
     if spent.get("estimate"):
         of = share(spent.get("total_ns"), spent.get("cpu_ns"))
-        return entry("cost", f"of tracing, estimated: {number(spent.get('events'))} events of "
-                              f"{duration(spent.get('event_ns'))} each (measured when tracing began) are "
-                              f"{duration(spent.get('total_ns'))}, {of} of the traced threads' CPU time", width)
+        return entry(
+            "cost",
+            f"of tracing, estimated: {number(spent.get('events'))} events of "
+            f"{duration(spent.get('event_ns'))} each (measured when tracing began) are "
+            f"{duration(spent.get('total_ns'))}, {of} of the traced threads' CPU time",
+            width,
+        )
     ratio = spent.get("ratio")
     times = "" if ratio is None else f", ×{ratio:.2f}"
-    return entry("cost", f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
-                          f"{duration(spent.get('traced_cpu_ns_per_op'))} traced{times} (the receiver's own)", width)
+    return entry(
+        "cost",
+        f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
+        f"{duration(spent.get('traced_cpu_ns_per_op'))} traced{times} (the receiver's own)",
+        width,
+    )
 
 
 def oracle(report: dict, width: int = 80) -> list[Text]:
@@ -211,11 +304,18 @@ def oracle(report: dict, width: int = 80) -> list[Text]:
     expected = report.get("expected")
     if not expected:
         return []
-    calls = ", ".join(f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items())
-    said = f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}" if \
-        (report.get("options") or {}).get("proto") != "none" else plural(expected.get("messages"), "round")
+    calls = ", ".join(
+        f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items()
+    )
+    said = (
+        f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
+        if (report.get("options") or {}).get("proto") != "none"
+        else plural(expected.get("messages"), "round")
+    )
     said += f"; {calls}" if calls else ""
-    dropped = f"; {number(expected['dropped'])} dropped on the way" if expected.get("dropped") else ""
+    dropped = (
+        f"; {number(expected['dropped'])} dropped on the way" if expected.get("dropped") else ""
+    )
     differences = expected.get("differences") or []
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:

@@ -15,10 +15,18 @@ def of_report(report: dict, width: int = 80) -> list[Text]:
         nothing = (its.get("slept_again") or 0) + (its.get("found_nothing") or 0)
         if not nothing and (its.get("threads") or 0) < 2:
             continue
-        text = (f"{number(its.get('woken'))} in {plural(its.get('threads'), 'thread')}; "
-                f"{plural(its.get('returned'), 'call')} returned. ")
-        text += (f"{number(nothing)} ({share(nothing, its.get('woken'))}) were for nothing: "
-                 f"{number(its.get('slept_again'))} slept again inside the call, "
-                 f"{number(its.get('found_nothing'))} found EAGAIN.") if nothing else "None was for nothing."
+        text = (
+            f"{number(its.get('woken'))} in {plural(its.get('threads'), 'thread')}; "
+            f"{plural(its.get('returned'), 'call')} returned. "
+        )
+        text += (
+            (
+                f"{number(nothing)} ({share(nothing, its.get('woken'))}) were for nothing: "
+                f"{number(its.get('slept_again'))} slept again inside the call, "
+                f"{number(its.get('found_nothing'))} found EAGAIN."
+            )
+            if nothing
+            else "None was for nothing."
+        )
         lines += entry(clean(its.get("call")), text, width)
     return lines

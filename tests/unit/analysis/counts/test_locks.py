@@ -6,10 +6,10 @@ import pytest
 from support.analysing import batches
 from support.records_builder import TID, Trace
 
-from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.counts.locks import Locks
-from tracer.recording.records import Kind
+from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.threads.timeline import Timeline
+from tracer.recording.records import Kind
 
 OTHER, WORD, PRIVATE = 200, 0x4000, 128
 WAIT, WAKE, WAIT_BITSET = 0, 1, 9
@@ -24,9 +24,13 @@ def locks(trace: Trace, window=None, count: int = 1) -> list[dict]:
     return its.finish()
 
 
-def waits(trace: Trace, tid: int, start: int, waker: int, woken: int, *, word: int = WORD, op: int = WAIT) -> Trace:
+def waits(
+    trace: Trace, tid: int, start: int, waker: int, woken: int, *, word: int = WORD, op: int = WAIT
+) -> Trace:
     """`tid` sleeps on a word from `start` on, and `waker` wakes it at `woken`."""
-    trace.sleep(start + 1, woken, woken + 5, tid=tid).call("futex", start, woken + 6, 0, fd=word, arg=op, tid=tid)
+    trace.sleep(start + 1, woken, woken + 5, tid=tid).call(
+        "futex", start, woken + 6, 0, fd=word, arg=op, tid=tid
+    )
     return trace.call("futex", woken - 1, woken + 2, 1, fd=word, arg=WAKE | op & PRIVATE, tid=waker)
 
 
@@ -40,16 +44,25 @@ def two() -> Trace:
 
 def test_who_has_waited_gives_back():
     trace = wakes(waits(two(), TID, 10, OTHER, 100), TID, 110)
-    word, = locks(wakes(waits(trace, OTHER, 200, TID, 300), OTHER, 310))
+    (word,) = locks(wakes(waits(trace, OTHER, 200, TID, 300), OTHER, 310))
     assert (word["kind"], word["waits"], word["wakes"]) == ("mutual exclusion", 2, 4)
-    assert {(pair["waiter"], pair["waker"]) for pair in word["between"]} == {(TID, OTHER), (OTHER, TID)}
+    assert {(pair["waiter"], pair["waker"]) for pair in word["between"]} == {
+        (TID, OTHER),
+        (OTHER, TID),
+    }
     assert word["waited_ns"] == 94 + 104 and word["longest_ns"] == 104  # until it had a CPU again
 
 
 def test_who_is_told_of_an_event_wakes_nobody():
-    word, = locks(waits(waits(two(), TID, 10, OTHER, 100, op=WAIT_BITSET), TID, 200, OTHER, 300, op=WAIT_BITSET))
+    (word,) = locks(
+        waits(
+            waits(two(), TID, 10, OTHER, 100, op=WAIT_BITSET), TID, 200, OTHER, 300, op=WAIT_BITSET
+        )
+    )
     assert word["kind"] == "synchronisation"
-    assert [(pair["waiter"], pair["waker"], pair["count"]) for pair in word["between"]] == [(TID, OTHER, 2)]
+    assert [(pair["waiter"], pair["waker"], pair["count"]) for pair in word["between"]] == [
+        (TID, OTHER, 2)
+    ]
 
 
 def test_one_of_two_that_gives_back_is_unclear():
@@ -59,12 +72,15 @@ def test_one_of_two_that_gives_back_is_unclear():
 
 def test_a_time_out_is_for_nobody():
     trace = two().sleep(11, 100, 105).call("futex", 10, 106, -110, arg=WAIT, fd=WORD)
-    word, = locks(trace)
+    (word,) = locks(trace)
     assert word["kind"] == "unclear" and word["between"][0]["waker"] is None
 
 
 def test_words_of_other_addresses_are_others():
-    assert len(locks(waits(waits(two(), TID, 10, OTHER, 100), TID, 200, OTHER, 300, word=WORD + 4))) == 2
+    assert (
+        len(locks(waits(waits(two(), TID, 10, OTHER, 100), TID, 200, OTHER, 300, word=WORD + 4)))
+        == 2
+    )
 
 
 def test_without_sleeping_nobody_waited():

@@ -6,8 +6,8 @@ import pytest
 from support.records_builder import FILE, SOCKET, TID, Trace
 from support.reports import built
 
-from tracer.recording.records import Kind, WAS_OPEN
 from tracer.kernel.syscalls import numbers
+from tracer.recording.records import WAS_OPEN, Kind
 
 CPU, OTHER_FD, FIRST, SECOND = 3, 9, 501, 502
 CHILD = 300
@@ -22,14 +22,29 @@ def written(*times: int, tid: int = TID, trace: Trace | None = None) -> Trace:
     return trace
 
 
-def learnt(trace: Trace, time: int, inode: int, *, before: bool, tid: int = TID, mode: int = FILE) -> Trace:
-    return trace.add(Kind.DESCRIPTOR, time, start=inode, fd=OTHER_FD, arg=mode, nr=CPU | WAS_OPEN * before, tid=tid)
+def learnt(
+    trace: Trace, time: int, inode: int, *, before: bool, tid: int = TID, mode: int = FILE
+) -> Trace:
+    return trace.add(
+        Kind.DESCRIPTOR,
+        time,
+        start=inode,
+        fd=OTHER_FD,
+        arg=mode,
+        nr=CPU | WAS_OPEN * before,
+        tid=tid,
+    )
 
 
 def rows(trace: Trace, count: int = 1, tgid: int = TID) -> list[tuple]:
     """(inode, sends, bytes) of the descriptor's rows."""
-    return sorted(((its["inode"] or 0, its["sends"], its["sent_bytes"]) for its in built(trace, count)["descriptors"]
-                   if (its["tgid"], its["fd"]) == (tgid, OTHER_FD)))
+    return sorted(
+        (
+            (its["inode"] or 0, its["sends"], its["sent_bytes"])
+            for its in built(trace, count)["descriptors"]
+            if (its["tgid"], its["fd"]) == (tgid, OTHER_FD)
+        )
+    )
 
 
 @pytest.mark.parametrize("count", BATCHES)
@@ -65,19 +80,33 @@ def test_a_child_has_what_its_parent_had_open_before_it_was_learnt(count):
 
 def test_another_process_has_its_own():
     trace = Trace().add(Kind.START, 1, tid=CHILD, result=CHILD)
-    trace = learnt(written(100, tid=CHILD, trace=written(100, trace=trace)), 300, FIRST, before=True)
+    trace = learnt(
+        written(100, tid=CHILD, trace=written(100, trace=trace)), 300, FIRST, before=True
+    )
     assert rows(trace, 1, CHILD) == [(0, 1, 10)] and rows(trace) == [(FIRST, 1, 10)]
 
 
 def test_sends_accepts_and_connections_before_the_look():
-    trace = written(100).call("accept4", 110, 120, 30, fd=OTHER_FD).call("connect", 130, 140, 0, fd=OTHER_FD)
+    trace = (
+        written(100)
+        .call("accept4", 110, 120, 30, fd=OTHER_FD)
+        .call("connect", 130, 140, 0, fd=OTHER_FD)
+    )
     trace.call("sendto", 150, 160, -11, fd=OTHER_FD)
-    its = [d for d in built(learnt(trace, 300, FIRST, before=True, mode=SOCKET))["descriptors"] if d["fd"] == OTHER_FD]
-    assert [(d["inode"], d["file"], d["sends"], d["accepts"], d["connects"], d["send_again"]) for d in its] == \
-        [(FIRST, f"socket:[{FIRST}]", 1, 1, 1, 1)]
+    its = [
+        d
+        for d in built(learnt(trace, 300, FIRST, before=True, mode=SOCKET))["descriptors"]
+        if d["fd"] == OTHER_FD
+    ]
+    assert [
+        (d["inode"], d["file"], d["sends"], d["accepts"], d["connects"], d["send_again"])
+        for d in its
+    ] == [(FIRST, f"socket:[{FIRST}]", 1, 1, 1, 1)]
 
 
 def test_writes_of_files_before_the_look_are_what_the_program_does():
     trace = learnt(written(*range(100, 3100, 10)), 4000, FIRST, before=True)
-    trace.add(Kind.CALL, 10_000, start=5000, nr=numbers()["fsync"], fd=OTHER_FD).sleep(5100, 9000, 9100)
+    trace.add(Kind.CALL, 10_000, start=5000, nr=numbers()["fsync"], fd=OTHER_FD).sleep(
+        5100, 9000, 9100
+    )
     assert built(trace)["model"].get("instead") == "files"

@@ -14,22 +14,42 @@ from tracer.recording.records import Kind
 def known(trace: Trace, facts: dict | None = None) -> FdNames:
     its = FdNames(facts or {})
     for row in trace.records():
-        its.learn(*(int(row[name]) for name in ("kind", "tid", "fd", "start", "result", "nr", "arg")))
+        its.learn(
+            *(int(row[name]) for name in ("kind", "tid", "fd", "start", "result", "nr", "arg"))
+        )
     return its
 
 
-def address(trace: Trace, time: int, local: tuple[str, int], remote: tuple[str, int], fd: int, *,
-            kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET) -> Trace:
+def address(
+    trace: Trace,
+    time: int,
+    local: tuple[str, int],
+    remote: tuple[str, int],
+    fd: int,
+    *,
+    kind: int = socket.SOCK_STREAM,
+    family: int = socket.AF_INET,
+) -> Trace:
     for which, (host, port) in enumerate((local, remote)):
-        first, second = np.frombuffer(socket.inet_pton(family, host).ljust(16, b"\0"), "<i8").tolist()
-        trace.add(Kind.ADDRESS, time, start=first, result=second, nr=which, fd=fd, arg=port | kind << 16 | family << 24)
+        first, second = np.frombuffer(
+            socket.inet_pton(family, host).ljust(16, b"\0"), "<i8"
+        ).tolist()
+        trace.add(
+            Kind.ADDRESS,
+            time,
+            start=first,
+            result=second,
+            nr=which,
+            fd=fd,
+            arg=port | kind << 16 | family << 24,
+        )
     return trace
 
 
 def path(trace: Trace, time: int, text: str, fd: int) -> Trace:
     raw = text.encode()
     for piece in range(0, len(raw), 16):
-        first, second = np.frombuffer(raw[piece:piece + 16].ljust(16, b"\0"), "<i8").tolist()
+        first, second = np.frombuffer(raw[piece : piece + 16].ljust(16, b"\0"), "<i8").tolist()
         trace.add(Kind.PATH, time + piece, start=first, result=second, nr=piece // 16, fd=fd)
     return trace
 
@@ -41,20 +61,31 @@ def descriptor(trace: Trace, time: int, fd: int, inode: int, mode: int, tid: int
 def test_without_a_name_it_is_its_kind_and_inode():
     trace = descriptor(descriptor(Trace(SOCKET), 5, 5, 77, PIPE), 6, 6, 78, FILE)
     its = known(trace)
-    assert [its.name(TID, fd) for fd in (4, 5, 6, 9)] == [f"socket:[{INODE}]", "pipe:[77]", "inode:[78]", None]
+    assert [its.name(TID, fd) for fd in (4, 5, 6, 9)] == [
+        f"socket:[{INODE}]",
+        "pipe:[77]",
+        "inode:[78]",
+        None,
+    ]
 
 
 def test_addresses():
     its = known(address(Trace(), 5, ("127.0.0.1", 80), ("127.0.0.2", 4711), 4))
     assert its.name(TID, 4) == "TCP:[127.0.0.1:80->127.0.0.2:4711]"
-    its = known(address(Trace(), 5, ("::1", 53), ("::", 0), 4, kind=socket.SOCK_DGRAM, family=socket.AF_INET6))
+    its = known(
+        address(
+            Trace(), 5, ("::1", 53), ("::", 0), 4, kind=socket.SOCK_DGRAM, family=socket.AF_INET6
+        )
+    )
     assert its.name(TID, 4) == "UDPv6:[[::1]:53]"
 
 
 def test_an_address_outlives_a_second_look_but_not_a_new_socket():
     trace = address(Trace(), 5, ("127.0.0.1", 80), ("127.0.0.2", 4711), 4)
     assert known(descriptor(trace, 9, 4, INODE, SOCKET)).name(TID, 4).startswith("TCP:")
-    assert known(descriptor(trace, 10, 4, INODE + 1, SOCKET)).name(TID, 4) == f"socket:[{INODE + 1}]"
+    assert (
+        known(descriptor(trace, 10, 4, INODE + 1, SOCKET)).name(TID, 4) == f"socket:[{INODE + 1}]"
+    )
 
 
 def test_paths_of_more_than_one_piece():
@@ -64,8 +95,13 @@ def test_paths_of_more_than_one_piece():
 
 def test_what_proc_said_is_better_than_the_path_given():
     facts = {"files": [{"fd": 6, "inode": 78, "name": "/srv/data/file"}]}
-    assert known(path(descriptor(Trace(), 5, 6, 78, FILE), 6, "file", 6), facts).name(TID, 6) == "/srv/data/file"
-    assert known(path(descriptor(Trace(), 5, 6, 79, FILE), 6, "file", 6), facts).name(TID, 6) == "file"
+    assert (
+        known(path(descriptor(Trace(), 5, 6, 78, FILE), 6, "file", 6), facts).name(TID, 6)
+        == "/srv/data/file"
+    )
+    assert (
+        known(path(descriptor(Trace(), 5, 6, 79, FILE), 6, "file", 6), facts).name(TID, 6) == "file"
+    )
 
 
 def test_what_made_it():
@@ -76,12 +112,19 @@ def test_what_made_it():
 def test_what_it_was_called_once():
     trace = path(descriptor(Trace(), 5, 6, 78, FILE), 6, "/first", 6)
     its = known(path(descriptor(trace, 20, 6, 79, FILE), 21, "/second", 6))
-    assert [its.ever(TID, 6, inode) for inode in (78, 79, 0, 80)] == ["/first", "/second", "/second", None]
+    assert [its.ever(TID, 6, inode) for inode in (78, 79, 0, 80)] == [
+        "/first",
+        "/second",
+        "/second",
+        None,
+    ]
 
 
 def test_threads_share_and_children_inherit():
     trace = address(Trace(), 5, ("127.0.0.1", 80), ("127.0.0.2", 4711), 4)
-    trace.add(Kind.THREAD, 10, tid=TID + 1, fd=TID, result=TID).add(Kind.THREAD, 11, tid=200, fd=TID + 1, result=200)
+    trace.add(Kind.THREAD, 10, tid=TID + 1, fd=TID, result=TID).add(
+        Kind.THREAD, 11, tid=200, fd=TID + 1, result=200
+    )
     descriptor(trace, 12, 4, 99, PIPE, TID + 1)
     its = known(trace)
     assert its.name(TID, 4) == its.name(TID + 1, 4) == "pipe:[99]"

@@ -8,48 +8,76 @@ import numpy as np
 from support.records_builder import EAGAIN, FD, TID, Trace
 from support.running import RECORDING, assert_one_line, iotrace
 
-from tracer.kernel import syscall_filter
-from tracer.recording import parquet
 from tracer.analysis.listing.listing import events
-from tracer.recording.records import Kind
-from tracer.output.listing import lines
+from tracer.kernel import syscall_filter
 from tracer.kernel.syscalls import numbers
+from tracer.output.listing import lines
+from tracer.recording import parquet
+from tracer.recording.records import Kind
 
 FACTS = {"base_ns": 0}
 
 
 def listing(trace: Trace, facts: dict = FACTS, **chosen: object) -> list[str]:
     """What is listed, without the times."""
-    return [line[25:].rpartition(" <")[0] or line[25:] for line in
-            list(lines(events([trace.records()], facts, **chosen)))[1:]]
+    return [
+        line[25:].rpartition(" <")[0] or line[25:]
+        for line in list(lines(events([trace.records()], facts, **chosen)))[1:]
+    ]
 
 
 def test_a_call_with_its_arguments_and_its_error():
     trace = Trace().call("recvfrom", 1_000_000, 3_500_000, EAGAIN, arg=0x40)
     text = list(lines(events([trace.records()], FACTS)))
-    assert text[-1] == f"{'1.000000':>14}  {TID:>7}  recvfrom({FD}<socket:[9000]>, flags=MSG_DONTWAIT) = " \
+    assert (
+        text[-1]
+        == f"{'1.000000':>14}  {TID:>7}  recvfrom({FD}<socket:[9000]>, flags=MSG_DONTWAIT) = "
         "-1 EAGAIN (Resource temporarily unavailable) <0.002500>"
+    )
 
 
 def test_what_a_set_up_call_was_given():
-    trace = Trace().call("epoll_ctl", 10, 20, 0, fd=6).args("epoll_ctl", 21, 1, FD, first=6,
-                                                              fourth=select.EPOLLIN | select.EPOLLET)
+    trace = (
+        Trace()
+        .call("epoll_ctl", 10, 20, 0, fd=6)
+        .args("epoll_ctl", 21, 1, FD, first=6, fourth=select.EPOLLIN | select.EPOLLET)
+    )
     trace.call("epoll_ctl", 30, 40, 0, fd=6, arg=2)  # its arguments were lost
-    assert listing(trace)[-2:] == [f"epoll_ctl(6, op=EPOLL_CTL_ADD, target={FD}, events=EPOLLIN|EPOLLET) = 0",
-                                   "epoll_ctl(6, op=EPOLL_CTL_DEL) = 0"]
+    assert listing(trace)[-2:] == [
+        f"epoll_ctl(6, op=EPOLL_CTL_ADD, target={FD}, events=EPOLLIN|EPOLLET) = 0",
+        "epoll_ctl(6, op=EPOLL_CTL_DEL) = 0",
+    ]
 
 
 def test_other_events():
-    trace = Trace().signal(29, 5, 6).add(Kind.THREAD, 7, tid=101, fd=TID, result=TID).add(Kind.EXIT, 9, tid=101)
+    trace = (
+        Trace()
+        .signal(29, 5, 6)
+        .add(Kind.THREAD, 7, tid=101, fd=TID, result=TID)
+        .add(Kind.EXIT, 9, tid=101)
+    )
     trace.add(Kind.OPEN, 99, start=50, nr=numbers()["read"], fd=FD)
-    assert listing(trace) == [f"+++ started, process {TID} +++", "--- SIGIO {si_code=128} ---",
-                              f"+++ created by {TID} in process {TID} +++", "+++ exited +++",
-                              f"read({FD}<socket:[9000]>, count=0"]
+    assert listing(trace) == [
+        f"+++ started, process {TID} +++",
+        "--- SIGIO {si_code=128} ---",
+        f"+++ created by {TID} in process {TID} +++",
+        "+++ exited +++",
+        f"read({FD}<socket:[9000]>, count=0",
+    ]
 
 
 def test_a_call_that_was_entered_before_its_thread_was_adopted():
-    trace = Trace().add(Kind.START, 5, start=5, result=TID, arg=77).call("read", 5, 1005, 1).call("read", 2000, 3000, 1)
-    text = [line.rpartition(" ")[2] for line in lines(events([trace.records()], FACTS)) if "read(" in line]
+    trace = (
+        Trace()
+        .add(Kind.START, 5, start=5, result=TID, arg=77)
+        .call("read", 5, 1005, 1)
+        .call("read", 2000, 3000, 1)
+    )
+    text = [
+        line.rpartition(" ")[2]
+        for line in lines(events([trace.records()], FACTS))
+        if "read(" in line
+    ]
     assert text == ["<>0.000001>", "<0.000001>"]
 
 
@@ -58,8 +86,12 @@ def test_a_restarted_call_says_so():
 
 
 def test_choices():
-    trace = Trace().call("read", 5, 6, 1).call("write", 7, 8, 1, fd=9).call("getpid", 9, 10, 100, fd=FD)
-    assert [line.partition("(")[0] for line in listing(trace, calls=syscall_filter.parse("desc"))] == ["read", "write"]
+    trace = (
+        Trace().call("read", 5, 6, 1).call("write", 7, 8, 1, fd=9).call("getpid", 9, 10, 100, fd=FD)
+    )
+    assert [
+        line.partition("(")[0] for line in listing(trace, calls=syscall_filter.parse("desc"))
+    ] == ["read", "write"]
     assert [line.partition("(")[0] for line in listing(trace, fds=[FD])] == ["read"]
     assert [line.partition("(")[0] for line in listing(trace, paths=["socket:[9000]"])] == ["read"]
     assert listing(trace, paths=["socket:[1]"]) == []

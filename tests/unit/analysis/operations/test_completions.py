@@ -18,7 +18,16 @@ class Requests(Trace):
     """A trace with io_uring's and native AIO's records."""
 
     def submit(self, time, *, request=REQUEST, data=DATA, opcode=RECV, fd=FD, tid=TID, flags=0):
-        return self.add(Kind.URING_SUBMIT, time, start=request, result=data, nr=opcode, fd=fd, tid=tid, arg=flags)
+        return self.add(
+            Kind.URING_SUBMIT,
+            time,
+            start=request,
+            result=data,
+            nr=opcode,
+            fd=fd,
+            tid=tid,
+            arg=flags,
+        )
 
     def armed(self, time, *, request=REQUEST, data=DATA, tid=TID):
         return self.add(Kind.URING_POLL, time, start=request, result=data, tid=tid)
@@ -27,7 +36,9 @@ class Requests(Trace):
         return self.add(Kind.URING_WORK, time, start=request, result=data)
 
     def complete(self, time, result=64, *, request=REQUEST, data=DATA, tid=TID, more=False):
-        return self.add(Kind.URING_COMPLETE, time, start=request, result=data, fd=result, tid=tid, arg=2 * more)
+        return self.add(
+            Kind.URING_COMPLETE, time, start=request, result=data, fd=result, tid=tid, arg=2 * more
+        )
 
     def enter(self, start, end, *, wait=0, result=1, tid=TID):
         return self.call("io_uring_enter", start, end, result, fd=RING, arg=wait, tid=tid)
@@ -47,41 +58,87 @@ def told(trace: Trace, count: int = 1):
 
 
 def test_completed_inside_the_call_that_submits():
-    op, = told(Requests().ready(5).submit(12).complete(18).enter(10, 20, wait=1))
+    (op,) = told(Requests().ready(5).submit(12).complete(18).enter(10, 20, wait=1))
     assert (op.wait_kind, op.completion_kind, op.receiver_tid) == ("io-uring", "inline", 0)
     assert (op.ask, op.raw_ready, op.copy_end, op.done, op.queued) == (10, 5, 18, 20, 5)
     assert "done" not in op.estimated
 
 
 def test_poll_armed_and_completed_as_task_work_of_a_thread_that_computes():
-    op, = told(Requests().submit(12).armed(14).enter(10, 20).ready(100).complete(120))
-    assert (op.completion_kind, op.ask, op.ready, op.copy_start, op.copy_end, op.done) == ("poll-armed", 10, 100, 100, 120, 120)
+    (op,) = told(Requests().submit(12).armed(14).enter(10, 20).ready(100).complete(120))
+    assert (op.completion_kind, op.ask, op.ready, op.copy_start, op.copy_end, op.done) == (
+        "poll-armed",
+        10,
+        100,
+        100,
+        120,
+        120,
+    )
     assert "done" in op.estimated and "ready" not in op.estimated
 
 
 def test_poll_armed_and_waited_for():
-    trace = Requests().submit(12).armed(14).sleep(20, 101, 110).ready(100).complete(115).enter(10, 120, wait=1)
-    op, = told(trace)
-    assert (op.completion_kind, op.ready, op.told, op.copy_start, op.copy_end, op.done) == ("poll-armed", 100, 110, 110, 115, 120)
+    trace = (
+        Requests()
+        .submit(12)
+        .armed(14)
+        .sleep(20, 101, 110)
+        .ready(100)
+        .complete(115)
+        .enter(10, 120, wait=1)
+    )
+    (op,) = told(trace)
+    assert (op.completion_kind, op.ready, op.told, op.copy_start, op.copy_end, op.done) == (
+        "poll-armed",
+        100,
+        110,
+        110,
+        115,
+        120,
+    )
     assert op.slept == 90
 
 
 def test_given_to_a_worker_that_copies():
-    trace = Requests().add(Kind.THREAD, 3, tid=WORKER, fd=TID, result=TID).ready(5).submit(12).to_worker(13)
-    trace.enter(10, 20).sleep(32, 50, 60).add(Kind.SWITCH_IN, 40, tid=WORKER).complete(48, tid=WORKER)
-    op, = told(trace.enter(30, 65, wait=1, result=0))
+    trace = (
+        Requests()
+        .add(Kind.THREAD, 3, tid=WORKER, fd=TID, result=TID)
+        .ready(5)
+        .submit(12)
+        .to_worker(13)
+    )
+    trace.enter(10, 20).sleep(32, 50, 60).add(Kind.SWITCH_IN, 40, tid=WORKER).complete(
+        48, tid=WORKER
+    )
+    (op,) = told(trace.enter(30, 65, wait=1, result=0))
     assert (op.completion_kind, op.tid, op.receiver_tid) == ("worker", TID, WORKER)
     assert (op.copy_start, op.copy_end, op.done) == (40, 48, 65)
 
 
 def test_a_worker_that_finds_nothing_arms_a_poll():
-    trace = Requests().submit(12).to_worker(13).armed(15, tid=WORKER).enter(10, 20).ready(100).complete(110)
-    op, = told(trace)
+    trace = (
+        Requests()
+        .submit(12)
+        .to_worker(13)
+        .armed(15, tid=WORKER)
+        .enter(10, 20)
+        .ready(100)
+        .complete(110)
+    )
+    (op,) = told(trace)
     assert (op.completion_kind, op.receiver_tid) == ("poll-armed", 0)
 
 
 def test_a_completion_that_lay_there_is_told_by_the_next_wait():
-    op, = told(Requests().submit(12).armed(13).enter(10, 20).ready(30).complete(40).enter(50, 55, wait=1, result=0))
+    (op,) = told(
+        Requests()
+        .submit(12)
+        .armed(13)
+        .enter(10, 20)
+        .ready(30)
+        .complete(40)
+        .enter(50, 55, wait=1, result=0)
+    )
     assert op.done == 55 and "done" not in op.estimated
 
 
@@ -100,7 +157,11 @@ def test_multishot_asks_once_and_is_known_by_its_user_data():
     trace.complete(420, 0)  # its end brings nothing
     ops = told(trace)
     assert [op.completion_kind for op in ops] == ["multishot"] * 3
-    assert [(op.ask, op.ready, op.copy_end) for op in ops] == [(12, 100, 120), (120, 200, 220), (220, 300, 320)]
+    assert [(op.ask, op.ready, op.copy_end) for op in ops] == [
+        (12, 100, 120),
+        (120, 200, 220),
+        (220, 300, 320),
+    ]
 
 
 @pytest.mark.parametrize(("opcode", "result"), [(SEND, 64), (RECV, 0), (RECV, -11)])
@@ -115,61 +176,107 @@ def test_a_request_used_again_for_something_else():
 
 def test_without_addresses_the_user_data_tells():
     """As Linux 5.10 has it."""
-    trace = Requests().submit(12, request=0).armed(14, request=0).enter(10, 20).ready(100).complete(120, request=0)
-    op, = told(trace)
+    trace = (
+        Requests()
+        .submit(12, request=0)
+        .armed(14, request=0)
+        .enter(10, 20)
+        .ready(100)
+        .complete(120, request=0)
+    )
+    (op,) = told(trace)
     assert (op.completion_kind, op.ready, op.copy_end) == ("poll-armed", 100, 120)
 
 
 def test_a_file_that_the_device_reads():
-    op, = told(Requests(FILE).submit(12, opcode=READ).enter(10, 20).complete(500).enter(30, 510, wait=1))
+    (op,) = told(
+        Requests(FILE).submit(12, opcode=READ).enter(10, 20).complete(500).enter(30, 510, wait=1)
+    )
     assert (op.completion_kind, op.ready, op.copy_end, op.done) == ("device", 500, 500, 510)
 
 
 def test_a_registered_file_is_known_by_its_inode():
     trace = Requests().submit(12, fd=0, flags=1).armed(14).enter(10, 20).ready(100)
-    op, = told(trace.add(Kind.URING_FILE, 119, start=REQUEST, result=INODE, arg=0o140777).complete(120))
+    (op,) = told(
+        trace.add(Kind.URING_FILE, 119, start=REQUEST, result=INODE, arg=0o140777).complete(120)
+    )
     assert (op.inode, op.ready) == (INODE, 100)
 
 
 def test_a_kernel_thread_that_submits_and_who_waits():
     poller = 102
     trace = Requests().add(Kind.THREAD, 3, tid=poller, fd=TID, result=TID)
-    trace.add(Kind.URING_RING, 4, fd=RING, arg=2).submit(12, tid=poller).armed(13, tid=poller).ready(100)
-    op, = told(trace.complete(110, tid=poller).enter(50, 120, wait=1, result=0))
+    trace.add(Kind.URING_RING, 4, fd=RING, arg=2).submit(12, tid=poller).armed(
+        13, tid=poller
+    ).ready(100)
+    (op,) = told(trace.complete(110, tid=poller).enter(50, 120, wait=1, result=0))
     assert (op.tid, op.done) == (poller, 120)
 
 
 def test_native_aio_on_a_socket_waits_in_io_submit():
     trace = Requests().iocb(11).sleep(20, 101, 110).ready(100).call("io_submit", 10, 120, 1, arg=1)
-    op, = told(trace.call("io_getevents", 130, 135, 1).event(136))
+    (op,) = told(trace.call("io_getevents", 130, 135, 1).event(136))
     assert (op.wait_kind, op.completion_kind) == ("linux-aio", "in io_submit")
-    assert (op.ask, op.ready, op.told, op.copy_end, op.done, op.slept) == (10, 100, 110, 120, 135, 90)
+    assert (op.ask, op.ready, op.told, op.copy_end, op.done, op.slept) == (
+        10,
+        100,
+        110,
+        120,
+        135,
+        90,
+    )
 
 
 def test_native_aio_on_a_direct_file_is_done_by_the_device():
     trace = Requests(FILE).add(Kind.DESCRIPTOR, 3, start=INODE, result=DIRECT, fd=FD, arg=FILE)
-    trace.iocb(11).call("io_submit", 10, 20, 1, arg=1).sleep(35, 90, 99).call("io_getevents", 30, 100, 1)
-    op, = told(trace.event(101))
+    trace.iocb(11).call("io_submit", 10, 20, 1, arg=1).sleep(35, 90, 99).call(
+        "io_getevents", 30, 100, 1
+    )
+    (op,) = told(trace.event(101))
     assert (op.completion_kind, op.ask, op.copy_end, op.done) == ("after io_submit", 10, 90, 100)
     assert "copy_end" in op.estimated
 
 
 def test_native_aio_on_a_file_in_the_page_cache_is_done_in_io_submit():
-    trace = Requests(FILE).iocb(11).call("io_submit", 10, 20, 1, arg=1).call("io_getevents", 30, 35, 1)
+    trace = (
+        Requests(FILE).iocb(11).call("io_submit", 10, 20, 1, arg=1).call("io_getevents", 30, 35, 1)
+    )
     assert told(trace.event(36))[0].completion_kind == "in io_submit"
 
 
 def test_iocb_cmd_poll_tells_and_a_receive_copies():
-    trace = Requests().iocb(11, opcode=5).call("io_submit", 10, 20, 1, arg=1).sleep(35, 101, 110).ready(100)
+    trace = (
+        Requests()
+        .iocb(11, opcode=5)
+        .call("io_submit", 10, 20, 1, arg=1)
+        .sleep(35, 101, 110)
+        .ready(100)
+    )
     trace.call("io_getevents", 30, 112, 1).event(113, result=1)
-    op, = told(trace.call("recvfrom", 120, 125, 64))
-    assert (op.wait_kind, op.wait_nr, op.ask, op.ready, op.told) == ("multiplexed", "io_getevents", 30, 100, 112)
+    (op,) = told(trace.call("recvfrom", 120, 125, 64))
+    assert (op.wait_kind, op.wait_nr, op.ask, op.ready, op.told) == (
+        "multiplexed",
+        "io_getevents",
+        30,
+        100,
+        112,
+    )
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_where_a_batch_is_cut_changes_nothing(count):
-    trace = Requests().submit(12).armed(14).sleep(20, 101, 110).ready(100).complete(115).enter(10, 120, wait=1)
-    trace.submit(132).armed(134).sleep(140, 201, 210).ready(200).complete(215).enter(130, 220, wait=1)
+    trace = (
+        Requests()
+        .submit(12)
+        .armed(14)
+        .sleep(20, 101, 110)
+        .ready(100)
+        .complete(115)
+        .enter(10, 120, wait=1)
+    )
+    trace.submit(132).armed(134).sleep(140, 201, 210).ready(200).complete(215).enter(
+        130, 220, wait=1
+    )
     assert told(trace, count) == told(trace)
 
 
@@ -178,14 +285,21 @@ POLL_ADD = 6
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_poll_in_the_ring_tells_of_data_that_a_receive_takes(count):
-    trace = Requests().submit(12, opcode=POLL_ADD).armed(14).sleep(16, 101, 105).ready(100).complete(106, 1)
+    trace = (
+        Requests()
+        .submit(12, opcode=POLL_ADD)
+        .armed(14)
+        .sleep(16, 101, 105)
+        .ready(100)
+        .complete(106, 1)
+    )
     trace.enter(10, 110, wait=1).copy(115).call("recvfrom", 112, 120, 64)
-    op, = told(trace, count)
+    (op,) = told(trace, count)
     assert (op.wait_kind, op.wait_nr) == ("multiplexed", "io_uring_enter")
     assert (op.ask, op.ready, op.told, op.done) == (10, 100, 110, 120)
 
 
 def test_a_submission_that_waits_for_nothing_tells_nothing():
     trace = Requests().submit(12, opcode=POLL_ADD).armed(14).enter(10, 15)
-    op, = told(trace.sleep(31, 101, 105).ready(100).copy(107).call("recvfrom", 30, 120, 64))
+    (op,) = told(trace.sleep(31, 101, 105).ready(100).copy(107).call("recvfrom", 30, 120, 64))
     assert op.wait_kind == "blocked"

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from tracer.analysis.operations.readiness import LATE_NS, UNKNOWN, match
 
 SCALE = LATE_NS // 10  # so that some late ones are too late
-receives = st.lists(st.tuples(st.integers(1, 2), st.integers(1, 12), st.one_of(st.none(), st.integers(0, 3)),
-                              st.booleans()), max_size=25)
+receives = st.lists(
+    st.tuples(
+        st.integers(1, 2),
+        st.integers(1, 12),
+        st.one_of(st.none(), st.integers(0, 3)),
+        st.booleans(),
+    ),
+    max_size=25,
+)
 readies = st.lists(st.tuples(st.integers(1, 2), st.integers(0, 150)), max_size=30)
 
 
@@ -41,15 +48,29 @@ def test_the_same_as_one_by_one(steps, events, stream):
     for socket, gap, before, polled in steps:
         now += gap * SCALE
         sockets[socket].append((now, None if before is None else now - before * SCALE, polled))
-    by_socket = {socket: [time * SCALE + 1 for its, time in events if its == socket] for socket in (1, 2)}
-    wanted = [pair for socket in (1, 2) for pair in one_by_one(sockets[socket], by_socket[socket], stream)]
+    by_socket = {
+        socket: [time * SCALE + 1 for its, time in events if its == socket] for socket in (1, 2)
+    }
+    wanted = [
+        pair for socket in (1, 2) for pair in one_by_one(sockets[socket], by_socket[socket], stream)
+    ]
     rows = [(socket, *row) for socket in (1, 2) for row in sockets[socket]]
     count = len(rows)
-    ids, ends, empty_at, polled = (np.array([row[i] if row[i] is not None else UNKNOWN for row in rows], np.int64)
-                                   for i in range(4))
+    ids, ends, empty_at, polled = (
+        np.array([row[i] if row[i] is not None else UNKNOWN for row in rows], np.int64)
+        for i in range(4)
+    )
     last_end = np.append(UNKNOWN, ends[:-1])[:count]
     last_end[np.append(True, ids[1:] != ids[:-1])[:count]] = UNKNOWN
     ready = sorted((socket, time) for socket in (1, 2) for time in by_socket[socket])
-    matched, _ = match(ids, ends, empty_at, np.full(count, stream), polled.astype(bool), last_end,
-                       np.array([s for s, _ in ready], np.int64), np.array([t for _, t in ready], np.int64))
+    matched, _ = match(
+        ids,
+        ends,
+        empty_at,
+        np.full(count, stream),
+        polled.astype(bool),
+        last_end,
+        np.array([s for s, _ in ready], np.int64),
+        np.array([t for _, t in ready], np.int64),
+    )
     assert list(zip(matched.ready.tolist(), matched.late.tolist(), strict=True)) == wanted

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.analysing import analyse, boundaries, check, only
 from hypothesis import given
 from hypothesis import strategies as st
+from support.analysing import analyse, boundaries, check, only
 from support.records_builder import (
     EAGAIN,
     ERESTARTSYS,
@@ -22,9 +22,10 @@ from support.records_builder import (
     aio,
 )
 
-from tracer.recording.records import Kind, RECORD
+from tracer.recording.records import RECORD, Kind
 
 # data that was there before it was asked for
+
 
 def test_queued_data_was_waited_for_no_time():
     op = only(Trace().ready(50).copy(105).call("recvfrom", 100, 110, 64))
@@ -51,7 +52,9 @@ def test_stream_merges_what_is_there_into_one_receive():
 
 
 def test_accepted_socket_is_a_stream():
-    trace = Trace().call("accept4", 10, 20, 5).add(Kind.DESCRIPTOR, 21, start=77, fd=5, arg=0o140777)
+    trace = (
+        Trace().call("accept4", 10, 20, 5).add(Kind.DESCRIPTOR, 21, start=77, fd=5, arg=0o140777)
+    )
     trace.ready(50, 77).ready(60, 77).copy(105).call("recvfrom", 100, 110, 128, fd=5)
     first, second = analyse(trace.ready(200, 77).copy(215).call("recvfrom", 150, 220, 64, fd=5))
     assert first.queued == 50 and second.ready == 200
@@ -71,6 +74,7 @@ def test_sockets_do_not_share_their_readiness():
 
 # what is no operation
 
+
 def test_end_of_file_is_no_operation():
     assert analyse(Trace().sleep(110, 210, 220).ready(200).call("recvfrom", 100, 240, 0)) == []
 
@@ -84,7 +88,9 @@ def test_unknown_descriptors_are_no_operation():
 
 
 def test_errors_are_no_operation():
-    assert analyse(Trace().call("recvfrom", 100, 110, EAGAIN).call("recvfrom", 120, 130, -104)) == []
+    assert (
+        analyse(Trace().call("recvfrom", 100, 110, EAGAIN).call("recvfrom", 120, 130, -104)) == []
+    )
 
 
 def test_nothing_is_no_operation():
@@ -107,15 +113,21 @@ def test_polled_pipe_was_ready_somewhere_between_and_says_so():
 
 @pytest.mark.parametrize("call", ["recvfrom", "recvmsg", "recvmmsg", "read", "readv"])
 def test_every_receiving_call_receives(call):
-    assert only(Trace().sleep(110, 210, 220).ready(200).copy(230).call(call, 100, 240, 1)).wait_kind == "blocked"
+    assert (
+        only(Trace().sleep(110, 210, 220).ready(200).copy(230).call(call, 100, 240, 1)).wait_kind
+        == "blocked"
+    )
 
 
 # what kernels do besides
 
+
 def test_restarted_call_is_one_operation():
     trace = Trace()
     for start in (100, 200, 300):
-        trace.sleep(start + 5, start + 50, start + 60).call("recvfrom", start, start + 70, ERESTARTSYS)
+        trace.sleep(start + 5, start + 50, start + 60).call(
+            "recvfrom", start, start + 70, ERESTARTSYS
+        )
     op = only(trace.sleep(410, 460, 470).ready(450).copy(480).call("recvfrom", 400, 490, 64))
     assert op.wait_kind == "blocked"
     assert boundaries(op) == (100, 450, 470, 480, 490, 490)
@@ -131,7 +143,9 @@ def test_threads_wait_for_themselves():
     trace = Trace().add(Kind.THREAD, 3, tid=other, result=TID, fd=TID)
     trace.add(Kind.DESCRIPTOR, 4, start=8, fd=5, arg=0o140777, tid=other)
     trace.sleep(110, 210, 220).sleep(112, 310, 320, tid=other).ready(200).ready(300, 8)
-    trace.copy(230).call("recvfrom", 100, 240, 64).copy(330, tid=other).call("recvfrom", 105, 340, 32, fd=5, tid=other)
+    trace.copy(230).call("recvfrom", 100, 240, 64).copy(330, tid=other).call(
+        "recvfrom", 105, 340, 32, fd=5, tid=other
+    )
     first, second = analyse(trace)
     assert boundaries(first) == (100, 200, 220, 230, 240, 240)
     assert boundaries(second) == (105, 300, 320, 330, 340, 340)
@@ -148,7 +162,9 @@ def test_registrations_are_those_of_the_time():
     trace = Trace()
     for at, events in ((10, 1 | 1 << 31), (1010, 1)):
         trace.args("epoll_ctl", at, 1, FD, first=9, fourth=events)
-        trace.sleep(at + 100, at + 200, at + 210).ready(at + 190).call("epoll_wait", at + 90, at + 220, 1, fd=9)
+        trace.sleep(at + 100, at + 200, at + 210).ready(at + 190).call(
+            "epoll_wait", at + 90, at + 220, 1, fd=9
+        )
         trace.call("recvfrom", at + 230, at + 240, 64)
     assert [op.events for op in analyse(trace)] == [1 | 1 << 31, 1]
 
@@ -157,8 +173,12 @@ def test_registrations_are_those_of_the_time():
 def test_batches_change_nothing(batches):
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID)
     aio(trace, 100).sleep(1110, 1210, 1220).ready(1200).copy(1230).call("recvfrom", 1100, 1240, 64)
-    trace.call("recvfrom", 1300, 1305, EAGAIN).ready(1320).copy(1332).call("recvfrom", 1330, 1335, 64)
-    assert [boundaries(op) for op in analyse(trace, batches)] == [boundaries(op) for op in analyse(trace)]
+    trace.call("recvfrom", 1300, 1305, EAGAIN).ready(1320).copy(1332).call(
+        "recvfrom", 1330, 1335, 64
+    )
+    assert [boundaries(op) for op in analyse(trace, batches)] == [
+        boundaries(op) for op in analyse(trace)
+    ]
 
 
 def test_polls_split_between_batches_keep_their_count():
@@ -173,9 +193,31 @@ def test_polls_split_between_batches_keep_their_count():
 
 # whatever comes, phases are contiguous
 
-events = st.lists(st.tuples(
-    st.sampled_from(["call", "error", "wait", "ready", "copy", "sleep", "out", "waking", "in", "signal", "aio", "eof"]),
-    st.integers(1, 40), st.integers(1, 40), st.sampled_from([TID, HELPER]), st.booleans()), max_size=40)
+events = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                "call",
+                "error",
+                "wait",
+                "ready",
+                "copy",
+                "sleep",
+                "out",
+                "waking",
+                "in",
+                "signal",
+                "aio",
+                "eof",
+            ]
+        ),
+        st.integers(1, 40),
+        st.integers(1, 40),
+        st.sampled_from([TID, HELPER]),
+        st.booleans(),
+    ),
+    max_size=40,
+)
 
 
 @given(events, st.integers(1, 4))
@@ -201,7 +243,13 @@ def test_phases_are_contiguous_whatever_comes(steps, batches):
         elif what == "sleep":
             trace.sleep(now, now + length // 2, end, tid=tid)
         elif what == "signal":
-            trace.signal(SIGIO if second else SIGRTMIN, now, end, code=0x80 if second else SI_ASYNCIO, tid=tid)
+            trace.signal(
+                SIGIO if second else SIGRTMIN,
+                now,
+                end,
+                code=0x80 if second else SI_ASYNCIO,
+                tid=tid,
+            )
         elif what == "aio":
             trace.aio_read(now, fd=fd, tid=tid)
         else:

@@ -25,6 +25,7 @@ from tracer.recording.records import Kind
 
 # the models
 
+
 def test_blocking():
     op = only(Trace().sleep(110, 210, 220).ready(200).copy(230).call("recvfrom", 100, 240, 64))
     assert op.wait_kind == "blocked" and (op.tid, op.fd, op.bytes, op.inode) == (TID, FD, 64, INODE)
@@ -55,7 +56,13 @@ def test_nonblocking_asks_with_its_first_poll():
 
 
 def test_nonblocking_readiness_that_comes_after_the_data_was_taken():
-    trace = Trace().call("recvfrom", 100, 105, EAGAIN).copy(112).call("recvfrom", 110, 115, 64).ready(117)
+    trace = (
+        Trace()
+        .call("recvfrom", 100, 105, EAGAIN)
+        .copy(112)
+        .call("recvfrom", 110, 115, 64)
+        .ready(117)
+    )
     trace.call("recvfrom", 120, 125, EAGAIN).ready(128).copy(132).call("recvfrom", 130, 135, 64)
     first, second = analyse(trace)
     assert first.raw["ready"] == 117 and "ready" in first.estimated
@@ -64,31 +71,66 @@ def test_nonblocking_readiness_that_comes_after_the_data_was_taken():
 
 
 def test_nonblocking_readiness_between_entry_and_copy():
-    op = only(Trace().call("recvfrom", 100, 105, EAGAIN).ready(111).copy(113).call("recvfrom", 110, 115, 64))
+    op = only(
+        Trace()
+        .call("recvfrom", 100, 105, EAGAIN)
+        .ready(111)
+        .copy(113)
+        .call("recvfrom", 110, 115, 64)
+    )
     assert (op.ready, op.told) == (111, 111)
     assert op.estimated == ["told"] and op.raw == {"told": 110}
 
 
 def test_nonblocking_readiness_after_the_copy_began_is_clamped_and_listed():
-    op = only(Trace().call("recvfrom", 100, 105, EAGAIN).copy(111).ready(113).call("recvfrom", 110, 115, 64))
+    op = only(
+        Trace()
+        .call("recvfrom", 100, 105, EAGAIN)
+        .copy(111)
+        .ready(113)
+        .call("recvfrom", 110, 115, 64)
+    )
     assert op.ready == op.copy_start == 111
     assert op.raw["ready"] == 113 and {"ready", "told"} <= set(op.estimated)
 
 
-@pytest.mark.parametrize(("call", "model"), [("select", "select"), ("pselect6", "select"), ("poll", "poll"),
-                                             ("ppoll", "poll"), ("epoll_wait", "epoll_wait"),
-                                             ("epoll_pwait", "epoll_wait"), ("epoll_pwait2", "epoll_wait")])
+@pytest.mark.parametrize(
+    ("call", "model"),
+    [
+        ("select", "select"),
+        ("pselect6", "select"),
+        ("poll", "poll"),
+        ("ppoll", "poll"),
+        ("epoll_wait", "epoll_wait"),
+        ("epoll_pwait", "epoll_wait"),
+        ("epoll_pwait2", "epoll_wait"),
+    ],
+)
 def test_multiplexing(call, model):
-    op = only(Trace().sleep(110, 210, 220).ready(200).call(call, 100, 230, 1, fd=9)
-              .copy(242).call("recvfrom", 240, 250, 64))
+    op = only(
+        Trace()
+        .sleep(110, 210, 220)
+        .ready(200)
+        .call(call, 100, 230, 1, fd=9)
+        .copy(242)
+        .call("recvfrom", 240, 250, 64)
+    )
     assert op.wait_kind == "multiplexed" and op.wait_nr == model and op.epfd == 9
     assert boundaries(op) == (100, 200, 230, 242, 250, 250)
     assert op.estimated == []
 
 
 def test_multiplexing_that_timed_out_belongs_to_the_wait():
-    op = only(Trace().sleep(110, None, 150).call("poll", 100, 160, 0).sleep(175, 210, 220).ready(200)
-              .call("poll", 170, 230, 1).copy(242).call("recvfrom", 240, 250, 64))
+    op = only(
+        Trace()
+        .sleep(110, None, 150)
+        .call("poll", 100, 160, 0)
+        .sleep(175, 210, 220)
+        .ready(200)
+        .call("poll", 170, 230, 1)
+        .copy(242)
+        .call("recvfrom", 240, 250, 64)
+    )
     assert op.ask == 100 and op.told == 230
 
 
@@ -98,16 +140,34 @@ def test_multiplexing_until_the_receive_says_eagain():
     trace.sleep(275, 310, 320).ready(300).call("epoll_wait", 270, 330, 1, fd=9)
     trace.copy(342).call("recvfrom", 340, 350, 64)
     first, second = analyse(trace)
-    assert second.wait_kind == "multiplexed" and boundaries(second) == (260, 300, 330, 342, 350, 350)
+    assert second.wait_kind == "multiplexed" and boundaries(second) == (
+        260,
+        300,
+        330,
+        342,
+        350,
+        350,
+    )
     assert boundaries(first) == (100, 200, 230, 242, 250, 250)
 
 
 def test_a_wait_that_told_at_once_found_the_data_there():
     """What a partial read left behind has no readiness of its own: it was there before the program asked again."""
-    trace = Trace().sleep(110, 210, 220).ready(200).call("select", 100, 230, 1).copy(242).call("recvfrom", 240, 250, 50)
+    trace = (
+        Trace()
+        .sleep(110, 210, 220)
+        .ready(200)
+        .call("select", 100, 230, 1)
+        .copy(242)
+        .call("recvfrom", 240, 250, 50)
+    )
     trace.call("select", 300, 310, 1).copy(912).call("recvfrom", 900, 920, 50)
     _, second = analyse(trace)
-    assert second.wait_kind == "multiplexed" and (second.ask, second.ready, second.told) == (300, 300, 310)
+    assert second.wait_kind == "multiplexed" and (second.ask, second.ready, second.told) == (
+        300,
+        300,
+        310,
+    )
     assert second.phases == (0, 612, 8, 0) and "ready" in second.estimated
 
 
@@ -143,7 +203,9 @@ def test_posix_aio():
 
 def test_posix_aio_nobody_was_told_of_is_done_when_it_is_copied():
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID).aio_read(100)
-    trace.sleep(130, 310, 320, tid=HELPER).ready(300).copy(330, tid=HELPER).call("read", 120, 340, 64, tid=HELPER)
+    trace.sleep(130, 310, 320, tid=HELPER).ready(300).copy(330, tid=HELPER).call(
+        "read", 120, 340, 64, tid=HELPER
+    )
     op = only(trace)
     assert op.done == op.copy_end == 340 and op.estimated == ["done"]
 
@@ -152,8 +214,12 @@ def test_posix_aio_of_data_that_was_queued():
     """The helper's pread64 that says ESPIPE does not say that the socket was empty."""
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID).ready(60).ready(70)
     for at in (100, 200):
-        trace.aio_read(at).call("pread64", at + 10, at + 15, ESPIPE, tid=HELPER).copy(at + 25, tid=HELPER)
-        trace.call("read", at + 20, at + 30, 64, tid=HELPER).signal(SIGRTMIN, at + 35, at + 40, code=SI_ASYNCIO)
+        trace.aio_read(at).call("pread64", at + 10, at + 15, ESPIPE, tid=HELPER).copy(
+            at + 25, tid=HELPER
+        )
+        trace.call("read", at + 20, at + 30, 64, tid=HELPER).signal(
+            SIGRTMIN, at + 35, at + 40, code=SI_ASYNCIO
+        )
     first, second = analyse(trace)
     assert (first.raw.get("ready"), second.raw.get("ready")) == (60, 70)
     assert (first.queued, second.queued) == (40, 130)
@@ -165,14 +231,20 @@ EPOLL, EPOLLIN = 9, 1
 
 
 def edge_triggered(events: int = EPOLLIN | 1 << 31) -> Trace:
-    return Trace().call("epoll_ctl", 3, 4, 0, fd=EPOLL, arg=1).args("epoll_ctl", 4, 1, FD, first=EPOLL, fourth=events)
+    return (
+        Trace()
+        .call("epoll_ctl", 3, 4, 0, fd=EPOLL, arg=1)
+        .args("epoll_ctl", 4, 1, FD, first=EPOLL, fourth=events)
+    )
 
 
 @pytest.mark.parametrize("flag", [1 << 31, 1 << 30])
 def test_a_sleep_in_edge_triggered_epoll_does_not_say_that_the_socket_is_empty(flag):
     trace = edge_triggered(EPOLLIN | flag).ready(10).ready(11)
     trace.call("epoll_wait", 20, 22, 1, fd=EPOLL).call("recvfrom", 23, 25, 64)
-    trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call("recvfrom", 111, 115, 64)
+    trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call(
+        "recvfrom", 111, 115, 64
+    )
     first, second = analyse(trace)
     assert (first.raw["ready"], second.raw["ready"]) == (10, 11)
     assert second.queued == 30 - 11 and second.fell_asleep == 32
@@ -181,7 +253,9 @@ def test_a_sleep_in_edge_triggered_epoll_does_not_say_that_the_socket_is_empty(f
 def test_a_sleep_in_level_triggered_epoll_does():
     trace = edge_triggered(EPOLLIN).ready(10).ready(11)
     trace.call("epoll_wait", 20, 22, 1, fd=EPOLL).call("recvfrom", 23, 25, 64)
-    trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call("recvfrom", 111, 115, 64)
+    trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call(
+        "recvfrom", 111, 115, 64
+    )
     assert analyse(trace)[1].ready == 99
 
 
@@ -194,7 +268,12 @@ def test_a_signal_set_with_f_setsig_names_its_descriptor(named, handled):
     else:
         trace.sleep(20, 52, 58).call("rt_sigtimedwait", 10, 60, number)
     op = only(trace.call("recvfrom", 70, 75, 64))
-    assert (op.wait_kind, op.raw["told"], op.named, op.by_sigwait) == ("signal", 60, named == FD, not handled)
+    assert (op.wait_kind, op.raw["told"], op.named, op.by_sigwait) == (
+        "signal",
+        60,
+        named == FD,
+        not handled,
+    )
 
 
 def test_plain_sigio_names_nothing():
@@ -208,7 +287,11 @@ def helped() -> Trace:
 
 
 def test_aio_read_told_by_a_new_thread():
-    trace = helped().add(Kind.THREAD, 115, tid=102, result=TID, fd=HELPER).add(Kind.SWITCH_IN, 120, tid=102)
+    trace = (
+        helped()
+        .add(Kind.THREAD, 115, tid=102, result=TID, fd=HELPER)
+        .add(Kind.SWITCH_IN, 120, tid=102)
+    )
     op = only(trace.call("gettid", 130, 131, 102, tid=102).call("getpid", 140, 141, TID))
     assert (op.done, op.completion_kind, "done" in op.estimated) == (120, BY_THREAD, False)
 
@@ -231,6 +314,16 @@ def test_a_futex_that_is_not_aio_suspends_tells_nothing():
 
 def test_without_readiness_a_signal_tells_when_it_was_sent():
     """A pipe has no sk_data_ready: what sent the signal did so when the data came."""
-    trace = Trace(PIPE).call("read", 100, 105, EAGAIN).signal(SIGIO, 205, 215).call("read", 230, 240, 64)
-    trace.call("read", 245, 250, EAGAIN).signal(SIGIO, 243, 255).call("read", 300, 310, 64)  # sent before that look
-    assert [(op.ready, "ready" in op.estimated) for op in analyse(trace)] == [(205, True), (300, True)]
+    trace = (
+        Trace(PIPE)
+        .call("read", 100, 105, EAGAIN)
+        .signal(SIGIO, 205, 215)
+        .call("read", 230, 240, 64)
+    )
+    trace.call("read", 245, 250, EAGAIN).signal(SIGIO, 243, 255).call(
+        "read", 300, 310, 64
+    )  # sent before that look
+    assert [(op.ready, "ready" in op.estimated) for op in analyse(trace)] == [
+        (205, True),
+        (300, True),
+    ]

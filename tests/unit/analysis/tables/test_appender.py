@@ -23,7 +23,9 @@ def pair(first: int, count: int) -> Pair:
     return Pair(number, number % 2 == 0)
 
 
-@pytest.mark.parametrize("sizes", [[], [0], [5], [1, 0, 2], [3] * 50, [1, 200, 1], [70, 1, 1, 1, 300]])
+@pytest.mark.parametrize(
+    "sizes", [[], [0], [5], [1, 0, 2], [3] * 50, [1, 200, 1], [70, 1, 1, 1, 300]]
+)
 def test_all_comes_out_in_order(sizes, monkeypatch):
     monkeypatch.setattr(appender, "_LEAST", 4)
     monkeypatch.setattr(appender, "_MOST", 64)
@@ -33,4 +35,7 @@ def test_all_comes_out_in_order(sizes, monkeypatch):
         total += size
     whole = table.whole()
     assert whole.number.tolist() == list(range(total)) and whole.number.dtype == np.int64
-    assert whole.flag.tolist() == [number % 2 == 0 for number in range(total)] and whole.flag.dtype == bool
+    assert (
+        whole.flag.tolist() == [number % 2 == 0 for number in range(total)]
+        and whole.flag.dtype == bool
+    )

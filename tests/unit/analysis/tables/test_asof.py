@@ -8,12 +8,16 @@ from hypothesis import strategies as st
 
 from tracer.analysis.tables.asof import AsOf
 
-entries = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(1, 99)), max_size=30)
+entries = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(1, 99)), max_size=30
+)
 questions = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 35)), min_size=1, max_size=20)
 
 
 def plainly(rows: list[tuple], key: int, time: int) -> int | None:
-    fitting = [(at, i, value) for i, (its, at, value) in enumerate(rows) if its == key and at <= time]
+    fitting = [
+        (at, i, value) for i, (its, at, value) in enumerate(rows) if its == key and at <= time
+    ]
     return max(fitting)[2] if fitting else None
 
 
@@ -31,4 +35,6 @@ def test_what_is_found_is_the_last(first, second, asked, forgotten):
     table.forget_before(forgotten)
     later = times >= forgotten
     found, values = table.find(keys[later], times[later])
-    assert values[:, 0].tolist() == [value or 0 for value, kept in zip(wanted, later.tolist(), strict=True) if kept]
+    assert values[:, 0].tolist() == [
+        value or 0 for value, kept in zip(wanted, later.tolist(), strict=True) if kept
+    ]

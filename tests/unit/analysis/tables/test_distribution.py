@@ -14,7 +14,9 @@ times = st.lists(st.integers(0, 2**50), max_size=200)
 
 def nearest_rank(values: list[int], percent: int) -> int:
     """The smallest value that at least `percent` % of the values do not exceed."""
-    return min(v for v in values if 100 * sum(other <= v for other in values) >= percent * len(values))
+    return min(
+        v for v in values if 100 * sum(other <= v for other in values) >= percent * len(values)
+    )
 
 
 @given(times.filter(len))
@@ -26,8 +28,17 @@ def test_percentiles_are_nearest_rank(values):
     assert (found["min_ns"], found["max_ns"]) == (min(values), max(values))
 
 
-@pytest.mark.parametrize(("count", "p50", "p90", "p99"), [(1, 1, 1, 1), (2, 1, 2, 2), (10, 5, 9, 10), (11, 6, 10, 11),
-                                                          (100, 50, 90, 99), (101, 51, 91, 100)])
+@pytest.mark.parametrize(
+    ("count", "p50", "p90", "p99"),
+    [
+        (1, 1, 1, 1),
+        (2, 1, 2, 2),
+        (10, 5, 9, 10),
+        (11, 6, 10, 11),
+        (100, 50, 90, 99),
+        (101, 51, 91, 100),
+    ],
+)
 def test_percentiles_of_one_to_n(count, p50, p90, p99):
     found = distribution(np.arange(count, 0, -1))
     assert (found["p50_ns"], found["p90_ns"], found["p99_ns"]) == (p50, p90, p99)
@@ -44,8 +55,23 @@ def test_histogram_counts_each_value_once_in_its_power_of_two(values):
     assert list(hist) == sorted(hist, key=int)
 
 
-@pytest.mark.parametrize(("value", "bucket"), [(0, 0), (1, 1), (2, 2), (3, 2), (4, 4), (7, 4), (8, 8), (1023, 512),
-                                               (1024, 1024), (1025, 1024), (2**40 - 1, 2**39), (2**40, 2**40)])
+@pytest.mark.parametrize(
+    ("value", "bucket"),
+    [
+        (0, 0),
+        (1, 1),
+        (2, 2),
+        (3, 2),
+        (4, 4),
+        (7, 4),
+        (8, 8),
+        (1023, 512),
+        (1024, 1024),
+        (1025, 1024),
+        (2**40 - 1, 2**39),
+        (2**40, 2**40),
+    ],
+)
 def test_buckets_begin_at_powers_of_two(value, bucket):
     assert distribution(np.array([value]))["hist"] == {str(bucket): 1}
 

@@ -17,7 +17,10 @@ def columns(rows):
 
 @given(ROWS, ROWS)
 def test_the_nearest_of_the_same_key(rows, questions):
-    before, after = preceding(*columns(rows), *columns(questions)), following(*columns(rows), *columns(questions))
+    before, after = (
+        preceding(*columns(rows), *columns(questions)),
+        following(*columns(rows), *columns(questions)),
+    )
     for (key, time), last, first in zip(questions, before.tolist(), after.tolist(), strict=True):
         earlier = [t for k, t in rows if k == key and t <= time]
         later = [t for k, t in rows if k == key and t >= time]

@@ -23,12 +23,16 @@ def lanes(trace: Trace, window=None, count: int = 1):
 
 def on(trace: Trace, tid: int, cpu: int, *times: tuple[int, int]) -> Trace:
     for since, until in times:
-        trace.add(Kind.SWITCH_IN, since, tid=tid, nr=cpu).add(Kind.SWITCH_OUT, until, tid=tid, nr=cpu)
+        trace.add(Kind.SWITCH_IN, since, tid=tid, nr=cpu).add(
+            Kind.SWITCH_OUT, until, tid=tid, nr=cpu
+        )
     return trace
 
 
 def two(first, second, cpu=0, other_cpu=1) -> Trace:
-    trace = Trace().add(Kind.SWITCH_OUT, 3, arg=1).add(Kind.THREAD, 4, tid=OTHER, result=TID, fd=TID)
+    trace = (
+        Trace().add(Kind.SWITCH_OUT, 3, arg=1).add(Kind.THREAD, 4, tid=OTHER, result=TID, fd=TID)
+    )
     return on(on(trace, TID, cpu, *first), OTHER, other_cpu, *second)
 
 
@@ -66,6 +70,8 @@ def test_one_thread_alone_has_no_lanes():
 
 def test_cells_show_the_cpu_of_most_of_them():
     its = lanes(two([(10, 610)], [(610, 1210)], 3, 4), (10, 1210))
-    first, second = ({thread["tid"]: thread["cells"] for thread in its["threads"]}[tid] for tid in (TID, OTHER))
+    first, second = (
+        {thread["tid"]: thread["cells"] for thread in its["threads"]}[tid] for tid in (TID, OTHER)
+    )
     assert first[:30] == [3] * 30 and 3 not in first[30:]
     assert second[30:] == [4] * 30 and 4 not in second[:30]

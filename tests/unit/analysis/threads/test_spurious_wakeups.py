@@ -6,9 +6,9 @@ import pytest
 from support.analysing import batches
 from support.records_builder import EAGAIN, TID, Trace
 
-from tracer.recording.records import Kind
-from tracer.analysis.threads.timeline import Timeline
 from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups
+from tracer.analysis.threads.timeline import Timeline
+from tracer.recording.records import Kind
 
 OTHER = 200
 
@@ -32,17 +32,29 @@ def told(trace: Trace, tid: int, start: int, *wakes: int, then: int = 7) -> Trac
 def test_a_herd(count):
     trace = Trace().add(Kind.THREAD, 3, tid=OTHER, result=TID, fd=TID)
     trace = told(told(trace, TID, 10, 100), TID, 200, 300)
-    its, = wakeups(told(trace, OTHER, 11, 101, 301, then=EAGAIN), count)
-    assert its == {"call": "epoll_wait", "threads": 2, "returned": 3, "woken": 4, "slept_again": 1, "found_nothing": 1}
+    (its,) = wakeups(told(trace, OTHER, 11, 101, 301, then=EAGAIN), count)
+    assert its == {
+        "call": "epoll_wait",
+        "threads": 2,
+        "returned": 3,
+        "woken": 4,
+        "slept_again": 1,
+        "found_nothing": 1,
+    }
 
 
 def test_whoever_finds_something_was_not_woken_for_nothing():
-    its, = wakeups(told(told(Trace(), TID, 10, 100), TID, 200, 300))
+    (its,) = wakeups(told(told(Trace(), TID, 10, 100), TID, 200, 300))
     assert its["woken"] == its["returned"] == 2 and its["slept_again"] == its["found_nothing"] == 0
 
 
 def test_a_time_out_is_no_wake_up_for_nothing():
-    trace = Trace().sleep(20, 100, 105).call("epoll_wait", 10, 106, 0).call("recvfrom", 110, 112, EAGAIN)
+    trace = (
+        Trace()
+        .sleep(20, 100, 105)
+        .call("epoll_wait", 10, 106, 0)
+        .call("recvfrom", 110, 112, EAGAIN)
+    )
     assert wakeups(trace) == []
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.analysing import thread_times
 from hypothesis import given
 from hypothesis import strategies as st
+from support.analysing import thread_times
 from support.records_builder import TID, Trace
 
-from tracer.recording.records import Kind
 from tracer.analysis.threads.thread_states import ThreadTimes
+from tracer.recording.records import Kind
 
 
 def times(trace: Trace, window: tuple[int, int] | None = None) -> ThreadTimes:
@@ -45,7 +45,12 @@ def test_preempted_is_runnable():
 
 
 def test_preempted_in_a_call_is_runnable():
-    assert states(times(until(Trace().preempted(21, 51).call("read", 11, 61, 1), 101))) == (0, 30, 20, 50)
+    assert states(times(until(Trace().preempted(21, 51).call("read", 11, 61, 1), 101))) == (
+        0,
+        30,
+        20,
+        50,
+    )
 
 
 def test_switched_out_while_it_could_run_is_runnable():
@@ -57,17 +62,22 @@ def test_a_call_that_stayed_open_is_one_wherever_batches_are_cut():
     """Others make records after the moment when it is held to end: the probes go one after the other."""
     trace = Trace().add(Kind.SWITCH_OUT, 10, arg=1).add(Kind.OPEN, 100, start=5, nr=0, fd=0)
     trace.add(Kind.START, 2, tid=TID + 1, result=TID).call("getppid", 90, 101, 1, tid=TID + 1).call(
-        "getppid", 105, 110, 1, tid=TID + 1)
+        "getppid", 105, 110, 1, tid=TID + 1
+    )
     whole = thread_times(trace.records(), (1, 100))
     assert states(whole[0]) == (90, 0, 5, 4)  # born at 1, in its call from 5 on
     for count in range(2, len(trace.rows) + 1):
         assert thread_times(trace.records(), (1, 100), count) == whole
 
 
-@pytest.mark.parametrize(("window", "wanted"), [(None, (2, 2)), ((40, 70), (1, 1)), ((62, 70), (0, 0))])
+@pytest.mark.parametrize(
+    ("window", "wanted"), [(None, (2, 2)), ((40, 70), (1, 1)), ((62, 70), (0, 0))]
+)
 def test_switches_to_sleep_and_preemptions_inside_the_window(window, wanted):
     trace = Trace().sleep(11, 15, 20).preempted(21, 30).sleep(41, 45, 50)
-    trace.add(Kind.SWITCH_OUT, 61, arg=1, fd=1).add(Kind.SWITCH_IN, 66)  # preempted on its way to sleep
+    trace.add(Kind.SWITCH_OUT, 61, arg=1, fd=1).add(
+        Kind.SWITCH_IN, 66
+    )  # preempted on its way to sleep
     its = times(until(trace, 101), window)
     assert (its.switches, its.preemptions) == wanted
 
@@ -96,10 +106,18 @@ def test_an_open_call_lasts_until_the_end():
     assert states(times(Trace().add(Kind.OPEN, 101, start=61, nr=0))) == (0, 0, 40, 60)
 
 
-@pytest.mark.parametrize(("window", "wanted"), [
-    ((1, 101), (40, 5, 15, 40)), ((41, 101), (20, 5, 5, 30)), ((1, 41), (20, 0, 10, 10)), ((31, 51), (20, 0, 0, 0)),
-    ((63, 69), (0, 3, 3, 0)), ((71, 101), (0, 0, 0, 30)), ((0, 1000), (40, 5, 15, 40)),
-])
+@pytest.mark.parametrize(
+    ("window", "wanted"),
+    [
+        ((1, 101), (40, 5, 15, 40)),
+        ((41, 101), (20, 5, 5, 30)),
+        ((1, 41), (20, 0, 10, 10)),
+        ((31, 51), (20, 0, 0, 0)),
+        ((63, 69), (0, 3, 3, 0)),
+        ((71, 101), (0, 0, 0, 30)),
+        ((0, 1000), (40, 5, 15, 40)),
+    ],
+)
 def test_only_the_window_counts(window, wanted):
     trace = until(Trace().sleep(21, 61, 66).call("read", 11, 71, 1), 101)
     assert states(times(trace, window)) == wanted
@@ -113,11 +131,28 @@ def test_names_and_ids():
     trace = Trace()
     for time, text in ((5, b"first"), (6, b"second")):
         raw = text.ljust(16, b"\0")
-        trace.add(Kind.NAME, time, start=int.from_bytes(raw[:8], "little"), result=int.from_bytes(raw[8:], "little"))
+        trace.add(
+            Kind.NAME,
+            time,
+            start=int.from_bytes(raw[:8], "little"),
+            result=int.from_bytes(raw[8:], "little"),
+        )
     trace.add(Kind.THREAD, 50, tid=101, result=TID, fd=TID)
     first, second = thread_times(until(trace, 101).records())
-    assert (first.tid, first.tgid, first.name, first.start_ns, first.end_ns) == (TID, TID, "second", 1, 101)
-    assert (second.tid, second.tgid, second.name, second.start_ns, second.end_ns) == (101, TID, "second", 50, 101)
+    assert (first.tid, first.tgid, first.name, first.start_ns, first.end_ns) == (
+        TID,
+        TID,
+        "second",
+        1,
+        101,
+    )
+    assert (second.tid, second.tgid, second.name, second.start_ns, second.end_ns) == (
+        101,
+        TID,
+        "second",
+        50,
+        101,
+    )
 
 
 def test_threads_that_were_never_born_are_left_out():
@@ -125,8 +160,14 @@ def test_threads_that_were_never_born_are_left_out():
     assert thread_times(Trace().records()[:0]) == []
 
 
-lives = st.lists(st.tuples(st.sampled_from(["run", "call", "sleep in call", "preempted", "sleep", "early", "lost in"]),
-                           st.integers(1, 30), st.integers(4, 30)), max_size=25)
+lives = st.lists(
+    st.tuples(
+        st.sampled_from(["run", "call", "sleep in call", "preempted", "sleep", "early", "lost in"]),
+        st.integers(1, 30),
+        st.integers(4, 30),
+    ),
+    max_size=25,
+)
 
 
 def live(steps) -> tuple[Trace, list[int]]:
@@ -154,7 +195,9 @@ def live(steps) -> tuple[Trace, list[int]]:
             sums[0] += woken - now
             sums[1] += end - woken
         elif what == "early":
-            trace.add(Kind.WAKING, now + 1).add(Kind.SWITCH_OUT, now + 2, arg=1).add(Kind.SWITCH_IN, end - 1)
+            trace.add(Kind.WAKING, now + 1).add(Kind.SWITCH_OUT, now + 2, arg=1).add(
+                Kind.SWITCH_IN, end - 1
+            )
             trace.call("recvfrom", now, end, 1)
             sums[1] += length - 3
             sums[2] += 3
@@ -186,8 +229,14 @@ def test_windows_and_batches_add_up(steps, cuts, batched):
     assert found == sums
 
 
-wild = st.lists(st.tuples(st.sampled_from([Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING]), st.integers(1, 20),
-                          st.booleans()), max_size=30)
+wild = st.lists(
+    st.tuples(
+        st.sampled_from([Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING]),
+        st.integers(1, 20),
+        st.booleans(),
+    ),
+    max_size=30,
+)
 
 
 @given(wild, st.integers(0, 100), st.integers(0, 400))

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.analysing import batches, thread_times
 from hypothesis import given
 from hypothesis import strategies as st
+from support.analysing import batches, thread_times
 from support.records_builder import EAGAIN, TID, Trace
 
+from tracer.analysis.threads.timeline import NEVER, Timeline, by_thread
 from tracer.kernel import syscalls
 from tracer.recording.records import Kind
-from tracer.analysis.threads.timeline import NEVER, Timeline, by_thread
 
 
 def calls_of(trace: Trace, count: int = 1) -> list[dict]:
     timeline, found = Timeline(), []
     for batch in batches(trace.records(), count):
         calls = timeline.feed(batch).calls
-        names = ("tid", "nr", "fd", "result", "start", "last_start", "end", "count", "out", "woken", "back", "last_in",
-                 "slept", "copy")
-        found += [dict(zip(names, row, strict=True)) for row in
-                  zip(*(getattr(calls, name).tolist() for name in names), strict=True)]
+        names = (
+            "tid",
+            "nr",
+            "fd",
+            "result",
+            "start",
+            "last_start",
+            "end",
+            "count",
+            "out",
+            "woken",
+            "back",
+            "last_in",
+            "slept",
+            "copy",
+        )
+        found += [
+            dict(zip(names, row, strict=True))
+            for row in zip(*(getattr(calls, name).tolist() for name in names), strict=True)
+        ]
     return found
 
 
@@ -51,7 +67,9 @@ def test_successes_are_never_folded():
 
 def test_another_error_descriptor_or_call_ends_a_run():
     trace = polls(polls(Trace(), 100, 2), 120, 2, fd=5)
-    trace.call("recvfrom", 140, 144, -104).call("recvfrom", 150, 154, -104).call("recvmsg", 160, 164, -104)
+    trace.call("recvfrom", 140, 144, -104).call("recvfrom", 150, 154, -104).call(
+        "recvmsg", 160, 164, -104
+    )
     assert counts(trace) == [2, 2, 2, 1]
 
 
@@ -71,7 +89,14 @@ def test_nothing():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
 def test_what_happened_inside_a_call(count):
-    trace = Trace().call("recvfrom", 20, 30, 64).sleep(110, 210, 220).preempted(221, 225).copy(230).copy(231)
+    trace = (
+        Trace()
+        .call("recvfrom", 20, 30, 64)
+        .sleep(110, 210, 220)
+        .preempted(221, 225)
+        .copy(230)
+        .copy(231)
+    )
     (_, call) = calls_of(trace.call("recvfrom", 100, 240, 64), count)
     assert (call["out"], call["woken"], call["back"], call["last_in"]) == (110, 210, 220, 225)
     assert (call["slept"], call["copy"]) == (110, 230)
@@ -80,7 +105,14 @@ def test_what_happened_inside_a_call(count):
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_what_happened_before_a_call_is_not_inside(count):
     (call,) = calls_of(Trace().sleep(50, 60, 70).copy(80).call("recvfrom", 100, 240, 64), count)
-    assert (call["out"], call["woken"], call["back"], call["last_in"], call["slept"], call["copy"]) == (0,) * 6
+    assert (
+        call["out"],
+        call["woken"],
+        call["back"],
+        call["last_in"],
+        call["slept"],
+        call["copy"],
+    ) == (0,) * 6
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7])
@@ -88,8 +120,11 @@ def test_a_restarted_call_is_taken_for_what_it_restarts(count):
     trace = Trace().call("poll", 100, 150, -516, fd=7).call("restart_syscall", 160, 200, 1, fd=0)
     trace.call("restart_syscall", 300, 310, -4, fd=0)
     numbers = syscalls.numbers()
-    assert [(call["nr"], call["fd"]) for call in calls_of(trace, count)] == \
-        [(numbers["poll"], 7), (numbers["poll"], 7), (numbers["restart_syscall"], 0)]
+    assert [(call["nr"], call["fd"]) for call in calls_of(trace, count)] == [
+        (numbers["poll"], 7),
+        (numbers["poll"], 7),
+        (numbers["restart_syscall"], 0),
+    ]
 
 
 def test_a_lesson_explains_the_call_before_it():
@@ -104,11 +139,18 @@ def test_a_lesson_explains_the_call_before_it():
 
 def test_absences_that_end_with_the_trace():
     timeline = Timeline()
-    for batch in batches(Trace().sleep(50, 60, 70).sleep(80, 90, None).add(Kind.OPEN, 99, start=75).records()):
+    for batch in batches(
+        Trace().sleep(50, 60, 70).sleep(80, 90, None).add(Kind.OPEN, 99, start=75).records()
+    ):
         part = timeline.feed(batch)
     assert (part.absences.out.tolist(), part.absences.back.tolist()) == ([50], [70])
     last, inside = timeline.finish(100)
-    assert (last.out.tolist(), last.woken.tolist(), last.back.tolist(), inside.tolist()) == ([80], [90], [100], [True])
+    assert (last.out.tolist(), last.woken.tolist(), last.back.tolist(), inside.tolist()) == (
+        [80],
+        [90],
+        [100],
+        [True],
+    )
 
 
 def test_threads_gone_are_not_carried_on():
@@ -125,9 +167,18 @@ def test_threads_are_brought_together_in_their_own_order(tids):
     assert rows.tolist() == sorted(range(len(tids)), key=lambda i: tids[i])
 
 
-@given(st.lists(st.tuples(st.sampled_from([EAGAIN, EAGAIN, EAGAIN, 64, -104]), st.sampled_from([TID, 101]),
-                          st.sampled_from([4, 5]), st.sampled_from([None, None, "sleep", Kind.WAKING, Kind.SWITCH_OUT])),
-                max_size=40), st.integers(1, 6))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([EAGAIN, EAGAIN, EAGAIN, 64, -104]),
+            st.sampled_from([TID, 101]),
+            st.sampled_from([4, 5]),
+            st.sampled_from([None, None, "sleep", Kind.WAKING, Kind.SWITCH_OUT]),
+        ),
+        max_size=40,
+    ),
+    st.integers(1, 6),
+)
 def test_no_call_is_lost_wherever_batches_are_cut(steps, count):
     trace = Trace()
     for i, (result, tid, fd, other) in enumerate(steps):
@@ -147,9 +198,13 @@ def test_no_call_is_lost_wherever_batches_are_cut(steps, count):
 
 
 def test_who_returns_from_a_call_has_a_cpu_though_no_switch_was_seen():
-    trace = Trace().add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 120).call("futex", 100, 130, 0)
-    trace.add(Kind.SWITCH_OUT, 200, arg=1).add(Kind.WAKING, 210).add(Kind.SWITCH_IN, 220).call("getpid", 230, 240, TID)
-    its, = thread_times(trace.records(), (100, 240))
+    trace = (
+        Trace().add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 120).call("futex", 100, 130, 0)
+    )
+    trace.add(Kind.SWITCH_OUT, 200, arg=1).add(Kind.WAKING, 210).add(Kind.SWITCH_IN, 220).call(
+        "getpid", 230, 240, TID
+    )
+    (its,) = thread_times(trace.records(), (100, 240))
     assert (its.blocked_ns, its.runnable_ns, its.kernel_ns) == (10 + 10, 10 + 10, 10 + 10)
     assert its.user_ns == 140 - 60
 
@@ -165,7 +220,12 @@ def unseen(trace: Trace, count: int, end: int = 500) -> int:
 @pytest.mark.parametrize("count", range(1, 9))
 def test_a_switch_back_that_was_not_shown_is_counted_once(count):
     def away() -> Trace:
-        return Trace().call("getpid", 20, 30, TID).add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 120)
+        return (
+            Trace()
+            .call("getpid", 20, 30, TID)
+            .add(Kind.SWITCH_OUT, 110, arg=1)
+            .add(Kind.WAKING, 120)
+        )
 
     def slept(trace: Trace) -> Trace:
         return trace.add(Kind.SWITCH_OUT, 200, arg=1).add(Kind.SWITCH_IN, 220)
@@ -173,15 +233,35 @@ def test_a_switch_back_that_was_not_shown_is_counted_once(count):
     assert unseen(away().add(Kind.SWITCH_IN, 130).call("futex", 100, 140, 0), count) == 0
     assert unseen(slept(away().call("futex", 100, 140, 0)), count) == 1
     assert unseen(slept(away()).call("futex", 100, 230, 0), count) == 1
-    assert unseen(away().call("futex", 100, 140, 0).add(Kind.SWITCH_IN, 220).call("getpid", 230, 240, TID), count) == 1
+    assert (
+        unseen(
+            away()
+            .call("futex", 100, 140, 0)
+            .add(Kind.SWITCH_IN, 220)
+            .call("getpid", 230, 240, TID),
+            count,
+        )
+        == 1
+    )
     assert unseen(away().call("futex", 100, 140, 0), count) == 1  # and nothing more
     assert unseen(away().call("getpid", 10, 40, TID), count) == 0  # never back
     assert unseen(away().add(Kind.OPEN, 300, start=100), count) == 0
-    assert unseen(away().add(Kind.EXIT, 150).add(Kind.THREAD, 160, result=TID).add(Kind.SWITCH_IN, 170), count) == 0
+    assert (
+        unseen(
+            away().add(Kind.EXIT, 150).add(Kind.THREAD, 160, result=TID).add(Kind.SWITCH_IN, 170),
+            count,
+        )
+        == 0
+    )
 
 
 @pytest.mark.parametrize("count", range(1, 7))
 def test_who_was_off_the_cpu_until_the_end_was_off_it(count):
-    trace = Trace().add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 190).add(Kind.EXIT, 200, result=TID)
-    its, = thread_times(trace.records(), count=count)
+    trace = (
+        Trace()
+        .add(Kind.SWITCH_OUT, 110, arg=1)
+        .add(Kind.WAKING, 190)
+        .add(Kind.EXIT, 200, result=TID)
+    )
+    (its,) = thread_times(trace.records(), count=count)
     assert (its.blocked_ns, its.runnable_ns, its.user_ns) == (80, 10, 109)

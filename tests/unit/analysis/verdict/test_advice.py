@@ -7,11 +7,10 @@ import select
 import pytest
 from support.analysing import batches
 from support.records_builder import EAGAIN, FD, FILE, INODE, PIPE, SOCKET, TID, Trace
-
 from support.reports import FACTS, US
 
-from tracer.report import build
 from tracer.recording.records import Kind
+from tracer.report import build
 
 EPOLL = 6
 
@@ -29,7 +28,9 @@ def advised(trace: Trace, count: int = 1) -> dict[str, dict]:
 
 
 def registered(trace: Trace, events: int, fd: int = FD) -> Trace:
-    return trace.call("epoll_ctl", 3, 4, 0, fd=EPOLL).args("epoll_ctl", 5, 1, fd, first=EPOLL, fourth=events)
+    return trace.call("epoll_ctl", 3, 4, 0, fd=EPOLL).args(
+        "epoll_ctl", 5, 1, fd, first=EPOLL, fourth=events
+    )
 
 
 def told(trace: Trace, at: int, *, asleep: bool = True, ready: int = 1) -> Trace:
@@ -41,11 +42,17 @@ def told(trace: Trace, at: int, *, asleep: bool = True, ready: int = 1) -> Trace
 
 # polling
 
+
 def test_polling_that_keeps_a_cpu_busy():
     trace = Trace()
     for i in range(5):
         for k in range(100):
-            trace.call("recvfrom", (i + 1) * 1000 * US + k * 2 * US, (i + 1) * 1000 * US + k * 2 * US + US, EAGAIN)
+            trace.call(
+                "recvfrom",
+                (i + 1) * 1000 * US + k * 2 * US,
+                (i + 1) * 1000 * US + k * 2 * US + US,
+                EAGAIN,
+            )
         trace.call("recvfrom", (i + 1) * 1000 * US + 300 * US, (i + 1) * 1000 * US + 301 * US, 64)
     its = advised(trace)["polling"]
     assert (its["fd"], its["tgid"], its["count"]) == (FD, TID, 500)
@@ -74,9 +81,15 @@ def test_one_eagain_a_receive_is_how_an_edge_is_drained():
 
 # edge-triggered, not drained
 
-@pytest.mark.parametrize(("events", "result", "fires"), [
-    (select.EPOLLIN | select.EPOLLET, 100, True), (select.EPOLLIN, 100, False),
-    (select.EPOLLIN | select.EPOLLET, 99, False)])
+
+@pytest.mark.parametrize(
+    ("events", "result", "fires"),
+    [
+        (select.EPOLLIN | select.EPOLLET, 100, True),
+        (select.EPOLLIN, 100, False),
+        (select.EPOLLIN | select.EPOLLET, 99, False),
+    ],
+)
 def test_a_full_buffer_and_back_to_waiting(events, result, fires):
     trace = registered(Trace(), events)
     for i in range(5):
@@ -95,13 +108,17 @@ def test_an_echo_server_that_does_not_drain(between, fires, count):
     for i in range(5):
         at = (i + 1) * 100 * US
         told(trace, at).call("read", at + 11 * US, at + 12 * US, 100, arg=100)
-        trace.call(between, at + 13 * US, at + 14 * US, 99, arg=100).call("getpid", at + 15 * US, at + 16 * US, 1)
+        trace.call(between, at + 13 * US, at + 14 * US, 99, arg=100).call(
+            "getpid", at + 15 * US, at + 16 * US, 1
+        )
     told(trace, 700 * US)
     assert ("not drained" in advised(trace, count)) is fires
 
 
 def test_another_threads_wait_is_not_its_own():
-    trace = registered(Trace(), select.EPOLLIN | select.EPOLLET).add(Kind.THREAD, 6, tid=TID + 1, result=TID)
+    trace = registered(Trace(), select.EPOLLIN | select.EPOLLET).add(
+        Kind.THREAD, 6, tid=TID + 1, result=TID
+    )
     told(trace, 100 * US).call("read", 111 * US, 112 * US, 100, arg=100)
     trace.sleep(101 * US, 120 * US, 130 * US, tid=TID + 1)
     trace.call("epoll_wait", 100 * US, 140 * US, 1, fd=EPOLL, tid=TID + 1)
@@ -109,11 +126,15 @@ def test_another_threads_wait_is_not_its_own():
 
 
 @pytest.mark.parametrize("call", ["recvfrom", "recvmsg", "readv"])
-@pytest.mark.parametrize(("events", "fires"), [(select.EPOLLIN | select.EPOLLET, True), (select.EPOLLIN, False)])
+@pytest.mark.parametrize(
+    ("events", "fires"), [(select.EPOLLIN | select.EPOLLET, True), (select.EPOLLIN, False)]
+)
 def test_a_sleep_on_data_whatever_the_call(call, events, fires):
     trace = registered(Trace(), events).ready(10 * US).ready(11 * US)
     told(trace, 20 * US, asleep=False).call(call, 31 * US, 32 * US, 64)
-    trace.sleep(42 * US, 100 * US, 101 * US).ready(99 * US).call("epoll_wait", 40 * US, 102 * US, 1, fd=EPOLL)
+    trace.sleep(42 * US, 100 * US, 101 * US).ready(99 * US).call(
+        "epoll_wait", 40 * US, 102 * US, 1, fd=EPOLL
+    )
     its = advised(trace.call(call, 103 * US, 104 * US, 64)).get("not drained")
     assert (its and (its["count"], its["cost_ns"])) == ((1, 64 * US) if fires else None)
 
@@ -128,6 +149,7 @@ def test_reading_on_until_eagain_drains():
 
 
 # repeated wake-ups
+
 
 def test_woken_again_for_what_nobody_takes():
     trace = registered(Trace(), select.EPOLLIN)
@@ -151,6 +173,7 @@ def test_wake_ups_that_are_not_repeated(what):
 
 # thundering herd
 
+
 @pytest.mark.parametrize(("lost", "fires"), [(True, True), (False, False)])
 def test_woken_for_a_connection_that_another_took(lost, fires):
     trace = Trace().add(Kind.THREAD, 3, tid=TID + 1, fd=TID, result=TID)
@@ -168,18 +191,28 @@ def test_woken_for_a_connection_that_another_took(lost, fires):
 
 # scanning
 
-@pytest.mark.parametrize(("watched", "ready", "fires"), [(1000, 1, True), (1000, 500, False), (10, 1, False)])
+
+@pytest.mark.parametrize(
+    ("watched", "ready", "fires"), [(1000, 1, True), (1000, 500, False), (10, 1, False)]
+)
 def test_looking_at_many_for_few(watched, ready, fires):
     trace = Trace()
     for i in range(50):
-        trace.call("poll", (i + 1) * 100 * US, (i + 1) * 100 * US + 30 * US, ready, fd=0, arg=watched)
+        trace.call(
+            "poll", (i + 1) * 100 * US, (i + 1) * 100 * US + 30 * US, ready, fd=0, arg=watched
+        )
     its = advised(trace).get("scanning")
     assert bool(its) == fires
     if fires:
-        assert its["count"] == 50 and its["cost_ns"] == 50 * 30 * US and "1,000 descriptors" in its["text"]
+        assert (
+            its["count"] == 50
+            and its["cost_ns"] == 50 * 30 * US
+            and "1,000 descriptors" in its["text"]
+        )
 
 
 # one byte at a time
+
 
 @pytest.mark.parametrize("mode", [SOCKET, PIPE, FILE])
 def test_one_receive_a_byte(mode):
@@ -211,7 +244,9 @@ def left_over(bytes_: int, messages: int) -> dict[str, dict]:
         at = (i + 1) * 100 * US
         if i % (200 // messages) == 0:
             trace.ready(at + 5 * US)
-        told(trace, at, asleep=i % (200 // messages) == 0).call("recvfrom", at + 11 * US, at + 12 * US, bytes_)
+        told(trace, at, asleep=i % (200 // messages) == 0).call(
+            "recvfrom", at + 11 * US, at + 12 * US, bytes_
+        )
     return advised(trace)
 
 
@@ -231,6 +266,7 @@ def test_a_receive_a_message_leaves_nothing():
 
 
 # notice
+
 
 def noticing(woken: int, fetched: int) -> dict[str, dict]:
     """Twenty messages, told `woken` ns after they were ready, received `fetched` ns after that."""
@@ -262,6 +298,8 @@ def test_no_evidence_no_advice():
     trace = Trace()
     for i in range(500):
         at = (i + 1) * 100 * US
-        trace.sleep(at + US, at + 20 * US, at + 22 * US).ready(at + 19 * US).call("recvfrom", at, at + 25 * US, 64)
+        trace.sleep(at + US, at + 20 * US, at + 22 * US).ready(at + 19 * US).call(
+            "recvfrom", at, at + 25 * US, 64
+        )
     assert advised(trace) == {}
     assert INODE  # the socket's, which the readiness names

@@ -5,26 +5,69 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracer.kernel import syscalls
-from tracer.analysis.verdict.io_model import VerdictContext, DOMINANT, EPOLLET, MODELS, SYNCHRONOUS, Verdict
+from tracer.analysis.operations.receives import WAIT_KINDS, Operations, of_columns
+from tracer.analysis.verdict.io_model import (
+    DOMINANT,
+    EPOLLET,
+    MODELS,
+    SYNCHRONOUS,
+    Verdict,
+    VerdictContext,
+)
 from tracer.analysis.verdict.io_model import judge as judged
 from tracer.analysis.verdict.io_model import models_of as codes_of
-from tracer.analysis.operations.receives import Operations, WAIT_KINDS, of_columns
+from tracer.kernel import syscalls
 
 WATCHER, FD = 9, 4
 
 
-def operation(wait_kind: str, *, tid: int = 100, fd: int = FD, wait_nr: str = "", events: int = 0, index: int = 0) -> dict:
+def operation(
+    wait_kind: str,
+    *,
+    tid: int = 100,
+    fd: int = FD,
+    wait_nr: str = "",
+    events: int = 0,
+    index: int = 0,
+) -> dict:
     """One operation's columns."""
     at = 1000 * index
-    return {"tid": tid, "tgid": tid, "receiver_tid": 0, "fd": fd, "inode": 9000, "bytes": 64, "nr": 45,
-            "wait_kind": WAIT_KINDS.index(wait_kind), "ask": at, "ready": at + 15, "told": at + 16, "copy_start": at + 17,
-            "copy_end": at + 20, "done": at + 20, "raw_ask": at, "raw_ready": at + 15, "raw_told": at + 16,
-            "raw_copy_start": at + 17, "estimated": 0, "queued": 0,
-            "wait_nr": syscalls.numbers()[wait_nr] if wait_nr else -1, "epfd": WATCHER if wait_nr else -1,
-            "events": events, "signal": 29 if wait_kind == "signal" else 0, "generated": 0, "delivered": 0, "eagain_count": 1,
-            "completion_kind": 0, "named": False, "by_sigwait": False, "fell_asleep": 0,
-            "slept": 5, "waited_asleep": True, "serial": index}
+    return {
+        "tid": tid,
+        "tgid": tid,
+        "receiver_tid": 0,
+        "fd": fd,
+        "inode": 9000,
+        "bytes": 64,
+        "nr": 45,
+        "wait_kind": WAIT_KINDS.index(wait_kind),
+        "ask": at,
+        "ready": at + 15,
+        "told": at + 16,
+        "copy_start": at + 17,
+        "copy_end": at + 20,
+        "done": at + 20,
+        "raw_ask": at,
+        "raw_ready": at + 15,
+        "raw_told": at + 16,
+        "raw_copy_start": at + 17,
+        "estimated": 0,
+        "queued": 0,
+        "wait_nr": syscalls.numbers()[wait_nr] if wait_nr else -1,
+        "epfd": WATCHER if wait_nr else -1,
+        "events": events,
+        "signal": 29 if wait_kind == "signal" else 0,
+        "generated": 0,
+        "delivered": 0,
+        "eagain_count": 1,
+        "completion_kind": 0,
+        "named": False,
+        "by_sigwait": False,
+        "fell_asleep": 0,
+        "slept": 5,
+        "waited_asleep": True,
+        "serial": index,
+    }
 
 
 def table(rows: list[dict]) -> Operations:
@@ -44,15 +87,25 @@ def many(*ways: str, tid: int = 100) -> list[dict]:
     return [operation(wait_kind, tid=tid, index=index) for index, wait_kind in enumerate(ways)]
 
 
-PURE = [("blocked", "", 0, "blocking"), ("polled", "", 0, "nonblocking"), ("signal", "", 0, "signal"),
-        ("posix-aio", "", 0, "posix-aio"), ("multiplexed", "select", 0, "select"), ("multiplexed", "poll", 0, "poll"),
-        ("multiplexed", "pselect6", 0, "select"), ("multiplexed", "epoll_wait", 1, "epoll-lt"),
-        ("multiplexed", "epoll_pwait2", 1, "epoll-lt"), ("multiplexed", "epoll_wait", 1 | EPOLLET, "epoll-et")]
+PURE = [
+    ("blocked", "", 0, "blocking"),
+    ("polled", "", 0, "nonblocking"),
+    ("signal", "", 0, "signal"),
+    ("posix-aio", "", 0, "posix-aio"),
+    ("multiplexed", "select", 0, "select"),
+    ("multiplexed", "poll", 0, "poll"),
+    ("multiplexed", "pselect6", 0, "select"),
+    ("multiplexed", "epoll_wait", 1, "epoll-lt"),
+    ("multiplexed", "epoll_pwait2", 1, "epoll-lt"),
+    ("multiplexed", "epoll_wait", 1 | EPOLLET, "epoll-et"),
+]
 
 
 @pytest.mark.parametrize(("wait_kind", "wait_nr", "events", "name"), PURE)
 def test_each_way_is_a_model(wait_kind, wait_nr, events, name):
-    verdict = judge([operation(wait_kind, wait_nr=wait_nr, events=events, index=index) for index in range(23)])
+    verdict = judge(
+        [operation(wait_kind, wait_nr=wait_nr, events=events, index=index) for index in range(23)]
+    )
     assert verdict.name == name
     assert verdict.synchronous is SYNCHRONOUS[name]
     assert 0.9 < verdict.confidence < 1
@@ -62,8 +115,11 @@ def test_each_way_is_a_model(wait_kind, wait_nr, events, name):
 
 
 def test_only_asynchronous_models_are_asynchronous():
-    assert {name for name, synchronous in SYNCHRONOUS.items() if not synchronous} == \
-        {"posix-aio", "linux-aio", "io-uring"}
+    assert {name for name, synchronous in SYNCHRONOUS.items() if not synchronous} == {
+        "posix-aio",
+        "linux-aio",
+        "io-uring",
+    }
 
 
 def test_no_operation_is_no_model():
@@ -71,13 +127,26 @@ def test_no_operation_is_no_model():
     assert verdict.name == "none" and verdict.synchronous is None and verdict.evidence
 
 
-@pytest.mark.parametrize(("tids", "inodes", "each"), [
-    ((1, 2, 3), (7, 8, 9), True), ((1, 1, 2, 2), (7, 7, 8, 8), True), ((1, 1, 1), (7, 8, 9), False),
-    ((1, 2, 3), (7, 7, 7), False), ((1, 2, 1), (7, 8, 8), False), ((1,), (7,), False)])
+@pytest.mark.parametrize(
+    ("tids", "inodes", "each"),
+    [
+        ((1, 2, 3), (7, 8, 9), True),
+        ((1, 1, 2, 2), (7, 7, 8, 8), True),
+        ((1, 1, 1), (7, 8, 9), False),
+        ((1, 2, 3), (7, 7, 7), False),
+        ((1, 2, 1), (7, 8, 8), False),
+        ((1,), (7,), False),
+    ],
+)
 def test_a_thread_for_each_connection_is_said(tids, inodes, each):
-    rows = [operation("blocked", tid=tid) | {"inode": inode} for tid, inode in zip(tids, inodes, strict=True)]
+    rows = [
+        operation("blocked", tid=tid) | {"inode": inode}
+        for tid, inode in zip(tids, inodes, strict=True)
+    ]
     count = len(set(tids))
-    assert (f"in {count} threads, one for each of {count} descriptors" in judge(rows).evidence) is each
+    assert (
+        f"in {count} threads, one for each of {count} descriptors" in judge(rows).evidence
+    ) is each
 
 
 def test_two_models_are_mixed_with_their_shares():
@@ -99,8 +168,13 @@ def test_a_few_others_do_not_make_it_mixed(others, name):
 
 
 def test_data_found_at_once_goes_with_what_was_before():
-    assert models_of(many("polled", "at once", "blocked", "at once", "at once")) == \
-        ["nonblocking", "nonblocking", "blocking", "blocking", "blocking"]
+    assert models_of(many("polled", "at once", "blocked", "at once", "at once")) == [
+        "nonblocking",
+        "nonblocking",
+        "blocking",
+        "blocking",
+        "blocking",
+    ]
 
 
 def test_data_found_at_once_at_first_goes_with_what_comes():
@@ -112,26 +186,47 @@ def test_data_found_at_once_and_nothing_else_is_a_plain_receive():
 
 
 def test_each_thread_speaks_for_itself():
-    operations = [operation("polled"), operation("blocked", tid=101), operation("at once"),
-                  operation("at once", tid=101), operation("at once", tid=102)]
-    assert models_of(operations) == ["nonblocking", "blocking", "nonblocking", "blocking", "blocking"]
+    operations = [
+        operation("polled"),
+        operation("blocked", tid=101),
+        operation("at once"),
+        operation("at once", tid=101),
+        operation("at once", tid=102),
+    ]
+    assert models_of(operations) == [
+        "nonblocking",
+        "blocking",
+        "nonblocking",
+        "blocking",
+        "blocking",
+    ]
 
 
 def test_confidence_falls_when_there_is_little_to_go_by():
     confidences = [judge(many(*["blocked"] * count)).confidence for count in (1, 3, 23)]
     assert confidences == sorted(set(confidences))
     assert judge(many(*["at once"] * 50)).confidence <= 0.5
-    assert judge(many("blocked", *["at once"] * 50)).confidence < judge(many(*["blocked"] * 51)).confidence
+    assert (
+        judge(many("blocked", *["at once"] * 50)).confidence
+        < judge(many(*["blocked"] * 51)).confidence
+    )
     assert judge(many(*["blocked"] * 10**5)).confidence < 1
 
 
 def test_data_found_at_once_is_said():
-    assert any("2 receives found their data" in line for line in judge(many("blocked", "at once", "at once")).evidence)
+    assert any(
+        "2 receives found their data" in line
+        for line in judge(many("blocked", "at once", "at once")).evidence
+    )
 
 
 def test_a_descriptor_that_was_not_registered_is_not_said_to_be():
-    lines = judge([operation("multiplexed", wait_nr="epoll_wait", index=index) for index in range(23)]).evidence
-    assert any("not seen registered" in line for line in lines) and not any("EPOLLET" in line for line in lines)
+    lines = judge(
+        [operation("multiplexed", wait_nr="epoll_wait", index=index) for index in range(23)]
+    ).evidence
+    assert any("not seen registered" in line for line in lines) and not any(
+        "EPOLLET" in line for line in lines
+    )
 
 
 @pytest.mark.parametrize("rows", [[], many("blocked", "blocked")])
@@ -141,8 +236,12 @@ def test_calls_that_are_not_decoded_are_said(rows):
 
 
 def test_a_kernel_thread_that_submits_is_said():
-    assert any("IORING_SETUP_SQPOLL" in line for line in judge(many("io-uring"), sqpoll=True).evidence)
-    assert not any("IORING_SETUP_SQPOLL" in line for line in judge(many("blocked"), sqpoll=True).evidence)
+    assert any(
+        "IORING_SETUP_SQPOLL" in line for line in judge(many("io-uring"), sqpoll=True).evidence
+    )
+    assert not any(
+        "IORING_SETUP_SQPOLL" in line for line in judge(many("blocked"), sqpoll=True).evidence
+    )
 
 
 def test_a_ring_that_only_tells_is_multiplexing():

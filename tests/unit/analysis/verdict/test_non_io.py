@@ -7,24 +7,36 @@ from support.records_builder import FILE, SOCKET, TID, Trace
 from support.reports import built
 
 from tracer.analysis.verdict.non_io import INSTEADS, IoCounts, judged
-from tracer.recording.records import Kind
 from tracer.output.terminal.terminal import render
 from tracer.output.terminal.verdict import INSTEADS as TITLES
+from tracer.recording.records import Kind
 
 NONE = {"name": "none", "synchronous": None, "confidence": 1.0, "evidence": ["nothing came"]}
 SELECT = {"name": "select", "synchronous": True, "confidence": 0.67, "evidence": ["1 of 1"]}
 BUSY = {"computing": 90, "waiting for futexes": 40}
-LANES = {"pairs": [{"tids": [1, 2], "overlap_ns": 0, "possible_ns": 50}],
-         "threads": [{"tid": 1, "cpus": [0]}, {"tid": 2, "cpus": [0]}]}
+LANES = {
+    "pairs": [{"tids": [1, 2], "overlap_ns": 0, "possible_ns": 50}],
+    "threads": [{"tid": 1, "cpus": [0]}, {"tid": 2, "cpus": [0]}],
+}
 
 
 def word(kind: str, waits: int = 20, waited: int = 40) -> dict:
     return {"kind": kind, "waits": waits, "waited_ns": waited, "longest_ns": waited // waits}
 
 
-def what(times: dict, *, mostly: str | None = None, moved=IoCounts(), locks=(), lanes=None, operations=0,
-         model=NONE) -> str | None:
-    its = judged(model, operations, moved, list(locks), lanes, {"mostly": mostly, "times_ns": times})
+def what(
+    times: dict,
+    *,
+    mostly: str | None = None,
+    moved=IoCounts(),
+    locks=(),
+    lanes=None,
+    operations=0,
+    model=NONE,
+) -> str | None:
+    its = judged(
+        model, operations, moved, list(locks), lanes, {"mostly": mostly, "times_ns": times}
+    )
     assert its is model or its["name"] == "none" and its["synchronous"] is None and its["evidence"]
     return its.get("instead")
 
@@ -39,14 +51,19 @@ def test_who_waits_again_and_again_on_a_futex(kind):
 
 
 def test_the_kind_that_was_waited_for_longer():
-    assert what(BUSY, locks=[word("synchronisation", 11, 30), word("mutual exclusion", 20, 20)]) == "synchronisation"
+    assert (
+        what(BUSY, locks=[word("synchronisation", 11, 30), word("mutual exclusion", 20, 20)])
+        == "synchronisation"
+    )
 
 
 def test_a_join_is_no_lock_and_neither_is_a_short_wait():
     for waits in (1, 9):
         assert what(BUSY, locks=[word("synchronisation", waits)], lanes=LANES) == "concurrent"
     assert what(BUSY, locks=[word("synchronisation", 10)], lanes=LANES) == "synchronisation"
-    assert what(BUSY, locks=[word("mutual exclusion", 20, 6)], lanes=LANES) == "concurrent"  # of 130
+    assert (
+        what(BUSY, locks=[word("mutual exclusion", 20, 6)], lanes=LANES) == "concurrent"
+    )  # of 130
 
 
 def test_both_at_once_is_parallel():
@@ -56,23 +73,45 @@ def test_both_at_once_is_parallel():
 
 def test_one_that_computes_and_one_that_sleeps():
     assert what({"computing": 90, "in system calls": 9}, mostly="computing") == "computing"
-    assert what({"waiting for a CPU": 90, "computing": 9}, mostly="waiting for a CPU") == "computing"
+    assert (
+        what({"waiting for a CPU": 90, "computing": 9}, mostly="waiting for a CPU") == "computing"
+    )
     assert what({"computing": 9, "waiting for time": 990}, mostly="waiting for time") is None
-    assert what({"computing": 9, "waiting for time": 990}, mostly="waiting for time", lanes=LANES) is None
+    assert (
+        what({"computing": 9, "waiting for time": 990}, mostly="waiting for time", lanes=LANES)
+        is None
+    )
 
 
 def test_files_where_it_does_not_compute():
     assert what({"computing": 30, "in system calls": 40}, moved=IoCounts(1000)) == "files"
     assert what({"computing": 90, "in system calls": 40}, moved=IoCounts(1000)) == "computing"
-    assert what({"computing": 30, "in system calls": 40}, moved=IoCounts(99)) is None  # so much is read to start
-    assert what({"computing": 1, "waiting for time": 40}, mostly="waiting for time", moved=IoCounts(1000)) is None
+    assert (
+        what({"computing": 30, "in system calls": 40}, moved=IoCounts(99)) is None
+    )  # so much is read to start
+    assert (
+        what(
+            {"computing": 1, "waiting for time": 40},
+            mostly="waiting for time",
+            moved=IoCounts(1000),
+        )
+        is None
+    )
 
 
-@pytest.mark.parametrize(("operations", "moved", "mostly", "wanted"), [
-    (1, IoCounts(1085, 2), None, "files"), (10, IoCounts(990), None, "files"), (11, IoCounts(989), None, None),
-    (1, IoCounts(1085, 100), None, None), (1, IoCounts(1085), "waiting for data", None),
-    (1, IoCounts(1085), "waiting for connections", None), (1, IoCounts(1085), "waiting for time", "files"),
-    (1, IoCounts(99), None, None)])
+@pytest.mark.parametrize(
+    ("operations", "moved", "mostly", "wanted"),
+    [
+        (1, IoCounts(1085, 2), None, "files"),
+        (10, IoCounts(990), None, "files"),
+        (11, IoCounts(989), None, None),
+        (1, IoCounts(1085, 100), None, None),
+        (1, IoCounts(1085), "waiting for data", None),
+        (1, IoCounts(1085), "waiting for connections", None),
+        (1, IoCounts(1085), "waiting for time", "files"),
+        (1, IoCounts(99), None, None),
+    ],
+)
 def test_a_stray_operation_decides_nothing(operations, moved, mostly, wanted):
     times = {"computing": 30, "in system calls": 40, "waiting for data": 200}
     assert what(times, operations=operations, moved=moved, mostly=mostly, model=SELECT) == wanted
@@ -83,13 +122,18 @@ def reads(count: int) -> Trace:
     trace = Trace(SOCKET).add(Kind.DESCRIPTOR, 3, start=77, fd=5, arg=FILE)
     for i in range(count):
         trace.call("read", 1000 * i + 100, 1000 * i + 900, 4096, fd=5)
-    return trace.sleep(1000 * count, 1000 * count + 50, 1000 * count + 60).call("read", 1000 * count - 10,
-                                                                                 1000 * count + 70, 1)
+    return trace.sleep(1000 * count, 1000 * count + 50, 1000 * count + 60).call(
+        "read", 1000 * count - 10, 1000 * count + 70, 1
+    )
 
 
 def test_a_report_of_a_program_that_reads_files():
     its = built(reads(1085))
-    assert its["model"]["name"] == "none" and its["model"]["instead"] == "files" and len(its["operations"]) == 1
+    assert (
+        its["model"]["name"] == "none"
+        and its["model"]["instead"] == "files"
+        and len(its["operations"]) == 1
+    )
     assert any("1,085 reads and writes of files" in line for line in its["model"]["evidence"])
     assert any("blocking" in line for line in its["model"]["evidence"])
     assert [p["model"]["instead"] for p in its["processes"] if p["tgid"] == TID] == ["files"]

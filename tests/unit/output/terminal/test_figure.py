@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from rich.cells import cell_len
 from support.drawn import lines_of_figure, plain, row, squeezed
 from support.report_samples import HELPER, MS, NAMES, US, call, sample, summed
-from rich.cells import cell_len
 
 from tracer.output.terminal import verdict
 from tracer.output.terminal.terminal import render
@@ -18,7 +18,7 @@ from tracer.output.terminal.units import duration
 def test_figure_reaches_but_never_leaves_its_columns(name):
     lines = lines_of_figure(sample(name))
     top, bottom = row(lines, "┌"), row(lines, "└")
-    body = [line.ljust(80) for line in lines[top:bottom + 1]]
+    body = [line.ljust(80) for line in lines[top : bottom + 1]]
     assert {line[31] for line in body} <= set("┐│├┠┃┊┘")
     assert {line[48] for line in body} <= set("┌│┤└")
     assert {line[68] for line in body} <= set("┐┤│┘ ")
@@ -30,8 +30,12 @@ def test_figure_shows_every_phase_with_its_time_in_order(name):
     report = sample(name)
     op = report["operations"][report["figure"]["operation"]]
     lines = lines_of_figure(report)
-    phases = {"wait": op["ready_ns"] - op["ask_ns"], "notice": op["copy_start_ns"] - op["ready_ns"],
-              "copy": op["copy_end_ns"] - op["copy_start_ns"], "completion": op["done_ns"] - op["copy_end_ns"]}
+    phases = {
+        "wait": op["ready_ns"] - op["ask_ns"],
+        "notice": op["copy_start_ns"] - op["ready_ns"],
+        "copy": op["copy_end_ns"] - op["copy_start_ns"],
+        "completion": op["done_ns"] - op["copy_end_ns"],
+    }
     margins = [line[69:].strip() for line in lines]
     seen = []
     for phase, ns in phases.items():
@@ -47,13 +51,22 @@ def test_figure_shows_every_phase_with_its_time_in_order(name):
 
 def test_blocking_is_one_call_that_sleeps_and_copies():
     lines = lines_of_figure(sample("blocking"))
-    asks, ready, runs = row(lines, "recvfrom", "►"), row(lines, "DATA READY"), row(lines, "has a CPU again")
+    asks, ready, runs = (
+        row(lines, "recvfrom", "►"),
+        row(lines, "DATA READY"),
+        row(lines, "has a CPU again"),
+    )
     assert asks < row(lines, "blocked 10.9 ms") < ready < row(lines, "wakes tid 4242") < runs
     assert runs < row(lines, "64 bytes ─", "◄", "copy complete", "has the data")
     assert sum("►" in line for line in lines) == 1
-    assert all(line[9] == "┊" for line in lines[asks + 1:runs]) and lines[runs][9] == "┃"
-    assert [lines[index].split()[0:2] for index in (ready, ready + 1)] == [["+10.9", "ms"], ["+28", "µs"]]
-    assert lines[runs].startswith("  +29 µs") and lines[row(lines, "copy complete")].startswith("   +8 µs")
+    assert all(line[9] == "┊" for line in lines[asks + 1 : runs]) and lines[runs][9] == "┃"
+    assert [lines[index].split()[0:2] for index in (ready, ready + 1)] == [
+        ["+10.9", "ms"],
+        ["+28", "µs"],
+    ]
+    assert lines[runs].startswith("  +29 µs") and lines[row(lines, "copy complete")].startswith(
+        "   +8 µs"
+    )
 
 
 def test_nonblocking_folds_its_polls_into_one_line_with_their_count():
@@ -61,33 +74,54 @@ def test_nonblocking_folds_its_polls_into_one_line_with_their_count():
     polls = row(lines, "× 12,345", "EAGAIN")
     assert sum("EAGAIN" in line for line in lines) == 1
     assert polls < row(lines, "DATA READY") < row(lines, "recvfrom", "copy to user")
-    assert not any("┊" in line[9:32] for line in lines[:row(lines, "└")])
+    assert not any("┊" in line[9:32] for line in lines[: row(lines, "└")])
 
 
-@pytest.mark.parametrize("name, waiter", [("select", "pselect6"), ("poll", "poll"), ("epoll-lt", "epoll_wait")])
+@pytest.mark.parametrize(
+    "name, waiter", [("select", "pselect6"), ("poll", "poll"), ("epoll-lt", "epoll_wait")]
+)
 def test_multiplexing_sleeps_in_the_waiter_and_then_receives(name, waiter):
     lines = lines_of_figure(sample(name))
-    order = [row(lines, waiter, "►"), row(lines, "DATA READY"), row(lines, "told: readable", "◄"),
-             row(lines, "recvfrom", "►"), row(lines, "64 bytes", "◄")]
+    order = [
+        row(lines, waiter, "►"),
+        row(lines, "DATA READY"),
+        row(lines, "told: readable", "◄"),
+        row(lines, "recvfrom", "►"),
+        row(lines, "64 bytes", "◄"),
+    ]
     assert order == sorted(order)
     assert lines[order[1]][9] == "┊" and lines[order[3]][9] == "┃"
 
 
 def test_signal_driven_is_free_until_the_signal():
     lines = lines_of_figure(sample("signal"))
-    order = [row(lines, "~ wants the data"), row(lines, "free for other work"), row(lines, "DATA READY"),
-             row(lines, "sends SIGIO"), row(lines, "signal handler", "◄", "SIGIO"), row(lines, "recvfrom", "►"),
-             row(lines, "has the data"), row(lines, "recvfrom", "EAGAIN")]
+    order = [
+        row(lines, "~ wants the data"),
+        row(lines, "free for other work"),
+        row(lines, "DATA READY"),
+        row(lines, "sends SIGIO"),
+        row(lines, "signal handler", "◄", "SIGIO"),
+        row(lines, "recvfrom", "►"),
+        row(lines, "has the data"),
+        row(lines, "recvfrom", "EAGAIN"),
+    ]
     assert order == sorted(order)
-    assert all(line[9] == "┃" for line in lines[order[0]:order[-1]])
+    assert all(line[9] == "┃" for line in lines[order[0] : order[-1]])
 
 
 def test_asynchronous_shows_who_really_reads():
     lines = lines_of_figure(sample("posix-aio"))
-    order = [row(lines, "aio_read", "library call"), row(lines, "free for other work"),
-             row(lines, f"helper thread {HELPER}"), row(lines, "pread64", "ESPIPE"), row(lines, "read", "system call"),
-             row(lines, "DATA READY"), row(lines, "copy complete"), row(lines, "sends SIGRTMIN"),
-             row(lines, "signal handler", "◄")]
+    order = [
+        row(lines, "aio_read", "library call"),
+        row(lines, "free for other work"),
+        row(lines, f"helper thread {HELPER}"),
+        row(lines, "pread64", "ESPIPE"),
+        row(lines, "read", "system call"),
+        row(lines, "DATA READY"),
+        row(lines, "copy complete"),
+        row(lines, "sends SIGRTMIN"),
+        row(lines, "signal handler", "◄"),
+    ]
     assert order == sorted(order)
     ready = lines[order[5]]
     assert (ready[9], ready[31]) == ("┃", "┊"), "the asking thread runs, the helper sleeps"
@@ -118,7 +152,9 @@ def test_data_that_was_there_before_says_so_and_how_long():
     op.update(ask_ns=start, ready_ns=start, queued_ns=3 * MS)
     report["figure"]["steps"] = report["figure"]["steps"][2:]
     text = "\n".join(lines_of_figure(report))
-    assert "data was there" in text and "in the queue for 3 ms" in text and "no data ready" not in text
+    assert (
+        "data was there" in text and "in the queue for 3 ms" in text and "no data ready" not in text
+    )
     said = verdict.queued(summed(report))
     assert "1 operation found data" in squeezed(said) and "3 ms" in plain(said)
 
@@ -132,7 +168,9 @@ def test_an_estimated_readiness_is_marked():
 
 def test_a_call_still_open_and_odd_threads_are_drawn():
     report = sample("select")
-    report["figure"]["steps"] = [call("pselect6", 5, None, None, tid=4_194_304, blocked=9, waits=True)]
+    report["figure"]["steps"] = [
+        call("pselect6", 5, None, None, tid=4_194_304, blocked=9, waits=True)
+    ]
     report["operations"] = []
     lines = lines_of_figure(report)
     assert row(lines, "pselect6", "►") and max(map(len, lines)) <= 80
@@ -143,17 +181,30 @@ def test_a_wait_that_returns_after_the_copy_tells_of_completion():
     op = report["operations"][10]
     ask, end = op["ask_ns"], op["copy_end_ns"]
     op.update(done_ns=end + 16 * US)
-    report["figure"]["steps"] = [call("io_uring_enter", ask, end + 16 * US, 1, blocked=9 * MS, waits=True)]
+    report["figure"]["steps"] = [
+        call("io_uring_enter", ask, end + 16 * US, 1, blocked=9 * MS, waits=True)
+    ]
     lines = lines_of_figure(report)
-    assert row(lines, "copy complete") < row(lines, "told: complete", "◄") and "completion" in "\n".join(lines)
+    assert row(lines, "copy complete") < row(
+        lines, "told: complete", "◄"
+    ) and "completion" in "\n".join(lines)
 
 
 @pytest.mark.parametrize("seed", range(150))
 def test_no_hole_in_a_report_stops_the_drawing(seed):
     chance = random.Random(seed)
     report = sample(chance.choice(NAMES), count=chance.choice([1, 3]))
-    parts = [*report["operations"], *report["figure"]["steps"], *report["threads"], *report["syscalls"],
-             report["ledger"], report["model"], report["expected"], report["cost"], report["host"]]
+    parts = [
+        *report["operations"],
+        *report["figure"]["steps"],
+        *report["threads"],
+        *report["syscalls"],
+        report["ledger"],
+        report["model"],
+        report["expected"],
+        report["cost"],
+        report["host"],
+    ]
     for part in parts:
         for key in [key for key in part if key not in ("kind", "index")]:
             if chance.random() < 0.08:

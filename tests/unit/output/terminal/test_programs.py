@@ -9,9 +9,9 @@ import pytest
 from support.records_builder import FILE, TID, Trace
 from support.reports import built, two_processes
 
-from tracer.recording.records import Kind
 from tracer.output.terminal import programs
 from tracer.output.terminal.terminal import render
+from tracer.recording.records import Kind
 
 FILES = 5
 
@@ -21,7 +21,9 @@ def many_files() -> dict:
     trace = Trace()
     for fd in range(10, 10 + FILES):
         name = int.from_bytes(b"/tmp/f%d" % fd + b"\0", "little")
-        trace.add(Kind.DESCRIPTOR, 5, start=fd, fd=fd, arg=FILE).add(Kind.PATH, 6, start=name, fd=fd)
+        trace.add(Kind.DESCRIPTOR, 5, start=fd, fd=fd, arg=FILE).add(
+            Kind.PATH, 6, start=name, fd=fd
+        )
         trace.call("write", 100 + fd, 200 + fd, 10, fd=fd)
     return built(trace)
 
@@ -30,21 +32,44 @@ def everything() -> dict:
     """A report with something in every part that programs have."""
     trace = two_processes().call("accept4", 2_000_000, 2_010_000, 9, fd=8)
     trace.call("connect", 2_020_000, 2_030_000, 0, fd=9)
-    trace.add(Kind.WAKING, 2_040_000, fd=7).add(Kind.THREAD, 2_050_000, tid=TID + 1, fd=TID, result=TID)
+    trace.add(Kind.WAKING, 2_040_000, fd=7).add(
+        Kind.THREAD, 2_050_000, tid=TID + 1, fd=TID, result=TID
+    )
     trace.add(Kind.NAME, 2_060_000, tid=TID + 1, start=int.from_bytes(b"other\0\0\0", "little"))
     for at in range(3_000_000, 3_400_000, 2_000):
         trace.call("recvfrom", at, at + 1_000, -11)
     report = built(trace, comms={"7": "sender"})
-    report |= {"operations": list(report["operations"]), "advice": report["advice"] + [
-        {"rule": "polling", "tgid": TID, "process": "x", "fd": 4, "file": "socket:[1]", "count": 1, "cost_ns": 1,
-         "text": "it polls"}]}
-    report["target"] = {"attached": [{"pid": 1, "tgid": TID, "command": "x", "threads": 1, "descriptors": 1}]}
+    report |= {
+        "operations": list(report["operations"]),
+        "advice": report["advice"]
+        + [
+            {
+                "rule": "polling",
+                "tgid": TID,
+                "process": "x",
+                "fd": 4,
+                "file": "socket:[1]",
+                "count": 1,
+                "cost_ns": 1,
+                "text": "it polls",
+            }
+        ],
+    }
+    report["target"] = {
+        "attached": [{"pid": 1, "tgid": TID, "command": "x", "threads": 1, "descriptors": 1}]
+    }
     return report
 
 
 def places(value: object, at: tuple = ()) -> Iterator[tuple]:
     """The way to every key's value."""
-    for key, its in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for key, its in (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    ):
         if isinstance(value, dict):
             yield (*at, key)
         yield from places(its, (*at, key))
@@ -65,19 +90,28 @@ def test_files_are_added_up_though_one_has_no_such_thing(key, which):
     report = many_files()
     report["descriptors"][which][key] = None
     drawn = [line.plain for line in programs.descriptors(report)]
-    assert any("50 B" in line and f"{FILES}" in line for line in drawn) or key == "tgid" and len(drawn) > 3
+    assert (
+        any("50 B" in line and f"{FILES}" in line for line in drawn)
+        or key == "tgid"
+        and len(drawn) > 3
+    )
     assert programs._grouped(report["descriptors"]) and "Descriptors" in render(report)
 
 
 def test_what_is_added_up_is_counts_alone():
-    row, = programs._grouped(many_files()["descriptors"])
-    assert not row.keys() & {"tgid", "fd", "inode"} and (row["sends"], row["sent_bytes"]) == (FILES, 10 * FILES)
+    (row,) = programs._grouped(many_files()["descriptors"])
+    assert not row.keys() & {"tgid", "fd", "inode"} and (row["sends"], row["sent_bytes"]) == (
+        FILES,
+        10 * FILES,
+    )
 
 
 def test_the_most_used_file_names_them_all_though_one_is_not_counted():
     report = many_files()
     report["descriptors"][0]["operations"] = None
-    assert programs._grouped(report["descriptors"])[0]["label"].startswith("5 files, most of all /tmp/f1")
+    assert programs._grouped(report["descriptors"])[0]["label"].startswith(
+        "5 files, most of all /tmp/f1"
+    )
 
 
 def test_nothing_is_raised_for_what_is_null():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from support.report_samples import MS, TID, sample
 from rich.cells import cell_len
+from support.report_samples import MS, TID, sample
 
 from tracer.output.terminal.terminal import render
 from tracer.output.terminal.units import duration
@@ -29,12 +29,18 @@ def test_thread_states_and_cpu_use():
 def test_calls_show_errors_and_the_library_call_has_no_times():
     text = render(sample("nonblocking"))
     assert "246,920" in text and "EAGAIN 246,900" in text
-    line = next(line for line in render(sample("posix-aio")).splitlines() if line.startswith("aio_read"))
+    line = next(
+        line for line in render(sample("posix-aio")).splitlines() if line.startswith("aio_read")
+    )
     assert "20" in line and "a library call" in line and "ns" not in line
 
 
 def test_merged_signals_are_named():
-    text = render(sample("signal", signals=[{"name": "SIGIO", "generated": 500, "delivered": 286, "merged": 214}]))
+    text = render(
+        sample(
+            "signal", signals=[{"name": "SIGIO", "generated": 500, "delivered": 286, "merged": 214}]
+        )
+    )
     assert "500" in text and "286" in text and "214 merged" in text
 
 
@@ -51,25 +57,45 @@ def test_large_numbers_still_fit():
 
 # lanes, locks, wake-ups
 
-LANES = {"pairs": [{"tids": [11, 12], "overlap_ns": 0, "possible_ns": 5 * MS}], "begin_ns": 7 * MS, "cell_ns": MS,
-         "threads": [{"tid": 11, "on_cpu_ns": 9 * MS, "cpus": [0], "cells": [0] * 30 + [-2] * 30},
-                     {"tid": 12, "on_cpu_ns": 5 * MS, "cpus": [0, 11], "cells": [-1] * 30 + [11] * 30}]}
+LANES = {
+    "pairs": [{"tids": [11, 12], "overlap_ns": 0, "possible_ns": 5 * MS}],
+    "begin_ns": 7 * MS,
+    "cell_ns": MS,
+    "threads": [
+        {"tid": 11, "on_cpu_ns": 9 * MS, "cpus": [0], "cells": [0] * 30 + [-2] * 30},
+        {"tid": 12, "on_cpu_ns": 5 * MS, "cpus": [0, 11], "cells": [-1] * 30 + [11] * 30},
+    ],
+}
 
 
 def test_lanes_show_who_had_which_cpu():
     text = render(sample("blocking", lanes=LANES))
-    assert "11          " + "0" * 30 + "░" * 30 in text and "12          " + "·" * 30 + "b" * 30 in text
+    assert (
+        "11          " + "0" * 30 + "░" * 30 in text
+        and "12          " + "·" * 30 + "b" * 30 in text
+    )
     assert "11 and 12 never ran at the same time" in text
     together = {**LANES, "pairs": [{"tids": [11, 12], "overlap_ns": 2 * MS, "possible_ns": 5 * MS}]}
-    assert "in parallel, for 2 ms, 40.0%" in " ".join(render(sample("blocking", lanes=together)).split())
+    assert "in parallel, for 2 ms, 40.0%" in " ".join(
+        render(sample("blocking", lanes=together)).split()
+    )
     assert "On which CPU" not in render(sample("blocking", lanes=None))
 
 
 def test_locks_say_who_waited_for_whom():
-    word = {"address": "…00004000", "process": 11, "kind": "mutual exclusion", "waits": 5, "wakes": 9,
-            "waited_ns": 9 * MS, "longest_ns": 4 * MS,
-            "between": [{"waiter": 11, "waker": 12, "count": 3, "waited_ns": 6 * MS, "longest_ns": 4 * MS},
-                        {"waiter": 12, "waker": None, "count": 2, "waited_ns": 3 * MS, "longest_ns": 2 * MS}]}
+    word = {
+        "address": "…00004000",
+        "process": 11,
+        "kind": "mutual exclusion",
+        "waits": 5,
+        "wakes": 9,
+        "waited_ns": 9 * MS,
+        "longest_ns": 4 * MS,
+        "between": [
+            {"waiter": 11, "waker": 12, "count": 3, "waited_ns": 6 * MS, "longest_ns": 4 * MS},
+            {"waiter": 12, "waker": None, "count": 2, "waited_ns": 3 * MS, "longest_ns": 2 * MS},
+        ],
+    }
     small = {**word, "address": "…00005000", "waited_ns": MS // 10}
     text = render(sample("blocking", locks=[word, small]))
     assert "…00004000  mutual exclusion" in text and "…00005000" not in text
@@ -78,7 +104,14 @@ def test_locks_say_who_waited_for_whom():
 
 
 def test_wake_ups_for_nothing_are_said():
-    herd = {"call": "epoll_wait", "threads": 4, "returned": 26, "woken": 92, "slept_again": 60, "found_nothing": 6}
+    herd = {
+        "call": "epoll_wait",
+        "threads": 4,
+        "returned": 26,
+        "woken": 92,
+        "slept_again": 60,
+        "found_nothing": 6,
+    }
     text = " ".join(render(sample("epoll-lt", wakeups=[herd])).split())
     assert "92 in 4 threads; 26 calls returned. 66 (71.7%) were for nothing: 60 slept again" in text
     assert "6 found EAGAIN" in text
@@ -88,14 +121,36 @@ def test_wake_ups_for_nothing_are_said():
 
 
 def test_signals_taken_and_overflowed():
-    text = render(sample("signal", signals=[
-        {"name": "SIGIO", "generated": 3, "delivered": 0, "taken": 3, "merged": 8, "overflowed": 0},
-        {"name": "SIGRTMIN+1", "generated": 12, "delivered": 0, "taken": 10, "merged": 0, "overflowed": 11}]))
+    text = render(
+        sample(
+            "signal",
+            signals=[
+                {
+                    "name": "SIGIO",
+                    "generated": 3,
+                    "delivered": 0,
+                    "taken": 3,
+                    "merged": 8,
+                    "overflowed": 0,
+                },
+                {
+                    "name": "SIGRTMIN+1",
+                    "generated": 12,
+                    "delivered": 0,
+                    "taken": 10,
+                    "merged": 0,
+                    "overflowed": 11,
+                },
+            ],
+        )
+    )
     assert re.search(r"SIGIO +3 +0 +3 +8 merged into a pending one", text)
     assert re.search(r"SIGRTMIN\+1 +12 +0 +10 +11 found the queue full, 2 not yet taken", text)
 
 
 def test_rounds_without_messages_draw_no_operation():
-    report = sample("blocking", operations=[], figure=None, options={"proto": "none", "messages": 23})
+    report = sample(
+        "blocking", operations=[], figure=None, options={"proto": "none", "messages": 23}
+    )
     text = render(report | {"scenario": "lock"})
     assert "23 rounds" in text and "No operation to draw" not in text and "Phases" not in text

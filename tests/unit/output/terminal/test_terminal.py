@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from support.drawn import squeezed
-from support.report_samples import NAMES, sample
 from rich.cells import cell_len
 from rich.text import Text
+from support.drawn import squeezed
+from support.report_samples import NAMES, sample
 
 from tracer.output.terminal import tables
 from tracer.output.terminal.terminal import render
 from tracer.output.terminal.units import to_ascii
 
-
 # every report
+
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("hist", [False, True])
@@ -28,8 +28,16 @@ def test_every_line_fits_in_80_columns(name, hist, unicode):
 @pytest.mark.parametrize("name", NAMES)
 def test_sections_come_in_the_promised_order(name):
     text = render(sample(name), hist=True)
-    order = ("application", "─ Phases", "─ Histograms", "─ Threads", "─ System calls", "─ Verdict", "\nledger",
-             "\ncost")
+    order = (
+        "application",
+        "─ Phases",
+        "─ Histograms",
+        "─ Threads",
+        "─ System calls",
+        "─ Verdict",
+        "\nledger",
+        "\ncost",
+    )
     places = [text.index(word) for word in order]
     assert places == sorted(places)
 
@@ -38,30 +46,57 @@ def test_colour_changes_nothing_but_colour():
     report = sample("posix-aio")
     colored = render(report, color=True)
     assert "\x1b[" in colored
-    assert [line.rstrip() for line in Text.from_ansi(colored).plain.splitlines()] == render(report).splitlines()
+    assert [line.rstrip() for line in Text.from_ansi(colored).plain.splitlines()] == render(
+        report
+    ).splitlines()
 
 
 # what is missing or odd
 
+
 def test_a_report_with_no_operations():
     empty = {name: {"count": 0, "total_ns": 0} for name in ("wait", "notice", "copy", "completion")}
-    text = render(sample("blocking", operations=[], figure=None, phases=empty, threads=[], syscalls=[], expected=None,
-                         cost=None, scenario=None,
-                         model={"name": "none", "synchronous": None, "confidence": 0, "evidence": []}))
+    text = render(
+        sample(
+            "blocking",
+            operations=[],
+            figure=None,
+            phases=empty,
+            threads=[],
+            syscalls=[],
+            expected=None,
+            cost=None,
+            scenario=None,
+            model={"name": "none", "synchronous": None, "confidence": 0, "evidence": []},
+        )
+    )
     assert "No operation to draw" in text and "no phases" in text and "no system call" in text
 
 
-@pytest.mark.parametrize("report", [{}, {"ledger": None, "model": None, "figure": {"steps": []}, "phases": None},
-                                    {"phases": {"wait": None}, "figure": {"operation": 3, "steps": None}}])
+@pytest.mark.parametrize(
+    "report",
+    [
+        {},
+        {"ledger": None, "model": None, "figure": {"steps": []}, "phases": None},
+        {"phases": {"wait": None}, "figure": {"operation": 3, "steps": None}},
+    ],
+)
 def test_an_all_but_empty_report_is_still_drawn(report):
     text = render(report, hist=True)
     assert "NO LEDGER" in text and max(map(cell_len, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize(("net", "line"), [
-    ({"rate": None, "delay": 0, "loss": 0.0}, "no limit"),
-    ({"rate": 10**6, "delay": 0, "loss": 0.0}, "at most 1 Mbit a second"),
-    ({"rate": 512_000, "delay": 5 * 10**6, "loss": 0.015}, "at most 512 kbit a second, 5 ms later, 1.5% lost")])
+@pytest.mark.parametrize(
+    ("net", "line"),
+    [
+        ({"rate": None, "delay": 0, "loss": 0.0}, "no limit"),
+        ({"rate": 10**6, "delay": 0, "loss": 0.0}, "at most 1 Mbit a second"),
+        (
+            {"rate": 512_000, "delay": 5 * 10**6, "loss": 0.015},
+            "at most 512 kbit a second, 5 ms later, 1.5% lost",
+        ),
+    ],
+)
 def test_a_link_stands_in_the_head(net, line):
     report = sample("blocking")
     assert "veth" not in render(report)
@@ -92,7 +127,9 @@ def test_nothing_in_the_report_is_changed():
 
 def test_ascii_replaces_one_for_one():
     text = render(sample("posix-aio"), hist=True)
-    for line, narrow in zip(text.splitlines(), render(sample("posix-aio"), hist=True, unicode=False).splitlines()):
+    for line, narrow in zip(
+        text.splitlines(), render(sample("posix-aio"), hist=True, unicode=False).splitlines()
+    ):
         assert len(line) == len(narrow) and "?" not in narrow
     assert to_ascii("┃ 28 µs ►") == "# 28 us >"
 
@@ -110,7 +147,10 @@ def test_tables_can_be_used_alone():
 def test_context_switches_and_memory_are_summed_up():
     report = sample("blocking")
     assert tables.together(report) == []
-    report["threads"] = [thread | {"switches": 1000, "preemptions": 1} for thread in report["threads"] * 2]
+    report["threads"] = [
+        thread | {"switches": 1000, "preemptions": 1} for thread in report["threads"] * 2
+    ]
     report["expected"] |= {"anonymous_bytes": 9 << 20}
-    assert squeezed(tables.together(report)) == ("2 threads, 2,002 context switches (2 preempted); "
-                                                 "memory of its own: 9.00 MiB")
+    assert squeezed(tables.together(report)) == (
+        "2 threads, 2,002 context switches (2 preempted); memory of its own: 9.00 MiB"
+    )

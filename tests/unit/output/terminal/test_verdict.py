@@ -12,34 +12,49 @@ from tracer.output.terminal.terminal import render
 
 def test_verdict_names_model_sense_and_evidence():
     text = squeezed(verdict.verdict(sample("posix-aio")))
-    assert "asynchronous I/O (POSIX aio), 98% sure" in text and "POSIX calls it asynchronous" in text
+    assert (
+        "asynchronous I/O (POSIX aio), 98% sure" in text and "POSIX calls it asynchronous" in text
+    )
     assert "a helper thread received" in text
     assert "calls it synchronous" in squeezed(verdict.verdict(sample("signal")))
 
 
 def test_mixed_model_shows_its_shares():
-    model = {"name": "mixed", "synchronous": None, "confidence": 0.6, "evidence": [],
-             "shares": {"blocking": 5, "epoll-lt": 15}}
+    model = {
+        "name": "mixed",
+        "synchronous": None,
+        "confidence": 0.6,
+        "evidence": [],
+        "shares": {"blocking": 5, "epoll-lt": 15},
+    }
     text = squeezed(verdict.verdict(sample("blocking", model=model)))
-    assert text.index("75.0% I/O multiplexing (epoll") < text.index("25.0% blocking I/O") and "undecided" in text
+    assert (
+        text.index("75.0% I/O multiplexing (epoll") < text.index("25.0% blocking I/O")
+        and "undecided" in text
+    )
 
 
 def test_a_good_ledger_is_calm():
     text = squeezed(verdict.ledger(sample("blocking")))
-    assert "220 events counted in the kernel = 220 delivered + 0 lost" in text and "complete" in text
+    assert (
+        "220 events counted in the kernel = 220 delivered + 0 lost" in text and "complete" in text
+    )
     assert "!!" not in plain(verdict.ledger(sample("blocking")))
 
 
-@pytest.mark.parametrize("change, words", [
-    ({"delivered": 200}, "DOES NOT BALANCE: 20 events counted"),
-    ({"counted": 200}, "DOES NOT BALANCE: 20 events delivered that were never counted"),
-    ({"balanced": False}, "DOES NOT BALANCE"),
-    ({"delivered": None}, "DOES NOT BALANCE"),
-    ({"delivered": 200, "lost": 20}, "20 EVENTS LOST (9.1%)"),
-    ({"missed": 3}, "3 EVENTS MISSED"),
-    ({"untracked": 2}, "2 threads NOT TRACED"),
-    ({"unlearnt": 3}, "3 sockets NOT LEARNT"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"delivered": 200}, "DOES NOT BALANCE: 20 events counted"),
+        ({"counted": 200}, "DOES NOT BALANCE: 20 events delivered that were never counted"),
+        ({"balanced": False}, "DOES NOT BALANCE"),
+        ({"delivered": None}, "DOES NOT BALANCE"),
+        ({"delivered": 200, "lost": 20}, "20 EVENTS LOST (9.1%)"),
+        ({"missed": 3}, "3 EVENTS MISSED"),
+        ({"untracked": 2}, "2 threads NOT TRACED"),
+        ({"unlearnt": 3}, "3 sockets NOT LEARNT"),
+    ],
+)
 def test_loss_is_loud(change, words):
     report = sample("blocking")
     report["ledger"].update(change)
@@ -55,7 +70,10 @@ def test_a_switch_that_the_kernel_did_not_show_is_said():
     assert "without a switch" not in squeezed(verdict.ledger(report))
     report["ledger"]["unseen_switches"] = 2
     text = squeezed(verdict.ledger(report))
-    assert "2 times a thread was back on a CPU without a switch to it that the kernel showed" in text and "!!" not in text
+    assert (
+        "2 times a thread was back on a CPU without a switch to it that the kernel showed" in text
+        and "!!" not in text
+    )
 
 
 def test_rounds_are_no_messages():
@@ -73,7 +91,9 @@ def test_a_kernel_that_does_not_tell_what_it_missed():
 
 
 def test_cost_measured_and_not():
-    assert "21.4 µs" in plain(verdict.cost(sample("blocking"))) and "×1.37" in plain(verdict.cost(sample("blocking")))
+    assert "21.4 µs" in plain(verdict.cost(sample("blocking"))) and "×1.37" in plain(
+        verdict.cost(sample("blocking"))
+    )
     assert "not measured" in plain(verdict.cost(sample("blocking", cost=None)))
 
 
@@ -86,7 +106,12 @@ def test_estimates_are_counted_and_explained():
 def test_oracle_equality_and_differences():
     report = sample("select")
     assert "recvfrom 20: traced exactly so" in squeezed(verdict.oracle(report))
-    report["expected"].update(match={"calls": False}, differences=["recvfrom: the workload made 20, traced 19"])
+    report["expected"].update(
+        match={"calls": False}, differences=["recvfrom: the workload made 20, traced 19"]
+    )
     text = plain(verdict.oracle(report))
-    assert "exactly" not in text and "!! TRACED OTHERWISE: recvfrom: the workload made 20, traced 19" in text
+    assert (
+        "exactly" not in text
+        and "!! TRACED OTHERWISE: recvfrom: the workload made 20, traced 19" in text
+    )
     assert verdict.oracle(sample("select", expected=None)) == []
