@@ -2,7 +2,7 @@
  *
  * Linux native AIO: what io_submit(2) asks for, and what io_getevents(2) brings back. */
 #define BLOCKS_AT_ONCE 4 /* the verifier walks through each; a program may jump 32 times */
-#define MOST_EVENTS 64 /* of one call that get records of their own; the call's own record has the number of all */
+#define MOST_EVENTS 64   /* of one call that get records of their own; the call's own record has the number of all */
 
 struct iocb_head { /* struct iocb of <linux/aio_abi.h>, as far as it matters here */
 	u64 data;

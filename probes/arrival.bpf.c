@@ -105,7 +105,8 @@ LATER(arrive)
 		from = args[0];
 	}
 	struct slot *slot = find(tid);
-	u32 life = slot ? slot->life : tgid; /* at the gate it has none before the last announcement, which gives it this one */
+	u32 life = slot ? slot->life
+			: tgid; /* at the gate it has none before the last announcement, which gives it this one */
 	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
 		learn(tid, life, from + fd, fdt, false);
 	return 0;

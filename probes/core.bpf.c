@@ -30,7 +30,8 @@ BPF_ARRAY(calls, struct call, 512);
 BPF_ARRAY(owners, struct owner, 1);
 BPF_ARRAY(alone, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
-BPF_TABLE("lru_hash", u64, u64, described, SOCKETS); /* process's life and descriptor -> the inode that a record told of */
+BPF_TABLE("lru_hash", u64, u64, described,
+	  SOCKETS); /* process's life and descriptor -> the inode that a record told of */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(later, LATERS);
 
@@ -221,15 +222,15 @@ static __always_inline void flush(struct batch *batch)
 	if (!count || count > BATCH)
 		return;
 	batch->count = 0;
-	long failed = ring.ringbuf_output(&batch->elements[0], count * sizeof(struct element) - sizeof(u64), BPF_RB_NO_WAKEUP);
+	long failed = ring.ringbuf_output(&batch->elements[0], count * sizeof(struct element) - sizeof(u64),
+					  BPF_RB_NO_WAKEUP);
 	if (failed)
 		batch->lost += count;
 }
 
 /* One record into this CPU's batch, from task context. Preemption was off in these programs before Linux 7.0;
  * since then one may be interrupted by the next thread's, which `busy` sends to the ring instead. */
-static __always_inline void stage(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg,
-				  bool now)
+static __always_inline void stage(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg, bool now)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct batch *batch = batches.lookup(&cpu);

@@ -33,7 +33,8 @@ static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 fdt, bool ag
 	}
 	emit(KIND_DESCRIPTOR, tid, opened ? cpu : cpu | WAS_OPEN, number, read4(file + O_FILE_FLAGS), fd, mode);
 	/* Who is told that it is known must find it known at the time of its own call. A look from outside, or in
-	 * another call, may come while one receives: so the first receive has a record of its own, true of it already. */
+	 * another call, may come while one receives: so the first receive has a record of its own, true of it already.
+	 */
 	if (again || opened)
 		described.update(&key, &number);
 	else if (before && before != number)

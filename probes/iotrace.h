@@ -1,55 +1,58 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * The record that travels through the ring buffer, and the maps' value types: declared once here,
- * mirrored as a numpy dtype in tracer/recording/records.py (tests/unit/recording/test_records.py holds the two together).
+ * mirrored as a numpy dtype in tracer/recording/records.py (tests/unit/recording/test_records.py holds the two
+ * together).
  */
 #pragma once
 #include <linux/types.h>
 
 /* What a record tells. Unless said otherwise: time = when, tid = whose, nr = the CPU it was seen on. */
 enum kind {
-	KIND_CALL = 1,      /* a system call that returned: start = entry, result, nr, fd = argument 0, arg */
-	KIND_ARGS = 2,      /* follows the KIND_CALL of a call that sets something up: start, result, arg = arguments 1, 2, 3 */
-	KIND_OPEN = 3,      /* a call still open when tracing ended (made in user space from the slots) */
-	KIND_SWITCH_OUT = 4,/* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted */
-	KIND_SWITCH_IN = 5, /* sched_switch to; fd = the thread that had the CPU */
-	KIND_WAKING = 6,    /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
-	KIND_READY = 7,     /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
-	KIND_COPY = 8,      /* skb_copy_datagram_iovec: result = bytes */
+	KIND_CALL = 1, /* a system call that returned: start = entry, result, nr, fd = argument 0, arg */
+	KIND_ARGS =
+		2, /* follows the KIND_CALL of a call that sets something up: start, result, arg = arguments 1, 2, 3 */
+	KIND_OPEN = 3,       /* a call still open when tracing ended (made in user space from the slots) */
+	KIND_SWITCH_OUT = 4, /* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted */
+	KIND_SWITCH_IN = 5,  /* sched_switch to; fd = the thread that had the CPU */
+	KIND_WAKING = 6,     /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
+	KIND_READY = 7,      /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
+	KIND_COPY = 8,       /* skb_copy_datagram_iovec: result = bytes */
 	KIND_SIGNAL_GENERATE = 9, /* tid = the target; fd = signal, arg = si_code, result = TRACE_SIGNAL_*,
 				   * start = si_fd where si_code is POLL_* */
 	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
 				   * result = si_fd where si_code is POLL_* */
 	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
 				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
-	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
-	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
-			     * entered at start, and goes on with its leader's id (result) */
-	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
-	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
-	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
-			     * start = time, arg = its id as iotrace's namespace has it */
-	KIND_EXEC = 17,     /* execve succeeded: result = tgid, arg = code segment (0x23: a 32-bit program) */
+	KIND_THREAD = 12,  /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
+	KIND_EXIT = 13,    /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
+			    * entered at start, and goes on with its leader's id (result) */
+	KIND_NAME = 14,    /* start and result hold the 16 bytes of comm; arg = tgid */
+	KIND_LIBRARY = 15, /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
+	KIND_START = 16,   /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
+			    * start = time, arg = its id as iotrace's namespace has it */
+	KIND_EXEC = 17,    /* execve succeeded: result = tgid, arg = code segment (0x23: a 32-bit program) */
 	KIND_URING_SUBMIT = 18, /* io_uring request: start = its address (0: unknown), result = user_data,
 				 * nr = opcode, arg = flags */
 	KIND_URING_POLL = 19,   /* it found nothing and armed a poll: start, result likewise */
 	KIND_URING_WORK = 20,   /* it was handed to a worker (io-wq): start, result likewise */
-	KIND_URING_COMPLETE = 21, /* its completion, by tid: start, result likewise, fd = res, arg = the completion's flags */
-	KIND_URING_RING = 22,   /* io_uring_setup: fd, start = the ring's address, arg = IORING_SETUP_* */
-	KIND_URING_FILE = 23,   /* before a completion of a request on a registered file: start likewise,
-				 * result = inode, arg = mode */
-	KIND_AIO_SUBMIT = 24,   /* io_submit entered with: start = the iocb's address, result = bytes,
-				 * nr = IOCB_CMD_*, fd, arg = its place */
-	KIND_AIO_EVENT = 25,    /* io_getevents returned with: start = the iocb's address, result = res, arg = its place */
-	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
-			     * arg = port | SOCK_* << 16 | AF_* << 24 */
-	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
+	KIND_URING_COMPLETE =
+		21, /* its completion, by tid: start, result likewise, fd = res, arg = the completion's flags */
+	KIND_URING_RING = 22, /* io_uring_setup: fd, start = the ring's address, arg = IORING_SETUP_* */
+	KIND_URING_FILE = 23, /* before a completion of a request on a registered file: start likewise,
+			       * result = inode, arg = mode */
+	KIND_AIO_SUBMIT = 24, /* io_submit entered with: start = the iocb's address, result = bytes,
+			       * nr = IOCB_CMD_*, fd, arg = its place */
+	KIND_AIO_EVENT = 25, /* io_getevents returned with: start = the iocb's address, result = res, arg = its place */
+	KIND_ADDRESS = 26, /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
+			    * arg = port | SOCK_* << 16 | AF_* << 24 */
+	KIND_PATH = 27,    /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
 };
 
 enum library { LIBRARY_AIO_READ = 1, LIBRARY_AIO_SUSPEND = 2 };
 
 struct record {
-	u64 time;   /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
+	u64 time; /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
 	u64 start;
 	s64 result;
 	u32 tid;
@@ -70,44 +73,44 @@ struct element {
  * system call, at the top of its kernel stack: the programs that run at every process's calls have that at hand, and
  * ask no helper whose call it is (12 ns of the 15 that each cost a bystander). */
 struct slot {
-	u64 regs;       /* struct pt_regs *, 0: free */
-	u64 enter;      /* ns of the open call's entry, 0 if none is open */
+	u64 regs;  /* struct pt_regs *, 0: free */
+	u64 enter; /* ns of the open call's entry, 0 if none is open */
 	u32 tid;
 	u32 tgid;
-	u32 nr;         /* the open call's number */
-	u32 chained;    /* some other thread had to take a neighbouring slot: look there too */
-	s32 last_fd;    /* the descriptor last looked up, not to do it again */
-	u32 compat;     /* a 32-bit program: its call numbers are not ours */
-	u32 at;         /* of io_submit's blocks: the next one to tell of */
-	u32 life;       /* of its process: another one where the process ID is used again */
+	u32 nr;      /* the open call's number */
+	u32 chained; /* some other thread had to take a neighbouring slot: look there too */
+	s32 last_fd; /* the descriptor last looked up, not to do it again */
+	u32 compat;  /* a 32-bit program: its call numbers are not ours */
+	u32 at;      /* of io_submit's blocks: the next one to tell of */
+	u32 life;    /* of its process: another one where the process ID is used again */
 	u64 tail[2];
 };
 
 /* A traced thread by its id: everybody else's way to its slot. */
 struct thread {
-	u32 tid;        /* 0: free */
+	u32 tid; /* 0: free */
 	u16 slot;
-	u16 chained;    /* as above */
+	u16 chained; /* as above */
 };
 
 /* One CPU's records on their way to the ring, written by task-context programs alone. */
 #define BATCH 16
 struct batch {
-	u32 busy;       /* a program is at work in it */
+	u32 busy; /* a program is at work in it */
 	u32 count;
 	u64 counted;
 	u64 lost;
 	u64 pad[5];
 	struct element elements[BATCH];
-	u64 tail[8];    /* keeps CPUs on lines of their own */
+	u64 tail[8]; /* keeps CPUs on lines of their own */
 };
 
 /* One CPU's ledger of what was written straight to the ring, from any context. */
 struct ledger {
 	u64 counted;
 	u64 lost;
-	u64 untracked;  /* threads that found no slot */
-	u64 unlearnt;   /* sockets that found no room in the table */
+	u64 untracked; /* threads that found no slot */
+	u64 unlearnt;  /* sockets that found no room in the table */
 	u64 pad[4];
 };
 
@@ -116,21 +119,21 @@ enum later { LATER_ARRIVE, LATER_SUBMIT, LATER_LEARN, LATER_DESCRIBE, LATER_EVEN
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
-	u16 keep;       /* the argument (1 to 3) that goes into `arg`, 0 for none */
+	u16 keep; /* the argument (1 to 3) that goes into `arg`, 0 for none */
 	u16 learn;
 };
-#define LEARN_ARGS 1    /* add a KIND_ARGS record */
-#define LEARN_RESULT 2  /* the result is a new descriptor */
-#define LEARN_FIRST 4   /* argument 0 is a descriptor that data may come from */
-#define LEARN_PAIR0 8   /* argument 0 points at two new descriptors (pipe) */
-#define LEARN_PAIR3 16  /* argument 3 points at two new descriptors (socketpair) */
-#define LEARN_THIRD 32  /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
+#define LEARN_ARGS 1   /* add a KIND_ARGS record */
+#define LEARN_RESULT 2 /* the result is a new descriptor */
+#define LEARN_FIRST 4  /* argument 0 is a descriptor that data may come from */
+#define LEARN_PAIR0 8  /* argument 0 points at two new descriptors (pipe) */
+#define LEARN_PAIR3 16 /* argument 3 points at two new descriptors (socketpair) */
+#define LEARN_THIRD 32 /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
-#define LEARN_EVENTS 128 /* argument 3 points at the struct io_events that came (io_getevents) */
-#define LEARN_SILENT 256 /* no record: the user asked for other calls. What it sets up is still learnt. */
+#define LEARN_EVENTS 128  /* argument 3 points at the struct io_events that came (io_getevents) */
+#define LEARN_SILENT 256  /* no record: the user asked for other calls. What it sets up is still learnt. */
 #define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
-#define LEARN_PATH0 1024 /* argument 0 is the path by which it was opened */
-#define LEARN_PATH1 2048 /* argument 1 is */
+#define LEARN_PATH0 1024  /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048  /* argument 1 is */
 
 #define LEARN_OPENS (LEARN_RESULT | LEARN_PAIR0 | LEARN_PAIR3) /* the call has opened what is learnt */
 
@@ -140,17 +143,19 @@ struct call {
 
 /* Who may say which threads are traced. */
 struct owner {
-	u64 secret;     /* argument 1 of every prctl below */
-	u64 birth;      /* of iotrace's own process: when its first thread began; 0 until it has made itself known */
-	u32 tgid;       /* of iotrace's own process */
-	u32 announced;  /* a target has arrived: the secret lets in no other */
+	u64 secret;    /* argument 1 of every prctl below */
+	u64 birth;     /* of iotrace's own process: when its first thread began; 0 until it has made itself known */
+	u32 tgid;      /* of iotrace's own process */
+	u32 announced; /* a target has arrived: the secret lets in no other */
 };
 
-/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/capture/exec_gate.py, adoption.py) */
-#define PRCTL_OWN 0x10774AD3 /* iotrace makes itself known, before anybody else is told the secret: the first one counts */
+/* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/capture/exec_gate.py,
+ * adoption.py) */
+#define PRCTL_OWN                                                                                                      \
+	0x10774AD3 /* iotrace makes itself known, before anybody else is told the secret: the first one counts */
 #define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
 /* of iotrace's own process alone: */
-#define PRCTL_ADOPT 0x10774AD0 /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
+#define PRCTL_ADOPT 0x10774AD0   /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
-#define PRCTL_LEARN 0x10774AD1 /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
-#define DESCRIPTORS_AT_ONCE 8 /* the verifier walks through each: 64 took it 45 ms */
+#define PRCTL_LEARN 0x10774AD1   /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
+#define DESCRIPTORS_AT_ONCE 8    /* the verifier walks through each: 64 took it 45 ms */

@@ -33,7 +33,6 @@ RAW_TRACEPOINT_PROBE(signal_deliver)
 
 	if (find(tid))
 		emit(KIND_SIGNAL_DELIVER, tid, bpf_get_smp_processor_id(), read8(ctx->args[2]) > 1,
-		     signal_descriptor(ctx->args[1]), ctx->args[0],
-		     signal_code(ctx->args[1]));
+		     signal_descriptor(ctx->args[1]), ctx->args[0], signal_code(ctx->args[1]));
 	return 0;
 }

@@ -22,8 +22,7 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 	if (slot) {
 		slot->compat = compat;
 		slot->life = tid == tgid ? tid * 0x9E3779B1 ^ (u32)(bpf_ktime_get_ns() >> 10) : life;
-		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent,
-		     read4(ctx->args[0] + O_TASK_FLAGS));
+		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent, read4(ctx->args[0] + O_TASK_FLAGS));
 	}
 	return 0;
 }

@@ -2,9 +2,9 @@
  *
  * io_uring: requests as they are submitted, armed, handed to a worker and completed, whoever does it.
  *
- * Which argument carries what differs between kernels; tracer/kernel/io_uring_args.py finds it in BTF. A request is known by its
- * address (struct io_kiocb), and by its user_data where a tracepoint has no request: completions of a multishot
- * request before the last, and everything on 5.10. */
+ * Which argument carries what differs between kernels; tracer/kernel/io_uring_args.py finds it in BTF. A request is
+ * known by its address (struct io_kiocb), and by its user_data where a tracepoint has no request: completions of a
+ * multishot request before the last, and everything on 5.10. */
 #ifdef HAVE_URING
 #define FIXED_FILE 1 /* IOSQE_FIXED_FILE: its descriptor is a place in the ring's own table */
 
@@ -40,7 +40,7 @@ static __always_inline void submitted(u64 request, u64 data, u32 opcode)
 #define SUBMIT_REQUEST_OF(ctx) 0
 #endif
 #else
-#define SUBMITTED(ctx)                                                                                                \
+#define SUBMITTED(ctx)                                                                                                 \
 	submitted(ctx->args[SUBMIT_REQUEST], data_of(ctx->args[SUBMIT_REQUEST]),                                       \
 		  (u8)read4(ctx->args[SUBMIT_REQUEST] + O_KIOCB_OPCODE))
 #endif

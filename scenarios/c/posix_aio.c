@@ -39,7 +39,9 @@ static void asynchronous(struct workload *w)
 	signals = counter(w, "", "", "SIGRTMIN");
 	sigaction(SIGRTMIN, &action, NULL);
 	request = (struct aiocb){
-		.aio_fildes = w->fd, .aio_buf = w->buffer, .aio_nbytes = w->room,
+		.aio_fildes = w->fd,
+		.aio_buf = w->buffer,
+		.aio_nbytes = w->room,
 		.aio_sigevent = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN},
 	};
 	begin(w);

@@ -92,11 +92,17 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
 	static const uint64_t most_size[] = {[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20};
 	static const struct option options[] = {
-		[MESSAGES] = {"messages", required_argument}, [INTERVAL] = {"interval-ns", required_argument},
-		[SIZE] = {"size", required_argument}, [PROTO] = {"proto", required_argument},
-		[OPEN_LOOP] = {"open-loop", no_argument}, [SOCKETS] = {"sockets", required_argument},
-		[ADDRESS] = {"address", required_argument}, [SHARED] = {"shared-fd", required_argument},
-		[NOTES] = {"notes-fd", required_argument}, [HELP] = {"help", no_argument}, {0},
+		[MESSAGES] = {"messages", required_argument},
+		[INTERVAL] = {"interval-ns", required_argument},
+		[SIZE] = {"size", required_argument},
+		[PROTO] = {"proto", required_argument},
+		[OPEN_LOOP] = {"open-loop", no_argument},
+		[SOCKETS] = {"sockets", required_argument},
+		[ADDRESS] = {"address", required_argument},
+		[SHARED] = {"shared-fd", required_argument},
+		[NOTES] = {"notes-fd", required_argument},
+		[HELP] = {"help", no_argument},
+		{0},
 	};
 	int which = 0, got;
 	enum proto proto;
@@ -136,8 +142,10 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 			break;
 	}
 	if (got != -1 || optind < argc) {
-		fprintf(stderr, "usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto udp|tcp|unix|pipe] "
-			"[--open-loop] [--sockets N] [--address IP] [--shared-fd FD] [--notes-fd FD]\n", w->name);
+		fprintf(stderr,
+			"usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto udp|tcp|unix|pipe] "
+			"[--open-loop] [--sockets N] [--address IP] [--shared-fd FD] [--notes-fd FD]\n",
+			w->name);
 		exit(got == 0 && which == HELP ? 0 : 2);
 	}
 	if (w->size > most_size[w->proto]) {
@@ -325,8 +333,7 @@ int run(int argc, char **argv, const char *name, void (*scenario)(struct workloa
 	return run_many(argc, argv, name, scenario, 1, 1);
 }
 
-int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets,
-	     size_t most)
+int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most)
 {
 	struct workload *w = &the_workload;
 	int status;

@@ -1,5 +1,5 @@
-/* What every C twin shares, as scenarios/kit/workload.py does in Python: the socket, the page shared with the sender, the
- * measured window, and the receiver's own notes, which are the oracle. What a twin need not know is in workload.c
+/* What every C twin shares, as scenarios/kit/workload.py does in Python: the socket, the page shared with the sender,
+ * the measured window, and the receiver's own notes, which are the oracle. What a twin need not know is in workload.c
  * (options, notes) and transport.c (sockets and pipes).
  *
  * A twin is one file: it includes this one first, has a function that receives until w->done, and a main that calls
@@ -43,22 +43,22 @@ struct workload {
 	struct in_addr address;
 	int shared_fd, notes_fd;
 
-	int fd;                  /* the socket to read, the first of `fds` */
-	int *fds, highest;       /* all `sockets` of them, and the highest number among them */
-	char *buffer;            /* to read into */
-	size_t room;             /* bytes in it */
-	volatile bool done;      /* there is no more to come */
+	int fd;             /* the socket to read, the first of `fds` */
+	int *fds, highest;  /* all `sockets` of them, and the highest number among them */
+	char *buffer;       /* to read into */
+	size_t room;        /* bytes in it */
+	volatile bool done; /* there is no more to come */
 	volatile uint64_t messages, bytes;
 
 	volatile uint64_t *page;
-	uint64_t *receive_ns;    /* when each receive had returned */
+	uint64_t *receive_ns; /* when each receive had returned */
 	size_t receives, most_receives, ends;
-	bool *ended;             /* by descriptor: its end has come; `ends` of them have */
+	bool *ended; /* by descriptor: its end has come; `ends` of them have */
 	uint64_t window_ns[2], cpu_ns;
 	uint64_t anonymous_bytes, threads; /* when the window begins */
 	struct count counts[MOST_COUNTS], *calls, *again;
 	pid_t sender;
-	sigjmp_buf early;        /* where a run that ends early goes on */
+	sigjmp_buf early; /* where a run that ends early goes on */
 };
 
 extern struct workload the_workload; /* signal handlers are given nothing else */
@@ -66,8 +66,7 @@ extern struct workload the_workload; /* signal handlers are given nothing else *
 /* Runs a twin that watches one socket, or `sockets` if nothing is said and at most `most`, as a program: its exit
  * status, 0, 1 (ended early) or 130 (Ctrl-C); 2 (usage) and 3 (cannot here) exit. */
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
-int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *),
-	     size_t sockets, size_t most);
+int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most);
 
 /* Says what errno means for `call` and ends the run; a call that was only interrupted (EINTR) can be made again. */
 void failed(struct workload *w, const char *call);
