@@ -1,0 +1,552 @@
+"""What the fields of a record mean, for each kind of record (enum kind of probes/iotrace.h): the one place that knows.
+
+A view names the fields of some rows of a batch. It copies nothing until a field is asked for:
+
+    wakings = Wakings.of(batch)
+    wakings.tid, wakings.waker        # int arrays, one entry for each waking
+
+Times are ns of CLOCK_MONOTONIC. A field's array has the dtype of the column that it lies in.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+
+from tracer.recording.batch import RecordBatch
+from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
+
+CODE_SEGMENT_32 = 0x23  # __USER32_CS of arch/x86/include/asm/segment.h
+
+
+class View:
+    """Rows `at` (indices, a mask or a slice) of a batch, all of the view's KINDS."""
+
+    KINDS: ClassVar[tuple[Kind, ...]] = ()
+    __slots__ = ("at", "batch")
+
+    def __init__(self, batch: RecordBatch, at: np.ndarray | slice) -> None:
+        self.batch, self.at = batch, at
+
+    @classmethod
+    def of(cls, batch: RecordBatch) -> Self:
+        """The batch's records of these kinds, in their order."""
+        wanted = batch.kind == cls.KINDS[0]
+        for kind in cls.KINDS[1:]:
+            wanted |= batch.kind == kind
+        return cls(batch, np.flatnonzero(wanted))
+
+    def where(self, chosen: np.ndarray) -> Self:
+        """Those of the view's rows that a mask or indices choose."""
+        at = np.arange(len(self.batch))[self.at] if isinstance(self.at, slice) else self.at
+        return type(self)(self.batch, at[chosen])
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def kind(self) -> np.ndarray:
+        """enum kind."""
+        return self.batch.kind[self.at]
+
+    @property
+    def time(self) -> np.ndarray:
+        """When it happened (ns)."""
+        return self.batch.time[self.at]
+
+    @property
+    def tid(self) -> np.ndarray:
+        """The thread that it is about."""
+        return self.batch.tid[self.at]
+
+
+class Calls(View):
+    """System calls that returned, and (OPEN) those that had not when tracing ended."""
+
+    KINDS = (Kind.CALL, Kind.OPEN)
+    __slots__ = ()
+
+    @property
+    def start(self) -> np.ndarray:
+        """When the call was entered (ns); `time` is its return."""
+        return self.batch.start[self.at]
+
+    @property
+    def number(self) -> np.ndarray:
+        """The system call's number."""
+        return self.batch.nr[self.at]
+
+    @property
+    def result(self) -> np.ndarray:
+        """Its result, a negative errno where it failed."""
+        return self.batch.result[self.at]
+
+    @property
+    def fd(self) -> np.ndarray:
+        """Argument 0."""
+        return self.batch.fd[self.at]
+
+    @property
+    def argument(self) -> np.ndarray:
+        """The argument that the table of calls says to keep (tracer/kernel/syscalls.py)."""
+        return self.batch.arg[self.at]
+
+
+class Arguments(View):
+    """What a call that sets something up was given; follows the call's own record."""
+
+    KINDS = (Kind.ARGS,)
+    __slots__ = ()
+
+    @property
+    def number(self) -> np.ndarray:
+        """The system call's number."""
+        return self.batch.nr[self.at]
+
+    @property
+    def first(self) -> np.ndarray:
+        """Argument 0."""
+        return self.batch.fd[self.at]
+
+    @property
+    def second(self) -> np.ndarray:
+        """Argument 1."""
+        return self.batch.start[self.at]
+
+    @property
+    def third(self) -> np.ndarray:
+        """Argument 2."""
+        return self.batch.result[self.at]
+
+    @property
+    def fourth(self) -> np.ndarray:
+        """Argument 3; of epoll_ctl the events that it points at."""
+        return self.batch.arg[self.at]
+
+
+class SwitchesOut(View):
+    """A thread gave up its CPU (sched_switch)."""
+
+    KINDS = (Kind.SWITCH_OUT,)
+    __slots__ = ()
+
+    @property
+    def preempted(self) -> np.ndarray:
+        """bool[n]: it could have run on. Its state says so (0 is TASK_RUNNING), or the kernel took the CPU from it on
+        its way to sleep."""
+        return (self.batch.arg[self.at] == 0) | (self.batch.fd[self.at] == 1)
+
+
+class SwitchesIn(View):
+    """A thread got a CPU (sched_switch)."""
+
+    KINDS = (Kind.SWITCH_IN,)
+    __slots__ = ()
+
+    @property
+    def previous(self) -> np.ndarray:
+        """The thread that had the CPU before (0: it was idle)."""
+        return self.batch.fd[self.at]
+
+    @property
+    def cpu(self) -> np.ndarray:
+        """Which CPU."""
+        return self.batch.nr[self.at]
+
+
+class Wakings(View):
+    """A thread was woken (sched_waking)."""
+
+    KINDS = (Kind.WAKING,)
+    __slots__ = ()
+
+    @property
+    def waker(self) -> np.ndarray:
+        """The thread on the CPU where that happened: who woke it, or whom an interrupt interrupted (0: idle)."""
+        return self.batch.fd[self.at]
+
+
+class Readinesses(View):
+    """Data came to a socket (sk_data_ready)."""
+
+    KINDS = (Kind.READY,)
+    __slots__ = ()
+
+    @property
+    def inode(self) -> np.ndarray:
+        """The socket's inode."""
+        return self.batch.start[self.at]
+
+
+class Copies(View):
+    """Data was copied to the thread (skb_copy_datagram_iovec)."""
+
+    KINDS = (Kind.COPY,)
+    __slots__ = ()
+
+    @property
+    def bytes(self) -> np.ndarray:
+        """How many."""
+        return self.batch.result[self.at]
+
+
+class Signals(View):
+    """A signal was sent (GENERATE) to the thread, or reached it (DELIVER)."""
+
+    KINDS = (Kind.SIGNAL_GENERATE, Kind.SIGNAL_DELIVER)
+    __slots__ = ()
+
+    @property
+    def number(self) -> np.ndarray:
+        """The signal."""
+        return self.batch.fd[self.at]
+
+    @property
+    def code(self) -> np.ndarray:
+        """int32[n]: si_code (sigaction(2))."""
+        return self.batch.arg[self.at].view(np.int32)
+
+    @property
+    def made(self) -> np.ndarray:
+        """bool[n]: sent; else delivered."""
+        return self.kind == Kind.SIGNAL_GENERATE
+
+    @property
+    def outcome(self) -> np.ndarray:
+        """Of one sent: TRACE_SIGNAL_* (include/trace/events/signal.h)."""
+        return self.batch.result[self.at]
+
+    @property
+    def handled(self) -> np.ndarray:
+        """bool[n], of one delivered: a handler runs."""
+        return self.batch.start[self.at] == 1
+
+    @property
+    def fd(self) -> np.ndarray:
+        """si_fd, where si_code is one of POLL_*."""
+        return np.where(self.made, self.batch.start[self.at], self.batch.result[self.at])
+
+
+class Descriptors(View):
+    """What a descriptor of the thread's process is: a call has opened it, or it was looked at."""
+
+    KINDS = (Kind.DESCRIPTOR,)
+    __slots__ = ()
+
+    @property
+    def fd(self) -> np.ndarray:
+        """The descriptor."""
+        return self.batch.fd[self.at]
+
+    @property
+    def inode(self) -> np.ndarray:
+        """The file's inode."""
+        return self.batch.start[self.at]
+
+    @property
+    def mode(self) -> np.ndarray:
+        """i_mode: the file's type and permissions (inode(7))."""
+        return self.batch.arg[self.at]
+
+    @property
+    def flags(self) -> np.ndarray:
+        """f_flags (open(2))."""
+        return self.batch.result[self.at]
+
+    @property
+    def was_open(self) -> np.ndarray:
+        """bool[n]: it was open before it was looked at; no call that was seen has just opened it."""
+        return self.batch.nr[self.at] & WAS_OPEN != 0
+
+
+class Births(View):
+    """A thread began (THREAD: task_newtask), or came into the trace (START: at the gate, or adopted as it ran)."""
+
+    KINDS = (Kind.THREAD, Kind.START)
+    __slots__ = ()
+
+    @property
+    def tgid(self) -> np.ndarray:
+        """Its process."""
+        return self.batch.result[self.at]
+
+    @property
+    def creator(self) -> np.ndarray:
+        """The thread that made it, 0 where that was not seen."""
+        return self.batch.fd[self.at]
+
+    @property
+    def adopted(self) -> np.ndarray:
+        """When it was adopted while it ran (ns), 0: it was not."""
+        return np.where(self.kind == Kind.START, self.batch.start[self.at], 0)
+
+    @property
+    def local_tid(self) -> np.ndarray:
+        """Of one adopted: its ID as iotrace's PID namespace has it."""
+        return self.batch.arg[self.at]
+
+
+class Exits(View):
+    """A thread ended (sched_process_exit), or took its leader's ID by execve (goes_on)."""
+
+    KINDS = (Kind.EXIT,)
+    __slots__ = ()
+
+    @property
+    def tgid(self) -> np.ndarray:
+        """Its process; where it goes on, its ID from now on."""
+        return self.batch.result[self.at]
+
+    @property
+    def goes_on(self) -> np.ndarray:
+        """bool[n]: no leader, it has called execve, and lives with its leader's ID."""
+        return self.batch.arg[self.at] == GOES_ON
+
+    @property
+    def exec_start(self) -> np.ndarray:
+        """Where it goes on: when execve was entered (ns)."""
+        return self.batch.start[self.at]
+
+
+class Names(View):
+    """A thread's name (comm), 16 bytes: records.text_of has it as text."""
+
+    KINDS = (Kind.NAME,)
+    __slots__ = ()
+
+    @property
+    def low(self) -> np.ndarray:
+        """The first 8 bytes."""
+        return self.batch.start[self.at]
+
+    @property
+    def high(self) -> np.ndarray:
+        """The other 8."""
+        return self.batch.result[self.at]
+
+    @property
+    def tgid(self) -> np.ndarray:
+        """The thread's process."""
+        return self.batch.arg[self.at]
+
+
+class LibraryCalls(View):
+    """A function of the C library was called (uprobe)."""
+
+    KINDS = (Kind.LIBRARY,)
+    __slots__ = ()
+
+    @property
+    def which(self) -> np.ndarray:
+        """enum library: a key of records.LIBRARY_NAMES."""
+        return self.batch.nr[self.at]
+
+    @property
+    def fd(self) -> np.ndarray:
+        """The descriptor that it was given."""
+        return self.batch.fd[self.at]
+
+    @property
+    def block(self) -> np.ndarray:
+        """The address of its control block (struct aiocb)."""
+        return self.batch.start[self.at]
+
+
+class Execs(View):
+    """execve succeeded."""
+
+    KINDS = (Kind.EXEC,)
+    __slots__ = ()
+
+    @property
+    def tgid(self) -> np.ndarray:
+        """The process."""
+        return self.batch.result[self.at]
+
+    @property
+    def is_32_bit(self) -> np.ndarray:
+        """bool[n]: a 32-bit program, whose call numbers are others."""
+        return self.batch.arg[self.at] == CODE_SEGMENT_32
+
+
+class UringRequests(View):
+    """A request of io_uring: submitted, without data and so polled (armed), handed to a worker, or complete."""
+
+    KINDS = (Kind.URING_SUBMIT, Kind.URING_POLL, Kind.URING_WORK, Kind.URING_COMPLETE)
+    __slots__ = ()
+
+    @property
+    def address(self) -> np.ndarray:
+        """The address of the kernel's request (struct io_kiocb), 0: unknown."""
+        return self.batch.start[self.at]
+
+    @property
+    def user_data(self) -> np.ndarray:
+        """The program's own number for it."""
+        return self.batch.result[self.at]
+
+    @property
+    def opcode(self) -> np.ndarray:
+        """Of one submitted: IORING_OP_*."""
+        return self.batch.nr[self.at]
+
+    @property
+    def fd(self) -> np.ndarray:
+        """Of one submitted: its descriptor, or the index of a registered file."""
+        return self.batch.fd[self.at]
+
+    @property
+    def flags(self) -> np.ndarray:
+        """Of one submitted REQ_F_*, of one complete IORING_CQE_F_*."""
+        return self.batch.arg[self.at]
+
+    @property
+    def outcome(self) -> np.ndarray:
+        """Of one complete: the completion's res, bytes or a negative errno."""
+        return self.batch.fd[self.at]
+
+
+class UringRings(View):
+    """io_uring_setup made a ring."""
+
+    KINDS = (Kind.URING_RING,)
+    __slots__ = ()
+
+    @property
+    def fd(self) -> np.ndarray:
+        """The ring's descriptor."""
+        return self.batch.fd[self.at]
+
+    @property
+    def address(self) -> np.ndarray:
+        """The address of the kernel's ring (struct io_ring_ctx)."""
+        return self.batch.start[self.at]
+
+    @property
+    def flags(self) -> np.ndarray:
+        """IORING_SETUP_*."""
+        return self.batch.arg[self.at]
+
+
+class UringFiles(View):
+    """The registered file of the request that completes next."""
+
+    KINDS = (Kind.URING_FILE,)
+    __slots__ = ()
+
+    @property
+    def address(self) -> np.ndarray:
+        """The request's, as in UringRequests."""
+        return self.batch.start[self.at]
+
+    @property
+    def inode(self) -> np.ndarray:
+        """The file's inode."""
+        return self.batch.result[self.at]
+
+    @property
+    def mode(self) -> np.ndarray:
+        """The file's i_mode."""
+        return self.batch.arg[self.at]
+
+
+class AioRequests(View):
+    """A request of native AIO: one of io_submit's blocks, or (EVENT) one of io_getevents' results."""
+
+    KINDS = (Kind.AIO_SUBMIT, Kind.AIO_EVENT)
+    __slots__ = ()
+
+    @property
+    def block(self) -> np.ndarray:
+        """The address of its control block (struct iocb)."""
+        return self.batch.start[self.at]
+
+    @property
+    def opcode(self) -> np.ndarray:
+        """Of one submitted: IOCB_CMD_*."""
+        return self.batch.nr[self.at]
+
+    @property
+    def fd(self) -> np.ndarray:
+        """Of one submitted: its descriptor."""
+        return self.batch.fd[self.at]
+
+    @property
+    def result(self) -> np.ndarray:
+        """Of one submitted the bytes asked for; of an event its res, bytes or a negative errno."""
+        return self.batch.result[self.at]
+
+    @property
+    def place(self) -> np.ndarray:
+        """Which one it is of its call's, from 0."""
+        return self.batch.arg[self.at]
+
+
+class Addresses(View):
+    """An address of a socket."""
+
+    KINDS = (Kind.ADDRESS,)
+    __slots__ = ()
+
+    @property
+    def fd(self) -> np.ndarray:
+        """The socket's descriptor."""
+        return self.batch.fd[self.at]
+
+    @property
+    def remote(self) -> np.ndarray:
+        """bool[n]: the other end's; else its own."""
+        return self.batch.nr[self.at] == 1
+
+    @property
+    def low(self) -> np.ndarray:
+        """The address' first 8 bytes; of IPv4 the first 4 count."""
+        return self.batch.start[self.at]
+
+    @property
+    def high(self) -> np.ndarray:
+        """Its last 8 bytes."""
+        return self.batch.result[self.at]
+
+    @property
+    def port(self) -> np.ndarray:
+        """The port."""
+        return self.batch.arg[self.at] & 0xFFFF
+
+    @property
+    def socket_type(self) -> np.ndarray:
+        """SOCK_*."""
+        return self.batch.arg[self.at] >> 16 & 0xFF
+
+    @property
+    def family(self) -> np.ndarray:
+        """AF_*."""
+        return self.batch.arg[self.at] >> 24
+
+
+class Paths(View):
+    """16 bytes of the path by which a descriptor was opened."""
+
+    KINDS = (Kind.PATH,)
+    __slots__ = ()
+
+    @property
+    def fd(self) -> np.ndarray:
+        """The descriptor."""
+        return self.batch.fd[self.at]
+
+    @property
+    def low(self) -> np.ndarray:
+        """The first 8 of the bytes."""
+        return self.batch.start[self.at]
+
+    @property
+    def high(self) -> np.ndarray:
+        """The other 8."""
+        return self.batch.result[self.at]
+
+    @property
+    def piece(self) -> np.ndarray:
+        """Which 16 bytes of the path, from 0."""
+        return self.batch.nr[self.at]
