@@ -8,46 +8,47 @@
 #include <linux/types.h>
 
 /* What a record tells. Unless said otherwise: time = when, tid = whose, nr = the CPU it was seen on. */
+/* A table, whose columns clang-format would break: */
+/* clang-format off */
 enum kind {
-	KIND_CALL = 1, /* a system call that returned: start = entry, result, nr, fd = argument 0, arg */
-	KIND_ARGS =
-		2, /* follows the KIND_CALL of a call that sets something up: start, result, arg = arguments 1, 2, 3 */
-	KIND_OPEN = 3,       /* a call still open when tracing ended (made in user space from the slots) */
-	KIND_SWITCH_OUT = 4, /* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted */
-	KIND_SWITCH_IN = 5,  /* sched_switch to; fd = the thread that had the CPU */
-	KIND_WAKING = 6,     /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
-	KIND_READY = 7,      /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
-	KIND_COPY = 8,       /* skb_copy_datagram_iovec: result = bytes */
+	KIND_CALL = 1,      /* a system call that returned: start = entry, result, nr, fd = argument 0, arg */
+	KIND_ARGS = 2,      /* follows the KIND_CALL of a call that sets something up: start, result, arg = arguments 1, 2, 3 */
+	KIND_OPEN = 3,      /* a call still open when tracing ended (made in user space from the slots) */
+	KIND_SWITCH_OUT = 4,/* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted */
+	KIND_SWITCH_IN = 5, /* sched_switch to; fd = the thread that had the CPU */
+	KIND_WAKING = 6,    /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
+	KIND_READY = 7,     /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
+	KIND_COPY = 8,      /* skb_copy_datagram_iovec: result = bytes */
 	KIND_SIGNAL_GENERATE = 9, /* tid = the target; fd = signal, arg = si_code, result = TRACE_SIGNAL_*,
 				   * start = si_fd where si_code is POLL_* */
 	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
 				   * result = si_fd where si_code is POLL_* */
 	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
 				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
-	KIND_THREAD = 12,  /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
-	KIND_EXIT = 13,    /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
-			    * entered at start, and goes on with its leader's id (result) */
-	KIND_NAME = 14,    /* start and result hold the 16 bytes of comm; arg = tgid */
-	KIND_LIBRARY = 15, /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
-	KIND_START = 16,   /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
-			    * start = time, arg = its id as iotrace's namespace has it */
-	KIND_EXEC = 17,    /* execve succeeded: result = tgid, arg = code segment (0x23: a 32-bit program) */
+	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
+	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
+			     * entered at start, and goes on with its leader's id (result) */
+	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
+	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
+	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
+			     * start = time, arg = its id as iotrace's namespace has it */
+	KIND_EXEC = 17,     /* execve succeeded: result = tgid, arg = code segment (0x23: a 32-bit program) */
 	KIND_URING_SUBMIT = 18, /* io_uring request: start = its address (0: unknown), result = user_data,
 				 * nr = opcode, arg = flags */
 	KIND_URING_POLL = 19,   /* it found nothing and armed a poll: start, result likewise */
 	KIND_URING_WORK = 20,   /* it was handed to a worker (io-wq): start, result likewise */
-	KIND_URING_COMPLETE =
-		21, /* its completion, by tid: start, result likewise, fd = res, arg = the completion's flags */
-	KIND_URING_RING = 22, /* io_uring_setup: fd, start = the ring's address, arg = IORING_SETUP_* */
-	KIND_URING_FILE = 23, /* before a completion of a request on a registered file: start likewise,
-			       * result = inode, arg = mode */
-	KIND_AIO_SUBMIT = 24, /* io_submit entered with: start = the iocb's address, result = bytes,
-			       * nr = IOCB_CMD_*, fd, arg = its place */
-	KIND_AIO_EVENT = 25, /* io_getevents returned with: start = the iocb's address, result = res, arg = its place */
-	KIND_ADDRESS = 26, /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
-			    * arg = port | SOCK_* << 16 | AF_* << 24 */
-	KIND_PATH = 27,    /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
+	KIND_URING_COMPLETE = 21, /* its completion, by tid: start, result likewise, fd = res, arg = the completion's flags */
+	KIND_URING_RING = 22,   /* io_uring_setup: fd, start = the ring's address, arg = IORING_SETUP_* */
+	KIND_URING_FILE = 23,   /* before a completion of a request on a registered file: start likewise,
+				 * result = inode, arg = mode */
+	KIND_AIO_SUBMIT = 24,   /* io_submit entered with: start = the iocb's address, result = bytes,
+				 * nr = IOCB_CMD_*, fd, arg = its place */
+	KIND_AIO_EVENT = 25,    /* io_getevents returned with: start = the iocb's address, result = res, arg = its place */
+	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
+			     * arg = port | SOCK_* << 16 | AF_* << 24 */
+	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
 };
+/* clang-format on */
 
 enum library { LIBRARY_AIO_READ = 1, LIBRARY_AIO_SUSPEND = 2 };
 
@@ -151,8 +152,8 @@ struct owner {
 
 /* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/capture/exec_gate.py,
  * adoption.py) */
-#define PRCTL_OWN                                                                                                      \
-	0x10774AD3 /* iotrace makes itself known, before anybody else is told the secret: the first one counts */
+/* iotrace makes itself known, before anybody else is told the secret: the first one counts */
+#define PRCTL_OWN 0x10774AD3
 #define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
 /* of iotrace's own process alone: */
 #define PRCTL_ADOPT 0x10774AD0   /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */

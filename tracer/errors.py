@@ -15,3 +15,9 @@ class IotraceError(Exception):
         super().__init__(message)
         if status is not None:
             self.status = status
+
+
+class NothingSeen(IotraceError):
+    """The target was released, and the probes saw nothing of it."""
+
+    status = CANNOT

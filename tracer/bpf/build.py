@@ -22,6 +22,7 @@ from pathlib import Path
 
 import probes
 from scenarios.kit import places
+from tracer.errors import CANNOT, IotraceError
 
 CACHE = Path("/var/cache/iotrace")
 _MOST_KEPT = 16
@@ -30,8 +31,10 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _BUILT_IN = "/virtual/"  # BCC's own headers, which are in its library
 
 
-class CannotCompile(Exception):
+class CannotCompile(IotraceError):
     """BCC is missing, or its clang is unhappy; the text says why."""
+
+    status = CANNOT
 
 
 @dataclass(frozen=True)

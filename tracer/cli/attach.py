@@ -8,9 +8,6 @@ import click
 
 from tracer import text
 from tracer.cli.common import (
-    CANNOT,
-    FAILED,
-    USAGE,
     Failure,
     check_writable,
     plan_of,
@@ -22,6 +19,7 @@ from tracer.cli.common import (
     survived,
     traced,
 )
+from tracer.errors import CANNOT, FAILED, USAGE
 
 ORDER = 4
 

@@ -20,9 +20,9 @@ import click
 
 import scenarios
 from tracer import text
+from tracer.errors import FAILED, LOST
 from tracer.recording.atomic_file import unnamed
 
-FAILED, USAGE, CANNOT, LOST = 1, 2, 3, 4
 STREAMS = ("standard output", "standard error")
 PRIVATE = 0o600  # a recording names files, addresses and commands
 OWN_FAILURE = 125  # of `trace`, whose other statuses are the command's

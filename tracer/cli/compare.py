@@ -11,11 +11,7 @@ from pathlib import Path
 import click
 
 from tracer.cli.common import (
-    CANNOT,
-    FAILED,
-    LOST,
     MOST_TIMEOUT,
-    USAGE,
     Duration,
     Failure,
     Scenario,
@@ -24,6 +20,7 @@ from tracer.cli.common import (
     put,
     recorded,
 )
+from tracer.errors import CANNOT, FAILED, LOST, USAGE
 
 ORDER = 2.5
 DEFAULT = (

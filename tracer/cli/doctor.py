@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tracer.cli.common import CANNOT, Failure
+from tracer.cli.common import Failure
+from tracer.errors import CANNOT
 
 ORDER = 6
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import click
 
-from tracer.cli.common import CANNOT, FAILED, USAGE, Failure, Seconds
+from tracer.cli.common import Failure, Seconds
 from tracer.cli.verify import Claims
+from tracer.errors import CANNOT, FAILED, USAGE
 from tracer.lab import HOST
 
 ORDER = 9

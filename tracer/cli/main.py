@@ -13,7 +13,8 @@ import click
 from scenarios.kit import places
 from tracer import __version__, text
 from tracer.cli import commands
-from tracer.cli.common import FAILED, own_failures
+from tracer.cli.common import own_failures
+from tracer.errors import FAILED
 
 _DEBUG = f"{__name__}.debug"  # of a context's meta, which those of all commands share
 

@@ -6,7 +6,8 @@ from itertools import islice
 
 import click
 
-from tracer.cli.common import FAILED, LOST, USAGE, Failure, show, shown
+from tracer.cli.common import Failure, show, shown
+from tracer.errors import FAILED, LOST, USAGE
 
 ORDER = 5
 _LINES = 1000  # written at once

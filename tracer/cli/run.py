@@ -6,10 +6,7 @@ import click
 
 from tracer import text
 from tracer.cli.common import (
-    CANNOT,
-    FAILED,
     MOST_TIMEOUT,
-    USAGE,
     Duration,
     Failure,
     Percent,
@@ -24,6 +21,7 @@ from tracer.cli.common import (
     show,
     shown,
 )
+from tracer.errors import CANNOT, FAILED, USAGE
 
 ORDER = 2
 

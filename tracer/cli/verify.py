@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from tracer.cli.common import CANNOT, FAILED, Failure, drawing, put
+from tracer.cli.common import Failure, drawing, put
+from tracer.errors import CANNOT, FAILED
 
 ORDER = 8
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 
+from tracer.errors import CANNOT, IotraceError
+
 KIND_STRUCT, KIND_TYPEDEF, KIND_FUNC_PROTO, KIND_VAR = 4, 8, 13, 14
 _KIND_PTR, _KIND_UNION = 2, 5
 _KIND_ALIASES = (KIND_TYPEDEF, 9, 10, 11)  # and volatile, const, restrict
 
 
-class NoTypes(Exception):
+class NoTypes(IotraceError):
     """This kernel, or this machine's libbpf, offers no BTF."""
+
+    status = CANNOT
 
 
 class KernelTypes:

@@ -9,6 +9,7 @@ import platform
 from dataclasses import dataclass, field
 
 from tracer import text
+from tracer.errors import CANNOT, IotraceError
 from tracer.kernel import io_uring_args
 from tracer.kernel.btf import KernelTypes, NoTypes
 from tracer.kernel.pmu import has_pmu
@@ -66,8 +67,10 @@ _OFFSETS = {
 _OPTIONAL_OFFSETS = {"O_TASK_ON_CPU": ("task_struct", "on_cpu")}  # not in kernels for one CPU alone
 
 
-class CannotTrace(Exception):
+class CannotTrace(IotraceError):
     """This machine cannot run the probes; the text says what is missing and what to do."""
+
+    status = CANNOT
 
 
 @dataclass

@@ -8,14 +8,17 @@ import re
 from functools import cache
 from importlib.resources import files
 
+from tracer.errors import USAGE, IotraceError
 from tracer.kernel import syscalls
 
 _BARE = ("desc", "file", "memory", "process", "signal", "ipc", "network")  # classes that need no %
 _ALIASES = {"%net": "%network"}
 
 
-class FilterError(ValueError):
+class FilterError(IotraceError):
     """An expression that strace would not understand either; the text says which word of it."""
+
+    status = USAGE
 
 
 @cache

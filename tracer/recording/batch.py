@@ -16,6 +16,14 @@ class RecordBatch:
     """n records: time, start (int64, ns), result (int64), tid (uint32), kind, nr (uint16), fd (int32), arg (uint32)."""
 
     __slots__ = NAMES
+    time: np.ndarray
+    start: np.ndarray
+    result: np.ndarray
+    tid: np.ndarray
+    kind: np.ndarray
+    nr: np.ndarray
+    fd: np.ndarray
+    arg: np.ndarray
 
     def __init__(self, *arrays: np.ndarray) -> None:
         for name, array in zip(NAMES, arrays, strict=True):

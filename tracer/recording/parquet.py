@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 
+from tracer.errors import IotraceError
 from tracer.kernel import syscalls
 from tracer.recording import malloc
 from tracer.recording.batch import RecordBatch, joined
@@ -35,7 +36,7 @@ _PLAIN = (
 _READ = ["kind", *(name for name, _ in _PLAIN)]
 
 
-class RecordingError(Exception):
+class RecordingError(IotraceError):
     """A file that is no recording, or one that this version cannot read; the text is for the user."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
 
+from tracer.errors import IotraceError
+
 SCHEMA = 1
 MEASURES = (
     "wait_ns",
@@ -32,7 +34,7 @@ _COPIERS = {
 }
 
 
-class NothingReceived(Exception):
+class NothingReceived(IotraceError):
     """A run without an operation; the text says whose."""
 
 

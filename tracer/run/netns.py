@@ -18,6 +18,8 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import RTMGRP_LINK
 
+from tracer.errors import CANNOT, IotraceError
+
 _RECEIVER, _SENDER = "10.0.0.1", "10.0.0.2"
 _CLONE_NEWNET = 0x40000000
 _TBF_QUEUE = 1 << 20  # bytes: more than the largest datagram, which a closed loop could not spare
@@ -26,8 +28,10 @@ _TBF_HZ = 250  # a bucket is refilled at least so often, else a high rate is not
 _NETEM_QUEUE = 10_000  # packets
 
 
-class CannotConnect(Exception):
+class CannotConnect(IotraceError):
     """This machine cannot make the link that was asked for; the text says what is missing."""
+
+    status = CANNOT
 
 
 @dataclass(frozen=True)

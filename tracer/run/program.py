@@ -21,6 +21,7 @@ from tracer.capture.host import host
 from tracer.capture.interrupts import signalled
 from tracer.capture.recorder import DRAIN_MS, Tap
 from tracer.capture.session import NR_UNSEEN, Session
+from tracer.errors import IotraceError, NothingSeen
 from tracer.kernel import proc, syscalls
 from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
@@ -31,12 +32,8 @@ _GRACE_S = 5  # for a command that was told to end
 EPOLL_CTL_ADD = 1
 
 
-class NotTraceable(Exception):
+class NotTraceable(IotraceError):
     """A process that cannot be attached to; the text says which and why."""
-
-
-class NothingSeen(Exception):
-    """The target was released, and the probes saw nothing of it."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tracer.capture.host import host
 from tracer.capture.interrupts import signalled
 from tracer.capture.recorder import DRAIN_MS, Tap
 from tracer.capture.session import Session
+from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
 from tracer.recording.parquet import Writer, read_facts
 
@@ -28,16 +29,14 @@ _UNABLE = 3  # the exit status of a scenario that this machine cannot run
 _STOP_MS = 1000  # for a receiver that was interrupted to leave its notes
 
 
-class RunFailed(Exception):
+class RunFailed(IotraceError):
     """The scenario did not do what it was started for; the text is for the user."""
 
 
-class CannotRun(Exception):
+class CannotRun(IotraceError):
     """This machine lacks what the scenario needs; the text says what."""
 
-
-class NothingSeen(Exception):
-    """The target was released, and the probes saw nothing of it."""
+    status = CANNOT
 
 
 @dataclass(frozen=True)
