@@ -13,7 +13,7 @@ import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations.readiness import UNKNOWN
-from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.analysis.tables.asof import at, following, preceding
 from tracer.analysis.tables.table import Table, names_of
 from tracer.analysis.threads.timeline import (
     NEVER,

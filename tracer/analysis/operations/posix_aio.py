@@ -13,7 +13,7 @@ import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations.signal_delivery import Delivery
-from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.analysis.tables.asof import at, following, preceding
 from tracer.analysis.threads.timeline import NEVER, TimelineBatch
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch, joined
