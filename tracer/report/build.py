@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.syscall_stats import SyscallStats
 from tracer.analysis.identity.lives import Lives
-from tracer.analysis.operations.boundaries import BOUNDARIES, MOVABLE
 from tracer.analysis.operations.completions import COMPLETION_KINDS
 from tracer.analysis.operations.during_wait import DuringWait
-from tracer.analysis.operations.receives import PHASES, Analysis, Operations
+from tracer.analysis.operations.receives import Analysis, Operations
 from tracer.analysis.tables import distribution
 from tracer.analysis.threads.cpu_overlap import lanes
 from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.timeline import Timeline
 from tracer.analysis.verdict import io_model, non_io
-from tracer.kernel import syscalls
 from tracer.recording.batch import Read
 from tracer.recording.records import LIBRARY_NAMES, Kind
+from tracer.report import cost, oracle
 from tracer.report.figure_steps import figure
 from tracer.report.program import Overview
+from tracer.terms import BOUNDARIES, MOVABLE, PHASES
 
 SCHEMA = 1
 LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later
@@ -90,7 +90,7 @@ def build(read: Read, facts: dict) -> dict:
             "scenario": facts.get("scenario"),
             "host": facts["host"],
             "options": facts["options"],
-            "expected": _expected(notes, facts, calls, signals, operations),
+            "expected": oracle.expected(facts, calls, signals, int(operations.bytes.sum())),
             "base_ns": base,
             "window_ns": [t - base for t in window] if window else None,
             "ended": facts["ended"],
@@ -112,7 +112,7 @@ def build(read: Read, facts: dict) -> dict:
             "wakeups": wakeups.finish(),
             **beside,
             "ledger": facts["ledger"] | {"unseen_switches": timeline.unseen_switches},
-            "cost": _cost(notes, facts.get("untraced")) or _estimated_cost(facts, times),
+            "cost": cost.cost(facts, sum(its.kernel_ns + its.user_ns for its in times)),
             "figure": figure(operations, names, read, base)
             if seen["model"]["name"] != "none"
             else None,
@@ -205,89 +205,3 @@ def _library_calls(library: list[tuple[int, int]], window: tuple[int, int] | Non
         }
         for which, count in Counter(inside).items()
     ]
-
-
-def _expected(
-    notes: dict, facts: dict, calls: list[dict], signals: list[dict], operations: Operations
-) -> dict | None:
-    """What the workload says it did, and where the trace says otherwise.
-
-    CPython runs a Python handler once for all the deliveries since it last could: in an open loop the program can
-    have counted fewer signals than were delivered, never more.
-    """
-    if not notes:
-        return None
-    sender, base = facts.get("sender") or {}, facts["base_ns"]
-    merging = facts["options"]["open_loop"]
-    traced: Counter[str] = Counter()
-    errors: dict[str, Counter[str]] = defaultdict(Counter)
-    for call in calls:
-        traced[syscalls.class_of(call["name"])] += call["calls"]
-        errors[syscalls.class_of(call["name"])].update(call["errors"])
-    delivered = {signal["name"]: signal["delivered"] + signal["taken"] for signal in signals}
-    pairs = {
-        "calls": [(name, count, traced[name]) for name, count in notes["calls"].items()],
-        "errors": [
-            (f"{name} {error}", count, errors[name][error])
-            for name, kinds in notes["errors"].items()
-            for error, count in kinds.items()
-        ],
-        "signals": [
-            (name, count, seen)
-            for name, count in notes["signals"].items()
-            if (seen := delivered.get(name, 0)) < count or not merging
-        ],
-        "bytes": [("bytes", notes["bytes"], int(operations.bytes.sum()))],
-    }
-    differences = [
-        f"{what}: the program says {said}, the trace {seen}"
-        for group in pairs.values()
-        for what, said, seen in group
-        if said != seen
-    ]
-    return {
-        "messages": notes["messages"],
-        "bytes": notes["bytes"],
-        "dropped": notes["dropped"],
-        "calls": notes["calls"],
-        "errors": notes["errors"],
-        "signals": notes["signals"],
-        "send_begin_ns": [t - base for t in sender.get("send_begin_ns", [])],
-        "receive_ns": [t - base for t in notes["receive_ns"]],
-        "anonymous_bytes": notes.get("anonymous_bytes"),
-        "threads": notes.get("threads"),
-        "sent": sender.get("sent"),
-        "differences": differences,
-        "match": {
-            group: all(said == seen for _, said, seen in its) for group, its in pairs.items()
-        },
-    }
-
-
-def _cost(notes: dict, untraced: dict | None) -> dict | None:
-    if not notes.get("messages") or not untraced or not untraced.get("messages"):
-        return None
-    without, with_probes = (round(n["cpu_ns"] / n["messages"]) for n in (untraced, notes))
-    return {
-        "untraced_cpu_ns_per_op": without,
-        "traced_cpu_ns_per_op": with_probes,
-        "ratio": round(with_probes / without, 3) if without else None,
-    }
-
-
-def _estimated_cost(facts: dict, times: list[ThreadTimes]) -> dict | None:
-    """What an event cost when tracing began, times the events: an estimate, beside the threads' CPU time."""
-    if facts.get("event_cost_ns") is None:
-        return None
-    events, cpu = facts["ledger"]["counted"], sum(its.kernel_ns + its.user_ns for its in times)
-    total = round(events * facts["event_cost_ns"])
-    return {
-        "untraced_cpu_ns_per_op": None,
-        "traced_cpu_ns_per_op": None,
-        "ratio": None,
-        "estimate": True,
-        "event_ns": round(facts["event_cost_ns"], 1),
-        "events": events,
-        "total_ns": total,
-        "cpu_ns": cpu,
-    }
