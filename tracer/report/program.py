@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stat import S_IFBLK, S_IFREG
+
 import numpy as np
 
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage, of_interest
@@ -9,8 +11,8 @@ from tracer.analysis.counts.poll_usage import PollUsage
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.descriptors import S_IFMT, S_IFSOCK, Descriptors
 from tracer.analysis.identity.filenames import MAKERS, TEACHING, FdNames
-from tracer.analysis.operations.completions import S_IFBLK, S_IFREG, SETUP_SQPOLL
-from tracer.analysis.operations.receives import Operations
+from tracer.analysis.operations.io_uring import SETUP_SQPOLL
+from tracer.analysis.operations.table import Operations
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.thread_states import ThreadTimes
