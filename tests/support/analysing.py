@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 from support.records_builder import Trace
 
-from tracer.analysis.operations.receives import WAIT_KINDS, Analysis, Operations
+from tracer.analysis.operations.analysis import Analysis
+from tracer.analysis.operations.table import WAIT_KINDS, Operations
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.timeline import Timeline
 from tracer.kernel import syscalls

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.syscall_stats import SyscallStats
 from tracer.analysis.identity.lives import Lives
-from tracer.analysis.operations.completions import COMPLETION_KINDS
+from tracer.analysis.operations.analysis import Analysis
 from tracer.analysis.operations.during_wait import DuringWait
-from tracer.analysis.operations.receives import Analysis, Operations
+from tracer.analysis.operations.table import (
+    COMPLETION_KINDS,
+    Operations,
+)
 from tracer.analysis.tables import distribution
 from tracer.analysis.threads.cpu_overlap import lanes
 from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups

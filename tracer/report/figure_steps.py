@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.analysis.counts.syscall_stats import signal_name
-from tracer.analysis.operations.receives import (
+from tracer.analysis.operations.receives import MOST_ASKS
+from tracer.analysis.operations.table import (
     AT_ONCE,
     IO_URING,
     LINUX_AIO,
-    MOST_ASKS,
     POSIX_AIO,
     SIGNAL,
     Operations,

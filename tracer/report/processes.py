@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tracer.analysis.operations.receives import Operations
+from tracer.analysis.operations.table import Operations
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.verdict import io_model
 from tracer.analysis.verdict.non_io import DOING, MOSTLY

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stat import S_IFBLK, S_IFREG
+
 import numpy as np
 
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage, of_interest
@@ -9,9 +11,10 @@ from tracer.analysis.counts.poll_usage import PollUsage
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.descriptors import S_IFMT, S_IFSOCK, Descriptors
 from tracer.analysis.identity.filenames import MAKERS, TEACHING, FdNames
-from tracer.analysis.operations.completions import S_IFBLK, S_IFREG, SETUP_SQPOLL
-from tracer.analysis.operations.receives import Operations
+from tracer.analysis.operations.io_uring import SETUP_SQPOLL
+from tracer.analysis.operations.table import Operations
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
 from tracer.analysis.threads.wakers import Wakers
@@ -19,12 +22,12 @@ from tracer.analysis.verdict import io_model
 from tracer.analysis.verdict.advice import Seen, advice
 from tracer.analysis.verdict.non_io import IoCounts
 from tracer.kernel.syscalls import CLASSES, COMPAT, class_numbers, numbers
-from tracer.recording.batch import RecordBatch, table_of
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report import processes
 from tracer.terms import PHASES
 
-_TEACHING = table_of(TEACHING)
+_TEACHING = number_set(TEACHING)
 _PHASES = tuple(f"{phase}_ns" for phase in PHASES)
 _SHOWN = (
     "receives",
@@ -62,10 +65,10 @@ class Overview:
         self._kernel_submits: set[int] = (
             set()
         )  # processes of which a kernel thread submits to an io_uring
-        self._waits = table_of(
+        self._waits = number_set(
             class_numbers(tuple(name for members in CLASSES.values() for name in members))
         )
-        self._makers = table_of(numbers()[name] for name in MAKERS)
+        self._makers = number_set(numbers()[name] for name in MAKERS)
 
     def feed(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors) -> None:
         """descriptors: as the batch has left them."""

@@ -13,7 +13,7 @@ from tracer.analysis.counts.fd_usage import VALUES, FdUsage
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.operations.during_wait import DuringWait
-from tracer.analysis.operations.receives import BLOCKED, POLLED, Operations, of_columns
+from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
 from tracer.analysis.tables.table import names_of
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu

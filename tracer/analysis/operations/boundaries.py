@@ -1,42 +1,106 @@
-"""The six times of an operation (docs/model.md), in order: each held between its neighbours."""
+"""The boundaries of an operation that a receive call made: for each one a table of evidence, the best first.
+
+Each function is one row of docs/model.md's tables. `known` is the evidence of n operations, `kind` int64[n] how each was
+waited for (WAIT_KINDS). Copy end and done are the receive's return, where nothing else tells of the data.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import select
 
 import numpy as np
 
-from tracer.analysis.operations.readiness import UNKNOWN
-from tracer.terms import BOUNDARIES, MOVABLE
+from tracer.analysis.operations.evidence import Evidence
+from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best
+from tracer.analysis.operations.table import (
+    AT_ONCE,
+    BLOCKED,
+    MULTIPLEXED,
+    POSIX_AIO,
+    SIGNAL,
+    UNKNOWN,
+)
 
-if TYPE_CHECKING:
-    from tracer.analysis.operations.receives import Operations
+EPOLLET, EPOLLONESHOT = select.EPOLLET, select.EPOLLONESHOT
 
 
-def monotone(
-    its: Operations, ready: np.ndarray, late: np.ndarray, by_completion: np.ndarray
-) -> None:
-    """Holds the boundaries between their neighbours, in place; what is moved is kept as seen in raw_*, and listed.
-
-    ready, late: int64[n] ns as readiness.Match has them. by_completion: bool[n], whether a completion shows the copy.
-    """
-    seen = ready != UNKNOWN
-    its.raw_ask, its.raw_told, its.raw_copy_start = its.ask, its.told, its.copy_start
-    its.raw_ready = np.where(seen, ready, its.ready)
-    # where a completion shows only the end of the copy, it cannot have begun before there was something to copy
-    late_start = by_completion & (its.estimated >> BOUNDARIES.index("copy_start") & 1 > 0)
-    its.raw_copy_start = np.where(
-        late_start, np.maximum(its.raw_copy_start, its.raw_ready), its.raw_copy_start
+def ask(known: Evidence, kind: np.ndarray) -> Boundary:
+    """The program first wants the data: its aio_read, its first ask, or, where a signal told and nothing was asked
+    before, the end of the operation before or the arming fcntl. Estimated where it asked before it was traced."""
+    unasked = (kind == SIGNAL) & (known.first_ask < 0)
+    asked = best(
+        Row(kind == POSIX_AIO, known.aio.asked_at, SEEN),
+        Row(known.first_ask >= 0, known.calls.start[known.first_ask], SEEN),
+        Row(unasked & (known.previous_done > 0), known.previous_done, SEEN),
+        Row(unasked & (known.armed > 0), known.armed, SEEN),
+        otherwise=known.receive.start,
+        estimated=SEEN,
     )
-    its.copy_start = its.raw_copy_start
-    its.raw_told = np.where(late_start, np.maximum(its.raw_told, its.raw_ready), its.raw_told)
-    its.ask = np.minimum(its.raw_ask, its.copy_end)
-    its.copy_start = np.minimum(np.maximum(its.raw_copy_start, its.ask), its.copy_end)
-    its.ready = np.minimum(np.maximum(its.raw_ready, its.ask), its.copy_start)
-    its.told = np.minimum(np.maximum(its.raw_told, its.ready), its.copy_start)
-    its.queued = np.maximum(0, its.raw_ask - its.raw_ready)
-    its.estimated |= (~seen).astype(np.uint8) << BOUNDARIES.index("ready")
-    for name in MOVABLE:
-        moved = getattr(its, name) != getattr(its, f"raw_{name}")
-        its.estimated |= moved.astype(np.uint8) << BOUNDARIES.index(name)
-    its.raw_ready = np.where(late != UNKNOWN, late, its.raw_ready)
+    before_the_trace = (asked.time > 0) & (asked.time == known.adopted)
+    return Boundary(asked.time, before_the_trace)
+
+
+def ready_unseen(
+    known: Evidence, kind: np.ndarray, empty_at: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    """The data can be read, where no sk_data_ready is seen (so it is estimated always): the sending of the signal, if
+    that was not before the socket was found empty; the waking; ask, where the data was there already; else the entry of
+    the call that found it there."""
+    by_wait = kind == MULTIPLEXED
+    told_by, receive = known.told_by, known.receive
+    woken = np.where(by_wait, known.calls.woken[told_by], receive.woken)
+    entry = np.where(by_wait, known.calls.start[told_by], receive.start)
+    sent = known.signal.generated
+    return best(
+        Row((kind == SIGNAL) & (sent > 0) & (sent >= empty_at), sent, ESTIMATED),
+        Row(woken > 0, woken, ESTIMATED),
+        Row(kind == AT_ONCE, asked, ESTIMATED),
+        otherwise=entry,
+        estimated=ESTIMATED,
+    ).time
+
+
+def told(known: Evidence, kind: np.ndarray) -> np.ndarray:
+    """The program has been told: the wait's return, the signal's delivery, the sleeper back on a CPU, else the entry of
+    the receive. It is seen always."""
+    return best(
+        Row(kind == MULTIPLEXED, known.calls.end[known.told_by], SEEN),
+        Row(kind == SIGNAL, known.signal.delivered, SEEN),
+        Row(slept_for_it(known, kind), known.receive.back, SEEN),
+        otherwise=known.receive.start,
+        estimated=SEEN,
+    ).time
+
+
+def copy_start(known: Evidence) -> Boundary:
+    """The kernel begins to copy: the first skb_copy_datagram_iovec; estimated as the entry of the receive, or the last
+    switch-in during it, where that is later."""
+    receive = known.receive
+    return best(
+        Row(receive.copy > 0, receive.copy, SEEN),
+        otherwise=np.maximum(receive.start, receive.last_in),
+        estimated=ESTIMATED,
+    )
+
+
+def empty_at(known: Evidence, kind: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """When the socket was last known to be empty (ns, UNKNOWN: it never was): when a thread fell asleep for its data,
+    or the last entry of a receive that found none. events: int64[n], as registered with epoll.
+
+    Who sleeps in epoll_wait with EPOLLET or EPOLLONESHOT may have been told before of what lies in the socket, and is
+    not told again: that sleep says nothing.
+    """
+    told_once = events & (EPOLLET | EPOLLONESHOT) != 0
+    slept_in_wait = (kind == MULTIPLEXED) & (known.calls.woken[known.told_by] > 0)
+    return best(
+        Row(slept_in_wait & ~told_once, known.calls.out[known.told_by], SEEN),
+        Row(slept_for_it(known, kind), known.receive.out, SEEN),
+        Row(known.last_look >= 0, known.calls.last_start[known.last_look], SEEN),
+        otherwise=np.full(len(kind), UNKNOWN),
+        estimated=ESTIMATED,
+    ).time
+
+
+def slept_for_it(known: Evidence, kind: np.ndarray) -> np.ndarray:
+    """bool[n], whether the receiving thread slept in the receive, for this data."""
+    return known.slept & ((kind == BLOCKED) | (kind == POSIX_AIO))

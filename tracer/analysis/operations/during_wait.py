@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.analysis.operations.receives import POLLED, Operations
+from tracer.analysis.operations.table import POLLED, Operations
 from tracer.analysis.tables.appender import Appender
 from tracer.analysis.threads.timeline import OffCpu, no_off_cpu
 from tracer.recording.batch import rows_by

@@ -10,71 +10,124 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracer.analysis.operations.table import UNKNOWN
+from tracer.analysis.tables.table import Table
+
 LATE_NS = 1_000_000  # how long after a receive's exit its own sk_data_ready may still come
-UNKNOWN = np.iinfo(np.int64).min
+_NO_LEAST, _NO_END = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True)
-class Match:
-    """For each receive: ready (ns), the sk_data_ready that came before it ended; late (ns), the one that came after a
-    polling receive which had found its data already; UNKNOWN where there was none."""
+@dataclass(slots=True)
+class SocketReceives(Table):
+    """n receives, by socket, and by their end within one.
+
+    socket    its inode
+    end       when the receive ended (ns)
+    empty_at  when the socket was last known to be empty before it (ns, UNKNOWN: it never was)
+    stream    whether it takes all there is
+    polled    whether it came after receives that found nothing, without a sleep: its readiness may come late
+    last_end  when the receive before it on that socket ended (ns, UNKNOWN: there was none)
+    """
+
+    socket: np.ndarray
+    end: np.ndarray
+    empty_at: np.ndarray
+    stream: np.ndarray
+    polled: np.ndarray
+    last_end: np.ndarray
+
+
+@dataclass(slots=True)
+class Readinesses(Table):
+    """m sk_data_ready, by socket (its inode), and by time (ns) within one."""
+
+    socket: np.ndarray
+    time: np.ndarray
+
+
+@dataclass(slots=True)
+class Match(Table):
+    """For each of n receives: ready (ns), the sk_data_ready that came before it ended; late (ns), the one that came
+    after a polling receive which had found its data already; both UNKNOWN where there was none. spent: how many
+    readinesses of its socket are used up after it."""
 
     ready: np.ndarray
     late: np.ndarray
+    spent: np.ndarray
 
 
-def match(
-    sockets: np.ndarray,
-    ends: np.ndarray,
-    empty_at: np.ndarray,
-    stream: np.ndarray,
-    polled: np.ndarray,
-    last_end: np.ndarray,
-    ready_sockets: np.ndarray,
-    ready_times: np.ndarray,
-) -> tuple[Match, np.ndarray]:
-    """(the Match, how many readinesses of its socket are spent after each receive).
+@dataclass(slots=True)
+class _Ranges:
+    """Of each receive, indices into all readinesses: begin and stop of its socket's; there: the first that came after
+    the receive ended; from_empty: the first that came when the socket had been empty, or begin."""
 
-    Receives: int64[n] sockets (ascending), ends (ns, ascending within a socket), empty_at (when the socket was known
-    to be empty, UNKNOWN where it was not), bool[n] stream and polled; last_end: the end of the receive before it on
-    that socket (UNKNOWN for none). Readinesses: int64[m], by socket, then time.
+    begin: np.ndarray
+    stop: np.ndarray
+    there: np.ndarray
+    from_empty: np.ndarray
 
-    The index of the readiness that receive k takes, p(k), follows from the one before:
-    p(k + 1) = max(spent before k + 1, min(p(k) + 1, there when k ended)), and on a stream at least what was there. With
-    q(k) = p(k) − k that is a clamp, and clamps combine to clamps: all of them are found together by doubling.
-    """
-    count = len(sockets)
-    base = np.searchsorted(ready_sockets, sockets, "left")
-    stop = np.searchsorted(ready_sockets, sockets, "right")
-    there = _ranks(ready_sockets, ready_times, sockets, ends, base, stop)
-    known = empty_at != UNKNOWN
-    spent = np.where(
-        known, _ranks(ready_sockets, ready_times, sockets, empty_at - known, base, stop), base
+
+def match(receives: SocketReceives, readies: Readinesses) -> Match:
+    """Each receive's readiness."""
+    first = np.append(True, receives.socket[1:] != receives.socket[:-1])[: len(receives)]
+    ranges = _ranges(receives, readies)
+    coming = _at(readies.time, ranges.there, ranges.stop)
+    late = receives.polled & _comes_soon(receives, first, coming)
+    place, after = _places(receives.stream, first, ranges, ranges.there + late)
+    taken = place < ranges.there
+    skipped = _at(readies.time, ranges.from_empty - 1, ranges.stop)
+    before = np.where(first, ranges.begin, _shifted(after))  # the first that is not spent before it
+    between = ~taken & _came_between(receives, ranges, before, skipped)
+    ready = np.where(taken, _at(readies.time, place, ranges.stop), UNKNOWN)
+    return Match(
+        ready=np.where(between, skipped, ready),
+        late=np.where(late & ~taken & ~between, coming, UNKNOWN),
+        spent=np.maximum(after, place) - ranges.begin,
     )
-    is_first = np.append(True, sockets[1:] != sockets[:-1])[:count]
-    next_end = np.where(
-        np.append(is_first[1:], True), np.iinfo(np.int64).max, np.append(ends[1:], 0)
-    )[:count]
-    coming = _at(ready_times, there, stop)
-    late = polled & (coming != UNKNOWN) & (coming - ends < LATE_NS) & (coming <= next_end)
-    limit = there + late
-    least = np.where(stream, there, np.iinfo(np.int64).min)  # spent by each receive itself
-    low = np.where(is_first, base, np.append(0, least)[:count])
-    low = np.maximum(low, spent)
-    high = np.where(is_first, low, np.append(0, limit)[:count])
-    number = np.arange(count)
+
+
+def _ranges(receives: SocketReceives, readies: Readinesses) -> _Ranges:
+    """Which readinesses each receive may have to do with."""
+    begin = np.searchsorted(readies.socket, receives.socket, "left")
+    stop = np.searchsorted(readies.socket, receives.socket, "right")
+    there = _ranks(readies, receives.end, begin, stop)
+    known = receives.empty_at != UNKNOWN
+    # one that comes at that very moment is not spent
+    from_empty = _ranks(readies, receives.empty_at - known, begin, stop)
+    return _Ranges(begin, stop, there, np.where(known, from_empty, begin))
+
+
+def _comes_soon(receives: SocketReceives, first: np.ndarray, coming: np.ndarray) -> np.ndarray:
+    """Whether the next readiness (ns) comes soon after a receive's end, and not after the next receive's."""
+    is_last = np.append(first[1:], True)[: len(first)]
+    next_end = np.where(is_last, _NO_END, np.append(receives.end[1:], 0)[: len(first)])
+    return (coming != UNKNOWN) & (coming - receives.end < LATE_NS) & (coming <= next_end)
+
+
+def _places(
+    stream: np.ndarray, first: np.ndarray, ranges: _Ranges, limit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(the index of the readiness that each receive takes, if it is below `there`; the first not spent after it).
+
+    The index of receive k, p(k), follows from the one before:
+    p(k + 1) = max(from_empty(k + 1), min(p(k) + 1, limit(k))), and on a stream at least there(k). With q(k) = p(k) − k
+    that is a clamp, and clamps combine to clamps: all of them are found together by doubling.
+    """
+    least = np.where(stream, ranges.there, _NO_LEAST)  # spent by each receive itself
+    low = np.maximum(np.where(first, ranges.begin, _shifted(least)), ranges.from_empty)
+    high = np.where(first, low, _shifted(limit))
+    number = np.arange(len(stream))
     place = _clamped(low - number, np.maximum(low, high) - number) + number
-    after = np.maximum(least, np.minimum(place + 1, limit))
-    previous = np.where(is_first, base, np.append(0, after)[:count])
-    taken = place < there
-    ready = np.where(taken, _at(ready_times, place, stop), UNKNOWN)
-    skipped = _at(ready_times, spent - 1, stop)
-    between = (
-        ~taken & known & ~polled & (previous < spent) & (skipped > last_end)
-    )  # woken between looking and sleeping
-    ready = np.where(between, skipped, ready)
-    late &= ~taken & ~between
-    return Match(ready, np.where(late, coming, UNKNOWN)), np.maximum(after, place) - base
+    return place, np.maximum(least, np.minimum(place + 1, limit))
+
+
+def _came_between(
+    receives: SocketReceives, ranges: _Ranges, before: np.ndarray, skipped: np.ndarray
+) -> np.ndarray:
+    """Whether the last readiness that is spent since the socket was empty (`skipped`, ns) is a sleeper's own: it came
+    after the thread had looked and before it slept. No receive before has spent it, and none ended after it."""
+    asleep = (receives.empty_at != UNKNOWN) & ~receives.polled
+    return asleep & (before < ranges.from_empty) & (skipped > receives.last_end)
 
 
 def _clamped(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -93,34 +146,31 @@ def _clamped(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _ranks(
-    ready_sockets: np.ndarray,
-    ready_times: np.ndarray,
-    sockets: np.ndarray,
-    times: np.ndarray,
-    base: np.ndarray,
-    stop: np.ndarray,
+    readies: Readinesses, times: np.ndarray, begin: np.ndarray, stop: np.ndarray
 ) -> np.ndarray:
-    """The index of the first readiness of each socket that is later than each time."""
-    if not len(ready_times):
-        return base.copy()
-    if ready_sockets[0] == ready_sockets[-1]:
-        return np.clip(np.searchsorted(ready_times, times, "right"), base, stop)
-    instants = np.sort(ready_times)
+    """The index of the first readiness of each receive's socket (begin to stop) that is later than each time."""
+    if not len(readies):
+        return begin.copy()
+    if readies.socket[0] == readies.socket[-1]:
+        return np.clip(np.searchsorted(readies.time, times, "right"), begin, stop)
+    # socket and time as one number: the socket's place among all, and the time's rank among all
+    instants = np.sort(readies.time)
     width = len(instants) + 1
-    code = np.cumsum(np.append(0, ready_sockets[1:] != ready_sockets[:-1]))
-    places = code * width + np.searchsorted(instants, ready_times, "right")
-    mine = np.where(base < stop, code[np.minimum(base, len(code) - 1)], 0)
-    found = np.searchsorted(
-        places, mine * width + np.searchsorted(instants, times, "right"), "right"
-    )
-    return np.clip(found, base, stop)
+    socket = np.cumsum(np.append(0, readies.socket[1:] != readies.socket[:-1]))
+    keys = socket * width + np.searchsorted(instants, readies.time, "right")
+    mine = np.where(begin < stop, socket[np.minimum(begin, len(socket) - 1)], 0)
+    asked = mine * width + np.searchsorted(instants, times, "right")
+    return np.clip(np.searchsorted(keys, asked, "right"), begin, stop)
 
 
 def _at(times: np.ndarray, place: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """times[place], UNKNOWN where the place is not among its socket's."""
+    if not len(times):
+        return np.full(len(place), UNKNOWN)
     inside = (place >= 0) & (place < stop)
-    return (
-        np.where(inside, times[np.clip(place, 0, max(len(times) - 1, 0))], UNKNOWN)
-        if len(times)
-        else np.full(len(place), UNKNOWN)
-    )
+    return np.where(inside, times[np.clip(place, 0, len(times) - 1)], UNKNOWN)
+
+
+def _shifted(values: np.ndarray) -> np.ndarray:
+    """Of each receive the value of the one before it."""
+    return np.append(0, values)[: len(values)]

@@ -3,6 +3,7 @@ told of it (signal(7), sigevent(7); si_code of sigaction(2))."""
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,18 +11,27 @@ import numpy as np
 from tracer.analysis.tables.asof import AsOf
 from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.timeline import Calls
+from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import Kind
 
-SIGIO, SIGRTMIN = 29, 32  # the kernel's SIGRTMIN
+SIGIO = int(signal.SIGIO)
+SIGRTMIN = 32  # the kernel's; the C library keeps the first two for itself
 SI_ASYNCIO = -4
-POLL_IN, POLL_HUP = 1, 6  # si_code of a signal set with F_SETSIG
+POLL_IN, POLL_HUP = 1, 6  # si_code of a signal set with F_SETSIG: the first and the last
+_GENERATED, _DELIVERED, _TAKEN = range(3)  # taken: by a wait, without a handler
 
 
 @dataclass(slots=True)
 class Delivery(Table):
-    """Signals that a thread was told of: when, number, when generated (ns, 0: not seen), si_code; named: 1 + si_fd (0:
-    no descriptor named); waited: whether a call waited for it, without a handler."""
+    """Signals that a thread was told of.
+
+    tid, time    the thread, and when it was told (ns)
+    number       the signal
+    generated    when it was sent (ns, 0: not seen)
+    code         its si_code
+    named        1 + the descriptor that its siginfo names, 0 for none
+    by_sigwait   whether rt_sigtimedwait took it, not a handler
+    """
 
     tid: np.ndarray
     time: np.ndarray
@@ -29,112 +39,138 @@ class Delivery(Table):
     generated: np.ndarray
     code: np.ndarray
     named: np.ndarray
-    waited: np.ndarray
+    by_sigwait: np.ndarray
+
+
+@dataclass(slots=True)
+class LastSignals:
+    """For each receive the last signal that said that there is data; 0 in every column where there was none. The
+    columns are those of Delivery; delivered: when the thread was told (ns)."""
+
+    number: np.ndarray
+    generated: np.ndarray
+    delivered: np.ndarray
+    named: np.ndarray
+    by_sigwait: np.ndarray
+
+
+@dataclass(slots=True)
+class _Events(Table):
+    """Signals generated, delivered or taken; key: thread and signal as one number."""
+
+    key: np.ndarray
+    time: np.ndarray
+    code: np.ndarray
+    named: np.ndarray
+    what: np.ndarray
 
 
 class Signals:
     """Feed batches in time order."""
 
     def __init__(self) -> None:
-        self._generated = np.empty(
-            (4, 0), np.int64
-        )  # tid and signal as one key, time, code, named; not yet told
-        self._last = AsOf(
-            5
-        )  # tid → number, generated, when, named, waited: of those that say that data is there
-        self.asynchronous = _nothing()  # the last batch's that say that a request is complete
+        self._waiting = _no_events()  # generations that no thread has been told of
+        self._last = AsOf(5)  # thread → number, generated, delivered, named, by_sigwait
+        self.asynchronous = _no_deliveries()  # the last batch's that say that a request is complete
 
-    def feed(self, batch: RecordBatch, waits: Calls) -> None:
-        """A batch, and its calls that waited for a signal (rt_sigtimedwait returns it without delivering it)."""
-        rows = np.flatnonzero(
-            (batch.kind == Kind.SIGNAL_GENERATE) | (batch.kind == Kind.SIGNAL_DELIVER)
-        )
-        number, code = (
-            batch.fd[rows].astype(np.int64),
-            batch.arg[rows].view(np.int32).astype(np.int64),
-        )
-        made = batch.kind[rows] == Kind.SIGNAL_GENERATE
-        keep = ~made | _says_data(number, code) | (code == SI_ASYNCIO)
-        rows, number, code, made = rows[keep], number[keep], code[keep], made[keep]
-        taken = waits.take(waits.result > 0)
-        tids = batch.tid[rows].astype(np.int64)
-        names = (
-            (number != SIGIO) & (code >= POLL_IN) & (code <= POLL_HUP)
-        )  # F_SETSIG: siginfo has the descriptor
-        named = np.where(names, 1 + np.where(made, batch.start[rows], batch.result[rows]), 0)
-        none = np.zeros(len(taken), np.int64)
-        parts = [
-            (*self._generated, np.full(self._generated.shape[1], 0)),
-            (tids << 8 | number, batch.time[rows], code, named, np.where(made, 0, 1)),
-            (taken.tid.astype(np.int64) << 8 | taken.result, taken.end, none, none, none + 2),
-        ]
-        key, time, code, named, what = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
-        order = np.lexsort((time, key))
-        told = (
-            self._told(*(its[order] for its in (key, time, code, named, what)))
-            if len(key)
-            else _nothing()
-        )
+    def feed(self, batch: RecordBatch, sigwaits: Calls) -> None:
+        """A batch, and its calls of rt_sigtimedwait, which returns a signal without delivering it."""
+        events = self._waiting.joined(_events(batch)).joined(_taken(sigwaits))
+        events = events.take(np.lexsort((events.time, events.key)))
+        told, self._waiting = deliveries(events)
         self.asynchronous = told.take(told.code == SI_ASYNCIO)
-        data = told.take(_says_data(told.number, told.code))
+        data = told.take(says_data(told.number, told.code))
         self._last.add(
-            data.tid, data.time, data.number, data.generated, data.time, data.named, data.waited
+            data.tid,
+            data.time,
+            data.number,
+            data.generated,
+            data.time,
+            data.named,
+            data.by_sigwait,
         )
 
-    def _told(
-        self,
-        key: np.ndarray,
-        time: np.ndarray,
-        code: np.ndarray,
-        named: np.ndarray,
-        what: np.ndarray,
-    ) -> Delivery:
-        """The deliveries, each with the first generation since the one before it of the same signal and thread."""
-        is_told = what > 0
-        first = np.append(True, (key[1:] != key[:-1]) | is_told[:-1])[: len(key)]
-        run = np.cumsum(first) - 1
-        begins = np.flatnonzero(first)
-        at = np.flatnonzero(is_told)
-        begin = begins[run[at]]
-        generated = np.where(begin < at, time[begin], 0)
-        unfinished = ~is_told[np.append(begins[1:], len(key)) - 1]
-        waiting = begins[unfinished]
-        self._generated = np.array([its[waiting] for its in (key, time, code, named)])
-        # a wait took the signal's own code with it: the generation's stands for it
-        waited = what[at] == 2
-        told = Delivery(
-            key[at] >> 8,
-            time[at],
-            key[at] & 0xFF,
-            generated,
-            np.where(waited, code[begin], code[at]),
-            np.where(waited, named[begin], named[at]),
-            waited,
-        )
-        return told.take((what[at] == 1) | (generated > 0))
-
-    def last(
-        self, tids: np.ndarray, times: np.ndarray, since: np.ndarray
-    ) -> tuple[np.ndarray, ...]:
-        """(number, generated, when told, named, waited) of each thread's last signal that said that there is data, later
-        than `since` and not later than `times`; 0 where there was none."""
-        found, values = self._last.find(tids.astype(np.int64), times)
-        found &= values[:, 2] > since
-        return tuple(np.where(found, values[:, i], 0) for i in range(5))
+    def last(self, tids: np.ndarray, times: np.ndarray, since: np.ndarray) -> LastSignals:
+        """Each thread's last signal that said that there is data, told later than `since` (ns) and not later than
+        `times` (ns)."""
+        known, values = self._last.find(tids.astype(np.int64), times)
+        known &= values[:, 2] > since
+        return LastSignals(*(np.where(known, values[:, i], 0) for i in range(5)))
 
     def forget_before(self, time: int) -> None:
         """Drops what no look-up at `time` (ns) or later can find."""
         self._last.forget_before(time)
 
 
-def _says_data(number: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """SIGIO whatever its code (but an aio may choose it too), and what F_SETSIG put in its place."""
-    return (number == SIGIO) & (code != SI_ASYNCIO) | (number >= SIGRTMIN) & (code >= POLL_IN) & (
-        code <= POLL_HUP
+def says_data(number: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Whether a signal says that data is there: SIGIO whatever its code (but an aio may choose it too), and what
+    F_SETSIG put in its place."""
+    return (number == SIGIO) & (code != SI_ASYNCIO) | (number >= SIGRTMIN) & _names_cause(code)
+
+
+def deliveries(events: _Events) -> tuple[Delivery, _Events]:
+    """(what threads were told of, the generations that still wait). events: by key, then time.
+
+    A delivery is of the first generation since the delivery before it of the same signal and thread: a signal that is
+    pending already is not generated again. A wait took the signal's code with it: the generation's stands for it.
+    """
+    if not len(events):
+        return _no_deliveries(), events
+    is_told = events.what != _GENERATED
+    new_run = np.append(True, (events.key[1:] != events.key[:-1]) | is_told[:-1])
+    begins = np.flatnonzero(new_run)  # each run: generations, and at its end the delivery, if any
+    ends = np.append(begins[1:], len(events)) - 1
+    waiting = events.take(begins[~is_told[ends]])
+    begin, end = begins[is_told[ends]], ends[is_told[ends]]
+    generated = np.where(begin < end, events.time[begin], 0)
+    taken = events.what[end] == _TAKEN
+    told = Delivery(
+        tid=events.key[end] >> 8,
+        time=events.time[end],
+        number=events.key[end] & 0xFF,
+        generated=generated,
+        code=np.where(taken, events.code[begin], events.code[end]),
+        named=np.where(taken, events.named[begin], events.named[end]),
+        by_sigwait=taken,
+    )
+    return told.take(~taken | (generated > 0)), waiting
+
+
+def _events(batch: RecordBatch) -> _Events:
+    """A batch's signals; of those generated only the ones that may tell of data or of a request."""
+    signals = fields.Signals.of(batch)
+    number, code = signals.number.astype(np.int64), signals.code.astype(np.int64)
+    kept = ~signals.made | says_data(number, code) | (code == SI_ASYNCIO)
+    signals, number, code = signals.where(kept), number[kept], code[kept]
+    has_fd = (number != SIGIO) & _names_cause(code)  # F_SETSIG: siginfo has the descriptor
+    return _Events(
+        key=_key(signals.tid, number),
+        time=signals.time,
+        code=code,
+        named=np.where(has_fd, 1 + signals.fd, 0),
+        what=np.where(signals.made, _GENERATED, _DELIVERED),
     )
 
 
-def _nothing() -> Delivery:
+def _taken(sigwaits: Calls) -> _Events:
+    """The signals that rt_sigtimedwait returned; it does not say their si_code."""
+    took = sigwaits.take(sigwaits.result > 0)
+    zero = np.zeros(len(took), np.int64)
+    return _Events(_key(took.tid, took.result), took.end, zero, zero, zero + _TAKEN)
+
+
+def _names_cause(code: np.ndarray) -> np.ndarray:
+    """Whether si_code is one of POLL_*."""
+    return (code >= POLL_IN) & (code <= POLL_HUP)
+
+
+def _key(tids: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    return tids.astype(np.int64) << 8 | numbers
+
+
+def _no_events() -> _Events:
+    return _Events(*(np.empty(0, np.int64) for _ in range(5)))
+
+
+def _no_deliveries() -> Delivery:
     return Delivery(*(np.empty(0, np.int64) for _ in range(7)))

@@ -7,11 +7,15 @@ not ended is carried over to the next batch, so that where a batch is cut change
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from tracer.analysis.step import Results, State, Step
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.tables.table import Table
 from tracer.kernel import syscalls
+from tracer.recording import fields
 from tracer.recording.batch import RecordBatch, Scratch, joined
 from tracer.recording.records import Kind, empty
 
@@ -19,20 +23,12 @@ NEVER = np.iinfo(np.int64).max
 RESTART_BLOCK = -516  # ERESTART_RESTARTBLOCK: the call goes on as restart_syscall
 _PREVIOUS = 0  # stands for the kind of a call that an earlier batch has dealt with
 
-
-def _kinds(*kinds: int) -> np.ndarray:
-    """Whether a kind is one of these, by its number."""
-    table = np.zeros(max(Kind) + 1, bool)
-    table[list(kinds)] = True
-    return table
-
-
-_CALLS = _kinds(Kind.CALL, Kind.OPEN)
-_SWITCHES = _kinds(Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.THREAD, Kind.EXIT)
-_RUNS = _kinds(Kind.SWITCH_IN, Kind.EXIT)  # what only a thread that has a CPU does
-_LESSONS = _kinds(Kind.DESCRIPTOR, Kind.ARGS)
-_BREAKS = _kinds(Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER)
-_WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | _kinds(Kind.COPY, Kind.EXIT)
+_CALLS = number_set((Kind.CALL, Kind.OPEN))
+_SWITCHES = number_set((Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.THREAD, Kind.EXIT))
+_RUNS = number_set((Kind.SWITCH_IN, Kind.EXIT))  # only a thread that has a CPU does this
+_LESSONS = number_set((Kind.DESCRIPTOR, Kind.ARGS))
+_BREAKS = number_set((Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER))  # end a run of equal failing calls
+_WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | number_set((Kind.COPY,))
 
 
 @dataclass(slots=True)
@@ -45,6 +41,11 @@ class OffCpu(Table):
     woken: np.ndarray
     back: np.ndarray
     could_run: np.ndarray
+
+    @property
+    def blocked_until(self) -> np.ndarray:
+        """When it could run again (ns): from `out` until then it was blocked, from then to `back` runnable."""
+        return np.where(self.could_run, self.out, np.minimum(self.woken, self.back))
 
 
 @dataclass(slots=True)
@@ -75,8 +76,8 @@ class Calls(Table):
 
 @dataclass(slots=True)
 class CallDetails(Table):
-    """Records that explain the call before them: row (of the batch's `lesson_records`), and that call (nr, fd, start,
-    result); nr is -1 where there is none."""
+    """Of each ARGS or DESCRIPTOR record the system call that it describes: the thread's last call before it (nr −1:
+    none)."""
 
     nr: np.ndarray
     fd: np.ndarray
@@ -88,9 +89,10 @@ class CallDetails(Table):
 class TimelineBatch:
     """What one batch brought.
 
-    tid, start, end: every call that ended in it, and those still open at the end of the trace. inside: absences since
-    each one's predecessor, `of` being the call's index; those with out >= start were inside the call. absences: those
-    that ended in this batch. calls: folded, without open ones. lesson_records (DESCRIPTOR and ARGS) with lessons.
+    tid, start, end: every call that ended in it, and those still open at the end of the trace. inside: times off the
+    CPU since each call's predecessor, `of` being the call's index; those with out >= start were inside the call.
+    absences: the times off the CPU that ended in this batch. calls: equal failing ones as one, none still open.
+    lesson_records: the ARGS and DESCRIPTOR records, and lessons the call that each describes.
     """
 
     tid: np.ndarray
@@ -117,59 +119,56 @@ def by_thread(tids: np.ndarray) -> np.ndarray | slice:
     return np.argsort(code[tids], kind="stable")
 
 
+class Unended(NamedTuple):
+    """Times off the CPU that had not ended with the trace, as if they ended there; in_call: bool[n], whether inside a
+    call that was still open then."""
+
+    absences: OffCpu
+    in_call: np.ndarray
+
+
 class Timeline:
-    """Feed batches in time order; each gives a Part."""
+    """Feed batches in time order; each gives a TimelineBatch."""
 
     def __init__(self) -> None:
         self._carried = RecordBatch.of(empty())
         self._scratch = Scratch()
         self._pending = no_off_cpu()  # ended, and not yet known whether inside a call
-        self._open: dict[
-            int, int
-        ] = {}  # thread → entry of the call that was open when the trace ended
-        self.unseen_switches = (
-            0  # absences after which the thread had a CPU, and no switch to it was shown
-        )
+        self._open: dict[int, int] = {}  # thread → entry of the call still open at the trace's end
+        self.unseen_switches = 0  # times off the CPU of which no switch back was shown
 
     def feed(self, batch: RecordBatch) -> TimelineBatch:
         """A batch in time order, not older than what was fed before."""
-        wanted = _WANTED[batch.kind]
-        rows = self._scratch.hold(self._carried, batch if wanted.all() else batch.take(wanted))
-        rows = rows.take(by_thread(rows.tid))
+        rows = self._with_carried(batch)
         is_call = _CALLS[rows.kind]
-        at = np.flatnonzero(is_call)
-        before = np.cumsum(
-            is_call
-        )  # for a row that is none: the index of the call that ends after it
-        absences, rows_of, keep, unseen = self._absences(rows)
-        self.unseen_switches += int((unseen | _not_beyond_calls(absences, rows, rows_of)).sum())
-        keep |= _last_calls(rows, is_call)
-        inside, of = self._attach(absences, before[rows_of], rows.tid[at])
-        copy = self._copies(rows, at, before, keep)
-        calls = _folded(rows, at, inside, of, copy)
-        still_open = rows.kind == Kind.OPEN
-        self._open |= zip(
-            rows.tid[still_open].tolist(), rows.start[still_open].tolist(), strict=True
-        )
-        self._carried = rows.take(keep & ~_exited(rows))
+        calls = fields.Calls(rows, np.flatnonzero(is_call))
+        next_call = np.cumsum(is_call)  # of a row that is no call: the index of the one after it
+        switches = _Switches(rows)
+        absences, out_rows, unseen = switches.absences()
+        self.unseen_switches += int((unseen | _end_with_calls(absences, rows, out_rows)).sum())
+        inside, of = self._attach(absences, next_call[out_rows], calls.tid)
+        copies, copies_left = _copies(rows, calls, next_call)
+        self._note_open(rows)
+        carried = switches.left() | copies_left | _last_calls(rows, is_call)
+        self._carried = rows.take(carried & ~_exited(rows))
         self._carried.kind[_CALLS[self._carried.kind]] = _PREVIOUS
         return TimelineBatch(
-            rows.tid[at],
-            rows.start[at],
-            rows.time[at],
+            calls.tid,
+            calls.start,
+            calls.time,
             inside,
             of,
             absences,
-            calls,
+            _folded(calls, inside, of, copies),
             *_lessons(rows, is_call),
         )
 
-    def finish(self, end: int) -> tuple[OffCpu, np.ndarray]:
-        """(the absences that had not ended at `end` (ns), as if they ended there; whether inside a call still open)."""
+    def finish(self, end: int) -> Unended:
+        """The times off the CPU that had not ended at `end` (ns)."""
         rows = self._carried
         still_open = [
             self._open.get(tid) == start
-            for tid, start in zip(rows.tid.tolist(), rows.start.tolist())
+            for tid, start in zip(rows.tid.tolist(), rows.start.tolist(), strict=True)
         ]
         rows = rows.take(~((rows.kind == _PREVIOUS) & np.array(still_open, bool)))
         closing = rows.take((rows.kind == Kind.SWITCH_OUT) | (rows.kind == Kind.THREAD))
@@ -177,83 +176,126 @@ class Timeline:
         closing.kind[:] = Kind.SWITCH_IN
         both = joined([rows, closing])
         both = both.take(by_thread(both.tid))
-        absences, rows_of, *_ = self._absences(both)
-        self.unseen_switches += int(_not_beyond_calls(absences, both, rows_of).sum())
-        never = np.iinfo(np.int64).max
-        opened = np.array([self._open.get(tid, never) for tid in absences.tid.tolist()], np.int64)
-        return absences, absences.out >= opened
+        absences, out_rows, _ = _Switches(both).absences()
+        self.unseen_switches += int(_end_with_calls(absences, both, out_rows).sum())
+        opened = np.array([self._open.get(tid, NEVER) for tid in absences.tid.tolist()], np.int64)
+        return Unended(absences, absences.out >= opened)
 
-    def _absences(self, rows: RecordBatch) -> tuple[OffCpu, np.ndarray, np.ndarray, np.ndarray]:
-        """(absences that ended, the row of each one's beginning, rows to carry over for those that have not, whether
-        each one that ended did so with the next switch away). At the latest they end with the thread."""
-        keep = np.zeros(len(rows), bool)
-        at = np.flatnonzero(_SWITCHES[rows.kind])
-        if not len(at):
-            return no_off_cpu(), at, keep, np.empty(0, bool)
-        kind, time, tid = rows.kind[at], rows.time[at], rows.tid[at]
-        woke = kind == Kind.WAKING
-        same = tid[1:] == tid[:-1]
-        switch = np.flatnonzero(~woke)
-        is_out = ~_RUNS[kind[switch]]
-        ended = np.zeros(len(switch), bool)
-        ended[:-1] = is_out[:-1] & (tid[switch[1:]] == tid[switch[:-1]])
-        place = np.flatnonzero(ended)
-        first, last = switch[place], switch[place + 1]
-        following = np.minimum(first + 1, len(at) - 1)
-        woken = np.where(woke[following] & (following > first), time[following], NEVER)
-        preceding = np.maximum(first - 1, 0)
-        early = (
-            (woken == NEVER)
-            & (first > 0)
-            & woke[preceding]
-            & same[np.minimum(preceding, len(same) - 1)]
-        )
-        begin = at[first]
-        could_run = (
-            (rows.arg[begin] == 0) | (rows.fd[begin] == 1) | (kind[first] == Kind.THREAD) | early
-        )
-        absences = OffCpu(tid[first], time[first], woken, time[last], could_run)
-        # to carry: what follows each thread's last switch, that switch if it is away, and a waking just before it
-        group_end = np.append(np.flatnonzero(~same), len(at) - 1)
-        last_switch = np.maximum.accumulate(np.where(woke, -1, np.arange(len(at))))[group_end]
-        group_start = np.concatenate([[0], group_end[:-1] + 1])
-        away = (last_switch >= group_start) & ~_RUNS[kind[np.maximum(last_switch, 0)]]
-        from_row = np.where(last_switch < group_start, group_start, last_switch + 1 - away)
-        from_row -= away & (from_row > group_start) & woke[np.maximum(from_row - 1, 0)]
-        counts = group_end + 1 - from_row
-        starts = np.repeat(from_row - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-        keep[at[starts + np.arange(len(starts))]] = True
-        return absences, begin, keep, kind[last] == Kind.SWITCH_OUT
+    def _with_carried(self, batch: RecordBatch) -> RecordBatch:
+        """The rows of concern, after those carried over from the batch before, each thread's together."""
+        wanted = _WANTED[batch.kind]
+        rows = self._scratch.hold(self._carried, batch if wanted.all() else batch.take(wanted))
+        return rows.take(by_thread(rows.tid))
+
+    def _note_open(self, rows: RecordBatch) -> None:
+        calls = fields.Calls(rows, rows.kind == Kind.OPEN)
+        self._open |= zip(calls.tid.tolist(), calls.start.tolist(), strict=True)
 
     def _attach(
-        self, new: OffCpu, calls_before: np.ndarray, call_tids: np.ndarray
+        self, new: OffCpu, next_call: np.ndarray, call_tids: np.ndarray
     ) -> tuple[OffCpu, np.ndarray]:
-        """Absences with the index of the call that ended next in their thread; the others wait for one."""
+        """Times off the CPU with the index of the call that ended next in their thread; the others wait for one."""
         everything = self._pending.joined(new) if len(self._pending) else new
-        of = np.concatenate([np.searchsorted(call_tids, self._pending.tid), calls_before])
+        of = np.concatenate([np.searchsorted(call_tids, self._pending.tid), next_call])
         found = np.zeros(len(everything), bool)
-        inside = of < len(call_tids)
-        found[inside] = call_tids[of[inside]] == everything.tid[inside]
+        known = of < len(call_tids)
+        found[known] = call_tids[of[known]] == everything.tid[known]
         self._pending = everything.take(~found)
         return everything.where(found), of[found]
 
-    @staticmethod
-    def _copies(
-        rows: RecordBatch, at: np.ndarray, before: np.ndarray, keep: np.ndarray
-    ) -> np.ndarray:
-        """For each call the first copy inside it, 0 where there is none; marks copies to carry over."""
-        copy = np.zeros(len(at), np.int64)
-        copies = np.flatnonzero(rows.kind == Kind.COPY)[
-            ::-1
-        ]  # backwards, so that the first one stays
-        of = before[copies]
-        inside = of < len(at)
-        inside[inside] = rows.tid[at[of[inside]]] == rows.tid[copies[inside]]
-        keep[copies[~inside]] = True
-        copies, of = copies[inside], of[inside]
-        inside = rows.time[copies] >= rows.start[at[of]]
-        copy[of[inside]] = rows.time[copies[inside]]
-        return copy
+
+class TimelineStep(Step[TimelineBatch, Unended]):
+    """The timeline as the first step of the pass."""
+
+    def __init__(self) -> None:
+        self._timeline = Timeline()
+        self._end = 0
+
+    def feed(self, batch: RecordBatch, state: State) -> TimelineBatch:
+        if len(batch):
+            self._end = int(batch.time[-1])
+        return self._timeline.feed(batch)
+
+    def finish(self, results: Results) -> Unended:
+        return self._timeline.finish(self._end)
+
+    @property
+    def unseen_switches(self) -> int:
+        """Times off the CPU of which the kernel showed no switch back."""
+        return self._timeline.unseen_switches
+
+
+class _Switches:
+    """The rows of a batch that begin, end or cut short a time off the CPU: switches, wakings, births and ends; each
+    thread's together, in order of time. A time off the CPU begins with a switch away or a birth, and ends with the
+    thread's next row that is no waking; at the latest with the thread."""
+
+    def __init__(self, rows: RecordBatch) -> None:
+        self._rows = rows
+        self._at = np.flatnonzero(_SWITCHES[rows.kind])
+        self._kind, self._time, self._tid = (
+            column[self._at] for column in (rows.kind, rows.time, rows.tid)
+        )
+        self._is_waking = self._kind == Kind.WAKING
+        self._next_is_same = self._tid[1:] == self._tid[:-1]  # its thread
+
+    def absences(self) -> tuple[OffCpu, np.ndarray, np.ndarray]:
+        """(those that ended, the row of each one's beginning, whether each one ended with the next switch away: then no
+        switch back was shown)."""
+        first, last = self._ended()
+        out_rows = self._at[first]
+        woken = self._woken(first)
+        could_run = (
+            fields.SwitchesOut(self._rows, out_rows).preempted
+            | (self._kind[first] == Kind.THREAD)
+            | self._woken_early(first, woken)
+        )
+        absences = OffCpu(self._tid[first], self._time[first], woken, self._time[last], could_run)
+        return absences, out_rows, self._kind[last] == Kind.SWITCH_OUT
+
+    def left(self) -> np.ndarray:
+        """bool, one for each of the batch's rows: whether the next batch needs it. Of each thread that needs the rows
+        after its last switch, that switch if it is away, and a waking just before it."""
+        needed = np.zeros(len(self._rows), bool)
+        if not len(self._at):
+            return needed
+        group_end = np.append(np.flatnonzero(~self._next_is_same), len(self._at) - 1)
+        group_start = np.concatenate([[0], group_end[:-1] + 1])
+        places = np.where(self._is_waking, -1, np.arange(len(self._at)))
+        last = np.maximum.accumulate(places)[group_end]
+        away = (last >= group_start) & ~_RUNS[self._kind[np.maximum(last, 0)]]
+        since = np.where(last < group_start, group_start, last + 1 - away)
+        since -= away & (since > group_start) & self._is_waking[np.maximum(since - 1, 0)]
+        needed[self._at[_ranges(since, group_end + 1 - since)]] = True
+        return needed
+
+    def _ended(self) -> tuple[np.ndarray, np.ndarray]:
+        """(beginning, end) of each that ended."""
+        switch = np.flatnonzero(~self._is_waking)
+        begins = ~_RUNS[self._kind[switch[:-1]]]
+        pair = np.flatnonzero(begins & (self._tid[switch[1:]] == self._tid[switch[:-1]]))
+        return switch[pair], switch[pair + 1]
+
+    def _woken(self, first: np.ndarray) -> np.ndarray:
+        """The time of the waking next after each beginning, NEVER where none came before the end."""
+        following = np.minimum(first + 1, len(self._at) - 1)
+        woken = self._is_waking[following] & (following > first)
+        return np.where(woken, self._time[following], NEVER)
+
+    def _woken_early(self, first: np.ndarray, woken: np.ndarray) -> np.ndarray:
+        """Whether the waking came just before the switch away: a thread marks itself as asleep before it leaves its
+        CPU."""
+        preceding = np.maximum(first - 1, 0)
+        same = self._next_is_same[np.minimum(preceding, len(self._next_is_same) - 1)]
+        early: np.ndarray = (woken == NEVER) & (first > 0) & self._is_waking[preceding] & same
+        return early
+
+
+def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """starts[0], starts[0] + 1, … (counts[0] of them), then the same from starts[1] on, and so forth."""
+    offsets = starts - np.concatenate([[0], np.cumsum(counts)[:-1]])
+    numbers: np.ndarray = np.repeat(offsets, counts)
+    return numbers + np.arange(len(numbers))
 
 
 def no_calls() -> Calls:
@@ -264,20 +306,21 @@ def no_calls() -> Calls:
 
 def no_off_cpu() -> OffCpu:
     """A table without rows."""
-    return OffCpu(
-        np.empty(0, np.uint32), *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool)
-    )
+    out, woken, back = (np.empty(0, np.int64) for _ in range(3))
+    return OffCpu(np.empty(0, np.uint32), out, woken, back, np.empty(0, bool))
 
 
-def _not_beyond_calls(absences: OffCpu, rows: RecordBatch, rows_of: np.ndarray) -> np.ndarray:
-    """Ends absences with the exit of the call after them, in place: who returns from a call has a CPU. Says for which
-    that was needed. Seldom a kernel shows a switch away and not the one back (seen on a 6.18 that never shows who
-    switches away from the threads of its process 1: ftrace and perf lack those too), and counts nothing as missed."""
+def _end_with_calls(absences: OffCpu, rows: RecordBatch, out_rows: np.ndarray) -> np.ndarray:
+    """Ends times off the CPU with the exit of the call after them, in place: a thread that returns from a call has a CPU.
+    Gives bool[n], for which that was needed.
+
+    Seldom a kernel shows a switch away and not the one back (seen on a 6.18 that never shows who switches away from the
+    threads of its process 1: ftrace and perf lack those too), and counts nothing as missed."""
     is_call = _CALLS[rows.kind] | (
         rows.kind == _PREVIOUS
-    )  # of an earlier batch's only the last one is left
+    )  # of earlier batches only the last is left
     at = np.flatnonzero(is_call & (rows.kind != Kind.OPEN))
-    call = np.searchsorted(at, rows_of)
+    call = np.searchsorted(at, out_rows)
     known = call < len(at)
     known[known] = rows.tid[at[call[known]]] == absences.tid[known]
     known[known] = rows.time[at[call[known]]] < absences.back[known]
@@ -285,8 +328,26 @@ def _not_beyond_calls(absences: OffCpu, rows: RecordBatch, rows_of: np.ndarray) 
     return known
 
 
+def _copies(
+    rows: RecordBatch, calls: fields.Calls, next_call: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(for each call the first copy inside it, ns, 0 where there is none; bool for each row: a copy of a thread whose
+    call has not ended yet)."""
+    left = np.zeros(len(rows), bool)
+    at = np.flatnonzero(rows.kind == Kind.COPY)[::-1]  # backwards, so that the first one stays
+    of = next_call[at]
+    known = of < len(calls)
+    known[known] = calls.tid[of[known]] == rows.tid[at[known]]
+    left[at[~known]] = True
+    copies, of = fields.Copies(rows, at[known]), of[known]
+    inside = copies.time >= calls.start[of]
+    first = np.zeros(len(calls), np.int64)
+    first[of[inside]] = copies.time[inside]
+    return first, left
+
+
 def _last_calls(rows: RecordBatch, is_call: np.ndarray) -> np.ndarray:
-    """Each thread's last call."""
+    """bool for each row: it is its thread's last call."""
     last = np.zeros(len(rows), bool)
     at = np.flatnonzero(is_call | (rows.kind == _PREVIOUS))
     tid = rows.tid[at]
@@ -295,7 +356,7 @@ def _last_calls(rows: RecordBatch, is_call: np.ndarray) -> np.ndarray:
 
 
 def _exited(rows: RecordBatch) -> np.ndarray:
-    """Rows of threads that are gone: those before an EXIT of the same id."""
+    """bool for each row: its thread is gone, an EXIT of the same ID follows."""
     gone = np.flatnonzero(rows.kind == Kind.EXIT)
     over = np.zeros(len(rows), bool)
     if len(gone):
@@ -304,94 +365,100 @@ def _exited(rows: RecordBatch) -> np.ndarray:
     return over
 
 
-def _folded(
-    rows: RecordBatch, at: np.ndarray, inside: OffCpu, of: np.ndarray, copy: np.ndarray
-) -> Calls:
-    """Calls with each run of equal failing ones, nothing else happening to their thread in between, as one."""
-    failing = rows.result[at] < 0
-    same = np.zeros(len(at), bool)
-    if len(at) > 1:
-        same[1:] = failing[1:] & failing[:-1]
-        breaks = np.cumsum(_BREAKS[rows.kind])[at] if same.any() else at
-        for values in (
-            rows.tid[at],
-            rows.nr[at],
-            rows.fd[at],
-            rows.result[at],
-            rows.kind[at],
-            breaks,
-        ):
-            if same.any():
-                same[1:] &= values[1:] == values[:-1]
-    first = np.flatnonzero(~same)
-    last = np.append(first[1:], len(at))[: len(first)] - 1
-    at_first, at_last = at[first], at[last]
-    run = np.cumsum(~same) - 1
-    out, woken, back, last_in, slept, copied = (np.zeros(len(first), np.int64) for _ in range(6))
-    within = inside.out >= rows.start[at[of]]
-    its, of = inside.where(within), run[of[within]]
-    last_in[of] = its.back
-    asleep = its.woken != NEVER
-    its, of = its.where(asleep), of[asleep]
-    out[of], woken[of], back[of] = its.out, its.woken, its.back
-    np.add.at(slept, of, its.back - its.out)
-    copied[:] = copy[last]
-    calls = Calls(
-        rows.tid[at_last],
-        rows.nr[at_last].astype(np.int32),
-        rows.fd[at_last],
-        rows.result[at_last],
-        rows.arg[at_last],
-        rows.start[at_first],
-        rows.start[at_last],
-        rows.time[at_last],
+def _folded(calls: fields.Calls, inside: OffCpu, of: np.ndarray, copies: np.ndarray) -> Calls:
+    """The calls, each run of equal failing ones as one; without those still open. inside, of: TimelineBatch's."""
+    goes_on = _goes_on(calls)
+    first = np.flatnonzero(~goes_on)
+    last = np.append(first[1:], len(calls))[: len(first)] - 1
+    run = np.cumsum(~goes_on) - 1  # of each call
+    within = inside.out >= calls.start[of]
+    asleep = _asleep(inside.where(within), run[of[within]], len(first))
+    begun, ended = calls.where(first), calls.where(last)
+    folded = Calls(
+        ended.tid,
+        ended.number.astype(np.int32),
+        ended.fd,
+        ended.result,
+        ended.argument,
+        begun.start,
+        ended.start,
+        ended.time,
         last - first + 1,
-        out,
-        woken,
-        back,
-        last_in,
-        slept,
-        copied,
+        *asleep,
+        copies[last],
     )
-    is_open = rows.kind[at_last] == Kind.OPEN
-    return _restarted(calls.where(~is_open), rows)
+    return _restarted(folded.where(ended.kind != Kind.OPEN), calls.batch)
+
+
+def _goes_on(calls: fields.Calls) -> np.ndarray:
+    """bool for each call: it failed as the call before it did, which was the same, and nothing else happened to the
+    thread in between."""
+    failed = calls.result < 0
+    same = np.zeros(len(calls), bool)
+    if len(same) < 2:
+        return same
+    same[1:] = failed[1:] & failed[:-1]
+    if not same.any():
+        return same
+    breaks = np.cumsum(_BREAKS[calls.batch.kind])[calls.at]
+    for values in (calls.tid, calls.number, calls.fd, calls.result, calls.kind, breaks):
+        if same.any():
+            same[1:] &= values[1:] == values[:-1]
+    return same
+
+
+class _Asleep(NamedTuple):
+    """Columns of Calls."""
+
+    out: np.ndarray
+    woken: np.ndarray
+    back: np.ndarray
+    last_in: np.ndarray
+    slept: np.ndarray
+
+
+def _asleep(inside: OffCpu, run: np.ndarray, count: int) -> _Asleep:
+    """When `count` Calls slept; inside: the times off the CPU inside them, `run` the call that each was in."""
+    out, woken, back, last_in, slept = (np.zeros(count, np.int64) for _ in range(5))
+    last_in[run] = inside.back
+    was_woken = inside.woken != NEVER
+    sleeps, of = inside.where(was_woken), run[was_woken]
+    out[of], woken[of], back[of] = sleeps.out, sleeps.woken, sleeps.back
+    np.add.at(slept, of, sleeps.back - sleeps.out)
+    return _Asleep(out, woken, back, last_in, slept)
 
 
 def _restarted(calls: Calls, rows: RecordBatch) -> Calls:
     """restart_syscall goes on with the call that it restarts, and is taken for it."""
-    restart = syscalls.numbers()["restart_syscall"]
-    again = np.flatnonzero(calls.nr == restart)
+    again = np.flatnonzero(calls.nr == syscalls.numbers()["restart_syscall"])
     if not len(again):
         return calls
-    earlier = {int(rows.tid[i]): i for i in np.flatnonzero(rows.kind == _PREVIOUS)}
+    previous = fields.Calls(rows, np.flatnonzero(rows.kind == _PREVIOUS))
+    earlier = {tid: row for row, tid in enumerate(previous.tid.tolist())}
     for i in again.tolist():  # few, and one may follow another
         if i and calls.tid[i - 1] == calls.tid[i]:
-            nr, fd, arg, result = (
-                getattr(calls, name)[i - 1] for name in ("nr", "fd", "arg", "result")
-            )
+            before = tuple(c[i - 1] for c in (calls.nr, calls.fd, calls.arg, calls.result))
         elif (row := earlier.get(int(calls.tid[i]))) is not None:
-            nr, fd, arg, result = (
-                getattr(rows, name)[row] for name in ("nr", "fd", "arg", "result")
-            )
+            its = (previous.number, previous.fd, previous.argument, previous.result)
+            before = tuple(column[row] for column in its)
         else:
             continue
+        *call, result = before
         if result == RESTART_BLOCK:
-            calls.nr[i], calls.fd[i], calls.arg[i] = nr, fd, arg
+            calls.nr[i], calls.fd[i], calls.arg[i] = call
     return calls
 
 
 def _lessons(rows: RecordBatch, is_call: np.ndarray) -> tuple[RecordBatch, CallDetails]:
-    """DESCRIPTOR and ARGS records, and the call that each explains: the one before it in its thread."""
+    """ARGS and DESCRIPTOR records, each with the system call that it describes: the thread's last call before it."""
     at = np.flatnonzero(_LESSONS[rows.kind])
     if not len(at):
         none = np.empty(0, np.int64)
         return rows.take(at), CallDetails(none, none, none, none)
-    last_call = np.maximum.accumulate(
-        np.where(is_call | (rows.kind == _PREVIOUS), np.arange(len(rows)), -1)
-    )[at]
+    call_rows = np.where(is_call | (rows.kind == _PREVIOUS), np.arange(len(rows)), -1)
+    last_call = np.maximum.accumulate(call_rows)[at]
     known = last_call >= 0
     known[known] = rows.tid[last_call[known]] == rows.tid[at[known]]
-    nr = np.where(known, rows.nr[last_call].astype(np.int64), -1)
-    return rows.take(at), CallDetails(
-        nr, rows.fd[last_call], rows.start[last_call], rows.result[last_call]
-    )
+    call = fields.Calls(rows, last_call)
+    number = np.where(known, call.number.astype(np.int64), -1)
+    return rows.take(at), CallDetails(number, call.fd, call.start, call.result)

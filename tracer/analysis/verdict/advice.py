@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.counts.fd_usage import FdUsage
-from tracer.analysis.operations.receives import BLOCKED, MULTIPLEXED, POLLED, Operations
+from tracer.analysis.operations.table import BLOCKED, MULTIPLEXED, POLLED, Operations
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.verdict.io_model import EPOLLET, slept_on_data
 from tracer.kernel import syscalls

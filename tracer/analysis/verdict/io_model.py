@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tracer.analysis.listing import decode
-from tracer.analysis.operations.completions import (
+from tracer.analysis.operations.boundaries import EPOLLET, EPOLLONESHOT
+from tracer.analysis.operations.table import (
     AFTER_SUBMIT,
+    AT_ONCE,
+    BLOCKED,
     BY_SIGNAL,
     BY_SUSPEND,
     BY_THREAD,
@@ -17,21 +20,15 @@ from tracer.analysis.operations.completions import (
     DEVICE,
     IN_SUBMIT,
     INLINE,
-    MULTISHOT,
-    POLL_ARMED,
-    WORKER,
-)
-from tracer.analysis.operations.receives import (
-    AT_ONCE,
-    BLOCKED,
-    EPOLLET,
-    EPOLLONESHOT,
     IO_URING,
     LINUX_AIO,
     MULTIPLEXED,
+    MULTISHOT,
+    POLL_ARMED,
     POLLED,
     POSIX_AIO,
     SIGNAL,
+    WORKER,
     Operations,
 )
 from tracer.analysis.tables.group_sum import GroupSum

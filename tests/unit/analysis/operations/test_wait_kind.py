@@ -20,7 +20,7 @@ from support.records_builder import (
     aio,
 )
 
-from tracer.analysis.operations.completions import BY_SUSPEND, BY_THREAD
+from tracer.analysis.operations.table import BY_SUSPEND, BY_THREAD
 from tracer.recording.records import Kind
 
 # the models

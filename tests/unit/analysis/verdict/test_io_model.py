@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracer.analysis.operations.receives import WAIT_KINDS, Operations, of_columns
+from tracer.analysis.operations.table import WAIT_KINDS, Operations, of_columns
 from tracer.analysis.verdict.io_model import (
     DOMINANT,
     EPOLLET,

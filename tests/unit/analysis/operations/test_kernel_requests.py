@@ -6,7 +6,7 @@ import pytest
 from support.analysing import operations_of, plain
 from support.records_builder import FD, FILE, INODE, TID, Trace
 
-from tracer.analysis.operations.completions import COMPLETION_KINDS
+from tracer.analysis.operations.table import COMPLETION_KINDS
 from tracer.recording.records import Kind
 
 RING, REQUEST, DATA, WORKER = 7, 0x1000, 0x55, 101

@@ -1,0 +1,149 @@
+"""Records → operations: each successful receive with its boundaries and phases, for any process.
+
+Array operations over batches of records in time order; what is not yet decided is carried over to the next batch. It
+knows no scenario. The boundaries and what counts as evidence for each are explained in docs/model.md.
+
+    calls ─► receives ─► evidence ─► wait_kind ─► boundaries ─► settling (readiness, monotone) ─► Operations
+    requests of io_uring and native AIO ─► io_uring, linux_aio ──────►┘
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness
+from tracer.analysis.operations.evidence import Evidence, gather
+from tracer.analysis.operations.kernel_requests import CompletedReads, KernelRequests
+from tracer.analysis.operations.posix_aio import AioReads
+from tracer.analysis.operations.receives import Received, Receives
+from tracer.analysis.operations.settling import Pending, Settling, in_order
+from tracer.analysis.operations.signal_delivery import Signals
+from tracer.analysis.operations.table import (
+    IO_URING,
+    LINUX_AIO,
+    MULTIPLEXED,
+    POSIX_AIO,
+    SIGNAL,
+    Operations,
+    bit,
+    with_defaults,
+)
+from tracer.analysis.operations.wait_kind import wait_kind
+from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
+
+
+class Analysis:
+    """The operations of a recording. Feed batches in time order with the parts that a Timeline made of them."""
+
+    def __init__(self) -> None:
+        self.descriptors = Descriptors()
+        self._signals = Signals()
+        self._aio_reads = AioReads()
+        self._requests = KernelRequests()
+        self._receives = Receives()
+        self._settling = Settling()
+        self._serial = 0
+
+    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
+        """A batch in time order, not older than what was fed before, and its part of the timeline."""
+        self.descriptors.feed(batch, part)
+        self._requests.feed(batch, part, self.descriptors)
+        sigwait = syscalls.numbers()["rt_sigtimedwait"]
+        self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
+        self._settling.add_readinesses(batch)
+        received = self._receives.feed(part.calls, self.descriptors, self._requests.also_waits)
+        self._settling.add(self._decided(received, self._evidence(received, batch, part)))
+        # a readiness may come late: what ended just now waits for the next batch
+        self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
+        if len(batch):
+            self._signals.forget_before(int(batch.time[0]))
+            self.descriptors.forget_before(int(batch.time[0]))
+
+    def finish(self) -> Operations:
+        """All operations in the order in which they were done."""
+        self._settling.add(self._completed(io_uring.reads(self._requests), IO_URING))
+        self._settling.add(self._completed(linux_aio.reads(self._requests), LINUX_AIO))
+        operations = self._settling.finish()
+        self._aio_reads.complete(operations)
+        return in_order(operations)
+
+    def _evidence(self, received: Received, batch: RecordBatch, part: TimelineBatch) -> Evidence:
+        """What is known of each operation of a batch."""
+        receive, tgid = received.calls.take(received.at), received.tgid
+        asked = self._aio_reads.feed(batch, part)
+        served = self._aio_reads.serve(
+            asked,
+            (tgid, receive.fd, receive.end),
+            self._signals.asynchronous,
+            self.descriptors,
+            self._serial,
+        )
+        return gather(
+            received,
+            receive,
+            signal=self._signals.last(receive.tid, receive.end, received.previous_done),
+            aio=served,
+            armed=self.descriptors.armed(tgid, receive.end),
+            adopted=self.descriptors.adopted(receive.tid, receive.end),
+        )
+
+    def _decided(self, received: Received, known: Evidence) -> Pending:
+        """The batch's operations, each boundary by its own rule; `ready` as it is without sk_data_ready."""
+        op, kind = known.receive, wait_kind(known)
+        multiplexed, signalled, served = (kind == its for its in (MULTIPLEXED, SIGNAL, POSIX_AIO))
+        epfd = np.where(multiplexed, known.calls.fd[known.told_by], -1)
+        events = self.descriptors.registered(received.tgid, epfd, op.fd, op.end)
+        ask, copy_start = boundaries.ask(known, kind), boundaries.copy_start(known)
+        empty_at = boundaries.empty_at(known, kind, events)
+        columns = {
+            "tid": np.where(served, known.aio.tid, op.tid),
+            "tgid": received.tgid,
+            "receiver_tid": np.where(served, op.tid, 0),
+            "fd": op.fd,
+            "inode": received.inode,
+            "bytes": op.result,
+            "nr": op.nr,
+            "wait_kind": kind,
+            "ask": ask.time,
+            "ready": boundaries.ready_unseen(known, kind, empty_at, ask.time),
+            "told": boundaries.told(known, kind),
+            "copy_start": copy_start.time,
+            "copy_end": op.end,
+            "done": op.end,
+            "estimated": bit("ask", ask.estimated) | bit("copy_start", copy_start.estimated),
+            "wait_nr": np.where(multiplexed, known.calls.nr[known.told_by], -1),
+            "epfd": epfd,
+            "events": events,
+            "eagain_count": known.eagain_count,
+            "slept": op.slept,
+            "waited_asleep": known.waited_asleep,
+            "fell_asleep": known.fell_asleep,
+            "serial": self._serials(len(op)),
+        }
+        operations = with_defaults(len(op), columns | _signal_columns(known, signalled))
+        return Pending(operations, empty_at, received.stream)
+
+    def _completed(self, reads: CompletedReads, kind: int) -> Pending:
+        """Operations of requests that the kernel completed by itself."""
+        operations = reads.operations(kind, self._serials(len(reads)))
+        return Pending(operations, reads.empty_at, reads.stream)
+
+    def _serials(self, count: int) -> np.ndarray:
+        """The next numbers for operations."""
+        self._serial += count
+        return np.arange(self._serial - count, self._serial)
+
+
+def _signal_columns(known: Evidence, signalled: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns about the signal that told, where one did."""
+    signal = known.signal
+    return {
+        "signal": np.where(signalled, signal.number, 0),
+        "generated": np.where(signalled, signal.generated, 0),
+        "delivered": np.where(signalled, signal.delivered, 0),
+        "named": signalled & (signal.named == known.receive.fd + 1),
+        "by_sigwait": signalled & (signal.by_sigwait > 0),
+    }

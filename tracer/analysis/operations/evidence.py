@@ -1,0 +1,120 @@
+"""What is known of each operation before its boundaries are decided: what its thread did before it, which signal came,
+which aio_read it serves."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracer.analysis.operations.posix_aio import ServedReads
+from tracer.analysis.operations.receives import Received
+from tracer.analysis.operations.signal_delivery import LastSignals
+from tracer.analysis.threads.timeline import Calls
+from tracer.kernel import syscalls
+
+RESTARTED = -512  # ERESTARTSYS, and below: the kernel enters the call again
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Of n operations; all arrays have n entries but those of `calls`.
+
+    receive        the receives themselves (Calls of n rows)
+    calls          the rows that first_ask, told_by and last_look point into; −1 there: no such call
+    first_ask      the first ask: the program wanted the data then at the latest
+    told_by        the last wait that said that something is ready
+    last_look      the last receive that found nothing, or was interrupted before it found anything
+    found_empty    whether a receive found nothing (EAGAIN); eagain_count: how many did
+    waited_asleep  whether the thread slept in an ask
+    fell_asleep    when it fell asleep in the last wait (ns, 0: it did not, or there was no wait)
+    previous_done  when the thread's operation before was done (ns, 0: there was none)
+    signal         the last signal since then that said that there is data
+    aio            the aio_read that the receive serves
+    armed          when the process had set O_ASYNC (ns, 0: never)
+    adopted        when the thread was adopted while it ran (ns, 0: it was traced from its birth on)
+    """
+
+    receive: Calls
+    calls: Calls
+    first_ask: np.ndarray
+    told_by: np.ndarray
+    last_look: np.ndarray
+    found_empty: np.ndarray
+    eagain_count: np.ndarray
+    waited_asleep: np.ndarray
+    fell_asleep: np.ndarray
+    previous_done: np.ndarray
+    signal: LastSignals
+    aio: ServedReads
+    armed: np.ndarray
+    adopted: np.ndarray
+
+    @property
+    def slept(self) -> np.ndarray:
+        """bool[n], whether the thread slept in the receive, and was woken."""
+        return self.receive.woken > 0
+
+
+def gather(
+    received: Received,
+    receive: Calls,
+    signal: LastSignals,
+    aio: ServedReads,
+    armed: np.ndarray,
+    adopted: np.ndarray,
+) -> Evidence:
+    """The evidence of a batch's operations. receive: received.calls at received.at."""
+    calls, ask, of, count = received.calls, received.ask, received.of, len(receive)
+    is_wait = received.is_wait[ask]
+    empty = ~is_wait & (calls.result[ask] == -errno.EAGAIN)
+    interrupted = ~is_wait & (calls.result[ask] <= RESTARTED)
+    telling = is_wait & _tells(calls, ask)
+    asleep = calls.woken[ask] > 0
+    eagains = np.bincount(of[empty], calls.count[ask[empty]], count)
+    return Evidence(
+        receive=receive,
+        calls=calls,
+        first_ask=_last(ask[::-1], of[::-1], count),
+        told_by=_last(ask[telling], of[telling], count),
+        last_look=_last(ask[empty | interrupted], of[empty | interrupted], count),
+        found_empty=_any(of[empty], count),
+        eagain_count=eagains.astype(np.int64),
+        waited_asleep=_any(of[asleep], count),
+        fell_asleep=_in_last_wait(calls.out[ask[is_wait]], of[is_wait], count),
+        previous_done=received.previous_done,
+        signal=signal,
+        aio=aio,
+        armed=armed,
+        adopted=adopted,
+    )
+
+
+def _tells(calls: Calls, ask: np.ndarray) -> np.ndarray:
+    """Whether a wait said that something is ready: its result counts what is. But io_uring_enter's counts the requests
+    that it took; there the completions that it was to wait for (its argument) have come where it did not fail."""
+    result = calls.result[ask]
+    is_enter = calls.nr[ask] == syscalls.numbers()["io_uring_enter"]
+    return np.where(is_enter, (result >= 0) & (calls.arg[ask] > 0), result > 0)
+
+
+def _last(rows: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
+    """Of each operation the last of these rows that is one of its own, −1 for none."""
+    last = np.full(count, -1)
+    last[of] = rows
+    return last
+
+
+def _any(of: np.ndarray, count: int) -> np.ndarray:
+    """Whether an operation is among those named."""
+    which = np.zeros(count, bool)
+    which[of] = True
+    return which
+
+
+def _in_last_wait(outs: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
+    """When the thread of each operation fell asleep in the last of its waits (ns)."""
+    fell_asleep = np.zeros(count, np.int64)
+    fell_asleep[of] = outs
+    return fell_asleep

@@ -1,0 +1,184 @@
+"""Operations as a table: one row for each successful receive, and the words for its kinds and its times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracer.analysis.tables.table import Table, names_of
+from tracer.terms import BOUNDARIES
+
+UNKNOWN = int(np.iinfo(np.int64).min)  # stands for a time that is not known
+
+# How a thread waited for an operation's data.
+WAIT_KINDS = (
+    "at once",
+    "blocked",
+    "polled",
+    "multiplexed",
+    "signal",
+    "posix-aio",
+    "io-uring",
+    "linux-aio",
+)
+AT_ONCE, BLOCKED, POLLED, MULTIPLEXED, SIGNAL, POSIX_AIO, IO_URING, LINUX_AIO = range(
+    len(WAIT_KINDS)
+)
+
+# How an asynchronous request was carried out, or what told of its completion.
+COMPLETION_KINDS = (
+    "",
+    "inline",
+    "poll-armed",
+    "worker",
+    "device",
+    "multishot",
+    "in io_submit",
+    "after io_submit",
+    "signal",
+    "thread",
+    "suspend",
+)
+(
+    NO_COMPLETION,
+    INLINE,
+    POLL_ARMED,
+    WORKER,
+    DEVICE,
+    MULTISHOT,
+    IN_SUBMIT,
+    AFTER_SUBMIT,
+    BY_SIGNAL,
+    BY_THREAD,
+    BY_SUSPEND,
+) = range(len(COMPLETION_KINDS))
+
+
+@dataclass(slots=True)
+class Operations(Table):
+    """Successful receives in the order in which they were done, one column for each fact.
+
+    tid, tgid        the thread that asked, and its process
+    receiver_tid     the thread that received, where another one asked; else 0
+    fd, inode        the descriptor, and the inode of its file (0: not known)
+    bytes, nr        the receive's result, and the number of its system call
+    wait_kind        index into WAIT_KINDS: how the data was waited for
+    completion_kind  index into COMPLETION_KINDS
+    ask … done       the boundaries (docs/model.md), ns of CLOCK_MONOTONIC:
+                     ask ≤ ready ≤ told ≤ copy_start ≤ copy_end ≤ done
+    raw_…            four of them as they were seen; equal to the boundary unless that was moved
+    estimated        bit i is set where BOUNDARIES[i] was moved or not seen
+    queued           how long the data had been there when it was asked for, ns
+    wait_nr, epfd    of multiplexing: the number and the descriptor of the call that told; else −1
+    events           the epoll events with which the descriptor was registered there
+    signal           number of the signal that notified the thread (0: none)
+    generated        when that signal was sent (ns, 0: not seen)
+    delivered        when the thread was told of it (ns)
+    named            whether its siginfo named the descriptor
+    by_sigwait       whether rt_sigtimedwait took it, not a handler
+    eagain_count     receives that found nothing, since the thread's operation before
+    slept            ns asleep in the receive
+    waited_asleep    whether the thread slept in a call between its operation before and this one
+    fell_asleep      when it fell asleep in the last wait of these (ns, 0: it did not)
+    serial           the order in which operations were found
+    """
+
+    tid: np.ndarray
+    tgid: np.ndarray
+    receiver_tid: np.ndarray
+    fd: np.ndarray
+    inode: np.ndarray
+    bytes: np.ndarray
+    nr: np.ndarray
+    wait_kind: np.ndarray
+    completion_kind: np.ndarray
+    ask: np.ndarray
+    ready: np.ndarray
+    told: np.ndarray
+    copy_start: np.ndarray
+    copy_end: np.ndarray
+    done: np.ndarray
+    raw_ask: np.ndarray
+    raw_ready: np.ndarray
+    raw_told: np.ndarray
+    raw_copy_start: np.ndarray
+    estimated: np.ndarray
+    queued: np.ndarray
+    wait_nr: np.ndarray
+    epfd: np.ndarray
+    events: np.ndarray
+    signal: np.ndarray
+    generated: np.ndarray
+    delivered: np.ndarray
+    named: np.ndarray
+    by_sigwait: np.ndarray
+    eagain_count: np.ndarray
+    slept: np.ndarray
+    waited_asleep: np.ndarray
+    fell_asleep: np.ndarray
+    serial: np.ndarray
+
+    def phases(self) -> tuple[np.ndarray, ...]:
+        """(wait, notice, copy, completion), int64[n] ns each; an operation's sum to done − ask."""
+        return (
+            self.ready - self.ask,
+            self.copy_start - self.ready,
+            self.copy_end - self.copy_start,
+            self.done - self.copy_end,
+        )
+
+    def rows(self, which: slice = slice(None)) -> Iterator[dict[str, int]]:
+        """Each as a dict of plain integers."""
+        names = names_of(Operations)
+        for values in zip(*(getattr(self, name)[which].tolist() for name in names), strict=True):
+            yield dict(zip(names, values, strict=True))
+
+
+_SMALL = {  # columns that are kept in fewer than 8 bytes
+    "tid": np.uint32,
+    "tgid": np.uint32,
+    "receiver_tid": np.uint32,
+    "fd": np.int32,
+    "bytes": np.int32,
+    "nr": np.int16,
+    "wait_kind": np.uint8,
+    "completion_kind": np.uint8,
+    "estimated": np.uint8,
+    "wait_nr": np.int16,
+    "epfd": np.int32,
+    "events": np.uint32,
+    "signal": np.uint8,
+    "eagain_count": np.int32,
+    "waited_asleep": bool,
+    "named": bool,
+    "by_sigwait": bool,
+    "serial": np.uint32,
+}
+
+
+def of_columns(columns: dict[str, np.ndarray]) -> Operations:
+    """Operations from their columns by name, each in its own type."""
+    return Operations(
+        *(
+            np.asarray(columns[name]).astype(_SMALL.get(name, np.int64), copy=False)
+            for name in names_of(Operations)
+        )
+    )
+
+
+def with_defaults(count: int, columns: dict[str, np.ndarray]) -> Operations:
+    """`count` operations of which only these columns are known; the others are 0."""
+    zero = np.zeros(count, np.int64)
+    return of_columns(dict.fromkeys(names_of(Operations), zero) | columns)
+
+
+def no_operations() -> Operations:
+    """A table without rows."""
+    return with_defaults(0, {})
+
+
+def bit(boundary: str, which: np.ndarray) -> np.ndarray:
+    """The `estimated` column of operations whose `boundary` is estimated where `which` (bool[n]) says so."""
+    return which.astype(np.uint8) << np.uint8(BOUNDARIES.index(boundary))
