@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 from support.records_builder import Trace
 
-from tracer.analysis.operations.analysis import Analysis
+from tracer.analysis import passes
+from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import WAIT_KINDS, Operations
+from tracer.analysis.step import Recording, Results
+from tracer.analysis.tables.window import Window
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
-from tracer.analysis.threads.timeline import Timeline
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.terms import BOUNDARIES, MOVABLE, PHASES
@@ -25,12 +27,25 @@ def batches(records: np.ndarray, count: int = 1) -> Iterator[RecordBatch]:
         )
 
 
+def results_of(
+    records: np.ndarray,
+    *steps: passes.AnyStep,
+    window: tuple[int, int] | None = None,
+    count: int = 1,
+) -> Results:
+    """What these steps make of RECORD[n], fed in `count` batches."""
+
+    def read(since: int | None, until: int | None) -> Iterator[RecordBatch]:
+        for batch in batches(records, count):
+            late = np.iinfo(np.int64).max if until is None else until
+            yield batch.take((batch.time >= (since or 0)) & (batch.time <= late))
+
+    return passes.run(Recording(read, {"base_ns": 0}, Window.of(window)), steps)
+
+
 def operations_of(trace: Trace, count: int = 1) -> Operations:
     """The trace's operations, fed in `count` batches."""
-    timeline, analysis = Timeline(), Analysis()
-    for batch in batches(trace.records(), count):
-        analysis.feed(batch, timeline.feed(batch))
-    return analysis.finish()
+    return results_of(trace.records(), OperationsInWindow, count=count)[OperationsInWindow]
 
 
 def plain(operations: Operations) -> list[SimpleNamespace]:
@@ -57,10 +72,7 @@ def thread_times(
     records: np.ndarray, window: tuple[int, int] | None = None, count: int = 1
 ) -> list[ThreadTimes]:
     """Where the threads' time went, fed in `count` batches."""
-    timeline, states = Timeline(), ThreadStates(window)
-    for batch in batches(records, count):
-        states.feed(batch, timeline.feed(batch))
-    return states.finish(*timeline.finish(states.end))
+    return results_of(records, ThreadStates, window=window, count=count)[ThreadStates]
 
 
 def analyse(trace: Trace, batches: int = 1) -> list[SimpleNamespace]:

@@ -19,6 +19,16 @@ import numpy as np
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
 
+# The columns that hold IDs beside `tid`, and of which kinds.
+THREAD_COLUMNS = {"fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN)}
+PROCESS_COLUMNS = {
+    "result": (Kind.THREAD, Kind.START, Kind.EXIT, Kind.EXEC),
+    "arg": (Kind.NAME,),
+}
+
+Record = tuple[int, int, int, int, int, int, int, int]
+"""One record as RECORD has it."""
+
 CODE_SEGMENT_32 = 0x23  # __USER32_CS of arch/x86/include/asm/segment.h
 
 
@@ -41,11 +51,18 @@ class View:
 
     def where(self, chosen: np.ndarray) -> Self:
         """Those of the view's rows that a mask or indices choose."""
-        at = np.arange(len(self.batch))[self.at] if isinstance(self.at, slice) else self.at
-        return type(self)(self.batch, at[chosen])
+        return type(self)(self.batch, self.places[chosen])
 
     def __len__(self) -> int:
         return len(self.time)
+
+    @property
+    def places(self) -> np.ndarray:
+        """int[n]: the rows' indices in the batch."""
+        if isinstance(self.at, slice) or self.at.dtype == bool:
+            places: np.ndarray = np.arange(len(self.batch))[self.at]
+            return places
+        return self.at
 
     @property
     def kind(self) -> np.ndarray:
@@ -591,11 +608,28 @@ class Row(NamedTuple):
 def each(*wanted: tuple[View, tuple[str, ...]]) -> Iterator[Row]:
     """The records of some views of one batch one by one, in the batch's order, with these fields of each view as plain
     numbers. For kinds that are few: a loop costs a hundred times what an array operation does."""
-    places = [np.arange(len(view.batch))[view.at] for view, _ in wanted]
+    wanted = tuple((view, names) for view, names in wanted if len(view))
+    if not wanted:
+        return
     rows: list[tuple[type[View], tuple[int, ...]]] = []
     for view, names in wanted:
         columns = (getattr(view, name).tolist() for name in names)
         rows += zip(repeat(type(view)), zip(*columns, strict=True))
-    place = np.concatenate(places)
+    place = np.concatenate([view.places for view, _ in wanted])
     for index in np.argsort(place, kind="stable").tolist():
         yield Row(int(place[index]), *rows[index])
+
+
+def exit_record(time: int, tid: int, tgid: int) -> Record:
+    """A thread ended."""
+    return time, 0, tgid, tid, Kind.EXIT, 0, -1, 0
+
+
+def start_record(time: int, tid: int, tgid: int, creator: int) -> Record:
+    """A thread came into the trace."""
+    return time, 0, tgid, tid, Kind.START, 0, creator, 0
+
+
+def open_record(time: int, start: int, tid: int, number: int) -> Record:
+    """A call, entered at `start`, that has not returned."""
+    return time, start, 0, tid, Kind.OPEN, number, -1, 0

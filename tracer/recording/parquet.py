@@ -7,23 +7,28 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracer.errors import IotraceError
 from tracer.kernel import syscalls
 from tracer.recording import malloc
-from tracer.recording.batch import RecordBatch, joined
-from tracer.recording.records import RECORD, Kind, empty
+from tracer.recording.batch import NAMES, RecordBatch, joined
+from tracer.recording.records import Kind, empty
+
+if TYPE_CHECKING:  # imported where it is used: that takes longer than most commands
+    import pyarrow as pa
+    from pyarrow import parquet as pq
 
 SCHEMA = 1
 _KEY = b"iotrace"
-ROWS = (
-    1 << 18
-)  # rows in a row group; each costs the writer some 20 KiB of memory until the file is closed
+# Rows in a row group; each costs the writer some 20 KiB of memory until the file is closed.
+ROWS = 1 << 18
 _AT_ONCE = 1 << 17  # rows read at once: measured best of 2^15 to 2^19
 _CALLS = (Kind.CALL, Kind.ARGS, Kind.OPEN)
 _IS_CALL = np.isin(np.arange(1 << 16), _CALLS)
+# The file's name of a column, and the record's.
 _PLAIN = (
     ("time_ns", "time"),
     ("start_ns", "start"),
@@ -32,7 +37,7 @@ _PLAIN = (
     ("nr", "nr"),
     ("fd", "fd"),
     ("arg", "arg"),
-)  # the file's name of a column, and the record's
+)
 _READ = ["kind", *(name for name, _ in _PLAIN)]
 
 
@@ -40,7 +45,7 @@ class RecordingError(IotraceError):
     """A file that is no recording, or one that this version cannot read; the text is for the user."""
 
 
-def _schema():
+def _schema() -> pa.Schema:
     import pyarrow as pa
 
     text = pa.dictionary(pa.int16(), pa.string())
@@ -107,7 +112,7 @@ class Writer:
         if self._rows >= ROWS:
             self._flush()
 
-    def close(self, facts: dict) -> None:
+    def close(self, facts: dict[str, Any]) -> None:
         """Writes what is left and `facts` (JSON) as metadata."""
         self._flush()
         facts = {"schema": SCHEMA, "ordered": self._ordered, **facts}
@@ -137,10 +142,10 @@ class Writer:
         try:
             yield
         except OSError as error:
-            raise OSError(error.errno, os.strerror(error.errno), self._path) from None
+            raise OSError(error.errno, os.strerror(error.errno or 0), self._path) from None
 
 
-def read_facts(path: str) -> dict:
+def read_facts(path: str) -> dict[str, Any]:
     """The run's facts; raises RecordingError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -156,7 +161,7 @@ def read_facts(path: str) -> dict:
     if _KEY not in metadata:
         raise RecordingError(f"{path}: a Parquet file, but not a recording of iotrace")
     try:
-        facts = json.loads(metadata[_KEY])
+        facts: dict[str, Any] = json.loads(metadata[_KEY])
         schema = int(facts["schema"])
     except (ValueError, LookupError, TypeError):
         raise RecordingError(f"{path}: damaged: its facts cannot be read") from None
@@ -180,7 +185,9 @@ def columns(path: str, since: int | None = None, until: int | None = None) -> It
                 for group in range(file.num_row_groups)
                 if _overlaps(file.metadata.row_group(group), since, until)
             ]
-            batches = (_columns(file.read_row_group(group, _READ)) for group in groups)
+            batches: Iterator[RecordBatch] = (
+                _columns(file.read_row_group(group, _READ)) for group in groups
+            )
             if not facts["ordered"]:
                 whole = joined([RecordBatch.of(empty()), *batches])
                 batches = iter([whole.take(np.argsort(whole.time, kind="stable"))])
@@ -209,7 +216,7 @@ def _numbered(name: str) -> int:
     return int(number) if prefix == "kind" and number.isdigit() and int(number) <= max(Kind) else 0
 
 
-def _table(records: RecordBatch):
+def _table(records: RecordBatch) -> pa.Table:
     import pyarrow as pa
 
     is_call = _IS_CALL[records.kind]
@@ -226,7 +233,7 @@ def _table(records: RecordBatch):
     return pa.table([arrays[name] for name in _schema().names], schema=_schema())
 
 
-def _columns(table) -> RecordBatch:
+def _columns(table: pa.Table) -> RecordBatch:
     """A row group as columns, without a copy where the file holds the very values."""
     kinds = table.column("kind").combine_chunks()
     kinds = kinds.chunk(0) if hasattr(kinds, "chunk") else kinds
@@ -236,14 +243,11 @@ def _columns(table) -> RecordBatch:
     )
     plain = {field: table.column(name).to_numpy() for name, field in _PLAIN}
     return RecordBatch(
-        *(
-            code[kinds.indices.to_numpy()] if name == "kind" else plain[name]
-            for name in RECORD.names
-        )
+        *(code[kinds.indices.to_numpy()] if name == "kind" else plain[name] for name in NAMES)
     )
 
 
-def _overlaps(group, since: int | None, until: int | None) -> bool:
+def _overlaps(group: pq.RowGroupMetaData, since: int | None, until: int | None) -> bool:
     """Whether a row group may hold records of that time; one that does not say may."""
     statistics = group.column(0).statistics
     if statistics is None or not statistics.has_min_max:

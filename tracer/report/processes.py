@@ -6,23 +6,31 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from tracer.analysis.counts.wait_reasons import WaitReasons
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
-from tracer.analysis.threads.thread_states import ThreadTimes
-from tracer.analysis.verdict import io_model
-from tracer.analysis.verdict.non_io import DOING, MOSTLY
-from tracer.recording.batch import rows_by
+from tracer.analysis.step import ReportPart, Results, State, Step
+from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
+from tracer.analysis.threads.wakers import Wakers
+from tracer.analysis.verdict import io_model, non_io
+from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
+from tracer.analysis.verdict.non_io import DOING, MOSTLY, IoCounts
+from tracer.recording.batch import RecordBatch, rows_by
 
 _MOST_WAKERS = 8
 _NONE = np.empty(0, np.int64)
+_NOTHING_BESIDE = io_model.VerdictContext()
 
 
 @dataclass(frozen=True)
 class Threads:
-    """What is known of the threads, each by its id. slept: what for → ns; calls: how many returned; wakers: waker →
-    how often; comms: names of wakers that were not traced; leaders: Lives.leaders."""
+    """What is known of the threads, each by its ID. slept: what for → ns; calls: how many returned; wakers: waker →
+    how often; comms: names of wakers that were not traced; leaders: Identity.leaders."""
 
     times: list[ThreadTimes]
     slept: dict[int, dict[str, int]]
@@ -39,87 +47,150 @@ class Threads:
         }
 
 
+class KnownThreads(Step[None, Threads]):
+    """What all steps found out about threads, together."""
+
+    NEEDS = (ThreadStates, WaitReasons, Wakers, Identity)
+
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        """The other steps have fed on it."""
+
+    def finish(self, results: Results) -> Threads:
+        comms = results.recording.facts.get("comms") or {}
+        slept = results[WaitReasons]
+        return Threads(
+            results[ThreadStates],
+            slept.asleep,
+            slept.calls,
+            results[Wakers],
+            {int(tid): name for tid, name in comms.items()},
+            results[Identity].leaders,
+        )
+
+
+class Activity(ReportPart):
+    """The report's `activity`: of all threads."""
+
+    NEEDS = (KnownThreads,)
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        threads = results[KnownThreads]
+        return {"activity": activity(threads.times, threads)}
+
+
+class Processes(ReportPart):
+    """The report's `processes`, those that used most CPU first."""
+
+    NEEDS = (KnownThreads, OperationsInWindow, Models, Contexts, IoOfProcesses)
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        contexts, counts = results[Contexts], results[IoOfProcesses]
+        processes = listed(
+            results[KnownThreads],
+            results[OperationsInWindow],
+            results[Models],
+            contexts,
+            results.recording.base_ns,
+        )
+        for process in processes:
+            tgid = process["tgid"]
+            if not contexts.get(tgid, _NOTHING_BESIDE).undecoded:  # which may receive, unseen
+                process["model"] = non_io.judged(
+                    process["model"],
+                    process["operations"],
+                    counts.get(tgid, IoCounts()),
+                    [],  # what several do with one another is not one's
+                    None,
+                    process["activity"],
+                )
+        return {"processes": processes}
+
+
 def listed(
     threads: Threads,
     operations: Operations,
     codes: np.ndarray,
-    beside: dict[int, io_model.VerdictContext],
+    contexts: dict[int, io_model.VerdictContext],
     base: int,
-) -> list[dict]:
-    """The processes of a report, those that used most CPU first; codes: each operation's model (models.models_of);
-    beside: of a process; base: what times are counted from (ns)."""
+) -> list[dict[str, Any]]:
+    """The processes of a report, those that used most CPU first.
+
+    codes: each operation's model (io_model.models_of); contexts: by process; base: what times are counted from (ns).
+    """
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for its in threads.times:
         by_process[its.tgid].append(its)
     rows = rows_by(operations.tgid)
-    found = []
+    processes = []
     for tgid, mine in by_process.items():
-        chosen = rows.get(tgid, _NONE)
+        work = _Work(threads, operations, codes, rows.get(tgid, _NONE))
+        context = contexts.get(tgid, _NOTHING_BESIDE)
         leader = threads.leaders.get(tgid, tgid)
-        entry = {
-            "tgid": tgid,
-            "name": threads.names.get(leader) or mine[0].name,
-            "threads": len(mine),
-            "start_ns": min(its.start_ns for its in mine) - base,
-            "end_ns": max(its.end_ns for its in mine) - base,
-            **_described(
-                mine,
-                threads,
-                operations,
-                codes,
-                chosen,
-                beside.get(tgid, io_model.VerdictContext()),
-            ),
-        }
-        groups: dict[str, list[ThreadTimes]] = defaultdict(list)
-        for its in mine:
-            groups[its.name].append(its)
-        entry["groups"] = (
-            []
-            if len(groups) < 2
-            else [
-                {
-                    "name": name,
-                    "threads": len(group),
-                    **_described(
-                        group,
-                        threads,
-                        operations,
-                        codes,
-                        chosen[_of(operations.tid[chosen], group)],
-                    ),
-                }
-                for name, group in groups.items()
-            ]
+        processes.append(
+            {
+                "tgid": tgid,
+                "name": threads.names.get(leader) or mine[0].name,
+                "threads": len(mine),
+                "start_ns": min(its.start_ns for its in mine) - base,
+                "end_ns": max(its.end_ns for its in mine) - base,
+                **work.described(mine, context),
+                "groups": _groups(mine, work),
+            }
         )
-        found.append(entry)
-    return sorted(found, key=lambda entry: -entry["activity"]["cpu_ns"])
+    return sorted(processes, key=lambda entry: -entry["activity"]["cpu_ns"])
 
 
-def _of(tids: np.ndarray, threads: list[ThreadTimes]) -> np.ndarray:
-    return np.isin(tids, [its.tid for its in threads])
+def _groups(mine: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
+    """The groups of a process's threads that have one name, where there are several."""
+    groups: dict[str, list[ThreadTimes]] = defaultdict(list)
+    for its in mine:
+        groups[its.name].append(its)
+    if len(groups) < 2:
+        return []
+    return [
+        {
+            "name": name,
+            "threads": len(group),
+            **work.of_threads(group).described(group, _NOTHING_BESIDE),
+        }
+        for name, group in groups.items()
+    ]
 
 
-def _described(
-    mine: list[ThreadTimes],
-    threads: Threads,
-    operations: Operations,
-    codes: np.ndarray,
-    chosen: np.ndarray,
-    beside: io_model.VerdictContext = io_model.VerdictContext(),
-) -> dict:
-    if len(chosen) < len(operations):
-        operations, codes = operations.take(chosen if len(chosen) else slice(0)), codes[chosen]
-    verdict = io_model.judge(operations, codes, beside)
-    return {
-        "operations": len(operations),
-        "model": io_model.as_dict(verdict, operations, codes),
-        "activity": activity(mine, threads),
-        "wakers": _wakers(mine, threads),
-    }
+@dataclass(frozen=True)
+class _Work:
+    """Some of the operations, `chosen` (rows, int64), with their models."""
+
+    threads: Threads
+    operations: Operations
+    codes: np.ndarray
+    chosen: np.ndarray
+
+    def of_threads(self, threads: list[ThreadTimes]) -> _Work:
+        """Those of these threads."""
+        mine = np.isin(self.operations.tid[self.chosen], [its.tid for its in threads])
+        return _Work(self.threads, self.operations, self.codes, self.chosen[mine])
+
+    def described(
+        self, threads: list[ThreadTimes], context: io_model.VerdictContext
+    ) -> dict[str, Any]:
+        """The verdict on them, and what these threads did."""
+        operations, codes, chosen = self.operations, self.codes, self.chosen
+        if len(chosen) < len(operations):
+            operations, codes = (
+                operations.take(chosen if len(chosen) else slice(0)),
+                codes[chosen],
+            )
+        verdict = io_model.judge(operations, codes, context)
+        return {
+            "operations": len(operations),
+            "model": io_model.as_dict(verdict, operations, codes),
+            "activity": activity(threads, self.threads),
+            "wakers": _wakers(threads, self.threads),
+        }
 
 
-def activity(mine: list[ThreadTimes], threads: Threads) -> dict:
+def activity(mine: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     """What the threads spent their time on, ns by name, and `mostly`: the one that took more than half, and its share.
 
     A thread that had no CPU and returned from no call did nothing but wait where it was found (a pool's idle worker):
@@ -138,7 +209,7 @@ def activity(mine: list[ThreadTimes], threads: Threads) -> dict:
         totals["waiting outside system calls"] += left
     whole = sum(totals.values())
     most = max(totals, key=totals.__getitem__, default=None)
-    share = round(totals[most] / whole, 4) if whole else 0.0
+    share = round(totals[most] / whole, 4) if whole and most else 0.0
     return {
         "mostly": most if share > MOSTLY else None,
         "share": share if share > MOSTLY else None,
@@ -150,7 +221,7 @@ def activity(mine: list[ThreadTimes], threads: Threads) -> dict:
     }
 
 
-def _wakers(mine: list[ThreadTimes], threads: Threads) -> list[dict]:
+def _wakers(mine: list[ThreadTimes], threads: Threads) -> list[dict[str, Any]]:
     """Who woke these threads, the most frequent first: by thread, and `interrupt` where the CPU was idle."""
     counts: dict[int, int] = defaultdict(int)
     for its in mine:

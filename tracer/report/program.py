@@ -1,33 +1,30 @@
-"""What a report says of a recording's processes, their descriptors and what could be better, from one pass over it."""
+"""What a report says of the whole program: its model, the descriptors it used, and what could be better."""
 
 from __future__ import annotations
 
-from stat import S_IFBLK, S_IFREG
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage, of_interest
+from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
+from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.poll_usage import PollUsage
-from tracer.analysis.counts.wait_reasons import WaitReasons
-from tracer.analysis.identity.descriptors import S_IFMT, S_IFSOCK, Descriptors
-from tracer.analysis.identity.filenames import MAKERS, TEACHING, FdNames
-from tracer.analysis.operations.io_uring import SETUP_SQPOLL
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
+from tracer.analysis.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
-from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.threads.thread_states import ThreadTimes
-from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
-from tracer.analysis.threads.wakers import Wakers
-from tracer.analysis.verdict import io_model
+from tracer.analysis.threads.cpu_overlap import CpuOverlap
+from tracer.analysis.verdict import io_model, non_io
 from tracer.analysis.verdict.advice import Seen, advice
-from tracer.analysis.verdict.non_io import IoCounts
-from tracer.kernel.syscalls import CLASSES, COMPAT, class_numbers, numbers
+from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import Kind
-from tracer.report import processes
+from tracer.report.processes import Activity, Processes
 from tracer.terms import PHASES
 
-_TEACHING = number_set(TEACHING)
+FileKey: TypeAlias = tuple[int, int, int]
+"""Process, descriptor (−1: none), inode (0: unknown)."""
+
 _PHASES = tuple(f"{phase}_ns" for phase in PHASES)
 _SHOWN = (
     "receives",
@@ -46,157 +43,99 @@ _SHOWN = (
 )
 
 
-class Overview:
-    """Feed batches in time order, each with its part of the timeline; facts: the recording's; window: ns."""
+class Model(ReportPart):
+    """The report's `model`: of all operations, or what the program does instead."""
 
-    def __init__(self, facts: dict, window: tuple[int, int] | None) -> None:
-        self._known = FdNames(facts)
-        self._base = facts["base_ns"]
-        self._comms = {int(tid): name for tid, name in (facts.get("comms") or {}).items()}
-        self._activity, self._usage, self._scans = (
-            WaitReasons(),
-            DescriptorUsage(window),
-            PollUsage(window),
-        )
-        self._wakers = Wakers(window)
-        self.moved: dict[int, IoCounts] = {}  # by process, when finished
-        self.beside: dict[int, io_model.VerdictContext] = {}  # the same
-        self._undecoded = GroupSum(1, 1)  # process → calls of a 32-bit program
-        self._kernel_submits: set[int] = (
-            set()
-        )  # processes of which a kernel thread submits to an io_uring
-        self._waits = number_set(
-            class_numbers(tuple(name for members in CLASSES.values() for name in members))
-        )
-        self._makers = number_set(numbers()[name] for name in MAKERS)
+    NEEDS = (
+        OperationsInWindow,
+        Models,
+        Contexts,
+        IoOfProcesses,
+        CpuOverlap,
+        Locks,
+        Activity,
+        Identity,
+    )
 
-    def feed(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors) -> None:
-        """descriptors: as the batch has left them."""
-        calls = part.calls
-        at = np.flatnonzero(of_interest(calls) | self._waits[calls.nr] | (calls.slept > 0))
-        tgids, inodes, modes = (np.zeros(len(calls), np.int64) for _ in range(3))
-        tgids[at] = descriptors.process_of(calls.tid[at], calls.end[at])
-        _, inodes[at], modes[at] = descriptors.described(tgids[at], calls.fd[at], calls.end[at])
-        self._activity.feed(batch, calls, modes)
-        self._usage.feed(calls, tgids, inodes, modes)
-        self._scans.feed(calls, tgids)
-        self._wakers.feed(batch)
-        foreign = np.flatnonzero(calls.nr >= COMPAT)
-        self._undecoded.add(
-            (descriptors.process_of(calls.tid[foreign], calls.end[foreign]),),
-            (calls.count[foreign],),
-        )
-        rings = np.flatnonzero((batch.kind == Kind.URING_RING) & (batch.arg & SETUP_SQPOLL != 0))
-        self._kernel_submits.update(
-            descriptors.process_of(batch.tid[rings], batch.time[rings]).tolist()
-        )
-        self._learn(batch)
+    def finish(self, results: Results) -> dict[str, Any]:
+        operations, codes = results[OperationsInWindow], results[Models]
+        context = io_model.in_all(results[Contexts].values())
+        model = io_model.as_dict(io_model.judge(operations, codes, context), operations, codes)
+        if context.undecoded:  # there may be receives, unseen
+            return {"model": model}
+        beside = results[Identity].shown(results[CpuOverlap] | results[Locks])
+        counts = non_io.in_all(results[IoOfProcesses].values())
+        activity = results[Activity]["activity"]
+        return {"model": non_io.judged(model, len(operations), counts, **beside, activity=activity)}
 
-    def finish(
-        self,
-        operations: Operations,
-        codes: np.ndarray,
-        times: list[ThreadTimes],
-        unended: tuple[OffCpu, np.ndarray],
-        descriptors: Descriptors,
-        leaders: dict[int, int],
-    ) -> dict:
-        """`model`, `activity`, `processes`, `descriptors` and `advice` of the report; codes: each operation's model;
-        leaders: Lives.leaders."""
-        slept, calls = self._activity.finish(*unended, descriptors)
-        threads = processes.Threads(
-            times, slept, calls, self._wakers.finish(), self._comms, leaders
-        )
-        used = self._usage.finish(descriptors)
-        self.moved, self.beside = _moved(used), self._beside(times)
-        listed = processes.listed(threads, operations, codes, self.beside, self._base)
-        verdict = io_model.judge(operations, codes, io_model.in_all(self.beside.values()))
-        keys = {*map(tuple, used.keys.tolist()), *_distinct(operations)}
-        files = {key: name for key in keys if (name := self._known.ever(*key))}
+
+class FileNames(Step[None, dict[FileKey, str]]):
+    """The names of the files that were used, where they are known."""
+
+    NEEDS = (DescriptorUsage, OperationsInWindow, Identity)
+
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        """Identity has learnt from it."""
+
+    def finish(self, results: Results) -> dict[FileKey, str]:
+        identity = results[Identity]
+        used = map(tuple, results[DescriptorUsage].keys.tolist())
+        keys = {*used, *_distinct(results[OperationsInWindow])}
+        return {key: name for key in keys if (name := identity.name(*key))}
+
+
+class Descriptors(ReportPart):
+    """The report's `descriptors`, those used most first."""
+
+    NEEDS = (DescriptorUsage, FileNames, OperationsInWindow)
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        return {
+            "descriptors": _descriptors(
+                results[DescriptorUsage], results[FileNames], results[OperationsInWindow]
+            )
+        }
+
+
+class Advice(ReportPart):
+    """The report's `advice`."""
+
+    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes)
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        processes = results[Processes]["processes"]
         seen = Seen(
-            operations,
-            used,
-            files,
-            self._scans.finish(),
-            {its["tgid"]: its["name"] for its in listed},
-            {its["tgid"]: its["activity"]["cpu_ns"] for its in listed},
+            results[OperationsInWindow],
+            results[DescriptorUsage],
+            results[FileNames],
+            results[PollUsage],
+            {its["tgid"]: its["name"] for its in processes},
+            {its["tgid"]: its["activity"]["cpu_ns"] for its in processes},
         )
-        return {
-            "model": io_model.as_dict(verdict, operations, codes),
-            "activity": processes.activity(times, threads),
-            "processes": listed,
-            "descriptors": _descriptors(used, files, operations),
-            "advice": advice(seen),
-        }
-
-    def _beside(self, times: list[ThreadTimes]) -> dict[int, io_model.VerdictContext]:
-        """What each process did that says something about its operations."""
-        keys, counts = self._undecoded.result()
-        undecoded = dict(zip(keys[:, 0].tolist(), counts[:, 0].tolist(), strict=True))
-        # where the ring was there before us, the kernel's name for its thread tells (io_uring/sqpoll.c)
-        submits = self._kernel_submits | {
-            its.tgid for its in times if its.name.startswith("iou-sqp-")
-        }
-        return {
-            tgid: io_model.VerdictContext(undecoded.get(tgid, 0), tgid in submits)
-            for tgid in undecoded.keys() | submits
-        }
-
-    def _learn(self, batch: RecordBatch) -> None:
-        made = (batch.kind == Kind.CALL) & self._makers[batch.nr]
-        rows = batch.take(np.flatnonzero(_TEACHING[batch.kind] | made))
-        for fields in zip(
-            *(
-                getattr(rows, name).tolist()
-                for name in ("kind", "tid", "fd", "start", "result", "nr", "arg")
-            ),
-            strict=True,
-        ):
-            self._known.learn(*fields)
+        return {"advice": advice(seen)}
 
 
-def _moved(used: FdUsage) -> dict[int, IoCounts]:
-    """Each process's calls on files, and those that sent or connected on sockets; what goes into a pipe may be no more
-    than the program's output."""
-    kind, its = used.mode & S_IFMT, used.values
-    on_files = np.isin(kind, (S_IFREG, S_IFBLK)) * (its["receives"] + its["sends"])
-    elsewhere = (kind == S_IFSOCK) * (its["sends"] + its["accepts"] + its["connects"])
-    sums = GroupSum(1, 2)
-    sums.add((used.keys[:, 0],), (on_files, elsewhere))
-    keys, values = sums.result()
-    return {
-        tgid: IoCounts(*its) for tgid, its in zip(keys[:, 0].tolist(), values.tolist(), strict=True)
-    }
-
-
-def _distinct(operations: Operations) -> list[tuple[int, int, int]]:
-    """(process, fd, inode) of the operations, each once."""
+def _distinct(operations: Operations) -> list[FileKey]:
+    """The files of the operations, each once."""
     sums = GroupSum(3, 1)
-    sums.add((operations.tgid, operations.fd, operations.inode), (operations.fd,))
-    return [tuple(key) for key in sums.result()[0].tolist()]
+    sums.add(_keys(operations), (operations.fd,))
+    return [(tgid, fd, inode) for tgid, fd, inode in sums.result()[0].tolist()]
+
+
+def _keys(operations: Operations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return operations.tgid, operations.fd, operations.inode
 
 
 def _descriptors(
-    used: FdUsage, files: dict[tuple[int, int, int], str], operations: Operations
-) -> list[dict]:
-    """One for each file that a process received from, sent to, accepted on or connected, those used most first."""
-    sums = GroupSum(3, len(_PHASES) + 2)
-    sums.add(
-        (operations.tgid, operations.fd, operations.inode),
-        (*operations.phases(), np.ones(len(operations), np.int64), operations.bytes),
-    )
-    done = {
-        tuple(key): its for key, its in zip(*(part.tolist() for part in sums.result()), strict=True)
-    }
-    columns = [used.values[name].tolist() for name in _SHOWN]
-    calls = {
-        key: values for key, *values in zip(map(tuple, used.keys.tolist()), *columns, strict=True)
-    }
-    found = []
-    for key in calls | done:
-        *phases, count, bytes_ = done.get(key, (0,) * (len(_PHASES) + 2))
+    used: FdUsage, files: dict[FileKey, str], operations: Operations
+) -> list[dict[str, Any]]:
+    """One for each file that a process received from, sent to, accepted on or connected."""
+    received, calls = _received(operations), _calls(used)
+    entries = []
+    for key in calls | received:
+        *phases, count, bytes_ = received.get(key, [0] * (len(_PHASES) + 2))
         tgid, fd, inode = key
-        entry = {
+        entry: dict[str, Any] = {
             "tgid": tgid,
             "fd": fd,
             "inode": inode or None,
@@ -209,5 +148,23 @@ def _descriptors(
         entry["operations"] = (
             entry["receives"] + entry["sends"] + entry["accepts"] + entry["connects"]
         )
-        found.append(entry | dict(zip(_PHASES, phases, strict=True)))
-    return sorted(found, key=lambda entry: -entry["operations"])
+        entries.append(entry | dict(zip(_PHASES, phases, strict=True)))
+    return sorted(entries, key=lambda entry: -entry["operations"])
+
+
+def _received(operations: Operations) -> dict[FileKey, list[int]]:
+    """Of each file the phases of the operations on it (ns), their number and their bytes."""
+    sums = GroupSum(3, len(_PHASES) + 2)
+    ones = np.ones(len(operations), np.int64)
+    sums.add(_keys(operations), (*operations.phases(), ones, operations.bytes))
+    keys, values = (part.tolist() for part in sums.result())
+    return {(tgid, fd, inode): its for (tgid, fd, inode), its in zip(keys, values, strict=True)}
+
+
+def _calls(used: FdUsage) -> dict[FileKey, list[int]]:
+    """Of each file the values of _SHOWN."""
+    rows = zip(*(used.values[name].tolist() for name in _SHOWN), strict=True)
+    return {
+        (tgid, fd, inode): list(row)
+        for (tgid, fd, inode), row in zip(used.keys.tolist(), rows, strict=True)
+    }

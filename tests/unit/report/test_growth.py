@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from support.counting import Counted, Walked, WalkedDict, counted, work
 
+from tracer.analysis.counts import locks
 from tracer.analysis.counts.fd_usage import VALUES, FdUsage
-from tracer.analysis.counts.locks import Locks
 from tracer.analysis.identity.filenames import FdNames
-from tracer.analysis.operations.during_wait import DuringWait
+from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
 from tracer.analysis.tables.table import names_of
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu
 from tracer.analysis.verdict import advice, io_model
-from tracer.recording.records import Kind
-from tracer.report import processes, program
+from tracer.analysis.verdict.context import io_of_processes
+from tracer.recording.fields import Descriptors, Row
+from tracer.report import processes
 
 SMALL, TIMES = 100, 4
 EACH = 12  # operations of a process
@@ -87,25 +89,21 @@ def listing(count: int) -> Callable[[], list]:
     )
 
 
-def waiting(count: int) -> Callable[[], dict]:
-    its, waits = operations(count), DuringWait()
+def waiting(count: int) -> Callable[[], dict[str, Any]]:
+    its = operations(count)
     out = np.asarray(its.ask)
     absences = OffCpu(
         its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0))
     )
-    waits._absences.whole = lambda: absences
-    return lambda: waits.finish(its, absences.take(slice(0)))
+    return lambda: during_wait.waiting(its, absences)
 
 
-def futexes(count: int) -> Callable[[], list]:
-    its = Locks()
+def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
     number = np.arange(count * EACH)
     none = np.zeros(len(number), np.int64)
-    row = np.array(
-        [number % count << 32, number, none, none, number, number + 1, number + 2, none + 1]
-    )
-    its._kept = [row.view(Counted)]
-    return its.finish
+    columns = (number % count << 32, number, none, none, number, number + 1, number + 2, none + 1)
+    calls = locks._FutexCalls(*(column.view(Counted) for column in columns))
+    return lambda: locks._locks(calls)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +112,7 @@ def futexes(count: int) -> Callable[[], list]:
         listing,
         waiting,
         futexes,
-        lambda count: partial(program._moved, used(count, receives=3)),
+        lambda count: partial(io_of_processes, used(count, receives=3)),
         lambda count: partial(advice._noticing, seen(count)),
         lambda count: partial(
             advice._polling, seen(count, POLLED, receive_again=1000, again_runs=1)
@@ -132,7 +130,7 @@ def test_each_rule_and_list_has_its_say_at_that_size():
     assert len(advice._noticing(seen(SMALL))) == len(advice._repeated(seen(SMALL))) == SMALL
     assert len(advice._polling(seen(SMALL, POLLED, receive_again=1000, again_runs=1))) == SMALL
     assert waiting(SMALL)()["asleep_ns"] == SMALL * EACH * 90
-    assert program._moved(used(SMALL, receives=3))[1000].files == 3
+    assert io_of_processes(used(SMALL, receives=3))[1000].files == 3
     assert io_model.judge(operations(SMALL), np.zeros(SMALL * EACH, np.int64)).name == "blocking"
 
 
@@ -151,7 +149,7 @@ def test_files_are_gone_through_once_for_all_scans():
 def test_a_registered_file_is_found_without_a_search():
     known = FdNames({})
     for tid in range(SMALL):
-        known.learn(Kind.DESCRIPTOR, tid, 3, 100 + tid, 0, 0, 0o140777)
+        known.learn(Row(0, Descriptors, (tid, 3, 100 + tid, 0o140777)))
     known._ever = WalkedDict(known._ever)
     assert [known.ever(tid, -1, 100 + tid) for tid in range(SMALL)] == [
         f"socket:[{100 + tid}]" for tid in range(SMALL)

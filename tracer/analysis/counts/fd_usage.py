@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from tracer.analysis.counts.wait_reasons import ACCEPT, CONNECT, SEND
-from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.counts.call_files import (
+    ACCEPT,
+    CONNECT,
+    SEND,
+    WAIT,
+    CallFiles,
+)
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.threads.timeline import Calls
+from tracer.analysis.threads.timeline import Calls, TimelineStep
 from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
 
-EAGAIN, EINPROGRESS = 11, 115
 _IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes
 VALUES = (
     "receives",
@@ -47,15 +56,15 @@ _RECEIVE, _SEND, _ACCEPT, _CONNECT = (
     _table(names) for names in (syscalls.RECEIVE, SEND, ACCEPT, CONNECT)
 )
 _MESSAGES = _table(_IN_MESSAGES)
-_WAIT = _table(tuple(name for members in syscalls.CLASSES.values() for name in members))
+_WAIT = _table(WAIT)
 _READ = syscalls.numbers()["read"]
 _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
 
 
 @dataclass(frozen=True)
 class FdUsage:
-    """keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0: unknown; values: by the names of VALUES,
-    int64[n], counts, bytes and ns.
+    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0:
+    unknown; values: by the names of VALUES, int64[n], counts, bytes and ns.
 
     again_runs: how often receives began to find nothing, after another call; single_bytes: receives of one byte in a
     row; accept_lost: told of a connection and found none; full_then_wait: a read that filled its buffer, and no other
@@ -67,94 +76,94 @@ class FdUsage:
     values: dict[str, np.ndarray]
 
 
-def of_interest(calls: Calls) -> np.ndarray:
-    """Which calls Usage counts."""
-    return _ANY[calls.nr]
+class DescriptorUsage(Step[None, FdUsage]):
+    """Sums the calls on each descriptor that ended inside the window."""
 
+    NEEDS = (TimelineStep, CallFiles, Identity)
 
-class DescriptorUsage:
-    """Feed calls in time order; with `window` (ns), those that ended inside it count."""
-
-    def __init__(self, window: tuple[int, int] | None = None) -> None:
-        self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+    def __init__(self) -> None:
         self._sums = GroupSum(4, len(VALUES))
 
-    def feed(self, calls: Calls, tgids: np.ndarray, inodes: np.ndarray, modes: np.ndarray) -> None:
-        """Calls with the process of each and what its descriptor is."""
-        number = calls.nr
-        wanted = _ANY[number] & (calls.end >= self._window[0]) & (calls.end <= self._window[1])
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        calls, files = state[TimelineStep].calls, state[CallFiles]
+        wanted = _ANY[calls.nr] & state.window.holds(calls.end)
         if not wanted.any():
             return
-        told, waits, single = (its[wanted] for its in _neighbours(calls))
-        calls, tgids, inodes, modes = (
-            calls.where(wanted),
-            tgids[wanted],
-            inodes[wanted],
-            modes[wanted],
-        )
-        number = number[wanted]
-        result, slept, count = calls.result, calls.slept, calls.count
-        took = calls.end - calls.start
-        bytes_ = np.where(_MESSAGES[number], 0, np.maximum(result, 0))
-        receive, send, accept, connect = (
-            _RECEIVE[number],
-            _SEND[number],
-            _ACCEPT[number],
-            _CONNECT[number],
-        )
-        again, good = result == -EAGAIN, result > 0
-        columns = {
-            "receives": receive & good,
-            "received_bytes": receive * bytes_,
-            "receive_again": receive * again * count,
-            "receive_slept_ns": receive * slept,
-            "single_bytes": single,
-            "single_ns": single * took,
-            "sends": send & good,
-            "sent_bytes": send * bytes_,
-            "send_again": send * again * count,
-            "sends_blocked": send & (slept > 0),
-            "send_slept_ns": send * slept,
-            "accepts": accept & (result >= 0),
-            "accept_again": accept * again * count,
-            "accept_slept_ns": accept * slept,
-            "accept_lost": accept & again & told,
-            "full_then_wait": (calls.nr == _READ) & good & (result == calls.arg) & waits,
-            "connects": connect & ((result == 0) | (result == -EINPROGRESS)),
-            "connect_slept_ns": connect * slept,
-            "calls_ns": took,
-            "again_runs": receive & again,
-        }
-        self._sums.add((tgids, calls.fd, inodes, modes), tuple(columns[name] for name in VALUES))
+        neighbours = _Neighbours(*(column[wanted] for column in _neighbours(calls)))
+        columns = _columns(calls.where(wanted), neighbours)
+        tgid, inode, mode = (column[wanted] for column in files)
+        keys = (tgid, calls.fd[wanted], inode, mode)
+        self._sums.add(keys, tuple(columns[name] for name in VALUES))
 
-    def finish(self, descriptors: Descriptors) -> FdUsage:
-        """All of it. What was done on a descriptor before anything was learnt of it counts for the file that it turned
-        out to be."""
+    def finish(self, results: Results) -> FdUsage:
+        """What was done on a descriptor before anything was learnt of it counts for the file that it turned out to
+        be."""
         keys, values = self._sums.result()
         unknown = np.flatnonzero(keys[:, 2] == 0)
-        keys[unknown, 2], keys[unknown, 3] = descriptors.before(keys[unknown, 0], keys[unknown, 1])
+        keys[unknown, 2], keys[unknown, 3] = results[Identity].first_file(
+            keys[unknown, 0], keys[unknown, 1]
+        )
         merged = GroupSum(keys.shape[1], len(VALUES))
         merged.add(tuple(keys.T), tuple(values.T))
         keys, values = merged.result()
-        return FdUsage(
-            keys[:, :3], keys[:, 3], {name: values[:, i] for i, name in enumerate(VALUES)}
-        )
+        columns = {name: values[:, i] for i, name in enumerate(VALUES)}
+        return FdUsage(keys[:, :3], keys[:, 3], columns)
 
 
-def _neighbours(calls: Calls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(whether the thread's call before was a wait that said that something is ready, whether the thread waits next
-    without another receive from the same descriptor, whether it took one byte without waiting, as the call before did
-    from the same descriptor)."""
-    number = calls.nr
-    wait = _WAIT[number]
+class _Neighbours(NamedTuple):
+    """bool[n], of each call. told: the thread's call before was a wait that said that something is ready; waits: the
+    thread waits next, without another receive from the same descriptor; single: it took one byte without waiting, as
+    the call before did from the same descriptor."""
+
+    told: np.ndarray
+    waits: np.ndarray
+    single: np.ndarray
+
+
+def _columns(calls: Calls, neighbours: _Neighbours) -> dict[str, np.ndarray]:
+    """What each call adds to the values."""
+    number, result, slept, count = calls.nr, calls.result, calls.slept, calls.count
+    took = calls.end - calls.start
+    bytes_ = np.where(_MESSAGES[number], 0, np.maximum(result, 0))
+    receive, send = _RECEIVE[number], _SEND[number]
+    accept, connect = _ACCEPT[number], _CONNECT[number]
+    again, good = result == -errno.EAGAIN, result > 0
+    filled = (number == _READ) & good & (result == calls.arg)
+    connects = (result == 0) | (result == -errno.EINPROGRESS)
+    return {
+        "receives": receive & good,
+        "received_bytes": receive * bytes_,
+        "receive_again": receive * again * count,
+        "receive_slept_ns": receive * slept,
+        "single_bytes": neighbours.single,
+        "single_ns": neighbours.single * took,
+        "sends": send & good,
+        "sent_bytes": send * bytes_,
+        "send_again": send * again * count,
+        "sends_blocked": send & (slept > 0),
+        "send_slept_ns": send * slept,
+        "accepts": accept & (result >= 0),
+        "accept_again": accept * again * count,
+        "accept_slept_ns": accept * slept,
+        "accept_lost": accept & again & neighbours.told,
+        "full_then_wait": filled & neighbours.waits,
+        "connects": connect & connects,
+        "connect_slept_ns": connect * slept,
+        "calls_ns": took,
+        "again_runs": receive & again,
+    }
+
+
+def _neighbours(calls: Calls) -> _Neighbours:
+    """Of all calls of a batch, a thread's together and in order."""
+    receive, wait = _RECEIVE[calls.nr], _WAIT[calls.nr]
     same = calls.tid[1:] == calls.tid[:-1]
     told, single = (np.zeros(len(calls), bool) for _ in range(2))
     told[1:] = same & wait[:-1] & (calls.result[:-1] > 0)
-    one = _RECEIVE[number] & ~_MESSAGES[number] & (calls.result == 1)
-    single[1:] = (
-        same & one[1:] & one[:-1] & (calls.fd[1:] == calls.fd[:-1]) & (calls.slept[1:] == 0)
-    )
-    return told, _last_before_wait(calls, _RECEIVE[number], wait), single
+    one = receive & ~_MESSAGES[calls.nr] & (calls.result == 1)
+    same_fd = same & (calls.fd[1:] == calls.fd[:-1])
+    single[1:] = same_fd & one[1:] & one[:-1] & (calls.slept[1:] == 0)
+    return _Neighbours(told, _last_before_wait(calls, receive, wait), single)
 
 
 def _last_before_wait(calls: Calls, receive: np.ndarray, wait: np.ndarray) -> np.ndarray:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from tracer.analysis.counts.call_files import CallFiles
+from tracer.analysis.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.threads.timeline import Calls
+from tracer.analysis.threads.timeline import Calls, TimelineStep
 from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
 
 VALUES = ("calls", "told", "ready", "watched", "repeated", "cpu_ns", "repeated_ns")
 _SELECT, _POLL, _EPOLL = (
@@ -16,40 +21,28 @@ _SELECT, _POLL, _EPOLL = (
 )
 
 
-class PollUsage:
-    """Feed calls in time order; with `window` (ns), those that ended inside it count."""
+_LOOKS = _SELECT | _POLL | _EPOLL
 
-    def __init__(self, window: tuple[int, int] | None = None) -> None:
-        self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+
+class PollUsage(Step[None, list[dict[str, Any]]]):
+    """One entry for each process, call and epoll descriptor (−1 for the other calls): counts, sums and ns, of calls
+    that ended inside the window."""
+
+    NEEDS = (TimelineStep, CallFiles)
+
+    def __init__(self) -> None:
         self._sums = GroupSum(3, len(VALUES))
 
-    def feed(self, calls: Calls, tgids: np.ndarray) -> None:
-        """Calls, a thread's together and in order, and the process of each."""
-        epoll = _EPOLL[calls.nr]
-        scanning = (_SELECT | _POLL)[calls.nr]
-        wanted = (
-            (epoll | scanning) & (calls.end >= self._window[0]) & (calls.end <= self._window[1])
-        )
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        calls = state[TimelineStep].calls
+        wanted = _LOOKS[calls.nr] & state.window.holds(calls.end)
         if not wanted.any():
             return
+        epoll = _EPOLL[calls.nr]
         on = np.where(epoll, calls.fd, -1)
-        told = calls.result > 0
-        repeated = np.zeros(
-            len(calls), bool
-        )  # told, and told again at once with no other call between
-        repeated[1:] = (
-            wanted[1:]
-            & wanted[:-1]
-            & (calls.tid[1:] == calls.tid[:-1])
-            & (calls.nr[1:] == calls.nr[:-1])
-            & (on[1:] == on[:-1])
-            & told[1:]
-            & told[:-1]
-            & (calls.slept[1:] == 0)
-        )
-        watched = np.where(
-            _POLL[calls.nr], calls.arg.astype(np.int64), np.where(epoll, 0, calls.fd)
-        )
+        told, repeated = calls.result > 0, _repeated(calls, on, wanted)
+        counted = calls.arg.astype(np.int64)  # poll's second argument
+        watched = np.where(_POLL[calls.nr], counted, np.where(epoll, 0, calls.fd))
         cpu = np.maximum(calls.end - calls.start - calls.slept, 0)
         columns = (
             calls.count,
@@ -60,20 +53,35 @@ class PollUsage:
             cpu,
             cpu * repeated,
         )
+        keys = (state[CallFiles].tgid, calls.nr, on)
         self._sums.add(
-            (tgids[wanted], calls.nr[wanted], on[wanted]),
-            tuple(column[wanted] for column in columns),
+            tuple(key[wanted] for key in keys), tuple(column[wanted] for column in columns)
         )
 
-    def finish(self) -> list[dict]:
-        """One for each process, call and epoll descriptor (−1 for the other calls): counts, sums and ns."""
+    def finish(self, results: Results) -> list[dict[str, Any]]:
         keys, values = self._sums.result()
         return [
             {
                 "tgid": tgid,
-                "call": syscalls.name_of(nr),
+                "call": syscalls.name_of(number),
                 "fd": fd,
-                **dict(zip(VALUES, its, strict=True)),
+                **dict(zip(VALUES, sums, strict=True)),
             }
-            for (tgid, nr, fd), its in zip(keys.tolist(), values.tolist(), strict=True)
+            for (tgid, number, fd), sums in zip(keys.tolist(), values.tolist(), strict=True)
         ]
+
+
+def _repeated(calls: Calls, on: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """bool[n]: told, and told again at once, by the same call with no other between. on: the epoll descriptors."""
+    repeated, told = np.zeros(len(calls), bool), calls.result > 0
+    repeated[1:] = (
+        wanted[1:]
+        & wanted[:-1]
+        & (calls.tid[1:] == calls.tid[:-1])
+        & (calls.nr[1:] == calls.nr[:-1])
+        & (on[1:] == on[:-1])
+        & told[1:]
+        & told[:-1]
+        & (calls.slept[1:] == 0)
+    )
+    return repeated

@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 from collections import Counter, defaultdict
+from typing import Any
 
 import numpy as np
 
+from tracer.analysis.step import ReportPart, Results, State
 from tracer.analysis.tables.distribution import Distribution
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import Kind
+from tracer.recording.fields import Calls, LibraryCalls, Signals
+from tracer.recording.records import LIBRARY_NAMES, Kind
 
 _SIGWAIT = syscalls.numbers()["rt_sigtimedwait"]
 _RT_SIGRETURN = syscalls.numbers()[
     "rt_sigreturn"
 ]  # its result is the interrupted code's register, no error
 _MOST_ERRNO = 4095
+_NO_TIMES = ("total_ns", "min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
 # The result of a signal's generation (include/trace/events/signal.h, TRACE_SIGNAL_*).
 _SENT, _IGNORED, _MERGED, _OVERFLOWED = range(4)
 
 
-class SyscallStats:
-    """Calls and signals; with `window` (ns), those that ended inside it."""
+class SyscallStats(ReportPart):
+    """The report's `syscalls` and `signals`: what ended inside the window."""
 
-    def __init__(self, window: tuple[int, int] | None = None) -> None:
-        self._window = window
+    def __init__(self) -> None:
         self._times: dict[int, Distribution] = defaultdict(Distribution)
         self._errors: dict[int, Counter[int]] = defaultdict(Counter)
-        self._generated: dict[int, Counter[int]] = defaultdict(Counter)  # by result
+        self._library: Counter[int] = Counter()
+        self._generated: dict[int, Counter[int]] = defaultdict(Counter)  # by outcome
         self._delivered: Counter[int] = Counter()
         self._taken: Counter[int] = Counter()
 
-    def feed(self, batch: RecordBatch) -> None:
-        """A batch in time order."""
-        if self._window:
-            first, last = np.searchsorted(batch.time, self._window, "left")
-            batch = batch.take(slice(first, last))
-        calls = batch.kind == Kind.CALL
-        nr = batch.nr[calls]
-        taken = batch.result[calls][nr == _SIGWAIT]
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        library = LibraryCalls.of(batch)
+        inside = state.window.holds(library.time)
+        self._library.update(library.which[inside].tolist())
+        first, last = np.searchsorted(batch.time, state.window, "left")
+        batch = batch.take(slice(first, last))
+        calls = Calls(batch, batch.kind == Kind.CALL)
+        number, result = calls.number, calls.result
+        taken = result[number == _SIGWAIT]
         self._taken.update(taken[taken > 0].tolist())
-        self._count_calls(nr, batch.result[calls], batch.time[calls] - batch.start[calls])
-        made = np.flatnonzero(batch.kind == Kind.SIGNAL_GENERATE)
-        for result in (_SENT, _MERGED, _OVERFLOWED):
-            self._generated[result].update(batch.fd[made[batch.result[made] == result]].tolist())
-        self._delivered.update(batch.fd[batch.kind == Kind.SIGNAL_DELIVER].tolist())
+        self._count_calls(number, result, calls.time - calls.start)
+        self._count_signals(Signals.of(batch))
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        return {"syscalls": self._calls() + self._library_calls(), "signals": self._signals()}
+
+    def _count_signals(self, signals: Signals) -> None:
+        number, made = signals.number, signals.made
+        outcome = np.where(made, signals.outcome, -1)
+        for sent in (_SENT, _MERGED, _OVERFLOWED):
+            self._generated[sent].update(number[outcome == sent].tolist())
+        self._delivered.update(number[~made].tolist())
 
     def _count_calls(self, nr: np.ndarray, result: np.ndarray, took: np.ndarray) -> None:
         if not len(nr):
@@ -54,7 +67,7 @@ class SyscallStats:
             order = np.argsort(nr, kind="stable")  # of 16 bits: a radix sort
             nr, result, took = nr[order], result[order], took[order]
         edges = np.concatenate([[0], np.flatnonzero(nr[1:] != nr[:-1]) + 1, [len(nr)]])
-        for first, last in zip(edges.tolist(), edges[1:].tolist()):
+        for first, last in itertools.pairwise(edges.tolist()):
             number = int(nr[first])
             self._times[number].add(took[first:last])
             results = result[first:last]
@@ -66,7 +79,7 @@ class SyscallStats:
                     dict(zip((-codes).tolist(), counts[codes].tolist(), strict=True))
                 )
 
-    def calls(self) -> list[dict]:
+    def _calls(self) -> list[dict[str, Any]]:
         """By name, those that took longest in all first."""
         result = []
         for number, times in self._times.items():
@@ -84,7 +97,21 @@ class SyscallStats:
             )
         return sorted(result, key=lambda call: -call["total_ns"])
 
-    def signals(self) -> list[dict]:
+    def _library_calls(self) -> list[dict[str, Any]]:
+        """Calls of the C library's that are no system calls; they have no durations."""
+        return [
+            {
+                "name": LIBRARY_NAMES[which],
+                "library": True,
+                "calls": count,
+                "errors": {},
+                **dict.fromkeys(_NO_TIMES, 0),
+                "hist": {},
+            }
+            for which, count in self._library.items()
+        ]
+
+    def _signals(self) -> list[dict[str, Any]]:
         """By name, in the order of their numbers."""
         seen = set(self._delivered) | set(self._taken)
         seen |= {number for made in self._generated.values() for number in made}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from tracer.analysis.identity.descriptors import S_IFMT, Descriptors
+from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND, CallFiles
+from tracer.analysis.identity.descriptors import S_IFMT
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.threads.timeline import Calls, OffCpu
+from tracer.analysis.threads.timeline import TimelineStep, Unended
 from tracer.kernel import syscall_filter, syscalls
+from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 
@@ -26,18 +31,6 @@ WAITS = (
     "other calls",
 )
 DATA, CONNECTIONS, SENDING, FILES, FUTEXES, CHILDREN, TIME, SIGNALS, OTHER = range(len(WAITS))
-SEND = (
-    "write",
-    "writev",
-    "pwrite64",
-    "pwritev",
-    "pwritev2",
-    "sendto",
-    "sendmsg",
-    "sendmmsg",
-    "sendfile",
-)
-ACCEPT, CONNECT = ("accept", "accept4"), ("connect",)
 _NAMES = {
     DATA: (
         *syscalls.RECEIVE,
@@ -98,45 +91,61 @@ def waited_for(nr: np.ndarray, fd: np.ndarray, arg: np.ndarray, mode: np.ndarray
     return np.where(nothing, TIME, codes)
 
 
-class WaitReasons:
-    """Feed batches in time order."""
+class Slept(NamedTuple):
+    """asleep: thread → what for → ns; calls: thread → how many returned."""
+
+    asleep: dict[int, dict[str, int]]
+    calls: dict[int, int]
+
+
+class _OpenCall(NamedTuple):
+    """A thread's call that had not returned when tracing ended (ns)."""
+
+    number: int
+    fd: int
+    time: int
+
+
+class WaitReasons(Step[None, Slept]):
+    """Sums what each thread slept for inside its calls, those still open at the end included."""
+
+    NEEDS = (TimelineStep, CallFiles, Identity)
 
     def __init__(self) -> None:
-        self._slept = GroupSum(2, 1)  # (thread, what for) → ns
+        self._asleep = GroupSum(2, 1)  # (thread, what for) → ns
         self._calls = GroupSum(1, 1)  # thread → calls that returned
-        self._open: dict[
-            int, tuple[int, int, int]
-        ] = {}  # thread → number and descriptor of its open call
+        self._open: dict[int, _OpenCall] = {}  # by thread
 
-    def feed(self, batch: RecordBatch, calls: Calls, modes: np.ndarray) -> None:
-        """A batch, its calls, and the mode of the file behind each one's descriptor."""
-        asleep = np.flatnonzero(calls.slept > 0)
-        what = waited_for(calls.nr[asleep], calls.fd[asleep], calls.arg[asleep], modes[asleep])
-        self._slept.add((calls.tid[asleep], what), (calls.slept[asleep],))
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        calls = state[TimelineStep].calls
+        at = np.flatnonzero(calls.slept > 0)
+        modes = state[CallFiles].mode[at]
+        what = waited_for(calls.nr[at], calls.fd[at], calls.arg[at], modes)
+        self._asleep.add((calls.tid[at], what), (calls.slept[at],))
         self._calls.add((calls.tid,), (calls.count,))
-        for i in np.flatnonzero(batch.kind == Kind.OPEN).tolist():
-            self._open[int(batch.tid[i])] = int(batch.nr[i]), int(batch.fd[i]), int(batch.time[i])
+        still_open = fields.Calls(batch, batch.kind == Kind.OPEN)
+        columns = (still_open.tid, still_open.number, still_open.fd, still_open.time)
+        for tid, *call in zip(*(column.tolist() for column in columns), strict=True):
+            self._open[tid] = _OpenCall(*call)
 
-    def finish(
-        self, unended: OffCpu, inside: np.ndarray, descriptors: Descriptors
-    ) -> tuple[dict, dict]:
-        """(thread → {what for: ns asleep}, thread → calls that returned); unended and inside: Timeline.finish's."""
-        for tid, out, woken, back in zip(
-            *(
-                values[inside & ~unended.could_run].tolist()
-                for values in (unended.tid, unended.out, unended.woken, unended.back)
-            ),
-            strict=True,
-        ):
-            nr, fd, at = self._open.get(tid, (-1, -1, 0))
-            if nr >= 0:
-                tids, fds, times = np.array([tid]), np.array([fd]), np.array([at])
-                mode = descriptors.described(descriptors.process_of(tids, times), fds, times)[2]
-                what = waited_for(np.array([nr]), fds, np.array([1]), mode)
-                self._slept.add((tids, what), (np.array([min(woken, back) - out]),))
-        slept: dict[int, dict[str, int]] = {}
-        keys, values = self._slept.result()
+    def finish(self, results: Results) -> Slept:
+        self._add_unended(results[TimelineStep], results[Identity])
+        asleep: dict[int, dict[str, int]] = {}
+        keys, values = self._asleep.result()
         for (tid, what), (ns,) in zip(keys.tolist(), values.tolist(), strict=True):
-            slept.setdefault(tid, {})[WAITS[what]] = ns
+            asleep.setdefault(tid, {})[WAITS[what]] = ns
         keys, values = self._calls.result()
-        return slept, dict(zip(keys[:, 0].tolist(), values[:, 0].tolist(), strict=True))
+        return Slept(asleep, dict(zip(keys[:, 0].tolist(), values[:, 0].tolist(), strict=True)))
+
+    def _add_unended(self, unended: Unended, identity: Identity) -> None:
+        """What slept until the end of the trace, inside a call."""
+        absences = unended.absences.take(unended.in_call & ~unended.absences.could_run)
+        slept = absences.blocked_until - absences.out
+        for tid, ns in zip(absences.tid.tolist(), slept.tolist(), strict=True):
+            call = self._open.get(tid)
+            if call is None:
+                continue
+            number, fds, times = (np.array([value]) for value in call)
+            tids, looked_at = np.array([tid]), np.array([1])
+            _, mode = identity.file(identity.process_of(tids, times), fds, times)
+            self._asleep.add((tids, waited_for(number, fds, looked_at, mode)), (np.array([ns]),))

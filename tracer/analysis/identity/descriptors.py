@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import socket
+import stat
+
 import numpy as np
 
 from tracer.analysis.tables.asof import AsOf
-from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.analysis.tables.number_set import number_set
+from tracer.analysis.threads.timeline import CallDetails, TimelineBatch
 from tracer.kernel import syscalls
+from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import WAS_OPEN, Kind
+from tracer.recording.records import Kind
 
-S_IFMT, S_IFSOCK, S_IFIFO = 0o170000, 0o140000, 0o010000
-SOCK_TYPE_MASK, SOCK_STREAM = 0xF, 1
-F_SETFL, O_ASYNC = 4, 0o20000
+S_IFMT = 0o170000  # of i_mode the file's type (inode(7))
+SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/net.h)
 EPOLL_CTL_DEL = 2
 _EVER, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _MOST_FORKS = 64  # generations between a process and the one whose descriptor it inherited
@@ -31,66 +37,25 @@ class Descriptors:
         self._opened = AsOf(1)  # (process, fd) → entry of the socket call that made it a stream
         self._armed = AsOf(1)  # process → when O_ASYNC was set
         self._registered = AsOf(1)  # (process, epoll fd, fd) → events
-        numbers = syscalls.numbers()
         self._socket, self._fcntl, self._epoll_ctl = (
-            numbers["socket"],
-            numbers["fcntl"],
-            numbers["epoll_ctl"],
+            syscalls.numbers()[name] for name in ("socket", "fcntl", "epoll_ctl")
         )
-        self._accepts = [numbers["accept"], numbers["accept4"]]
-        self._receives = syscalls.class_numbers(syscalls.RECEIVE)
+        self._accepts = number_set(syscalls.class_numbers(("accept", "accept4")))
+        self._receives = number_set(syscalls.class_numbers(syscalls.RECEIVE))
 
     def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
         """A batch in time order, and its part of the timeline."""
-        self._births(batch)
-        rows, call = part.lesson_records, part.lessons
+        self._births(fields.Births.of(batch))
+        rows, calls = part.lesson_records, part.lessons
         if not len(rows):
             return
         tgid = self.process_of(rows.tid, rows.time)
-        args = rows.kind == Kind.ARGS
-        nr, second, third = rows.nr.astype(np.int64), rows.start, rows.result
-        self._set(
-            self._opened,
-            args & (nr == self._socket) & (second & SOCK_TYPE_MASK == SOCK_STREAM),
-            tgid << 32 | call.result & 0xFFFFFFFF,
-            rows.time,
-            call.start,
-        )
-        self._set(
-            self._armed,
-            args & (nr == self._fcntl) & (second == F_SETFL) & (third & O_ASYNC != 0),
-            tgid,
-            rows.time,
-            rows.time,
-        )
-        self._set(
-            self._registered,
-            args & (nr == self._epoll_ctl) & (second != EPOLL_CTL_DEL),
-            _registration(tgid, rows.fd.astype(np.int64), third),
-            rows.time,
-            rows.arg,
-        )
-        learnt = ~args
-        fd = rows.fd.astype(np.int64)
-        # learnt at the exit of its first receive: true of that receive already
-        by_receive = np.isin(call.nr, self._receives) & (call.fd == rows.fd)
-        self._was_open(_key(tgid, fd), rows, learnt)
-        self._set(
-            self._table,
-            learnt,
-            _key(tgid, fd),
-            np.where(by_receive, call.start, rows.time),
-            rows.start,
-            rows.arg,
-            rows.result,
-        )
-        made, opened = self._opened.find(_key(tgid, fd), rows.time)
-        stream = np.isin(call.nr, self._accepts) & (call.result == fd) | made & (
-            opened[:, 0] == call.start
-        )
-        self._set(
-            self._streams, learnt & stream, rows.start, rows.time, np.ones(len(rows), np.int64)
-        )
+        is_args = rows.kind == Kind.ARGS
+        args, seen = np.flatnonzero(is_args), np.flatnonzero(~is_args)
+        if len(args):
+            self._set_up(fields.Arguments(rows, args), calls.take(args), tgid[args])
+        if len(seen):
+            self._learn(fields.Descriptors(rows, seen), calls.take(seen), tgid[seen])
 
     def process_of(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
         """The process (int64) of each thread at each time; the thread's own id where nothing is known."""
@@ -108,14 +73,15 @@ class Descriptors:
         descriptor at each time."""
         facts, stream = self.facts(tgids, fds, times)
         form = facts[:, 1] & S_IFMT
-        return (form == S_IFSOCK) | (form == S_IFIFO), facts[:, 0], stream
+        return (form == stat.S_IFSOCK) | (form == stat.S_IFIFO), facts[:, 0], stream
 
     def described(
         self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """(whether it is known, its inode, its mode) of each process's descriptor at each time; 0 where unknown."""
         facts, _ = self.facts(tgids, fds, times)
-        return facts[:, :2].any(axis=1), facts[:, 0], facts[:, 1]
+        inode, mode = facts[:, 0], facts[:, 1]
+        return (inode != 0) | (mode != 0), inode, mode
 
     def facts(
         self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
@@ -177,29 +143,57 @@ class Descriptors:
         ):
             table.forget_before(time)
 
-    def _births(self, batch: RecordBatch) -> None:
-        born = np.flatnonzero((batch.kind == Kind.THREAD) | (batch.kind == Kind.START))
-        if not len(born):
+    def _births(self, births: fields.Births) -> None:
+        """Whose process each thread is of, when it was adopted, and whose child a new process is."""
+        if not len(births):
             return
-        tgid, time, creator = batch.result[born], batch.time[born], batch.fd[born]
-        self._processes.add(batch.tid[born].astype(np.int64), time, tgid)
-        came = born[(batch.kind[born] == Kind.START) & (batch.start[born] > 0)]
-        self._adopted.add(batch.tid[came].astype(np.int64), batch.time[came], batch.start[came])
-        parent = self.process_of(creator, time)
-        forked = (creator > 0) & (parent != tgid)
+        tid, time, tgid = births.tid.astype(np.int64), births.time, births.tgid
+        self._processes.add(tid, time, tgid)
+        adopted = births.adopted
+        came = adopted > 0
+        self._adopted.add(tid[came], time[came], adopted[came])
+        parent = self.process_of(births.creator, time)
+        forked = (births.creator > 0) & (parent != tgid)
         self._parents.add(tgid[forked], time[forked], parent[forked], time[forked])
 
-    def _was_open(self, keys: np.ndarray, rows: RecordBatch, learnt: np.ndarray) -> None:
-        """Keeps the first that is learnt of a descriptor, where that was open already."""
-        at = np.flatnonzero(learnt)
-        at = at[np.lexsort((rows.time[at], keys[at]))]
-        keys = keys[at]
-        first = np.append(True, keys[1:] != keys[:-1])[: len(at)]
-        new = first & (rows.nr[at] & WAS_OPEN != 0) & ~self._table.has(keys)
-        at = at[new]
-        self._before.add(
-            keys[new], np.full(len(at), _EVER), rows.start[at], rows.arg[at], rows.result[at]
+    def _set_up(self, args: fields.Arguments, calls: CallDetails, tgid: np.ndarray) -> None:
+        """What calls set up: a stream socket, O_ASYNC, a registration with epoll."""
+        time, number = args.time, args.number
+        stream = (number == self._socket) & (args.second & SOCK_TYPE_MASK == socket.SOCK_STREAM)
+        self._set(self._opened, stream, _key(tgid, calls.result), time, calls.start)
+        arms = (args.second == fcntl.F_SETFL) & (args.third & os.O_ASYNC != 0)
+        self._set(self._armed, (number == self._fcntl) & arms, tgid, time, time)
+        self._set(
+            self._registered,
+            (number == self._epoll_ctl) & (args.second != EPOLL_CTL_DEL),
+            _registration(tgid, args.first.astype(np.int64), args.third),
+            time,
+            args.fourth,
         )
+
+    def _learn(self, learnt: fields.Descriptors, calls: CallDetails, tgid: np.ndarray) -> None:
+        """What descriptors are, each with the call after which it was looked at."""
+        time, fd, inode = learnt.time, learnt.fd.astype(np.int64), learnt.inode
+        key = _key(tgid, fd)
+        self._keep_first(key, learnt)
+        # learnt at the exit of its first receive: true of that receive already
+        by_receive = self._receives[calls.nr] & (calls.fd == learnt.fd)
+        since = np.where(by_receive, calls.start, time)
+        self._table.add(key, since, inode, learnt.mode, learnt.flags)
+        made, opened = self._opened.find(key, time)
+        accepted = self._accepts[calls.nr] & (calls.result == fd)
+        stream = accepted | (made & (opened[:, 0] == calls.start))
+        self._set(self._streams, stream, inode, time, np.ones(len(key), np.int64))
+
+    def _keep_first(self, keys: np.ndarray, learnt: fields.Descriptors) -> None:
+        """Keeps the first that is learnt of a descriptor, where that was open already."""
+        order = np.lexsort((learnt.time, keys))
+        keys = keys[order]
+        first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+        new = first & learnt.was_open[order] & ~self._table.has(keys)
+        kept = learnt.where(order[new])
+        ever = np.full(len(kept), _EVER)
+        self._before.add(keys[new], ever, kept.inode, kept.mode, kept.flags)
 
     @staticmethod
     def _set(
@@ -210,9 +204,12 @@ class Descriptors:
 
 
 def _key(tgids: np.ndarray, fds: np.ndarray) -> np.ndarray:
-    return tgids << 32 | fds & 0xFFFFFFFF
+    """Process and descriptor as one number."""
+    key: np.ndarray = tgids << 32 | fds & 0xFFFFFFFF
+    return key
 
 
 def _registration(tgids: np.ndarray, watchers: np.ndarray, fds: np.ndarray) -> np.ndarray:
     """Process (22 bits, the most that pid_max allows), epoll descriptor and descriptor (20 bits each) as one number."""
-    return tgids << 40 | (watchers & 0xFFFFF) << 20 | fds & 0xFFFFF
+    key: np.ndarray = tgids << 40 | (watchers & 0xFFFFF) << 20 | fds & 0xFFFFF
+    return key

@@ -5,9 +5,16 @@ from __future__ import annotations
 
 import socket
 import stat
+from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
+
+from tracer.analysis.tables.number_set import number_set
 from tracer.kernel import syscalls
 from tracer.kernel.proc_net import pair
+from tracer.recording.batch import RecordBatch
+from tracer.recording.fields import Addresses, Births, Calls, Descriptors, Paths, Row, each
 from tracer.recording.records import Kind, text_of
 
 # What /proc/PID/fd says of a descriptor that such a call made: fs/eventfd.c and others, anon_inode_getfd().
@@ -24,9 +31,9 @@ MAKERS = {
     "inotify_init1": "inotify",
     "pidfd_open": "pidfd",
 }
+_ADDRESS = ("low", "high", "port")
 _ALONE = ("TCP", "UDP", "UNIX", "pipe:", "socket:", "RAW", "NETLINK")
-TEACHING = (Kind.DESCRIPTOR, Kind.ADDRESS, Kind.PATH, Kind.THREAD, Kind.START)
-_TYPES = {
+_PROTOCOLS: dict[tuple[int, int], str] = {
     (socket.AF_INET, socket.SOCK_STREAM): "TCP",
     (socket.AF_INET6, socket.SOCK_STREAM): "TCPv6",
     (socket.AF_INET, socket.SOCK_DGRAM): "UDP",
@@ -37,22 +44,19 @@ _TYPES = {
 class FdNames:
     """Learns from records in time order; `facts` are the recording's, with the files that were found in /proc."""
 
-    def __init__(self, facts: dict) -> None:
+    def __init__(self, facts: dict[str, Any]) -> None:
         self._files = {(its["fd"], its["inode"]): its["name"] for its in facts.get("files") or []}
         self._process: dict[int, int] = {}
         self._names: dict[int, dict[int, tuple[int, str]]] = {}
-        self._made: dict[
-            int, tuple[int, str]
-        ] = {}  # tid → descriptor and what its last call made of it
+        self._made: dict[int, tuple[int, str]] = {}  # thread → descriptor that its last call made
         self._ever: dict[tuple[int, int, int], str] = {}
-        self._first: dict[
-            tuple[int, int], tuple[int, int, int]
-        ] = {}  # process and inode → the first key of _ever
+        self._first: dict[tuple[int, int], tuple[int, int, int]] = {}  # process, inode → its first
         self._by_inode: dict[int, str] = {}  # of sockets and pipes, whose inodes are theirs alone
         self._opened = False
         self._local: tuple[str, int] = ("", 0)
         numbers = syscalls.numbers()
         self._makers = {numbers[call]: f"anon_inode:[{what}]" for call, what in MAKERS.items()}
+        self._makes = number_set(self._makers)
 
     def name(self, tid: int, fd: int) -> str | None:
         """What the descriptor of that thread is now, None where that was never seen."""
@@ -61,7 +65,8 @@ class FdNames:
     def ever(self, tgid: int, fd: int, inode: int) -> str | None:
         """What the descriptor with that inode was called, whenever that was; 0: what it was called last. fd −1: any."""
         if fd < 0:
-            return self._ever.get(self._first.get((tgid, inode)))
+            first = self._first.get((tgid, inode))
+            return None if first is None else self._ever.get(first)
         if not inode:
             return self._names.get(tgid, {}).get(fd, (0, None))[1]
         return (
@@ -70,39 +75,73 @@ class FdNames:
             or self._files.get((fd, inode))
         )
 
-    def learn(
-        self, kind: int, tid: int, fd: int, start: int, result: int, nr: int, arg: int
-    ) -> bool:
-        """One record's fields; whether it says what descriptor `fd` of that thread is."""
-        if kind == Kind.CALL:
-            if nr in self._makers:
-                self._made[tid] = (result, self._makers[nr])
-            return False
-        if kind == Kind.DESCRIPTOR:
-            self._describe(tid, fd, start, arg)
-        elif kind == Kind.ADDRESS:
-            address = address_of(start, result, arg)
-            if nr == 0:
-                self._local = address
-            else:
-                self._rename(tid, fd, f"{protocol_of(arg)}:[{pair(self._local, address)}]")
-        elif kind == Kind.PATH:
-            if nr == 0:
-                self._opened = (self.name(tid, fd) or "inode:").startswith("inode:")
-                if self._opened:
-                    self._rename(tid, fd, "")
-            if self._opened:  # /proc knew no better: the path as the program said it
-                self._rename(tid, fd, self.name(tid, fd) + text_of(start, result))
-        elif kind in (Kind.THREAD, Kind.START):
-            self._process[tid] = result
-            if (
-                kind == Kind.THREAD and self._process.get(fd, fd) != result
-            ):  # a fork: its parent's descriptors
-                self._names[result] = dict(self._of(fd))
-            return False
+    def feed(self, batch: RecordBatch) -> None:
+        """A batch in time order."""
+        for lesson in self.lessons(batch):
+            self.learn(lesson)
+
+    def lessons(self, batch: RecordBatch) -> Iterator[Row]:
+        """The records of a batch that `learn` learns from, in their order."""
+        made = np.flatnonzero((batch.kind == Kind.CALL) & self._makes[batch.nr])
+        return each(
+            (Calls(batch, made), ("tid", "number", "result")),
+            (Descriptors.of(batch), ("tid", "fd", "inode", "mode")),
+            (Addresses.of(batch), ("tid", "fd", "remote", "family", "socket_type", *_ADDRESS)),
+            (Paths.of(batch), ("tid", "fd", "piece", "low", "high")),
+            (Births.of(batch), ("tid", "kind", "tgid", "creator")),
+        )
+
+    def learn(self, lesson: Row) -> bool:
+        """One of `lessons`; whether it says what a descriptor of that thread is."""
+        view, values = lesson.view, lesson.values
+        if view is Calls:
+            self._make(*values)
+        elif view is Descriptors:
+            self._describe(*values)
+        elif view is Addresses:
+            self._address(*values)
+        elif view is Paths:
+            self._path(*values)
         else:
-            return False
-        return True
+            self._born(*values)
+        return view not in (Calls, Births)
+
+    def _make(self, tid: int, number: int, result: int) -> None:
+        self._made[tid] = (result, self._makers[number])
+
+    def _describe(self, tid: int, fd: int, inode: int, mode: int) -> None:
+        made_fd, made = self._made.pop(tid, (-1, ""))
+        if made_fd == fd:
+            name = made
+        elif self._of(tid).get(fd, (-1, ""))[0] == inode:  # looked at again
+            return
+        else:
+            kind = "socket" if stat.S_ISSOCK(mode) else "pipe" if stat.S_ISFIFO(mode) else "inode"
+            name = self._files.get((fd, inode)) or self._by_inode.get(inode) or f"{kind}:[{inode}]"
+        self._keep(tid, fd, inode, name)
+
+    def _address(
+        self, tid: int, fd: int, remote: int, family: int, kind: int, low: int, high: int, port: int
+    ) -> None:
+        address = _host(family, low, high), port
+        if remote:
+            protocol = _PROTOCOLS.get((family, kind), "socket")
+            self._rename(tid, fd, f"{protocol}:[{pair(self._local, address)}]")
+        else:
+            self._local = address
+
+    def _path(self, tid: int, fd: int, piece: int, low: int, high: int) -> None:
+        if piece == 0:  # where /proc knew better, the path as the program said it is left out
+            self._opened = (self.name(tid, fd) or "inode:").startswith("inode:")
+            if self._opened:
+                self._rename(tid, fd, "")
+        if self._opened:
+            self._rename(tid, fd, (self.name(tid, fd) or "") + text_of(low, high))
+
+    def _born(self, tid: int, kind: int, tgid: int, creator: int) -> None:
+        self._process[tid] = tgid
+        if kind == Kind.THREAD and self._process.get(creator, creator) != tgid:
+            self._names[tgid] = dict(self._of(creator))  # a fork: its parent's descriptors
 
     def _of(self, tid: int) -> dict[int, tuple[int, str]]:
         """Descriptor → (inode, name) in the process of that thread."""
@@ -119,25 +158,8 @@ class FdNames:
         if name.startswith(_ALONE):
             self._by_inode[inode] = name
 
-    def _describe(self, tid: int, fd: int, inode: int, mode: int) -> None:
-        made_fd, made = self._made.pop(tid, (-1, ""))
-        if made_fd == fd:
-            name = made
-        elif self._of(tid).get(fd, (-1, ""))[0] == inode:  # looked at again
-            return
-        else:
-            kind = "socket" if stat.S_ISSOCK(mode) else "pipe" if stat.S_ISFIFO(mode) else "inode"
-            name = self._files.get((fd, inode)) or self._by_inode.get(inode) or f"{kind}:[{inode}]"
-        self._keep(tid, fd, inode, name)
 
-
-def address_of(first: int, second: int, arg: int) -> tuple[str, int]:
-    """(address, port) of an ADDRESS record."""
-    raw = first.to_bytes(8, "little", signed=True) + second.to_bytes(8, "little", signed=True)
-    family = arg >> 24
-    return socket.inet_ntop(family, raw[:4] if family == socket.AF_INET else raw), arg & 0xFFFF
-
-
-def protocol_of(arg: int) -> str:
-    """TCP, UDPv6 … of an ADDRESS record."""
-    return _TYPES.get((arg >> 24, arg >> 16 & 0xFF), "socket")
+def _host(family: int, low: int, high: int) -> str:
+    """The 16 bytes of an address as text; of IPv4 the first 4 count."""
+    raw = low.to_bytes(8, "little", signed=True) + high.to_bytes(8, "little", signed=True)
+    return socket.inet_ntop(family, raw[:4] if family == socket.AF_INET else raw)

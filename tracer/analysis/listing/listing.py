@@ -11,6 +11,7 @@ import numpy as np
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.listing import decode
 from tracer.kernel import syscalls
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import LIBRARY_NAMES, RECORD, Kind
 
 _SHOWN = (
@@ -79,6 +80,7 @@ class _Listing:
         """The first `settled` of the records; the others come again."""
         more = _arguments_of(records)
         records = records[:settled]
+        lessons = {row.place: row for row in self._known.lessons(RecordBatch.of(records))}
         columns = [
             records[name].tolist()
             for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")
@@ -88,7 +90,7 @@ class _Listing:
         ):
             if kind == Kind.START and start:
                 self._adopted[tid] = start
-            if self._known.learn(kind, tid, fd, start, result, nr, arg):
+            if index in lessons and self._known.learn(lessons[index]):
                 last = self._last.get(tid)
                 if last and last["on"] == fd:
                     last["file"] = self._known.name(tid, fd)

@@ -38,8 +38,9 @@ from tracer.recording.batch import RecordBatch
 class Analysis:
     """The operations of a recording. Feed batches in time order with the parts that a Timeline made of them."""
 
-    def __init__(self) -> None:
-        self.descriptors = Descriptors()
+    def __init__(self, descriptors: Descriptors) -> None:
+        """descriptors: fed with each batch before this is."""
+        self.descriptors = descriptors
         self._signals = Signals()
         self._aio_reads = AioReads()
         self._requests = KernelRequests()
@@ -49,7 +50,6 @@ class Analysis:
 
     def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
         """A batch in time order, not older than what was fed before, and its part of the timeline."""
-        self.descriptors.feed(batch, part)
         self._requests.feed(batch, part, self.descriptors)
         sigwait = syscalls.numbers()["rt_sigtimedwait"]
         self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
@@ -60,7 +60,6 @@ class Analysis:
         self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
         if len(batch):
             self._signals.forget_before(int(batch.time[0]))
-            self.descriptors.forget_before(int(batch.time[0]))
 
     def finish(self) -> Operations:
         """All operations in the order in which they were done."""

@@ -3,51 +3,52 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracer.analysis.step import Recording, ReportPart, Results
+from tracer.analysis.tables.intervals import Intervals
 from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.threads.thread_states import ThreadTimes
-from tracer.recording.batch import Read, RecordBatch, joined
+from tracer.analysis.tables.window import Window
+from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
+from tracer.recording.batch import RecordBatch, joined
+from tracer.recording.fields import SwitchesOut, Turns, Wakings
 from tracer.recording.records import Kind, empty
 
 MOST = 8  # threads that are compared, those that computed longest
-LEAST_SHARE = 0.05  # of the time: who had a CPU for less is not compared
+LEAST_SHARE = 0.05  # of the time: a thread that had a CPU for less is not compared
 CELLS, CELL_NS = 60, 1_000_000
-_KINDS = number_set(
-    (Kind.SWITCH_IN, Kind.SWITCH_OUT, Kind.START, Kind.THREAD, Kind.EXIT, Kind.WAKING)
-)
+_KINDS = number_set((*Turns.KINDS, *Wakings.KINDS))
 _AWAY, _WAITS = -1, -2  # in a cell: asleep, or waiting for a CPU
 
 
-def lanes(
-    read: Read, times: list[ThreadTimes], window: tuple[int, int] | None, base: int
-) -> dict | None:
-    """The report's `lanes` (times in ns from `base`): overlaps of each two threads, and a stretch from the middle. None
-    where fewer than two threads computed. Reads the recording again, for those threads alone."""
+class CpuOverlap(ReportPart):
+    """The report's `lanes`: overlaps of each two threads, and a stretch from the middle; None where fewer than two
+    threads computed."""
+
+    NEEDS = (ThreadStates,)
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        return {"lanes": lanes(results.recording, results[ThreadStates])}
+
+
+def lanes(recording: Recording, times: list[ThreadTimes]) -> dict[str, Any] | None:
+    """The report's `lanes`, times in ns from the recording's base. Reads the recording again, for the threads that
+    computed alone."""
     if not times:
         return None
-    begin, end = window or (min(its.start_ns for its in times), max(its.end_ns for its in times))
-    had = {its.tid: its.kernel_ns + its.user_ns for its in times}
-    busy = sorted(
-        (tid for tid in had if had[tid] >= LEAST_SHARE * (end - begin)), key=lambda tid: -had[tid]
-    )[:MOST]
+    span = recording.window
+    if span == Window():
+        span = Window(min(its.start_ns for its in times), max(its.end_ns for its in times))
+    busy = _busiest(times, LEAST_SHARE * (span.end - span.begin))
     if len(busy) < 2:
         return None
-    cell = min(CELL_NS, max(1, (end - begin) // CELLS))
-    first = begin + max(0, (end - begin - cell * CELLS) // 2)
-    threads = {tid: _Lane(tid, (begin, end), (first, first + cell * CELLS)) for tid in busy}
-    pairs = {(one, other): 0 for i, one in enumerate(busy) for other in busy[i + 1 :]}
-    batches = (batch for batch in read(None, end) if len(batch))
-    for batch in itertools.chain(
-        batches, [RecordBatch.of(empty())]
-    ):  # the last for what goes on until the end
-        rows = batch.take(np.flatnonzero(_KINDS[batch.kind]))
-        rows = rows.take(np.isin(rows.tid, busy))
-        until = int(batch.time[-1]) if len(batch) else end
-        on = {tid: its.feed(rows.take(rows.tid == tid), until) for tid, its in threads.items()}
-        for one, other in pairs:
-            pairs[one, other] += _overlap(on[one], on[other])
+    stretch = _Stretch.of(span)
+    threads = {tid: _Lane(tid, span, stretch) for tid in busy}
+    batches = (batch for batch in recording.read(None, span.end) if len(batch))
+    pairs = _overlaps(threads, batches, span.end)
     return {
         "pairs": [
             {
@@ -57,118 +58,153 @@ def lanes(
             }
             for pair, overlap in pairs.items()
         ],
-        "begin_ns": first - base,
-        "cell_ns": cell,
-        "threads": [
-            {
-                "tid": tid,
-                "on_cpu_ns": its.total,
-                "cpus": sorted(its.cpus),
-                "cells": its.cells(first, cell),
-            }
-            for tid, its in threads.items()
-        ],
+        "begin_ns": stretch.begin - recording.base_ns,
+        "cell_ns": stretch.cell,
+        "threads": [lane.shown() for lane in threads.values()],
     }
 
 
+def _busiest(times: list[ThreadTimes], least: float) -> list[int]:
+    """The threads that had a CPU longest, for `least` ns or more."""
+    had = {its.tid: its.kernel_ns + its.user_ns for its in times}
+    return sorted((tid for tid in had if had[tid] >= least), key=lambda tid: -had[tid])[:MOST]
+
+
+def _overlaps(
+    threads: dict[int, _Lane], batches: Iterable[RecordBatch], end: int
+) -> dict[tuple[int, int], int]:
+    """How long each two of the threads had a CPU at the same time (ns), up to `end` (ns)."""
+    busy = list(threads)
+    pairs = dict.fromkeys(itertools.combinations(busy, 2), 0)
+    nothing = RecordBatch.of(empty())  # a last batch, for what goes on until the end
+    for batch in itertools.chain(batches, [nothing]):
+        rows = batch.take(np.flatnonzero(_KINDS[batch.kind]))
+        rows = rows.take(np.isin(rows.tid, busy))
+        until = int(batch.time[-1]) if len(batch) else end
+        ran = {tid: lane.feed(rows.take(rows.tid == tid), until) for tid, lane in threads.items()}
+        on_cpu = {tid: Intervals(its.begins, its.ends) for tid, its in ran.items()}
+        for one, other in pairs:
+            pairs[one, other] += on_cpu[one].overlap(on_cpu[other])
+    return pairs
+
+
+class _Stretch(NamedTuple):
+    """A stretch of time that is shown in CELLS cells of `cell` ns, from `begin` on (ns)."""
+
+    begin: int
+    cell: int
+
+    @classmethod
+    def of(cls, span: Window) -> _Stretch:
+        """From the middle of the time."""
+        length = span.end - span.begin
+        cell = min(CELL_NS, max(1, length // CELLS))
+        return cls(span.begin + max(0, (length - cell * CELLS) // 2), cell)
+
+    @property
+    def end(self) -> int:
+        return self.begin + CELLS * self.cell
+
+    @property
+    def edges(self) -> np.ndarray:
+        """int64[CELLS + 1]: where cells begin, and the last one ends."""
+        return self.begin + self.cell * np.arange(CELLS + 1)
+
+
+class _Ran(NamedTuple):
+    """Times on a CPU, from `begins` to `ends` (ns), in order, and which CPU."""
+
+    begins: np.ndarray
+    ends: np.ndarray
+    cpus: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> _Ran:
+        return _Ran(*(column[chosen] for column in self))
+
+
 class _Lane:
-    """One thread, batch by batch: when it was on which CPU inside `span`, and what it did in `stretch` (ns)."""
+    """One thread, batch by batch: when it was on which CPU inside `span`, and what it did in `stretch`."""
 
-    def __init__(self, tid: int, span: tuple[int, int], stretch: tuple[int, int]) -> None:
-        self._span, self._stretch = span, stretch
-        self._since: int | None = None
+    def __init__(self, tid: int, span: Window, stretch: _Stretch) -> None:
+        self._tid, self._span, self._stretch = tid, span, stretch
+        self._since: int | None = None  # it has been on a CPU since then (ns)
         self._cpu = 0
-        self._rows = RecordBatch.of(
-            empty()
-        )  # in the stretch, and the switch and the wakings before it
-        self._on: list[tuple[np.ndarray, ...]] = []
-        self.total = 0
-        self.cpus: set[int] = set()
+        self._rows = RecordBatch.of(empty())  # of the stretch, and the switch and wakings before it
+        self._ran: list[_Ran] = []  # in the stretch
+        self._cpus: set[int] = set()
+        self.total = 0  # ns on a CPU
 
-    def feed(self, rows: RecordBatch, until: int) -> tuple[np.ndarray, ...]:
-        """(from, to, CPU) of each time on a CPU, by the thread's own rows up to `until` (ns)."""
+    def feed(self, rows: RecordBatch, until: int) -> _Ran:
+        """The times on a CPU, by the thread's own rows up to `until` (ns)."""
         self._keep(rows)
-        rows = rows.take(rows.kind != Kind.WAKING)
-        came = (rows.kind == Kind.SWITCH_IN) | (rows.kind == Kind.START)
-        since, cpu, last = (
-            rows.time,
-            rows.nr.astype(np.int64),
-            np.append(rows.time[1:], until)[: len(rows)],
-        )
-        if self._since is not None:
-            since, cpu = np.append(self._since, since), np.append(self._cpu, cpu)
-            came, last = (
-                np.append(True, came),
-                np.append(rows.time[0] if len(rows) else until, last),
-            )
-        self._since = until if len(came) and came[-1] else None
-        self._cpu = int(cpu[-1]) if len(cpu) else 0
-        since, last = np.maximum(since, self._span[0]), np.minimum(last, self._span[1])
-        at = np.flatnonzero(came & (last > since))
-        on = since[at], last[at], cpu[at]
-        self.total += int((on[1] - on[0]).sum())
-        self.cpus |= set(np.unique(on[2]).tolist())
-        shown = (on[1] > self._stretch[0]) & (on[0] < self._stretch[1])
-        self._on.append(tuple(its[shown] for its in on))
-        return on
+        ran = self._cut(self._turns(rows, until))
+        self.total += int((ran.ends - ran.begins).sum())
+        self._cpus |= set(np.unique(ran.cpus).tolist())
+        shown = (ran.ends > self._stretch.begin) & (ran.begins < self._stretch.end)
+        self._ran.append(ran.where(shown))
+        return ran
 
-    def cells(self, first: int, cell: int) -> list[int]:
-        """What each cell of the stretch shows."""
-        mine = tuple(np.concatenate([on[i] for on in self._on]) for i in range(3))
-        return _cells(mine, self._rows, first, cell)
+    def shown(self) -> dict[str, Any]:
+        """The thread's entry in the report."""
+        ran = _Ran(*(np.concatenate(columns) for columns in zip(*self._ran, strict=True)))
+        return {
+            "tid": self._tid,
+            "on_cpu_ns": self.total,
+            "cpus": sorted(self._cpus),
+            "cells": _cells(ran, self._rows, self._stretch),
+        }
+
+    def _turns(self, rows: RecordBatch, until: int) -> _Ran:
+        """From each turn at a CPU to the thread's next row, the one that went on from the batch before included."""
+        turns = Turns(rows, rows.kind != Kind.WAKING)
+        begins, cpu, runs = turns.time, turns.cpu.astype(np.int64), turns.runs
+        ends = np.append(begins[1:], until)[: len(begins)]
+        if self._since is not None:
+            ends = np.append(begins[0] if len(begins) else until, ends)
+            begins, cpu = np.append(self._since, begins), np.append(self._cpu, cpu)
+            runs = np.append(True, runs)
+        self._since = until if len(runs) and runs[-1] else None
+        self._cpu = int(cpu[-1]) if len(cpu) else 0
+        return _Ran(begins, ends, cpu).where(runs)
+
+    def _cut(self, ran: _Ran) -> _Ran:
+        """The parts that lie inside the span."""
+        begins = np.maximum(ran.begins, self._span.begin)
+        ends = np.minimum(ran.ends, self._span.end)
+        return _Ran(begins, ends, ran.cpus).where(ends > begins)
 
     def _keep(self, rows: RecordBatch) -> None:
-        """Of the rows before the stretch what the last switch and what follows it say, and all inside it."""
-        rows = joined([self._rows, rows.take(rows.time <= self._stretch[1])])
-        before = np.flatnonzero((rows.time < self._stretch[0]) & (rows.kind == Kind.SWITCH_OUT))
+        """Keeps of the rows before the stretch the last switch away and those after it, and all inside it."""
+        rows = joined([self._rows, rows.take(rows.time <= self._stretch.end)])
+        early = (rows.time < self._stretch.begin) & (rows.kind == Kind.SWITCH_OUT)
+        before = np.flatnonzero(early)
         self._rows = rows.take(slice(int(before[-1]) if len(before) else 0, None))
 
 
-def _overlap(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> int:
-    """How long both were on a CPU (ns)."""
-    since, until, _ = one
-    if not len(since):
-        return 0
-    had = np.append(0, np.cumsum(until - since))
-
-    def until_then(times: np.ndarray) -> np.ndarray:
-        """How long `one` had been on a CPU by each time."""
-        place = np.searchsorted(since, times, "right")
-        running = np.maximum(place - 1, 0)
-        return np.where(
-            place > 0, had[running] + np.minimum(times, until[running]) - since[running], 0
-        )
-
-    return int((until_then(other[1]) - until_then(other[0])).sum())
-
-
-def _cells(mine: tuple[np.ndarray, ...], rows: RecordBatch, first: int, cell: int) -> list[int]:
+def _cells(ran: _Ran, rows: RecordBatch, stretch: _Stretch) -> list[int]:
     """For each cell the CPU that the thread had for at least half of it, else _AWAY or _WAITS."""
-    edges = first + cell * np.arange(CELLS + 1)
-    cells = np.full(CELLS, _AWAY)
-    wakings = rows.time[rows.kind == Kind.WAKING]
-    outs = rows.take(rows.kind == Kind.SWITCH_OUT)
-    could = (outs.arg == 0) | (outs.fd == 1)
-    middles = edges[:-1] + cell // 2
-    last_out = np.searchsorted(outs.time, middles, "right") - 1
-    gone = last_out >= 0
+    edges = stretch.edges
+    cells = np.where(_waits(rows, edges[:-1] + stretch.cell // 2), _WAITS, _AWAY)
+    longest = np.zeros(CELLS, np.int64)
+    for cpu in np.unique(ran.cpus).tolist():
+        mine = ran.where(ran.cpus == cpu)
+        on = Intervals(mine.begins, mine.ends).within(edges[:-1], edges[1:])
+        better = (on * 2 >= stretch.cell) & (on > longest)
+        cells[better], longest[better] = cpu, on[better]
+    chosen: list[int] = cells.tolist()
+    return chosen
+
+
+def _waits(rows: RecordBatch, times: np.ndarray) -> np.ndarray:
+    """bool[n]: whether the thread waited for a CPU at each time, if it had none: its last switch away was a preemption,
+    or it has been woken since."""
+    wakings, outs = Wakings.of(rows).time, SwitchesOut.of(rows)
+    if not len(outs):
+        return np.zeros(len(times), bool)
+    last_out = np.searchsorted(outs.time, times, "right") - 1
     near = np.maximum(last_out, 0)
-    if len(outs):
-        woken = np.searchsorted(wakings, middles, "right") > np.searchsorted(
-            wakings, outs.time[near], "right"
-        )
-        cells[gone & (could[near] | woken)] = _WAITS
-    had = np.zeros(CELLS, np.int64)
-    for cpu in np.unique(mine[2]).tolist():
-        here = mine[2] == cpu
-        on = np.array(
-            [
-                np.clip(
-                    np.minimum(mine[1][here], high) - np.maximum(mine[0][here], low), 0, None
-                ).sum()
-                for low, high in zip(edges, edges[1:])
-            ]
-        )
-        better = (on * 2 >= cell) & (on > had)
-        cells[better], had[better] = cpu, on[better]
-    return cells.tolist()
+    woken = np.searchsorted(wakings, times, "right") > np.searchsorted(
+        wakings, outs.time[near], "right"
+    )
+    waits: np.ndarray = (last_out >= 0) & (outs.preempted[near] | woken)
+    return waits

@@ -1,18 +1,21 @@
-"""Where each thread's time went: blocked, runnable, in the kernel, in user mode; from its absences and its calls."""
+"""Where each thread's time went: blocked, runnable, in the kernel, in user mode; from its times off the CPU and its
+calls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
+from tracer.analysis.step import ReportPart, Results, State, Step
+from tracer.analysis.tables.window import Window
+from tracer.analysis.threads.timeline import OffCpu, TimelineStep
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import Kind, text_of
+from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each
+from tracer.recording.records import text_of
 from tracer.terms import STATES
 
-_LIVES = number_set((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
 _SUMMED = STATES[:-1]  # user is the rest
 
 
@@ -48,101 +51,94 @@ class _Life:
     )  # to sleep, preempted
 
 
-class ThreadStates:
-    """Adds up every traced thread's states batch by batch; with `window` (ns), only what lies inside it."""
+class ThreadStates(Step[None, list[ThreadTimes]]):
+    """Adds up every traced thread's states, what lies of them inside the window; the threads in the order in which they
+    began."""
 
-    def __init__(self, window: tuple[int, int] | None = None) -> None:
-        self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+    NEEDS = (TimelineStep,)
+
+    def __init__(self) -> None:
         self._lives: dict[int, _Life] = {}
-        self._end = 0
+        self._end = 0  # when the last record was made (ns)
 
-    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
-        """A batch in time order, not older than what was fed before, and its part of the timeline."""
+    def feed(self, batch: RecordBatch, state: State) -> None:
         if not len(batch):
             return
+        part, window = state[TimelineStep], state.window
         self._end = int(batch.time[-1])
         self._births(batch)
-        self._away(part.absences)
-        self._switches(batch)
-        inside = part.inside.out >= part.start[part.of]
-        away = part.inside.take(inside)
-        self._add("kernel", part.tid, part.start, part.end)
-        self._add("kernel", away.tid, away.out, away.back, sign=-1)
+        self._away(part.absences, window)
+        self._switches(batch, window)
+        inside = part.inside.take(part.inside.out >= part.start[part.of])
+        self._add("kernel", part.tid, part.start, part.end, window)
+        self._add("kernel", inside.tid, inside.out, inside.back, window, sign=-1)
 
-    def finish(self, unended: OffCpu, inside: np.ndarray) -> list[ThreadTimes]:
-        """The threads in the order in which they began; `unended`: absences held to end with the trace, and whether
-        `inside` a call still open then (Timeline.finish)."""
-        self._away(unended)
-        away = unended.take(inside)
-        self._add("kernel", away.tid, away.out, away.back, sign=-1)
-        times = [self._times(tid, life) for tid, life in self._lives.items()]
+    def finish(self, results: Results) -> list[ThreadTimes]:
+        unended, window = results[TimelineStep], results.recording.window
+        self._away(unended.absences, window)
+        inside = unended.absences.take(unended.in_call)
+        self._add("kernel", inside.tid, inside.out, inside.back, window, sign=-1)
+        times = (self._times(tid, life, window) for tid, life in self._lives.items())
         return sorted((its for its in times if its), key=lambda its: its.start_ns)
 
-    @property
-    def end(self) -> int:
-        """When the last record was made (ns)."""
-        return self._end
+    def _away(self, absences: OffCpu, window: Window) -> None:
+        blocked_until = absences.blocked_until
+        self._add("blocked", absences.tid, absences.out, blocked_until, window)
+        self._add("runnable", absences.tid, blocked_until, absences.back, window)
 
-    def _away(self, absences: OffCpu) -> None:
-        blocked_until = np.where(
-            absences.could_run, absences.out, np.minimum(absences.woken, absences.back)
-        )
-        self._add("blocked", absences.tid, absences.out, blocked_until)
-        self._add("runnable", absences.tid, blocked_until, absences.back)
-
-    def _switches(self, batch: RecordBatch) -> None:
+    def _switches(self, batch: RecordBatch, window: Window) -> None:
         """Counts switches away inside the window, as getrusage(2) does."""
-        low, high = self._window
-        outs = batch.take(
-            (batch.kind == Kind.SWITCH_OUT) & (batch.time >= low) & (batch.time <= high)
-        )
-        kept = (outs.arg == 0) | (
-            outs.fd == 1
-        )  # could still run, or was preempted on its way to sleep
+        outs = SwitchesOut.of(batch)
+        outs = outs.where(window.holds(outs.time))
+        tid, preempted = outs.tid, outs.preempted
         for which in (0, 1):
-            tids, counts = np.unique(outs.tid[kept == bool(which)], return_counts=True)
-            for tid, count in zip(tids.tolist(), counts.tolist(), strict=True):
-                self._lives.setdefault(tid, _Life()).switches[which] += count
+            tids, counts = np.unique(tid[preempted == bool(which)], return_counts=True)
+            for thread, count in zip(tids.tolist(), counts.tolist(), strict=True):
+                self._lives.setdefault(thread, _Life()).switches[which] += count
 
     def _add(
-        self, state: str, tids: np.ndarray, begins: np.ndarray, ends: np.ndarray, sign: int = 1
+        self,
+        state: str,
+        tids: np.ndarray,
+        begins: np.ndarray,
+        ends: np.ndarray,
+        window: Window,
+        sign: int = 1,
     ) -> None:
         """Intervals of threads (one thread's together), the parts of them that lie inside the window."""
         if not len(tids):
             return
         first = np.flatnonzero(np.append(True, tids[1:] != tids[:-1]))
         lives = [self._lives.setdefault(tid, _Life()) for tid in tids[first].tolist()]
-        low, high = self._window
         born = np.repeat(
-            [max(low, life.born or low) for life in lives], np.diff(np.append(first, len(tids)))
+            [max(window.begin, life.born or window.begin) for life in lives],
+            np.diff(np.append(first, len(tids))),
         )
-        lengths = np.maximum(0, np.minimum(ends, high) - np.maximum(begins, born))
+        lengths = np.maximum(0, np.minimum(ends, window.end) - np.maximum(begins, born))
         which = _SUMMED.index(state)
         for life, total in zip(lives, np.add.reduceat(lengths, first).tolist(), strict=True):
             life.sums[which] += sign * total
 
     def _births(self, batch: RecordBatch) -> None:
-        rows = batch.take(np.flatnonzero(_LIVES[batch.kind]))
-        for kind, time, start, result, tid, fd in zip(
-            *(
-                getattr(rows, name).tolist()
-                for name in ("kind", "time", "start", "result", "tid", "fd")
-            ),
-            strict=True,
-        ):
+        lives = each(
+            (Births.of(batch), ("tid", "time", "tgid", "creator")),
+            (Exits.of(batch), ("tid", "time")),
+            (Names.of(batch), ("tid", "low", "high")),
+        )
+        for _, view, (tid, *values) in lives:
             life = self._lives.setdefault(tid, _Life())
-            if kind == Kind.EXIT:
-                life.died = time
-            elif kind == Kind.NAME:
-                life.name = text_of(start, result)
+            if view is Exits:
+                (life.died,) = values
+            elif view is Names:
+                life.name = text_of(*values)
             elif life.born is None:
-                life.born, life.tgid, life.creator = time, result, fd
+                life.born, life.tgid, life.creator = values
 
-    def _times(self, tid: int, life: _Life) -> ThreadTimes | None:
+    def _times(self, tid: int, life: _Life, window: Window) -> ThreadTimes | None:
         if life.born is None:
             return None
-        start = max(life.born, self._window[0])
-        end = min(self._end if life.died is None else life.died, self._window[1])
+        start = max(life.born, window.begin)
+        end = min(self._end if life.died is None else life.died, window.end)
         if end <= start:
             return None
         blocked, runnable, kernel = life.sums.tolist()
@@ -166,3 +162,30 @@ class ThreadStates:
             seen.add(life.creator)
             life = self._lives[life.creator]
         return life.name
+
+
+class ThreadTable(ReportPart):
+    """The report's `threads`."""
+
+    NEEDS = (ThreadStates,)
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        base = results.recording.base_ns
+        return {"threads": [_entry(its, base) for its in results[ThreadStates]]}
+
+
+def _entry(its: ThreadTimes, base: int) -> dict[str, Any]:
+    return {
+        "tid": its.tid,
+        "tgid": its.tgid,
+        "name": its.name,
+        "start_ns": its.start_ns - base,
+        "end_ns": its.end_ns - base,
+        "blocked_ns": its.blocked_ns,
+        "runnable_ns": its.runnable_ns,
+        "kernel_ns": its.kernel_ns,
+        "user_ns": its.user_ns,
+        "cpu_ns": its.kernel_ns + its.user_ns,
+        "switches": its.switches,
+        "preemptions": its.preemptions,
+    }

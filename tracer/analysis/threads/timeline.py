@@ -121,10 +121,12 @@ def by_thread(tids: np.ndarray) -> np.ndarray | slice:
 
 class Unended(NamedTuple):
     """Times off the CPU that had not ended with the trace, as if they ended there; in_call: bool[n], whether inside a
-    call that was still open then."""
+    call that was still open then. unseen_switches: the times off the CPU of the whole trace of which no switch back was
+    shown."""
 
     absences: OffCpu
     in_call: np.ndarray
+    unseen_switches: int
 
 
 class Timeline:
@@ -135,7 +137,7 @@ class Timeline:
         self._scratch = Scratch()
         self._pending = no_off_cpu()  # ended, and not yet known whether inside a call
         self._open: dict[int, int] = {}  # thread → entry of the call still open at the trace's end
-        self.unseen_switches = 0  # times off the CPU of which no switch back was shown
+        self._unseen = 0  # times off the CPU of which no switch back was shown
 
     def feed(self, batch: RecordBatch) -> TimelineBatch:
         """A batch in time order, not older than what was fed before."""
@@ -145,7 +147,7 @@ class Timeline:
         next_call = np.cumsum(is_call)  # of a row that is no call: the index of the one after it
         switches = _Switches(rows)
         absences, out_rows, unseen = switches.absences()
-        self.unseen_switches += int((unseen | _end_with_calls(absences, rows, out_rows)).sum())
+        self._unseen += int((unseen | _end_with_calls(absences, rows, out_rows)).sum())
         inside, of = self._attach(absences, next_call[out_rows], calls.tid)
         copies, copies_left = _copies(rows, calls, next_call)
         self._note_open(rows)
@@ -177,9 +179,9 @@ class Timeline:
         both = joined([rows, closing])
         both = both.take(by_thread(both.tid))
         absences, out_rows, _ = _Switches(both).absences()
-        self.unseen_switches += int(_end_with_calls(absences, both, out_rows).sum())
+        self._unseen += int(_end_with_calls(absences, both, out_rows).sum())
         opened = np.array([self._open.get(tid, NEVER) for tid in absences.tid.tolist()], np.int64)
-        return Unended(absences, absences.out >= opened)
+        return Unended(absences, absences.out >= opened, self._unseen)
 
     def _with_carried(self, batch: RecordBatch) -> RecordBatch:
         """The rows of concern, after those carried over from the batch before, each thread's together."""
@@ -218,11 +220,6 @@ class TimelineStep(Step[TimelineBatch, Unended]):
 
     def finish(self, results: Results) -> Unended:
         return self._timeline.finish(self._end)
-
-    @property
-    def unseen_switches(self) -> int:
-        """Times off the CPU of which the kernel showed no switch back."""
-        return self._timeline.unseen_switches
 
 
 class _Switches:
@@ -311,8 +308,8 @@ def no_off_cpu() -> OffCpu:
 
 
 def _end_with_calls(absences: OffCpu, rows: RecordBatch, out_rows: np.ndarray) -> np.ndarray:
-    """Ends times off the CPU with the exit of the call after them, in place: a thread that returns from a call has a CPU.
-    Gives bool[n], for which that was needed.
+    """Ends times off the CPU with the exit of the call after them, in place: a thread that returns from a call has a
+    CPU. Gives bool[n], for which that was needed.
 
     Seldom a kernel shows a switch away and not the one back (seen on a 6.18 that never shows who switches away from the
     threads of its process 1: ftrace and perf lack those too), and counts nothing as missed."""

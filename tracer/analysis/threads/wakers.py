@@ -5,31 +5,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracer.analysis.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import Kind
+from tracer.recording.fields import Wakings
 
 IDLE = 0
 
 
-class Wakers:
-    """Feed batches in time order; with `window` (ns), what lies inside it counts."""
+class Wakers(Step[None, dict[int, dict[int, int]]]):
+    """Thread → waker → how often it woke the thread, inside the window."""
 
-    def __init__(self, window: tuple[int, int] | None = None) -> None:
-        self._window = window or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+    def __init__(self) -> None:
         self._sums = GroupSum(2, 1)
 
-    def feed(self, batch: RecordBatch) -> None:
-        """A batch."""
-        rows = np.flatnonzero(batch.kind == Kind.WAKING)
-        time = batch.time[rows]
-        rows = rows[(time >= self._window[0]) & (time <= self._window[1])]
-        self._sums.add((batch.tid[rows], batch.fd[rows]), (np.ones(len(rows), np.int64),))
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        wakings = Wakings.of(batch)
+        wakings = wakings.where(state.window.holds(wakings.time))
+        self._sums.add((wakings.tid, wakings.waker), (np.ones(len(wakings), np.int64),))
 
-    def finish(self) -> dict[int, dict[int, int]]:
-        """Thread → waker → how often."""
+    def finish(self, results: Results) -> dict[int, dict[int, int]]:
         keys, values = self._sums.result()
-        found: dict[int, dict[int, int]] = {}
+        wakers: dict[int, dict[int, int]] = {}
         for (tid, waker), (count,) in zip(keys.tolist(), values.tolist(), strict=True):
-            found.setdefault(tid, {})[waker] = count
-        return found
+            wakers.setdefault(tid, {})[waker] = count
+        return wakers

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from support.analysing import batches
+from support.analysing import results_of
 from support.records_builder import TID, Trace
 
 from tracer.analysis.counts.locks import Locks
-from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.threads.timeline import Timeline
 from tracer.recording.records import Kind
 
 OTHER, WORD, PRIVATE = 200, 0x4000, 128
 WAIT, WAKE, WAIT_BITSET = 0, 1, 9
 
 
-def locks(trace: Trace, window=None, count: int = 1) -> list[dict]:
-    timeline, descriptors, its = Timeline(), Descriptors(), Locks(window)
-    for batch in batches(trace.records(), count):
-        part = timeline.feed(batch)
-        descriptors.feed(batch, part)
-        its.feed(part, descriptors)
-    return its.finish()
+def locks(
+    trace: Trace, window: tuple[int, int] | None = None, count: int = 1
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = results_of(trace.records(), Locks, window=window, count=count)[
+        Locks
+    ]["locks"]
+    return found
 
 
 def waits(

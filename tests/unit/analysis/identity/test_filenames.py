@@ -8,15 +8,13 @@ import numpy as np
 from support.records_builder import FILE, INODE, PIPE, SOCKET, TID, Trace
 
 from tracer.analysis.identity.filenames import FdNames
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 
 
 def known(trace: Trace, facts: dict | None = None) -> FdNames:
     its = FdNames(facts or {})
-    for row in trace.records():
-        its.learn(
-            *(int(row[name]) for name in ("kind", "tid", "fd", "start", "result", "nr", "arg"))
-        )
+    its.feed(RecordBatch.of(trace.records()))
     return its
 
 

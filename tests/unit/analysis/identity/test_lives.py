@@ -1,20 +1,22 @@
-"""tracer/analysis/identity/lives.py: IDs that are used again, in the report; no time belongs to a thread that does not exist."""
+"""tracer/analysis/identity/lives.py: IDs that are used again, in the report; no time is of a thread that does not exist."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.analysing import batches
+from support.analysing import batches, results_of
 from support.records_builder import FILE, PIPE, SOCKET, TID, Trace
 from support.reports import built
 
-from tracer.analysis.identity.lives import FIRST, Lives
-from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
-from tracer.analysis.threads.timeline import Timeline
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.identity.life_numbers import FIRST
+from tracer.analysis.identity.lives import Lives
+from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.output.terminal.terminal import render
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, Kind, text_of
@@ -288,7 +290,7 @@ def test_a_leader_that_has_gone_before_the_others_is_not_taken_for_alive(count):
 def test_where_no_id_is_used_twice_the_batches_are_the_very_same(count):
     lives, some = Lives(), list(batches(life(Trace(), MS, 71, 10).records(), count))
     assert [lives.feed(batch) for batch in some] == some
-    read = lambda since, until: iter(some)  # noqa: E731
+    read = lambda since, until: iter(some)
     assert lives.again(read) is read
 
 
@@ -409,12 +411,10 @@ def reckoned(lives: list[Life], window: tuple[int, int], end: int) -> list[tuple
     return sorted(found)
 
 
-def measured(trace: Trace, window: tuple[int, int], count: int) -> list[ThreadTimes]:
-    lives, timeline, states = Lives(), Timeline(), ThreadStates(window)
-    for batch in map(lives.feed, batches(trace.records(), count)):
-        states.feed(batch, timeline.feed(batch))
-    rows = states.finish(*timeline.finish(states.end))
-    return [lives.shown({"tid": its.tid} | {"its": its}) for its in rows]
+def measured(trace: Trace, window: tuple[int, int], count: int) -> list[dict[str, Any]]:
+    results = results_of(trace.records(), ThreadStates, Identity, window=window, count=count)
+    shown = results[Identity].shown
+    return [shown({"tid": its.tid, "its": its}) for its in results[ThreadStates]]
 
 
 @given(several_lives(), st.integers(1, 9), st.integers(0, 300), st.integers(1, 1500))

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from support.analysing import batches, thread_times
+from support.analysing import results_of
 from support.records_builder import TID, Trace
 
-from tracer.analysis.threads.cpu_overlap import lanes as lanes_of
+from tracer.analysis.threads.cpu_overlap import CpuOverlap
 from tracer.recording.records import Kind
 
 OTHER = 200
 
 
-def lanes(trace: Trace, window=None, count: int = 1):
-    records = trace.records()
+def lanes_or_none(
+    trace: Trace, window: tuple[int, int] | None = None, count: int = 1
+) -> dict[str, Any] | None:
+    results = results_of(trace.records(), CpuOverlap, window=window, count=count)
+    found: dict[str, Any] | None = results[CpuOverlap]["lanes"]
+    return found
 
-    def read(since, until):
-        return batches(records[records["time"] <= until], count)
 
-    return lanes_of(read, thread_times(records, window), window, 0)
+def lanes(trace: Trace, window: tuple[int, int], count: int = 1) -> dict[str, Any]:
+    found = lanes_or_none(trace, window, count)
+    assert found is not None
+    return found
 
 
 def on(trace: Trace, tid: int, cpu: int, *times: tuple[int, int]) -> Trace:
@@ -64,8 +71,8 @@ def test_a_batch_in_which_one_did_not_run(count):
 
 
 def test_one_thread_alone_has_no_lanes():
-    assert lanes(on(Trace(), TID, 0, (10, 100))) is None
-    assert lanes(two([(10, 1000)], [(20, 21)]), (10, 1000)) is None  # the other hardly ran
+    assert lanes_or_none(on(Trace(), TID, 0, (10, 100))) is None
+    assert lanes_or_none(two([(10, 1000)], [(20, 21)]), (10, 1000)) is None  # the other hardly ran
 
 
 def test_cells_show_the_cpu_of_most_of_them():

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from support.analysing import batches
+from support.analysing import results_of
 from support.records_builder import EAGAIN, TID, Trace
 
 from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups
-from tracer.analysis.threads.timeline import Timeline
 from tracer.recording.records import Kind
 
 OTHER = 200
 
 
-def wakeups(trace: Trace, count: int = 1) -> list[dict]:
-    timeline, its = Timeline(), SpuriousWakeups()
-    for batch in batches(trace.records(), count):
-        its.feed(timeline.feed(batch))
-    return its.finish()
+def wakeups(trace: Trace, count: int = 1) -> list[dict[str, Any]]:
+    results = results_of(trace.records(), SpuriousWakeups, count=count)
+    found: list[dict[str, Any]] = results[SpuriousWakeups]["wakeups"]
+    return found
 
 
 def told(trace: Trace, tid: int, start: int, *wakes: int, then: int = 7) -> Trace:

@@ -144,7 +144,7 @@ def test_absences_that_end_with_the_trace():
     ):
         part = timeline.feed(batch)
     assert (part.absences.out.tolist(), part.absences.back.tolist()) == ([50], [70])
-    last, inside = timeline.finish(100)
+    last, inside, _ = timeline.finish(100)
     assert (last.out.tolist(), last.woken.tolist(), last.back.tolist(), inside.tolist()) == (
         [80],
         [90],
@@ -213,8 +213,7 @@ def unseen(trace: Trace, count: int, end: int = 500) -> int:
     timeline = Timeline()
     for batch in batches(trace.records(), count):
         timeline.feed(batch)
-    timeline.finish(end)
-    return timeline.unseen_switches
+    return timeline.finish(end).unseen_switches
 
 
 @pytest.mark.parametrize("count", range(1, 9))

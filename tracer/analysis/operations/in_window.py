@@ -1,0 +1,34 @@
+"""The operations that a report is about: those that were done inside its window."""
+
+from __future__ import annotations
+
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.operations.analysis import Analysis
+from tracer.analysis.operations.table import Operations
+from tracer.analysis.step import Results, State, Step
+from tracer.analysis.tables.window import Window
+from tracer.analysis.threads.timeline import TimelineStep
+from tracer.recording.batch import RecordBatch
+
+LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later
+
+
+class OperationsInWindow(Step[None, Operations]):
+    """All operations of a recording, and of these the ones in the window."""
+
+    NEEDS = (TimelineStep, Identity)
+
+    def __init__(self) -> None:
+        self._analysis: Analysis | None = None
+
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        self._analysis = self._analysis or Analysis(state[Identity].descriptors)
+        self._analysis.feed(batch, state[TimelineStep])
+
+    def finish(self, results: Results) -> Operations:
+        operations = (self._analysis or Analysis(results[Identity].descriptors)).finish()
+        window = results.recording.window
+        if window == Window():
+            return operations
+        longer = Window(window.begin, window.end + LATEST_NS)
+        return operations.where(longer.holds(operations.done))

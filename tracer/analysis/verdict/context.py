@@ -1,0 +1,93 @@
+"""What the verdicts rest on beside the operations themselves: their models, and what else each process did."""
+
+from __future__ import annotations
+
+import stat
+
+import numpy as np
+
+from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
+from tracer.analysis.identity.descriptors import S_IFMT
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.operations.in_window import OperationsInWindow
+from tracer.analysis.operations.io_uring import SETUP_SQPOLL
+from tracer.analysis.step import Results, State, Step
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.thread_states import ThreadStates
+from tracer.analysis.threads.timeline import TimelineStep
+from tracer.analysis.verdict import io_model
+from tracer.analysis.verdict.io_model import VerdictContext
+from tracer.analysis.verdict.non_io import IoCounts
+from tracer.kernel.syscalls import COMPAT
+from tracer.recording.batch import RecordBatch
+from tracer.recording.fields import UringRings
+
+
+class Models(Step[None, np.ndarray]):
+    """Each operation's model, as io_model.models_of has it."""
+
+    NEEDS = (OperationsInWindow,)
+
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        """The operations say all."""
+
+    def finish(self, results: Results) -> np.ndarray:
+        return io_model.models_of(results[OperationsInWindow])
+
+
+class Contexts(Step[None, dict[int, VerdictContext]]):
+    """Process → what it did that says something about its operations; those of which there is nothing to say are left
+    out."""
+
+    NEEDS = (TimelineStep, Identity, ThreadStates)
+
+    def __init__(self) -> None:
+        self._undecoded = GroupSum(1, 1)  # process → calls of a 32-bit program
+        self._kernel_submits: set[int] = (
+            set()
+        )  # processes whose io_uring a kernel thread submits to
+
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        calls, identity = state[TimelineStep].calls, state[Identity]
+        foreign = calls.take(np.flatnonzero(calls.nr >= COMPAT))
+        self._undecoded.add((identity.process_of(foreign.tid, foreign.end),), (foreign.count,))
+        rings = UringRings.of(batch)
+        rings = rings.where(rings.flags & SETUP_SQPOLL != 0)
+        self._kernel_submits.update(identity.process_of(rings.tid, rings.time).tolist())
+
+    def finish(self, results: Results) -> dict[int, VerdictContext]:
+        keys, counts = self._undecoded.result()
+        undecoded = dict(zip(keys[:, 0].tolist(), counts[:, 0].tolist(), strict=True))
+        # where the ring was there before us, the kernel's name for its thread tells (io_uring/sqpoll.c)
+        named = {its.tgid for its in results[ThreadStates] if its.name.startswith("iou-sqp-")}
+        submits = self._kernel_submits | named
+        return {
+            tgid: VerdictContext(undecoded.get(tgid, 0), tgid in submits)
+            for tgid in undecoded.keys() | submits
+        }
+
+
+class IoOfProcesses(Step[None, dict[int, IoCounts]]):
+    """Process → its calls on files, and those that sent or connected on sockets."""
+
+    NEEDS = (DescriptorUsage,)
+
+    def feed(self, batch: RecordBatch, state: State) -> None:
+        """The descriptors' use says all."""
+
+    def finish(self, results: Results) -> dict[int, IoCounts]:
+        return io_of_processes(results[DescriptorUsage])
+
+
+def io_of_processes(used: FdUsage) -> dict[int, IoCounts]:
+    """By process. What goes into a pipe may be no more than the program's output, and is left out."""
+    kind, values = used.mode & S_IFMT, used.values
+    on_files = np.isin(kind, (stat.S_IFREG, stat.S_IFBLK)) * (values["receives"] + values["sends"])
+    on_sockets = values["sends"] + values["accepts"] + values["connects"]
+    sums = GroupSum(1, 2)
+    sums.add((used.keys[:, 0],), (on_files, (kind == stat.S_IFSOCK) * on_sockets))
+    keys, counts = sums.result()
+    return {
+        tgid: IoCounts(*both)
+        for tgid, both in zip(keys[:, 0].tolist(), counts.tolist(), strict=True)
+    }

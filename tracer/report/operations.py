@@ -1,0 +1,86 @@
+"""The operations in a report: each as a dict when it is asked for, and their times together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+from tracer.analysis.identity.identity import Identity
+from tracer.analysis.operations.in_window import OperationsInWindow
+from tracer.analysis.operations.table import COMPLETION_KINDS, Operations
+from tracer.analysis.step import ReportPart, Results
+from tracer.analysis.tables.distribution import distribution
+from tracer.terms import BOUNDARIES, MOVABLE, PHASES
+
+_AT_ONCE = 4096
+
+
+class OperationsPart(ReportPart):
+    """The report's `operations`, `estimated`, `queued` and `phases`."""
+
+    NEEDS = (OperationsInWindow, Identity)
+
+    def finish(self, results: Results) -> dict[str, Any]:
+        operations = results[OperationsInWindow]
+        shown = results[Identity].with_ids(operations, ("tid", "tgid", "receiver_tid"))
+        return {
+            "operations": Listed(shown, results.recording.base_ns),
+            "estimated": _estimated(operations),
+            "queued": distribution(operations.queued[operations.queued > 0]),
+            "phases": {
+                name: distribution(took)
+                for name, took in zip(PHASES, operations.phases(), strict=True)
+            },
+        }
+
+
+class Listed(Sequence[dict[str, Any]]):
+    """Operations as the dicts of the JSON contract, each made when it is asked for: there can be millions."""
+
+    def __init__(self, operations: Operations, base: int) -> None:
+        self._operations, self._base = operations, base
+
+    def __len__(self) -> int:
+        return len(self._operations)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        at = index % len(self)
+        return _operation(at, next(self._operations.rows(slice(at, at + 1))), self._base)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for first in range(0, len(self), _AT_ONCE):
+            for index, its in enumerate(
+                self._operations.rows(slice(first, first + _AT_ONCE)), first
+            ):
+                yield _operation(index, its, self._base)
+
+
+def _operation(index: int, its: dict[str, Any], base: int) -> dict[str, Any]:
+    entry = {"index": index, "tid": its["tid"], "fd": its["fd"], "bytes": its["bytes"]}
+    entry |= {f"{name}_ns": its[name] - base for name in BOUNDARIES}
+    if its["completion_kind"]:
+        entry["how"] = COMPLETION_KINDS[its["completion_kind"]]
+    entry["queued_ns"] = its["queued"]
+    entry["estimated"] = [name for i, name in enumerate(BOUNDARIES) if its["estimated"] >> i & 1]
+    if its["receiver_tid"]:
+        entry["helper_tid"] = its["receiver_tid"]
+    raw = {
+        f"{name}_ns": its[f"raw_{name}"] - base
+        for name in MOVABLE
+        if its[f"raw_{name}"] != its[name]
+    }
+    return entry | {"raw": raw} if raw else entry
+
+
+def _estimated(operations: Operations) -> dict[str, Any]:
+    """How many operations had each boundary estimated; those that none had are left out."""
+    counts = {name: int((operations.estimated >> i & 1).sum()) for i, name in enumerate(BOUNDARIES)}
+    return {name: count for name, count in counts.items() if count}
