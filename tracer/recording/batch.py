@@ -9,7 +9,7 @@ import numpy as np
 
 from tracer.recording.records import RECORD
 
-NAMES = RECORD.names
+NAMES: tuple[str, ...] = RECORD.names or ()  # numpy's types: a dtype may have no fields
 
 
 class RecordBatch:
@@ -68,14 +68,6 @@ def joined(parts: Sequence[RecordBatch]) -> RecordBatch:
     if not parts:
         return sized(0)
     return RecordBatch(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
-
-
-def table_of(numbers: Iterable[int]) -> np.ndarray:
-    """bool[65536], true at these: which of many kinds or calls are among them is one look-up, not a search (np.isin,
-    eight times as long). At −1, for what has no number, it is false."""
-    table = np.zeros(1 << 16, bool)
-    table[list(numbers)] = True
-    return table
 
 
 def rows_by(keys: np.ndarray) -> dict[int, np.ndarray]:

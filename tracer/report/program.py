@@ -14,6 +14,7 @@ from tracer.analysis.identity.filenames import MAKERS, TEACHING, FdNames
 from tracer.analysis.operations.io_uring import SETUP_SQPOLL
 from tracer.analysis.operations.table import Operations
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
 from tracer.analysis.threads.wakers import Wakers
@@ -21,11 +22,11 @@ from tracer.analysis.verdict import io_model
 from tracer.analysis.verdict.advice import Seen, advice
 from tracer.analysis.verdict.non_io import IoCounts
 from tracer.kernel.syscalls import CLASSES, COMPAT, class_numbers, numbers
-from tracer.recording.batch import RecordBatch, table_of
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report import processes
 
-_TEACHING = table_of(TEACHING)
+_TEACHING = number_set(TEACHING)
 _PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
 _SHOWN = (
     "receives",
@@ -63,10 +64,10 @@ class Overview:
         self._kernel_submits: set[int] = (
             set()
         )  # processes of which a kernel thread submits to an io_uring
-        self._waits = table_of(
+        self._waits = number_set(
             class_numbers(tuple(name for members in CLASSES.values() for name in members))
         )
-        self._makers = table_of(numbers()[name] for name in MAKERS)
+        self._makers = number_set(numbers()[name] for name in MAKERS)
 
     def feed(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors) -> None:
         """descriptors: as the batch has left them."""

@@ -9,6 +9,7 @@ import numpy as np
 from tracer.analysis.counts.wait_reasons import ACCEPT, CONNECT, SEND
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import Calls
 from tracer.kernel import syscalls
 
@@ -39,9 +40,7 @@ VALUES = (
 
 
 def _table(names: tuple[str, ...]) -> np.ndarray:
-    table = np.zeros(1024, bool)
-    table[syscalls.class_numbers(names)] = True
-    return table
+    return number_set(syscalls.class_numbers(names))
 
 
 _RECEIVE, _SEND, _ACCEPT, _CONNECT = (
@@ -70,7 +69,7 @@ class FdUsage:
 
 def of_interest(calls: Calls) -> np.ndarray:
     """Which calls Usage counts."""
-    return _ANY[np.clip(calls.nr, 0, 1023)]
+    return _ANY[calls.nr]
 
 
 class DescriptorUsage:
@@ -82,7 +81,7 @@ class DescriptorUsage:
 
     def feed(self, calls: Calls, tgids: np.ndarray, inodes: np.ndarray, modes: np.ndarray) -> None:
         """Calls with the process of each and what its descriptor is."""
-        number = np.clip(calls.nr, 0, 1023)
+        number = calls.nr
         wanted = _ANY[number] & (calls.end >= self._window[0]) & (calls.end <= self._window[1])
         if not wanted.any():
             return
@@ -146,7 +145,7 @@ def _neighbours(calls: Calls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(whether the thread's call before was a wait that said that something is ready, whether the thread waits next
     without another receive from the same descriptor, whether it took one byte without waiting, as the call before did
     from the same descriptor)."""
-    number = np.clip(calls.nr, 0, 1023)
+    number = calls.nr
     wait = _WAIT[number]
     same = calls.tid[1:] == calls.tid[:-1]
     told, single = (np.zeros(len(calls), bool) for _ in range(2))

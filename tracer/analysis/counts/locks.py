@@ -11,7 +11,7 @@ from collections import defaultdict
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.tables.nearest import at, following
+from tracer.analysis.tables.asof import at, following
 from tracer.analysis.threads.timeline import TimelineBatch
 from tracer.kernel import syscalls
 

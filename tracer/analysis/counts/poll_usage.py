@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import Calls
 from tracer.kernel import syscalls
-from tracer.recording.batch import table_of
 
 VALUES = ("calls", "told", "ready", "watched", "repeated", "cpu_ns", "repeated_ns")
 _SELECT, _POLL, _EPOLL = (
-    table_of(syscalls.class_numbers(names))
+    number_set(syscalls.class_numbers(names))
     for names in (syscalls.SELECT, syscalls.POLL, syscalls.EPOLL)
 )
 

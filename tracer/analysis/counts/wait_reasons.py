@@ -8,9 +8,10 @@ import numpy as np
 
 from tracer.analysis.identity.descriptors import S_IFMT, Descriptors
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import Calls, OffCpu
 from tracer.kernel import syscall_filter, syscalls
-from tracer.recording.batch import RecordBatch, table_of
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 
 WAITS = (
@@ -68,7 +69,7 @@ _NAMES = {
     TIME: ("nanosleep", "clock_nanosleep"),
     SIGNALS: ("pause", "rt_sigsuspend", "rt_sigtimedwait"),
 }
-_ON_DISK = table_of((0o100000, 0o040000, 0o060000))  # S_IFREG, S_IFDIR, S_IFBLK
+_ON_DISK = number_set((0o100000, 0o040000, 0o060000))  # S_IFREG, S_IFDIR, S_IFBLK
 
 
 @cache
@@ -83,7 +84,7 @@ def _codes() -> np.ndarray:
 
 @cache
 def _numbers(names: tuple[str, ...]) -> np.ndarray:
-    return table_of(syscalls.numbers()[name] for name in names)
+    return number_set(syscalls.numbers()[name] for name in names)
 
 
 def waited_for(nr: np.ndarray, fd: np.ndarray, arg: np.ndarray, mode: np.ndarray) -> np.ndarray:

@@ -11,9 +11,10 @@ from operator import itemgetter
 import numpy as np
 
 from tracer.analysis.tables.asof import AsOf
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.tables.table import Table
 from tracer.kernel.syscalls import numbers
-from tracer.recording.batch import NAMES, Read, RecordBatch, table_of
+from tracer.recording.batch import NAMES, Read, RecordBatch
 from tracer.recording.records import GOES_ON, RECORD, Kind
 
 FIRST = (
@@ -23,14 +24,14 @@ _TWICE_NS = (
     50_000  # between the two records of a thread that was created and adopted at the same time
 )
 _EXECVE_NS = 1_000_000_000  # at most, from the end of the others to its return
-_EVENTS = table_of((Kind.THREAD, Kind.START, Kind.EXIT))
-_OWN = table_of(
+_EVENTS = number_set((Kind.THREAD, Kind.START, Kind.EXIT))
+_OWN = number_set(
     (Kind.CALL, Kind.OPEN, Kind.EXEC, Kind.NAME, Kind.SWITCH_IN, Kind.SWITCH_OUT)
 )  # of who is alive
 # The fields that hold IDs beside `tid`: probes/iotrace.h.
-_THREAD_IN_FD = table_of((Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN))
-_PROCESS_IN_RESULT = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.EXEC))
-_PROCESS_IN_ARG = table_of((Kind.NAME,))
+_THREAD_IN_FD = number_set((Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN))
+_PROCESS_IN_RESULT = number_set((Kind.THREAD, Kind.START, Kind.EXIT, Kind.EXEC))
+_PROCESS_IN_ARG = number_set((Kind.NAME,))
 # The keys of the report under which there are IDs.
 _KEYS = ("tid", "tgid", "helper_tid", "tids", "waiter", "waker", "process")
 

@@ -29,7 +29,7 @@ from tracer.analysis.operations.table import (
     UNKNOWN,
     WORKER,
 )
-from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.analysis.tables.asof import at, following, preceding
 from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.timeline import NEVER, Calls
 from tracer.kernel import syscalls

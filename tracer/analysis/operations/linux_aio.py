@@ -19,7 +19,7 @@ from tracer.analysis.operations.kernel_requests import (
 )
 from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best
 from tracer.analysis.operations.table import AFTER_SUBMIT, IN_SUBMIT, UNKNOWN
-from tracer.analysis.tables.nearest import following, preceding
+from tracer.analysis.tables.asof import following, preceding
 from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.timeline import Calls
 from tracer.kernel import syscalls

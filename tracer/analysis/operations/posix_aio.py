@@ -24,7 +24,7 @@ from tracer.analysis.operations.table import (
     Operations,
     bit,
 )
-from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.analysis.tables.asof import at, following, preceding
 from tracer.analysis.threads.timeline import NEVER, TimelineBatch
 from tracer.kernel import syscalls
 from tracer.recording import fields

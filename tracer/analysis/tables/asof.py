@@ -1,4 +1,5 @@
-"""What a key was last set to at some time: descriptors, processes of threads, epoll registrations."""
+"""As-of search: what a key was last set to at a time (descriptors, processes of threads, registrations), and which row
+of a key is the nearest before or after a time."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class AsOf:
         if not len(self._distinct):
             return np.zeros(len(keys), bool)
         place = np.minimum(np.searchsorted(self._distinct, keys), len(self._distinct) - 1)
-        return self._distinct[place] == keys
+        there: np.ndarray = self._distinct[place] == keys
+        return there
 
     def of(self, low: int, high: int, time: int) -> tuple[np.ndarray, np.ndarray]:
         """(keys, values) of the last entry not later than `time` of every key in [low, high)."""
@@ -78,3 +80,44 @@ class AsOf:
         self._instants = np.sort(self._times)
         rank = np.searchsorted(self._instants, self._times, "right")
         self._places = code * (len(self._instants) + 1) + rank
+
+
+def preceding(keys: np.ndarray, times: np.ndarray, asked: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """For each question (key `asked`, time `at`) the index of the last row of that key not later, −1 for none.
+
+    keys, times: int64[n], the rows, in any order; of those at one time the last one given counts.
+    asked, at: int64[m], the questions. Times in ns.
+    """
+    return _nearest(keys, times, asked, at, 1)
+
+
+def following(keys: np.ndarray, times: np.ndarray, asked: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """For each question the index of the first row of that key not earlier, −1 for none; as `preceding` otherwise, but
+    of rows at one time the first one given counts."""
+    return _nearest(keys[::-1], -times[::-1], asked, -at, -1)
+
+
+def _nearest(
+    keys: np.ndarray, times: np.ndarray, asked: np.ndarray, at: np.ndarray, step: int
+) -> np.ndarray:
+    rows = len(keys)
+    if not rows or not len(asked):
+        return np.full(len(asked), -1)
+    key = np.concatenate([keys, asked]).astype(np.int64)
+    question = np.arange(len(key)) >= rows
+    order = np.lexsort((question, np.concatenate([times, at]), key))
+    last = np.maximum.accumulate(np.where(order < rows, np.arange(len(order)), -1))
+    near = order[np.maximum(last, 0)]
+    found = np.where((last >= 0) & (key[near] == key[order]), near, -1)
+    answers = np.full(len(key), -1)
+    answers[order] = found
+    answers = answers[rows:]
+    return answers if step > 0 else np.where(answers >= 0, rows - 1 - answers, -1)
+
+
+def at(values: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """values[which]; what −1 selects is for the caller to leave out."""
+    if not len(values):
+        return np.zeros(len(which), np.int64)
+    chosen: np.ndarray = values[which]
+    return chosen

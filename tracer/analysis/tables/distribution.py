@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 _MOST_PENDING = 1 << 20
 _SMALL = 1 << 16  # values below are counted without sorting
+_KEYS = ("count", "total_ns", "min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
 
 
 class Distribution:
@@ -31,7 +34,7 @@ class Distribution:
         if self._waiting > _MOST_PENDING:
             self._merge()
 
-    def summary(self) -> dict:
+    def summary(self) -> dict[str, Any]:
         """count, total, min, nearest-rank percentiles, max, and the log2 histogram."""
         self._merge()
         low = np.flatnonzero(self._small)
@@ -43,16 +46,7 @@ class Distribution:
             order = np.argsort(values)
             values, counts = values[order], counts[order]
         if not len(values):
-            return {
-                "count": 0,
-                "total_ns": 0,
-                "min_ns": 0,
-                "p50_ns": 0,
-                "p90_ns": 0,
-                "p99_ns": 0,
-                "max_ns": 0,
-                "hist": {},
-            }
+            return {**dict.fromkeys(_KEYS, 0), "hist": {}}
         ranks = np.cumsum(counts)
         return {
             "count": int(ranks[-1]),
@@ -74,7 +68,7 @@ class Distribution:
         self._counts = total
 
 
-def distribution(values: np.ndarray) -> dict:
+def distribution(values: np.ndarray) -> dict[str, Any]:
     """Distribution.summary of values (ns) that are all there at once."""
     whole = Distribution()
     whole.add(np.asarray(values, np.int64))

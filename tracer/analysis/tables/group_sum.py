@@ -54,9 +54,8 @@ def _summed(
     keys: list[np.ndarray], values: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     if len(keys[0]) and all((key == key[0]).all() for key in keys):
-        return [key[:1] for key in keys], [
-            np.sum(value, dtype=np.int64, keepdims=True) for value in values
-        ]
+        sums: list[np.ndarray] = [np.atleast_1d(np.sum(value, dtype=np.int64)) for value in values]
+        return [key[:1] for key in keys], sums
     order = _order(keys)
     keys = [key[order] for key in keys]
     differs = np.zeros(len(order), bool)

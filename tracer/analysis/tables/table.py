@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 
-@cache
-def names_of(table: type) -> tuple[str, ...]:
-    """The columns of a kind of Rows, in order; dataclasses.fields makes its list anew at every call."""
-    return tuple(field.name for field in fields(table))
+def names_of(table: type[Table]) -> tuple[str, ...]:
+    """The columns of a kind of Table, in order."""
+    return tuple(table.__dataclass_fields__)
 
 
 @dataclass(slots=True)
@@ -21,15 +20,15 @@ class Table:
     def __len__(self) -> int:
         return len(getattr(self, names_of(type(self))[0]))
 
-    def take(self, which: np.ndarray | slice):
+    def take(self, which: np.ndarray | slice) -> Self:
         """The rows that an index, a mask or a slice selects."""
         return type(self)(*[getattr(self, name)[which] for name in names_of(type(self))])
 
-    def where(self, mask: np.ndarray):
+    def where(self, mask: np.ndarray) -> Self:
         """The rows where the mask is true: no copy where it is so everywhere."""
         return self if mask.all() else self.take(mask)
 
-    def joined(self, other):
+    def joined(self, other: Self) -> Self:
         """These rows, then the other's."""
         return type(self)(
             *[

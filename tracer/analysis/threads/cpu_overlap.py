@@ -6,14 +6,15 @@ import itertools
 
 import numpy as np
 
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.thread_states import ThreadTimes
-from tracer.recording.batch import Read, RecordBatch, joined, table_of
+from tracer.recording.batch import Read, RecordBatch, joined
 from tracer.recording.records import Kind, empty
 
 MOST = 8  # threads that are compared, those that computed longest
 LEAST_SHARE = 0.05  # of the time: who had a CPU for less is not compared
 CELLS, CELL_NS = 60, 1_000_000
-_KINDS = table_of(
+_KINDS = number_set(
     (Kind.SWITCH_IN, Kind.SWITCH_OUT, Kind.START, Kind.THREAD, Kind.EXIT, Kind.WAKING)
 )
 _AWAY, _WAITS = -1, -2  # in a cell: asleep, or waiting for a CPU

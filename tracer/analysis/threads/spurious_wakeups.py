@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.tables.nearest import preceding
+from tracer.analysis.tables.asof import preceding
 from tracer.analysis.threads.timeline import NEVER, Calls, TimelineBatch, no_calls
 from tracer.kernel import syscalls
 

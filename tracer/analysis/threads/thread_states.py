@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
-from tracer.recording.batch import RecordBatch, table_of
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind, text_of
 
-_LIVES = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
+_LIVES = number_set((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
 STATES = ("blocked", "runnable", "kernel")  # user is the rest
 
 

@@ -39,11 +39,11 @@ def learnt(
 def rows(trace: Trace, count: int = 1, tgid: int = TID) -> list[tuple]:
     """(inode, sends, bytes) of the descriptor's rows."""
     return sorted(
-        (
+
             (its["inode"] or 0, its["sends"], its["sent_bytes"])
             for its in built(trace, count)["descriptors"]
             if (its["tgid"], its["fd"]) == (tgid, OTHER_FD)
-        )
+
     )
 
 

@@ -1,4 +1,4 @@
-"""tracer/analysis/tables/nearest.py against the same said one by one."""
+"""tracer/analysis/tables/asof.py: preceding and following, against the same said one by one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracer.analysis.tables.nearest import at, following, preceding
+from tracer.analysis.tables.asof import at, following, preceding
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=12)
 
