@@ -9,11 +9,12 @@ import numpy as np
 from support.records_builder import Trace
 
 from tracer.analysis.operations.analysis import Analysis
-from tracer.analysis.operations.table import BOUNDARIES, MOVABLE, PHASES, WAIT_KINDS, Operations
+from tracer.analysis.operations.table import WAIT_KINDS, Operations
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.timeline import Timeline
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
+from tracer.terms import BOUNDARIES, MOVABLE, PHASES
 
 
 def batches(records: np.ndarray, count: int = 1) -> Iterator[RecordBatch]:

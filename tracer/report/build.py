@@ -10,13 +10,7 @@ from tracer.analysis.counts.syscall_stats import SyscallStats
 from tracer.analysis.identity.lives import Lives
 from tracer.analysis.operations.analysis import Analysis
 from tracer.analysis.operations.during_wait import DuringWait
-from tracer.analysis.operations.table import (
-    BOUNDARIES,
-    COMPLETION_KINDS,
-    MOVABLE,
-    PHASES,
-    Operations,
-)
+from tracer.analysis.operations.table import COMPLETION_KINDS, Operations
 from tracer.analysis.tables import distribution
 from tracer.analysis.threads.cpu_overlap import lanes
 from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups
@@ -28,6 +22,7 @@ from tracer.recording.batch import Read
 from tracer.recording.records import LIBRARY_NAMES, Kind
 from tracer.report.figure_steps import figure
 from tracer.report.program import Overview
+from tracer.terms import BOUNDARIES, MOVABLE, PHASES
 
 SCHEMA = 1
 LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later

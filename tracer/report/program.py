@@ -25,9 +25,10 @@ from tracer.kernel.syscalls import CLASSES, COMPAT, class_numbers, numbers
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report import processes
+from tracer.terms import PHASES
 
 _TEACHING = number_set(TEACHING)
-_PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
+_PHASES = tuple(f"{phase}_ns" for phase in PHASES)
 _SHOWN = (
     "receives",
     "received_bytes",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.analysis.operations.readiness import Match
-from tracer.analysis.operations.table import BOUNDARIES, IO_URING, MOVABLE, UNKNOWN, Operations, bit
+from tracer.analysis.operations.table import IO_URING, UNKNOWN, Operations, bit
+from tracer.terms import BOUNDARIES, MOVABLE
 
 
 def hold_in_order(operations: Operations, match: Match) -> None:

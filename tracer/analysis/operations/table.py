@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.tables.table import Table, names_of
+from tracer.terms import BOUNDARIES
 
-BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
-MOVABLE = BOUNDARIES[:4]  # those that may have to be moved between their neighbours
-PHASES = ("wait", "notice", "copy", "completion")
 UNKNOWN = int(np.iinfo(np.int64).min)  # stands for a time that is not known
 
 # How a thread waited for an operation's data.

@@ -13,7 +13,6 @@ from tracer.analysis.operations.table import (
     AFTER_SUBMIT,
     AT_ONCE,
     BLOCKED,
-    BOUNDARIES,
     BY_SIGNAL,
     BY_SUSPEND,
     BY_THREAD,
@@ -34,20 +33,8 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.kernel import syscalls
+from tracer.terms import BOUNDARIES, MODELS, SYNCHRONOUS
 
-SYNCHRONOUS = {
-    "blocking": True,
-    "nonblocking": True,
-    "select": True,
-    "poll": True,
-    "epoll-lt": True,
-    "epoll-et": True,
-    "signal": True,
-    "posix-aio": False,
-    "linux-aio": False,
-    "io-uring": False,
-}
-MODELS = tuple(SYNCHRONOUS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
 _MOST_EVENTS = 3  # different registrations that evidence names
 _MODELS = {

@@ -16,14 +16,9 @@ from rich.text import Text
 
 from tracer.output.terminal.rows import Figure, Row, build
 from tracer.output.terminal.units import clean, duration, fit, plural
+from tracer.report.contract import PHASE_SPANS
 
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
-PHASES = (
-    ("wait", "ask", "ready"),
-    ("notice", "ready", "copy_start"),
-    ("copy", "copy_start", "copy_end"),
-    ("completion", "copy_end", "done"),
-)
 PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
 TEXTBOOK = {
     "blocking": ("Blocking I/O", "6.1"),
@@ -141,7 +136,7 @@ def _channel(row: Row) -> Text:
 
 def _rail(figure: Figure) -> _Rail:
     """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled."""
-    for name, begin, end in PHASES:
+    for name, (begin, end) in PHASE_SPANS.items():
         first, last = figure.at(begin), figure.at(end)
         if first is None or last is None or last <= first:
             continue
@@ -149,7 +144,7 @@ def _rail(figure: Figure) -> _Rail:
             figure.insert(last, name)
             last += 1
     rail = _Rail()
-    for name, begin, end in PHASES:
+    for name, (begin, end) in PHASE_SPANS.items():
         first, last = figure.at(begin), figure.at(end)
         if first is None or last is None or last <= first:
             continue

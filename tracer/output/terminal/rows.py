@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tracer.output.terminal.units import clean, duration, number, plural
+from tracer.report.contract import BOUNDARIES
 
-BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
 MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6
 AGAIN = ("EAGAIN", "EWOULDBLOCK")
 SUBMISSIONS = ("io_submit", "io_uring_enter")

@@ -18,15 +18,10 @@ from tracer.output.terminal.units import (
     size,
     stacked,
 )
+from tracer.report.contract import PHASES, STATES
 
-PHASES = ("wait", "notice", "copy", "completion")
 PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
-STATES = (
-    ("blocked", "·", "cyan"),
-    ("runnable", "░", "yellow"),
-    ("kernel", "▓", "magenta"),
-    ("user", "█", "green"),
-)
+_STATES = tuple(zip(STATES, "·░▓█", ("cyan", "yellow", "magenta", "green"), strict=True))
 BAR = 16
 MOST_CALLS, MOST_THREADS = 16, 16
 
@@ -81,7 +76,7 @@ def threads(report: dict, width: int = 80) -> Table | Text:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("tid", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=14)
-    for state, _, style in STATES:
+    for state, _, style in _STATES:
         table.add_column(state, justify="right", no_wrap=True, header_style=style)
     table.add_column("CPU", justify="right", no_wrap=True)
     table.add_column("")
@@ -91,10 +86,10 @@ def threads(report: dict, width: int = 80) -> Table | Text:
     )
     shown = shown[:MOST_THREADS]
     for thread in shown:
-        parts = [thread.get(f"{state}_ns") or 0 for state, _, _ in STATES]
+        parts = [thread.get(f"{state}_ns") or 0 for state, _, _ in _STATES]
         bar = Text()
         for text, (_, _, style) in zip(
-            stacked(parts, "".join(glyph for _, glyph, _ in STATES), BAR), STATES
+            stacked(parts, "".join(glyph for _, glyph, _ in _STATES), BAR), _STATES
         ):
             bar.append(text, style=style)
         cpu = parts[2] + parts[3]
@@ -130,7 +125,7 @@ def together(report: dict, width: int = 80) -> list[Text]:
 def _lifetime(thread: dict) -> int:
     if thread.get("start_ns") is not None and thread.get("end_ns") is not None:
         return thread["end_ns"] - thread["start_ns"]
-    return sum(thread.get(f"{state}_ns") or 0 for state, _, _ in STATES)
+    return sum(thread.get(f"{state}_ns") or 0 for state, _, _ in _STATES)
 
 
 def more(table: Table, hidden: int, noun: str) -> Table:
@@ -142,7 +137,7 @@ def more(table: Table, hidden: int, noun: str) -> Table:
 def states_legend() -> Text:
     """What the cells of a thread's bar mean."""
     legend = Text()
-    for state, glyph, style in STATES:
+    for state, glyph, style in _STATES:
         legend.append(f"{glyph} ", style=style).append(f"{state}  ", style="dim")
     legend.rstrip()
     return legend
