@@ -105,7 +105,9 @@ class Signals:
 def says_data(number: np.ndarray, code: np.ndarray) -> np.ndarray:
     """Whether a signal says that data is there: SIGIO whatever its code (but an aio may choose it too), and what
     F_SETSIG put in its place."""
-    return (number == SIGIO) & (code != SI_ASYNCIO) | (number >= SIGRTMIN) & _names_cause(code)
+    sigio = (number == SIGIO) & (code != SI_ASYNCIO)
+    says: np.ndarray = sigio | (number >= SIGRTMIN) & _names_cause(code)
+    return says
 
 
 def deliveries(events: _Events) -> tuple[Delivery, _Events]:
@@ -161,11 +163,13 @@ def _taken(sigwaits: Calls) -> _Events:
 
 def _names_cause(code: np.ndarray) -> np.ndarray:
     """Whether si_code is one of POLL_*."""
-    return (code >= POLL_IN) & (code <= POLL_HUP)
+    of_poll: np.ndarray = (code >= POLL_IN) & (code <= POLL_HUP)
+    return of_poll
 
 
 def _key(tids: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    return tids.astype(np.int64) << 8 | numbers
+    key: np.ndarray = tids.astype(np.int64) << 8 | numbers
+    return key
 
 
 def _no_events() -> _Events:
