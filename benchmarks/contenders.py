@@ -107,7 +107,7 @@ class Empty(Contender):
 
 
 class Iotrace(Contender):
-    """A real Session, drained and written to disk by a process of its own (tracing.py)."""
+    """A real Collector, drained and written to disk by a process of its own (tracing.py)."""
 
     name = "iotrace"
 

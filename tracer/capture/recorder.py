@@ -11,8 +11,8 @@ from dataclasses import asdict
 import numpy as np
 
 from tracer import text
+from tracer.capture.collector import Collector
 from tracer.capture.ring import Watermark
-from tracer.capture.session import Session
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import ROWS, Writer
@@ -23,8 +23,8 @@ DRAIN_MS = 20  # between drains: half as many as at 10 ms, and a tenth of the ri
 MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
 
-class Tap:
-    """Drains `session` into `writer`, and shows `watch` what it drained.
+class Recorder:
+    """Drains `collector` into `writer`, and shows `watch` what it drained.
 
     count: records so far; base: when the first thread announced itself or was adopted (ns), or 0; began: when that
     thread first executed a program, or 0; seen_as: ID in iotrace's PID namespace → the kernel's, for adopted threads.
@@ -32,9 +32,12 @@ class Tap:
     """
 
     def __init__(
-        self, session: Session, writer: Writer, watch: Callable[[RecordBatch], None] | None = None
+        self,
+        collector: Collector,
+        writer: Writer,
+        watch: Callable[[RecordBatch], None] | None = None,
     ) -> None:
-        self._session, self._writer, self._order = session, writer, Watermark()
+        self._collector, self._writer, self._order = collector, writer, Watermark()
         self._watch = watch
         self._before = 0
         self._written = self._made = (
@@ -68,10 +71,10 @@ class Tap:
     def _drain(self) -> None:
         now = time.monotonic_ns()
         held = (
-            self._session.oldest_held()
+            self._collector.oldest_held()
         )  # looked at before the drain: what leaves a batch meanwhile is in it
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
-        self._order.push(self._seen(self._session.drain()))
+        self._order.push(self._seen(self._collector.drain()))
         if self._order.count >= ROWS:
             self._write(watermark)
         self._before = now
@@ -87,17 +90,17 @@ class Tap:
         self._order.push(self._counted(records))
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
-        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it.
+        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Collector.finish has it.
         Where a drain has failed before, what it brought is written if that can be."""
         with self.or_end():
-            self._order.push(self._seen(self._session.finish(now, seen)))
+            self._order.push(self._seen(self._collector.finish(now, seen)))
         with self.or_end():
             self._write(1 << 62)
 
     def facts(self) -> dict:
         """What the recording says of itself once it is finished: `ledger`, in which only what was written counts as
         delivered, and `failure`, where iotrace failed."""
-        ledger = self._session.ledger
+        ledger = self._collector.ledger
         if self.ended_early:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)
@@ -113,7 +116,7 @@ class Tap:
         except Exception as error:  # whatever it is, the target must go on
             self.failure = self.failure or error
             self.ended_early = True
-            self._session.detach()
+            self._collector.detach()
 
     def _seen(self, records: RecordBatch) -> RecordBatch:
         if self._watch:

@@ -16,11 +16,11 @@ from tracer import __version__, text
 from tracer.bpf.loader import Attachment
 from tracer.capture import event_cost, spawn
 from tracer.capture.attach import Adopter
+from tracer.capture.collector import NR_UNSEEN, Collector
 from tracer.capture.fd_names_live import Names
 from tracer.capture.host import host
 from tracer.capture.interrupts import signalled
-from tracer.capture.recorder import DRAIN_MS, Tap
-from tracer.capture.session import NR_UNSEEN, Session
+from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.errors import IotraceError, NothingSeen
 from tracer.kernel import proc, syscalls
 from tracer.kernel.features import Features
@@ -84,11 +84,11 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
         spawn.start_command(command, plan.user) as program,
         signalled() as signals,
         Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes,
-        Session(probes) as session,
+        Collector(probes) as collector,
         Writer(path) as writer,
     ):
         cost = (
-            event_cost.event_ns(probes, session, Adopter(probes.secret))
+            event_cost.event_ns(probes, collector, Adopter(probes.secret))
             if plan.measure_cost
             else None
         )
@@ -96,20 +96,20 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
             plan, features, cost
         )  # before the command begins: what fails now does it no harm
         names = Names()
-        tap = Tap(session, writer, names.feed)
-        with tap.aside():
+        recorder = Recorder(collector, writer, names.feed)
+        with recorder.aside():
             names.look(program.pid)
         program.release(probes.secret)
-        how = _followed(program, tap, signals, plan.seconds)
+        how = _followed(program, recorder, signals, plan.seconds)
         stopped = time.monotonic_ns()
-        _finish(tap, session, stopped)
-        if not tap.base and not tap.failure and program.status not in (125, 126, 127):
+        _finish(recorder, collector, stopped)
+        if not recorder.base and not recorder.failure and program.status not in (125, 126, 127):
             raise NothingSeen("the target was released, but the probes saw nothing of it")
-        began = tap.began or tap.base or stopped
+        began = recorder.began or recorder.base or stopped
         return _closed(
             writer,
-            tap,
-            Ended(how, program.status, bool(tap.began)),
+            recorder,
+            Ended(how, program.status, bool(recorder.began)),
             {
                 **facts,
                 "base_ns": began,
@@ -127,12 +127,15 @@ def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ende
 
 
 def _followed(
-    program: spawn.Command, tap: Tap, signals: Callable[[], list[int]], seconds: float | None
+    program: spawn.Command,
+    recorder: Recorder,
+    signals: Callable[[], list[int]],
+    seconds: float | None,
 ) -> str:
     """Drains until the command has ended, by itself or since it was told to; how it ended."""
     deadline, killing, how = _deadline(seconds), float("inf"), "completed"
     while not program.wait(DRAIN_MS):
-        tap.drain()
+        recorder.drain()
         for number in signals():
             if not _from_terminal(number):
                 program.send(number)
@@ -145,15 +148,17 @@ def _followed(
     return how
 
 
-def _closed(writer: Writer, tap: Tap, ended: Ended, facts: dict) -> Ended:
+def _closed(writer: Writer, recorder: Recorder, ended: Ended, facts: dict) -> Ended:
     """The recording closed with its facts, and how it ended, with what failed in iotrace meanwhile."""
-    how, recorded = "failed" if tap.ended_early else ended.how, False
-    with tap.or_end():
-        writer.close(facts | {"ended": how} | tap.facts())
+    how, recorded = "failed" if recorder.ended_early else ended.how, False
+    with recorder.or_end():
+        writer.close(facts | {"ended": how} | recorder.facts())
         recorded = True
     if not recorded:
         writer.abandon()
-    return replace(ended, how=how if recorded else "failed", recorded=recorded, failure=tap.failure)
+    return replace(
+        ended, how=how if recorded else "failed", recorded=recorded, failure=recorder.failure
+    )
 
 
 def attach(
@@ -170,26 +175,26 @@ def attach(
     with (
         signalled() as signals,
         Attachment(features, plan.ring_bytes, selected=plan.selected, follow=plan.follow) as probes,
-        Session(probes) as session,
+        Collector(probes) as collector,
         Writer(path) as writer,
     ):
         adopter = Adopter(probes.secret)
-        cost = event_cost.event_ns(probes, session, adopter) if plan.measure_cost else None
+        cost = event_cost.event_ns(probes, collector, adopter) if plan.measure_cost else None
         facts = _facts(plan, features, cost)
         names = Names()
-        tap = Tap(session, writer, names.feed)
-        attached = [_adopted(process, adopter, tap, names) for process in processes]
+        recorder = Recorder(collector, writer, names.feed)
+        attached = [_adopted(process, adopter, recorder, names) for process in processes]
         attached = [its for its in attached if its]
         if with_children:
-            attached += _adopted_children(attached, adopter, tap, names)
+            attached += _adopted_children(attached, adopter, recorder, names)
         if not attached:
             raise NotTraceable(f"process {pids[0]} has ended")
         how, deadline = "completed", _deadline(plan.seconds)
         with _ends(attached) as all_ended:
-            while not (all_ended(DRAIN_MS) and not session.announced()):
-                tap.drain()
-                progress(tap.count)
-                if tap.ended_early:
+            while not (all_ended(DRAIN_MS) and not collector.announced()):
+                recorder.drain()
+                progress(recorder.count)
+                if recorder.ended_early:
                     break
                 if signals():
                     how = "interrupted"
@@ -198,14 +203,14 @@ def attach(
                     how = "duration"
                     break
         stopped = time.monotonic_ns()
-        _finish(tap, session, stopped)
-        with tap.aside():
+        _finish(recorder, collector, stopped)
+        with recorder.aside():
             for its in attached:
                 names.look(its["pid"])
-        base = tap.base or stopped  # nothing was drained where that failed at once
+        base = recorder.base or stopped  # nothing was drained where that failed at once
         return _closed(
             writer,
-            tap,
+            recorder,
             Ended(how),
             {
                 **facts,
@@ -219,7 +224,8 @@ def attach(
                     "pid": attached[0]["pid"],
                     "exit_status": None,
                     "attached": [
-                        its | {"tgid": tap.seen_as.get(its["pid"], its["pid"])} for its in attached
+                        its | {"tgid": recorder.seen_as.get(its["pid"], its["pid"])}
+                        for its in attached
                     ],
                 },
             },
@@ -242,16 +248,16 @@ def _facts(plan: Plan, features: Features, cost: float | None) -> dict:
     }
 
 
-def _finish(tap: Tap, session: Session, stopped: int) -> None:
+def _finish(recorder: Recorder, collector: Collector, stopped: int) -> None:
     """Detaches and takes the rest, with what /proc says of the calls that threads are in now."""
-    here = {seen_by_kernel: tid for tid, seen_by_kernel in tap.seen_as.items()}
+    here = {seen_by_kernel: tid for tid, seen_by_kernel in recorder.seen_as.items()}
     seen = {}
-    with tap.aside():
-        for tid, (number, entered) in session.open_calls().items():
+    with recorder.aside():
+        for tid, (number, entered) in collector.open_calls().items():
             call = proc.Process(here.get(tid, tid)).call()
             if call and number in (NR_UNSEEN, call[0]):
                 seen[tid] = (entered, *call)
-    tap.finish(stopped, seen)
+    recorder.finish(stopped, seen)
 
 
 # processes that run already
@@ -281,21 +287,25 @@ def _wanted(pids: list[int], with_children: bool) -> list[proc.Process]:
     return found
 
 
-def _adopted(process: proc.Process, adopter: Adopter, tap: Tap, names: Names) -> dict | None:
+def _adopted(
+    process: proc.Process, adopter: Adopter, recorder: Recorder, names: Names
+) -> dict | None:
     """Its threads adopted and its descriptors learnt; what it is, for the report; None if it ended meanwhile."""
     try:
         before = len(adopter.tids)
         if process.leader() == process.pid:
-            adopter.adopt_all(process, tap.drain)
+            adopter.adopt_all(process, recorder.drain)
         else:
             adopter.adopt(process.leader(), process.pid, process.is_32_bit())
-            tap.drain()
-        adopter.learn(process, process.last_descriptor(), tap.drain)
+            recorder.drain()
+        adopter.learn(process, process.last_descriptor(), recorder.drain)
         descriptors, command = [], []
-        with tap.aside():
-            descriptors = names.look(process.pid, tap.drain)
-            tap.add(_registrations(tap.seen_as.get(process.pid, process.pid), process, descriptors))
-        with tap.aside(OSError):  # which says that it has ended
+        with recorder.aside():
+            descriptors = names.look(process.pid, recorder.drain)
+            recorder.add(
+                _registrations(recorder.seen_as.get(process.pid, process.pid), process, descriptors)
+            )
+        with recorder.aside(OSError):  # which says that it has ended
             command = process.command()
         return {
             "pid": process.pid,
@@ -311,14 +321,18 @@ def _adopted(process: proc.Process, adopter: Adopter, tap: Tap, names: Names) ->
         ) from None
 
 
-def _adopted_children(attached: list[dict], adopter: Adopter, tap: Tap, names: Names) -> list[dict]:
+def _adopted_children(
+    attached: list[dict], adopter: Adopter, recorder: Recorder, names: Names
+) -> list[dict]:
     """The descendants that there are; those still to come are followed by the probes."""
     known = {its["pid"] for its in attached}
     found = []
     while new := set(proc.children(known)) - known - {os.getpid()}:
         known |= new
         found += [
-            its for pid in sorted(new) if (its := _adopted(proc.Process(pid), adopter, tap, names))
+            its
+            for pid in sorted(new)
+            if (its := _adopted(proc.Process(pid), adopter, recorder, names))
         ]
     return found
 

@@ -16,10 +16,10 @@ from scenarios.kit import twin, workload
 from tracer import __version__, text
 from tracer.bpf.loader import Attachment
 from tracer.capture import spawn
+from tracer.capture.collector import Collector
 from tracer.capture.host import host
 from tracer.capture.interrupts import signalled
-from tracer.capture.recorder import DRAIN_MS, Tap
-from tracer.capture.session import Session
+from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
 from tracer.recording.parquet import Writer, read_facts
@@ -158,16 +158,18 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
         signalled() as signals,
     ):
         deadline = time.monotonic() + plan.timeout
-        with Session(probes) as session, Writer(path) as writer:
-            here, tap = host(), Tap(session, writer)
+        with Collector(probes) as collector, Writer(path) as writer:
+            here, recorder = host(), Recorder(collector, writer)
             sides.receiver.release(probes.secret)
-            ended = _followed(sides, tap, deadline, signals, progress)
+            ended = _followed(sides, recorder, deadline, signals, progress)
             stopped = time.monotonic_ns()
             status = sides.receiver.status
-            tap.finish(stopped)
-            if isinstance(tap.failure, OSError):  # the disk is full: there will be no recording
-                raise tap.failure
-            ended = "failed" if tap.ended_early else ended
+            recorder.finish(stopped)
+            if isinstance(
+                recorder.failure, OSError
+            ):  # the disk is full: there will be no recording
+                raise recorder.failure
+            ended = "failed" if recorder.ended_early else ended
             sides.receiver.kill()
             sides.sender.kill()
             if ended == "completed" and status == _UNABLE:
@@ -176,7 +178,7 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
                 raise RunFailed(f"{plan.scenario} ended with status {status}")
             if ended == "abandoned":
                 raise RunFailed(f"the sender ended early, with status {sides.sender.status}")
-            if not tap.base and ended != "failed":
+            if not recorder.base and ended != "failed":
                 if ended == "interrupted":
                     raise RunFailed("interrupted before the target began")
                 raise NothingSeen("the target was released, but the probes saw nothing of it")
@@ -194,10 +196,10 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
                         "timeout_s": plan.timeout,
                         "ring_bytes": plan.ring_bytes,
                     },
-                    "base_ns": tap.base or stopped,
+                    "base_ns": recorder.base or stopped,
                     "end_ns": stopped,
                     "features": features.sources,
-                    **tap.facts(),
+                    **recorder.facts(),
                     "target": {
                         "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
                         "pid": sides.receiver.pid,
@@ -218,7 +220,7 @@ def failure_of(path: str) -> str:
 
 def _followed(
     sides: _Sides,
-    tap: Tap,
+    recorder: Recorder,
     deadline: float,
     signals: Callable[[], list[int]],
     progress: Callable[[int], None],
@@ -226,13 +228,13 @@ def _followed(
     """Drains until the receiver ends, or must be ended; how it ended, "abandoned" if the sender left it alone, "failed"
     if iotrace cannot go on."""
     while not sides.receiver.wait(DRAIN_MS):
-        tap.drain()
-        progress(tap.count)
+        recorder.drain()
+        progress(recorder.count)
         if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):
             ended = "abandoned"
         elif signals():
             ended = "interrupted"
-        elif tap.ended_early:
+        elif recorder.ended_early:
             ended = "failed"
         elif time.monotonic() > deadline:
             ended = "timeout"

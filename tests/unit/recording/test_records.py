@@ -73,8 +73,8 @@ def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header():
 
 
 def test_batch_is_as_session_reads_it():
-    session = pytest.importorskip("tracer.capture.session")
-    assert constants(r"#define (BATCH) (\d+)") == {"BATCH": session._BATCH}
+    collector = pytest.importorskip("tracer.capture.collector")
+    assert constants(r"#define (BATCH) (\d+)") == {"BATCH": collector._BATCH}
 
 
 def test_empty_is_no_records():

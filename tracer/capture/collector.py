@@ -1,4 +1,4 @@
-"""One tracing session: what attached probes record, drained, and the ledger of what they counted."""
+"""What attached probes record: drained from the ring and, at the end, from what CPUs and slots still hold."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Ledger:
         return self.counted == self.delivered + self.lost
 
 
-class Session:
+class Collector:
     """The records of `probes`, and their ledger once it is finished. Use as a context manager."""
 
     def __init__(self, probes: Attachment) -> None:
@@ -47,7 +47,7 @@ class Session:
         self._ring = Ring(probes.maps["ring"].fd, probes.ring_bytes)
         self._mapped_slots = probes.maps["slots"].mapped()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Collector:
         return self
 
     def __exit__(self, *_exc: object) -> None:
