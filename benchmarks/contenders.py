@@ -16,7 +16,6 @@ from pathlib import Path
 
 from machine import HERE, PYTHON
 
-import probes
 from scenarios.kit import places
 from tracer.bpf import build
 
@@ -99,7 +98,7 @@ class Empty(Contender):
 
     def _loaded(self):
         if self._bpf is None:
-            os.environ["BCC_KERNEL_SOURCE"] = str(Path(probes.__file__).parent)
+            os.environ["BCC_KERNEL_SOURCE"] = str(build.PROBES)
             from bcc import BPF
 
             self._bpf = BPF(text=(HERE / "empty.bpf.c").read_bytes())

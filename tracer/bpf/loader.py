@@ -10,21 +10,17 @@ from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tracer.bpf import build, syscall
+from tracer.bpf import actions, build, syscall
 from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
+from tracer.kernel.arch import x86_64
 from tracer.kernel.features import CannotTrace, Features
 
 _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
 _TRIES = 100
-_LATER = (
-    "later_arrive",
-    "later_submit",
-    "later_learn",
-    "later_describe",
-    "later_events",
-)  # enum later
+# of enum tail (probes/iotrace.h)
+_TAILS = ("tail_arrive", "tail_submit", "tail_learn", "tail_describe", "tail_events")
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
 _AGAIN = (
     "again_sys_exit",
@@ -59,14 +55,14 @@ class Attachment:
         self._links: dict[str, int] = {}
         try:
             self._load(build.compiled(_constants(features)))
-            for number, (keep, learn) in syscalls.actions(selected).items():
+            for number, (keep, learn) in actions.actions(selected).items():
                 self.maps["calls"].update(number, struct.pack("<HH", keep, learn))
             self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
-            self.maps["alone"].update(0, struct.pack("<Q", not follow))
-            for index, program in enumerate(_LATER):
-                self.maps["later"].update(index, struct.pack("<I", self._programs[program]))
+            self.maps["no_follow"].update(0, struct.pack("<Q", not follow))
+            for index, program in enumerate(_TAILS):
+                self.maps["tail_calls"].update(index, struct.pack("<I", self._programs[program]))
             for program in self._programs:
-                if program not in _LATER:
+                if program not in _TAILS:
                     self._attach(program, features)
             self._make_known()
         except build.CannotCompile as error:
@@ -193,6 +189,7 @@ def _constants(features: Features) -> dict[str, int]:
     """The -D constants of the probes."""
     return {
         **features.constants,
+        **x86_64.CONSTANTS,
         "SLOTS": _slots(),
         "CPUS": os.sysconf("SC_NPROCESSORS_CONF"),
         "SOCKETS": 65536,

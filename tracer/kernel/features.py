@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from tracer import text
 from tracer.errors import CANNOT, IotraceError
 from tracer.kernel import io_uring_args
+from tracer.kernel.arch import SUPPORTED
 from tracer.kernel.btf import KernelTypes, NoTypes
 from tracer.kernel.pmu import has_pmu
-from tracer.kernel.syscalls import SUPPORTED
 
 # Without these there is nothing to show; without the others a boundary is estimated.
 REQUIRED = (

@@ -14,10 +14,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from tracer.kernel.arch.x86_64 import CODE_SEGMENT_32
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
-
-CODE_SEGMENT_32 = 0x23  # __USER32_CS of arch/x86/include/asm/segment.h
 
 
 class View:
