@@ -13,7 +13,6 @@ import os
 import resource
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 
@@ -47,7 +46,7 @@ def main(argv: list[str]) -> int:
         ended = time.monotonic_ns()
         drain.finish(ended)
         detached = time.monotonic_ns()
-        ledger = asdict(collector.ledger) | {"balanced": collector.ledger.balanced}
+        ledger = collector.ledger.facts()
         writer.close(
             {
                 "version": "",

@@ -6,13 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 
 import numpy as np
 
 from tracer import text
 from tracer.capture.collector import Collector
-from tracer.capture.ring import Watermark
+from tracer.capture.ordering import TimeOrder
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import ROWS, Writer
@@ -37,7 +36,7 @@ class Recorder:
         writer: Writer,
         watch: Callable[[RecordBatch], None] | None = None,
     ) -> None:
-        self._collector, self._writer, self._order = collector, writer, Watermark()
+        self._collector, self._writer, self._order = collector, writer, TimeOrder()
         self._watch = watch
         self._before = 0
         self._written = self._made = (
@@ -105,7 +104,7 @@ class Recorder:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)
             )
-        found = {"ledger": asdict(ledger) | {"balanced": ledger.balanced}}
+        found = {"ledger": ledger.facts()}
         return found | ({"failure": text.failure(self.failure)} if self.failure else {})
 
     @contextmanager

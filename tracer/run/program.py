@@ -14,9 +14,10 @@ import numpy as np
 
 from tracer import __version__, text
 from tracer.bpf.loader import Attachment
+from tracer.bpf.map_values import NR_UNSEEN
 from tracer.capture import event_cost, spawn
 from tracer.capture.attach import Adopter
-from tracer.capture.collector import NR_UNSEEN, Collector
+from tracer.capture.collector import Collector
 from tracer.capture.fd_names_live import Names
 from tracer.capture.host import host
 from tracer.capture.interrupts import signalled

@@ -64,11 +64,6 @@ def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header():
     assert int(said, 16) == records.WAS_OPEN
 
 
-def test_batch_is_as_session_reads_it():
-    collector = pytest.importorskip("tracer.capture.collector")
-    assert constants(r"#define (BATCH) (\d+)") == {"BATCH": collector._BATCH}
-
-
 def test_empty_is_no_records():
     assert empty().dtype == RECORD and len(empty()) == 0
 
