@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from tracer.kernel.btf import KernelTypes
 
-_SUBMITS = ("io_uring_submit_req", "io_uring_submit_sqe")  # renamed in 6.3, commit 2ad57931db64
+# renamed by 2ad57931db64 ("io_uring: rename trace_io_uring_submit_sqe() tracepoint"), in 6.3
+_SUBMITS = ("io_uring_submit_req", "io_uring_submit_sqe")
+_OTHERS = {
+    "POLL": "io_uring_poll_arm",
+    "WORK": "io_uring_queue_async_work",
+    "COMPLETE": "io_uring_complete",
+}
 _DATA_SIZE = 8
 _OPCODE_SIZE = 1
 
@@ -15,32 +21,32 @@ def io_uring(types: KernelTypes) -> dict[str, int]:
     Empty where the kernel has no io_uring, or shows too little of it to tell one request from another.
     """
     submit = next((name for name in _SUBMITS if types.tracepoint_shape(name)), None)
-    names = {
-        "SUBMIT": submit,
-        "POLL": "io_uring_poll_arm",
-        "WORK": "io_uring_queue_async_work",
-        "COMPLETE": "io_uring_complete",
-    }
-    shapes = {key: name and types.tracepoint_shape(name) for key, name in names.items()}
-    if not shapes["SUBMIT"] or not shapes["COMPLETE"]:
+    complete = types.tracepoint_shape("io_uring_complete")
+    if not submit or not complete:
         return {}
-    found = {f"HAVE_{submit.upper()}": 1} | _fields(types)
-    for key, shape in shapes.items():
-        if shape:
-            found |= {f"{key}_{what}": position for what, position in _positions(shape).items()} | {
-                f"HAVE_{key}": 1
-            }
+    found = {"HAVE_URING": 1, f"HAVE_{submit.upper()}": 1} | _fields(types)
+    for key, name in (("SUBMIT", submit), *_OTHERS.items()):
+        if shape := types.tracepoint_shape(name):
+            found[f"HAVE_{key}"] = 1
+            found |= {f"{key}_{what}": position for what, position in _positions(shape).items()}
     if "COMPLETE_CQE" not in found:
-        found["COMPLETE_RESULT"] = found["COMPLETE_DATA"] + 1
-        if len(shapes["COMPLETE"]) > found["COMPLETE_RESULT"] + 1:  # since 5.13
-            found["COMPLETE_FLAGS"] = found["COMPLETE_RESULT"] + 1
+        found |= _after_data(found["COMPLETE_DATA"], len(complete))
     if types.tracepoint_shape("io_uring_create"):
         found["HAVE_RING"] = 1
-    return found | {"HAVE_URING": 1}
+    return found
+
+
+def _after_data(data: int, count: int) -> dict[str, int]:
+    """A completion of `count` arguments without a cqe: its result follows its user_data, and since 5.13 its flags."""
+    found = {"COMPLETE_RESULT": data + 1}
+    if count > data + 2:
+        found["COMPLETE_FLAGS"] = data + 2
+    return found
 
 
 def _fields(types: KernelTypes) -> dict[str, int]:
-    """Offsets in struct io_kiocb, the request; its `cqe` came with 5.19, commit cef216fc32d7."""
+    """Offsets in struct io_kiocb, the request; its `cqe` came with cef216fc32d7 ("io_uring: explicitly keep a CQE in
+    io_kiocb"), in 5.19."""
     cqe = types.offset("io_kiocb", "cqe")
     found = {
         "O_KIOCB_DATA": types.offset("io_kiocb", "user_data") if cqe is None else cqe,

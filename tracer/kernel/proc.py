@@ -54,7 +54,8 @@ class Process:
 
     def leader(self) -> int:
         """The ID of its process (its own, unless it is a thread's)."""
-        return int(re.search(r"^Tgid:\s*(\d+)", text.read(self._proc / "status"), re.M)[1])
+        status = text.read(self._proc / "status")
+        return int(status.partition("\nTgid:")[2].split(maxsplit=1)[0])
 
     def command(self) -> list[str]:
         """Its command line; its name alone where it has none."""
@@ -97,7 +98,7 @@ class Process:
         return max(map(int, os.listdir(self._proc / "fd")), default=-1)
 
     def descriptors(self, pause: Callable[[], None] = lambda: None) -> list[Descriptor]:
-        """Its open files, in the order of their numbers, sockets with their addresses. pause: called after every 100."""
+        """Its open files in the order of their numbers, sockets with their addresses. pause: called after every 100."""
         found = []
         for place, fd in enumerate(sorted(map(int, os.listdir(self._proc / "fd"))), 1):
             if its := self.descriptor(fd):

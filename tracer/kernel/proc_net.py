@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tracer import text
@@ -23,7 +24,7 @@ _INTERNET = {
     "udplite": "UDPLITE",
     "udplite6": "UDPLITEv6",
 }
-_UNIX_TYPES = {
+_UNIX_TYPES: dict[int, str] = {
     socket.SOCK_STREAM: "STREAM",
     socket.SOCK_DGRAM: "DGRAM",
     socket.SOCK_SEQPACKET: "SEQPACKET",
@@ -37,13 +38,7 @@ def names(net: Path) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for table, protocol in _INTERNET.items():
-        found |= _named(
-            net / table,
-            lambda words, protocol=protocol: (
-                int(words[9]),
-                f"{protocol}:[{pair(_address(words[1]), _address(words[2]))}]",
-            ),
-        )
+        found |= _named(net / table, partial(_internet, protocol))
     return (
         found
         | _named(net / "unix", _unix)
@@ -52,12 +47,13 @@ def names(net: Path) -> dict[int, str]:
     )
 
 
+def _internet(protocol: str, words: list[str]) -> tuple[int, str]:
+    return int(words[9]), f"{protocol}:[{pair(_address(words[1]), _address(words[2]))}]"
+
+
 def _unix(words: list[str]) -> tuple[int, str]:
-    kind, inode, path = (
-        _UNIX_TYPES.get(int(words[4], 16), "UNIX"),
-        int(words[6]),
-        " ".join(words[7:]),
-    )
+    kind = _UNIX_TYPES.get(int(words[4], 16), "UNIX")
+    inode, path = int(words[6]), " ".join(words[7:])
     return inode, f"UNIX-{kind}:[{inode}{',' if path else ''}{path}]"
 
 
