@@ -60,16 +60,16 @@ class Collector:
                 table.update(index, bytes(table.value_size))
 
     def open_calls(self) -> dict[int, OpenCall]:
-        """Thread → the call it is in; its number is NR_UNSEEN where the thread was adopted and has made neither an entry
-        nor an exit since: it is in the call it was in then, if it was in one."""
+        """Thread → the call it is in. Its number is NR_UNSEEN where the thread was adopted and has made neither entry
+        nor exit since: it is in the call that it was in then, if it was in one."""
         slots = self._slots()
         held = slots[(slots["regs"] != 0) & (slots["enter"] != 0)]
         return {int(slot["tid"]): (int(slot["nr"]), int(slot["enter"])) for slot in held}
 
     def finish(self, now: int, seen: dict[int, SeenCall] | None = None) -> RecordBatch:
-        """Detaches the probes, drains a last time and fills the ledger; calls still open become OPEN records
-        that end `now` (ns), or after the last record: a call may have begun, and a thread have taken its leader's ID, while
-        the probes were being detached.
+        """Detaches the probes, drains a last time and fills the ledger. Calls still open become OPEN records that end
+        `now` (ns), or after the last record: while the probes were being detached a call may have begun, and a thread
+        have taken its leader's ID.
 
         seen: thread → the call that it is in: believed where that call is still open, and needed where its entry was
         before the thread was adopted.

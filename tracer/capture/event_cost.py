@@ -22,6 +22,7 @@ def event_ns(probes: Attachment, collector: Collector, adopter: Adopter) -> floa
     thread = threading.Thread(target=_measure, args=(probes, adopter, with_probes, without))
     thread.start()
     thread.join()
+    assert thread.native_id is not None  # it has run
     adopter.release(os.getpid(), thread.native_id)  # it may take a moment to end
     collector.forget()
     return max(0.0, (min(with_probes) - min(without)) / _CALLS)

@@ -1,4 +1,4 @@
-"""Signals that would end iotrace, noted while it traces: a recording is closed in its own time, with nothing dropped."""
+"""Signals that would end iotrace, noted while it traces, so that a recording is closed with nothing dropped."""
 
 from __future__ import annotations
 

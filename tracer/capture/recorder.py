@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from tracer.capture.collector import Collector
 from tracer.capture.ordering import TimeOrder
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
+from tracer.recording.fields import Births
 from tracer.recording.parquet import ROWS, Writer
 from tracer.recording.records import Kind
 
@@ -39,9 +41,8 @@ class Recorder:
         self._collector, self._writer, self._order = collector, writer, TimeOrder()
         self._watch = watch
         self._before = 0
-        self._written = self._made = (
-            0  # records that are in the recording; those of them that no probe has made
-        )
+        self._written = 0  # records that are in the recording
+        self._made = 0  # those of them that no probe has made
         self.count = 0
         self.base = 0
         self.began = 0
@@ -69,9 +70,8 @@ class Recorder:
 
     def _drain(self) -> None:
         now = time.monotonic_ns()
-        held = (
-            self._collector.oldest_held()
-        )  # looked at before the drain: what leaves a batch meanwhile is in it
+        # looked at before the drain: what leaves a batch meanwhile is in it
+        held = self._collector.oldest_held()
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
         self._order.push(self._seen(self._collector.drain()))
         if self._order.count >= ROWS:
@@ -96,7 +96,7 @@ class Recorder:
         with self.or_end():
             self._write(1 << 62)
 
-    def facts(self) -> dict:
+    def facts(self) -> dict[str, Any]:
         """What the recording says of itself once it is finished: `ledger`, in which only what was written counts as
         delivered, and `failure`, where iotrace failed."""
         ledger = self._collector.ledger
@@ -104,8 +104,10 @@ class Recorder:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)
             )
-        found = {"ledger": ledger.facts()}
-        return found | ({"failure": text.failure(self.failure)} if self.failure else {})
+        found: dict[str, Any] = {"ledger": ledger.facts()}
+        if self.failure:
+            found["failure"] = text.failure(self.failure)
+        return found
 
     @contextmanager
     def or_end(self) -> Iterator[None]:
@@ -121,8 +123,9 @@ class Recorder:
         if self._watch:
             with self.aside():
                 self._watch(records)
-        adopted = records.take(np.flatnonzero((records.kind == Kind.START) & (records.start != 0)))
-        self.seen_as.update(zip(adopted.arg.tolist(), adopted.tid.tolist(), strict=True))
+        births = Births.of(records)
+        adopted = births.where(births.adopted != 0)
+        self.seen_as.update(zip(adopted.local_tid.tolist(), adopted.tid.tolist(), strict=True))
         return self._counted(records)
 
     def _counted(self, records: RecordBatch) -> RecordBatch:
@@ -139,4 +142,5 @@ class Recorder:
 def is_execve(records: RecordBatch) -> np.ndarray:
     """Which records say that a program was executed: of its execve's two the call's own comes first."""
     calls = (records.kind == Kind.CALL) & (records.nr == _EXECVE) & (records.result == 0)
-    return calls | (records.kind == Kind.EXEC)
+    executed: np.ndarray = calls | (records.kind == Kind.EXEC)
+    return executed

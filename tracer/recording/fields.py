@@ -88,7 +88,7 @@ class Calls(View):
 
     @property
     def argument(self) -> np.ndarray:
-        """The argument that the table of calls says to keep (tracer/kernel/syscalls.py)."""
+        """The argument that the table of calls says to keep (tracer/bpf/actions.py)."""
         return self.batch.arg[self.at]
 
 
