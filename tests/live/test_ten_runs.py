@@ -32,7 +32,7 @@ def ten_runs(name: str, lang: str, interval_ns: int) -> Iterator[dict]:
     """The report of each run."""
     scenario = find(name)
     options = Options(MESSAGES, interval_ns, 64, scenario.protocols[0], False, scenario.watched)
-    plan = experiment.Plan(
+    plan = experiment.ScenarioPlan(
         name, lang, experiment.program(scenario, lang, None), options, 60, None, 16 << 20, False
     )
     with tempfile.TemporaryDirectory() as directory:

@@ -96,7 +96,7 @@ def _record(
         )
         return
     lang, program = _program(wanted, user)
-    plan = experiment.Plan(
+    plan = experiment.ScenarioPlan(
         wanted.program, lang, program, options, _TIMEOUT_S, user, _RING_BYTES, measure_cost=False
     )
     try:

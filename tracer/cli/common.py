@@ -212,7 +212,7 @@ def plan_of(
     status: int,
     user: tuple[int, int] | None,
 ):
-    """tracing.Plan of the options of `traced`; raises Failure with `status` for what makes no sense."""
+    """A TracePlan of the options of `traced`; raises Failure with `status` for what makes no sense."""
     from tracer.kernel import syscall_filter
     from tracer.run import program
 
@@ -224,7 +224,7 @@ def plan_of(
         )
     except syscall_filter.FilterError as error:
         raise Failure(str(error), status) from None
-    return program.Plan(
+    return program.TracePlan(
         duration, not no_follow, ring_size, selected, expressions, user, not no_cost
     )
 

@@ -157,7 +157,7 @@ def command(
                 unavailable.append(((scenario.name, lang), str(error)))
                 continue
             plans.append(
-                experiment.Plan(scenario.name, lang, program, options, limit, user, 16 << 20, False)
+                experiment.ScenarioPlan(scenario.name, lang, program, options, limit, user, 16 << 20, False)
             )
             able.append((scenario.name, lang))
 

@@ -340,7 +340,7 @@ def _matrix(
             else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
         )
         with lab.store.in_use():
-            plan = matrix.Plan(
+            plan = matrix.MatrixPlan(
                 wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory
             )
             found = matrix.run(

@@ -182,7 +182,7 @@ def command(
             )
         user = None if as_root else spawn.invoking_user()
         program = experiment.program(scenario, lang, user)
-        plan = experiment.Plan(
+        plan = experiment.ScenarioPlan(
             scenario.name, lang, program, options, limit, user, ring_size, not no_cost, link
         )
         with recorded(output, user, mode) as (path, keep):

@@ -30,7 +30,7 @@ _ROUND_TRIPS = 300
 
 
 @dataclass(frozen=True)
-class Plan:
+class MatrixPlan:
     """What is run on each kernel: `iotrace run SCENARIO OPTION…` for each, and `iotrace verify CLAIM…` behind them.
 
     directory: gets the recordings, as KERNEL/SCENARIO.parquet.
@@ -42,7 +42,7 @@ class Plan:
     directory: Path
 
 
-def run(lab: Lab, kernels: list[str], plan: Plan, at_once: int, say: Callable[[str], None]) -> dict:
+def run(lab: Lab, kernels: list[str], plan: MatrixPlan, at_once: int, say: Callable[[str], None]) -> dict:
     """The plan on every kernel, `at_once` machines beside each other.
 
     say: told of progress, a line at a time. Returns the matrix (docs/json.md). Raises LabError, KeyboardInterrupt.
@@ -113,7 +113,7 @@ def complete(matrix: dict) -> bool:
 
 
 def _on_machine(
-    lab: Lab, name: str, accelerator: str, plan: Plan, say: Callable[[str], None], stop: int
+    lab: Lab, name: str, accelerator: str, plan: MatrixPlan, say: Callable[[str], None], stop: int
 ) -> dict:
     names = [*plan.scenarios, *[VERIFY] * bool(plan.claims)]
     jobs = [
@@ -191,7 +191,7 @@ def results(files) -> dict[int, dict[str, bytes]]:
     return found
 
 
-def _on_host(plan: Plan, say: Callable[[str], None]) -> dict:
+def _on_host(plan: MatrixPlan, say: Callable[[str], None]) -> dict:
     began = time.monotonic()
     python = [sys.executable, *["-I"] * sys.flags.isolated]
     surroundings = dict(
@@ -268,7 +268,7 @@ def _wakes(path: Path, report: dict) -> int | None:
 
 
 def _arguments(
-    plan: Plan, name: str, recording_path: str, defaults: Sequence[str] = ()
+    plan: MatrixPlan, name: str, recording_path: str, defaults: Sequence[str] = ()
 ) -> list[str]:
     """iotrace's command line for a scenario, with `defaults` that the plan's options override; or for VERIFY."""
     if name == VERIFY:

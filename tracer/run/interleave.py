@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tracer.kernel.features import Features
 from tracer.run import scenario
-from tracer.run.scenario import Plan
+from tracer.run.scenario import ScenarioPlan
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Run:
     why: str = ""
 
 
-Place = Callable[[Plan, int], AbstractContextManager[tuple[str, Callable[[], None]]]]
+Place = Callable[[ScenarioPlan, int], AbstractContextManager[tuple[str, Callable[[], None]]]]
 
 
 def order(plans: int, rounds: int) -> Iterator[tuple[int, int]]:
@@ -33,11 +33,11 @@ def order(plans: int, rounds: int) -> Iterator[tuple[int, int]]:
 
 
 def run(
-    plans: Sequence[Plan],
+    plans: Sequence[ScenarioPlan],
     rounds: int,
     features: Features,
     place: Place,
-    progress: Callable[[Plan, int], None],
+    progress: Callable[[ScenarioPlan, int], None],
 ) -> Iterator[Run]:
     """Runs every plan `rounds` times, in turns. What the machine cannot run is given out once, and left out then.
 

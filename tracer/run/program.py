@@ -38,7 +38,7 @@ class NotTraceable(IotraceError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TracePlan:
     """How to trace. seconds: for how long at most, None without end; user: (uid, gid) to run a command as; selected:
     the numbers of the calls to record, and the expressions that asked for them; ring_bytes: a power of two."""
 
@@ -73,7 +73,7 @@ class Ended:
     failure: Exception | None = None
 
 
-def trace(command: list[str], plan: Plan, features: Features, path: str) -> Ended:
+def trace(command: list[str], plan: TracePlan, features: Features, path: str) -> Ended:
     """Runs `command` under the probes until it ends, records to `path`.
 
     Signals that a process sends to iotrace are passed on to it; those of the terminal reach it by themselves. After
@@ -165,7 +165,7 @@ def _closed(writer: Writer, recorder: Recorder, ended: Ended, facts: dict) -> En
 def attach(
     pids: list[int],
     with_children: bool,
-    plan: Plan,
+    plan: TracePlan,
     features: Features,
     path: str,
     progress: Callable[[int], None],
@@ -237,7 +237,7 @@ def _deadline(seconds: float | None) -> float:
     return float("inf") if seconds is None else time.monotonic() + seconds
 
 
-def _facts(plan: Plan, features: Features, cost: float | None) -> dict:
+def _facts(plan: TracePlan, features: Features, cost: float | None) -> dict:
     """What is known of a run before it has begun."""
     return {
         "version": __version__,

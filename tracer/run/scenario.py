@@ -40,7 +40,7 @@ class CannotRun(IotraceError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScenarioPlan:
     """What to run, for how long at most (s), as whom, with how large a ring (bytes).
 
     program: the scenario's command, a Python module or its compiled C twin, and `lang` says which.
@@ -83,7 +83,7 @@ class _Sides:
 
 
 @contextlib.contextmanager
-def _spaces(plan: Plan):
+def _spaces(plan: ScenarioPlan):
     """The network namespaces of receiver and sender, (None, None) for this one; raises CannotRun."""
     if plan.net is None:
         yield None, None
@@ -99,7 +99,7 @@ def _spaces(plan: Plan):
 
 
 @contextlib.contextmanager
-def _sides(plan: Plan):
+def _sides(plan: ScenarioPlan):
     """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
     with contextlib.ExitStack() as stack:
 
@@ -122,7 +122,7 @@ def _sides(plan: Plan):
         yield _Sides(receiver, sender, notes)
 
 
-def _able(plan: Plan, sides: _Sides) -> dict:
+def _able(plan: ScenarioPlan, sides: _Sides) -> dict:
     """The receiver's notes; raises CannotRun where they say that this machine lacks something."""
     notes = sides.notes_of(0)
     if "unsupported" in notes:
@@ -130,7 +130,7 @@ def _able(plan: Plan, sides: _Sides) -> dict:
     return notes
 
 
-def untraced(plan: Plan) -> dict | None:
+def untraced(plan: ScenarioPlan) -> dict | None:
     """The receiver's notes from a run without probes, None if it did not end in time; raises CannotRun."""
     with _sides(plan) as sides:
         sides.receiver.release()
@@ -143,7 +143,7 @@ def untraced(plan: Plan) -> dict | None:
         )
 
 
-def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], None]) -> str:
+def traced(plan: ScenarioPlan, features: Features, path: str, progress: Callable[[int], None]) -> str:
     """Runs the scenario under the probes, records to `path` with the run's facts.
 
     progress: called with the number of records so far, now and then. Returns how the run ended: "completed",
