@@ -38,7 +38,7 @@ class Recorder:
         writer: Writer,
         watch: Callable[[RecordBatch], None] | None = None,
     ) -> None:
-        self._collector, self._writer, self._order = collector, writer, TimeOrder()
+        self.collector, self._writer, self._order = collector, writer, TimeOrder()
         self._watch = watch
         self._before = 0
         self._written = 0  # records that are in the recording
@@ -71,9 +71,9 @@ class Recorder:
     def _drain(self) -> None:
         now = time.monotonic_ns()
         # looked at before the drain: what leaves a batch meanwhile is in it
-        held = self._collector.oldest_held()
+        held = self.collector.oldest_held()
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
-        self._order.push(self._seen(self._collector.drain()))
+        self._order.push(self._seen(self.collector.drain()))
         if self._order.count >= ROWS:
             self._write(watermark)
         self._before = now
@@ -92,14 +92,14 @@ class Recorder:
         """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Collector.finish has it.
         Where a drain has failed before, what it brought is written if that can be."""
         with self.or_end():
-            self._order.push(self._seen(self._collector.finish(now, seen)))
+            self._order.push(self._seen(self.collector.finish(now, seen)))
         with self.or_end():
             self._write(1 << 62)
 
     def facts(self) -> dict[str, Any]:
         """What the recording says of itself once it is finished: `ledger`, in which only what was written counts as
         delivered, and `failure`, where iotrace failed."""
-        ledger = self._collector.ledger
+        ledger = self.collector.ledger
         if self.ended_early:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)
@@ -117,7 +117,7 @@ class Recorder:
         except Exception as error:  # whatever it is, the target must go on
             self.failure = self.failure or error
             self.ended_early = True
-            self._collector.detach()
+            self.collector.detach()
 
     def _seen(self, records: RecordBatch) -> RecordBatch:
         if self._watch:

@@ -315,7 +315,7 @@ def _telling(error: Exception, path: str, output: str | None) -> Exception:
 
 
 def survived(ended, path: str, output: str | None, otherwise: str) -> str:
-    """One line for a failure of iotrace's own that a target has survived (tracing.Ended), recorded to `path`."""
+    """One line for a failure of iotrace's own that a target has survived (run.tracing.Ended), recorded to `path`."""
     failure = text.failure(_telling(ended.failure, path, output))
     if ended.how == "failed":
         return f"{failure}; tracing ended early, {otherwise}"

@@ -21,7 +21,7 @@ from tracer.cli.common import (
     show,
     shown,
 )
-from tracer.errors import CANNOT, FAILED, USAGE
+from tracer.errors import CANNOT, FAILED, USAGE, NothingSeen
 
 ORDER = 2
 
@@ -202,7 +202,7 @@ def command(
     except (
         features.CannotTrace,
         experiment.CannotRun,
-        experiment.NothingSeen,
+        NothingSeen,
         CannotBuild,
     ) as error:
         raise Failure(str(error), CANNOT) from None
