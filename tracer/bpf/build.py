@@ -122,8 +122,8 @@ def _kept(path: Path) -> Compiled | None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(fd, "rb") as file:
-            its = os.fstat(fd)
-            if its.st_uid != os.geteuid() or its.st_mode & _OTHERS_WRITE:
+            status = os.fstat(fd)
+            if status.st_uid != os.geteuid() or status.st_mode & _OTHERS_WRITE:
                 return None
             return _parsed(file.read())
     except (OSError, ValueError, LookupError, TypeError):
@@ -145,9 +145,9 @@ def _keep(path: Path, text: bytes) -> None:
     """Best effort: where it cannot be written, the next run compiles again."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        older = sorted(path.parent.glob("*.json"), key=lambda its: its.stat().st_mtime)
-        for its in older[: max(0, len(older) + 1 - _MOST_KEPT)]:
-            its.unlink()
+        older = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)
+        for oldest in older[: max(0, len(older) + 1 - _MOST_KEPT)]:
+            oldest.unlink()
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         try:
             with open(handle, "wb") as file:

@@ -38,12 +38,12 @@ class Names:
     def look(self, pid: int, drain: Callable[[], None] = lambda: None) -> list[Descriptor]:
         """All that a process has open now; nothing if it is gone. drain: called now and then to empty the ring."""
         try:
-            found = Process(pid).descriptors(drain)
+            descriptors = Process(pid).descriptors(drain)
         except OSError:
             return []
-        for its in found:
-            self._keep(pid, its.fd, its.inode, its.name, its.flags)
-        return found
+        for file in descriptors:
+            self._keep(pid, file.fd, file.inode, file.name, file.flags)
+        return descriptors
 
     def feed(self, records: RecordBatch) -> None:
         """Records as they come: files that were opened just now and are named by a path are looked up at once."""
@@ -57,10 +57,10 @@ class Names:
             named.tid.tolist(), named.fd.tolist(), named.inode.tolist(), strict=True
         ):
             if (inode, fd) not in self._known:
-                its = Process(tid).descriptor(fd)
+                file = Process(tid).descriptor(fd)
                 # else it is closed already, and the number is another file's
-                if its and its.inode == inode:
-                    self._keep(tid, fd, inode, its.name, its.flags)
+                if file and file.inode == inode:
+                    self._keep(tid, fd, inode, file.name, file.flags)
 
     def _keep(self, pid: int, fd: int, inode: int, name: str, flags: int) -> None:
         if (inode, fd) not in self._known and len(self.files) < MOST:

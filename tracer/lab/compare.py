@@ -130,17 +130,20 @@ def differences(
         {name: _counts_missed(cells.get(name, {})) for name in names},
     )
     verdicts = {
-        name: {claim["name"]: claim["verdict"] for claim in its.get("claims") or ()}
-        for name, its in zip(names, kernels, strict=True)
+        kernel["name"]: {claim["name"]: claim["verdict"] for claim in kernel.get("claims") or ()}
+        for kernel in kernels
     }
-    for claim in dict.fromkeys(claim for its in verdicts.values() for claim in its):
+    for claim in dict.fromkeys(claim for judged in verdicts.values() for claim in judged):
         _add(
-            found, None, f"claim {claim}", {name: its.get(claim) for name, its in verdicts.items()}
+            found,
+            None,
+            f"claim {claim}",
+            {name: judged.get(claim) for name, judged in verdicts.items()},
         )
     for scenario in scenarios:
         there = {name: cells[name][scenario] for name in names if scenario in cells.get(name, {})}
         for what, of in _COMPARED:
-            _add(found, scenario, what, {name: of(its) for name, its in there.items()})
+            _add(found, scenario, what, {name: of(cell) for name, cell in there.items()})
     return found
 
 
@@ -149,8 +152,8 @@ def _add(
 ) -> None:
     known = {name: value for name, value in values.items() if value is not None}
     groups = [
-        {"value": value, "kernels": [name for name, _ in its]}
-        for value, its in itertools.groupby(known.items(), key=lambda item: item[1])
+        {"value": value, "kernels": [name for name, _ in equal]}
+        for value, equal in itertools.groupby(known.items(), key=lambda item: item[1])
     ]
     if len(groups) > 1:
         since = groups[1]["kernels"][0] if len(groups) == 2 else None
@@ -159,14 +162,14 @@ def _add(
 
 def _features(cells: dict[str, Cell]) -> dict[str, str]:
     """Where the evidence of each boundary comes from on one kernel; paths are the root file system's affair."""
-    for its in cells.values():
-        if its.get("features"):
-            return {name: text.split(" on /")[0] for name, text in its["features"].items()}
+    for cell in cells.values():
+        if cell.get("features"):
+            return {name: text.split(" on /")[0] for name, text in cell["features"].items()}
     return {}
 
 
 def _counts_missed(cells: dict[str, Cell]) -> str | None:
-    ledgers = [its["ledger"] for its in cells.values() if its.get("ledger")]
+    ledgers = [cell["ledger"] for cell in cells.values() if cell.get("ledger")]
     return (
         ("yes" if any(ledger["missed"] is not None for ledger in ledgers) else "no")
         if ledgers
@@ -174,39 +177,39 @@ def _counts_missed(cells: dict[str, Cell]) -> str | None:
     )
 
 
-def _outcome(its: Cell) -> str:
-    if its["status"] == 0:
+def _outcome(cell: Cell) -> str:
+    if cell["status"] == 0:
         return "ok"
     why = (
-        its["error"].splitlines()[-1].removeprefix("iotrace: ")
-        if its["error"]
+        cell["error"].splitlines()[-1].removeprefix("iotrace: ")
+        if cell["error"]
         else "it says nothing"
     )
-    return f"exit status {its['status']}: {why}"
+    return f"exit status {cell['status']}: {why}"
 
 
-def _agreement(its: Cell) -> str | None:
-    if its.get("differences") is None:
+def _agreement(cell: Cell) -> str | None:
+    if cell.get("differences") is None:
         return None
-    return "traced exactly" if not its["differences"] else "; ".join(its["differences"])
+    return "traced exactly" if not cell["differences"] else "; ".join(cell["differences"])
 
 
-def _per_message(its: Cell, what: str) -> float | None:
+def _per_message(cell: Cell, what: str) -> float | None:
     """Rounded so that a stray one in a run is no difference."""
     return (
-        round(its[what] / its["messages"] * 4) / 4
-        if its.get(what) is not None and its.get("messages")
+        round(cell[what] / cell["messages"] * 4) / 4
+        if cell.get(what) is not None and cell.get("messages")
         else None
     )
 
 
-def _calls(its: Cell) -> str | None:
-    if not its.get("messages"):
+def _calls(cell: Cell) -> str | None:
+    if not cell.get("messages"):
         return None
-    counts = {name: round(count / its["messages"]) for name, count in its["calls"].items()}
+    counts = {name: round(count / cell["messages"]) for name, count in cell["calls"].items()}
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count) or "none"
 
 
-def _missed(its: Cell) -> str | None:
-    missed = (its.get("ledger") or {}).get("missed")
+def _missed(cell: Cell) -> str | None:
+    missed = (cell.get("ledger") or {}).get("missed")
     return None if missed is None else "some" if missed else "none"

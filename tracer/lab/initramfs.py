@@ -37,12 +37,12 @@ class Cpio:
         """All regular files of a directory."""
         for path in sorted(source.rglob("*")):
             if path.is_file():
-                its = path.stat()
+                status = path.stat()
                 self.file(
                     f"{name}/{path.relative_to(source)}",
                     path.read_bytes(),
-                    stat.S_IMODE(its.st_mode),
-                    int(its.st_mtime),
+                    stat.S_IMODE(status.st_mode),
+                    int(status.st_mtime),
                 )
 
     def device(self, name: str, major: int, minor: int) -> None:

@@ -29,10 +29,12 @@ def run(lab: Lab, kernels: list[str], plan: MatrixPlan, at_once: int, say: _Say)
     results = _on_machines(lab, machines, accelerator, plan, at_once, say) if accelerator else {}
     if HOST in kernels:  # alone, since it runs beside nothing that it measures
         results[HOST] = one_kernel.on_host(plan, say)
-    ordered = sorted((results[name] for name in kernels), key=lambda its: _version(its["release"]))
-    cells = {its["name"]: its.pop("cells") for its in ordered}
-    for its in ordered:
-        its["accel"] = None if its["name"] == HOST else accelerator
+    ordered = sorted(
+        (results[name] for name in kernels), key=lambda kernel: _version(kernel["release"])
+    )
+    cells = {kernel["name"]: kernel.pop("cells") for kernel in ordered}
+    for kernel in ordered:
+        kernel["accel"] = None if kernel["name"] == HOST else accelerator
     return {
         "schema": SCHEMA,
         "scenarios": plan.scenarios,
@@ -81,14 +83,14 @@ def complete(matrix: dict[str, Any]) -> bool:
         for name in matrix["scenarios"]
     ]
     exact = all(
-        its
-        and its["status"] == 0
-        and its.get("ledger")
-        and its["contiguous"]
-        and not its["differences"]
-        and its["ledger"]["balanced"]
-        and not its["ledger"]["lost"]
-        for its in cells
+        cell
+        and cell["status"] == 0
+        and cell.get("ledger")
+        and cell["contiguous"]
+        and not cell["differences"]
+        and cell["ledger"]["balanced"]
+        and not cell["ledger"]["lost"]
+        for cell in cells
     )
     # [] is a `verify` that said nothing
     return exact and all(kernel["claims"] != [] for kernel in matrix["kernels"])

@@ -80,14 +80,14 @@ def digest(pin: KernelPin | RootPin) -> str:
 def read(path: Path) -> Pins:
     """The lock file; raises LabError."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["schema"] != SCHEMA:
-            raise LabError(f"{path}: schema {found['schema']}, and this iotrace knows {SCHEMA}")
+        locked = json.loads(path.read_text(encoding="utf-8"))
+        if locked["schema"] != SCHEMA:
+            raise LabError(f"{path}: schema {locked['schema']}, and this iotrace knows {SCHEMA}")
         kernels = tuple(
-            KernelPin(its["name"], its["suite"], its["version"], _packages(its))
-            for its in found["kernels"]
+            KernelPin(entry["name"], entry["suite"], entry["version"], _packages(entry))
+            for entry in locked["kernels"]
         )
-        root = found["root"]
+        root = locked["root"]
         wheels = tuple(Wheel(**wheel) for wheel in root["wheels"])
         return Pins(kernels, RootPin(root["suite"], root["python"], _packages(root), wheels))
     except OSError as error:
