@@ -104,10 +104,10 @@ class Recorder:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)
             )
-        found: dict[str, Any] = {"ledger": ledger.facts()}
+        facts: dict[str, Any] = {"ledger": ledger.facts()}
         if self.failure:
-            found["failure"] = text.failure(self.failure)
-        return found
+            facts["failure"] = text.failure(self.failure)
+        return facts
 
     @contextmanager
     def or_end(self) -> Iterator[None]:

@@ -125,20 +125,22 @@ class Features:
 def find() -> Features:
     """Looks at the running kernel; raises CannotTrace."""
     _check_surroundings()
-    found = Features()
+    features = Features()
     with _kernel_types() as types:
-        found.constants |= _offsets(types) | io_uring_args.io_uring(types)
-        found.preemptible = _is_preemptible(types)
-        found.constants |= _tracepoints(types)
-    if found.preemptible:
-        found.constants["HAVE_PREEMPTION"] = 1
-    if "HAVE_SK_DATA_READY" not in found.constants and has_pmu("kprobe"):
-        found.constants["HAVE_KPROBE_READY"] = 1
+        features.constants |= _offsets(types) | io_uring_args.io_uring(types)
+        features.preemptible = _is_preemptible(types)
+        features.constants |= _tracepoints(types)
+    if features.preemptible:
+        features.constants["HAVE_PREEMPTION"] = 1
+    if "HAVE_SK_DATA_READY" not in features.constants and has_pmu("kprobe"):
+        features.constants["HAVE_KPROBE_READY"] = 1
     if has_pmu("uprobe"):
-        found.library_calls = {name: place for name in LIBRARY_CALLS if (place := place_of(name))}
-        found.constants |= {f"HAVE_{name.upper()}": 1 for name in found.library_calls}
-    found.sources = {name: _source(ways, found) for name, ways in EVIDENCE.items()}
-    return found
+        features.library_calls = {
+            name: place for name in LIBRARY_CALLS if (place := place_of(name))
+        }
+        features.constants |= {f"HAVE_{name.upper()}": 1 for name in features.library_calls}
+    features.sources = {name: _source(ways, features) for name, ways in EVIDENCE.items()}
+    return features
 
 
 def _check_surroundings() -> None:
@@ -168,14 +170,14 @@ def _kernel_types() -> Iterator[KernelTypes]:
 
 def _offsets(types: KernelTypes) -> dict[str, int]:
     """The constants for the offsets of fields; raises CannotTrace for a field that this kernel lacks."""
-    found: dict[str, int] = {}
+    constants: dict[str, int] = {}
     for constant, (struct, *names) in (_OFFSETS | _OPTIONAL_OFFSETS).items():
         offset = types.offset(struct, *names)
         if offset is not None:
-            found[constant] = offset
+            constants[constant] = offset
         elif constant in _OFFSETS:
             raise CannotTrace(f"this kernel's BTF has no {struct}.{names[0]}")
-    return found
+    return constants
 
 
 def _tracepoints(types: KernelTypes) -> dict[str, int]:
@@ -185,7 +187,7 @@ def _tracepoints(types: KernelTypes) -> dict[str, int]:
         raise CannotTrace(
             f"this kernel has no tracepoint {', '.join(missing)} (CONFIG_FTRACE_SYSCALLS, CONFIG_FTRACE)"
         )
-    found = {
+    constants = {
         constant: 1
         for name, constant in OPTIONAL.items()
         if types.tracepoint_shape(name) is not None
@@ -193,8 +195,8 @@ def _tracepoints(types: KernelTypes) -> dict[str, int]:
     # prev_state is an argument since fa2c3254d7cf ("sched/tracing: Don't re-read p->state when emitting sched_switch
     # event"), in 5.18
     if len(types.tracepoint_shape("sched_switch") or ()) >= 4:
-        found["HAVE_PREV_STATE"] = 1
-    return found
+        constants["HAVE_PREV_STATE"] = 1
+    return constants
 
 
 def _is_preemptible(types: KernelTypes) -> bool:
@@ -207,12 +209,12 @@ def _is_preemptible(types: KernelTypes) -> bool:
     )
 
 
-def _source(ways: tuple[tuple[str | None, str], ...], found: Features) -> str:
+def _source(ways: tuple[tuple[str | None, str], ...], features: Features) -> str:
     """The words for the best evidence that is there."""
     words = next(
-        words for constant, words in ways if constant is None or constant in found.constants
+        words for constant, words in ways if constant is None or constant in features.constants
     )
-    return words.format_map({name: path for name, (path, _) in found.library_calls.items()})
+    return words.format_map({name: path for name, (path, _) in features.library_calls.items()})
 
 
 def _is_shifted() -> bool:

@@ -161,7 +161,7 @@ class _Running(AnyProgram):
 
 def _wanted(pids: list[int]) -> list[proc.Process]:
     """The processes to attach to; raises NotTraceable."""
-    found: list[proc.Process] = []
+    processes: list[proc.Process] = []
     for pid in dict.fromkeys(pids):
         process = proc.Process(pid)
         try:
@@ -179,8 +179,8 @@ def _wanted(pids: list[int]) -> list[proc.Process]:
             raise NotTraceable(
                 f"process {pid} is not ours to trace: /proc/{pid} may not be read"
             ) from None
-        found.append(process)
-    return found
+        processes.append(process)
+    return processes
 
 
 def _registrations(

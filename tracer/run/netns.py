@@ -84,14 +84,14 @@ def veth(link: Link, address: str = _RECEIVER) -> Iterator[tuple[int, int]]:
 
 def offers() -> dict[str, bool]:
     """Whether this kernel has veth links, and on them a rate (tbf), a delay and loss (netem)."""
-    found = {}
+    offered = {}
     for name, link in (("veth", Link()), ("tbf", Link(rate=10**6)), ("netem", Link(delay=10**6))):
         try:
             with veth(link):
-                found[name] = True
+                offered[name] = True
         except CannotConnect:
-            found[name] = False
-    return found
+            offered[name] = False
+    return offered
 
 
 def _space() -> int:
