@@ -16,7 +16,6 @@ from pathlib import Path
 
 from machine import HERE, PYTHON
 
-import probes
 from scenarios.kit import places
 from tracer.bpf import build
 
@@ -99,7 +98,7 @@ class Empty(Contender):
 
     def _loaded(self):
         if self._bpf is None:
-            os.environ["BCC_KERNEL_SOURCE"] = str(Path(probes.__file__).parent)
+            os.environ["BCC_KERNEL_SOURCE"] = str(build.PROBES)
             from bcc import BPF
 
             self._bpf = BPF(text=(HERE / "empty.bpf.c").read_bytes())
@@ -107,7 +106,7 @@ class Empty(Contender):
 
 
 class Iotrace(Contender):
-    """A real Session, drained and written to disk by a process of its own (tracing.py)."""
+    """A real Collector, drained and written to disk by a process of its own (tracing.py)."""
 
     name = "iotrace"
 

@@ -1,4 +1,4 @@
-"""Traces any command with a Session, drained into a recording on disk, in a process of its own.
+"""Traces any command with a Collector, drained into a recording on disk, in a process of its own.
 
     python tracing.py RECORDING STATS COMMAND...
 
@@ -13,7 +13,6 @@ import os
 import resource
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 
@@ -24,17 +23,17 @@ def main(argv: list[str]) -> int:
     import tracer.cli.main  # noqa: F401  as the command would
     from tracer.bpf import loader
     from tracer.capture import spawn
+    from tracer.capture.collector import Collector
     from tracer.capture.host import host
-    from tracer.capture.recorder import DRAIN_MS, Tap
-    from tracer.capture.session import Session
+    from tracer.capture.recorder import DRAIN_MS, Recorder
     from tracer.kernel import features
     from tracer.recording.parquet import Writer
 
     found = features.find()
     with spawn.start(command, None) as traced, loader.Attachment(found) as probes:
         attached = time.monotonic_ns()
-        session, writer = Session(probes), Writer(path)
-        drain = Tap(session, writer)
+        collector, writer = Collector(probes), Writer(path)
+        drain = Recorder(collector, writer)
         memory: list[tuple[int, int]] = []
         before = _cpu_seconds()
         traced.release(probes.secret)
@@ -47,7 +46,7 @@ def main(argv: list[str]) -> int:
         ended = time.monotonic_ns()
         drain.finish(ended)
         detached = time.monotonic_ns()
-        ledger = asdict(session.ledger) | {"balanced": session.ledger.balanced}
+        ledger = collector.ledger.facts()
         writer.close(
             {
                 "version": "",

@@ -16,15 +16,15 @@ struct iocb_head { /* struct iocb of <linux/aio_abi.h>, as far as it matters her
 };
 
 /* At the call's entry: it may return only when the data is there, and the caller may reuse the block at once. */
-LATER(submit)
+TAIL(submit)
 {
-	u64 args[3] = {}; /* dx si di */
+	u64 args[3] = {}; /* of the call's registers those from argument 2 on */
 	struct slot *slot = find_at(ctx->args[0]);
 
 	if (!slot)
 		return 0;
 	u32 tid = slot->tid;
-	bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + 96));
+	bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG2));
 	u64 fdt = my_descriptors();
 	u32 from = slot->at;
 	for (u32 i = 0; i < BLOCKS_AT_ONCE; i++) {
@@ -32,7 +32,7 @@ LATER(submit)
 		u64 address = 0;
 		u32 at = from + i;
 
-		if (at >= args[1])
+		if (at >= args[ARG1 - ARG2])
 			return 0;
 		bpf_probe_read_user(&address, sizeof(address), (void *)(args[0] + 8 * (u64)at));
 		if (bpf_probe_read_user(&block, sizeof(block), (void *)address))
@@ -42,14 +42,14 @@ LATER(submit)
 	}
 	slot->at = from + BLOCKS_AT_ONCE;
 	if (slot->at < MOST_EVENTS)
-		later.call(ctx, LATER_SUBMIT);
+		tail_calls.call(ctx, TAIL_SUBMIT);
 	return 0;
 }
 
 /* struct io_event: data, obj, res, res2 */
-LATER(events)
+TAIL(events)
 {
-	u64 events = read8(ctx->args[0] + 56); /* r10, argument 3 */
+	u64 events = read8(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG3);
 	s64 count = ctx->args[1];
 	u32 tid = bpf_get_current_pid_tgid();
 

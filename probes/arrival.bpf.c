@@ -55,31 +55,31 @@ static __always_inline bool is_owner(struct owner *owner, u32 tgid, u64 birth)
 	return owner->birth && owner->birth == birth && owner->tgid == tgid;
 }
 
-LATER(arrive)
+TAIL(arrive)
 {
 	u64 both = bpf_get_current_pid_tgid(), regs = ctx->args[0];
 	u32 tid = both, tgid = both >> 32;
 	u32 zero = 0, from = 0;
 	struct owner *owner = owners.lookup(&zero);
-	u64 task, fdt, birth, args[8] = {}; /* r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0 */
+	u64 task, fdt, birth, args[8] = {}; /* of the prctl: its option is ARG0 */
 
-	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56));
-	if (!owner || !owner->secret || args[6] != owner->secret)
+	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS));
+	if (!owner || !owner->secret || args[ARG1] != owner->secret)
 		return 0;
 	task = bpf_get_current_task();
 	birth = read8(read8(task + O_TASK_LEADER) + O_TASK_BIRTH);
 	fdt = my_descriptors();
-	if (args[7] == PRCTL_OWN) {
+	if (args[ARG0] == PRCTL_OWN) {
 		if (!owner->birth) {
 			owner->tgid = tgid;
 			owner->birth = birth;
 		}
 		return 0;
 	}
-	if (args[7] == PRCTL_ANNOUNCE) {
+	if (args[ARG0] == PRCTL_ANNOUNCE) {
 		if (!owner->birth || owner->announced)
 			return 0;
-		from = args[5];
+		from = args[ARG2];
 		if (!from) { /* the last one said: from now on it is traced */
 			owner->announced = 1;
 			if (!track(regs, tid, tgid, 0, 0))
@@ -89,20 +89,20 @@ LATER(arrive)
 	} else {
 		if (!is_owner(owner, tgid, birth))
 			return 0;
-		task = named_by(file_of(fdt, args[5]), &tid);
+		task = named_by(file_of(fdt, args[ARG2]), &tid);
 		if (!task)
 			return 0;
 		tgid = read4(task + O_TASK_TGID);
-		if (args[7] == PRCTL_ADOPT) {
-			adopt(task, regs_of(task, regs), tid, tgid, args[0], args[2]);
+		if (args[ARG0] == PRCTL_ADOPT) {
+			adopt(task, regs_of(task, regs), tid, tgid, args[ARG3], args[ARG4]);
 			return 0;
 		}
-		if (args[7] == PRCTL_RELEASE) {
+		if (args[ARG0] == PRCTL_RELEASE) {
 			untrack(tid);
 			return 0;
 		}
 		fdt = read8(read8(task + O_TASK_FILES) + O_FILES_FDT);
-		from = args[0];
+		from = args[ARG3];
 	}
 	struct slot *slot = find(tid);
 	u32 life = slot ? slot->life

@@ -9,7 +9,7 @@ static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct 
 	slot->enter = bpf_ktime_get_ns();
 	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat) {
 		slot->at = 0;
-		later.call(ctx, LATER_SUBMIT);
+		tail_calls.call(ctx, TAIL_SUBMIT);
 	}
 }
 
@@ -20,20 +20,20 @@ RAW_TRACEPOINT_PROBE(sys_enter)
 	if (slot)
 		entered(ctx, slot);
 	else if (ctx->args[1] == NR_PRCTL)
-		later.call(ctx, LATER_ARRIVE);
+		tail_calls.call(ctx, TAIL_ARRIVE);
 	return 0;
 }
 
 #ifdef HAVE_PREEMPTION
 /* Where a program may be preempted, the kernel skips it for the next thread on that CPU. So sys_enter and sys_exit are
- * there twice: what the first has done the second finds done. (For sys_exit that is so as it stands.) */
+ * there twice, and the second instance does nothing if the first ran. (For sys_exit that is so as it stands.) */
 int again_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct slot *slot = find_at(ctx->args[0]);
 
 	if (ctx->args[1] == NR_PRCTL) { /* a thread that has just arrived is in it, which does not count */
 		if (!slot)
-			later.call(ctx, LATER_ARRIVE);
+			tail_calls.call(ctx, TAIL_ARRIVE);
 	} else if (slot && !slot->enter) {
 		entered(ctx, slot);
 	}
@@ -42,7 +42,7 @@ int again_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 #endif
 
 /* What a call that sets something up teaches; the rare part of sys_exit. */
-LATER(learn)
+TAIL(learn)
 {
 	u64 regs = ctx->args[0], args[8] = {};
 	struct slot *slot = find_at(regs);
@@ -53,22 +53,22 @@ LATER(learn)
 		return 0;
 	u32 nr = slot->nr, tid = slot->tid;
 	struct call *call = calls.lookup(&nr);
-	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
+	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
 		return 0;
 	u32 todo = call->learn & ~LEARN_SILENT;
-	u64 first = args[7], second = args[6], third = args[5], fourth = args[0];
+	u64 first = args[ARG0], second = args[ARG1], third = args[ARG2], fourth = args[ARG3];
 	u32 arg = fourth;
 
 	if (todo & LEARN_EXEC) {
-		u32 segment = read8(regs + 136);
+		u32 segment = read8(regs + REGS_CODE_SEGMENT);
 
-		slot->compat = segment == 0x23;
+		slot->compat = segment == CODE_SEGMENT_32;
 		emit(KIND_EXEC, tid, bpf_get_smp_processor_id(), 0, slot->tgid, -1, segment);
 		name(tid, slot->tgid);
 		return 0;
 	}
 	if (todo & LEARN_EVENTS)
-		later.call(ctx, LATER_EVENTS);
+		tail_calls.call(ctx, TAIL_EVENTS);
 	if (todo & LEARN_THIRD)
 		bpf_probe_read_user(&arg, sizeof(arg), (void *)fourth);
 	if (todo & LEARN_ARGS)
@@ -87,12 +87,12 @@ LATER(learn)
 	learn_as(tid, slot->life, pair[0], fdt, todo == LEARN_FIRST, todo & LEARN_OPENS);
 	learn_as(tid, slot->life, pair[1], fdt, false, true);
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
-		later.call(ctx, LATER_DESCRIBE);
+		tail_calls.call(ctx, TAIL_DESCRIBE);
 	return 0;
 }
 
 /* The path by which a descriptor was opened, a socket's addresses. */
-LATER(describe)
+TAIL(describe)
 {
 	u64 regs = ctx->args[0], args[8] = {};
 	struct slot *slot = find_at(regs);
@@ -102,11 +102,11 @@ LATER(describe)
 		return 0;
 	u32 nr = slot->nr, tid = slot->tid;
 	struct call *call = calls.lookup(&nr);
-	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
+	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
 		return 0;
-	s32 fd = call->learn & LEARN_RESULT ? result : (s64)args[7];
+	s32 fd = call->learn & LEARN_RESULT ? result : (s64)args[ARG0];
 	if (call->learn & (LEARN_PATH0 | LEARN_PATH1))
-		path_of(tid, fd, call->learn & LEARN_PATH0 ? args[7] : args[6]);
+		path_of(tid, fd, call->learn & LEARN_PATH0 ? args[ARG0] : args[ARG1]);
 	if (call->learn & LEARN_ADDRESS)
 		addresses(tid, fd, my_descriptors());
 	return 0;
@@ -131,42 +131,42 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	tid = slot->tid;
 	slot->enter = 0;
 	if (nr == NR_UNSEEN) { /* the call that an adopted thread was in */
-		nr = read8(regs + 120);
+		nr = read8(regs + REGS_NUMBER);
 		if (nr >= NR_UNSEEN)
 			return 0;
 		slot->nr = nr;
 	}
 
-	/* The arguments, still in the registers: r10 r9 r8 ax cx dx si di, from r10 = argument 3 to di = argument 0. */
+	/* The arguments are still in the registers. */
 	u64 args[8];
-	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + 56)))
+	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
 		return 0;
 	u32 index = nr;
 	struct call *call = calls.lookup(&index);
 	u32 todo = 0;
 	if (call && !slot->compat) {
 		if (call->keep == 2)
-			arg = args[5];
+			arg = args[ARG2];
 		else if (call->keep == 3)
-			arg = args[0];
+			arg = args[ARG3];
 		else if (call->keep == 1)
-			arg = args[6];
+			arg = args[ARG1];
 		todo = call->learn;
 	}
 	if (slot->compat)
 		nr |= 0x8000;
 	if (!(todo & LEARN_SILENT))
-		stage(now, KIND_CALL, tid, nr, start, result, args[7], arg, false);
+		batch_record(now, KIND_CALL, tid, nr, start, result, args[ARG0], arg, false);
 	todo &= ~LEARN_SILENT;
 	if (!todo)
 		return 0;
 	if (todo == LEARN_FIRST) {
-		if ((s32)args[7] == slot->last_fd)
+		if ((s32)args[ARG0] == slot->last_fd)
 			return 0;
-		slot->last_fd = args[7];
+		slot->last_fd = args[ARG0];
 	} else if (result < 0 && result != -EINPROGRESS) {
 		return 0;
 	}
-	later.call(ctx, LATER_LEARN);
+	tail_calls.call(ctx, TAIL_LEARN);
 	return 0;
 }

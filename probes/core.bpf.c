@@ -3,16 +3,16 @@
  * The probes: raw tracepoints on system calls, scheduling, sockets and signals that write one kind of
  * record (iotrace.h) for the threads of the traced tree, and for nobody else.
  *
- * Offsets of kernel structures (O_*) and features (HAVE_*) come from the running kernel's BTF as -D
- * constants, see tracer/bpf/loader.py. Raw tracepoints, because classic ones are skipped in silence while
- * another BPF program runs on that CPU.
+ * Offsets of kernel structures (O_*) and features (HAVE_*) come from the running kernel's BTF, where a call's
+ * registers lie (REGS_*, ARG*) from tracer/kernel/arch, as -D constants: see tracer/bpf/loader.py. Raw tracepoints,
+ * because classic ones are skipped in silence while another BPF program runs on that CPU.
  *
  * Cheap: two programs run at every call. sys_enter keeps a time in the thread's slot; sys_exit writes one
  * record for the whole call into its CPU's batch; a batch goes to the ring when it is full or the thread
  * is switched out. Programs that can run in interrupts write to the ring themselves.
  *
  * BCC makes probes of one file's functions and rewrites map calls in one file only. So the probes are one
- * translation unit, this file first, put together from all *.bpf.c here by probes/__init__.py.
+ * translation unit, this file first, put together from all *.bpf.c here by tracer/bpf/build.py.
  */
 #include <uapi/linux/ptrace.h>
 #include "iotrace.h"
@@ -20,7 +20,7 @@
 /* Not by BCC's prefix, for which it would load and attach the programs itself: tracer/bpf/loader.py does. */
 #undef RAW_TRACEPOINT_PROBE
 #define RAW_TRACEPOINT_PROBE(event) int tracepoint_##event(struct bpf_raw_tracepoint_args *ctx)
-#define LATER(what) int later_##what(struct bpf_raw_tracepoint_args *ctx) /* of enum later, in the same order */
+#define TAIL(what) int tail_##what(struct bpf_raw_tracepoint_args *ctx) /* of enum tail, in the same order */
 
 BPF_ARRAY(slots, struct slot, 1); /* one entry that holds SLOTS of them (tracer/bpf/loader.py): no lookup by index */
 BPF_ARRAY(threads, struct thread, 1); /* likewise */
@@ -28,15 +28,15 @@ BPF_ARRAY(batches, struct batch, CPUS);
 BPF_ARRAY(ledgers, struct ledger, CPUS);
 BPF_ARRAY(calls, struct call, 512);
 BPF_ARRAY(owners, struct owner, 1);
-BPF_ARRAY(alone, u64, 1); /* not 0: new threads and children are not followed */
+BPF_ARRAY(no_follow, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
 BPF_TABLE("lru_hash", u64, u64, described,
 	  SOCKETS); /* process's life and descriptor -> the inode that a record told of */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
-BPF_PROG_ARRAY(later, LATERS);
+BPF_PROG_ARRAY(tail_calls, TAILS);
 
-#define WAYS 8 /* how far from its own place a thread's slot can be */
-#define PLACE(key) ((key) & (SLOTS - 1))
+#define MAX_PROBES 8 /* of a table: an entry lies at its own index or at one of the seven after it */
+#define slot_index(key) ((key) & (SLOTS - 1))
 #define STACKS 15 /* kernel stacks lie at least so many bits apart, with their guard page */
 
 static __always_inline u64 read8(u64 address)
@@ -58,18 +58,18 @@ static __always_inline u32 read4(u64 address)
 static __always_inline struct slot *find_at(u64 regs)
 {
 	u32 zero = 0;
-	u64 place = regs >> STACKS;
+	u64 key = regs >> STACKS;
 	struct slot *all = slots.lookup(&zero), *slot;
 
 	if (!all)
 		return 0;
-	slot = all + PLACE(place);
+	slot = all + slot_index(key);
 	if (slot->regs == regs)
 		return slot;
 	if (!slot->chained)
 		return 0;
-	for (u32 way = 1; way < WAYS; way++) {
-		slot = all + PLACE(place + way);
+	for (u32 step = 1; step < MAX_PROBES; step++) {
+		slot = all + slot_index(key + step);
 		if (slot->regs == regs)
 			return slot;
 	}
@@ -83,13 +83,13 @@ static __always_inline struct thread *thread_of(u32 tid)
 
 	if (!all || !tid)
 		return 0;
-	thread = all + PLACE(tid);
+	thread = all + slot_index(tid);
 	if (thread->tid == tid)
 		return thread;
 	if (!thread->chained)
 		return 0;
-	for (u32 way = 1; way < WAYS; way++) {
-		thread = all + PLACE(tid + way);
+	for (u32 step = 1; step < MAX_PROBES; step++) {
+		thread = all + slot_index(tid + step);
 		if (thread->tid == tid)
 			return thread;
 	}
@@ -102,7 +102,7 @@ static __always_inline struct slot *find(u32 tid)
 	struct thread *thread = thread_of(tid);
 	struct slot *all = slots.lookup(&zero);
 
-	return thread && all ? all + PLACE(thread->slot) : 0;
+	return thread && all ? all + slot_index(thread->slot) : 0;
 }
 
 static __always_inline struct ledger *my_ledger(void)
@@ -117,8 +117,8 @@ static __always_inline bool name_slot(u32 tid, u32 slot)
 	u32 zero = 0;
 	struct thread *all = threads.lookup(&zero);
 
-	for (u32 way = 0; all && way < WAYS; way++) {
-		struct thread *thread = all + PLACE(tid + way);
+	for (u32 step = 0; all && step < MAX_PROBES; step++) {
+		struct thread *thread = all + slot_index(tid + step);
 
 		if (!thread->tid || thread->tid == tid) {
 			thread->slot = slot;
@@ -126,7 +126,7 @@ static __always_inline bool name_slot(u32 tid, u32 slot)
 			thread->tid = tid;
 			return true;
 		}
-		if (way == 0)
+		if (step == 0)
 			thread->chained = 1;
 	}
 	return false;
@@ -136,14 +136,14 @@ static __always_inline bool name_slot(u32 tid, u32 slot)
 static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter, u32 nr)
 {
 	u32 zero = 0;
-	u64 place = regs >> STACKS;
+	u64 key = regs >> STACKS;
 	struct slot *all = slots.lookup(&zero);
 
-	for (u32 way = 0; all && way < WAYS; way++) {
-		struct slot *slot = all + PLACE(place + way);
+	for (u32 step = 0; all && step < MAX_PROBES; step++) {
+		struct slot *slot = all + slot_index(key + step);
 
 		if (!slot->regs || slot->regs == regs) {
-			if (!name_slot(tid, PLACE(place + way)))
+			if (!name_slot(tid, slot_index(key + step)))
 				break;
 			slot->tid = tid;
 			slot->tgid = tgid;
@@ -156,7 +156,7 @@ static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter
 			slot->regs = regs;
 			return slot;
 		}
-		if (way == 0)
+		if (step == 0)
 			slot->chained = 1;
 	}
 	struct ledger *ledger = my_ledger();
@@ -230,7 +230,8 @@ static __always_inline void flush(struct batch *batch)
 
 /* One record into this CPU's batch, from task context. Preemption was off in these programs before Linux 7.0;
  * since then one may be interrupted by the next thread's, which `busy` sends to the ring instead. */
-static __always_inline void stage(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg, bool now)
+static __always_inline void batch_record(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg,
+					 bool now)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct batch *batch = batches.lookup(&cpu);

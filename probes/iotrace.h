@@ -115,8 +115,8 @@ struct ledger {
 	u64 pad[4];
 };
 
-/* The programs that others jump to, for what is seldom: the others stay small, for the verifier and for every call. */
-enum later { LATER_ARRIVE, LATER_SUBMIT, LATER_LEARN, LATER_DESCRIBE, LATER_EVENTS, LATERS };
+/* Programs that others jump to (tail calls) for what is seldom, so that those stay small. */
+enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAILS };
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
@@ -151,7 +151,7 @@ struct owner {
 };
 
 /* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/capture/exec_gate.py,
- * adoption.py) */
+ * attach.py) */
 /* iotrace makes itself known, before anybody else is told the secret: the first one counts */
 #define PRCTL_OWN 0x10774AD3
 #define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */

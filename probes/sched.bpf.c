@@ -13,10 +13,10 @@ RAW_TRACEPOINT_PROBE(sched_switch)
 #else
 		u32 state = read4(ctx->args[1] + O_TASK_STATE);
 #endif
-		stage(bpf_ktime_get_ns(), KIND_SWITCH_OUT, out, cpu, 0, 0, (u8)ctx->args[0], state, true);
+		batch_record(bpf_ktime_get_ns(), KIND_SWITCH_OUT, out, cpu, 0, 0, (u8)ctx->args[0], state, true);
 	}
 	if (find(in))
-		stage(bpf_ktime_get_ns(), KIND_SWITCH_IN, in, cpu, 0, 0, out, 0, false);
+		batch_record(bpf_ktime_get_ns(), KIND_SWITCH_IN, in, cpu, 0, 0, out, 0, false);
 	return 0;
 }
 

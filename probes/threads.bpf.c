@@ -10,7 +10,7 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 
 	if (!slot)
 		return 0;
-	u64 *only = alone.lookup(&zero);
+	u64 *only = no_follow.lookup(&zero);
 	if (only && *only)
 		return 0;
 	u32 compat = slot->compat, life = slot->life;

@@ -18,6 +18,7 @@ import pytest
 from support.running import IOTRACE, ROOT, assert_one_line, check_closed_loop, iotrace, running
 
 from tracer.lab import kernels, pins, store, tools, vm
+from tracer.lab.machine import Machine
 
 pytestmark = [
     pytest.mark.live,
@@ -134,7 +135,7 @@ def test_a_kernel_that_does_not_boot_is_ended(tmp_path):
     )  # its header and set-up stay, what they unpack is nothing
     broken = tmp_path / "vmlinuz"
     broken.write_bytes(code)
-    machine = vm.Machine(
+    machine = Machine(
         dataclasses.replace(kernel, image=broken), (), None, "tcg", probe=True, boot_s=3
     )
     assert vm.run(machine, lambda port, data: None).ended in ("hung", "died")

@@ -14,7 +14,7 @@ from tracer.bpf import prctl
 from tracer.bpf.loader import Attachment
 from tracer.capture import exec_gate, spawn
 from tracer.capture.attach import Adopter
-from tracer.capture.session import Session
+from tracer.capture.collector import Collector
 from tracer.kernel import features
 from tracer.recording.records import Kind
 
@@ -57,8 +57,8 @@ def by_a_stranger(secret, *calls):
     subprocess.run([sys.executable, "-c", STRANGER], input=words, text=True, check=True)
 
 
-def drained(session, now=1 << 62):
-    records = session.finish(now)
+def drained(collector, now=1 << 62):
+    records = collector.finish(now)
     return records.records() if hasattr(records, "records") else records
 
 
@@ -80,7 +80,7 @@ def test_nobody_can_read_the_secret_of_a_target_at_its_gate(probes):
             for name in ("cmdline", "environ", "comm", "stat", "status")
         )
 
-    with started() as held, Session(probes):
+    with started() as held, Collector(probes):
         while (
             b"gate.py" not in open(f"/proc/{held.pid}/cmdline", "rb").read()
         ):  # it is on its way there
@@ -99,54 +99,54 @@ def test_two_runs_have_two_secrets_that_cannot_be_guessed(probes):
 
 
 def test_a_secret_lets_in_one_target(probes):
-    with Session(probes) as session, started() as first, started() as second:
+    with Collector(probes) as collector, started() as first, started() as second:
         for held in (first, second):
             held.release(probes.secret)
             assert held._process.stdout.readline()
-        records = drained(session)
+        records = drained(collector)
     assert len(threads_begun(records)) == 1
     assert (records["kind"] == Kind.EXEC).sum() == 1
 
 
 def test_a_stranger_cannot_announce_itself_once_the_target_has_arrived(probes):
-    with Session(probes) as session, started() as held:
+    with Collector(probes) as collector, started() as held:
         held.release(probes.secret)
         assert held._process.stdout.readline()
         by_a_stranger(probes.secret, (exec_gate.PRCTL_ANNOUNCE, 0, 0))
-        assert len(threads_begun(drained(session))) == 1
+        assert len(threads_begun(drained(collector))) == 1
 
 
 @pytest.mark.parametrize("option", [prctl.PRCTL_ADOPT, prctl.PRCTL_LEARN])
 def test_a_stranger_cannot_have_a_process_traced(probes, option):
-    with Session(probes) as session, started() as other:
+    with Collector(probes) as collector, started() as other:
         by_a_stranger(probes.secret, (option, other.pid, 0))
-        assert len(drained(session)) == 0
+        assert len(drained(collector)) == 0
 
 
 def test_a_stranger_cannot_have_the_target_go_untraced(probes):
-    with Session(probes) as session, started() as held:
+    with Collector(probes) as collector, started() as held:
         held.release(probes.secret)
         assert held._process.stdout.readline()
         by_a_stranger(probes.secret, (prctl.PRCTL_RELEASE, held.pid))
-        assert session.announced()
+        assert collector.announced()
 
 
 def test_a_stranger_cannot_take_iotraces_place(probes):
-    with Session(probes) as session, started() as other:
+    with Collector(probes) as collector, started() as other:
         by_a_stranger(
             probes.secret, (prctl.PRCTL_OWN, os.getpid()), (prctl.PRCTL_ADOPT, other.pid, other.pid)
         )
-        assert len(drained(session)) == 0
+        assert len(drained(collector)) == 0
 
 
 def test_calls_still_open_come_after_all_else(probes):
     """Whatever came while the probes were being detached: a thread may have begun a call, or have another ID by then."""
-    with Session(probes) as session, started() as held:
+    with Collector(probes) as collector, started() as held:
         held.release(probes.secret)
         assert held._process.stdout.readline()
-        while not session.open_calls():
+        while not collector.open_calls():
             pass
-        records = drained(session, now=1)
+        records = drained(collector, now=1)
     still_open = records["kind"] == Kind.OPEN
     assert (
         still_open.any() and records["time"][still_open].min() > records["time"][~still_open].max()
@@ -154,27 +154,27 @@ def test_calls_still_open_come_after_all_else(probes):
 
 
 def test_iotrace_itself_may_adopt_learn_and_release(probes):
-    with Session(probes) as session, started() as other:
+    with Collector(probes) as collector, started() as other:
         adopter = Adopter(probes.secret)
         assert adopter.adopt(other.pid, other.pid)
         adopter._say(prctl.PRCTL_LEARN, other.pid, other.pid, 0)
-        assert session.announced()
+        assert collector.announced()
         adopter.release(other.pid, other.pid)
-        assert not session.announced()
-        records = drained(session)
+        assert not collector.announced()
+        records = drained(collector)
     assert len(threads_begun(records)) == 1
     assert set(records["fd"][records["kind"] == Kind.DESCRIPTOR].tolist()) >= {0, 1}
 
 
 def test_a_child_of_iotraces_is_not_iotrace(probes):
     """Forked, so that all but its ID and its birth is the same."""
-    with Session(probes) as session, started() as other:
+    with Collector(probes) as collector, started() as other:
         child = os.fork()
         if not child:
             Adopter(probes.secret).adopt(other.pid, other.pid)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
-        assert len(drained(session)) == 0
+        assert len(drained(collector)) == 0
 
 
 @pytest.mark.parametrize("changed", ["birth", "tgid"])
@@ -183,6 +183,6 @@ def test_it_is_the_process_that_counts_not_its_id_alone(probes, changed):
     owner = np.frombuffer(bytes(probes.maps["owners"].values()), OWNER).copy()
     owner[changed] -= 1
     probes.maps["owners"].update(0, owner.tobytes())
-    with Session(probes) as session, started() as other:
+    with Collector(probes) as collector, started() as other:
         assert Adopter(probes.secret).adopt(other.pid, other.pid)
-        assert len(drained(session)) == 0
+        assert len(drained(collector)) == 0

@@ -8,7 +8,6 @@ import os
 import pytest
 from support.running import runner
 
-import probes
 from tracer.bpf import build, loader
 from tracer.cli.main import main
 from tracer.kernel import features
@@ -90,7 +89,7 @@ def test_a_file_of_somebody_elses_is_refused_even_if_it_is_named(constants, tmp_
     header = tmp_path / "linux.h"
     header.write_text("/* harmless */\n")
     monkeypatch.setattr(
-        probes, "source", lambda source=probes.source: f'#include "{header}"\n' + source()
+        build, "source", lambda source=build.source: f'#include "{header}"\n' + source()
     )
     with pytest.raises(build.CannotCompile, match=f"{header}, which is none of iotrace's files"):
         build.compiled(constants, tmp_path / "cache")

@@ -14,9 +14,9 @@ import pytest
 from click.testing import Result
 from support.running import check_nothing_lost, report_of, runner
 
+from tracer.capture.collector import Collector
 from tracer.capture.fd_names_live import Names
-from tracer.capture.recorder import Tap
-from tracer.capture.session import Session
+from tracer.capture.recorder import Recorder
 from tracer.cli.main import main
 from tracer.kernel import features, syscalls
 from tracer.kernel.proc import Process
@@ -121,7 +121,7 @@ def test_names_that_fail_when_attaching_cost_names_alone(
 
 @pytest.mark.parametrize("after", [0, 1])
 def test_a_drain_that_fails_ends_the_recording_and_not_the_command(after, monkeypatch, tmp_path):
-    failing(monkeypatch, Session, "drain", after)
+    failing(monkeypatch, Collector, "drain", after)
     done = traced(tmp_path, "-o", tmp_path / "run")
     check(
         done,
@@ -146,7 +146,12 @@ def test_what_was_recorded_before_a_drain_failed_is_kept(monkeypatch, tmp_path):
         "import os, sys\nfor _ in range(23): os.getppid()\nopen(sys.argv[1]).readline()\n"
         "for _ in range(5): os.getpgrp()"
     )
-    number, drain, detach, seen = syscalls.numbers()["getppid"], Session.drain, Session.detach, [0]
+    number, drain, detach, seen = (
+        syscalls.numbers()["getppid"],
+        Collector.drain,
+        Collector.detach,
+        [0],
+    )
 
     def failing_drain(its):
         if seen[0] >= 23:
@@ -159,8 +164,8 @@ def test_what_was_recorded_before_a_drain_failed_is_kept(monkeypatch, tmp_path):
         detach(its)
         os.write(go, b"\n")
 
-    monkeypatch.setattr(Session, "drain", failing_drain)
-    monkeypatch.setattr(Session, "detach", detach_and_go_on)
+    monkeypatch.setattr(Collector, "drain", failing_drain)
+    monkeypatch.setattr(Collector, "detach", detach_and_go_on)
     done = iotrace("trace", "--no-cost", "-o", path, "--", sys.executable, "-c", program, fifo)
     os.close(go)
     check(done, 125, "tracing ended early", "status 0")
@@ -171,7 +176,7 @@ def test_what_was_recorded_before_a_drain_failed_is_kept(monkeypatch, tmp_path):
 
 def test_what_was_drained_and_not_recorded_is_not_said_to_be_delivered(monkeypatch, tmp_path):
     """The fault lies between the ring and the recording; the command goes on when its beginning is recorded."""
-    fifo, real = tmp_path / "fifo", Tap._seen
+    fifo, real = tmp_path / "fifo", Recorder._seen
     os.mkfifo(fifo)
     go = os.open(fifo, os.O_RDWR)
 
@@ -183,7 +188,7 @@ def test_what_was_drained_and_not_recorded_is_not_said_to_be_delivered(monkeypat
             os.write(go, b"\n")
         return result
 
-    monkeypatch.setattr(Tap, "_seen", seen)
+    monkeypatch.setattr(Recorder, "_seen", seen)
     done = iotrace(
         "trace",
         "--no-cost",
@@ -256,7 +261,7 @@ def test_a_report_that_fails_leaves_the_recording(
 
 @pytest.mark.parametrize("after", [0, 3])
 def test_an_attached_program_goes_on_when_a_drain_fails(after, monkeypatch, tmp_path, bystander):
-    failing(monkeypatch, Session, "drain", after)
+    failing(monkeypatch, Collector, "drain", after)
     done = iotrace("attach", "--no-cost", "-o", tmp_path / "run", "-p", bystander.pid)
     check(done, 1, "tracing ended early", "the program goes on")
     assert bystander.poll() is None
@@ -265,7 +270,7 @@ def test_an_attached_program_goes_on_when_a_drain_fails(after, monkeypatch, tmp_
 
 
 def test_a_scenario_ends_when_a_drain_fails(monkeypatch, tmp_path):
-    failing(monkeypatch, Session, "drain", 3)
+    failing(monkeypatch, Collector, "drain", 3)
     done = iotrace("run", "blocking", "--messages", 10000, "--no-cost", "-o", tmp_path / "run")
     check(done, 1, "tracing ended early", "Fault")
     assert report_of("report", tmp_path / "run")["ended"] == "failed"
@@ -303,7 +308,7 @@ def test_a_failure_that_a_target_has_survived_has_its_traceback_too(monkeypatch,
 
 
 def test_ctrl_c_still_reaches_a_command_whose_recording_ended_early(monkeypatch, tmp_path):
-    failing(monkeypatch, Session, "drain", 0)
+    failing(monkeypatch, Collector, "drain", 0)
     program = "import os, signal\nos.kill(os.getppid(), signal.SIGTERM)\nsignal.pause()"
     done = iotrace("trace", "--no-cost", "--", sys.executable, "-c", program)
     check(done, 125, f"status {128 + signal.SIGTERM}")

@@ -32,18 +32,20 @@ def ten_runs(name: str, lang: str, interval_ns: int) -> Iterator[dict]:
     """The report of each run."""
     scenario = find(name)
     options = Options(MESSAGES, interval_ns, 64, scenario.protocols[0], False, scenario.watched)
-    plan = experiment.Plan(
+    plan = experiment.ScenarioPlan(
         name, lang, experiment.program(scenario, lang, None), options, 60, None, 16 << 20, False
     )
     with tempfile.TemporaryDirectory() as directory:
 
         @contextmanager
-        def place(plan, number):
-            yield str(Path(directory, f"{number}.parquet")), lambda: None
+        def place(turn):
+            yield str(Path(directory, f"{turn.round}.parquet")), lambda: None
 
-        for run in interleave.run([plan], RUNS, features.find(), place, lambda plan, number: None):
-            if run.path is None:
-                pytest.skip(run.why)
+        for run in interleave.run([plan], [RUNS], features.find(), place, lambda turn: None):
+            if isinstance(run.error, experiment.CannotRun):
+                pytest.skip(str(run.error))
+            if run.error:
+                raise run.error
             yield build.build(partial(parquet.columns, run.path), parquet.read_facts(run.path))
 
 

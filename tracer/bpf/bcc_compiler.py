@@ -15,6 +15,7 @@ import os
 import re
 import struct
 import sys
+from typing import Any
 
 _LOAD_IMM64, _PSEUDO_MAP_FD = 0x18, 1  # of the instruction that names a map
 _MAP_FACTS = ("type_id", "key_size_id", "leaf_size_id", "max_entries_id", "flags_id")
@@ -38,7 +39,7 @@ def main() -> None:
         json.dump(result, file)
 
 
-def compiled(text: str, flags: list[str]) -> dict:
+def compiled(text: str, flags: list[str]) -> dict[str, Any]:
     """By BCC, which also creates the maps: they are let go of again. Raises CannotCompile.
 
     maps: name → its kind, sizes, entries and flags, as BPF_MAP_CREATE wants them; programs: name → instructions
@@ -54,10 +55,8 @@ def compiled(text: str, flags: list[str]) -> dict:
     listed = os.memfd_create("read")
     try:
         module = BPF(text=text.encode(), cflags=[*flags, "-MD", "-MF", _LIST.format(listed)])
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # BCC raises bare Exceptions, and exits where clang is unhappy
+    except (Exception, SystemExit) as error:
+        # BCC raises bare Exceptions, and exits where clang is unhappy
         raise CannotCompile(f"BCC could not compile the probes: {error}") from None
     try:
         return _taken_from(module, lib) | {"read": _prerequisites(os.pread(listed, 1 << 20, 0))}
@@ -65,19 +64,9 @@ def compiled(text: str, flags: list[str]) -> dict:
         module.cleanup()
 
 
-def _taken_from(module, lib) -> dict:
-    """Maps and instructions, by libbcc's own functions (src/cc/bcc_common.h)."""
-    lib.bpf_num_tables.argtypes, lib.bpf_num_tables.restype = [ctypes.c_void_p], ctypes.c_size_t
-    maps, names = {}, {}
-    for number in range(lib.bpf_num_tables(module.module)):
-
-        def ask(what: str, result: type, number: int = number):
-            function = getattr(lib, f"bpf_table_{what}")
-            function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_size_t], result
-            return function(module.module, number)
-
-        name = names[ask("fd_id", ctypes.c_int)] = ask("name", ctypes.c_char_p).decode()
-        maps[name] = [ask(what, ctypes.c_size_t) for what in _MAP_FACTS]
+def _taken_from(module: Any, lib: ctypes.CDLL) -> dict[str, Any]:
+    """License, maps and instructions of a bcc.BPF, by libbcc's own functions (src/cc/bcc_common.h)."""
+    names, maps = _maps_of(module, lib)
     programs, places = {}, {}
     for number in range(lib.bpf_num_functions(module.module)):
         raw = lib.bpf_function_name(module.module, number)
@@ -98,10 +87,27 @@ def _taken_from(module, lib) -> dict:
     }
 
 
+def _maps_of(module: Any, lib: ctypes.CDLL) -> tuple[dict[int, str], dict[str, list[int]]]:
+    """Maps: descriptor → name, and name → what _MAP_FACTS asks."""
+    lib.bpf_num_tables.argtypes, lib.bpf_num_tables.restype = [ctypes.c_void_p], ctypes.c_size_t
+
+    def ask(number: int, what: str, result: type) -> Any:
+        function = getattr(lib, f"bpf_table_{what}")
+        function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_size_t], result
+        return function(module.module, number)
+
+    names, maps = {}, {}
+    for number in range(lib.bpf_num_tables(module.module)):
+        name = ask(number, "name", ctypes.c_char_p).decode()
+        names[ask(number, "fd_id", ctypes.c_int)] = name
+        maps[name] = [ask(number, what, ctypes.c_size_t) for what in _MAP_FACTS]
+    return names, maps
+
+
 def _without_maps(program: str, code: bytearray, names: dict[int, str]) -> list[tuple[int, str]]:
     """Where the code names which map; it then names none."""
     places = []
-    for index in range(0, len(code) // 8):
+    for index in range(len(code) // 8):
         opcode, registers, _, value = struct.unpack_from("<BBhi", code, 8 * index)
         if opcode == _LOAD_IMM64 and registers >> 4:
             if registers >> 4 != _PSEUDO_MAP_FD or value not in names:

@@ -20,11 +20,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import probes
 from scenarios.kit import places
 from tracer.errors import CANNOT, IotraceError
 
+PROBES = (
+    Path(__file__).parents[2] / "probes"
+)  # the BPF programs (*.bpf.c), iotrace.h, and headers for BCC
 CACHE = Path("/var/cache/iotrace")
+_FIRST = (
+    "core.bpf.c",
+    "descriptors.bpf.c",
+    "aio.bpf.c",
+)  # what the others call; those follow by name
 _MOST_KEPT = 16
 _FORM = 2  # of what is kept; what the first form holds may have come from a planted header, and is never used
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -77,16 +84,22 @@ def version() -> str | None:
 
 def compiled(constants: dict[str, int], cache: Path = CACHE) -> Compiled:
     """The probes with these -D constants, from the cache or from BCC; raises CannotCompile."""
-    directory = Path(probes.__file__).parent
-    path = cache / f"{_key(constants, directory)}.json"
+    path = cache / f"{_key(constants)}.json"
     safe = not who_else_writes(cache)
     kept = _kept(path) if safe else None
     if kept:
         return kept
-    text = _compile(constants, directory)
+    text = _compile(constants)
     if safe:
         _keep(path, text)
     return _parsed(text)
+
+
+def source() -> str:
+    """All programs as one translation unit; compilers' messages still name the file and its line."""
+    others = sorted(path.name for path in PROBES.glob("*.bpf.c") if path.name not in _FIRST)
+    paths = [PROBES / name for name in (*_FIRST, *others)]
+    return "".join(f'#line 1 "{path.name}"\n{path.read_text()}' for path in paths)
 
 
 def who_else_writes(cache: Path = CACHE) -> str:
@@ -95,12 +108,12 @@ def who_else_writes(cache: Path = CACHE) -> str:
     return f"others may write to {directory}" if directory else ""
 
 
-def _key(constants: dict[str, int], directory: Path) -> str:
+def _key(constants: dict[str, int]) -> str:
     """A digest of all that the result depends on: no other file may be read when it is compiled."""
     digest = hashlib.sha256(f"{_FORM} {sorted(constants.items())} {version()}".encode())
-    for path in sorted([*directory.glob("*.bpf.c"), *directory.rglob("*.h")]):
+    for path in sorted([*PROBES.glob("*.bpf.c"), *PROBES.rglob("*.h")]):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(directory)} {len(content)} ".encode() + content)
+        digest.update(f"{path.relative_to(PROBES)} {len(content)} ".encode() + content)
     return digest.hexdigest()[:32]
 
 
@@ -109,8 +122,8 @@ def _kept(path: Path) -> Compiled | None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(fd, "rb") as file:
-            its = os.fstat(fd)
-            if its.st_uid != os.geteuid() or its.st_mode & _OTHERS_WRITE:
+            status = os.fstat(fd)
+            if status.st_uid != os.geteuid() or status.st_mode & _OTHERS_WRITE:
                 return None
             return _parsed(file.read())
     except (OSError, ValueError, LookupError, TypeError):
@@ -132,9 +145,9 @@ def _keep(path: Path, text: bytes) -> None:
     """Best effort: where it cannot be written, the next run compiles again."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        older = sorted(path.parent.glob("*.json"), key=lambda its: its.stat().st_mtime)
-        for its in older[: max(0, len(older) + 1 - _MOST_KEPT)]:
-            its.unlink()
+        older = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)
+        for oldest in older[: max(0, len(older) + 1 - _MOST_KEPT)]:
+            oldest.unlink()
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         try:
             with open(handle, "wb") as file:
@@ -145,18 +158,18 @@ def _keep(path: Path, text: bytes) -> None:
             raise
 
 
-def _compile(constants: dict[str, int], directory: Path) -> bytes:
+def _compile(constants: dict[str, int]) -> bytes:
     """By BCC, in a process that stands in the probes' directory and has no environment of the caller's; raises
     CannotCompile."""
     # BCC opens included files only below the header directory
-    flags = [*(f"-D{name}={value}" for name, value in constants.items()), f"-I{directory}"]
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "BCC_KERNEL_SOURCE": str(directory)}
+    flags = [*(f"-D{name}={value}" for name, value in constants.items()), f"-I{PROBES}"]
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "BCC_KERNEL_SOURCE": str(PROBES)}
     done = subprocess.run(
         [sys.executable, "-I", "-B", str(Path(__file__).with_name("bcc_compiler.py"))],
-        input=json.dumps({"text": probes.source(), "flags": flags}).encode(),
+        input=json.dumps({"text": source(), "flags": flags}).encode(),
         capture_output=True,
         check=False,
-        cwd=directory,
+        cwd=PROBES,
         env=environment,
         start_new_session=True,
     )
@@ -169,7 +182,7 @@ def _compile(constants: dict[str, int], directory: Path) -> bytes:
         ) from None
     if "error" in result:
         raise CannotCompile(f"{result['error']}\n{said}".strip())
-    if foreign := _foreign(result["read"], directory):
+    if foreign := _foreign(result["read"], PROBES):
         raise CannotCompile(
             f"the probes would be compiled with {foreign}, which is none of iotrace's files"
         )

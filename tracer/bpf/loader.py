@@ -10,33 +10,28 @@ from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tracer.bpf import build, syscall
+from tracer.bpf import actions, build, syscall
 from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
+from tracer.kernel.arch import x86_64
 from tracer.kernel.features import CannotTrace, Features
 
 _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
 _TRIES = 100
-_LATER = (
-    "later_arrive",
-    "later_submit",
-    "later_learn",
-    "later_describe",
-    "later_events",
-)  # enum later
+# of enum tail (probes/iotrace.h)
+_TAILS = ("tail_arrive", "tail_submit", "tail_learn", "tail_describe", "tail_events")
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
-_AGAIN = (
-    "again_sys_exit",
-    "again_task_newtask",
-)  # as they stand; sys_enter's second differs (probes/calls.bpf.c)
+# Programs that are loaded twice as they stand; sys_enter's second instance differs (probes/calls.bpf.c).
+_AGAIN = ("again_sys_exit", "again_task_newtask")
 
 
 class Attachment:
     """Probes on this kernel. Use as a context manager; raises CannotTrace where the kernel refuses them.
 
-    secret: the number by which one target may announce itself (tracer/capture/exec_gate.py), and by which this process, and no other,
-    adopts what runs already (tracer/capture/attach.py). Nobody else is to be told of it but a target's gate, on its release.
+    secret: the number by which one target may announce itself (tracer/capture/exec_gate.py), and by which this process
+    and no other, adopts what runs already (tracer/capture/attach.py). Nobody is told of it but a target's gate, when it
+    is opened.
     ring_bytes: a power of two, at least a page.
     selected: the numbers of the calls to record, all where None; the others still teach what they set up.
     follow: whether new threads and children of traced threads are traced too.
@@ -58,15 +53,12 @@ class Attachment:
         self._programs: dict[str, int] = {}
         self._links: dict[str, int] = {}
         try:
-            self._load(build.compiled(_constants(features)))
-            for number, (keep, learn) in syscalls.actions(selected).items():
-                self.maps["calls"].update(number, struct.pack("<HH", keep, learn))
-            self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
-            self.maps["alone"].update(0, struct.pack("<Q", not follow))
-            for index, program in enumerate(_LATER):
-                self.maps["later"].update(index, struct.pack("<I", self._programs[program]))
+            compiled = build.compiled(_constants(features))
+            self._create_maps(compiled.maps)
+            self._load(compiled)
+            self._fill_maps(selected, follow)
             for program in self._programs:
-                if program not in _LATER:
+                if program not in _TAILS:
                     self._attach(program, features)
             self._make_known()
         except build.CannotCompile as error:
@@ -97,15 +89,16 @@ class Attachment:
                 self._attach(program, self._features)
 
     def missed(self) -> int | None:
-        """How many runs of its programs the kernel has skipped, None where it does not say (before 5.12). Of one that is
-        there twice, no more than were skipped of either: an event is missed if both were."""
-        each = {name: syscall.recursion_misses(fd) for name, fd in self._programs.items()}
-        if None in each.values():
-            return None
-        for name in [its for its in each if its.startswith("again_")]:
+        """How many runs of its programs the kernel has skipped, None where it does not say (before 5.12). Of a program
+        that is there twice the smaller number counts: an event is missed if both instances were skipped."""
+        skipped: dict[str, int] = {}
+        for name, fd in self._programs.items():
+            misses = syscall.recursion_misses(fd)
+            if misses is None:
+                return None
             first = name.replace("again_", "tracepoint_")
-            each[first] = min(each[first], each.pop(name))
-        return sum(each.values())
+            skipped[first] = min(skipped.get(first, misses), misses)
+        return sum(skipped.values())
 
     def detach(self) -> None:
         """Detaches all programs; what they recorded stays. Those of calls first, lest a call end after the last switch
@@ -138,36 +131,41 @@ class Attachment:
             "the probes do not see iotrace's own system calls (does a seccomp filter refuse its prctl?)"
         )
 
-    def _load(self, compiled: build.Compiled) -> None:
+    def _create_maps(self, specs: dict[str, build.MapSpec]) -> None:
         syscall.allow_memory()
-        for name, spec in compiled.maps.items():
+        for name, spec in specs.items():
             entries, value_size, flags = spec.entries, spec.value_size, spec.flags
-            if name in (
-                "slots",
-                "threads",
-            ):  # one entry of them all; mapped, for some kernels copy a small value alone
+            if name in ("slots", "threads"):
+                # one entry that holds them all; mapped, since some kernels copy only small values
                 value_size, flags = value_size * _slots(), flags | syscall.MMAPABLE
             if name == "ring":
                 entries = self.ring_bytes
             self.maps[name] = syscall.Map(
                 name, spec.kind, spec.key_size, value_size, entries, flags
             )
-        fds = {name: its.fd for name, its in self.maps.items()}
+
+    def _fill_maps(self, selected: Container[int] | None, follow: bool) -> None:
+        for number, (keep, learn) in actions.actions(selected).items():
+            self.maps["calls"].update(number, struct.pack("<HH", keep, learn))
+        self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
+        self.maps["no_follow"].update(0, struct.pack("<Q", not follow))
+        for index, program in enumerate(_TAILS):
+            self.maps["tail_calls"].update(index, struct.pack("<I", self._programs[program]))
+
+    def _load(self, compiled: build.Compiled) -> None:
+        fds = {name: table.fd for name, table in self.maps.items()}
         programs = {name: name for name in compiled.programs}
         if self._features.preemptible:
             programs |= {name: name.replace("again_", "tracepoint_") for name in _AGAIN}
         for name, code in programs.items():
-            kind = (
-                syscall.KPROBE
-                if name.startswith(("kprobe_", "uprobe_"))
-                else syscall.RAW_TRACEPOINT
-            )
+            by_perf = name.startswith(("kprobe_", "uprobe_"))
+            kind = syscall.KPROBE if by_perf else syscall.RAW_TRACEPOINT
             self._programs[name] = syscall.load(
                 name, kind, compiled.linked(code, fds), compiled.license
             )
 
     def _attach(self, program: str, features: Features) -> None:
-        """By the program's name: tracepoint_NAME or again_NAME, kprobe_FUNCTION or uprobe_FUNCTION (of the C library)."""
+        """By the program's name: tracepoint_NAME or again_NAME, kprobe_FUNCTION, uprobe_FUNCTION of the C library."""
         kind, _, name = program.partition("_")
         fd = self._programs[program]
         if kind in ("tracepoint", "again"):
@@ -193,6 +191,7 @@ def _constants(features: Features) -> dict[str, int]:
     """The -D constants of the probes."""
     return {
         **features.constants,
+        **x86_64.CONSTANTS,
         "SLOTS": _slots(),
         "CPUS": os.sysconf("SC_NPROCESSORS_CONF"),
         "SOCKETS": 65536,

@@ -1,17 +1,16 @@
-"""What iotrace itself says to the attached probes: by a prctl(2) with numbers that no kernel knows (probes/arrival.bpf.c)."""
+"""What iotrace itself says to the attached probes: a prctl(2) that no kernel knows (probes/arrival.bpf.c)."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
 
-PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(
-    0x10774AD0, 0x10774AD4
-)  # of probes/iotrace.h
+# of probes/iotrace.h
+PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(0x10774AD0, 0x10774AD4)
 
 
 def own(secret: int) -> None:
-    """Makes this process known to the probes that have `secret` as the one that may adopt: before anybody else has it."""
+    """Says to the probes that have `secret` that this process may adopt; to be called before anybody else has it."""
     prctl()(PRCTL_OWN, secret, 0, 0, 0)
 
 

@@ -13,7 +13,10 @@ DESCRIPTORS_AT_ONCE = 8
 
 
 class Adopter:
-    """Adopts threads for the attached probes that have `secret`. tids: those adopted, as this PID namespace has them."""
+    """Adopts threads for the attached probes that have `secret`.
+
+    tids: those adopted, as this PID namespace has them.
+    """
 
     def __init__(self, secret: int) -> None:
         self.tids: set[int] = set()
@@ -37,7 +40,8 @@ class Adopter:
         finds none that was not adopted before, none is left out. drain: called now and then to empty the ring."""
         compat = process.is_32_bit()
         while new := set(process.threads()) - self.tids:
-            if not any([self.adopt(process.pid, tid, compat) for tid in sorted(new)]):
+            adopted = [self.adopt(process.pid, tid, compat) for tid in sorted(new)]
+            if not any(adopted):
                 break
             drain()
 

@@ -9,12 +9,12 @@ import time
 
 from tracer.bpf.loader import Attachment
 from tracer.capture.attach import Adopter
-from tracer.capture.session import Session
+from tracer.capture.collector import Collector
 
 _ROUNDS, _CALLS = 5, 2000
 
 
-def event_ns(probes: Attachment, session: Session, adopter: Adopter) -> float:
+def event_ns(probes: Attachment, collector: Collector, adopter: Adopter) -> float:
     """CPU time in ns that the probes add to a system call, never less than 0; to be called before anything else is
     traced. The least of each kind of round counts, for what disturbs a round only adds to it."""
     with_probes: list[int] = []
@@ -22,8 +22,9 @@ def event_ns(probes: Attachment, session: Session, adopter: Adopter) -> float:
     thread = threading.Thread(target=_measure, args=(probes, adopter, with_probes, without))
     thread.start()
     thread.join()
+    assert thread.native_id is not None  # it has run
     adopter.release(os.getpid(), thread.native_id)  # it may take a moment to end
-    session.forget()
+    collector.forget()
     return max(0.0, (min(with_probes) - min(without)) / _CALLS)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 PRCTL_ANNOUNCE = 0x10774ACE  # no PR_* of the kernel's: the call fails with EINVAL
 DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
 MESSAGE = 8  # bytes: the secret, little-endian, 0 where there are no probes to say it to
-PR_SET_PDEATHSIG, SIGKILL = 1, 9
+PR_SET_PDEATHSIG = 1
 CLONE_NEWNET = 0x40000000
 
 
@@ -26,7 +26,6 @@ def main(argv: list[str]) -> int:
     """argv: FD, TRACER (its process ID), TIED (1: the command is killed with the tracer; 0: it outlives it), UID, GID,
     SPACE (the descriptor of a network namespace to go to, or -1), command…"""
     fd, tracer, tied, uid, gid, space = map(int, argv[:6])
-    command = argv[6:]
     as_before_python()
     prctl = ctypes.CDLL(None).prctl
     prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
@@ -35,17 +34,14 @@ def main(argv: list[str]) -> int:
         """Whether the tracer has gone. The kernel's signal says so only from when it is asked for, and a change of user
         takes the wish back; so the parent is looked at after each step in which it can have gone."""
         if tied:
-            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-        return os.getppid() not in (
-            tracer,
-            0,
-        )  # 0: the tracer is in another PID namespace, and nothing can be seen
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        # 0: the tracer is in another PID namespace, and nothing can be seen
+        return os.getppid() not in (tracer, 0)
 
     if is_alone():
         return 125
-    message = os.read(
-        fd, MESSAGE
-    )  # written at once, and so read at once (pipe(7)); empty if the tracer has gone
+    # written at once, and so read at once (pipe(7)); empty if the tracer has gone
+    message = os.read(fd, MESSAGE)
     if len(message) < MESSAGE or is_alone():
         return 125
     os.close(fd)
@@ -59,16 +55,22 @@ def main(argv: list[str]) -> int:
         become(uid, gid, environment)
     if is_alone():
         return 125
+    return executed(argv[6:], environment)
+
+
+def executed(command: list[str], environment: dict[bytes, bytes]) -> int:
+    """Becomes the command; returns the status for it only where it cannot."""
     try:
         os.execvpe(command[0], command, environment)
     except FileNotFoundError:
         return refused(command[0], "command not found", 127)
     except OSError as error:
-        return refused(command[0], error.strerror, 126)
+        return refused(command[0], os.strerror(error.errno or 0), 126)
 
 
 def refused(name: str, why: str, status: int) -> int:
     """Says why the command cannot be executed, in one line, whatever is in its name; the status for that."""
+    # tracer.text.printable, which may not be imported here: this file runs alone (-I -S)
     shown = "".join(character if character.isprintable() else "?" for character in name)
     print(f"iotrace: {shown}: {why}", file=sys.stderr)
     return status
@@ -86,9 +88,8 @@ def as_before_python() -> None:
     """Gives signals back the dispositions that this interpreter changed for itself: the command would inherit them."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    if (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):  # not if it was ignored, as in the background
+    # not if it was ignored, as in the background
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from typing import TypedDict
 
 import numpy as np
 
 from tracer.kernel.proc import Descriptor, Process, name_of
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import Kind
+from tracer.recording.fields import Descriptors, Wakings
 
 MOST = 100_000  # names kept in a recording
+
+
+class FileName(TypedDict):
+    """A file that a process had open, as a recording keeps it."""
+
+    pid: int
+    fd: int
+    inode: int
+    name: str
+    flags: int
 
 
 class Names:
@@ -20,36 +31,36 @@ class Names:
     → name of those that woke a traced one."""
 
     def __init__(self) -> None:
-        self.files: list[dict] = []
+        self.files: list[FileName] = []
         self.comms: dict[int, str | None] = {}
         self._known: set[tuple[int, int]] = set()
 
     def look(self, pid: int, drain: Callable[[], None] = lambda: None) -> list[Descriptor]:
         """All that a process has open now; nothing if it is gone. drain: called now and then to empty the ring."""
         try:
-            found = Process(pid).descriptors(drain)
+            descriptors = Process(pid).descriptors(drain)
         except OSError:
             return []
-        for its in found:
-            self._keep(pid, its.fd, its.inode, its.name, its.flags)
-        return found
+        for file in descriptors:
+            self._keep(pid, file.fd, file.inode, file.name, file.flags)
+        return descriptors
 
     def feed(self, records: RecordBatch) -> None:
         """Records as they come: files that were opened just now and are named by a path are looked up at once."""
-        for tid in np.unique(records.fd[records.kind == Kind.WAKING]).tolist():
+        for tid in np.unique(Wakings.of(records).waker).tolist():
             if tid > 0 and tid not in self.comms and len(self.comms) < MOST:
                 self.comms[tid] = name_of(tid)
-        rows = records.take(np.flatnonzero(records.kind == Kind.DESCRIPTOR))
-        rows = rows.take(~np.isin(rows.arg & stat.S_IFMT(0xFFFF), (stat.S_IFSOCK, stat.S_IFIFO)))
+        opened = Descriptors.of(records)
+        kinds = opened.mode & stat.S_IFMT(0xFFFF)
+        named = opened.where(~np.isin(kinds, (stat.S_IFSOCK, stat.S_IFIFO)))
         for tid, fd, inode in zip(
-            rows.tid.tolist(), rows.fd.tolist(), rows.start.tolist(), strict=True
+            named.tid.tolist(), named.fd.tolist(), named.inode.tolist(), strict=True
         ):
             if (inode, fd) not in self._known:
-                its = Process(tid).descriptor(fd)
-                if (
-                    its and its.inode == inode
-                ):  # else it is closed already, and the number is another file's
-                    self._keep(tid, fd, inode, its.name, its.flags)
+                file = Process(tid).descriptor(fd)
+                # else it is closed already, and the number is another file's
+                if file and file.inode == inode:
+                    self._keep(tid, fd, inode, file.name, file.flags)
 
     def _keep(self, pid: int, fd: int, inode: int, name: str, flags: int) -> None:
         if (inode, fd) not in self._known and len(self.files) < MOST:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+from typing import Any
 
 from tracer.bpf import build
 
 
-def host() -> dict:
+def host() -> dict[str, Any]:
     """Kernel, architecture, number of CPUs, versions of BCC and Python."""
     return {
         "kernel": platform.release(),

@@ -1,4 +1,4 @@
-"""Signals that would end iotrace, noted while it traces: a recording is closed in its own time, with nothing dropped."""
+"""Signals that would end iotrace, noted while it traces, so that a recording is closed with nothing dropped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def signalled(numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[Callable
     iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
     noted: list[int] = []
     before = {
-        number: signal.signal(number, lambda its, _: noted.append(its))
+        number: signal.signal(number, lambda came, _: noted.append(came))
         for number in numbers
         if signal.getsignal(number) != signal.SIG_IGN
     }

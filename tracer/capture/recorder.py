@@ -6,15 +6,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from tracer import text
-from tracer.capture.ring import Watermark
-from tracer.capture.session import Session
+from tracer.capture.collector import Collector
+from tracer.capture.ordering import TimeOrder
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
+from tracer.recording.fields import Births
 from tracer.recording.parquet import ROWS, Writer
 from tracer.recording.records import Kind
 
@@ -23,8 +24,8 @@ DRAIN_MS = 20  # between drains: half as many as at 10 ms, and a tenth of the ri
 MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
 
-class Tap:
-    """Drains `session` into `writer`, and shows `watch` what it drained.
+class Recorder:
+    """Drains `collector` into `writer`, and shows `watch` what it drained.
 
     count: records so far; base: when the first thread announced itself or was adopted (ns), or 0; began: when that
     thread first executed a program, or 0; seen_as: ID in iotrace's PID namespace → the kernel's, for adopted threads.
@@ -32,14 +33,16 @@ class Tap:
     """
 
     def __init__(
-        self, session: Session, writer: Writer, watch: Callable[[RecordBatch], None] | None = None
+        self,
+        collector: Collector,
+        writer: Writer,
+        watch: Callable[[RecordBatch], None] | None = None,
     ) -> None:
-        self._session, self._writer, self._order = session, writer, Watermark()
+        self.collector, self._writer, self._order = collector, writer, TimeOrder()
         self._watch = watch
         self._before = 0
-        self._written = self._made = (
-            0  # records that are in the recording; those of them that no probe has made
-        )
+        self._written = 0  # records that are in the recording
+        self._made = 0  # those of them that no probe has made
         self.count = 0
         self.base = 0
         self.began = 0
@@ -67,11 +70,10 @@ class Tap:
 
     def _drain(self) -> None:
         now = time.monotonic_ns()
-        held = (
-            self._session.oldest_held()
-        )  # looked at before the drain: what leaves a batch meanwhile is in it
+        # looked at before the drain: what leaves a batch meanwhile is in it
+        held = self.collector.oldest_held()
         watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
-        self._order.push(self._seen(self._session.drain()))
+        self._order.push(self._seen(self.collector.drain()))
         if self._order.count >= ROWS:
             self._write(watermark)
         self._before = now
@@ -87,23 +89,25 @@ class Tap:
         self._order.push(self._counted(records))
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
-        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Session.finish has it.
+        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Collector.finish has it.
         Where a drain has failed before, what it brought is written if that can be."""
         with self.or_end():
-            self._order.push(self._seen(self._session.finish(now, seen)))
+            self._order.push(self._seen(self.collector.finish(now, seen)))
         with self.or_end():
             self._write(1 << 62)
 
-    def facts(self) -> dict:
+    def facts(self) -> dict[str, Any]:
         """What the recording says of itself once it is finished: `ledger`, in which only what was written counts as
         delivered, and `failure`, where iotrace failed."""
-        ledger = self._session.ledger
+        ledger = self.collector.ledger
         if self.ended_early:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)
             )
-        found = {"ledger": asdict(ledger) | {"balanced": ledger.balanced}}
-        return found | ({"failure": text.failure(self.failure)} if self.failure else {})
+        facts: dict[str, Any] = {"ledger": ledger.facts()}
+        if self.failure:
+            facts["failure"] = text.failure(self.failure)
+        return facts
 
     @contextmanager
     def or_end(self) -> Iterator[None]:
@@ -113,14 +117,15 @@ class Tap:
         except Exception as error:  # whatever it is, the target must go on
             self.failure = self.failure or error
             self.ended_early = True
-            self._session.detach()
+            self.collector.detach()
 
     def _seen(self, records: RecordBatch) -> RecordBatch:
         if self._watch:
             with self.aside():
                 self._watch(records)
-        adopted = records.take(np.flatnonzero((records.kind == Kind.START) & (records.start != 0)))
-        self.seen_as.update(zip(adopted.arg.tolist(), adopted.tid.tolist(), strict=True))
+        births = Births.of(records)
+        adopted = births.where(births.adopted != 0)
+        self.seen_as.update(zip(adopted.local_tid.tolist(), adopted.tid.tolist(), strict=True))
         return self._counted(records)
 
     def _counted(self, records: RecordBatch) -> RecordBatch:
@@ -137,4 +142,5 @@ class Tap:
 def is_execve(records: RecordBatch) -> np.ndarray:
     """Which records say that a program was executed: of its execve's two the call's own comes first."""
     calls = (records.kind == Kind.CALL) & (records.nr == _EXECVE) & (records.result == 0)
-    return calls | (records.kind == Kind.EXEC)
+    executed: np.ndarray = calls | (records.kind == Kind.EXEC)
+    return executed

@@ -6,7 +6,7 @@ import mmap
 
 import numpy as np
 
-from tracer.recording.batch import RecordBatch, joined, sized
+from tracer.recording.batch import RecordBatch, sized
 from tracer.recording.records import ELEMENT
 
 BUSY = np.uint32(1 << 31)  # BPF_RINGBUF_BUSY_BIT: reserved, not yet committed
@@ -18,7 +18,8 @@ class Ring:
     """A mapped ring buffer of `size` bytes whose records are all of one size.
 
     Its fd maps at 0 (consumer position, writable) and, from one page on, as producer position and the data mapped
-    twice in a row, so that a drain is one slice even where the ring wraps. Loads are ordered as x86-64 orders them.
+    twice in a row, so that a drain is one slice even where the ring wraps. Plain loads must be
+    seen in their order: tracer/kernel/arch/x86_64.py.
     """
 
     def __init__(self, fd: int, size: int) -> None:
@@ -63,29 +64,3 @@ class Ring:
         del self._consumer, self._producer, self._data
         self._consumer_map.close()
         self._data_map.close()
-
-
-class Watermark:
-    """Puts drained records into time order: what a drain brings may be older than what an earlier one brought. The
-    caller knows up to what time nothing older can come any more."""
-
-    def __init__(self) -> None:
-        self._held: list[RecordBatch] = []
-        self.count = 0
-
-    def push(self, records: RecordBatch) -> None:
-        """Holds records, which must not change any more."""
-        if len(records):
-            self._held.append(records)
-            self.count += len(records)
-
-    def pull(self, watermark: int) -> RecordBatch:
-        """Those up to `watermark` (ns), in time order; the others are held on."""
-        columns = joined(self._held)
-        if not (columns.time[1:] >= columns.time[:-1]).all():
-            columns = columns.take(np.argsort(columns.time, kind="stable"))
-        cut = int(np.searchsorted(columns.time, watermark, "right"))
-        rest = columns.take(slice(cut, None))
-        self._held = [rest] if len(rest) else []
-        self.count = len(rest)
-        return columns.take(slice(cut))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Self
 
 from scenarios.kit import places
 from tracer.capture.exec_gate import MESSAGE
@@ -47,20 +48,22 @@ def start(
     user: tuple[int, int] | None,
     pass_fds: tuple[int, ...] = (),
     space: int | None = None,
-    **popen: object,
+    **popen: Any,
 ) -> Target:
     """Starts a scenario's `command` behind the gate, in a session of its own, in / and in an environment in which it
     finds its package. It does not outlive this process. space: the descriptor of a network namespace to run it in."""
-    return _start(
-        command,
-        user,
-        Target,
-        pass_fds,
-        space,
-        env=environment(),
-        cwd="/",
-        start_new_session=True,
-        **popen,
+    return Target(
+        *_held(
+            command,
+            user,
+            Target.tied,
+            pass_fds,
+            space,
+            env=environment(),
+            cwd="/",
+            start_new_session=True,
+            **popen,
+        )
     )
 
 
@@ -69,17 +72,23 @@ def start_command(command: list[str], user: tuple[int, int] | None) -> Command:
     other descriptors, directory, environment, process group), but HOME, USER and LOGNAME where it runs as another
     `user`. Once released it outlives this process."""
     # a directory is named lest posix_spawn be used, whose child ignores two of the C library's own signals
-    return _start(command, user, Command, env=given_environment(), close_fds=False, cwd=".")
+    return Command(
+        *_held(command, user, Command.tied, env=given_environment(), close_fds=False, cwd=".")
+    )
 
 
-def _start(
+def _held(
     command: list[str],
     user: tuple[int, int] | None,
-    kind: type[Target],
+    tied: bool,
     pass_fds: tuple[int, ...] | None = None,
     space: int | None = None,
-    **popen: object,
-) -> Target:
+    **popen: Any,
+) -> tuple[subprocess.Popen[bytes], int]:
+    """The process that waits at the gate with `command`, and the descriptor by which the gate is opened.
+
+    tied: the command is killed with this process; pass_fds: what it inherits, None: whatever is inheritable.
+    """
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
     gate = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("exec_gate.py"))]
@@ -88,14 +97,14 @@ def _start(
             os.set_inheritable(read_end, True)
         else:
             popen["pass_fds"] = (read_end, *pass_fds, *(() if space is None else (space,)))
-        given = (read_end, os.getpid(), int(kind.tied), uid, gid, -1 if space is None else space)
+        given = (read_end, os.getpid(), int(tied), uid, gid, -1 if space is None else space)
         process = subprocess.Popen([*gate, *map(str, given), *command], **popen)
     except BaseException:
         os.close(write_end)
         raise
     finally:
         os.close(read_end)
-    return kind(process, write_end)
+    return process, write_end
 
 
 class Target:
@@ -104,12 +113,12 @@ class Target:
 
     tied = True
 
-    def __init__(self, process: subprocess.Popen, gate: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], gate: int) -> None:
         self._process = process
         self._gate: int | None = gate
         self._pidfd = os.pidfd_open(process.pid)
 
-    def __enter__(self) -> Target:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -20,7 +20,9 @@ from tracer.claims.claim import Claim, Judgement, Verdict, Wanted
 from tracer.claims.trace_view import Seen
 from tracer.kernel.features import Features
 from tracer.recording import parquet
+from tracer.run import interleave
 from tracer.run import scenario as experiment
+from tracer.run.interleave import Run, Turn
 
 SCHEMA = 1
 ROUNDS = 3
@@ -67,57 +69,66 @@ def run(
     user: tuple[int, int] | None,
     progress: Callable[[int, str], None],
 ) -> RunResults:
-    """Every run, recorded into `directory` as `user` (uid, gid), round by round, so that what comes over the machine
-    for a while meets all that are compared. progress: called before each with how many were made and its program.
+    """Every run, recorded into `directory` as `user` (uid, gid), in turns, so that what comes over the machine for a
+    while meets all that are compared. progress: called before each with how many were made and its program.
 
     Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
     """
     made = RunResults({its: [] for its in wanted})
-    everything = [
-        (number, its)
-        for number in range(1, ROUNDS + 1)
-        for its in wanted
-        if number <= rounds_of(its)
-    ]
-    for place, (number, its) in enumerate(everything):
-        if not made.reason(its):
-            progress(place, its.program)
-            _record(its, features, directory / f"{_stem(its)}-{number}.parquet", user, made)
+    plans = [_plan(its, user) for its in wanted]
+    left_out = set()
+    for index, its in enumerate(wanted):
+        if not _has_room(its):
+            made.cannot[its] = f"no process may have {its.sockets} sockets open here (ulimit -H -n)"
+            left_out.add(index)
+
+    @contextlib.contextmanager
+    def place(turn: Turn) -> Iterator[tuple[str, Callable[[], None]]]:
+        stem = _stem(wanted[turn.plan])
+        yield str(directory / f"{stem}-{turn.round + 1}.parquet"), lambda: None
+
+    def say(turn: Turn) -> None:
+        progress(turn.number, wanted[turn.plan].program)
+
+    counts = [rounds_of(its) for its in wanted]
+    for result in interleave.run(plans, counts, features, place, say, left_out):
+        _note(wanted[result.turn.plan], result, made)
+        if made.reason(wanted[result.turn.plan]):
+            left_out.add(result.turn.plan)
     return made
 
 
-def _record(
-    wanted: Wanted, features: Features, path: Path, user: tuple[int, int] | None, made: RunResults
-) -> None:
-    options = _options(wanted)
-    if not transport.make_room(transport.descriptors_of(options.proto, options.sockets)):
-        made.cannot[wanted] = (
-            f"no process may have {options.sockets} sockets open here (ulimit -H -n)"
-        )
-        return
-    lang, program = _program(wanted, user)
-    plan = experiment.Plan(
-        wanted.program, lang, program, options, _TIMEOUT_S, user, _RING_BYTES, measure_cost=False
-    )
-    try:
-        ended = experiment.traced(plan, features, str(path), lambda count: None)
-    except experiment.CannotRun as error:
-        made.cannot[wanted] = str(error)
-        return
-    except (experiment.RunFailed, experiment.NothingSeen) as error:
-        made.failed[wanted] = str(error)
-        return
-    if ended == "interrupted":
-        raise KeyboardInterrupt
-    ledger = parquet.read_facts(str(path))["ledger"]
-    if ended == "failed":
-        made.failed[wanted] = f"iotrace failed: {experiment.failure_of(str(path))}"
-    elif ended == "timeout":
-        made.failed[wanted] = f"{wanted.program} had not ended after {_TIMEOUT_S} s"
-    elif ledger["lost"] or not ledger["balanced"]:
-        made.failed[wanted] = f"of {wanted.program} {ledger['lost']} events were lost"
+def _note(wanted: Wanted, result: Run, made: RunResults) -> None:
+    """What came of one run goes to `made`."""
+    if isinstance(result.error, experiment.CannotRun):
+        made.cannot[wanted] = str(result.error)
+    elif result.path is None:
+        made.failed[wanted] = str(result.error)
     else:
-        made.recorded[wanted].append(path)
+        ledger = parquet.read_facts(result.path)["ledger"]
+        if ledger["lost"] or not ledger["balanced"]:
+            made.failed[wanted] = f"of {wanted.program} {ledger['lost']} events were lost"
+        else:
+            made.recorded[wanted].append(Path(result.path))
+
+
+def _has_room(wanted: Wanted) -> bool:
+    """Whether a process may have as many descriptors open as the run needs."""
+    return transport.make_room(transport.descriptors_of(wanted.proto, wanted.sockets))
+
+
+def _plan(wanted: Wanted, user: tuple[int, int] | None) -> experiment.ScenarioPlan:
+    lang, program = _program(wanted, user)
+    return experiment.ScenarioPlan(
+        wanted.program,
+        lang,
+        program,
+        _options(wanted),
+        _TIMEOUT_S,
+        user,
+        _RING_BYTES,
+        measure_cost=False,
+    )
 
 
 def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[str, ...]]:

@@ -76,7 +76,7 @@ def command(
     """
     from tracer.capture import spawn
     from tracer.kernel import features
-    from tracer.run import program
+    from tracer.run import attach
 
     plan = plan_of(
         duration, no_follow, ring_size, expressions, no_cost, USAGE, spawn.invoking_user()
@@ -87,7 +87,7 @@ def command(
         found = features.find()
         with recorded(output, plan.user, mode) as (path, keep):
             with progress(True) as say:
-                ended = program.attach(
+                ended = attach.attach(
                     [pid for some in (*pids, *more) for pid in some],
                     children,
                     plan,
@@ -105,7 +105,7 @@ def command(
                 ) from ended.failure
     except features.CannotTrace as error:
         raise Failure(str(error), CANNOT) from None
-    except program.NotTraceable as error:
+    except attach.NotTraceable as error:
         raise Failure(str(error), FAILED) from None
     except OSError as error:
         raise Failure(text.failure(error), FAILED) from error

@@ -212,7 +212,7 @@ def plan_of(
     status: int,
     user: tuple[int, int] | None,
 ):
-    """tracing.Plan of the options of `traced`; raises Failure with `status` for what makes no sense."""
+    """A TracePlan of the options of `traced`; raises Failure with `status` for what makes no sense."""
     from tracer.kernel import syscall_filter
     from tracer.run import program
 
@@ -224,7 +224,7 @@ def plan_of(
         )
     except syscall_filter.FilterError as error:
         raise Failure(str(error), status) from None
-    return program.Plan(
+    return program.TracePlan(
         duration, not no_follow, ring_size, selected, expressions, user, not no_cost
     )
 
@@ -315,7 +315,7 @@ def _telling(error: Exception, path: str, output: str | None) -> Exception:
 
 
 def survived(ended, path: str, output: str | None, otherwise: str) -> str:
-    """One line for a failure of iotrace's own that a target has survived (tracing.Ended), recorded to `path`."""
+    """One line for a failure of iotrace's own that a target has survived (run.tracing.Ended), recorded to `path`."""
     failure = text.failure(_telling(ended.failure, path, output))
     if ended.how == "failed":
         return f"{failure}; tracing ended early, {otherwise}"

@@ -20,7 +20,7 @@ from tracer.cli.common import (
     put,
     recorded,
 )
-from tracer.errors import CANNOT, FAILED, LOST, USAGE
+from tracer.errors import CANNOT, FAILED, LOST, USAGE, NothingSeen
 
 ORDER = 2.5
 DEFAULT = (
@@ -157,19 +157,20 @@ def command(
                 unavailable.append(((scenario.name, lang), str(error)))
                 continue
             plans.append(
-                experiment.Plan(scenario.name, lang, program, options, limit, user, 16 << 20, False)
+                experiment.ScenarioPlan(
+                    scenario.name, lang, program, options, limit, user, 16 << 20, False
+                )
             )
             able.append((scenario.name, lang))
 
-        def place(plan, number):
-            name = f"{plan.scenario}-{plan.lang}-{number + 1}.parquet"
+        def place(turn):
+            name = f"{'-'.join(able[turn.plan])}-{turn.round + 1}.parquet"
             return recorded(str(kept / name) if kept else None, user)
 
-        with interrupting(), _progress(len(plans) * rounds) as say:
-            measured = _measured(
-                runner.run(plans, rounds, found, place, say), able, kept, unavailable
-            )
-    except (features.CannotTrace, experiment.NothingSeen) as error:
+        with interrupting(), _progress(able, rounds) as say:
+            runs = runner.run(plans, [rounds] * len(plans), found, place, say)
+            measured = _measured(runs, able, kept, unavailable)
+    except (features.CannotTrace, NothingSeen) as error:
         raise Failure(str(error), CANNOT) from None
     except (experiment.RunFailed, OSError) as error:
         raise Failure(str(error), FAILED) from None
@@ -235,25 +236,35 @@ def _directory(output: str | None, user: tuple[int, int] | None) -> Path | None:
 
 
 def _measured(runs, able, kept, unavailable) -> list[tuple[int, dict, str | None]]:
-    """What each run's recording says; those that this machine cannot run go to `unavailable`. Raises Failure."""
+    """What each run's recording says; those that this machine cannot run go to `unavailable`. Raises Failure, and what
+    a run failed with."""
     from tracer.recording import parquet
     from tracer.report import build as reports
     from tracer.report import comparison
+    from tracer.run.interleave import TracingFailed
+    from tracer.run.scenario import CannotRun
 
     measured = []
     for run in runs:
-        if run.path is None:
-            unavailable.append((able[run.plan], run.why))
-            continue
-        name = "-".join(able[run.plan])
+        which = able[run.turn.plan]
+        name = "-".join(which)
+        match run.error:
+            case CannotRun():
+                unavailable.append((which, str(run.error)))
+                continue
+            case TracingFailed():
+                raise Failure(f"{which[0]}: {run.error}", FAILED)
+            case None:
+                pass
+            case error:
+                raise error
         try:
             report = reports.build(partial(parquet.columns, run.path), parquet.read_facts(run.path))
             its = comparison.measured(report)
         except (parquet.RecordingError, comparison.NothingReceived) as error:
             raise Failure(f"{name}: {error}", FAILED) from None
-        measured.append(
-            (run.plan, its, str(kept / f"{name}-{run.round + 1}.parquet") if kept else None)
-        )
+        path = str(kept / f"{name}-{run.turn.round + 1}.parquet") if kept else None
+        measured.append((run.turn.plan, its, path))
     if not measured:
         raise Failure("; ".join(why for _, why in unavailable), CANNOT)
     return measured
@@ -281,21 +292,22 @@ def _show(measured, able, unavailable, options: dict, as_json: bool, plain: bool
 
 
 @contextmanager
-def _progress(total: int):
+def _progress(able, rounds: int):
     """Says on stderr which run of how many it is: on a terminal in one line, else one line a round."""
-    terminal, done = sys.stderr.isatty(), [0, -1]
+    terminal, done, total = sys.stderr.isatty(), [0, -1], len(able) * rounds
 
-    def say(plan, number: int) -> None:
+    def say(turn) -> None:
         done[0] += 1
+        name, lang = able[turn.plan]
         if terminal:
             click.echo(
-                f"\r\033[Krun {done[0]} of {total}: {plan.scenario} ({plan.lang}), round {number + 1}",
+                f"\r\033[Krun {done[0]} of {total}: {name} ({lang}), round {turn.round + 1}",
                 nl=False,
                 err=True,
             )
-        elif number != done[1]:
-            click.echo(f"round {number + 1}, run {done[0]} of {total}", err=True)
-        done[1] = number
+        elif turn.round != done[1]:
+            click.echo(f"round {turn.round + 1}, run {done[0]} of {total}", err=True)
+        done[1] = turn.round
 
     try:
         yield say

@@ -211,7 +211,7 @@ def _run(ctx, kernel, **how) -> None:
     if kernel == HOST:
         ctx.find_root().command.main(args=arguments, prog_name=ctx.find_root().info_name)
     with _failures():
-        from tracer.lab import vm
+        from tracer.lab import machine
 
         lab = _lab(**how)
         with lab.store.in_use():
@@ -226,7 +226,11 @@ def _run(ctx, kernel, **how) -> None:
 
                 _say(f"Linux {lab.kernel(kernel).release} by {why}")
                 outcome = lab.run(
-                    kernel, accelerator, (vm.Job(lab.iotrace(*arguments)),), take, columns=columns
+                    kernel,
+                    accelerator,
+                    (machine.Job(lab.iotrace(*arguments)),),
+                    take,
+                    columns=columns,
                 )
                 _keep(files)
     _ended(outcome, how["timeout"])
@@ -235,11 +239,11 @@ def _run(ctx, kernel, **how) -> None:
 
 def _keep(files) -> None:
     """What the command left in the machine, into the working directory."""
-    from tracer.lab import matrix
+    from tracer.lab import left_files
     from tracer.lab.store import write_atomically
 
     files.seek(0)
-    for name, data in matrix.results(files).get(0, {}).items():
+    for name, data in left_files.by_job(files).get(0, {}).items():
         write_atomically(Path(Path(name).name), data)
         _say(f"kept {Path(name).name}")
 
@@ -340,7 +344,7 @@ def _matrix(
             else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
         )
         with lab.store.in_use():
-            plan = matrix.Plan(
+            plan = matrix.MatrixPlan(
                 wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory
             )
             found = matrix.run(

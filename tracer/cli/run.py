@@ -21,7 +21,7 @@ from tracer.cli.common import (
     show,
     shown,
 )
-from tracer.errors import CANNOT, FAILED, USAGE
+from tracer.errors import CANNOT, FAILED, USAGE, NothingSeen
 
 ORDER = 2
 
@@ -182,7 +182,7 @@ def command(
             )
         user = None if as_root else spawn.invoking_user()
         program = experiment.program(scenario, lang, user)
-        plan = experiment.Plan(
+        plan = experiment.ScenarioPlan(
             scenario.name, lang, program, options, limit, user, ring_size, not no_cost, link
         )
         with recorded(output, user, mode) as (path, keep):
@@ -202,7 +202,7 @@ def command(
     except (
         features.CannotTrace,
         experiment.CannotRun,
-        experiment.NothingSeen,
+        NothingSeen,
         CannotBuild,
     ) as error:
         raise Failure(str(error), CANNOT) from None

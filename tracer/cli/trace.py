@@ -18,6 +18,7 @@ from tracer.cli.common import (
     survived,
     traced,
 )
+from tracer.errors import NothingSeen
 
 ORDER = 3
 
@@ -98,7 +99,7 @@ def command(
                 )
                 raise Failure(told, OWN_FAILURE) from ended.failure
             ctx.exit(ended.status)
-    except (features.CannotTrace, program.NothingSeen) as error:
+    except (features.CannotTrace, NothingSeen) as error:
         raise Failure(str(error), OWN_FAILURE) from None
     except OSError as error:
         raise Failure(text.failure(error), OWN_FAILURE) from error

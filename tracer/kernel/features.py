@@ -3,19 +3,22 @@ BTF, kprobes and uprobes from their PMUs in /sys/bus/event_source/devices."""
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tracer import text
 from tracer.errors import CANNOT, IotraceError
 from tracer.kernel import io_uring_args
+from tracer.kernel.arch import SUPPORTED
 from tracer.kernel.btf import KernelTypes, NoTypes
+from tracer.kernel.c_library import place_of
+from tracer.kernel.libbpf import NoLibbpf
 from tracer.kernel.pmu import has_pmu
-from tracer.kernel.syscalls import SUPPORTED
 
-# Without these there is nothing to show; without the others a boundary is estimated.
+# Tracepoints without which there is nothing to show.
 REQUIRED = (
     "sys_enter",
     "sys_exit",
@@ -26,16 +29,45 @@ REQUIRED = (
     "signal_generate",
     "signal_deliver",
 )
-OPTIONAL = ("sk_data_ready", "skb_copy_datagram_iovec")
-LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes
+# Tracepoints that other kernels lack, and the probes' constant that says that this one has it.
+OPTIONAL = {
+    # 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"), in 6.3
+    "sk_data_ready": "HAVE_SK_DATA_READY",
+    "skb_copy_datagram_iovec": "HAVE_SKB_COPY",
+}
+LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes: HAVE_AIO_READ, HAVE_AIO_SUSPEND
 
+# What is seen: where its evidence comes from, best first, each with the constant that says that it is there (None: it
+# always is). A report carries the words of the first one (docs/model.md, "Estimated boundaries").
+EVIDENCE: dict[str, tuple[tuple[str | None, str], ...]] = {
+    "ready": (
+        ("HAVE_SK_DATA_READY", "tracepoint sk_data_ready"),
+        ("HAVE_KPROBE_READY", "kprobe sock_def_readable"),
+        (None, "wake-ups, estimated"),
+    ),
+    "copy start": (
+        ("HAVE_SKB_COPY", "tracepoint skb_copy_datagram_iovec"),
+        (None, "the receive's entry, estimated"),
+    ),
+    "io_uring": (
+        ("HAVE_URING", "tracepoints io_uring_*"),
+        (None, "not seen (no tracepoints)"),
+    ),
+    "aio_read": (
+        ("HAVE_AIO_READ", "uprobe on {aio_read}"),
+        (None, "not seen (no uprobes)"),
+    ),
+}
+
+# The probes' constant for the offset of a field: its struct, and the names that it has had.
 _OFFSETS = {
     "O_TASK_PID": ("task_struct", "pid"),
     "O_TASK_TGID": ("task_struct", "tgid"),
     "O_TASK_LEADER": ("task_struct", "group_leader"),
     "O_TASK_BIRTH": ("task_struct", "start_time"),
     "O_TASK_FLAGS": ("task_struct", "flags"),
-    "O_TASK_STATE": ("task_struct", "__state", "state"),  # renamed in 5.14, commit 2f064a59a11f
+    # renamed by 2f064a59a11f ("sched: Change task_struct::state"), in 5.14
+    "O_TASK_STATE": ("task_struct", "__state", "state"),
     "O_TASK_FILES": ("task_struct", "files"),
     "O_TASK_COMM": ("task_struct", "comm"),
     "O_TASK_STACK": ("task_struct", "stack"),
@@ -64,7 +96,8 @@ _OFFSETS = {
     "O_SOCK_REMOTE_PORT": ("sock_common", "skc_dport"),
     "O_SOCKET_INODE": ("socket_alloc", "vfs_inode"),
 }
-_OPTIONAL_OFFSETS = {"O_TASK_ON_CPU": ("task_struct", "on_cpu")}  # not in kernels for one CPU alone
+# Not in kernels for one CPU alone.
+_OPTIONAL_OFFSETS = {"O_TASK_ON_CPU": ("task_struct", "on_cpu")}
 
 
 class CannotTrace(IotraceError):
@@ -75,22 +108,43 @@ class CannotTrace(IotraceError):
 
 @dataclass
 class Features:
-    """What was found. `constants` are the -D of the probes, `sources` says where each boundary comes from."""
+    """What this kernel has.
+
+    constants: the -D of the probes.
+    library_calls: name → (the C library's file, offset in it) of each function that a uprobe can watch.
+    sources: where the evidence of each boundary comes from, for a report.
+    preemptible: a tracepoint's program may be preempted, and is skipped for others meanwhile.
+    """
 
     constants: dict[str, int] = field(default_factory=dict)
-    tracepoints: list[str] = field(default_factory=list)
-    kprobe_ready: bool = False
-    library_calls: dict[str, tuple[str, int]] = field(
-        default_factory=dict
-    )  # name → the C library's file, offset in it
+    library_calls: dict[str, tuple[str, int]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
-    preemptible: bool = (
-        False  # a tracepoint's program may be preempted, and is skipped for others meanwhile
-    )
+    preemptible: bool = False
 
 
 def find() -> Features:
     """Looks at the running kernel; raises CannotTrace."""
+    _check_surroundings()
+    features = Features()
+    with _kernel_types() as types:
+        features.constants |= _offsets(types) | io_uring_args.io_uring(types)
+        features.preemptible = _is_preemptible(types)
+        features.constants |= _tracepoints(types)
+    if features.preemptible:
+        features.constants["HAVE_PREEMPTION"] = 1
+    if "HAVE_SK_DATA_READY" not in features.constants and has_pmu("kprobe"):
+        features.constants["HAVE_KPROBE_READY"] = 1
+    if has_pmu("uprobe"):
+        features.library_calls = {
+            name: place for name in LIBRARY_CALLS if (place := place_of(name))
+        }
+        features.constants |= {f"HAVE_{name.upper()}": 1 for name in features.library_calls}
+    features.sources = {name: _source(ways, features) for name, ways in EVIDENCE.items()}
+    return features
+
+
+def _check_surroundings() -> None:
+    """Raises CannotTrace where it is not the kernel that is in the way."""
     if platform.machine() not in SUPPORTED:
         raise CannotTrace(
             f"{platform.machine()} is not supported yet (supported: {', '.join(SUPPORTED)})"
@@ -101,70 +155,66 @@ def find() -> Features:
         raise CannotTrace(
             "CLOCK_MONOTONIC is not the kernel's own in this time namespace: run iotrace outside of it"
         )
+
+
+@contextlib.contextmanager
+def _kernel_types() -> Iterator[KernelTypes]:
+    """The kernel's BTF; raises CannotTrace."""
     try:
         types = KernelTypes()
-    except NoTypes as error:
+    except (NoLibbpf, NoTypes) as error:
         raise CannotTrace(str(error)) from None
-    found = Features()
-    try:
-        for constant, (struct, *names) in _OFFSETS.items():
-            offset = types.offset(struct, *names)
-            if offset is None:
-                raise CannotTrace(f"this kernel's BTF has no {struct}.{names[0]}")
-            found.constants[constant] = offset
-        for constant, (struct, name) in _OPTIONAL_OFFSETS.items():
-            if (offset := types.offset(struct, name)) is not None:
-                found.constants[constant] = offset
-        found.constants |= io_uring_args.io_uring(types)
-        # tracepoints are guarded by SRCU-fast since 7.0 (commit a46023d5616e); by an SRCU of this name before 6.13, too,
-        # whose readers had one flavour
-        found.preemptible = (
-            types.has_per_cpu("tracepoint_srcu_srcu_data")
-            and types.offset("srcu_data", "srcu_reader_flavor") is not None
-        )
-        if found.preemptible:
-            found.constants["HAVE_PREEMPTION"] = 1
-        arguments = {name: types.tracepoint_arguments(name) for name in REQUIRED + OPTIONAL}
-    finally:
-        types.close()
-    missing = [name for name in REQUIRED if arguments[name] is None]
+    with contextlib.closing(types):
+        yield types
+
+
+def _offsets(types: KernelTypes) -> dict[str, int]:
+    """The constants for the offsets of fields; raises CannotTrace for a field that this kernel lacks."""
+    constants: dict[str, int] = {}
+    for constant, (struct, *names) in (_OFFSETS | _OPTIONAL_OFFSETS).items():
+        offset = types.offset(struct, *names)
+        if offset is not None:
+            constants[constant] = offset
+        elif constant in _OFFSETS:
+            raise CannotTrace(f"this kernel's BTF has no {struct}.{names[0]}")
+    return constants
+
+
+def _tracepoints(types: KernelTypes) -> dict[str, int]:
+    """The constants for the tracepoints that are there; raises CannotTrace if one of REQUIRED is not."""
+    missing = [name for name in REQUIRED if types.tracepoint_shape(name) is None]
     if missing:
         raise CannotTrace(
             f"this kernel has no tracepoint {', '.join(missing)} (CONFIG_FTRACE_SYSCALLS, CONFIG_FTRACE)"
         )
-    found.tracepoints = [name for name, count in arguments.items() if count is not None]
-    if arguments["sched_switch"] >= 4:  # prev_state is passed since 5.18, commit fa2c3254d7cf
-        found.constants["HAVE_PREV_STATE"] = 1
-    if arguments["skb_copy_datagram_iovec"] is not None:
-        found.constants["HAVE_SKB_COPY"] = 1
-    if arguments["sk_data_ready"] is not None:  # 6.3, commit 40e0b0908142
-        found.constants["HAVE_SK_DATA_READY"] = 1
-    elif has_pmu("kprobe"):
-        found.constants["HAVE_KPROBE_READY"] = 1
-        found.kprobe_ready = True
-    if has_pmu("uprobe"):
-        found.library_calls = {
-            name: place for name in LIBRARY_CALLS if (place := in_c_library(name))
-        }
-        found.constants |= {f"HAVE_{name.upper()}": 1 for name in found.library_calls}
-    have = found.constants
-    found.sources = {
-        "ready": "tracepoint sk_data_ready"
-        if "HAVE_SK_DATA_READY" in have
-        else "kprobe sock_def_readable"
-        if found.kprobe_ready
-        else "wake-ups, estimated",
-        "copy start": "tracepoint skb_copy_datagram_iovec"
-        if "HAVE_SKB_COPY" in have
-        else "the receive's entry, estimated",
-        "io_uring": "tracepoints io_uring_*"
-        if "HAVE_URING" in have
-        else "not seen (no tracepoints)",
-        "aio_read": f"uprobe on {found.library_calls['aio_read'][0]}"
-        if "aio_read" in found.library_calls
-        else "not seen (no uprobes)",
+    constants = {
+        constant: 1
+        for name, constant in OPTIONAL.items()
+        if types.tracepoint_shape(name) is not None
     }
-    return found
+    # prev_state is an argument since fa2c3254d7cf ("sched/tracing: Don't re-read p->state when emitting sched_switch
+    # event"), in 5.18
+    if len(types.tracepoint_shape("sched_switch") or ()) >= 4:
+        constants["HAVE_PREV_STATE"] = 1
+    return constants
+
+
+def _is_preemptible(types: KernelTypes) -> bool:
+    """Whether tracepoints are guarded by SRCU-fast: a46023d5616e ("tracing: Guard __DECLARE_TRACE() use of
+    __DO_TRACE_CALL() with SRCU-fast"), in 7.0. Before 6.13 an SRCU of the same name guarded them, whose readers had one
+    flavour."""
+    return (
+        types.has_per_cpu("tracepoint_srcu_srcu_data")
+        and types.offset("srcu_data", "srcu_reader_flavor") is not None
+    )
+
+
+def _source(ways: tuple[tuple[str | None, str], ...], features: Features) -> str:
+    """The words for the best evidence that is there."""
+    words = next(
+        words for constant, words in ways if constant is None or constant in features.constants
+    )
+    return words.format_map({name: path for name, (path, _) in features.library_calls.items()})
 
 
 def _is_shifted() -> bool:
@@ -179,18 +229,3 @@ def _is_shifted() -> bool:
         if line.startswith("monotonic")
         for number in line.split()[1:]
     )
-
-
-def in_c_library(name: str) -> tuple[str, int] | None:
-    """The file and the offset in it of a function of the C library that this very process uses; None if it has none."""
-    try:
-        address = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
-    except AttributeError:
-        return None
-    with open("/proc/self/maps", encoding="ascii", errors="replace") as maps:
-        for line in maps:  # proc_pid_maps(5): begin-end perms offset device inode path
-            fields = line.split(maxsplit=5)
-            begin, _, end = fields[0].partition("-")
-            if int(begin, 16) <= address < int(end, 16) and len(fields) == 6:
-                return fields[5].rstrip("\n"), address - int(begin, 16) + int(fields[2], 16)
-    return None

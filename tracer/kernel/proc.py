@@ -54,7 +54,8 @@ class Process:
 
     def leader(self) -> int:
         """The ID of its process (its own, unless it is a thread's)."""
-        return int(re.search(r"^Tgid:\s*(\d+)", text.read(self._proc / "status"), re.M)[1])
+        status = text.read(self._proc / "status")
+        return int(status.partition("\nTgid:")[2].split(maxsplit=1)[0])
 
     def command(self) -> list[str]:
         """Its command line; its name alone where it has none."""
@@ -97,19 +98,19 @@ class Process:
         return max(map(int, os.listdir(self._proc / "fd")), default=-1)
 
     def descriptors(self, pause: Callable[[], None] = lambda: None) -> list[Descriptor]:
-        """Its open files, in the order of their numbers, sockets with their addresses. pause: called after every 100."""
-        found = []
-        for place, fd in enumerate(sorted(map(int, os.listdir(self._proc / "fd"))), 1):
-            if its := self.descriptor(fd):
-                found.append(its)
-            if place % 100 == 0:
+        """Its open files in the order of their numbers, sockets with their addresses. pause: called after every 100."""
+        descriptors = []
+        for count, fd in enumerate(sorted(map(int, os.listdir(self._proc / "fd"))), 1):
+            if descriptor := self.descriptor(fd):
+                descriptors.append(descriptor)
+            if count % 100 == 0:
                 pause()
-        if any(its.link.startswith("socket:") for its in found):
+        sockets = [one for one in descriptors if one.link.startswith("socket:")]
+        if sockets:
             names = proc_net.names(self._proc / "net")
-            for its in found:
-                if its.link.startswith("socket:"):
-                    its.name = names.get(its.inode, its.link)
-        return found
+            for socket in sockets:
+                socket.name = names.get(socket.inode, socket.link)
+        return descriptors
 
     def _stat(self) -> list[str]:
         """The fields of /proc/PID/stat from the third (state) on."""

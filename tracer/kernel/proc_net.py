@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tracer import text
@@ -23,7 +24,7 @@ _INTERNET = {
     "udplite": "UDPLITE",
     "udplite6": "UDPLITEv6",
 }
-_UNIX_TYPES = {
+_UNIX_TYPES: dict[int, str] = {
     socket.SOCK_STREAM: "STREAM",
     socket.SOCK_DGRAM: "DGRAM",
     socket.SOCK_SEQPACKET: "SEQPACKET",
@@ -35,29 +36,24 @@ def names(net: Path) -> dict[int, str]:
 
     net: /proc/PID/net. A table that this kernel does not have, or a process that has gone, brings nothing.
     """
-    found: dict[int, str] = {}
+    by_inode: dict[int, str] = {}
     for table, protocol in _INTERNET.items():
-        found |= _named(
-            net / table,
-            lambda words, protocol=protocol: (
-                int(words[9]),
-                f"{protocol}:[{pair(_address(words[1]), _address(words[2]))}]",
-            ),
-        )
+        by_inode |= _named(net / table, partial(_internet, protocol))
     return (
-        found
+        by_inode
         | _named(net / "unix", _unix)
         | _named(net / "netlink", lambda words: (int(words[9]), f"NETLINK:[{words[1]}:{words[2]}]"))
         | _named(net / "packet", lambda words: (int(words[8]), f"PACKET:[{words[3]}]"))
     )
 
 
+def _internet(protocol: str, words: list[str]) -> tuple[int, str]:
+    return int(words[9]), f"{protocol}:[{pair(_address(words[1]), _address(words[2]))}]"
+
+
 def _unix(words: list[str]) -> tuple[int, str]:
-    kind, inode, path = (
-        _UNIX_TYPES.get(int(words[4], 16), "UNIX"),
-        int(words[6]),
-        " ".join(words[7:]),
-    )
+    kind = _UNIX_TYPES.get(int(words[4], 16), "UNIX")
+    inode, path = int(words[6]), " ".join(words[7:])
     return inode, f"UNIX-{kind}:[{inode}{',' if path else ''}{path}]"
 
 
@@ -75,13 +71,13 @@ def joined(address: str, port: int) -> str:
 def _named(table: Path, row: Callable[[list[str]], tuple[int, str]]) -> dict[int, str]:
     """inode → name by `row` of each line's words. A line that is none of the kernel's is left out: any process can give
     a Unix socket a path with newlines in it, which the table shows as they are."""
-    found: dict[int, str] = {}
+    by_inode: dict[int, str] = {}
     with contextlib.suppress(OSError):
         for line in text.read(table).split("\n")[1:]:
             with contextlib.suppress(ValueError, IndexError):
                 inode, name = row(line.split())
-                found.setdefault(inode, name)
-    return found
+                by_inode.setdefault(inode, name)
+    return by_inode
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -24,13 +24,13 @@ class FilterError(IotraceError):
 @cache
 def classes() -> dict[str, frozenset[int]]:
     """%network → the numbers of its calls, for each of strace's classes."""
-    found: dict[str, set[int]] = {}
+    members_of: dict[str, set[int]] = {}
     text = files(__package__).joinpath("data/classes.tsv").read_text()
     for line in text.splitlines()[3:]:
         name, members = line.split("\t")
         for member in members.split(","):
-            found.setdefault(f"%{member}", set()).add(syscalls.numbers()[name])
-    return {name: frozenset(numbers) for name, numbers in found.items()}
+            members_of.setdefault(f"%{member}", set()).add(syscalls.numbers()[name])
+    return {name: frozenset(numbers) for name, numbers in members_of.items()}
 
 
 def parse(expression: str) -> frozenset[int]:

@@ -1,4 +1,4 @@
-"""Whether KVM truly works here: /dev/kvm may open and machines still hang, so one is booted, once, with a time limit."""
+"""Whether KVM truly works here: /dev/kvm may open and machines hang, so one is booted, once, with a time limit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tracer.lab import CannotLab, LabError, tools, vm
 from tracer.lab.kernels import Kernel
+from tracer.lab.machine import Machine
 from tracer.lab.store import Store, write_json
 
 DEVICE = Path("/dev/kvm")
@@ -36,8 +37,7 @@ def _works(store: Store, kernel: Kernel) -> tuple[bool, str]:
         return False, "no /dev/kvm"
     if not os.access(DEVICE, os.R_OK | os.W_OK, effective_ids=True):
         return False, "no permission for /dev/kvm (the group kvm has it)"
-    tools.require(("qemu-system-x86_64",))
-    binary = Path(tools.find("qemu-system-x86_64")).stat()
+    binary = tools.path_of("qemu-system-x86_64").stat()
     boot = (
         Path("/proc/sys/kernel/random/boot_id")
         .read_text(encoding="ascii", errors="replace")
@@ -58,7 +58,7 @@ def _works(store: Store, kernel: Kernel) -> tuple[bool, str]:
 
 
 def _boots(kernel: Kernel) -> tuple[bool, str]:
-    machine = vm.Machine(kernel, (), None, "kvm", memory_mb=512, probe=True, boot_s=_PROBE_S)
+    machine = Machine(kernel, (), None, "kvm", memory_mb=512, probe=True, boot_s=_PROBE_S)
     try:
         outcome = vm.run(machine, lambda _port, _data: None)
     except LabError as error:

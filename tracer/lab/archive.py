@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tracer.lab import CannotLab, LabError, tools
 from tracer.lab.store import sha256
@@ -30,7 +31,7 @@ class Package:
         """A name for the cache; the archive's own has ':' and '~' written in ways that differ."""
         return f"{self.name}_{self.version.replace(':', '%3a')}.deb"
 
-    def facts(self) -> dict:
+    def facts(self) -> dict[str, Any]:
         """As the lock file keeps it."""
         return asdict(self)
 

@@ -1,14 +1,18 @@
-"""What kernels have in common and where they differ, from their runs' reports: pure analysis, in the order of kernels."""
+"""What kernels have in common and where they differ, from their runs' reports, in the order of kernels."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 from tracer.terms import PHASES
 
+Cell = dict[str, Any]
+"""One scenario on one kernel, as cell() makes it (docs/json.md)."""
+
 # what is compared: (its name, from a cell; None: not known there)
-_COMPARED: tuple[tuple[str, Callable[[dict], object]], ...] = (
+_COMPARED: tuple[tuple[str, Callable[[Cell], object]], ...] = (
     ("outcome", lambda cell: _outcome(cell)),
     ("verdict", lambda cell: cell.get("verdict")),
     ("workload's own counts", lambda cell: _agreement(cell)),
@@ -23,17 +27,17 @@ _COMPARED: tuple[tuple[str, Callable[[dict], object]], ...] = (
 def cell(
     status: int,
     error: str | None,
-    report: dict | None,
+    report: dict[str, Any] | None,
     wakes: int | None,
     round_trip_ns: int | None,
     recording: str | None,
-) -> dict:
+) -> Cell:
     """One scenario on one kernel: what of its report is compared.
 
     wakes: how often the scenario's threads were woken in its window, from the recording; round_trip_ns: that kernel's
     untraced round trip, with which its phases become ratios.
     """
-    found: dict = {"status": status, "error": error, "recording": recording}
+    found: Cell = {"status": status, "error": error, "recording": recording}
     if report is None:
         return found
     operations = len(report["operations"])
@@ -41,10 +45,6 @@ def cell(
     phases = {
         name: {key: report["phases"][name][key] for key in ("p50_ns", "p90_ns")} for name in PHASES
     }
-    calls: dict[str, int] = {}
-    for call in report["syscalls"]:
-        if not call.get("library"):
-            calls[call["name"]] = call["calls"] - sum(call["errors"].values())
     return found | {
         "verdict": report["model"]["name"],
         "synchronous": report["model"]["synchronous"],
@@ -53,15 +53,10 @@ def cell(
         "differences": expected.get("differences"),
         "ended": report["ended"],
         "phases": phases,
-        "ratios": {
-            name: round(phase["p50_ns"] / round_trip_ns, 3)
-            if round_trip_ns and operations
-            else None
-            for name, phase in phases.items()
-        },
+        "ratios": _ratios(phases, round_trip_ns if operations else None),
         "contiguous": contiguous(report),
         "sequence": sequence(report["figure"]),
-        "calls": calls,
+        "calls": _successes(report["syscalls"]),
         "wakes": wakes,
         "signals": sum(signal["delivered"] for signal in report["signals"]),
         "ledger": report["ledger"],
@@ -69,7 +64,26 @@ def cell(
     }
 
 
-def contiguous(report: dict) -> bool:
+def _ratios(
+    phases: dict[str, dict[str, int]], round_trip_ns: int | None
+) -> dict[str, float | None]:
+    """Each phase's median in round trips; None where there is none of either."""
+    return {
+        name: round(phase["p50_ns"] / round_trip_ns, 3) if round_trip_ns else None
+        for name, phase in phases.items()
+    }
+
+
+def _successes(syscalls: list[dict[str, Any]]) -> dict[str, int]:
+    """How often each system call succeeded."""
+    return {
+        call["name"]: call["calls"] - sum(call["errors"].values())
+        for call in syscalls
+        if not call.get("library")
+    }
+
+
+def contiguous(report: dict[str, Any]) -> bool:
     """Whether every operation's boundaries are in order, and the phases sum to done − ask over all operations."""
     names = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
     times = [[op[name] for name in names] for op in report["operations"]]
@@ -79,7 +93,7 @@ def contiguous(report: dict) -> bool:
     )
 
 
-def sequence(figure: dict | None) -> list[str]:
+def sequence(figure: dict[str, Any] | None) -> list[str]:
     """The typical operation as words, in time order; equal ones in a row are one, since their number is chance."""
     words = []
     for step in (figure or {}).get("steps", []):
@@ -87,26 +101,22 @@ def sequence(figure: dict | None) -> list[str]:
         if kind == "call":
             failed = step["result"] if isinstance(step["result"], str) else None
             words.append(f"{step['name']}={failed}" if failed else step["name"])
-        elif kind == "library":
+        elif kind in ("library", "signal"):
             words.append(step["name"])
-        elif kind == "signal":
-            words.append(step["name"])
-        elif (
-            kind in ("ready", "wake") or kind == "run" and "wake" in words
-        ):  # else it had only lost its CPU
-            words.append(kind)
+        elif kind in ("ready", "wake") or (kind == "run" and "wake" in words):
+            words.append(kind)  # it runs after no waking if it had only lost its CPU
     return [word for word, _ in itertools.groupby(words)]
 
 
 def differences(
-    kernels: list[dict], scenarios: list[str], cells: dict[str, dict[str, dict]]
-) -> list[dict]:
+    kernels: list[dict[str, Any]], scenarios: list[str], cells: dict[str, dict[str, Cell]]
+) -> list[dict[str, Any]]:
     """What is not the same on all kernels: [{scenario, what, groups: [{kernels, value}], since}].
 
     scenario is None for what concerns every scenario alike (where a boundary's evidence comes from). `since` is the
     first kernel that differs from those before it, where all after it agree with it; else null.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     names = [kernel["name"] for kernel in kernels]
     per_kernel = {name: _features(cells.get(name, {})) for name in names}
     for what in dict.fromkeys(key for features in per_kernel.values() for key in features):
@@ -120,41 +130,46 @@ def differences(
         {name: _counts_missed(cells.get(name, {})) for name in names},
     )
     verdicts = {
-        name: {claim["name"]: claim["verdict"] for claim in its.get("claims") or ()}
-        for name, its in zip(names, kernels, strict=True)
+        kernel["name"]: {claim["name"]: claim["verdict"] for claim in kernel.get("claims") or ()}
+        for kernel in kernels
     }
-    for claim in dict.fromkeys(claim for its in verdicts.values() for claim in its):
+    for claim in dict.fromkeys(claim for judged in verdicts.values() for claim in judged):
         _add(
-            found, None, f"claim {claim}", {name: its.get(claim) for name, its in verdicts.items()}
+            found,
+            None,
+            f"claim {claim}",
+            {name: judged.get(claim) for name, judged in verdicts.items()},
         )
     for scenario in scenarios:
         there = {name: cells[name][scenario] for name in names if scenario in cells.get(name, {})}
         for what, of in _COMPARED:
-            _add(found, scenario, what, {name: of(its) for name, its in there.items()})
+            _add(found, scenario, what, {name: of(cell) for name, cell in there.items()})
     return found
 
 
-def _add(found: list[dict], scenario: str | None, what: str, values: dict[str, object]) -> None:
+def _add(
+    found: list[dict[str, Any]], scenario: str | None, what: str, values: dict[str, object]
+) -> None:
     known = {name: value for name, value in values.items() if value is not None}
     groups = [
-        {"value": value, "kernels": [name for name, _ in its]}
-        for value, its in itertools.groupby(known.items(), key=lambda item: item[1])
+        {"value": value, "kernels": [name for name, _ in equal]}
+        for value, equal in itertools.groupby(known.items(), key=lambda item: item[1])
     ]
     if len(groups) > 1:
         since = groups[1]["kernels"][0] if len(groups) == 2 else None
         found.append({"scenario": scenario, "what": what, "groups": groups, "since": since})
 
 
-def _features(cells: dict[str, dict]) -> dict[str, str]:
+def _features(cells: dict[str, Cell]) -> dict[str, str]:
     """Where the evidence of each boundary comes from on one kernel; paths are the root file system's affair."""
-    for its in cells.values():
-        if its.get("features"):
-            return {name: text.split(" on /")[0] for name, text in its["features"].items()}
+    for cell in cells.values():
+        if cell.get("features"):
+            return {name: text.split(" on /")[0] for name, text in cell["features"].items()}
     return {}
 
 
-def _counts_missed(cells: dict[str, dict]) -> str | None:
-    ledgers = [its["ledger"] for its in cells.values() if its.get("ledger")]
+def _counts_missed(cells: dict[str, Cell]) -> str | None:
+    ledgers = [cell["ledger"] for cell in cells.values() if cell.get("ledger")]
     return (
         ("yes" if any(ledger["missed"] is not None for ledger in ledgers) else "no")
         if ledgers
@@ -162,39 +177,39 @@ def _counts_missed(cells: dict[str, dict]) -> str | None:
     )
 
 
-def _outcome(its: dict) -> str:
-    if its["status"] == 0:
+def _outcome(cell: Cell) -> str:
+    if cell["status"] == 0:
         return "ok"
     why = (
-        its["error"].splitlines()[-1].removeprefix("iotrace: ")
-        if its["error"]
+        cell["error"].splitlines()[-1].removeprefix("iotrace: ")
+        if cell["error"]
         else "it says nothing"
     )
-    return f"exit status {its['status']}: {why}"
+    return f"exit status {cell['status']}: {why}"
 
 
-def _agreement(its: dict) -> str | None:
-    if its.get("differences") is None:
+def _agreement(cell: Cell) -> str | None:
+    if cell.get("differences") is None:
         return None
-    return "traced exactly" if not its["differences"] else "; ".join(its["differences"])
+    return "traced exactly" if not cell["differences"] else "; ".join(cell["differences"])
 
 
-def _per_message(its: dict, what: str) -> float | None:
+def _per_message(cell: Cell, what: str) -> float | None:
     """Rounded so that a stray one in a run is no difference."""
     return (
-        round(its[what] / its["messages"] * 4) / 4
-        if its.get(what) is not None and its.get("messages")
+        round(cell[what] / cell["messages"] * 4) / 4
+        if cell.get(what) is not None and cell.get("messages")
         else None
     )
 
 
-def _calls(its: dict) -> str | None:
-    if not its.get("messages"):
+def _calls(cell: Cell) -> str | None:
+    if not cell.get("messages"):
         return None
-    counts = {name: round(count / its["messages"]) for name, count in its["calls"].items()}
+    counts = {name: round(count / cell["messages"]) for name, count in cell["calls"].items()}
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count) or "none"
 
 
-def _missed(its: dict) -> str | None:
-    missed = (its.get("ledger") or {}).get("missed")
+def _missed(cell: Cell) -> str | None:
+    missed = (cell.get("ledger") or {}).get("missed")
     return None if missed is None else "some" if missed else "none"

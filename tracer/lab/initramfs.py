@@ -37,12 +37,12 @@ class Cpio:
         """All regular files of a directory."""
         for path in sorted(source.rglob("*")):
             if path.is_file():
-                its = path.stat()
+                status = path.stat()
                 self.file(
                     f"{name}/{path.relative_to(source)}",
                     path.read_bytes(),
-                    stat.S_IMODE(its.st_mode),
-                    int(its.st_mtime),
+                    stat.S_IMODE(status.st_mode),
+                    int(status.st_mtime),
                 )
 
     def device(self, name: str, major: int, minor: int) -> None:
@@ -88,10 +88,10 @@ def build(
     """settings: shell variables for guest/init; jobs: the shell script that is run in the root file system;
     compiled: probes that were compiled in earlier machines, by file name; code: whether iotrace itself comes along.
     Raises CannotLab without a busybox."""
-    tools.require(("busybox",))
+    busybox = _static_busybox()
     archive = Cpio()
     archive.file("init", (_GUEST / "init").read_bytes(), 0o755)
-    archive.file("bin/busybox", _static_busybox(), 0o755)
+    archive.file("bin/busybox", busybox, 0o755)
     archive.device("dev/console", 5, 1)
     for name in ("proc", "sys", "boot"):
         archive.directory(name)
@@ -112,7 +112,7 @@ def build(
 
 
 def _static_busybox() -> bytes:
-    busybox = Path(tools.find("busybox")).read_bytes()
+    busybox = tools.path_of("busybox").read_bytes()
     if b"ld-linux" in busybox[:4096]:
         raise CannotLab(
             "the busybox that is installed needs libraries that an initramfs has not: "

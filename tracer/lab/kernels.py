@@ -76,9 +76,8 @@ def release_of(bzimage: Path) -> str:
     where = int.from_bytes(head[0x20E:0x210], "little") + 0x200
     release = head[where:].split(b"\0")[0].decode("ascii", "replace").split(" ")[0]
     if not re.fullmatch(r"\w[\w.+~-]*", release, re.ASCII):
-        raise UnknownKernel(
-            f"{bzimage}: {release!r} is no kernel's release"
-        )  # it names a directory of ours
+        # it names a directory of ours
+        raise UnknownKernel(f"{bzimage}: {release!r} is no kernel's release")
     return release
 
 
@@ -116,38 +115,15 @@ def _own(store: Store, path: Path) -> Kernel:
     path = path.absolute()
     bzimage = path / "arch/x86/boot/bzImage" if path.is_dir() else path
     release = release_of(bzimage)
-    if path.is_dir():
-        built = _built_modules(path)
-    else:
-        bases = (
-            path.parent.parent / "lib/modules",
-            path.parent.parent / "usr/lib/modules",
-            Path("/lib/modules"),
-        )
-        tree = next(
-            (base / release for base in bases if _belongs(base / release / "kernel", bzimage)), None
-        )
-        built = (
-            {str(file.relative_to(tree)): file for file in (tree / "kernel").rglob("*.ko*")}
-            if tree
-            else {}
-        )
-    state = [
-        sha256(bzimage),
-        *(
-            f"{name} {file.stat().st_size} {file.stat().st_mtime_ns}"
-            for name, file in sorted(built.items())
-        ),
-    ]
-    key = hashlib.sha256("\n".join(state).encode()).hexdigest()[:12]
-    size = 3 * sum(file.stat().st_size for file in built.values()) + 2 * bzimage.stat().st_size
+    modules = _built_modules(path) if path.is_dir() else _installed_modules(bzimage, release)
+    size = 3 * sum(file.stat().st_size for file in modules.values()) + 2 * bzimage.stat().st_size
 
     def make(new: Path) -> None:
         tools.require(("depmod", "genext2fs"))
         store.say(f"preparing Linux {release} from {path}")
         tree = new / "unpacked/lib/modules" / release
         tree.mkdir(parents=True)
-        for name, file in built.items():
+        for name, file in modules.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, tree / name)
         for name in ("modules.order", "modules.builtin"):
@@ -157,7 +133,29 @@ def _own(store: Store, path: Path) -> Kernel:
         _prepare(new, bzimage, tree)
         shutil.rmtree(new / "unpacked")
 
-    return _checked(path.name, store.entry(f"own-{key}", make, size))
+    return _checked(path.name, store.entry(f"own-{_state(bzimage, modules)}", make, size))
+
+
+def _state(bzimage: Path, modules: dict[str, Path]) -> str:
+    """A short name for an image and its modules as they are now."""
+    state = [
+        sha256(bzimage),
+        *(
+            f"{name} {file.stat().st_size} {file.stat().st_mtime_ns}"
+            for name, file in sorted(modules.items())
+        ),
+    ]
+    return hashlib.sha256("\n".join(state).encode()).hexdigest()[:12]
+
+
+def _installed_modules(bzimage: Path, release: str) -> dict[str, Path]:
+    """{name under /lib/modules/RELEASE: file} where packages put the modules of an image, {} if they are not there."""
+    beside = bzimage.parent.parent
+    for base in (beside / "lib/modules", beside / "usr/lib/modules", Path("/lib/modules")):
+        tree = base / release
+        if _belongs(tree / "kernel", bzimage):
+            return {str(file.relative_to(tree)): file for file in (tree / "kernel").rglob("*.ko*")}
+    return {}
 
 
 def _belongs(modules: Path, bzimage: Path) -> bool:
@@ -169,12 +167,10 @@ def _built_modules(tree: Path) -> dict[str, Path]:
     """{name under /lib/modules/RELEASE: file} of a build tree, from its modules.order (.ko, or .o since 6.3)."""
     order = tree / "modules.order"
     names = order.read_text(encoding="utf-8", errors="replace").split() if order.exists() else []
-    names = [
-        name for name in names if not name.startswith("/") and ".." not in name.split("/")
-    ]  # else outside ours
     files = {
         name.removeprefix("kernel/").removesuffix(".o").removesuffix(".ko") + ".ko"
         for name in names
+        if not name.startswith("/") and ".." not in name.split("/")  # else outside of the tree
     }
     return {f"kernel/{name}": tree / name for name in files if (tree / name).exists()}
 
@@ -223,7 +219,8 @@ def _plain(module: Path) -> bytes:
     if module.suffix == ".zst":
         import pyarrow
 
-        return pyarrow.CompressedInputStream(pyarrow.py_buffer(data), "zstd").read()
+        plain: bytes = pyarrow.CompressedInputStream(pyarrow.py_buffer(data), "zstd").read()
+        return plain
     return data
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tracer
 from tracer.lab import accel, identity, kernels, pins, rootfs, tools, vm
+from tracer.lab.machine import Job, Machine, Outcome
 from tracer.lab.store import Store, write_atomically
 
 _MACHINE_TOOLS = ("qemu-system-x86_64", "busybox", "setpriv")
@@ -35,10 +36,10 @@ class MachineOptions:
 class Lab:
     """All that is needed to run commands on other kernels."""
 
-    def __init__(self, store: Store, locked: pins.Pins, how: MachineOptions) -> None:
+    def __init__(self, store: Store, locked: pins.Pins, options: MachineOptions) -> None:
         self.store = store
         self.locked = locked
-        self.how = how
+        self.options = options
 
     def kernel(self, name: str) -> kernels.Kernel:
         """The kernel of that name or at that path, fetched where need be; raises UnknownKernel, LabError."""
@@ -48,14 +49,14 @@ class Lab:
         """Fetches and builds whatever machines with these kernels need; (accelerator, why)."""
         tools.require(_MACHINE_TOOLS)
         found = [self.kernel(name) for name in names]
-        if not self.how.host_root:
+        if not self.options.host_root:
             rootfs.get(self.store, self.locked.root)
-        if self.how.icount:
+        if self.options.icount:
             return (
                 "tcg",
                 "software emulation, one instruction counted as 2 ns: times repeat, and are no figures",
             )
-        return accel.choose(self.store, self.how.accel, found[0])
+        return accel.choose(self.store, self.options.accel, found[0])
 
     def iotrace(self, *arguments: str) -> tuple[str, ...]:
         """The argv in the guest of `iotrace ARGUMENT…`."""
@@ -63,21 +64,20 @@ class Lab:
 
     def python(self) -> list[str]:
         """The argv in the guest of a Python that knows iotrace's packages."""
-        return rootfs.host_python() if self.how.host_root else [rootfs.PYTHON]
+        return rootfs.host_python() if self.options.host_root else [rootfs.PYTHON]
 
     def run(
         self,
         name: str,
         accelerator: str,
-        jobs: tuple[vm.Job, ...],
+        jobs: tuple[Job, ...],
         take: Callable[[str, bytes], None],
         say: Callable[[str], None] = lambda _: None,
         stop: int | None = None,
         columns: int = 80,
-    ) -> vm.Outcome:
+    ) -> Outcome:
         """One machine with that kernel, from boot to power-off; raises LabError."""
         kernel = self.kernel(name)
-        how = self.how
         cache, news = self.store.root / "compiled" / kernel.image.parent.name, bytearray()
 
         def taken(port: str, data: bytes) -> None:
@@ -86,18 +86,7 @@ class Lab:
             else:
                 take(port, data)
 
-        machine = vm.Machine(
-            kernel,
-            jobs,
-            None if how.host_root else rootfs.get(self.store, self.locked.root),
-            accelerator,
-            how.icount,
-            how.cpus,
-            how.memory_mb,
-            how.job_s,
-            self._environment(columns),
-            {path.name: path.read_bytes() for path in cache.glob("*.json")},
-        )
+        machine = self._machine(kernel, jobs, accelerator, cache, columns)
         facts = {
             "kernel": kernel.name,
             "release": kernel.release,
@@ -106,11 +95,34 @@ class Lab:
             "since": time.time(),
             "jobs": [" ".join(job.command) for job in jobs],
         }
-        with self.store.in_use(), self.store.running(facts):
-            with identity.as_root() if how.host_root else contextlib.nullcontext():
-                outcome = vm.run(machine, taken, say, stop)
+        root = identity.as_root() if self.options.host_root else contextlib.nullcontext()
+        with self.store.in_use(), self.store.running(facts), root:
+            outcome = vm.run(machine, taken, say, stop)
         _keep_compiled(bytes(news), cache)
         return outcome
+
+    def _machine(
+        self,
+        kernel: kernels.Kernel,
+        jobs: tuple[Job, ...],
+        accelerator: str,
+        cache: Path,
+        columns: int,
+    ) -> Machine:
+        """cache: the probes that earlier machines compiled; columns: of the terminal that commands write for."""
+        options = self.options
+        return Machine(
+            kernel,
+            jobs,
+            None if options.host_root else rootfs.get(self.store, self.locked.root),
+            accelerator,
+            options.icount,
+            options.cpus,
+            options.memory_mb,
+            options.job_s,
+            self._environment(columns),
+            {path.name: path.read_bytes() for path in cache.glob("*.json")},
+        )
 
     def _environment(self, columns: int) -> dict[str, str]:
         there = {
@@ -121,7 +133,7 @@ class Lab:
             "COLUMNS": str(columns),
             "PYTHONUNBUFFERED": "1",
         }
-        if self.how.host_root:
+        if self.options.host_root:
             there["PATH"] = os.environ.get("PATH", _GUEST_PATH)
             if not sys.flags.isolated:
                 there["PYTHONPATH"] = str(Path(tracer.__file__).parents[1])
@@ -141,9 +153,9 @@ def _keep_compiled(archive: bytes, cache: Path) -> None:
     ):
         cache.mkdir(parents=True, exist_ok=True)
         inside = {
-            Path(member.name).name: found.extractfile(member).read()
+            Path(member.name).name: content.read()
             for member in found
-            if member.isfile()
+            if member.isfile() and (content := found.extractfile(member))
         }
         for name, data in inside.items():
             write_atomically(cache / name, data)

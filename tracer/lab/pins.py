@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from tracer.lab import LabError, tools
 from tracer.lab.archive import Archive, Package
@@ -79,14 +80,14 @@ def digest(pin: KernelPin | RootPin) -> str:
 def read(path: Path) -> Pins:
     """The lock file; raises LabError."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["schema"] != SCHEMA:
-            raise LabError(f"{path}: schema {found['schema']}, and this iotrace knows {SCHEMA}")
+        locked = json.loads(path.read_text(encoding="utf-8"))
+        if locked["schema"] != SCHEMA:
+            raise LabError(f"{path}: schema {locked['schema']}, and this iotrace knows {SCHEMA}")
         kernels = tuple(
-            KernelPin(its["name"], its["suite"], its["version"], _packages(its))
-            for its in found["kernels"]
+            KernelPin(entry["name"], entry["suite"], entry["version"], _packages(entry))
+            for entry in locked["kernels"]
         )
-        root = found["root"]
+        root = locked["root"]
         wheels = tuple(Wheel(**wheel) for wheel in root["wheels"])
         return Pins(kernels, RootPin(root["suite"], root["python"], _packages(root), wheels))
     except OSError as error:
@@ -127,23 +128,15 @@ def write(path: Path, pins: Pins) -> None:
 def resolve(apt: Path, say: Callable[[str], None]) -> Pins:
     """What Debian's archive and PyPI have now; `apt` is apt's own directory. Raises LabError."""
     kernels: dict[str, KernelPin] = {}
-    root = None
-    for suite in KERNEL_SUITES:
+    archives = {suite: Archive(apt, suite) for suite in KERNEL_SUITES}
+    for suite, archive in archives.items():
         say(f"asking Debian's archive for {suite}")
-        archive = Archive(apt, suite)
         archive.update()
         version = archive.newest(META)
         if version:
             pin = _kernel(archive, version)
             kernels.setdefault(pin.name, pin)
-        if suite == ROOT_SUITE:
-            packages = archive.closure(list(ROOT_PACKAGES))
-            python = next(
-                name[0]
-                for package in packages
-                if (name := re.findall(r"^python(3\.\d+)$", package.name))
-            )
-            root = RootPin(suite, python, tuple(packages), tuple(_wheels(python)))
+    root = _root(archives[ROOT_SUITE])
     ordered = sorted(kernels.values(), key=lambda pin: [int(part) for part in pin.name.split(".")])
     return Pins(tuple(ordered), root)
 
@@ -176,6 +169,14 @@ def pip(*arguments: object) -> None:
     )
 
 
+def _root(archive: Archive) -> RootPin:
+    packages = archive.closure(list(ROOT_PACKAGES))
+    python = next(
+        name[0] for package in packages if (name := re.findall(r"^python(3\.\d+)$", package.name))
+    )
+    return RootPin(archive.suite, python, tuple(packages), tuple(_wheels(python)))
+
+
 def _kernel(archive: Archive, version: str) -> KernelPin:
     """The packages with files in them that the flavour's metapackage leads to, all of one version."""
     seen: dict[str, Package] = {}
@@ -199,11 +200,13 @@ def _wheels(python: str) -> list[Wheel]:
     needs = [need for need in metadata.requires("iotrace") or [] if "extra ==" not in need]
     with tempfile.TemporaryDirectory() as directory:
         pip("download", "--dest", directory, *wheel_flags(python), *needs)
-        return [
-            Wheel(*path.name.split("-")[:2], path.name, sha256(path))
-            for path in sorted(Path(directory).iterdir())
-        ]
+        return [_wheel(path) for path in sorted(Path(directory).iterdir())]
 
 
-def _packages(entry: dict) -> tuple[Package, ...]:
+def _wheel(path: Path) -> Wheel:
+    name, version, _ = path.name.split("-", 2)
+    return Wheel(name, version, path.name, sha256(path))
+
+
+def _packages(entry: dict[str, Any]) -> tuple[Package, ...]:
     return tuple(Package(**package) for package in entry["packages"])

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from scenarios.kit import places
 from tracer.lab import LabError
@@ -64,9 +65,8 @@ class Store:
             return place
         with self.locked(name):
             if not place.is_dir():  # it may have come while we waited
-                for left in place.parent.glob(
-                    f".new-{name}-*"
-                ):  # its maker was killed: we have the lock
+                # their makers were killed: we have the lock
+                for left in place.parent.glob(f".new-{name}-*"):
                     shutil.rmtree(left, ignore_errors=True)
                 self.check_space(size)
                 with (
@@ -120,15 +120,14 @@ class Store:
             os.close(fd)
 
     @contextlib.contextmanager
-    def running(self, facts: dict) -> Iterator[None]:
+    def running(self, facts: dict[str, Any]) -> Iterator[None]:
         """While a machine runs: `lab list` shows `facts`, also to others."""
         self.machines()
         fd, new = tempfile.mkstemp(dir=self.root / "running", suffix=".new")
         path = Path(new)
         try:
-            fcntl.flock(
-                fd, fcntl.LOCK_EX
-            )  # before it has its name, lest somebody take it for one that was left
+            # before it has its name, lest somebody take it for one that was left
+            fcntl.flock(fd, fcntl.LOCK_EX)
             os.write(fd, json.dumps(facts).encode())
             path = path.rename(path.with_suffix(".json"))
             yield
@@ -136,7 +135,7 @@ class Store:
             path.unlink(missing_ok=True)
             os.close(fd)
 
-    def machines(self) -> list[dict]:
+    def machines(self) -> list[dict[str, Any]]:
         """The facts of the machines that run now; what a killed command left is removed."""
         found = []
         for path in sorted((self.root / "running").glob("*.json")):

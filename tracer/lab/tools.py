@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from scenarios.kit import places
 from tracer.lab import CannotLab, LabError
@@ -32,6 +34,12 @@ ELSEWHERE = "/"
 def find(program: str) -> str | None:
     """The path of a program, also where only root's PATH leads; None if it is not there."""
     return shutil.which(program, path=f"{places.path()}:{_PLACES}")
+
+
+def path_of(program: str) -> Path:
+    """The same of a program that is needed; raises CannotLab where it is missing."""
+    require((program,))
+    return Path(find(program) or program)
 
 
 def require(programs: Iterable[str]) -> None:
@@ -63,24 +71,22 @@ def command(program: str, *arguments: object) -> list[str]:
     ]
 
 
-def as_user() -> dict:
+def as_user() -> dict[str, Any]:
     """What Popen needs so that a program has wholly the user that this process acts as."""
-    same = os.geteuid() == os.getuid()
-    return (
-        {}
-        if same
-        else {"user": os.geteuid(), "group": os.getegid(), "env": {**os.environ, "HOME": _home()}}
-    )
+    if os.geteuid() == os.getuid():
+        return {}
+    surroundings = {**os.environ, "HOME": _home()}
+    return {"user": os.geteuid(), "group": os.getegid(), "env": surroundings}
 
 
 def run(
-    program: str, *arguments: object, cwd: object = ELSEWHERE, text_in: str | None = None
+    program: str, *arguments: object, cwd: str | Path = ELSEWHERE, text_in: str | None = None
 ) -> str:
     """Runs a program in a session of its own to its end and returns its stdout; killed with its children on Ctrl-C.
 
-    Raises LabError with the last line that it wrote on stderr.
+    Raises LabError with the first error that it wrote on stderr.
     """
-    process = subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(
         command(program, *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -97,17 +103,19 @@ def run(
         kill_session(process)
         raise
     if process.returncode:
-        lines = [line for line in (err or out).splitlines() if line.strip()]
-        errors = (
-            [line for line in lines if line.startswith(("E:", "error", "ERROR"))]
-            or lines
-            or ["no output"]
-        )
-        raise LabError(f"{program} failed with status {process.returncode}: {errors[0][:300]}")
+        error = _first_error(err or out)
+        raise LabError(f"{program} failed with status {process.returncode}: {error[:300]}")
     return out
 
 
-def kill_session(process: subprocess.Popen) -> None:
+def _first_error(output: str) -> str:
+    """The line of a program's output that says what was wrong, as far as can be told."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("E:", "error", "ERROR"))]
+    return (errors or lines or ["no output"])[0]
+
+
+def kill_session(process: subprocess.Popen[str]) -> None:
     """Ends a program and what it started: asked first, so that it takes down its mounts, then killed."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
@@ -128,4 +136,4 @@ def kill_session(process: subprocess.Popen) -> None:
 def _home() -> str:
     import pwd
 
-    return pwd.getpwuid(os.geteuid()).pw_dir
+    return str(pwd.getpwuid(os.geteuid()).pw_dir)

@@ -5,144 +5,39 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import selectors
-import shlex
-import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from tracer.bpf import build
-from tracer.lab import LabError, initramfs, tools
-from tracer.lab.kernels import Kernel
+from tracer.lab import LabError, guest_script, host_root, qemu, tools
+from tracer.lab.machine import PORTS, Machine, Outcome
 
-RESULTS = "/results"
-COMPILED = str(build.CACHE)
-PORTS = ("console", "control", "files", "probes", "out", "err")
-BOOT_S = 90.0  # from power-on to the guest's first word; in emulation 3 s are usual
 _CONSOLE_BYTES = 64 << 10
-_LAST_LINES = 12
-_VIRTIOFSD = "/usr/lib/qemu/virtiofsd"  # Debian 12's, in C; QEMU has none of its own since 8.0
-# For sh: every mount becomes read-only. The names of their places have blanks as \040, which printf undoes.
-_READ_ONLY = (
-    'while read -r _ place _; do mount -o remount,bind,ro "$(printf %b "$place")" 2>/dev/null; done '
-    '</proc/self/mounts; exec "$@"'
-)
+_READ_BYTES = 1 << 16
 
-
-@dataclass(frozen=True)
-class Job:
-    """One command for the guest, as argv. Its working directory is RESULTS/NUMBER, and what it leaves there comes to
-    the host as a tar archive, one after each job, with names NUMBER/FILE."""
-
-    command: tuple[str, ...]
-    out: str | None = None  # a file in the guest for its stdout; None: the port, as it comes
-    err: str | None = None
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What to boot, and what to do in it. `root` is a disk image, or None for the host's root file system."""
-
-    kernel: Kernel
-    jobs: tuple[Job, ...]
-    root: Path | None
-    accel: str  # kvm or tcg
-    icount: bool = False
-    cpus: int = 1
-    memory_mb: int = 1024
-    job_s: float = 300.0
-    environment: dict[str, str] = field(default_factory=dict)
-    compiled: dict[str, bytes] = field(
-        default_factory=dict
-    )  # files for the guest's COMPILED; "probes" brings new ones
-    probe: bool = False  # only say that it has booted: neither root file system nor jobs
-    boot_s: float = BOOT_S
-
-
-@dataclass
-class Outcome:
-    """How a machine ended: "done", or "panic", "hung" (it never came up), "timeout" (a job) or "died" (QEMU)."""
-
-    ended: str = "died"
-    release: str | None = None
-    statuses: dict[int, int] = field(default_factory=dict)  # job: exit status
-    up_s: float | None = None  # from power-on to the guest's first word
-    took_s: float = 0.0
-    console: str = ""
-
-    @property
-    def last_lines(self) -> list[str]:
-        """The console's last lines, without the colours and times that serial consoles have."""
-        lines = [
-            re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip()
-            for line in self.console.splitlines()
-        ]
-        lines = [line for line in lines if line]
-        told = [line for line in lines[:-_LAST_LINES] if "Kernel panic" in line]
-        return told[-1:] + lines[-_LAST_LINES:]
+Take = Callable[[str, bytes], None]
+Say = Callable[[str], None]
 
 
 def run(
-    machine: Machine,
-    take: Callable[[str, bytes], None],
-    say: Callable[[str], None] = lambda _: None,
-    stop: int | None = None,
+    machine: Machine, take: Take, say: Say = lambda _: None, stop: int | None = None
 ) -> Outcome:
     """Boots the machine, does its jobs, and returns when it is off.
 
     take(port, bytes): what comes out of "out", "err", "files" and "probes" (a tar archive of COMPILED, if a file in it
-    is new), as it comes. say: told of progress. stop: a
-    descriptor that ends the machine when it is readable. Raises CannotLab, LabError; KeyboardInterrupt ends the
-    machine too. A machine never outlives the call, nor the process.
+    is new), as it comes. say: told of progress. stop: a descriptor that ends the machine when it is readable.
+    Raises CannotLab, LabError; KeyboardInterrupt ends the machine too. A machine never outlives the call, nor the
+    process.
     """
     tools.require(("qemu-system-x86_64", "setpriv"))
     outcome = Outcome()
     with contextlib.ExitStack() as stack:
-        ends = {name: os.pipe2(os.O_CLOEXEC) for name in PORTS}
-        for ours, _ in ends.values():
-            stack.callback(os.close, ours)
-        theirs = stack.enter_context(_closing([end for _, end in ends.values()]))
-        boot = _memory(stack, _initramfs(machine))
-        sharing, passed = [], ()
-        if machine.root is None and not machine.probe:
-            sharing, passed = stack.enter_context(_host_root(machine))
-        argv = tools.command(
-            "qemu-system-x86_64",
-            *_arguments(machine, boot, dict(zip(PORTS, theirs, strict=True))),
-            *sharing,
-        )
-        began = time.monotonic()
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=(boot, *theirs, *passed),
-            cwd=tools.ELSEWHERE,
-            start_new_session=True,
-            **tools.as_user(),
-        )
-        stack.callback(process.stderr.close)
-        stack.callback(_end, process)
-        for fd in theirs:
-            os.close(fd)
-        theirs.clear()
-        _watch(
-            machine,
-            process,
-            {name: ours for name, (ours, _) in ends.items()},
-            outcome,
-            take,
-            say,
-            stop,
-        )
+        process, ports, began = _started(machine, stack)
+        _Watch(machine, outcome, take, say).until_off(ports, stop)
         _end(process)
         outcome.took_s = time.monotonic() - began
+        assert process.stderr
         complaint = process.stderr.read().decode(errors="replace").strip()
     if outcome.ended == "died" and "Kernel panic" in outcome.console:
         outcome.ended = "panic"
@@ -153,222 +48,103 @@ def run(
     return outcome
 
 
-def _watch(
-    machine: Machine,
-    process: subprocess.Popen,
-    ports: dict[str, int],
-    outcome: Outcome,
-    take: Callable[[str, bytes], None],
-    say: Callable[[str], None],
-    stop: int | None,
-) -> None:
-    """Reads all ports until the machine is off or out of time."""
+def _started(
+    machine: Machine, stack: contextlib.ExitStack
+) -> tuple[subprocess.Popen[bytes], dict[str, int], float]:
+    """QEMU, our ends of the ports, and when it was started; all of it goes with the stack."""
+    ends = {name: os.pipe2(os.O_CLOEXEC) for name in PORTS}
+    for ours, _ in ends.values():
+        stack.callback(os.close, ours)
+    theirs = stack.enter_context(_closing([end for _, end in ends.values()]))
+    boot = _memory(stack, guest_script.initramfs_of(machine))
+    sharing: list[str] = []
+    passed: tuple[int, ...] = ()
+    if machine.root is None and not machine.probe:
+        sharing, passed = stack.enter_context(host_root.shared(machine))
+    argv = tools.command(
+        "qemu-system-x86_64",
+        *qemu.arguments(machine, boot, dict(zip(PORTS, theirs, strict=True))),
+        *sharing,
+    )
     began = time.monotonic()
-    deadline = began + machine.boot_s
-    console, control = bytearray(), bytearray()
-    with selectors.DefaultSelector() as selector:
-        for name, fd in ports.items():
-            selector.register(fd, selectors.EVENT_READ, name)
-        if stop is not None:
-            selector.register(stop, selectors.EVENT_READ, "stop")
-        while len(selector.get_map()) > (stop is not None):
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
-            if not ready:
-                outcome.ended = "hung" if outcome.up_s is None else "timeout"
-                break
-            for key, _ in ready:
-                if key.data == "stop":
-                    raise KeyboardInterrupt
-                data = os.read(key.fd, 1 << 16)
-                if not data:
-                    selector.unregister(key.fd)
-                elif key.data == "console":
-                    console += data
-                    del console[:-_CONSOLE_BYTES]
-                elif key.data == "control":
-                    control += data
-                    while b"\n" in control:
-                        line, _, rest = bytes(control).partition(b"\n")
-                        control[:] = rest
-                        _heard(line.decode(errors="replace"), outcome, began, say)
-                        deadline = time.monotonic() + machine.job_s
-                else:
-                    take(key.data, data)
-        outcome.console = console.decode(errors="replace")
-
-
-def _heard(line: str, outcome: Outcome, began: float, say: Callable[[str], None]) -> None:
-    """One line of the guest's: up RELEASE, begin JOB, end JOB STATUS, done. What is none of these is passed over."""
-    match line.split():
-        case ["up", release]:
-            outcome.release, outcome.up_s = release, time.monotonic() - began
-        case ["begin", job] if job.isdecimal():
-            pass
-        case ["end", job, status] if job.isdecimal() and status.isdecimal():
-            outcome.statuses[int(job)] = int(status)
-        case ["done"]:
-            outcome.ended = "done"
-        case _:
-            return
-    say(line)
-
-
-def _arguments(machine: Machine, boot: int, ports: dict[str, int]) -> Iterator[str]:
-    """QEMU's arguments: no device but what is named here, and no network."""
-    yield from (
-        "-nodefaults",
-        "-no-user-config",
-        "-display",
-        "none",
-        "-no-reboot",
-        "-machine",
-        "q35",
-        "-cpu",
-        "max",
-        "-smp",
-        str(machine.cpus),
-        "-m",
-        f"{machine.memory_mb}M",
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(boot, *theirs, *passed),
+        cwd=tools.ELSEWHERE,
+        start_new_session=True,
+        **tools.as_user(),
     )
-    if machine.icount:
-        # One instruction is 2 ns of the guest's time, whatever the host does; idle time is skipped.
-        yield from ("-accel", "tcg,thread=single", "-icount", "shift=1,sleep=off")
-    else:
-        yield from ("-accel", machine.accel)
-    yield from (
-        "-kernel",
-        str(machine.kernel.image),
-        "-initrd",
-        f"/proc/self/fd/{boot}",
-        "-append",
-        "console=ttyS0 panic=-1 no_timer_check random.trust_cpu=on rdinit=/init",
-    )
-    yield from ("-device", "virtio-rng-pci", "-device", "virtio-serial-pci")
-    for name, fd in ports.items():
-        yield from ("-chardev", f"file,id={name},path=/proc/self/fd/{fd}")
-        yield from (
-            ("-serial", f"chardev:{name}")
-            if name == "console"
-            else ("-device", f"virtserialport,chardev={name},name={name}")
-        )
-    if machine.probe:
-        return
-    for name, path in (("root", machine.root), ("modules", machine.kernel.modules)):
-        if path is not None:
-            yield from (
-                "-blockdev",
-                f"driver=file,node-name={name},read-only=on,filename={path}",
-                "-device",
-                f"virtio-blk-pci,drive={name}",
-            )
+    assert process.stderr
+    stack.callback(process.stderr.close)
+    stack.callback(_end, process)
+    for fd in theirs:
+        os.close(fd)
+    theirs.clear()
+    return process, {name: ours for name, (ours, _) in ends.items()}, began
 
 
-def _initramfs(machine: Machine) -> bytes:
-    kind = "probe" if machine.probe else "host" if machine.root is None else "image"
-    settings = {
-        "ROOT": kind,
-        "MODULES": "/dev/vda" if machine.root is None else "/dev/vdb",
-        "COMPILED": COMPILED,
-    }
-    return initramfs.build(
-        machine.kernel.boot, settings, _script(machine), machine.compiled, code=not machine.probe
-    )
+class _Watch:
+    """Reads what comes out of a machine, and knows when it has had its time."""
 
+    def __init__(self, machine: Machine, outcome: Outcome, take: Take, say: Say) -> None:
+        self._machine, self._outcome = machine, outcome
+        self._take, self._say = take, say
+        self._began = time.monotonic()
+        self._deadline = self._began + machine.boot_s
+        self._console, self._control = bytearray(), bytearray()
 
-def _script(machine: Machine) -> str:
-    """What the guest's shell does in the root file system."""
-    lines = [
-        ". /lab/ports.sh",
-        'exec 3>"$(port control)" 4>"$(port files)" 5>"$(port out)" 6>"$(port err)"',
-        "$busybox ifconfig lo up 2>/dev/null",
-        "cd /",
-    ]
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in machine.environment.items()]
-    lines.append('echo "up $($busybox uname -r)" >&3')
-    for number, job in enumerate(machine.jobs):
-        out, err = (
-            f">{shlex.quote(path)}" if path else f">&{port}"
-            for path, port in ((job.out, 5), (job.err, 6))
-        )
-        lines += [
-            f"$busybox mkdir -p {RESULTS}/{number}",
-            f"job {number} {shlex.join(job.command)} {out} 2{err}",
-        ]
-    return "\n".join(
-        [*lines, f"send_new {COMPILED} probes", "echo done >&3", "$busybox poweroff -f", ""]
-    )
+    def until_off(self, ports: dict[str, int], stop: int | None) -> None:
+        """Reads all ports until the machine has closed them or is out of time; raises KeyboardInterrupt on `stop`."""
+        with selectors.DefaultSelector() as selector:
+            for name, fd in ports.items():
+                selector.register(fd, selectors.EVENT_READ, name)
+            if stop is not None:
+                selector.register(stop, selectors.EVENT_READ, "stop")
+            while len(selector.get_map()) > (stop is not None):
+                ready = selector.select(max(0.0, self._deadline - time.monotonic()))
+                if not ready:
+                    self._outcome.ended = "hung" if self._outcome.up_s is None else "timeout"
+                    break
+                for key, _ in ready:
+                    if key.data == "stop":
+                        raise KeyboardInterrupt
+                    if data := os.read(key.fd, _READ_BYTES):
+                        self._read(key.data, data)
+                    else:
+                        selector.unregister(key.fd)
+            self._outcome.console = self._console.decode(errors="replace")
 
+    def _read(self, port: str, data: bytes) -> None:
+        if port == "console":
+            self._console += data
+            del self._console[:-_CONSOLE_BYTES]
+        elif port == "control":
+            *lines, rest = bytes(self._control + data).split(b"\n")
+            self._control[:] = rest
+            for line in lines:
+                self._hear(line.decode(errors="replace"))
+                self._deadline = time.monotonic() + self._machine.job_s
+        else:
+            self._take(port, data)
 
-@contextlib.contextmanager
-def _host_root(machine: Machine) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """virtiofsd sharing the host's root, every mount of it made read-only for it; QEMU's arguments for that, and the
-    descriptors that QEMU needs."""
-    if not os.access(_VIRTIOFSD, os.X_OK):
-        raise LabError(
-            f"--host-root needs {_VIRTIOFSD} (Debian 12: apt-get install qemu-system-common)"
-        )
-    if os.getuid() != 0:
-        raise LabError(
-            "--host-root needs root, since virtiofsd does: run it with sudo, or leave it out"
-        )
-    with contextlib.ExitStack() as stack:
-        listener, connection = map(stack.enter_context, _connected())
-        fd = listener.fileno()
-        argv = tools.command(
-            "unshare",
-            "--mount",
-            "--propagation",
-            "private",
-            "/bin/sh",
-            "-c",
-            _READ_ONLY,
-            "sh",
-            _VIRTIOFSD,
-            f"--fd={fd}",
-            "-o",
-            "source=/",
-            "-o",
-            "cache=always",
-            "-o",
-            "sandbox=chroot",
-        )
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(fd,),
-            cwd=tools.ELSEWHERE,
-            start_new_session=True,
-        )
-        try:
-            yield (
-                [
-                    "-object",
-                    f"memory-backend-memfd,id=memory,share=on,size={machine.memory_mb}M",
-                    "-numa",
-                    "node,memdev=memory",
-                    "-chardev",
-                    f"socket,id=root,fd={connection.fileno()}",
-                    "-device",
-                    "vhost-user-fs-pci,chardev=root,tag=root",
-                ],
-                (connection.fileno(),),
-            )
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _connected() -> tuple[socket.socket, socket.socket]:
-    """A listening socket with one connection waiting at it, and that connection's other end. Nobody else can connect:
-    while the socket has a name, that is in a directory of ours."""
-    listener, connection = (socket.socket(socket.AF_UNIX) for _ in range(2))
-    with tempfile.TemporaryDirectory(prefix="iotrace-") as directory:
-        listener.bind(f"{directory}/root")
-        listener.listen(1)
-        connection.connect(f"{directory}/root")
-    return listener, connection
+    def _hear(self, line: str) -> None:
+        """One line of the guest's: up RELEASE, begin JOB, end JOB STATUS, done. Anything else is passed over."""
+        outcome = self._outcome
+        match line.split():
+            case ["up", release]:
+                outcome.release, outcome.up_s = release, time.monotonic() - self._began
+            case ["begin", job] if job.isdecimal():
+                pass
+            case ["end", job, status] if job.isdecimal() and status.isdecimal():
+                outcome.statuses[int(job)] = int(status)
+            case ["done"]:
+                outcome.ended = "done"
+            case _:
+                return
+        self._say(line)
 
 
 def _memory(stack: contextlib.ExitStack, data: bytes) -> int:
@@ -390,7 +166,7 @@ def _closing(fds: list[int]) -> Iterator[list[int]]:
             os.close(fd)
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """Waits for a machine that is off, ends one that is not; all its ports have been closed or it is out of time."""
     try:
         process.wait(2)

@@ -16,6 +16,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from tracer.kernel.arch.x86_64 import CODE_SEGMENT_32
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
 
@@ -28,8 +29,6 @@ PROCESS_COLUMNS = {
 
 Record = tuple[int, int, int, int, int, int, int, int]
 """One record as RECORD has it."""
-
-CODE_SEGMENT_32 = 0x23  # __USER32_CS of arch/x86/include/asm/segment.h
 
 
 class View:
@@ -108,7 +107,7 @@ class Calls(View):
 
     @property
     def argument(self) -> np.ndarray:
-        """The argument that the table of calls says to keep (tracer/kernel/syscalls.py)."""
+        """The argument that the table of calls says to keep (tracer/bpf/actions.py)."""
         return self.batch.arg[self.at]
 
 

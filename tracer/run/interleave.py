@@ -6,66 +6,89 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from tracer.errors import IotraceError, NothingSeen
 from tracer.kernel.features import Features
 from tracer.run import scenario
-from tracer.run.scenario import Plan
+from tracer.run.scenario import ScenarioPlan
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn: the how many-th of all (from 0), in which round (from 0), and whose: the plan's index."""
+
+    number: int
+    round: int
+    plan: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: of which plan (its place in the list), in which round (from 0), and where it was recorded; where this
-    machine cannot run it, no path but why."""
+    """What came of a turn: where it was recorded, or why it was not.
 
-    plan: int
-    round: int
+    error: CannotRun where this machine cannot run the plan, NothingSeen, RunFailed (also for a time-out).
+    """
+
+    turn: Turn
     path: str | None
-    why: str = ""
+    error: IotraceError | None = None
 
 
-Place = Callable[[Plan, int], AbstractContextManager[tuple[str, Callable[[], None]]]]
+class TracingFailed(scenario.RunFailed):
+    """iotrace itself failed while the scenario ran."""
 
 
-def order(plans: int, rounds: int) -> Iterator[tuple[int, int]]:
-    """(round, plan): every round has each plan once, and begins one further, so that none always follows the same."""
-    for number in range(rounds):
-        for place in range(plans):
-            yield number, (place + number) % plans
+Place = Callable[[Turn], AbstractContextManager[tuple[str, Callable[[], None]]]]
+
+
+def turns(counts: Sequence[int]) -> Iterator[Turn]:
+    """The turns of plans that are run so many times each. Every round has each plan once that is to be run so often,
+    and begins one further than the round before: none always follows the same one."""
+    number = 0
+    for this_round in range(max(counts, default=0)):
+        present = [plan for plan, count in enumerate(counts) if this_round < count]
+        for place in range(len(present)):
+            yield Turn(number, this_round, present[(place + this_round) % len(present)])
+            number += 1
 
 
 def run(
-    plans: Sequence[Plan],
-    rounds: int,
+    plans: Sequence[ScenarioPlan],
+    counts: Sequence[int],
     features: Features,
     place: Place,
-    progress: Callable[[Plan, int], None],
+    progress: Callable[[Turn], None],
+    left_out: set[int] | None = None,
 ) -> Iterator[Run]:
-    """Runs every plan `rounds` times, in turns. What the machine cannot run is given out once, and left out then.
+    """Runs every plan so many times as `counts` says, in turns. One that failed is given out once, and not run again.
 
-    place: of a plan and a round, a context that gives the path to record to, and what to call when the recording is
-    whole and has been looked at; it is left when the next run is asked for.
-    progress: called before each run. Raises what experiment.traced does, RunFailed also for a time-out, and
-    KeyboardInterrupt for a run that was interrupted.
+    place: of a turn, a context that gives the path to record to, and what to call when the recording is whole and has
+    been looked at; it is left when the next run is asked for.
+    progress: called before each run.
+    left_out: indices of plans that are not run (any more); the caller may add to it between runs.
+    Raises CannotTrace, OSError, and KeyboardInterrupt for a run that was interrupted.
     """
-    unable = set()
-    for number, which in order(len(plans), rounds):
-        if which in unable:
+    left_out = set() if left_out is None else left_out
+    for turn in turns(counts):
+        if turn.plan in left_out:
             continue
-        plan = plans[which]
-        progress(plan, number)
-        with place(plan, number) as (path, keep):
+        progress(turn)
+        with place(turn) as (path, keep):
             try:
-                ended = scenario.traced(plan, features, path, lambda count: None)
-            except scenario.CannotRun as error:
-                unable.add(which)
-                yield Run(which, number, None, str(error))
+                _traced(plans[turn.plan], features, path)
+            except (scenario.CannotRun, NothingSeen, scenario.RunFailed) as error:
+                left_out.add(turn.plan)
+                yield Run(turn, None, error)
                 continue
-            if ended == "interrupted":
-                raise KeyboardInterrupt
-            if ended == "failed":
-                raise scenario.RunFailed(
-                    f"{plan.scenario}: iotrace failed: {scenario.failure_of(path)}"
-                )
-            if ended == "timeout":
-                raise scenario.RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s")
-            yield Run(which, number, path)
+            yield Run(turn, path)
             keep()
+
+
+def _traced(plan: ScenarioPlan, features: Features, path: str) -> None:
+    """One run, complete; raises what scenario.traced does, TracingFailed, and RunFailed for a time-out."""
+    ended = scenario.traced(plan, features, path, lambda count: None)
+    if ended == "interrupted":
+        raise KeyboardInterrupt
+    if ended == "failed":
+        raise TracingFailed(f"iotrace failed: {scenario.failure_of(path)}")
+    if ended == "timeout":
+        raise scenario.RunFailed(f"{plan.scenario} had not ended after {plan.timeout:g} s")

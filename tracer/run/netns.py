@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
@@ -26,6 +27,8 @@ _TBF_QUEUE = 1 << 20  # bytes: more than the largest datagram, which a closed lo
 _TBF_BURST = 3200  # bytes: two full packets, the least that a bucket must hold
 _TBF_HZ = 250  # a bucket is refilled at least so often, else a high rate is not reached (tc-tbf(8))
 _NETEM_QUEUE = 10_000  # packets
+
+T = TypeVar("T")
 
 
 class CannotConnect(IotraceError):
@@ -81,14 +84,14 @@ def veth(link: Link, address: str = _RECEIVER) -> Iterator[tuple[int, int]]:
 
 def offers() -> dict[str, bool]:
     """Whether this kernel has veth links, and on them a rate (tbf), a delay and loss (netem)."""
-    found = {}
+    offered = {}
     for name, link in (("veth", Link()), ("tbf", Link(rate=10**6)), ("netem", Link(delay=10**6))):
         try:
             with veth(link):
-                found[name] = True
+                offered[name] = True
         except CannotConnect:
-            found[name] = False
-    return found
+            offered[name] = False
+    return offered
 
 
 def _space() -> int:
@@ -101,10 +104,10 @@ def _space() -> int:
     return _in_a_thread(make)
 
 
-def _inside(space: int, work: Callable[[IPRoute], object]) -> object:
+def _inside(space: int, work: Callable[[IPRoute], T]) -> T:
     """What `work` returns, called in that namespace; a namespace is a thread's own, so a thread goes there and ends."""
 
-    def go() -> object:
+    def go() -> T:
         _system(_libc().setns(space, _CLONE_NEWNET), "a network namespace cannot be entered")
         with IPRoute() as route:
             return work(route)
@@ -112,8 +115,9 @@ def _inside(space: int, work: Callable[[IPRoute], object]) -> object:
     return _in_a_thread(go)
 
 
-def _in_a_thread(work: Callable[[], object]) -> object:
-    results, errors = [], []
+def _in_a_thread(work: Callable[[], T]) -> T:
+    results: list[T] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
@@ -140,11 +144,12 @@ def _system(result: int, what: str) -> None:
 
 def _index(route: IPRoute) -> int:
     """Of the namespace's one veth link."""
-    return next(link["index"] for link in route.get_links() if link.get_attr("IFLA_IFNAME") != "lo")
+    links = route.get_links()
+    return next(int(link["index"]) for link in links if link.get_attr("IFLA_IFNAME") != "lo")
 
 
 def _hardware_address(route: IPRoute) -> str:
-    return route.get_links(_index(route))[0].get_attr("IFLA_ADDRESS")
+    return str(route.get_links(_index(route))[0].get_attr("IFLA_ADDRESS"))
 
 
 def _configure(route: IPRoute, own: str, other: str, other_hardware: str) -> None:
@@ -158,9 +163,8 @@ def _configure(route: IPRoute, own: str, other: str, other_hardware: str) -> Non
 
 def _await_up(route: IPRoute) -> None:
     """Returns when the link carries: it is told some time after both ends were set up."""
-    route.bind(
-        groups=RTMGRP_LINK
-    )  # before the first request: what changes after it is looked at is then told
+    # before the first request: what changes after it is looked at is then told
+    route.bind(groups=RTMGRP_LINK)
     index = _index(route)
     while route.get_links(index)[0].get_attr("IFLA_OPERSTATE") != "UP":
         for _ in route.get():
@@ -170,7 +174,7 @@ def _await_up(route: IPRoute) -> None:
 def _shape(route: IPRoute, link: Link) -> None:
     """netem at the root and tbf below it, as tc-netem(8) has them together."""
     index = _index(route)
-    below = {}
+    below: dict[str, Any] = {}
     if link.delay or link.loss:
         _discipline(
             route,

@@ -7,22 +7,22 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from scenarios import Scenario
 from scenarios.kit import twin, workload
-from tracer import __version__, text
+from tracer import text
 from tracer.bpf.loader import Attachment
 from tracer.capture import spawn
-from tracer.capture.host import host
 from tracer.capture.interrupts import signalled
-from tracer.capture.recorder import DRAIN_MS, Tap
-from tracer.capture.session import Session
+from tracer.capture.recorder import Recorder
 from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
-from tracer.recording.parquet import Writer, read_facts
+from tracer.recording.parquet import read_facts
+from tracer.run.tracing import Ended, Subject, drained, record
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
@@ -40,10 +40,11 @@ class CannotRun(IotraceError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScenarioPlan:
     """What to run, for how long at most (s), as whom, with how large a ring (bytes).
 
     program: the scenario's command, a Python module or its compiled C twin, and `lang` says which.
+    net: what tracer.run.netns.Link takes, for two network namespaces joined by such a link; None for this one.
     """
 
     scenario: str
@@ -54,36 +55,50 @@ class Plan:
     user: tuple[int, int] | None
     ring_bytes: int
     measure_cost: bool
-    net: dict | None = (
-        None  # what tracer.run.netns.Link takes, for two namespaces joined by such a link
-    )
+    net: dict[str, Any] | None = None
+
+    def recorded_options(self) -> dict[str, Any]:
+        """What was asked, for the report."""
+        return asdict(self.options) | {
+            "lang": self.lang,
+            "net": self.net,
+            "timeout_s": self.timeout,
+            "ring_bytes": self.ring_bytes,
+        }
 
 
 def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tuple[str, ...]:
     """The command of `scenario` in `lang` ("python" or "c"), compiled as `user` if need be; raises twin.CannotBuild."""
-    if lang == "c":
+    if lang == "c" and scenario.twin:
         return (str(twin.built_as(scenario.twin, user)),)
     return (sys.executable, "-m", scenario.module)
 
 
 @dataclass
 class _Sides:
-    """Receiver and sender while they run, and where they leave their notes."""
+    """Receiver and sender while they run, and where they leave their notes (descriptors of memory)."""
 
     receiver: spawn.Target
     sender: spawn.Target
-    notes: tuple[int, int]
+    receiver_notes: int
+    sender_notes: int
 
-    def notes_of(self, which: int) -> dict:
-        size = os.fstat(self.notes[which]).st_size
-        try:
-            return json.loads(os.pread(self.notes[which], size, 0))
-        except ValueError:  # none, or not all of them: a program was ended while it wrote
-            return {}
+    def kill(self) -> None:
+        self.receiver.kill()
+        self.sender.kill()
+
+
+def _notes(fd: int) -> dict[str, Any]:
+    """What a program left in its memory; {} if that is nothing, or cut since the program was ended while it wrote."""
+    try:
+        notes: dict[str, Any] = json.loads(os.pread(fd, os.fstat(fd).st_size, 0))
+    except ValueError:
+        return {}
+    return notes
 
 
 @contextlib.contextmanager
-def _spaces(plan: Plan):
+def _spaces(plan: ScenarioPlan) -> Iterator[tuple[int | None, int | None]]:
     """The network namespaces of receiver and sender, (None, None) for this one; raises CannotRun."""
     if plan.net is None:
         yield None, None
@@ -99,7 +114,7 @@ def _spaces(plan: Plan):
 
 
 @contextlib.contextmanager
-def _sides(plan: Plan):
+def _sides(plan: ScenarioPlan) -> Iterator[_Sides]:
     """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
     with contextlib.ExitStack() as stack:
 
@@ -119,31 +134,29 @@ def _sides(plan: Plan):
         )
         sender = stack.enter_context(spawn.start(send, plan.user, (shared, notes[1]), spaces[1]))
         sender.release()
-        yield _Sides(receiver, sender, notes)
+        yield _Sides(receiver, sender, *notes)
 
 
-def _able(plan: Plan, sides: _Sides) -> dict:
+def _able(plan: ScenarioPlan, sides: _Sides) -> dict[str, Any]:
     """The receiver's notes; raises CannotRun where they say that this machine lacks something."""
-    notes = sides.notes_of(0)
+    notes = _notes(sides.receiver_notes)
     if "unsupported" in notes:
         raise CannotRun(f"{plan.scenario}: {notes['unsupported']}")
     return notes
 
 
-def untraced(plan: Plan) -> dict | None:
-    """The receiver's notes from a run without probes, None if it did not end in time; raises CannotRun."""
+def untraced(plan: ScenarioPlan) -> dict[str, Any] | None:
+    """The receiver's notes from a run without probes, None if it did not end well in time; raises CannotRun."""
     with _sides(plan) as sides:
         sides.receiver.release()
         if not sides.receiver.wait(plan.timeout * 1000):
             return None
-        return (
-            _able(plan, sides)
-            if not sides.receiver.status or sides.receiver.status == _UNABLE
-            else None
-        )
+        return _able(plan, sides) if sides.receiver.status in (0, _UNABLE) else None
 
 
-def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], None]) -> str:
+def traced(
+    plan: ScenarioPlan, features: Features, path: str, progress: Callable[[int], None]
+) -> str:
     """Runs the scenario under the probes, records to `path` with the run's facts.
 
     progress: called with the number of records so far, now and then. Returns how the run ended: "completed",
@@ -157,89 +170,88 @@ def traced(plan: Plan, features: Features, path: str, progress: Callable[[int], 
         Attachment(features, plan.ring_bytes) as probes,
         signalled() as signals,
     ):
-        deadline = time.monotonic() + plan.timeout
-        with Session(probes) as session, Writer(path) as writer:
-            here, tap = host(), Tap(session, writer)
-            sides.receiver.release(probes.secret)
-            ended = _followed(sides, tap, deadline, signals, progress)
-            stopped = time.monotonic_ns()
-            status = sides.receiver.status
-            tap.finish(stopped)
-            if isinstance(tap.failure, OSError):  # the disk is full: there will be no recording
-                raise tap.failure
-            ended = "failed" if tap.ended_early else ended
-            sides.receiver.kill()
-            sides.sender.kill()
-            if ended == "completed" and status == _UNABLE:
-                _able(plan, sides)
-            if ended == "completed" and status:
-                raise RunFailed(f"{plan.scenario} ended with status {status}")
-            if ended == "abandoned":
-                raise RunFailed(f"the sender ended early, with status {sides.sender.status}")
-            if not tap.base and ended != "failed":
-                if ended == "interrupted":
-                    raise RunFailed("interrupted before the target began")
-                raise NothingSeen("the target was released, but the probes saw nothing of it")
-            notes = sides.notes_of(0)
-            writer.close(
-                {
-                    "version": __version__,
-                    "scenario": plan.scenario,
-                    "host": here,
-                    "ended": ended,
-                    "options": asdict(plan.options)
-                    | {
-                        "lang": plan.lang,
-                        "net": plan.net,
-                        "timeout_s": plan.timeout,
-                        "ring_bytes": plan.ring_bytes,
-                    },
-                    "base_ns": tap.base or stopped,
-                    "end_ns": stopped,
-                    "features": features.sources,
-                    **tap.facts(),
-                    "target": {
-                        "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
-                        "pid": sides.receiver.pid,
-                        "exit_status": status,
-                    },
-                    "notes": notes,
-                    "sender": sides.notes_of(1),
-                    "untraced": before,
-                }
-            )
-        return ended
+        subject = _Scenario(plan, sides, probes.secret, before, signals, progress)
+        ended = record(probes, features, path, subject)
+    if ended.failure and not ended.recorded:
+        raise ended.failure
+    return ended.how
+
+
+class _Scenario(Subject):
+    """The receiver, held at the gate until it begins, with the sender beside it."""
+
+    def __init__(
+        self,
+        plan: ScenarioPlan,
+        sides: _Sides,
+        secret: int,
+        before: dict[str, Any] | None,
+        signals: Callable[[], list[int]],
+        progress: Callable[[int], None],
+    ) -> None:
+        self._plan, self._sides, self._secret, self._before = plan, sides, secret, before
+        self._signals, self._progress = signals, progress
+        self._deadline = time.monotonic() + plan.timeout
+
+    def begin(self, recorder: Recorder) -> None:
+        self._sides.receiver.release(self._secret)
+
+    def follow(self, recorder: Recorder) -> str:
+        """Until the receiver ends, or must be ended; "abandoned" if the sender left it alone."""
+        receiver, sender = self._sides.receiver, self._sides.sender
+        for _ in drained(recorder, receiver.wait):
+            self._progress(recorder.count)
+            if sender.wait(0) and sender.status and not receiver.wait(1000):
+                how = "abandoned"
+            elif self._signals():
+                how = "interrupted"
+            elif recorder.ended_early:
+                how = "failed"
+            elif time.monotonic() > self._deadline:
+                how = "timeout"
+            else:
+                continue
+            receiver.interrupt()
+            receiver.wait(_STOP_MS)
+            return how
+        sender.wait(1000)
+        return "completed"
+
+    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
+        status = self._sides.receiver.status
+        if isinstance(recorder.failure, OSError):  # the disk is full: there will be no recording
+            raise recorder.failure
+        self._sides.kill()
+        self._check("failed" if recorder.ended_early else how, status, bool(recorder.base))
+        plan = self._plan
+        return Ended(how, status), {
+            "scenario": plan.scenario,
+            "options": plan.recorded_options(),
+            "base_ns": recorder.base or stopped,
+            "target": {
+                "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
+                "pid": self._sides.receiver.pid,
+                "exit_status": status,
+            },
+            "notes": _notes(self._sides.receiver_notes),
+            "sender": _notes(self._sides.sender_notes),
+            "untraced": self._before,
+        }
+
+    def _check(self, how: str, status: int | None, was_seen: bool) -> None:
+        """Raises CannotRun, RunFailed, NothingSeen for a run that is not worth a recording."""
+        if how == "completed" and status == _UNABLE:
+            _able(self._plan, self._sides)
+        if how == "completed" and status:
+            raise RunFailed(f"{self._plan.scenario} ended with status {status}")
+        if how == "abandoned":
+            raise RunFailed(f"the sender ended early, with status {self._sides.sender.status}")
+        if not was_seen and how == "interrupted":
+            raise RunFailed("interrupted before the target began")
+        if not was_seen and how != "failed":
+            raise NothingSeen("the target was released, but the probes saw nothing of it")
 
 
 def failure_of(path: str) -> str:
     """What failed in iotrace while the recording at `path` was made."""
-    return read_facts(path).get("failure", "")
-
-
-def _followed(
-    sides: _Sides,
-    tap: Tap,
-    deadline: float,
-    signals: Callable[[], list[int]],
-    progress: Callable[[int], None],
-) -> str:
-    """Drains until the receiver ends, or must be ended; how it ended, "abandoned" if the sender left it alone, "failed"
-    if iotrace cannot go on."""
-    while not sides.receiver.wait(DRAIN_MS):
-        tap.drain()
-        progress(tap.count)
-        if sides.sender.wait(0) and sides.sender.status and not sides.receiver.wait(1000):
-            ended = "abandoned"
-        elif signals():
-            ended = "interrupted"
-        elif tap.ended_early:
-            ended = "failed"
-        elif time.monotonic() > deadline:
-            ended = "timeout"
-        else:
-            continue
-        sides.receiver.interrupt()
-        sides.receiver.wait(_STOP_MS)
-        return ended
-    sides.sender.wait(1000)
-    return "completed"
+    return str(read_facts(path).get("failure", ""))

@@ -59,7 +59,7 @@ def main() -> None:
     found = features.find()
     for name in sys.argv[1:] or RUNS:
         program, options = RUNS[name]
-        plan = scenario.Plan(
+        plan = scenario.ScenarioPlan(
             name, "python", program, options, 30, None, 16 << 20, measure_cost=False
         )
         path = HERE / f"{name}.parquet"

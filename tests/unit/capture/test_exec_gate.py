@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tracer import text
 from tracer.capture import exec_gate
 
 TRACER, INIT = 4711, 1
@@ -81,6 +82,15 @@ def test_a_tracer_in_another_pid_namespace_cannot_be_seen_to_go(passed):
     assert passed([0] * 3) is not None
 
 
+@pytest.mark.parametrize("name", ["gr\u00fc\u00dfe", "a\nb\x1b[2J", "\u202e\udcff"])
+def test_a_command_that_is_not_there_is_said_as_everything_else_is(name, capsys):
+    assert exec_gate.executed([f"/nonexistent/{name}"], {}) == 127
+    assert (
+        capsys.readouterr().err
+        == text.printable(f"iotrace: /nonexistent/{name}: command not found") + "\n"
+    )
+
+
 KILLED = """
 import os, signal, subprocess, sys
 read_end, write_end = os.pipe()
@@ -108,8 +118,6 @@ def test_a_tracer_killed_as_it_opens_the_gate_leaves_nothing(_turn):
         assert tracer.returncode == -signal.SIGKILL
         assert select.select([end], [], [], 60)[0], "the target sleeps on"
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(end, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         os.close(end)

@@ -1,4 +1,4 @@
-"""tracer/capture/ring.py: the ring's elements to columns, and columns from many batches into time order."""
+"""tracer/capture/ring.py: the ring's elements to columns."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from collections.abc import Collection
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tracer.capture.ring import Ring, Watermark
-from tracer.recording.batch import RecordBatch, joined
+from tracer.capture.ring import Ring
 from tracer.recording.records import ELEMENT, RECORD
 
 SIZE = 48 * 1024  # a whole number of elements, so that the ring's end is one's end
@@ -91,48 +88,3 @@ def test_what_was_discarded_is_left_out(kernel):
     assert ring.drain().time.tolist() == [1, 2, 3, 4, 6, 7]
     kernel.commit(0)
     assert ring.drain().time.tolist() == [8, 9]
-
-
-def of_times(times: list[int]) -> RecordBatch:
-    made = np.zeros(len(times), RECORD)
-    made["time"] = times
-    made["start"] = np.arange(len(times))
-    return RecordBatch.of(made)
-
-
-# A drain sees what was reserved since the last; a record may be as old as the watermark of the drain before.
-drains = st.lists(
-    st.tuples(st.integers(0, 50), st.lists(st.integers(0, 80), max_size=20)), max_size=20
-)
-
-
-@given(drains)
-def test_any_batches_come_out_in_time_order_and_whole(steps):
-    order, out, pushed, watermark = Watermark(), [], [], 0
-    for advance, offsets in steps:
-        batch = of_times([watermark + 1 + offset for offset in offsets])
-        pushed.append(batch)
-        watermark += advance
-        order.push(batch)
-        taken = order.pull(watermark)
-        assert (taken.time <= watermark).all()
-        out.append(taken)
-    everything = joined([*out, order.pull(1 << 62)])
-    assert (np.diff(everything.time) >= 0).all()
-    assert sorted(everything.records().tolist()) == sorted(joined(pushed).records().tolist())
-    assert order.count == 0 and len(order.pull(1 << 62)) == 0
-
-
-def test_records_of_one_time_keep_their_order():
-    order = Watermark()
-    order.push(of_times([5, 5, 3, 5]))
-    assert order.pull(10).start.tolist() == [2, 0, 1, 3]
-
-
-def test_what_is_held_comes_with_what_follows():
-    order = Watermark()
-    order.push(of_times([9, 4]))
-    assert order.pull(5).time.tolist() == [4] and order.count == 1
-    order.push(of_times([7]))
-    assert order.pull(8).time.tolist() == [7]
-    assert order.pull(9).time.tolist() == [9]

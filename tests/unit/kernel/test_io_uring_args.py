@@ -43,7 +43,7 @@ NEW_FIELDS = {"cqe": 80, "opcode": 64, "flags": 72, "file": 0}
 
 
 class Types:
-    """BTF of a kernel, as far as shapes.py asks."""
+    """BTF of a kernel, as far as io_uring_args.py asks."""
 
     def __init__(self, kernel: str) -> None:
         self._tracepoints = KERNELS[kernel]

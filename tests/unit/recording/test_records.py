@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import probes
+from tracer.bpf.build import PROBES
 from tracer.kernel import syscalls
-from tracer.kernel.syscalls import Learn
 from tracer.recording import records
 from tracer.recording.records import ELEMENT, RECORD, Kind, empty, text_of
 
-HEADER = re.sub(
-    r"/\*.*?\*/", "", (Path(probes.__file__).parent / "iotrace.h").read_text(), flags=re.S
-)
+HEADER = re.sub(r"/\*.*?\*/", "", (PROBES / "iotrace.h").read_text(), flags=re.S)
 C_TYPES = {"u64": ("u", 8), "s64": ("i", 8), "u32": ("u", 4), "s32": ("i", 4), "u16": ("u", 2)}
 SIGNED_ON_PURPOSE = {"time", "start"}  # numpy's differences of times must be able to be negative
 
@@ -63,18 +59,9 @@ def test_library_calls_are_those_of_the_header():
     )
 
 
-def test_what_is_learnt_has_the_bits_of_the_header():
-    assert {learn.name: learn.value for learn in Learn} == constants(r"#define LEARN_(\w+) (\d+)")
-
-
 def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header():
     said = re.search(r"#define WAS_OPEN (\w+)", HEADER)[1]
     assert int(said, 16) == records.WAS_OPEN
-
-
-def test_batch_is_as_session_reads_it():
-    session = pytest.importorskip("tracer.capture.session")
-    assert constants(r"#define (BATCH) (\d+)") == {"BATCH": session._BATCH}
 
 
 def test_empty_is_no_records():
@@ -113,11 +100,3 @@ def test_calls_have_their_names():
 )
 def test_errors_have_their_names(result, name):
     assert syscalls.error_name(result) == name
-
-
-def test_every_receive_teaches_its_descriptor_and_every_call_has_a_place_in_the_table():
-    actions = syscalls.actions()
-    assert all(number < 512 for number in actions)
-    for number in syscalls.class_numbers(syscalls.RECEIVE):
-        assert actions[number][1] & Learn.FIRST
-    assert all(0 <= keep <= 3 for keep, _ in actions.values())

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import Counter
 from functools import partial
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from support.running import ROOT
@@ -17,7 +14,6 @@ from support.running import ROOT
 from tracer.output.terminal.compare import render
 from tracer.recording import parquet
 from tracer.report import build, comparison
-from tracer.run import interleave
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
 ABOUT = {
@@ -179,15 +175,3 @@ def test_a_long_name_goes_on_in_the_next_line():
     lines = render(result).splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("epoll-herd-exclus"))
     assert lines[at + 1].startswith("ive")
-
-
-@given(st.integers(1, 9), st.integers(1, 9))
-def test_every_round_has_each_once_and_begins_one_further(plans, count):
-    order = list(interleave.order(plans, count))
-    assert Counter(order) == Counter(
-        (number, which) for number in range(count) for which in range(plans)
-    )
-    assert [number for number, _ in order] == sorted(number for number, _ in order)
-    assert [order[number * plans][1] for number in range(count)] == [
-        number % plans for number in range(count)
-    ]

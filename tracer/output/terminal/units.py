@@ -6,6 +6,8 @@ import math
 
 from rich.cells import cell_len, set_cell_size
 
+from tracer.text import printable
+
 MISSING = "–"
 _SCALES = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
@@ -147,7 +149,7 @@ def stacked(parts: list[int], glyphs: str, width: int) -> list[str]:
 
 def clean(value: object) -> str:
     """Text from outside (a thread's name, a command) without control characters, so it can move no cursor."""
-    return "".join(character if character.isprintable() else "?" for character in str(value))
+    return printable(str(value))
 
 
 def fit(text: str, width: int) -> str:

@@ -1,0 +1,54 @@
+"""The values of the probes' maps as numpy dtypes: the structs of probes/iotrace.h."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracer.recording.records import RECORD
+
+BATCH_RECORDS = 16  # BATCH
+NR_UNSEEN = 0xFFFF  # in a slot's nr: the thread was adopted, and has made neither an entry nor an exit since
+
+SLOT = np.dtype(
+    [
+        ("regs", "<u8"),
+        ("enter", "<u8"),
+        ("tid", "<u4"),
+        ("tgid", "<u4"),
+        ("nr", "<u4"),
+        ("chained", "<u4"),
+        ("last_fd", "<i4"),
+        ("compat", "<u4"),
+        ("at", "<u4"),
+        ("life", "<u4"),
+        ("tail", "<u8", 2),
+    ]
+)
+"""struct slot: one traced thread; regs 0: free; enter: ns, 0 if it is in no call."""
+
+ELEMENT = np.dtype([("record", RECORD), ("gap", "<u8")])
+"""struct element: a record in a batch."""
+
+BATCH = np.dtype(
+    [
+        ("busy", "<u4"),
+        ("count", "<u4"),
+        ("counted", "<u8"),
+        ("lost", "<u8"),
+        ("pad", "<u8", 5),
+        ("elements", ELEMENT, BATCH_RECORDS),
+        ("tail", "<u8", 8),
+    ]
+)
+"""struct batch: one CPU's records on their way to the ring."""
+
+LEDGER = np.dtype(
+    [
+        ("counted", "<u8"),
+        ("lost", "<u8"),
+        ("untracked", "<u8"),
+        ("unlearnt", "<u8"),
+        ("pad", "<u8", 4),
+    ]
+)
+"""struct ledger: what one CPU's programs counted of what they wrote straight to the ring."""

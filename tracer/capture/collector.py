@@ -1,0 +1,139 @@
+"""What attached probes record: drained from the ring and, at the end, from what CPUs and slots still hold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracer.bpf.loader import Attachment
+from tracer.bpf.map_values import BATCH, LEDGER, NR_UNSEEN, SLOT
+from tracer.capture.ledger import Ledger
+from tracer.capture.ring import Ring
+from tracer.recording.batch import RecordBatch, joined
+from tracer.recording.records import RECORD, Kind
+
+OpenCall = tuple[int, int]
+"""(number, entry in ns) of a call that has not returned."""
+SeenCall = tuple[int, int, int]
+"""(entry in ns as open_calls gave it, number, argument 0) of a call as something else saw it."""
+_Row = tuple[int, int, int, int, Kind, int, int, int]  # the fields of a record
+
+
+class Collector:
+    """The records of `probes`, and their ledger once it is finished. Use as a context manager."""
+
+    def __init__(self, probes: Attachment) -> None:
+        self._probes = probes
+        self.ledger = Ledger()
+        self._delivered = 0
+        self._ring = Ring(probes.maps["ring"].fd, probes.ring_bytes)
+        self._mapped_slots = probes.maps["slots"].mapped()
+
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def drain(self) -> RecordBatch:
+        """The records that came since the last drain, in the ring's order."""
+        records = self._ring.drain()
+        self._delivered += len(records)
+        return records
+
+    def oldest_held(self) -> int | None:
+        """When the oldest record was made that a CPU may still hold in its batch (ns), None if they hold none."""
+        batches = self._values("batches", BATCH)
+        times = batches["elements"]["record"]["time"][batches["count"] > 0, 0]
+        return int(times.min()) if len(times) else None
+
+    def announced(self) -> bool:
+        """Whether any thread is being traced now."""
+        return bool(self._slots()["regs"].any())
+
+    def forget(self) -> None:
+        """Drops what was recorded and counted so far; to be called while no thread is traced."""
+        self._ring.drain()
+        self._delivered = 0
+        for name in ("ledgers", "batches"):
+            table = self._probes.maps[name]
+            for index in range(table.entries):
+                table.update(index, bytes(table.value_size))
+
+    def open_calls(self) -> dict[int, OpenCall]:
+        """Thread → the call it is in. Its number is NR_UNSEEN where the thread was adopted and has made neither entry
+        nor exit since: it is in the call that it was in then, if it was in one."""
+        slots = self._slots()
+        held = slots[(slots["regs"] != 0) & (slots["enter"] != 0)]
+        return {int(slot["tid"]): (int(slot["nr"]), int(slot["enter"])) for slot in held}
+
+    def finish(self, now: int, seen: dict[int, SeenCall] | None = None) -> RecordBatch:
+        """Detaches the probes, drains a last time and fills the ledger. Calls still open become OPEN records that end
+        `now` (ns), or after the last record: while the probes were being detached a call may have begun, and a thread
+        have taken its leader's ID.
+
+        seen: thread → the call that it is in: believed where that call is still open, and needed where its entry was
+        before the thread was adopted.
+        """
+        missed = self._probes.missed()
+        self._probes.detach()
+        rows: list[_Row] = []
+        try:
+            parts = self._drained_whole()
+            last = max((int(part.time.max()) for part in parts if len(part)), default=now)
+            rows += self._open_rows(max(now, last + 1), seen or {})
+            return joined([*parts, RecordBatch.of(np.array(rows, RECORD))])
+        finally:
+            self.ledger = Ledger.of(
+                self._values("ledgers", LEDGER),
+                self._values("batches", BATCH),
+                delivered=self._delivered,
+                still_open=len(rows),
+                missed=missed,
+            )
+
+    def detach(self) -> None:
+        """Detaches the probes: the target goes on without them."""
+        self._probes.detach()
+
+    def close(self) -> None:
+        """Unmaps the ring; the probes are their owner's."""
+        self._ring.close()
+
+    def _drained_whole(self) -> list[RecordBatch]:
+        """All that is left in the ring and, last, in the batches. A program that was still running when the probes went
+        may have sent its CPU's batch in the meantime: then both are looked at again."""
+        parts, left = [self.drain()], self._left_in_batches()
+        while len(more := self.drain()):
+            parts.append(more)
+            left = self._left_in_batches()
+        self._delivered += len(left)
+        return [*parts, left]
+
+    def _left_in_batches(self) -> RecordBatch:
+        """What CPUs had not yet sent to the ring when the probes went."""
+        return joined(
+            [
+                RecordBatch.of(batch["elements"]["record"][: batch["count"]])
+                for batch in self._values("batches", BATCH)
+            ]
+        )
+
+    def _open_rows(self, now: int, seen: dict[int, SeenCall]) -> list[_Row]:
+        """The fields of an OPEN record for each call that has not returned."""
+        rows: list[_Row] = []
+        for tid, (number, enter) in self.open_calls().items():
+            seen_enter, seen_number, first = seen.get(tid, (0, 0, -1))
+            same = seen_enter == enter
+            fd = first if same and number in (NR_UNSEEN, seen_number) else -1
+            number = seen_number if number == NR_UNSEEN and same else number
+            if number != NR_UNSEEN:
+                rows.append((max(now, enter), enter, 0, tid, Kind.OPEN, number, fd, 0))
+        return rows
+
+    def _slots(self) -> np.ndarray:
+        """SLOT[n], as it changes."""
+        return np.frombuffer(self._mapped_slots, SLOT)
+
+    def _values(self, name: str, dtype: np.dtype[np.void]) -> np.ndarray:
+        """An array map's values now."""
+        return np.frombuffer(self._probes.maps[name].values(), dtype)
