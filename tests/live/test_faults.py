@@ -222,7 +222,7 @@ def raising(error: Exception):
 @pytest.mark.parametrize(
     ("place", "error"),
     [
-        ("tracer.output.terminal.terminal.render", ZeroDivisionError("by hand")),
+        ("tracer.output.terminal.report.render", ZeroDivisionError("by hand")),
         ("tracer.report.build.build", FileNotFoundError(2, "by hand")),
         ("tracer.report.build.build", parquet.RecordingError("by hand")),
     ],

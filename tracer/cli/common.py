@@ -256,7 +256,7 @@ def show(
         for piece in json.render(result):
             put(piece)
     elif stream := sys.stderr if err else sys.stdout:  # None where it was closed before we began
-        from tracer.output.terminal.terminal import render
+        from tracer.output.terminal.report import render
 
         put(render(result, hist=hist, **drawing(stream, plain)) + "\n", err)
     if strict and result["ledger"]["lost"]:

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 from rich.text import Text
 
-from tracer.output.terminal.terminal import NARROWEST, PROTOCOLS, to_ascii_keeping_escapes
+from tracer.output.terminal.report import NARROWEST, PROTOCOLS, to_ascii_keeping_escapes
 from tracer.output.terminal.units import MISSING, clean, duration, fit, plural, size, stacked
 from tracer.output.terminal.verdict import entry
 

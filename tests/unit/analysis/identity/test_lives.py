@@ -15,7 +15,7 @@ from support.reports import built
 from tracer.analysis.identity.lives import FIRST, Lives
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.timeline import Timeline
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, Kind, text_of
 

@@ -10,7 +10,7 @@ from support.drawn import lines_of_figure, plain, row, squeezed
 from support.report_samples import HELPER, MS, NAMES, US, call, sample, summed
 
 from tracer.output.terminal import verdict
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.output.terminal.units import duration
 
 

@@ -10,7 +10,7 @@ from support.records_builder import FILE, TID, Trace
 from support.reports import built, two_processes
 
 from tracer.output.terminal import programs
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.recording.records import Kind
 
 FILES = 5

@@ -7,7 +7,7 @@ import re
 from rich.cells import cell_len
 from support.report_samples import MS, TID, sample
 
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.output.terminal.units import duration
 
 

@@ -7,7 +7,7 @@ from support.drawn import plain, squeezed
 from support.report_samples import sample
 
 from tracer.output.terminal import verdict
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 
 
 def test_verdict_names_model_sense_and_evidence():

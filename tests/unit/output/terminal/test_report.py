@@ -9,7 +9,7 @@ from support.drawn import squeezed
 from support.report_samples import NAMES, sample
 
 from tracer.output.terminal import tables
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.output.terminal.units import to_ascii
 
 # every report
