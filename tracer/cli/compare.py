@@ -197,7 +197,7 @@ def command(
 
 def _contenders(chosen, langs, proto: str, sockets: int | None):
     """(scenario and language of each that can be compared, [((name, lang), why not)]); raises Failure."""
-    from tracer.output.terminal.units import plural
+    from tracer.output.units import plural
 
     able, unavailable = [], []
     for scenario in dict.fromkeys(chosen):

@@ -132,7 +132,7 @@ def command(
     from scenarios.kit.workload import Options
     from tracer.capture import spawn
     from tracer.kernel import features
-    from tracer.output.terminal.units import plural
+    from tracer.output.units import plural
     from tracer.run import scenario as experiment
 
     proto, sockets = proto or scenario.protocols[0], sockets or scenario.watched

@@ -14,8 +14,12 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from tracer.output.terminal.rows import Figure, Row, build
-from tracer.output.terminal.units import clean, duration, fit, plural
+from tracer.output.format import Result
+from tracer.output.terminal import edges
+from tracer.output.terminal.composition import build
+from tracer.output.terminal.lines import fit
+from tracer.output.terminal.rows import Figure, Row
+from tracer.output.units import clean, duration, plural
 
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
 PHASES = (
@@ -48,7 +52,7 @@ class _Rail:
     styles: dict[int, str] = field(default_factory=dict)
 
 
-def draw(report: dict) -> list[Text]:
+def draw(report: Result) -> list[Text]:
     """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
     figure = build(report)
     if figure is None:
@@ -60,13 +64,14 @@ def draw(report: dict) -> list[Text]:
         ]
     rail = _rail(figure)
     figure.settle()
+    edges.draw(figure)
     lines = [_title(report), _heads(), _edge("┌", "┐")]
     lines += [_line(row, index, rail) for index, row in enumerate(figure.rows)]
     lines += [_edge("└", "┘"), *_caption(report, figure)]
     return lines
 
 
-def _title(report: dict) -> Text:
+def _title(report: Result) -> Text:
     model = report["figure"].get("model")
     name, number = TEXTBOOK.get(model, (clean(model or "An operation"), None))
     line = Text().append(name, style="bold")
@@ -166,7 +171,7 @@ def _rail(figure: Figure) -> _Rail:
     return rail
 
 
-def _caption(report: dict, figure: Figure) -> list[Text]:
+def _caption(report: Result, figure: Figure) -> list[Text]:
     """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
     lines = [
         Text(

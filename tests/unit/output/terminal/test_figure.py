@@ -11,7 +11,7 @@ from support.report_samples import HELPER, MS, NAMES, US, call, sample, summed
 
 from tracer.output.terminal import verdict
 from tracer.output.terminal.report import render
-from tracer.output.terminal.units import duration
+from tracer.output.units import duration
 
 
 @pytest.mark.parametrize("name", NAMES)

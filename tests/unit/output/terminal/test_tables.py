@@ -1,4 +1,4 @@
-"""tracer/output/terminal/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks and wake-ups."""
+"""tracer/output/terminal/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from support.report_samples import MS, TID, sample
 
 from tracer.output.terminal.report import render
-from tracer.output.terminal.units import duration
+from tracer.output.units import duration
 
 
 def test_phases_table_gives_all_seven_numbers():

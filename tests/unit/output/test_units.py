@@ -6,7 +6,8 @@ import pytest
 from rich.cells import cell_len
 
 from tracer.output.terminal.histogram import log2
-from tracer.output.terminal.units import duration, fit, share, size, stacked
+from tracer.output.terminal.lines import fit
+from tracer.output.units import duration, share, size, stacked
 
 US, MS = 1_000, 1_000_000
 
