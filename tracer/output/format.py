@@ -29,7 +29,7 @@ class Kind(Enum):
 @dataclass(frozen=True)
 class Options:
     """How to draw. width: columns; color: with ANSI colours; unicode: whether there is more than ASCII; switches: the
-    names of those that were given, without their dashes."""
+    names of those that were given, --hist as "hist"."""
 
     width: int = 80
     color: bool = False
@@ -51,7 +51,7 @@ class Switch:
 
     @property
     def name(self) -> str:
-        return self.flag.removeprefix("--")
+        return self.flag.removeprefix("--").replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -76,4 +76,4 @@ class Format:
 
     @property
     def name(self) -> str:
-        return (self.flag or "").removeprefix("--")
+        return (self.flag or "").removeprefix("--").replace("-", "_")
