@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 from support.records_builder import Trace
 
-from tracer.analysis.operations.boundaries import BOUNDARIES, MOVABLE
-from tracer.analysis.operations.receives import PHASES, WAIT_KINDS, Analysis, Operations
+from tracer.analysis.operations.receives import WAIT_KINDS, Analysis, Operations
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.timeline import Timeline
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
+from tracer.terms import BOUNDARIES, MOVABLE, PHASES
 
 
 def batches(records: np.ndarray, count: int = 1) -> Iterator[RecordBatch]:

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from scenarios.kit import workload
+from tracer import terms
 from tracer.kernel import syscalls
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, *["-I"] * sys.flags.isolated]
 IOTRACE = [*PYTHON, "-m", "tracer"]
 PYTHON_TRACED = "/usr/bin/python3"  # of programs that are traced: not a wrapper that starts another
-BOUNDARIES = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
-STATES = ("blocked_ns", "runnable_ns", "kernel_ns", "user_ns")
+BOUNDARIES = tuple(f"{name}_ns" for name in terms.BOUNDARIES)
+STATES = tuple(f"{name}_ns" for name in terms.STATES)
 NOBODY = 65534
 MODEL_OF = {
     "threads": "blocking",

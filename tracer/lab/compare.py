@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-PHASES = ("wait", "notice", "copy", "completion")
+from tracer.terms import PHASES
 
 # what is compared: (its name, from a cell; None: not known there)
 _COMPARED: tuple[tuple[str, Callable[[dict], object]], ...] = (

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.syscall_stats import SyscallStats
 from tracer.analysis.identity.lives import Lives
-from tracer.analysis.operations.boundaries import BOUNDARIES, MOVABLE
 from tracer.analysis.operations.completions import COMPLETION_KINDS
 from tracer.analysis.operations.during_wait import DuringWait
-from tracer.analysis.operations.receives import PHASES, Analysis, Operations
+from tracer.analysis.operations.receives import Analysis, Operations
 from tracer.analysis.tables import distribution
 from tracer.analysis.threads.cpu_overlap import lanes
 from tracer.analysis.threads.spurious_wakeups import SpuriousWakeups
@@ -23,6 +22,7 @@ from tracer.recording.batch import Read
 from tracer.recording.records import LIBRARY_NAMES, Kind
 from tracer.report.figure_steps import figure
 from tracer.report.program import Overview
+from tracer.terms import BOUNDARIES, MOVABLE, PHASES
 
 SCHEMA = 1
 LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later

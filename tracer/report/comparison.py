@@ -8,13 +8,11 @@ from itertools import combinations
 from statistics import median
 
 from tracer.errors import IotraceError
+from tracer.terms import PHASES
 
 SCHEMA = 1
 MEASURES = (
-    "wait_ns",
-    "notice_ns",
-    "copy_ns",
-    "completion_ns",
+    *(f"{phase}_ns" for phase in PHASES),
     "waiting_cpu",
     "calls",
     "switches",
@@ -52,10 +50,7 @@ def measured(report: dict) -> dict:
         raise NothingReceived("the probes saw no message received")
     undisturbed = report["waiting"]["total_ns"] - report["waiting"]["runnable_ns"]
     waiting, expected, window = report["waiting"], report["expected"] or {}, report["window_ns"]
-    values = {
-        f"{name}_ns": report["phases"][name]["p50_ns"]
-        for name in ("wait", "notice", "copy", "completion")
-    }
+    values = {f"{name}_ns": report["phases"][name]["p50_ns"] for name in PHASES}
     calls = sum(call["calls"] for call in report["syscalls"] if not call.get("library"))
     switches = sum(thread["switches"] + thread["preemptions"] for thread in report["threads"])
     values |= {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.analysis.counts.syscall_stats import signal_name
-from tracer.analysis.operations.boundaries import BOUNDARIES
 from tracer.analysis.operations.receives import (
     AT_ONCE,
     IO_URING,
@@ -16,10 +15,10 @@ from tracer.analysis.operations.receives import (
     Operations,
 )
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
-from tracer.analysis.verdict.io_model import MODELS
 from tracer.kernel import syscalls
 from tracer.recording.batch import Read, RecordBatch, joined
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty
+from tracer.terms import BOUNDARIES, MODELS
 
 _TIMES = ("enter_ns", "exit_ns", "at_ns", "end_ns", "generated_ns", "delivered_ns")
 

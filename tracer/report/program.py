@@ -22,9 +22,10 @@ from tracer.kernel.syscalls import CLASSES, COMPAT, class_numbers, numbers
 from tracer.recording.batch import RecordBatch, table_of
 from tracer.recording.records import Kind
 from tracer.report import processes
+from tracer.terms import PHASES
 
 _TEACHING = table_of(TEACHING)
-_PHASES = ("wait_ns", "notice_ns", "copy_ns", "completion_ns")
+_PHASES = tuple(f"{phase}_ns" for phase in PHASES)
 _SHOWN = (
     "receives",
     "received_bytes",

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracer.analysis.operations.readiness import UNKNOWN
+from tracer.terms import BOUNDARIES, MOVABLE
 
 if TYPE_CHECKING:
     from tracer.analysis.operations.receives import Operations
-
-BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
-MOVABLE = BOUNDARIES[:4]
 
 
 def monotone(

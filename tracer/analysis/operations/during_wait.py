@@ -8,8 +8,8 @@ from tracer.analysis.operations.receives import POLLED, Operations
 from tracer.analysis.tables.appender import Appender
 from tracer.analysis.threads.timeline import OffCpu, no_off_cpu
 from tracer.recording.batch import rows_by
+from tracer.terms import MEANWHILE
 
-MEANWHILE = ("asleep", "asking", "free")
 _AT_ONCE = 1 << 17  # operations
 
 

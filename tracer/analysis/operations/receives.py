@@ -13,7 +13,7 @@ import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations import readiness
-from tracer.analysis.operations.boundaries import BOUNDARIES, monotone
+from tracer.analysis.operations.boundaries import monotone
 from tracer.analysis.operations.completions import (
     AFTER_SUBMIT,
     BY_SIGNAL,
@@ -31,12 +31,12 @@ from tracer.analysis.threads.timeline import Calls, TimelineBatch, by_thread, no
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
+from tracer.terms import BOUNDARIES
 
 EAGAIN = 11
 RESTARTS = -512  # and below: the kernel enters the call again
 MSG_PEEK, MSG_ERRQUEUE = 2, 0x2000
 MOST_ASKS = 256
-PHASES = ("wait", "notice", "copy", "completion")
 WAIT_KINDS = (
     "at once",
     "blocked",

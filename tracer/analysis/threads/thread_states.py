@@ -9,9 +9,10 @@ import numpy as np
 from tracer.analysis.threads.timeline import OffCpu, TimelineBatch
 from tracer.recording.batch import RecordBatch, table_of
 from tracer.recording.records import Kind, text_of
+from tracer.terms import STATES
 
 _LIVES = table_of((Kind.THREAD, Kind.START, Kind.EXIT, Kind.NAME))
-STATES = ("blocked", "runnable", "kernel")  # user is the rest
+_SUMMED = STATES[:-1]  # user is the rest
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class _Life:
     tgid: int = 0
     creator: int = 0
     name: str = ""
-    sums: np.ndarray = field(default_factory=lambda: np.zeros(len(STATES), np.int64))
+    sums: np.ndarray = field(default_factory=lambda: np.zeros(len(_SUMMED), np.int64))
     switches: np.ndarray = field(
         default_factory=lambda: np.zeros(2, np.int64)
     )  # to sleep, preempted
@@ -115,7 +116,7 @@ class ThreadStates:
             [max(low, life.born or low) for life in lives], np.diff(np.append(first, len(tids)))
         )
         lengths = np.maximum(0, np.minimum(ends, high) - np.maximum(begins, born))
-        which = STATES.index(state)
+        which = _SUMMED.index(state)
         for life, total in zip(lives, np.add.reduceat(lengths, first).tolist(), strict=True):
             life.sums[which] += sign * total
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.counts.fd_usage import FdUsage
-from tracer.analysis.operations.boundaries import BOUNDARIES
 from tracer.analysis.operations.receives import BLOCKED, MULTIPLEXED, POLLED, Operations
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.verdict.io_model import EPOLLET, slept_on_data
 from tracer.kernel import syscalls
 from tracer.recording.batch import rows_by
+from tracer.terms import BOUNDARIES
 
 POLLED_MOST = 100  # EAGAINs of one descriptor, and ten times as many as receives
 POLLED_RATIO = 10

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tracer.analysis.listing import decode
-from tracer.analysis.operations.boundaries import BOUNDARIES
 from tracer.analysis.operations.completions import (
     AFTER_SUBMIT,
     BY_SIGNAL,
@@ -37,20 +36,8 @@ from tracer.analysis.operations.receives import (
 )
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.kernel import syscalls
+from tracer.terms import BOUNDARIES, MODELS, SYNCHRONOUS
 
-SYNCHRONOUS = {
-    "blocking": True,
-    "nonblocking": True,
-    "select": True,
-    "poll": True,
-    "epoll-lt": True,
-    "epoll-et": True,
-    "signal": True,
-    "posix-aio": False,
-    "linux-aio": False,
-    "io-uring": False,
-}
-MODELS = tuple(SYNCHRONOUS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
 _MOST_EVENTS = 3  # different registrations that evidence names
 _MODELS = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracer.output.format import Result
-from tracer.output.terminal.rows import BOUNDARIES, FREE, Figure, Row, Step, comment
+from tracer.output.terminal.rows import FREE, Figure, Row, Step, comment
 from tracer.output.terminal.steps import SUBMISSIONS, boundary_rows, rows_of
 from tracer.output.units import clean
+from tracer.report.contract import BOUNDARIES
 
 MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6
 _HELPER_CELLS = 19  # of the application's column

@@ -19,16 +19,11 @@ from tracer.output.terminal import edges
 from tracer.output.terminal.composition import build
 from tracer.output.terminal.lines import fit
 from tracer.output.terminal.rows import Figure, Row
+from tracer.output.terminal.tables import PHASE_STYLES
 from tracer.output.units import clean, duration, plural
+from tracer.report.contract import PHASE_SPANS
 
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
-PHASES = (
-    ("wait", "ask", "ready"),
-    ("notice", "ready", "copy_start"),
-    ("copy", "copy_start", "copy_end"),
-    ("completion", "copy_end", "done"),
-)
-PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
 TEXTBOOK = {
     "blocking": ("Blocking I/O", "6.1"),
     "nonblocking": ("Nonblocking I/O", "6.2"),
@@ -146,7 +141,7 @@ def _channel(row: Row) -> Text:
 
 def _rail(figure: Figure) -> _Rail:
     """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled."""
-    for name, begin, end in PHASES:
+    for name, (begin, end) in PHASE_SPANS.items():
         first, last = figure.at(begin), figure.at(end)
         if first is None or last is None or last <= first:
             continue
@@ -154,7 +149,7 @@ def _rail(figure: Figure) -> _Rail:
             figure.insert(last, name)
             last += 1
     rail = _Rail()
-    for name, begin, end in PHASES:
+    for name, (begin, end) in PHASE_SPANS.items():
         first, last = figure.at(begin), figure.at(end)
         if first is None or last is None or last <= first:
             continue

@@ -11,7 +11,6 @@ from tracer.output.units import duration
 Step: TypeAlias = Result  # of a report's figure (docs/json.md)
 Arrow: TypeAlias = Literal["call", "return", "both", "library"]
 
-BOUNDARIES = ("ask", "ready", "told", "copy_start", "copy_end", "done")
 FREE = "free for other work"
 
 

@@ -10,15 +10,11 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.units import MISSING, clean, duration, number, plural, share, size, stacked
+from tracer.report.contract import PHASES, STATES
 
-PHASES = ("wait", "notice", "copy", "completion")
-PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
-STATES = (
-    ("blocked", "·", "cyan"),
-    ("runnable", "░", "yellow"),
-    ("kernel", "▓", "magenta"),
-    ("user", "█", "green"),
-)
+PHASE_STYLES = dict(zip(PHASES, ("cyan", "yellow", "magenta", "green"), strict=True))
+# each state, its cell in a thread's bar and its style
+_STATES = tuple(zip(STATES, "·░▓█", ("cyan", "yellow", "magenta", "green"), strict=True))
 BAR = 16
 MOST_CALLS, MOST_THREADS = 16, 16
 
@@ -73,7 +69,7 @@ def threads(report: Result, width: int = 80) -> Table | Text:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("tid", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=14)
-    for state, _, style in STATES:
+    for state, _, style in _STATES:
         table.add_column(state, justify="right", no_wrap=True, header_style=style)
     table.add_column("CPU", justify="right", no_wrap=True)
     table.add_column("")
@@ -83,10 +79,10 @@ def threads(report: Result, width: int = 80) -> Table | Text:
     )
     shown = shown[:MOST_THREADS]
     for thread in shown:
-        parts = [thread.get(f"{state}_ns") or 0 for state, _, _ in STATES]
+        parts = [thread.get(f"{state}_ns") or 0 for state in STATES]
         bar = Text()
-        cells = stacked(parts, "".join(glyph for _, glyph, _ in STATES), BAR)
-        for text, (_, _, style) in zip(cells, STATES, strict=True):
+        cells = stacked(parts, "".join(glyph for _, glyph, _ in _STATES), BAR)
+        for text, (_, _, style) in zip(cells, _STATES, strict=True):
             bar.append(text, style=style)
         cpu = parts[2] + parts[3]
         table.add_row(
@@ -122,7 +118,7 @@ def _lifetime(thread: Result) -> int:
     start, end = thread.get("start_ns"), thread.get("end_ns")
     if start is not None and end is not None:
         return int(end - start)
-    return sum(thread.get(f"{state}_ns") or 0 for state, _, _ in STATES)
+    return sum(thread.get(f"{state}_ns") or 0 for state in STATES)
 
 
 def more(table: Table, hidden: int, noun: str) -> Table:
@@ -134,7 +130,7 @@ def more(table: Table, hidden: int, noun: str) -> Table:
 def states_legend() -> Text:
     """What the cells of a thread's bar mean."""
     legend = Text()
-    for state, glyph, style in STATES:
+    for state, glyph, style in _STATES:
         legend.append(f"{glyph} ", style=style).append(f"{state}  ", style="dim")
     legend.rstrip()
     return legend

@@ -18,10 +18,10 @@ from tracer.analysis.threads.timeline import Timeline
 from tracer.output.terminal.report import render
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, Kind, text_of
+from tracer.terms import STATES
 
 MS = 1_000_000
 CHILD, OTHER = 300, 301
-STATES = ("blocked", "runnable", "kernel", "user")
 BATCHES = (1, 2, 3, 5, 8, 13)
 
 

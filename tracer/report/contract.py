@@ -1,0 +1,714 @@
+"""The keys of what `--json` prints, as types: the report of run, trace, attach and report; of compare; of verify.
+
+docs/json.md says what each key means, docs/schema/*.schema.json is made from the types here (docs/schema/make.py): what
+stands in an Annotated after the type goes into the schema as it is. Outputs read reports and know nothing of ours but
+this module, and so it imports nothing of ours but the terms.
+
+Times end in _ns: points in time count from `base_ns`, whole nanoseconds all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
+
+from tracer.terms import (
+    BOUNDARIES,
+    MEANWHILE,
+    MODELS,
+    MOVABLE,
+    PHASE_SPANS,
+    PHASES,
+    STATES,
+    SYNCHRONOUS,
+)
+
+__all__ = [
+    "BOUNDARIES",
+    "MEANWHILE",
+    "MODELS",
+    "MOVABLE",
+    "PHASES",
+    "PHASE_SPANS",
+    "STATES",
+    "SYNCHRONOUS",
+]
+
+Count: TypeAlias = Annotated[int, {"minimum": 0}]
+Duration: TypeAlias = Annotated[int, {"minimum": 0}]  # ns
+Time: TypeAlias = int  # ns from base_ns; before it where negative
+Share: TypeAlias = Annotated[float, {"minimum": 0, "maximum": 1}]
+Id: TypeAlias = Annotated[int, {"minimum": 0}]  # of a process or thread, as the kernel has it
+Boundary: TypeAlias = Annotated[str, {"enum": [*BOUNDARIES]}]
+ModelName: TypeAlias = Annotated[str, {"enum": [*MODELS]}]
+Counts: TypeAlias = dict[str, Count]
+Shares: TypeAlias = Annotated[dict[str, Share], {"propertyNames": {"enum": [*MODELS]}}]
+# A log2 histogram: lower bound (ns) → how many. Empty buckets are left out.
+Histogram: TypeAlias = Annotated[
+    dict[str, Annotated[int, {"minimum": 1}]], {"propertyNames": {"pattern": "^(0|[1-9][0-9]*)$"}}
+]
+Lang: TypeAlias = Literal["python", "c"]
+
+
+class Distribution(TypedDict):
+    """A distribution of times; percentiles are nearest-rank."""
+
+    count: Count
+    total_ns: Duration
+    min_ns: Duration
+    p50_ns: Duration
+    p90_ns: Duration
+    p99_ns: Duration
+    max_ns: Duration
+    hist: Histogram
+
+
+class Host(TypedDict):
+    """The machine."""
+
+    kernel: str
+    arch: str
+    cpus: Annotated[int, {"minimum": 1}] | None
+    bcc: str | None
+    python: str
+
+
+class Link(TypedDict):
+    """What --net veth put between sender and receiver: bit/s, ns, a share."""
+
+    rate: Count | None
+    delay: Duration
+    loss: Share
+
+
+class RunOptions(TypedDict):
+    """What `run` was asked; keys that may be missing are younger than some recordings."""
+
+    messages: Count
+    interval_ns: Duration
+    size: Count
+    proto: Literal["udp", "tcp", "unix", "pipe", "file", "none"]
+    open_loop: bool
+    timeout_s: Annotated[float, {"minimum": 0}]
+    ring_bytes: Count
+    sockets: NotRequired[Count]
+    address: NotRequired[str]
+    net: NotRequired[Link | None]
+    lang: NotRequired[Lang]
+
+
+class TraceOptions(TypedDict):
+    """What `trace` or `attach` was asked. trace: the expressions of -e."""
+
+    seconds: Annotated[float, {"minimum": 0}] | None
+    follow: bool
+    ring_bytes: Count
+    trace: list[str]
+
+
+class Match(TypedDict):
+    """Whether the trace says what the workload says."""
+
+    calls: bool
+    errors: bool
+    signals: bool
+    bytes: bool
+
+
+class Expected(TypedDict):
+    """What the workload itself says it did."""
+
+    messages: Count
+    bytes: Count
+    dropped: Count
+    calls: Counts
+    errors: dict[str, Counts]
+    signals: Counts
+    send_begin_ns: list[Time]
+    receive_ns: list[Time]
+    anonymous_bytes: Count | None
+    threads: Count | None
+    sent: Count | None
+    differences: list[str]
+    match: Match
+
+
+class Attached(TypedDict):
+    """A process that ran already. pid: as the user sees it, tgid: as the kernel does; threads, descriptors: counts."""
+
+    pid: Id
+    command: list[str]
+    threads: Count
+    descriptors: Count
+    tgid: Id
+
+
+class Target(TypedDict):
+    """What was traced; of several attached processes the first, and all of them in `attached`."""
+
+    command: list[str]
+    pid: Id
+    exit_status: Count | None
+    attached: NotRequired[list[Attached]]
+
+
+class RawTimes(TypedDict, total=False):
+    """Boundaries as they were seen, where they were moved."""
+
+    ask_ns: Time
+    ready_ns: Time
+    told_ns: Time
+    copy_start_ns: Time
+
+
+class Operation(TypedDict):
+    """One successful receive."""
+
+    index: Count
+    tid: Id
+    fd: Annotated[int, {"minimum": -1}]
+    bytes: Count
+    ask_ns: Time
+    ready_ns: Time
+    told_ns: Time
+    copy_start_ns: Time
+    copy_end_ns: Time
+    done_ns: Time
+    how: NotRequired[str]
+    queued_ns: Duration
+    estimated: list[Boundary]
+    helper_tid: NotRequired[Id]
+    raw: NotRequired[RawTimes]
+
+
+class Phases(TypedDict):
+    """The four phases, over all operations."""
+
+    wait: Distribution
+    notice: Distribution
+    copy: Distribution
+    completion: Distribution
+
+
+class MeanwhileCounts(TypedDict):
+    """In how many operations the asking thread did what."""
+
+    asleep: Count
+    asking: Count
+    free: Count
+
+
+class Waiting(TypedDict):
+    """What the asking threads did between ask and ready."""
+
+    total_ns: Duration
+    asleep_ns: Duration
+    runnable_ns: Duration
+    cpu_ns: Duration
+    free_ns: Duration
+    operations: MeanwhileCounts
+
+
+class Thread(TypedDict):
+    """Where one thread's time went."""
+
+    tid: Id
+    tgid: Id
+    name: str
+    start_ns: Time
+    end_ns: Time
+    blocked_ns: Duration
+    runnable_ns: Duration
+    kernel_ns: Duration
+    user_ns: Duration
+    cpu_ns: Duration
+    switches: Count
+    preemptions: Count
+
+
+class Syscall(TypedDict):
+    """The calls of one name. library: it is the C library's, counted and not timed."""
+
+    name: str
+    library: NotRequired[Literal[True]]
+    calls: Count
+    errors: Counts
+    total_ns: Duration
+    min_ns: Duration
+    p50_ns: Duration
+    p90_ns: Duration
+    p99_ns: Duration
+    max_ns: Duration
+    hist: Histogram
+
+
+class Signal(TypedDict):
+    """The signals of one name."""
+
+    name: str
+    generated: Count
+    delivered: Count
+    taken: Count
+    merged: Count
+    overflowed: Count
+
+
+class Model(TypedDict):
+    """The verdict."""
+
+    name: Annotated[str, {"enum": [*MODELS, "mixed", "none"]}]
+    synchronous: bool | None
+    confidence: Share
+    evidence: list[str]
+    shares: NotRequired[Shares]
+    time_shares: NotRequired[Shares]
+    variants: NotRequired[Counts]
+    instead: NotRequired[str]
+
+
+class Activity(TypedDict):
+    """What threads spent their time on."""
+
+    mostly: str | None
+    share: Share | None
+    cpu_ns: Duration
+    idle_threads: Count
+    times_ns: dict[str, Duration]
+
+
+class Waker(TypedDict):
+    """Who woke threads how often; tid 0: an interrupt on an idle CPU."""
+
+    tid: Id
+    name: str | None
+    count: Count
+
+
+class Group(TypedDict):
+    """The threads of a process that have one name."""
+
+    name: str
+    threads: Count
+    operations: Count
+    model: Model
+    activity: Activity
+    wakers: list[Waker]
+
+
+class Process(TypedDict):
+    """One process."""
+
+    tgid: Id
+    name: str
+    threads: Count
+    start_ns: Time
+    end_ns: Time
+    operations: Count
+    model: Model
+    activity: Activity
+    wakers: list[Waker]
+    groups: list[Group]
+
+
+class Descriptor(TypedDict):
+    """How one descriptor of a process was used."""
+
+    tgid: Id
+    fd: Annotated[int, {"minimum": -1}]
+    inode: Count | None
+    file: str | None
+    receives: Count
+    received_bytes: Count
+    receive_again: Count
+    sends: Count
+    sent_bytes: Count
+    send_again: Count
+    sends_blocked: Count
+    send_slept_ns: Duration
+    accepts: Count
+    accept_again: Count
+    accept_slept_ns: Duration
+    connects: Count
+    connect_slept_ns: Duration
+    operations: Count
+    wait_ns: Duration
+    notice_ns: Duration
+    copy_ns: Duration
+    completion_ns: Duration
+
+
+class Advice(TypedDict):
+    """What could be better, with what it rests on. fd: −1 where no one descriptor is meant."""
+
+    rule: str
+    tgid: Id
+    process: str | None
+    fd: Annotated[int, {"minimum": -1}]
+    file: str | None
+    count: Count
+    cost_ns: Duration
+    text: str
+
+
+class Wakeups(TypedDict):
+    """Wake-ups in one of select, poll and epoll_wait."""
+
+    call: str
+    threads: Count
+    returned: Count
+    woken: Count
+    slept_again: Count
+    found_nothing: Count
+
+
+class Pair(TypedDict):
+    """How long two threads both had a CPU, and how long they could have."""
+
+    tids: Annotated[list[Id], {"minItems": 2, "maxItems": 2}]
+    overlap_ns: Duration
+    possible_ns: Duration
+
+
+class Lane(TypedDict):
+    """One thread of a stretch: in each cell the CPU it had, −1 asleep, −2 waiting for a CPU."""
+
+    tid: Id
+    on_cpu_ns: Duration
+    cpus: list[Count]
+    cells: list[Annotated[int, {"minimum": -2}]]
+
+
+class Lanes(TypedDict):
+    """Which threads had a CPU when."""
+
+    pairs: list[Pair]
+    begin_ns: Time
+    cell_ns: Duration
+    threads: list[Lane]
+
+
+class Sleep(TypedDict):
+    """The sleeps of one thread on a futex word that one other thread ended."""
+
+    waiter: Id
+    waker: Id | None
+    count: Count
+    waited_ns: Duration
+    longest_ns: Duration
+
+
+class Lock(TypedDict):
+    """A futex word that threads slept on."""
+
+    address: str
+    process: Id | None
+    kind: Literal["mutual exclusion", "synchronisation", "unclear"]
+    waits: Count
+    wakes: Count
+    waited_ns: Duration
+    longest_ns: Duration
+    between: list[Sleep]
+
+
+class Ledger(TypedDict):
+    """Whether the trace is complete."""
+
+    counted: Count
+    delivered: Count
+    lost: Count
+    open: Count
+    missed: Count | None
+    untracked: Count
+    unlearnt: Count
+    balanced: bool
+    unseen_switches: Count
+
+
+class MeasuredCost(TypedDict):
+    """What tracing cost the receiver, beside a run without probes."""
+
+    untraced_cpu_ns_per_op: Duration
+    traced_cpu_ns_per_op: Duration
+    ratio: Annotated[float, {"minimum": 0}] | None
+
+
+class EstimatedCost(TypedDict):
+    """What an event costs, times the events."""
+
+    untraced_cpu_ns_per_op: None
+    traced_cpu_ns_per_op: None
+    ratio: None
+    estimate: Literal[True]
+    event_ns: Annotated[float, {"minimum": 0}]
+    events: Count
+    total_ns: Duration
+    cpu_ns: Duration
+
+
+class CallStep(TypedDict):
+    """A system call, or equal failing ones in a row."""
+
+    kind: Literal["call"]
+    name: str
+    enter_ns: Time
+    exit_ns: Time
+    result: int | str
+    tid: Id
+    fd: int
+    count: Annotated[int, {"minimum": 1}]
+    busy_ns: Duration
+    blocked_ns: Duration
+    brings_data: bool
+    waits: bool
+    signal: NotRequired[str]
+
+
+class LibraryStep(TypedDict):
+    """A call of the C library's."""
+
+    kind: Literal["library"]
+    name: str
+    enter_ns: Time
+    tid: Id
+
+
+class WakeStep(TypedDict):
+    """The thread is woken."""
+
+    kind: Literal["wake"]
+    at_ns: Time
+    tid: Id
+
+
+class RunStep(TypedDict):
+    """The thread is back on a CPU."""
+
+    kind: Literal["run"]
+    at_ns: Time
+    tid: Id
+
+
+class ReadyStep(TypedDict):
+    """The data is there."""
+
+    kind: Literal["ready"]
+    at_ns: Time
+    estimated: bool
+
+
+class CopyStep(TypedDict):
+    """The data is copied."""
+
+    kind: Literal["copy"]
+    at_ns: Time
+    end_ns: Time
+    estimated: bool
+    tid: Id
+
+
+class SignalStep(TypedDict):
+    """A signal tells. taken: by a call that waited for it."""
+
+    kind: Literal["signal"]
+    taken: bool
+    name: str
+    generated_ns: Time | None
+    delivered_ns: Time
+
+
+class HandlerEndStep(TypedDict):
+    """rt_sigreturn ends a handler."""
+
+    kind: Literal["handler_end"]
+    at_ns: Time
+    tid: Id
+
+
+class RequestStep(TypedDict):
+    """What became of an io_uring request."""
+
+    kind: Literal["request"]
+    what: Literal["poll armed", "given to a worker"]
+    at_ns: Time
+    tid: Id
+
+
+Step: TypeAlias = (
+    CallStep
+    | LibraryStep
+    | WakeStep
+    | RunStep
+    | ReadyStep
+    | CopyStep
+    | SignalStep
+    | HandlerEndStep
+    | RequestStep
+)
+
+
+class Figure(TypedDict):
+    """One real operation as the steps of a figure, in time order."""
+
+    operation: Count
+    model: ModelName
+    steps: list[Step]
+
+
+class Report(TypedDict):
+    """What run, trace, attach and report print with --json; operations are made when they are asked for."""
+
+    schema: Literal[1]
+    scenario: str | None
+    host: Host
+    options: RunOptions | TraceOptions
+    expected: Expected | None
+    base_ns: Annotated[int, {"minimum": 0}]
+    window_ns: Annotated[list[Time], {"minItems": 2, "maxItems": 2}] | None
+    ended: Literal["completed", "interrupted", "timeout", "duration", "failed"]
+    failure: str | None
+    target: Target
+    features: dict[str, str]
+    operations: Sequence[Operation]
+    estimated: Annotated[Counts, {"propertyNames": {"enum": [*BOUNDARIES]}}]
+    queued: Distribution
+    phases: Phases
+    waiting: Waiting
+    threads: list[Thread]
+    syscalls: list[Syscall]
+    signals: list[Signal]
+    model: Model
+    activity: Activity
+    processes: list[Process]
+    descriptors: list[Descriptor]
+    advice: list[Advice]
+    wakeups: list[Wakeups]
+    lanes: Lanes | None
+    locks: list[Lock]
+    ledger: Ledger
+    cost: MeasuredCost | EstimatedCost | None
+    figure: Figure | None
+
+
+# compare
+
+
+class CompareOptions(TypedDict):
+    """What `compare` was asked. sockets: null where each scenario has its own number."""
+
+    messages: Count
+    interval_ns: Duration
+    size: Count
+    proto: Literal["udp", "tcp", "unix", "pipe"]
+    sockets: Count | None
+    rounds: Count
+
+
+class Spread(TypedDict):
+    """One measure over a contender's runs."""
+
+    median: Annotated[float, {"minimum": 0}]
+    min: Annotated[float, {"minimum": 0}]
+    max: Annotated[float, {"minimum": 0}]
+    runs: Annotated[list[Annotated[float, {"minimum": 0}]], {"minItems": 1}]
+
+
+class Contender(TypedDict):
+    """One program of a comparison; words are null where its runs differ. measures: null where a run does not know."""
+
+    name: str
+    lang: Lang
+    model: str | None
+    synchronous: bool | None
+    meanwhile: Literal["asleep", "asking", "free"] | None
+    copied_by: str | None
+    runs: Annotated[int, {"minimum": 1}]
+    messages: Annotated[int, {"minimum": 1}]
+    estimated: list[Boundary]
+    lost: Count
+    measures: dict[str, Spread | None]
+    recordings: list[str]
+
+
+class Difference(TypedDict):
+    """Two contenders in one measure. one, other: name and language; ratio: other's median by one's."""
+
+    measure: str
+    one: list[str]
+    other: list[str]
+    differs: bool
+    ratio: float | None
+
+
+class Unavailable(TypedDict):
+    """What could not be run here."""
+
+    name: str
+    lang: Lang
+    why: str
+
+
+class Comparison(TypedDict):
+    """What compare prints with --json."""
+
+    schema: Literal[1]
+    host: Host
+    options: CompareOptions
+    models: list[Contender]
+    differences: list[Difference]
+    unavailable: list[Unavailable]
+
+
+# verify
+
+
+class ClaimRun(TypedDict):
+    """A run that a claim was judged by. name: the part it plays; command: what repeats it."""
+
+    name: str
+    program: str
+    command: str
+    rounds: Annotated[int, {"minimum": 1}]
+    recordings: list[str]
+
+
+class JudgedClaim(TypedDict):
+    """A claim of the textbook's, and what became of it."""
+
+    number: Annotated[int, {"minimum": 1}]
+    name: str
+    claim: str
+    source: str
+    verdict: Literal[
+        "holds", "holds with a qualification", "does not hold", "cannot be tested here"
+    ]
+    evidence: str
+    qualification: str | None
+    without: dict[str, str]
+    runs: list[ClaimRun]
+
+
+class LedgerSum(TypedDict):
+    """The ledgers of all runs, summed."""
+
+    counted: Count
+    delivered: Count
+    lost: Count
+    missed: Count | None
+
+
+class Verification(TypedDict):
+    """What verify prints with --json."""
+
+    schema: Literal[1]
+    version: str
+    host: Host
+    rounds: Annotated[int, {"minimum": 1}]
+    features: dict[str, str]
+    claims: list[JudgedClaim]
+    verdicts: Counts
+    failed: list[str]
+    ledger: LedgerSum
+
+
+# What a recording says of itself (its metadata, docs/json.md): some of it goes into the report as it is.
+Facts: TypeAlias = dict[str, Any]
