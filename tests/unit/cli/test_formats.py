@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from support.running import NOBODY, ROOT, iotrace
@@ -48,8 +51,11 @@ FORMAT = Format(
 '''
 
 
+Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def extended(tmp_path):
+def extended(tmp_path: Path) -> Run:
     """Runs iotrace with the two formats above beside its own."""
     place = tmp_path / "formats"
     place.mkdir()
@@ -86,13 +92,15 @@ def extended(tmp_path):
         ("doctor", False),
     ],
 )
-def test_commands_that_show_such_a_result_offer_it(command, offers, extended):
+def test_commands_that_show_such_a_result_offer_it(
+    command: str, offers: bool, extended: Run
+) -> None:
     text = extended(command, "--help").stdout
     assert ("--csv FILE" in text and "The phases as CSV in this file." in text) == offers
     assert ("--braces" in text) == offers
 
 
-def test_it_is_written_beside_what_stdout_shows(extended, tmp_path):
+def test_it_is_written_beside_what_stdout_shows(extended: Run, tmp_path: Path) -> None:
     done = extended("report", RECORDING, "--csv", tmp_path / "phases.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == iotrace("report", RECORDING, env={"COLUMNS": "80"}).stdout
@@ -102,13 +110,13 @@ def test_it_is_written_beside_what_stdout_shows(extended, tmp_path):
     assert path.stat().st_mode & 0o777 == PRIVATE
 
 
-def test_it_has_switches_and_goes_with_json(extended, tmp_path):
+def test_it_has_switches_and_goes_with_json(extended: Run, tmp_path: Path) -> None:
     done = extended("report", RECORDING, "--json", "--csv", "x.csv", "--braces")
     assert done.stdout == iotrace("report", RECORDING, "--json").stdout
     assert (tmp_path / "x.csv").read_text().startswith("{")
 
 
-def test_bytes_and_events_go_to_files_too(extended, tmp_path):
+def test_bytes_and_events_go_to_files_too(extended: Run, tmp_path: Path) -> None:
     assert extended("report", RECORDING, "--kinds", "report").returncode == 0
     assert (tmp_path / "report").read_bytes() == b"\xff\x00"
     done = extended("report", RECORDING, "--events", "--kinds", "events")
@@ -116,14 +124,16 @@ def test_bytes_and_events_go_to_files_too(extended, tmp_path):
     assert len((tmp_path / "events").read_bytes()) == len(done.stdout.splitlines()) - 1
 
 
-def test_it_is_refused_where_it_does_not_apply(extended, tmp_path):
+def test_it_is_refused_where_it_does_not_apply(extended: Run, tmp_path: Path) -> None:
     done = extended("report", RECORDING, "--events", "--csv", "x.csv")
     assert done.returncode == 2 and done.stderr.startswith("iotrace: --events is a text")
     assert not (tmp_path / "x.csv").exists()
 
 
 @pytest.mark.parametrize("command", [("report", RECORDING), ("run", "blocking"), ("trace", "true")])
-def test_a_place_that_cannot_be_written_is_said_before_anything_runs(command, extended, tmp_path):
+def test_a_place_that_cannot_be_written_is_said_at_once(
+    command: tuple[object, ...], extended: Run, tmp_path: Path
+) -> None:
     (tmp_path / "link").symlink_to("precious")
     for place, why in (("none/x.csv", "no such directory"), ("link", "is not a regular file")):
         done = extended(command[0], "--csv", place, *command[1:])
@@ -133,17 +143,17 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_runs(command, ex
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_it_is_the_file_of_who_called_sudo(extended, tmp_path):
+def test_it_is_the_file_of_who_called_sudo(extended: Run, tmp_path: Path) -> None:
     extended("report", RECORDING, "--csv", "x", SUDO_UID=str(NOBODY), SUDO_GID=str(NOBODY))
     assert (tmp_path / "x").stat().st_uid == NOBODY
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_every_kind_of_result_has_one_format_by_default(kind):
+def test_every_kind_of_result_has_one_format_by_default(kind: Kind) -> None:
     assert len([its for its in formats() if its.flag is None and kind in its.renders]) == 1
 
 
-def test_names_are_unique():
+def test_names_are_unique() -> None:
     flags = [its.flag for its in formats() if its.flag]
     flags += [switch.flag for its in formats() for switch in its.switches]
     assert len(set(flags)) == len(flags) and all(flag.startswith("--") for flag in flags)
