@@ -61,6 +61,11 @@ def extended(tmp_path: Path) -> Run:
     place.mkdir()
     (place / "comma_separated.py").write_text(CSV)
     (place / "event_kinds.py").write_text(EVENTS)
+    return running(tmp_path, place)
+
+
+def running(tmp_path: Path, place: Path) -> Run:
+    """Runs iotrace, in tmp_path, with the formats in `place` beside its own."""
     program = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); import tracer.output as output; "
         f"output.__path__.append({str(place)!r}); "
@@ -157,3 +162,14 @@ def test_names_are_unique() -> None:
     flags = [its.flag for its in formats() if its.flag]
     flags += [switch.flag for its in formats() for switch in its.switches]
     assert len(set(flags)) == len(flags) and all(flag.startswith("--") for flag in flags)
+
+
+def test_the_example_of_contributing_is_a_format(tmp_path: Path) -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Adding a format of output")[2]
+    place = tmp_path / "formats"
+    place.mkdir()
+    (place / "medians.py").write_text(section.split("```")[1].removeprefix("python"))
+    iotrace_extended = running(tmp_path, place)
+    assert "--csv FILE" in iotrace_extended("trace", "--help").stdout
+    assert iotrace_extended("report", RECORDING, "--csv", "x").returncode == 0
+    assert len((tmp_path / "x").read_text().split(",")) == 4
