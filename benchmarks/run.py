@@ -21,7 +21,7 @@ import rounds
 import soak
 from table import render
 
-from tracer.cli.common import check_writable
+from tracer.cli.files import check_writable
 from tracer.recording.atomic_file import unnamed
 
 FIGURES = {

@@ -21,3 +21,12 @@ class NothingSeen(IotraceError):
     """The target was released, and the probes saw nothing of it."""
 
     status = CANNOT
+
+
+class EventsLost(IotraceError):
+    """The ring was too small for so many events, and --strict makes that an error."""
+
+    status = LOST
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} events were lost")

@@ -23,7 +23,7 @@ from support.running import (
 
 from tracer.cli.main import main
 from tracer.kernel import syscalls
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.recording import parquet
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind

@@ -182,11 +182,15 @@ def builtins(tree: ast.Module) -> set[str]:
 
 
 def test_there_is_something_to_look_at():
-    assert {"tracer.cli.main", "tracer.capture.collector", "tracer.output.terminal"} <= SOURCES.keys()
+    assert {
+        "tracer.cli.main",
+        "tracer.capture.collector",
+        "tracer.output.terminal",
+    } <= SOURCES.keys()
     assert "tracer.analysis.operations.receives" in reached("tracer.report")
     assert "tracer.cli.run" in arrows("tracer.cli")  # by discovery
     assert "bcc" in reached("tracer.bpf.bcc_compiler") and "rich" in reached("tracer.output")
-    assert "echo" in calls(SOURCES["tracer.cli.list"])
+    assert "echo" in calls(SOURCES["tracer.cli.show"])
 
 
 @pytest.mark.parametrize("place", NEVER)

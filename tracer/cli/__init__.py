@@ -9,9 +9,10 @@ import click
 
 
 def commands() -> list[click.Command]:
-    """The `command` of every file here but common.py, in the order of their `ORDER`."""
+    """The `command` of every file here that has one, in the order of their `ORDER`."""
     modules = [
-        importlib.import_module(f"{__name__}.{its.name}") for its in pkgutil.iter_modules(__path__)
+        importlib.import_module(f"{__name__}.{entry.name}")
+        for entry in pkgutil.iter_modules(__path__)
     ]
-    found = [module for module in modules if hasattr(module, "command")]
-    return [module.command for module in sorted(found, key=lambda module: module.ORDER)]
+    having = [module for module in modules if hasattr(module, "command")]
+    return [module.command for module in sorted(having, key=lambda module: module.ORDER)]

@@ -6,25 +6,17 @@ import re
 
 import click
 
-from tracer import text
-from tracer.cli.common import (
-    Failure,
-    check_writable,
-    plan_of,
-    progress,
-    recorded,
-    rescuing,
-    show,
-    shown,
-    survived,
-    traced,
-)
-from tracer.errors import CANNOT, FAILED, USAGE
+from tracer.cli import files, progress, show
+from tracer.cli.errors import Command
+from tracer.cli.params import Tracing, Value, output_options, tracing_options
+from tracer.cli.show import Wanted
+from tracer.errors import IotraceError
+from tracer.output.format import Kind
 
 ORDER = 4
 
 
-class Pids(click.ParamType):
+class Pids(Value):
     """Process IDs, several parted by spaces or commas as pidof(1) prints them."""
 
     name = "pid"
@@ -38,7 +30,7 @@ class Pids(click.ParamType):
         return tuple(map(int, words))
 
 
-@click.command("attach")
+@click.command("attach", cls=Command)
 @click.option(
     "-p",
     "--pid",
@@ -52,23 +44,14 @@ class Pids(click.ParamType):
 @click.option(
     "--children", is_flag=True, help="Attach to the children that there are too, and to theirs."
 )
-@traced
-@shown
+@tracing_options
+@output_options(Kind.REPORT, backwards=True)
 def command(
-    pids,
-    more,
-    children,
-    duration,
-    output,
-    mode,
-    expressions,
-    no_follow,
-    no_cost,
-    ring_size,
-    as_json,
-    hist,
-    plain,
-    strict,
+    pids: tuple[tuple[int, ...], ...],
+    more: tuple[tuple[int, ...], ...],
+    children: bool,
+    tracing: Tracing,
+    wanted: Wanted,
 ) -> None:
     """Trace running processes, without stopping them, until Ctrl-C, -d SECONDS or their end; then show the report.
 
@@ -78,36 +61,16 @@ def command(
     from tracer.kernel import features
     from tracer.run import attach
 
-    plan = plan_of(
-        duration, no_follow, ring_size, expressions, no_cost, USAGE, spawn.invoking_user()
-    )
-    if output and (problem := check_writable(output)):
-        raise Failure(problem, FAILED)
-    try:
-        found = features.find()
-        with recorded(output, plan.user, mode) as (path, keep):
-            with progress(True) as say:
-                ended = attach.attach(
-                    [pid for some in (*pids, *more) for pid in some],
-                    children,
-                    plan,
-                    found,
-                    path,
-                    say,
-                )
-            if ended.recorded:
-                keep()
-                with rescuing(output, keep, FAILED):
-                    show(output or path, as_json, hist, plain, strict)
-            if ended.failure:
-                raise Failure(
-                    survived(ended, path, output, "the program goes on"), FAILED
-                ) from ended.failure
-    except features.CannotTrace as error:
-        raise Failure(str(error), CANNOT) from None
-    except attach.NotTraceable as error:
-        raise Failure(str(error), FAILED) from None
-    except OSError as error:
-        raise Failure(text.failure(error), FAILED) from error
-    except KeyboardInterrupt:
-        raise Failure("interrupted", FAILED) from None
+    every = [pid for some in (*pids, *more) for pid in some]
+    output, plan = tracing.output, tracing.plan(spawn.invoking_user())
+    kernel = features.find()
+    with files.recorded(output, plan.user, tracing.mode) as (path, keep):
+        with progress.of_events(True) as say:
+            ended = attach.attach(every, children, plan, kernel, path, say)
+        if ended.recorded:
+            keep()
+            with files.rescuing(output, keep):
+                show.recording(output or path, wanted, mode=tracing.mode)
+        if ended.failure:
+            said = files.survived(ended, path, output, "the program goes on")
+            raise IotraceError(said) from ended.failure

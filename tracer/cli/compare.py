@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from tracer.cli.common import (
+import scenarios
+from tracer.cli import files, progress, show
+from tracer.cli.errors import Command
+from tracer.cli.params import (
     MOST_TIMEOUT,
     Duration,
-    Failure,
     Scenario,
     Seconds,
-    drawing,
-    put,
-    recorded,
+    gathered,
+    output_options,
 )
-from tracer.errors import CANNOT, FAILED, LOST, USAGE, NothingSeen
+from tracer.cli.run import refuse_descriptors, refuse_protocol, refuse_size, refuse_sockets
+from tracer.cli.show import Wanted
+from tracer.errors import CANNOT, USAGE, IotraceError
+from tracer.output.format import Kind
+
+if TYPE_CHECKING:
+    from tracer.kernel.features import Features
+    from tracer.run.interleave import Run, Turn
+    from tracer.run.scenario import ScenarioPlan
 
 ORDER = 2.5
 DEFAULT = (
@@ -33,284 +43,268 @@ DEFAULT = (
     "posix-aio",
     "io-uring",
 )
+_RING_BYTES = 16 << 20
+Name: TypeAlias = tuple[str, str]  # a scenario's and its language's
+Unavailable: TypeAlias = list[tuple[Name, str]]  # who cannot be compared, and why
 
 
-@click.command("compare")
+@dataclass(frozen=True)
+class Asked:
+    """What each run is to be, and how many: interval in ns, size in bytes, timeout in s."""
+
+    langs: tuple[str, ...]
+    rounds: int
+    messages: int
+    interval: int
+    size: int
+    proto: str
+    sockets: int | None
+    output: str | None
+    timeout: float | None
+    as_root: bool
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which a run is ended."""
+        return self.timeout or 30 + 3 * self.messages * self.interval / 1e9
+
+    def options(self) -> dict[str, Any]:
+        """What was asked, for the report."""
+        return {
+            "messages": self.messages,
+            "interval_ns": self.interval,
+            "size": self.size,
+            "proto": self.proto,
+            "sockets": self.sockets,
+            "rounds": self.rounds,
+        }
+
+
+@dataclass
+class Field:
+    """Who is compared: the plans of those that can be run, their names, and those that cannot."""
+
+    plans: list[ScenarioPlan]
+    able: list[Name]
+    unavailable: Unavailable
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The runs' measures: (place in the field, what tracer.report.comparison says of it, where it is kept)."""
+
+    runs: list[tuple[int, dict[str, Any], str | None]]
+
+    @property
+    def lost(self) -> int:
+        return sum(measures["lost"] for _, measures, _ in self.runs)
+
+
+compare_options = gathered(
+    "asked",
+    Asked,
+    (
+        click.option(
+            "--lang",
+            "langs",
+            type=click.Choice(["python", "c"]),
+            multiple=True,
+            help="The programs in Python (the default), or their twins in C; give both to see them side by side.",
+        ),
+        click.option(
+            "--rounds",
+            type=click.IntRange(3, 100),
+            default=5,
+            show_default=True,
+            help="How often each is run.",
+        ),
+        click.option(
+            "--messages",
+            type=click.IntRange(1, 10**6),
+            default=20,
+            show_default=True,
+            help="How many to send.",
+        ),
+        click.option(
+            "--interval",
+            type=Duration(),
+            default="10ms",
+            show_default=True,
+            help="One every so long.",
+        ),
+        click.option(
+            "--size",
+            type=click.IntRange(1, 1 << 20),
+            default=64,
+            show_default=True,
+            help="Bytes in a message.",
+        ),
+        click.option(
+            "--proto",
+            type=click.Choice(["udp", "tcp", "unix", "pipe"]),
+            default="udp",
+            show_default=True,
+            help="What the messages travel through.",
+        ),
+        click.option(
+            "--sockets",
+            type=click.IntRange(1),
+            help="How many each is to watch; for select, poll, epoll-lt, threads.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(file_okay=False),
+            help="Keep the recordings in this directory.",
+        ),
+        click.option(
+            "--timeout",
+            type=Seconds(0, MOST_TIMEOUT, min_open=True),
+            help="End a run after so many seconds.",
+        ),
+        click.option(
+            "--as-root",
+            is_flag=True,
+            help="Run the scenarios as root, not as the user who called sudo.",
+        ),
+    ),
+)
+
+
+@click.command("compare", cls=Command)
 @click.argument("chosen", metavar="[SCENARIO]...", type=Scenario(), nargs=-1)
-@click.option(
-    "--lang",
-    "langs",
-    type=click.Choice(["python", "c"]),
-    multiple=True,
-    help="The programs in Python (the default), or their twins in C; give both to see them side by side.",
-)
-@click.option(
-    "--rounds",
-    type=click.IntRange(3, 100),
-    default=5,
-    show_default=True,
-    help="How often each is run.",
-)
-@click.option(
-    "--messages",
-    type=click.IntRange(1, 10**6),
-    default=20,
-    show_default=True,
-    help="How many to send.",
-)
-@click.option(
-    "--interval", type=Duration(), default="10ms", show_default=True, help="One every so long."
-)
-@click.option(
-    "--size",
-    type=click.IntRange(1, 1 << 20),
-    default=64,
-    show_default=True,
-    help="Bytes in a message.",
-)
-@click.option(
-    "--proto",
-    type=click.Choice(["udp", "tcp", "unix", "pipe"]),
-    default="udp",
-    show_default=True,
-    help="What the messages travel through.",
-)
-@click.option(
-    "--sockets",
-    type=click.IntRange(1),
-    help="How many each is to watch; for select, poll, epoll-lt, threads.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False),
-    help="Keep the recordings in this directory.",
-)
-@click.option(
-    "--timeout",
-    type=Seconds(0, MOST_TIMEOUT, min_open=True),
-    help="End a run after so many seconds.",
-)
-@click.option(
-    "--as-root", is_flag=True, help="Run the scenarios as root, not as the user who called sudo."
-)
-@click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."
-)
-@click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII alone.")
-@click.option("--strict", is_flag=True, help="Exit with status 4 if any event was lost.")
-def command(
-    chosen,
-    langs,
-    rounds,
-    messages,
-    interval,
-    size,
-    proto,
-    sockets,
-    output,
-    timeout,
-    as_root,
-    as_json,
-    plain,
-    strict,
-) -> None:
+@compare_options
+@output_options(Kind.COMPARISON)
+def command(chosen: tuple[scenarios.Scenario, ...], asked: Asked, wanted: Wanted) -> None:
     """Run each SCENARIO several times under one message schedule, in turns, and compare what they cost.
 
     By default one for each model: blocking, nonblocking, select, poll, epoll-lt, signal, posix-aio and io-uring.
     linux-aio is not among them: it reads a file, and not what the others receive.
     """
-    import scenarios
-    from scenarios.kit import transport
-    from scenarios.kit.twin import CannotBuild
-    from scenarios.kit.workload import Options
     from tracer.capture import spawn
-    from tracer.capture.interrupts import interrupting
     from tracer.kernel import features
-    from tracer.run import interleave as runner
-    from tracer.run import scenario as experiment
 
-    contenders, unavailable = _contenders(
-        chosen or [scenarios.find(name) for name in DEFAULT], langs or ("python",), proto, sockets
-    )
-    if size > transport.MOST_SIZE.get(proto, size):
-        raise Failure(
-            f"a datagram ({proto}) holds at most {transport.MOST_SIZE[proto]} bytes", USAGE
-        )
-    try:
-        found = features.find()
-        user = None if as_root else spawn.invoking_user()
-        kept = _directory(output, user)
-        limit = timeout or 30 + 3 * messages * interval / 1e9
-        plans, able = [], []
-        for scenario, lang in contenders:
-            watched = sockets or scenario.watched
-            if not transport.make_room(transport.descriptors_of(proto, watched)):
-                raise Failure(
-                    f"{watched} sockets are more than a process may have open here (ulimit -H -n)",
-                    CANNOT,
-                )
-            options = Options(messages, interval, size, proto, False, watched)
-            try:
-                program = experiment.program(scenario, lang, user)
-            except CannotBuild as error:
-                unavailable.append(((scenario.name, lang), str(error)))
-                continue
-            plans.append(
-                experiment.ScenarioPlan(
-                    scenario.name, lang, program, options, limit, user, 16 << 20, False
-                )
-            )
-            able.append((scenario.name, lang))
-
-        def place(turn):
-            name = f"{'-'.join(able[turn.plan])}-{turn.round + 1}.parquet"
-            return recorded(str(kept / name) if kept else None, user)
-
-        with interrupting(), _progress(able, rounds) as say:
-            runs = runner.run(plans, [rounds] * len(plans), found, place, say)
-            measured = _measured(runs, able, kept, unavailable)
-    except (features.CannotTrace, NothingSeen) as error:
-        raise Failure(str(error), CANNOT) from None
-    except (experiment.RunFailed, OSError) as error:
-        raise Failure(str(error), FAILED) from None
-    except KeyboardInterrupt:
-        raise Failure("interrupted", FAILED) from None
-    _show(
-        measured,
-        able,
-        unavailable,
-        {
-            "messages": messages,
-            "interval_ns": interval,
-            "size": size,
-            "proto": proto,
-            "sockets": sockets,
-            "rounds": rounds,
-        },
-        as_json,
-        plain,
-    )
-    lost = sum(its["lost"] for _, its, _ in measured)
-    if strict and lost:
-        raise Failure(f"{lost} events were lost", LOST)
+    able, unavailable = _contenders(chosen or [scenarios.find(name) for name in DEFAULT], asked)
+    refuse_size(asked.proto, asked.size)
+    kernel = features.find()
+    user = None if asked.as_root else spawn.invoking_user()
+    kept = files.directory(asked.output, user)
+    field = _field(able, unavailable, asked, user)
+    measured = _measured(field, asked, kernel, kept, user)
+    result = _comparison(measured, field, asked)
+    show.show(Kind.COMPARISON, lambda: result, wanted)
+    wanted.refuse_lost(measured.lost)
 
 
-def _contenders(chosen, langs, proto: str, sockets: int | None):
-    """(scenario and language of each that can be compared, [((name, lang), why not)]); raises Failure."""
-    from tracer.output.terminal.units import plural
-
-    able, unavailable = [], []
+def _contenders(
+    chosen: Iterable[scenarios.Scenario], asked: Asked
+) -> tuple[list[tuple[scenarios.Scenario, str]], Unavailable]:
+    """(scenario and language of each that can be compared, the others); raises IotraceError."""
+    able: list[tuple[scenarios.Scenario, str]] = []
+    unavailable: Unavailable = []
     for scenario in dict.fromkeys(chosen):
-        if proto not in scenario.protocols:
-            raise Failure(
-                f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}",
-                USAGE,
-            )
-        if sockets and sockets > scenario.sockets:
-            raise Failure(
-                f"{scenario.name} watches at most {plural(scenario.sockets, 'socket')}: "
-                f"{scenario.sockets_why}",
-                USAGE,
-            )
-        for lang in dict.fromkeys(langs):
+        refuse_protocol(scenario, asked.proto)
+        refuse_sockets(scenario, asked.sockets or 0)
+        for lang in dict.fromkeys(asked.langs or ("python",)):
             if lang in scenario.languages:
                 able.append((scenario, lang))
             else:
                 unavailable.append(((scenario.name, lang), "it has no twin in C"))
     if not able:
-        raise Failure("none of these has a twin in C", USAGE)
+        raise IotraceError("none of these has a twin in C", USAGE)
     return able, unavailable
 
 
-def _directory(output: str | None, user: tuple[int, int] | None) -> Path | None:
-    """Where recordings are kept, made if need be, and `user`'s; raises OSError."""
-    if output is None:
-        return None
-    path = Path(output)
-    if not path.is_dir():
-        path.mkdir()
-        if user:
-            os.chown(path, *user, follow_symlinks=False)
-    return path
+def _field(
+    contenders: list[tuple[scenarios.Scenario, str]],
+    unavailable: Unavailable,
+    asked: Asked,
+    user: files.User | None,
+) -> Field:
+    """Plans of those whose programs can be had; raises IotraceError."""
+    from scenarios.kit.twin import CannotBuild
+    from scenarios.kit.workload import Options
+    from tracer.run import scenario as experiment
+
+    field = Field([], [], unavailable)
+    for scenario, lang in contenders:
+        name, watched = (scenario.name, lang), asked.sockets or scenario.watched
+        refuse_descriptors(asked.proto, watched)
+        options = Options(asked.messages, asked.interval, asked.size, asked.proto, False, watched)
+        try:
+            program = experiment.program(scenario, lang, user)
+        except CannotBuild as error:
+            field.unavailable.append((name, str(error)))
+            continue
+        field.plans.append(
+            experiment.ScenarioPlan(*name, program, options, asked.limit, user, _RING_BYTES, False)
+        )
+        field.able.append(name)
+    return field
 
 
-def _measured(runs, able, kept, unavailable) -> list[tuple[int, dict, str | None]]:
-    """What each run's recording says; those that this machine cannot run go to `unavailable`. Raises Failure, and what
-    a run failed with."""
-    from tracer.recording import parquet
-    from tracer.report import build as reports
-    from tracer.report import comparison
+def _measured(
+    field: Field, asked: Asked, kernel: Features, kept: Path | None, user: files.User | None
+) -> Measured:
+    """All runs made, in turns, and measured; those that this machine cannot run go to the field's unavailable."""
+    from tracer.capture.interrupts import interrupting
+    from tracer.run import interleave
+
+    def place(turn: Turn) -> AbstractContextManager[tuple[str, files.Keep]]:
+        name = f"{'-'.join(field.able[turn.plan])}-{turn.round + 1}.parquet"
+        return files.recorded(str(kept / name) if kept else None, user)
+
+    runs = []
+    counts = [asked.rounds] * len(field.plans)
+    with interrupting(), progress.of_rounds(field.able, asked.rounds) as say:
+        for run in interleave.run(field.plans, counts, kernel, place, say):
+            name = field.able[run.turn.plan]
+            if run.path is None:
+                field.unavailable.append((name, _unable(run, name)))
+                continue
+            file = f"{'-'.join(name)}-{run.turn.round + 1}.parquet"
+            runs.append((run.turn.plan, _measures(run, name), str(kept / file) if kept else None))
+    if not runs:
+        raise IotraceError("; ".join(why for _, why in field.unavailable), CANNOT)
+    return Measured(runs)
+
+
+def _unable(run: Run, name: Name) -> str:
+    """Why this machine cannot run a plan; raises what the run failed with otherwise."""
     from tracer.run.interleave import TracingFailed
     from tracer.run.scenario import CannotRun
 
-    measured = []
-    for run in runs:
-        which = able[run.turn.plan]
-        name = "-".join(which)
-        match run.error:
-            case CannotRun():
-                unavailable.append((which, str(run.error)))
-                continue
-            case TracingFailed():
-                raise Failure(f"{which[0]}: {run.error}", FAILED)
-            case None:
-                pass
-            case error:
-                raise error
-        try:
-            report = reports.build(partial(parquet.columns, run.path), parquet.read_facts(run.path))
-            its = comparison.measured(report)
-        except (parquet.RecordingError, comparison.NothingReceived) as error:
-            raise Failure(f"{name}: {error}", FAILED) from None
-        path = str(kept / f"{name}-{run.turn.round + 1}.parquet") if kept else None
-        measured.append((run.turn.plan, its, path))
-    if not measured:
-        raise Failure("; ".join(why for _, why in unavailable), CANNOT)
-    return measured
+    assert run.error is not None
+    if isinstance(run.error, TracingFailed):
+        raise IotraceError(f"{name[0]}: {run.error}") from run.error
+    if not isinstance(run.error, CannotRun):
+        raise run.error
+    return str(run.error)
 
 
-def _show(measured, able, unavailable, options: dict, as_json: bool, plain: bool) -> None:
-    """The comparison on stdout."""
-    import json
+def _measures(run: Run, name: Name) -> dict[str, Any]:
+    """What a run's recording says; raises IotraceError."""
+    from tracer.recording import parquet
+    from tracer.report import build, comparison
 
+    assert run.path is not None
+    try:
+        facts = parquet.read_facts(run.path)
+        report = build.build(partial(parquet.columns, run.path), facts)
+        return comparison.measured(report)
+    except (parquet.RecordingError, comparison.NothingReceived) as error:
+        raise IotraceError(f"{'-'.join(name)}: {error}") from error
+
+
+def _comparison(measured: Measured, field: Field, asked: Asked) -> dict[str, Any]:
+    """The comparison as docs/json.md has it."""
     from tracer.capture.host import host
-    from tracer.output.terminal.compare import render
     from tracer.report import comparison
 
-    everyone = able + [which for which, _ in unavailable if which not in able]
-    result = comparison.comparison(
+    everyone = field.able + [name for name, _ in field.unavailable if name not in field.able]
+    return comparison.comparison(
         everyone,
-        measured,
-        [(everyone.index(which), why) for which, why in unavailable],
-        {"host": host(), "options": options},
+        measured.runs,
+        [(everyone.index(name), why) for name, why in field.unavailable],
+        {"host": host(), "options": asked.options()},
     )
-    if as_json:
-        put(json.dumps(result) + "\n")
-    elif sys.stdout:  # None where it was closed before we began
-        put(render(result, **drawing(sys.stdout, plain)))
-
-
-@contextmanager
-def _progress(able, rounds: int):
-    """Says on stderr which run of how many it is: on a terminal in one line, else one line a round."""
-    terminal, done, total = sys.stderr.isatty(), [0, -1], len(able) * rounds
-
-    def say(turn) -> None:
-        done[0] += 1
-        name, lang = able[turn.plan]
-        if terminal:
-            click.echo(
-                f"\r\033[Krun {done[0]} of {total}: {name} ({lang}), round {turn.round + 1}",
-                nl=False,
-                err=True,
-            )
-        elif turn.round != done[1]:
-            click.echo(f"round {turn.round + 1}, run {done[0]} of {total}", err=True)
-        done[1] = turn.round
-
-    try:
-        yield say
-    finally:
-        if terminal:
-            click.echo("\r\033[K", nl=False, err=True)

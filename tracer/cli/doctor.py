@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import click
 
-from tracer.cli.common import Failure
-from tracer.errors import CANNOT
+from tracer.cli import show
+from tracer.cli.errors import Command
 
 ORDER = 6
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 def command() -> None:
     """What this kernel offers, what is missing, and what to do."""
     from tracer.bpf import build
+    from tracer.bpf.loader import Attachment
     from tracer.capture.host import host as machine
     from tracer.kernel import features
 
     host = machine()
-    click.echo(
-        f"{'kernel':<12}{host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}"
+    _said(
+        "kernel",
+        f"{host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}",
     )
-    try:
-        found = features.find()
-        click.echo(f"{'BCC':<12}{host['bcc'] or 'missing: apt-get install python3-bpfcc'}")
-        for boundary, source in found.sources.items():
-            click.echo(f"{boundary:<12}{source}")
-        from tracer.bpf.loader import Attachment
+    kernel = features.find()
+    _said("BCC", host["bcc"] or "missing: apt-get install python3-bpfcc")
+    for boundary, source in kernel.sources.items():
+        _said(boundary, source)
+    with Attachment(kernel, 4096):
+        why = build.who_else_writes()
+        anew = f"; compiled anew for each run: {why}" if why else ""
+        _said("probes", f"compile, load and attach{anew}")
+    _said("--net", _net())
 
-        with Attachment(found, 4096):
-            why = build.who_else_writes()
-            click.echo(
-                f"{'probes':<12}compile, load and attach{f'; compiled anew for each run: {why}' if why else ''}"
-            )
-        click.echo(f"{'--net':<12}{_net()}")
-    except features.CannotTrace as error:
-        raise Failure(str(error), CANNOT) from None
+
+def _said(what: str, words: str) -> None:
+    show.line(f"{what:<12}{words}")
 
 
 def _net() -> str:

@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
+import os
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from tracer.cli.common import Failure, Seconds
+import scenarios
+from tracer.cli import show
+from tracer.cli.errors import Command
+from tracer.cli.params import Scenario, Seconds, gathered, output_options
+from tracer.cli.show import Wanted
 from tracer.cli.verify import Claims
-from tracer.errors import CANNOT, FAILED, USAGE
+from tracer.errors import CANNOT, FAILED, USAGE, IotraceError
 from tracer.lab import HOST
+from tracer.output.format import Kind
+
+if TYPE_CHECKING:
+    from tracer.claims.claim import Claim
+    from tracer.lab import machine, pins
+    from tracer.lab.lab import Lab
+    from tracer.lab.store import Store
 
 ORDER = 9
 _MOST_S = 86400
 
 
-@contextlib.contextmanager
-def _failures():
-    """The lab's exceptions as one line and an exit status."""
-    from tracer import lab
+class _Command(Command):
+    """A command of the lab's: what it started goes with it."""
 
-    try:
-        yield
-    except lab.UnknownKernel as error:
-        raise Failure(str(error), USAGE) from None
-    except lab.CannotLab as error:
-        raise Failure(str(error), CANNOT) from None
-    except (lab.LabError, OSError) as error:
-        raise Failure(str(error), FAILED) from None
-    except KeyboardInterrupt:
-        raise Failure("interrupted; the machines are ended", FAILED) from None
+    interrupted = "interrupted; the machines are ended"
 
 
 def _say(line: str) -> None:
     click.echo(f"iotrace: {line}", err=True)
 
 
-def _store():
+def _store() -> Store:
     from tracer.lab import identity, store
 
     # TERM is asked to be an end like Ctrl-C, so that machines and temporary directories go with us
@@ -52,38 +54,53 @@ def _store():
     return store.Store(store.default_root(), _say)
 
 
-def _pins(path: str | None):
+def _pins(path: str | None) -> pins.Pins:
     from tracer.lab import pins
 
     return pins.read(Path(path) if path else pins.DEFAULT)
 
 
-def machine_options(command):
-    """The options of every command that runs machines."""
-    for option in (
+lock_file_option = click.option(
+    "--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is asked of machines. memory: MiB; timeout: seconds that one command may take."""
+
+    accel: str
+    icount: bool
+    host_root: bool
+    cpus: int
+    memory: int
+    timeout: float
+    lock_file: str | None
+
+    def lab(self) -> Lab:
+        """The lab that has them; raises LabError, and IotraceError for what does not go together."""
+        from tracer.lab import lab
+
+        if self.icount and (self.cpus > 1 or self.accel == "kvm"):
+            why = "--icount is for one emulated CPU: leave out --cpus and --accel kvm"
+            raise IotraceError(why, USAGE)
+        how = lab.MachineOptions(
+            self.accel, self.icount, self.host_root, self.cpus, self.memory, self.timeout
+        )
+        return lab.Lab(_store(), _pins(self.lock_file), how)
+
+
+machine_options = gathered(
+    "machine",
+    Machine,
+    (
+        lock_file_option,
         click.option(
-            "--accel",
-            type=click.Choice(["auto", "kvm", "tcg"]),
-            default="auto",
+            "--timeout",
+            type=Seconds(1, _MOST_S),
+            default=300.0,
             show_default=True,
-            help="KVM where it works, or software emulation (tcg).",
-        ),
-        click.option(
-            "--icount",
-            is_flag=True,
-            help="Emulate with a clock that counts instructions: times repeat.",
-        ),
-        click.option(
-            "--host-root",
-            is_flag=True,
-            help="Use this machine's root file system, read-only (needs root).",
-        ),
-        click.option(
-            "--cpus",
-            type=click.IntRange(1, 64),
-            default=1,
-            show_default=True,
-            help="Of each machine.",
+            help="Seconds that one command may take.",
         ),
         click.option(
             "--memory",
@@ -93,35 +110,40 @@ def machine_options(command):
             help="In MiB.",
         ),
         click.option(
-            "--timeout",
-            type=Seconds(1, _MOST_S),
-            default=300.0,
+            "--cpus",
+            type=click.IntRange(1, 64),
+            default=1,
             show_default=True,
-            help="Seconds that one command may take.",
+            help="Of each machine.",
         ),
         click.option(
-            "--lock-file",
-            type=click.Path(dir_okay=False),
-            help="Another lock file than iotrace's own.",
+            "--host-root",
+            is_flag=True,
+            help="Use this machine's root file system, read-only (needs root).",
         ),
-    ):
-        command = option(command)
-    return command
+        click.option(
+            "--icount",
+            is_flag=True,
+            help="Emulate with a clock that counts instructions: times repeat.",
+        ),
+        click.option(
+            "--accel",
+            type=click.Choice(["auto", "kvm", "tcg"]),
+            default="auto",
+            show_default=True,
+            help="KVM where it works, or software emulation (tcg).",
+        ),
+    ),
+)
 
 
-def _lab(accel, icount, host_root, cpus, memory, timeout, lock_file):
-    from tracer.lab import lab
+class _Group(click.Group):
+    """Whose commands are of that kind, if they say nothing else."""
 
-    if icount and (cpus > 1 or accel == "kvm"):
-        raise Failure("--icount is for one emulated CPU: leave out --cpus and --accel kvm", USAGE)
-    return lab.Lab(
-        _store(),
-        _pins(lock_file),
-        lab.MachineOptions(accel, icount, host_root, cpus, memory, timeout),
-    )
+    command_class = _Command
 
 
-class _WithCommand(click.Command):
+class _WithCommand(_Command):
     """What follows `--` is kept apart, as `rest`: it is iotrace's own command line, or options of it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -132,112 +154,105 @@ class _WithCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.group("lab")
+@click.group("lab", cls=_Group)
 def command() -> None:
     """Run iotrace in virtual machines with other kernels."""
 
 
 @command.command("list")
-@click.option(
-    "--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."
-)
-def _list(lock_file) -> None:
+@lock_file_option
+def _list(lock_file: str | None) -> None:
     """The kernels known, fetched and running."""
-    with _failures():
-        from tracer.lab import kernels, pins, rootfs
+    from tracer.lab import kernels, pins, rootfs
 
-        store, locked = _store(), _pins(lock_file)
-        machines = store.machines()
-        click.echo(
-            f"{'kernel':<8} {'Debian package version':<24} {'suite':<13} {'fetched':<8} running"
+    store, locked = _store(), _pins(lock_file)
+    machines = store.machines()
+    show.line(f"{'kernel':<8} {'Debian package version':<24} {'suite':<13} {'fetched':<8} running")
+    for pin, fetched in kernels.known(store, locked):
+        running = ", ".join(
+            f"pid {machine['pid']}" for machine in machines if machine["kernel"] == pin.name
         )
-        for pin, fetched in kernels.known(store, locked):
-            running = ", ".join(
-                f"pid {its['pid']}" for its in machines if its["kernel"] == pin.name
-            )
-            newest = f" ({pins.NEWEST})" if pin is locked.kernels[-1] else ""
-            click.echo(
-                f"{pin.name:<8} {pin.version:<24} {pin.suite:<13} {'yes' if fetched else 'no':<8} "
-                f"{running or 'no'}{newest}"
-            )
-        root = locked.root
-        click.echo(
-            f"{'root':<8} {f'{len(root.packages)} packages':<24} {root.suite:<13} "
-            f"{'yes' if rootfs.has(store, root) else 'no'}"
+        newest = f" ({pins.NEWEST})" if pin is locked.kernels[-1] else ""
+        show.line(
+            f"{pin.name:<8} {pin.version:<24} {pin.suite:<13} {_yes(fetched):<8} "
+            f"{running or 'no'}{newest}"
         )
-        for its in machines:
-            minutes = (time.time() - its["since"]) / 60
-            click.echo(
-                f"running  {its['kernel']} ({its['accel']}), pid {its['pid']}, {minutes:.0f} min: "
-                f"{its['jobs'][-1][:60]}"
-            )
-        click.echo(f"cache    {store.root}")
+    root, packages = locked.root, f"{len(locked.root.packages)} packages"
+    show.line(f"{'root':<8} {packages:<24} {root.suite:<13} {_yes(rootfs.has(store, root))}")
+    for machine in machines:
+        minutes = (time.time() - machine["since"]) / 60
+        show.line(
+            f"running  {machine['kernel']} ({machine['accel']}), pid {machine['pid']}, "
+            f"{minutes:.0f} min: {machine['jobs'][-1][:60]}"
+        )
+    show.line(f"cache    {store.root}")
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
 
 
 @command.command("fetch")
 @click.argument("names", nargs=-1, metavar="[KERNEL]...")
-@click.option(
-    "--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."
-)
-def _fetch(names, lock_file) -> None:
+@lock_file_option
+def _fetch(names: tuple[str, ...], lock_file: str | None) -> None:
     """Fetch and build all that machines need, so that they run offline afterwards; says where it is."""
-    with _failures():
-        from tracer.lab import kernels, rootfs
+    from tracer.lab import kernels, rootfs
 
-        store, locked = _store(), _pins(lock_file)
-        with store.in_use():
-            for name in names or [pin.name for pin in locked.kernels]:
-                kernel = kernels.get(store, locked, name)
-                click.echo(f"{kernel.name:<8} {kernel.release:<28} {kernel.image.parent}")
-            click.echo(
-                f"{'root':<8} {locked.root.suite:<28} {rootfs.get(store, locked.root).parent}"
-            )
+    store, locked = _store(), _pins(lock_file)
+    with store.in_use():
+        for name in names or [pin.name for pin in locked.kernels]:
+            kernel = kernels.get(store, locked, name)
+            show.line(f"{kernel.name:<8} {kernel.release:<28} {kernel.image.parent}")
+        show.line(f"{'root':<8} {locked.root.suite:<28} {rootfs.get(store, locked.root).parent}")
 
 
 @command.command("run", cls=_WithCommand)
 @click.argument("kernel")
 @machine_options
 @click.pass_context
-def _run(ctx, kernel, **how) -> None:
+def _run(ctx: click.Context, kernel: str, machine: Machine) -> None:
     """Run `iotrace COMMAND…` on KERNEL: iotrace lab run 6.1 -- run epoll-lt.
 
     KERNEL is a name from `iotrace lab list`, `newest`, `host` (the running one, without a machine), or the path of a
     bzImage or of a kernel's build tree. Files that the command leaves in its working directory (-o NAME) come to this
     one.
     """
-    arguments = ctx.meta.get("rest")
+    arguments: list[str] = ctx.meta.get("rest") or []
     if not arguments:
-        raise Failure("what is to be run? iotrace lab run 6.1 -- run epoll-lt", USAGE)
+        raise IotraceError("what is to be run? iotrace lab run 6.1 -- run epoll-lt", USAGE)
     if kernel == HOST:
-        ctx.find_root().command.main(args=arguments, prog_name=ctx.find_root().info_name)
-    with _failures():
-        from tracer.lab import machine
-
-        lab = _lab(**how)
-        with lab.store.in_use():
-            accelerator, why = lab.prepare([kernel])
-            columns = max(80, min(shutil.get_terminal_size().columns, 120))
-            with tempfile.TemporaryFile() as files:
-                streams = {"out": sys.stdout.buffer, "err": sys.stderr.buffer, "files": files}
-
-                def take(port: str, data: bytes) -> None:
-                    streams[port].write(data)
-                    streams[port].flush()
-
-                _say(f"Linux {lab.kernel(kernel).release} by {why}")
-                outcome = lab.run(
-                    kernel,
-                    accelerator,
-                    (machine.Job(lab.iotrace(*arguments)),),
-                    take,
-                    columns=columns,
-                )
-                _keep(files)
-    _ended(outcome, how["timeout"])
+        root = ctx.find_root()
+        root.command.main(args=arguments, prog_name=root.info_name)
+    lab = machine.lab()
+    with lab.store.in_use(), tempfile.TemporaryFile() as files:
+        outcome = _outcome(lab, kernel, arguments, files)
+        _keep(files)
+    _refuse_early_end(outcome, machine.timeout)
     ctx.exit(outcome.statuses.get(0, FAILED))
 
 
-def _keep(files) -> None:
+def _outcome(lab: Lab, kernel: str, arguments: list[str], files: BinaryIO) -> machine.Outcome:
+    """The machine's, whose command has our streams and leaves its files in `files`."""
+    from tracer.lab import machine
+
+    accelerator, why = lab.prepare([kernel])
+    streams: dict[str, BinaryIO] = {
+        "out": sys.stdout.buffer,
+        "err": sys.stderr.buffer,
+        "files": files,
+    }
+
+    def take(port: str, data: bytes) -> None:
+        streams[port].write(data)
+        streams[port].flush()
+
+    _say(f"Linux {lab.kernel(kernel).release} by {why}")
+    job = machine.Job(lab.iotrace(*arguments))
+    return lab.run(kernel, accelerator, (job,), take, columns=show.columns())
+
+
+def _keep(files: BinaryIO) -> None:
     """What the command left in the machine, into the working directory."""
     from tracer.lab import left_files
     from tracer.lab.store import write_atomically
@@ -248,12 +263,11 @@ def _keep(files) -> None:
         _say(f"kept {Path(name).name}")
 
 
-def _ended(outcome, timeout: float) -> None:
-    """Raises Failure, with the console's last lines before it, for a machine that did not come to its end."""
+def _refuse_early_end(outcome: machine.Outcome, timeout: float) -> None:
+    """Raises IotraceError, with the console's last lines before it, for a machine that did not come to its end."""
     if outcome.ended == "done":
         return
-    for line in outcome.last_lines:
-        click.echo(f"  | {line}", err=True)
+    _quote(outcome.last_lines)
     what = {
         "panic": "the guest's kernel panicked",
         "died": "the machine ended early",
@@ -263,43 +277,75 @@ def _ended(outcome, timeout: float) -> None:
     console = (
         "its console's last lines are above" if outcome.last_lines else "its console said nothing"
     )
-    raise Failure(f"{what[outcome.ended]}; {console}", FAILED)
+    raise IotraceError(f"{what[outcome.ended]}; {console}")
+
+
+def _quote(lines: Iterable[str]) -> None:
+    """Lines of a machine's console, on stderr."""
+    for line in lines:
+        click.echo(f"  | {line}", err=True)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a matrix is to be of. chosen: kernels; output: a directory; jobs: machines beside each other."""
+
+    chosen: tuple[str, ...]
+    output: str | None
+    jobs: int | None
+    verify: bool
+    claims: tuple[Claim, ...]
+
+    def tested(self) -> list[str]:
+        """The names of the claims that are put to the test."""
+        from tracer.claims import claims
+
+        chosen = self.claims or (claims() if self.verify else ())
+        return [claim.name for claim in chosen]
+
+
+matrix_options = gathered(
+    "wish",
+    Wish,
+    (
+        click.option(
+            "--kernel",
+            "chosen",
+            multiple=True,
+            help="One of them: a name, a path, `host`; may be given again. "
+            "Without it, all that are known, and the host's where this is root.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(file_okay=False),
+            help="Keep recordings and reports in this directory.",
+        ),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 64),
+            help="Machines beside each other; by default half the CPUs.",
+        ),
+        click.option(
+            "--verify",
+            is_flag=True,
+            help="Put the textbook's claims to the test on each (iotrace verify).",
+        ),
+        click.option(
+            "--claim",
+            "claims",
+            multiple=True,
+            type=Claims(),
+            help="Of the claims put only this one to the test; may be given again.",
+        ),
+    ),
+)
 
 
 @command.command("matrix", cls=_WithCommand)
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
-@click.option(
-    "--kernel",
-    "chosen",
-    multiple=True,
-    help="One of them: a name, a path, `host`; may be given again. "
-    "Without it, all that are known, and the host's where this is root.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False),
-    help="Keep recordings and reports in this directory.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 64),
-    help="Machines beside each other; by default half the CPUs.",
-)
-@click.option(
-    "--verify", is_flag=True, help="Put the textbook's claims to the test on each (iotrace verify)."
-)
-@click.option(
-    "--claim",
-    "claims",
-    multiple=True,
-    type=Claims(),
-    help="Of the claims put only this one to the test; may be given again.",
-)
-@click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."
-)
-@click.option("--markdown", is_flag=True, help="The tables as Markdown.")
+@matrix_options
+@output_options(Kind.MATRIX, strict=False)
 @click.option(
     "--strict",
     is_flag=True,
@@ -308,102 +354,83 @@ def _ended(outcome, timeout: float) -> None:
 @machine_options
 @click.pass_context
 def _matrix(
-    ctx, names, chosen, output, jobs, verify, claims, as_json, markdown, strict, **how
+    ctx: click.Context,
+    names: tuple[str, ...],
+    wish: Wish,
+    strict: bool,
+    machine: Machine,
+    wanted: Wanted,
 ) -> None:
     """Run SCENARIOs on every kernel and show what differs.
 
     Options of `iotrace run` follow --: iotrace lab matrix nonblocking signal -- --messages 23.
     """
-    import os
+    from tracer.lab import matrix, store
 
-    import scenarios
-    from tracer.cli.common import Scenario
-
-    wanted = [Scenario().convert(name, None, None).name for name in names]
-    if verify and not claims:
-        from tracer.claims import claims as every
-
-        claims = every()
-    if not wanted and not claims:
-        wanted = scenarios.names()
-    with _failures():
-        from tracer.lab import matrix, store
-
-        lab = _lab(**how)
-        default = [pin.name for pin in lab.locked.kernels] + [HOST] * (os.getuid() == 0)
-        kernels = list(dict.fromkeys(chosen or default))
-        if HOST in kernels and os.getuid() != 0:
-            raise Failure(
-                "tracing the host's own kernel needs root: run it with sudo, or leave out --kernel host",
-                CANNOT,
-            )
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        directory = (
-            Path(output).absolute()
-            if output
-            else lab.store.root / "results" / f"{stamp}-{os.getpid()}"
-        )
-        with lab.store.in_use():
-            plan = matrix.MatrixPlan(
-                wanted, ctx.meta.get("rest", []), [claim.name for claim in claims], directory
-            )
-            found = matrix.run(
-                lab, kernels, plan, jobs or max(1, (os.cpu_count() or 1) // (2 * how["cpus"])), _say
-            )
-            store.write_atomically(directory / "matrix.json", json.dumps(found).encode())
-    click.echo(_shown(found, as_json, markdown))
+    tested = wish.tested()
+    run = [Scenario().convert(name, None, None).name for name in names]
+    if not run and not tested:
+        run = scenarios.names()
+    lab = machine.lab()
+    kernels = _kernels(lab, wish.chosen)
+    directory = _directory(lab, wish.output)
+    with lab.store.in_use():
+        plan = matrix.MatrixPlan(run, ctx.meta.get("rest", []), tested, directory)
+        jobs = wish.jobs or max(1, (os.cpu_count() or 1) // (2 * machine.cpus))
+        result = matrix.run(lab, kernels, plan, jobs, _say)
+        store.write_atomically(directory / "matrix.json", json.dumps(result).encode())
+    show.show(Kind.MATRIX, lambda: result, wanted)
     _say(f"recordings and reports: {directory}")
-    for kernel in found["kernels"]:
+    for kernel in result["kernels"]:
         if kernel["ended"] != "done":
-            click.echo(
-                "".join(f"  | {line}\n" for line in kernel["last_lines"]), nl=False, err=True
-            )
-            raise Failure(
-                f"the machine with {kernel['name']} ended early ({kernel['ended']})", FAILED
-            )
-    if strict and not matrix.complete(found):
-        raise Failure("not every run was complete and as the workload says", FAILED)
+            _quote(kernel["last_lines"])
+            how = f"the machine with {kernel['name']} ended early ({kernel['ended']})"
+            raise IotraceError(how)
+    if strict and not matrix.complete(result):
+        raise IotraceError("not every run was complete and as the workload says")
 
 
-def _shown(found: dict, as_json: bool, markdown: bool) -> str:
-    from tracer.output import markdown as matrix_markdown
-    from tracer.output.terminal import matrix
+def _kernels(lab: Lab, chosen: tuple[str, ...]) -> list[str]:
+    """The names of those to run on; raises IotraceError where that needs root."""
+    default = [pin.name for pin in lab.locked.kernels] + [HOST] * (os.getuid() == 0)
+    kernels = list(dict.fromkeys(chosen or default))
+    if HOST in kernels and os.getuid() != 0:
+        raise IotraceError(
+            "tracing the host's own kernel needs root: run it with sudo, or leave out --kernel host",
+            CANNOT,
+        )
+    return kernels
 
-    if as_json:
-        return json.dumps(found)
-    if markdown:
-        return matrix_markdown.render(found)
-    return matrix.render(found, max(80, min(shutil.get_terminal_size().columns, 120)))
+
+def _directory(lab: Lab, output: str | None) -> Path:
+    """Where recordings and reports are kept: by default among the lab's results."""
+    if output:
+        return Path(output).absolute()
+    return lab.store.root / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
 @command.command("update")
-@click.option(
-    "--lock-file", type=click.Path(dir_okay=False), help="Another lock file than iotrace's own."
-)
-def _update(lock_file) -> None:
+@lock_file_option
+def _update(lock_file: str | None) -> None:
     """Move the lock file to what Debian's archive and PyPI have now."""
-    with _failures():
-        from tracer.lab import pins
+    from tracer.lab import pins
 
-        store = _store()
-        path = Path(lock_file) if lock_file else pins.DEFAULT
-        before = (
-            {pin.name: pin.version for pin in _pins(lock_file).kernels} if path.exists() else {}
-        )
-        with store.in_use(), store.locked("update"):
-            found = pins.resolve(store.root / "apt", _say)
-        pins.write(path, found)
-        for pin in found.kernels:
-            was = before.get(pin.name)
-            change = "as before" if was == pin.version else f"was {was}" if was else "new"
-            click.echo(f"{pin.name:<8} {pin.version:<24} {change}")
-        click.echo(f"wrote {path}")
+    store = _store()
+    path = Path(lock_file) if lock_file else pins.DEFAULT
+    before = {pin.name: pin.version for pin in _pins(lock_file).kernels} if path.exists() else {}
+    with store.in_use(), store.locked("update"):
+        newest = pins.resolve(store.root / "apt", _say)
+    pins.write(path, newest)
+    for pin in newest.kernels:
+        was = before.get(pin.name)
+        change = "as before" if was == pin.version else f"was {was}" if was else "new"
+        show.line(f"{pin.name:<8} {pin.version:<24} {change}")
+    show.line(f"wrote {path}")
 
 
 @command.command("clean")
 def _clean() -> None:
     """Remove all that was fetched, built and recorded."""
-    with _failures():
-        store = _store()
-        freed = store.clean()
-        click.echo(f"removed {freed >> 20} MiB from {store.root}")
+    store = _store()
+    freed = store.clean()
+    show.line(f"removed {freed >> 20} MiB from {store.root}")

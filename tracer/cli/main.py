@@ -4,17 +4,18 @@ under --strict. With the other files of tracer/cli the only place that prints, a
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
+from typing import Any, NoReturn
 
 import click
 
 from scenarios.kit import places
 from tracer import __version__, text
-from tracer.cli import commands
-from tracer.cli.common import own_failures
-from tracer.errors import FAILED
+from tracer.cli import commands, files
+from tracer.cli.errors import Failed, failed
 
 _DEBUG = f"{__name__}.debug"  # of a context's meta, which those of all commands share
 
@@ -22,48 +23,46 @@ _DEBUG = f"{__name__}.debug"  # of a context's meta, which those of all commands
 class OneLine(click.Group):
     """Whatever goes wrong is said in one line on stderr, after its traceback where --debug asks for it."""
 
-    def main(self, *args: object, **kwargs: object) -> None:
-        os.environ["PATH"] = (
-            places.path()
-        )  # nothing that we start, nor click for completion, is the caller's directory's
-        for stream in (
-            sys.stdout,
-            sys.stderr,
-        ):  # names from the machine, where the locale has no letters for them
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        # nothing that we start, nor click for completion, is the caller's directory's
+        os.environ["PATH"] = places.path()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # names that the locale has no letters for
         try:
             status = super().main(*args, **{**kwargs, "standalone_mode": False})
-        except click.ClickException as error:
-            status = _failed(" ".join(error.format_message().split()), error.exit_code)
         except OSError as error:  # of stdout: whoever reads it is gone, or its disk is full
-            error.filename = error.filename or "standard output"
-            status = _failed(text.failure(error), FAILED)
-        except (click.Abort, KeyboardInterrupt):
-            status = _failed("interrupted", FAILED)
+            error.filename = error.filename or files.STREAMS[0]
+            status = _said(failed(error))
+        except (click.ClickException, click.Abort, KeyboardInterrupt) as error:
+            status = _said(failed(error))
         sys.exit(status if isinstance(status, int) else 0)
 
-    def invoke(self, ctx: click.Context) -> object:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            with own_failures(FAILED):
-                return super().invoke(ctx)
-        except (click.ClickException, OSError) as error:
+            return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
             if ctx.meta.get(_DEBUG):
                 with contextlib.suppress(OSError):
                     click.echo("".join(traceback.format_exception(error)), nl=False, err=True)
-            raise
+            if isinstance(error, (click.ClickException, click.Abort, OSError)):
+                raise
+            raise failed(error) from error
 
 
-def _failed(message: str, status: int) -> int:
-    """Says it on stderr, if that can be; `status`, which what a stream has not taken can no longer change at exit."""
+def _said(error: Failed) -> int:
+    """Says it on stderr, if that can be; its status, which what a stream has not taken can no longer change at exit."""
+    line = " ".join(error.format_message().split())
     with contextlib.suppress(OSError):
-        click.echo(f"iotrace: {text.printable(message)}", err=True)
+        click.echo(f"iotrace: {text.printable(line)}", err=True)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return status
+    return error.status
 
 
 @click.group(

@@ -2,83 +2,94 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
-from tracer.cli.common import Failure, show, shown
-from tracer.errors import FAILED, LOST, USAGE
+from tracer.cli import show
+from tracer.cli.errors import Command
+from tracer.cli.params import gathered, output_options, selected
+from tracer.cli.show import Wanted
+from tracer.errors import USAGE, IotraceError
+from tracer.output.format import Kind
 
 ORDER = 5
-_LINES = 1000  # written at once
 
 
-@click.command("report")
+@dataclass(frozen=True)
+class Choice:
+    """Which events of a listing are wanted: of which calls, on which descriptors, on which files."""
+
+    expressions: tuple[str, ...]
+    fds: tuple[int, ...]
+    paths: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.expressions or self.fds or self.paths)
+
+
+@click.command("report", cls=Command)
 @click.argument("recording", type=click.Path())
 @click.option("--events", is_flag=True, help="List every event, much as strace does.")
-@click.option(
-    "-e",
-    "--trace",
-    "expressions",
-    multiple=True,
-    metavar="EXPR",
-    help="With --events: these calls alone, as strace: trace=network, trace=!read,%file.",
+@gathered(
+    "choice",
+    Choice,
+    (
+        click.option(
+            "-e",
+            "--trace",
+            "expressions",
+            multiple=True,
+            metavar="EXPR",
+            help="With --events: these calls alone, as strace: trace=network, trace=!read,%file.",
+        ),
+        click.option(
+            "--fd",
+            "fds",
+            type=click.IntRange(0),
+            multiple=True,
+            help="With --events: calls on this descriptor.",
+        ),
+        click.option(
+            "-P",
+            "--path",
+            "paths",
+            multiple=True,
+            metavar="NAME",
+            help="With --events: calls on a file, as the listing names it.",
+        ),
+    ),
 )
-@click.option(
-    "--fd",
-    "fds",
-    type=click.IntRange(0),
-    multiple=True,
-    help="With --events: calls on this descriptor.",
-)
-@click.option(
-    "-P",
-    "--path",
-    "paths",
-    multiple=True,
-    metavar="NAME",
-    help="With --events: calls on a file, as the listing names it.",
-)
-@shown
-def command(recording, events, expressions, fds, paths, as_json, hist, plain, strict) -> None:
+@output_options(Kind.REPORT, backwards=True)
+def command(recording: str, events: bool, choice: Choice, wanted: Wanted) -> None:
     """Show RECORDING again; needs neither root nor BCC."""
-    if not events:
-        if expressions or fds or paths:
-            raise Failure("-e, --fd and -P choose from the listing: add --events", USAGE)
-        show(recording, as_json, hist, plain, strict)
-    elif as_json or hist:
-        raise Failure(
-            "--events is a text; the recording itself is Parquet, for other programs to read", USAGE
-        )
+    if events:
+        why = "--events is a text; the recording itself is Parquet, for other programs to read"
+        wanted.refuse_all_but(Kind.LISTING, why)
+        listing(recording, choice, wanted)
+    elif choice:
+        raise IotraceError("-e, --fd and -P choose from the listing: add --events", USAGE)
     else:
-        listing(recording, expressions, fds, paths, strict)
+        show.recording(recording, wanted)
 
 
-def listing(
-    path: str,
-    expressions: tuple[str, ...],
-    fds: tuple[int, ...],
-    paths: tuple[str, ...],
-    strict: bool,
-) -> None:
-    """The events of the recording at `path` on stdout; raises Failure."""
-    from tracer.analysis.listing import listing as events
-    from tracer.kernel import syscall_filter
-    from tracer.output.listing import lines
+def listing(path: str, choice: Choice, wanted: Wanted) -> None:
+    """The events of the recording at `path`; raises FilterError, RecordingError, EventsLost, OSError."""
+    from tracer.analysis.listing import listing
     from tracer.recording import parquet
 
-    try:
-        calls = frozenset().union(*map(syscall_filter.parse, expressions)) if expressions else None
-        facts = parquet.read_facts(path)
-        chosen = events.events(
-            parquet.read(path), facts, calls=calls, fds=fds or None, paths=paths or None
+    calls, facts = selected(choice.expressions), parquet.read_facts(path)
+
+    def events() -> Iterator[Mapping[str, Any]]:
+        return listing.events(
+            parquet.read(path),
+            facts,
+            calls=calls,
+            fds=choice.fds or None,
+            paths=choice.paths or None,
         )
-        text = lines(chosen)
-        while some := list(islice(text, _LINES)):
-            click.echo("\n".join(some))
-        if strict and facts["ledger"]["lost"]:
-            raise Failure(f"{facts['ledger']['lost']} events were lost", LOST)
-    except syscall_filter.FilterError as error:
-        raise Failure(str(error), USAGE) from None
-    except parquet.RecordingError as error:
-        raise Failure(str(error), FAILED) from None
+
+    show.show(Kind.LISTING, events, wanted)
+    wanted.refuse_lost(facts["ledger"]["lost"])

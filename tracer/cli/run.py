@@ -2,213 +2,291 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import click
 
-from tracer import text
-from tracer.cli.common import (
+from scenarios import Scenario as Program
+from tracer.cli import files, progress, show
+from tracer.cli.errors import Command
+from tracer.cli.params import (
     MOST_TIMEOUT,
     Duration,
-    Failure,
     Percent,
     Rate,
     Scenario,
     Seconds,
-    check_writable,
+    gathered,
     mode_option,
-    progress,
-    recorded,
-    rescuing,
-    show,
-    shown,
+    output_options,
+    refuse_ring,
+    ring_option,
 )
-from tracer.errors import CANNOT, FAILED, USAGE, NothingSeen
+from tracer.cli.show import Wanted
+from tracer.errors import CANNOT, USAGE, IotraceError
+from tracer.output.format import Kind
 
-ORDER = 2
-
-
-@click.command("run")
-@click.argument("scenario", type=Scenario())
-@click.option(
-    "--messages",
-    type=click.IntRange(1, 10**7),
-    default=20,
-    show_default=True,
-    help="How many to send.",
-)
-@click.option(
-    "--interval", type=Duration(), default="10ms", show_default=True, help="One every so long."
-)
-@click.option(
-    "--size",
-    type=click.IntRange(1, 1 << 20),
-    default=64,
-    show_default=True,
-    help="Bytes in a message.",
-)
-@click.option(
-    "--proto",
-    help="udp, tcp, unix (datagrams), pipe or file, where the model allows it; by default the "
-    "scenario's first.",
-)
-@click.option(
-    "--sockets",
-    type=click.IntRange(1),
-    help="How many to watch; the messages go round them. For select, poll and epoll-lt (1), and threads (4).",
-)
-@click.option(
-    "--lang",
-    type=click.Choice(["python", "c"]),
-    default="python",
-    show_default=True,
-    help="The program as it is in Python, or its twin in C.",
-)
-@click.option(
-    "--net",
-    type=click.Choice(["loopback", "veth"]),
-    default="loopback",
-    show_default=True,
-    help="veth: sender and receiver in two network namespaces joined by a link.",
-)
-@click.option(
-    "--rate", type=Rate(), help="The most that the link carries, such as 1mbit or 500kbit a second."
-)
-@click.option(
-    "--delay", type=Duration(), default="0", help="How long the link takes to carry a packet."
-)
-@click.option(
-    "--loss", type=Percent(), default=0, help="Percent of the packets that the link loses."
-)
-@click.option("--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), help="Keep the recording in this file."
-)
-@mode_option
-@click.option(
-    "--timeout",
-    type=Seconds(0, MOST_TIMEOUT, min_open=True),
-    help="End the run after so many seconds.",
-)
-@click.option(
-    "--as-root", is_flag=True, help="Run the scenario as root, not as the user who called sudo."
-)
-@click.option(
-    "--no-cost", is_flag=True, help="Leave out the untraced run that the cost is compared with."
-)
-@click.option(
-    "--ring-size",
-    type=click.IntRange(4096, 1 << 30),
-    default=16 << 20,
-    show_default=True,
-    help="Bytes of the ring buffer, a power of two.",
-)
-@shown
-def command(
-    scenario,
-    messages,
-    interval,
-    size,
-    proto,
-    sockets,
-    lang,
-    net,
-    rate,
-    delay,
-    loss,
-    open_loop,
-    output,
-    mode,
-    timeout,
-    as_root,
-    no_cost,
-    ring_size,
-    as_json,
-    hist,
-    plain,
-    strict,
-) -> None:
-    """Run SCENARIO under the probes and show its phases."""
-    from scenarios.kit import transport
-    from scenarios.kit.twin import CannotBuild
+if TYPE_CHECKING:
     from scenarios.kit.workload import Options
-    from tracer.capture import spawn
-    from tracer.kernel import features
-    from tracer.output.terminal.units import plural
     from tracer.run import scenario as experiment
 
-    proto, sockets = proto or scenario.protocols[0], sockets or scenario.watched
+ORDER = 2
+_LONG_NS = 3 * 10**9  # a run that is watched
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to be: interval and delay in ns, size in bytes, rate in bit/s, loss in percent, timeout in s."""
+
+    messages: int
+    interval: int
+    size: int
+    proto: str | None
+    sockets: int | None
+    lang: str
+    net: str
+    rate: int | None
+    delay: int
+    loss: float
+    open_loop: bool
+    output: str | None
+    mode: int
+    timeout: float | None
+    as_root: bool
+    no_cost: bool
+    ring_size: int
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which the run is ended."""
+        return self.timeout or 30 + 3 * self.messages * self.interval / 1e9
+
+    @property
+    def link(self) -> dict[str, float | None] | None:
+        """The link between two network namespaces; None where there is no such."""
+        if self.net != "veth":
+            return None
+        return {"rate": self.rate, "delay": self.delay, "loss": self.loss / 100}
+
+
+run_options = gathered(
+    "asked",
+    Asked,
+    (
+        click.option(
+            "--messages",
+            type=click.IntRange(1, 10**7),
+            default=20,
+            show_default=True,
+            help="How many to send.",
+        ),
+        click.option(
+            "--interval",
+            type=Duration(),
+            default="10ms",
+            show_default=True,
+            help="One every so long.",
+        ),
+        click.option(
+            "--size",
+            type=click.IntRange(1, 1 << 20),
+            default=64,
+            show_default=True,
+            help="Bytes in a message.",
+        ),
+        click.option(
+            "--proto",
+            help="udp, tcp, unix (datagrams), pipe or file, where the model allows it; by default the "
+            "scenario's first.",
+        ),
+        click.option(
+            "--sockets",
+            type=click.IntRange(1),
+            help="How many to watch; the messages go round them. For select, poll and epoll-lt (1), and threads (4).",
+        ),
+        click.option(
+            "--lang",
+            type=click.Choice(["python", "c"]),
+            default="python",
+            show_default=True,
+            help="The program as it is in Python, or its twin in C.",
+        ),
+        click.option(
+            "--net",
+            type=click.Choice(["loopback", "veth"]),
+            default="loopback",
+            show_default=True,
+            help="veth: sender and receiver in two network namespaces joined by a link.",
+        ),
+        click.option(
+            "--rate",
+            type=Rate(),
+            help="The most that the link carries, such as 1mbit or 500kbit a second.",
+        ),
+        click.option(
+            "--delay",
+            type=Duration(),
+            default="0",
+            help="How long the link takes to carry a packet.",
+        ),
+        click.option(
+            "--loss", type=Percent(), default=0, help="Percent of the packets that the link loses."
+        ),
+        click.option(
+            "--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does."
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(dir_okay=False),
+            help="Keep the recording in this file.",
+        ),
+        mode_option,
+        click.option(
+            "--timeout",
+            type=Seconds(0, MOST_TIMEOUT, min_open=True),
+            help="End the run after so many seconds.",
+        ),
+        click.option(
+            "--as-root",
+            is_flag=True,
+            help="Run the scenario as root, not as the user who called sudo.",
+        ),
+        click.option(
+            "--no-cost",
+            is_flag=True,
+            help="Leave out the untraced run that the cost is compared with.",
+        ),
+        ring_option,
+    ),
+)
+
+
+@click.command("run", cls=Command)
+@click.argument("scenario", type=Scenario())
+@run_options
+@output_options(Kind.REPORT, backwards=True)
+def command(scenario: Program, asked: Asked, wanted: Wanted) -> None:
+    """Run SCENARIO under the probes and show its phases."""
+    from tracer.capture import spawn
+    from tracer.kernel import features
+    from tracer.run import scenario as experiment
+
+    options = options_of(scenario, asked)
+    files.refuse_unwritable(asked.output)
+    kernel = features.find()
+    refuse_descriptors(options.proto, options.sockets)
+    user = None if asked.as_root else spawn.invoking_user()
+    plan = plan_of(scenario, asked, options, user)
+    with files.recorded(asked.output, user, asked.mode) as (path, keep):
+        with progress.of_events(asked.messages * asked.interval > _LONG_NS) as say:
+            ended = experiment.traced(plan, kernel, path, say)
+        keep()
+        if ended == "timeout":
+            raise IotraceError(f"{scenario.name} had not ended after {asked.limit:g} s (--timeout)")
+        with files.rescuing(asked.output, keep):
+            show.recording(asked.output or path, wanted, mode=asked.mode)
+        if ended == "failed":
+            why = experiment.failure_of(asked.output or path)
+            raise IotraceError(f"tracing ended early: {why}")
+
+
+def options_of(scenario: Program, asked: Asked) -> Options:
+    """What sender and receiver are told; raises IotraceError for what the scenario cannot do or makes no sense."""
+    from scenarios.kit import transport
+    from scenarios.kit.workload import Options
+    from tracer.run import scenario as experiment
+
+    proto, sockets = asked.proto or scenario.protocols[0], asked.sockets or scenario.watched
+    refuse_unable(scenario, proto, asked)
+    refuse_sockets(scenario, sockets)
+    refuse_link(proto, asked)
+    refuse_ring(asked.ring_size)
+    address = experiment.VETH_ADDRESS if asked.net == "veth" else transport.LOOPBACK
+    return Options(
+        asked.messages, asked.interval, asked.size, proto, asked.open_loop, sockets, address
+    )
+
+
+def refuse_unable(scenario: Program, proto: str, asked: Asked) -> None:
+    """Raises IotraceError where the scenario has no such protocol or language."""
+    refuse_protocol(scenario, proto)
+    if asked.lang not in scenario.languages:
+        raise IotraceError(f"{scenario.name} has no twin in C", USAGE)
+    refuse_size(proto, asked.size)
+
+
+def refuse_protocol(scenario: Program, proto: str) -> None:
+    """Raises IotraceError where the scenario's messages cannot go through it."""
     if proto not in scenario.protocols:
-        raise Failure(
-            f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE
-        )
-    if lang not in scenario.languages:
-        raise Failure(f"{scenario.name} has no twin in C", USAGE)
-    if size > transport.MOST_SIZE.get(proto, size):
-        raise Failure(
-            f"a datagram ({proto}) holds at most {transport.MOST_SIZE[proto]} bytes", USAGE
-        )
+        offered = ", ".join(scenario.protocols)
+        raise IotraceError(f"{scenario.name} runs over {offered}, not over {proto}", USAGE)
+
+
+def refuse_size(proto: str, size: int) -> None:
+    """Raises IotraceError where a message does not fit into a datagram."""
+    from scenarios.kit import transport
+
+    most = transport.MOST_SIZE.get(proto, size)
+    if size > most:
+        raise IotraceError(f"a datagram ({proto}) holds at most {most} bytes", USAGE)
+
+
+def refuse_sockets(scenario: Program, sockets: int) -> None:
+    """Raises IotraceError where the scenario's call cannot watch so many."""
+    from tracer.output.units import plural
+
     if sockets > scenario.sockets:
-        raise Failure(
-            f"{scenario.name} watches at most {plural(scenario.sockets, 'socket')}: {scenario.sockets_why}",
-            USAGE,
-        )
-    if net == "loopback" and (rate or delay or loss):
-        raise Failure("--rate, --delay and --loss are a veth link's: they need --net veth", USAGE)
-    if net == "veth" and proto not in ("udp", "tcp"):
-        raise Failure(
-            f"--net veth joins network namespaces, and {proto} does not go through a network", USAGE
-        )
-    if loss and proto == "udp" and not open_loop:
-        raise Failure(
+        most = plural(scenario.sockets, "socket")
+        why = f"{scenario.name} watches at most {most}: {scenario.sockets_why}"
+        raise IotraceError(why, USAGE)
+
+
+def refuse_link(proto: str, asked: Asked) -> None:
+    """Raises IotraceError where a link is asked for that there is not, or that would never end the run."""
+    if asked.net == "loopback" and (asked.rate or asked.delay or asked.loss):
+        why = "--rate, --delay and --loss are a veth link's: they need --net veth"
+        raise IotraceError(why, USAGE)
+    if asked.net == "veth" and proto not in ("udp", "tcp"):
+        why = f"--net veth joins network namespaces, and {proto} does not go through a network"
+        raise IotraceError(why, USAGE)
+    if asked.loss and proto == "udp" and not asked.open_loop:
+        raise IotraceError(
             "--loss over udp needs --open-loop: a closed loop waits for each message, and a lost one never "
             "comes",
             USAGE,
         )
-    if ring_size & (ring_size - 1):
-        raise Failure(f"--ring-size {ring_size} is not a power of two", USAGE)
-    if output and (problem := check_writable(output)):
-        raise Failure(problem, FAILED)
-    limit = timeout or 30 + 3 * messages * interval / 1e9
+
+
+def refuse_descriptors(proto: str, sockets: int) -> None:
+    """Raises IotraceError where no process may have so many open; children have our limit."""
+    from scenarios.kit import transport
+
+    if not transport.make_room(transport.descriptors_of(proto, sockets)):
+        why = f"{sockets} sockets are more than a process may have open here (ulimit -H -n)"
+        raise IotraceError(why, CANNOT)
+
+
+def plan_of(
+    scenario: Program, asked: Asked, options: Options, user: files.User | None
+) -> experiment.ScenarioPlan:
+    """How the scenario is run; raises IotraceError where its twin cannot be built."""
+    from scenarios.kit.twin import CannotBuild
+    from tracer.run import scenario as experiment
+
     try:
-        found = features.find()
-        address = experiment.VETH_ADDRESS if net == "veth" else transport.LOOPBACK
-        link = {"rate": rate, "delay": delay, "loss": loss / 100} if net == "veth" else None
-        options = Options(messages, interval, size, proto, open_loop, sockets, address)
-        if not transport.make_room(
-            transport.descriptors_of(proto, sockets)
-        ):  # children have the same limit
-            raise Failure(
-                f"{sockets} sockets are more than a process may have open here (ulimit -H -n)",
-                CANNOT,
-            )
-        user = None if as_root else spawn.invoking_user()
-        program = experiment.program(scenario, lang, user)
-        plan = experiment.ScenarioPlan(
-            scenario.name, lang, program, options, limit, user, ring_size, not no_cost, link
-        )
-        with recorded(output, user, mode) as (path, keep):
-            with progress(messages * interval > 3 * 10**9) as say:
-                ended = experiment.traced(plan, found, path, say)
-            keep()
-            if ended == "timeout":
-                raise Failure(
-                    f"{scenario.name} had not ended after {limit:g} s (--timeout)", FAILED
-                )
-            with rescuing(output, keep, FAILED):
-                show(output or path, as_json, hist, plain, strict)
-            if ended == "failed":
-                raise Failure(
-                    f"tracing ended early: {experiment.failure_of(output or path)}", FAILED
-                )
-    except (
-        features.CannotTrace,
-        experiment.CannotRun,
-        NothingSeen,
-        CannotBuild,
-    ) as error:
-        raise Failure(str(error), CANNOT) from None
-    except experiment.RunFailed as error:
-        raise Failure(str(error), FAILED) from None
-    except OSError as error:
-        raise Failure(text.failure(error), FAILED) from error
-    except KeyboardInterrupt:
-        raise Failure("interrupted", FAILED) from None
+        program = experiment.program(scenario, asked.lang, user)
+    except CannotBuild as error:
+        raise IotraceError(str(error), CANNOT) from error
+    return experiment.ScenarioPlan(
+        scenario.name,
+        asked.lang,
+        program,
+        options,
+        asked.limit,
+        user,
+        asked.ring_size,
+        not asked.no_cost,
+        asked.link,
+    )

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer.cli.common import Failure, drawing, put
-from tracer.errors import CANNOT, FAILED
+from tracer.cli import files, progress, show
+from tracer.cli.errors import Command
+from tracer.cli.params import Value, output_options
+from tracer.cli.show import Wanted
+from tracer.errors import CANNOT, IotraceError
+from tracer.output.format import Kind
+
+if TYPE_CHECKING:
+    from tracer.claims.claim import Claim
 
 ORDER = 8
 
 
-class Claims(click.ParamType):
+class Claims(Value):
     """A claim's number or name."""
 
     name = "claim"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None):
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Claim:
         from tracer import claims
 
         known = claims.claims()
@@ -33,12 +39,9 @@ class Claims(click.ParamType):
         self.fail(f"no claim {value!r}: there are {names}", param, ctx)
 
 
-@click.command("verify")
+@click.command("verify", cls=Command)
 @click.argument("chosen", nargs=-1, type=Claims(), metavar="[CLAIM]...")
-@click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else."
-)
-@click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII alone.")
+@output_options(Kind.VERIFY, strict=False)
 @click.option(
     "-o",
     "--output",
@@ -48,88 +51,43 @@ class Claims(click.ParamType):
 @click.option(
     "--as-root", is_flag=True, help="Run the programs as root, not as the user who called sudo."
 )
-def command(chosen, as_json, plain, output, as_root) -> None:
+def command(chosen: tuple[Claim, ...], output: str | None, as_root: bool, wanted: Wanted) -> None:
     """Put the textbook's claims to the test on this kernel; CLAIM is a number or a name, all of them without.
 
     A claim that does not hold is a finding, and the status is 0. It is 3 if one could not be tested here.
     """
     from tracer import claims
-    from tracer.capture import spawn
-    from tracer.capture.interrupts import interrupting
     from tracer.claims.claim import Verdict
-    from tracer.kernel import features
 
     numbers = {claim.number for claim in chosen}
-    wanted = [claim for claim in claims.claims() if not numbers or claim.number in numbers]
-    try:
-        found = features.find()
-        from tracer.claims import run
-
-        runs, user = run.runs_of(wanted), None if as_root else spawn.invoking_user()
-        with interrupting(), _directory(output, user) as directory:
-            with _progress(sum(map(run.rounds_of, runs))) as say:
-                made = run.run(runs, found, directory, user, say)
-            report = run.report(wanted, made, found.sources, output)
-            if output:
-                _keep(directory, Path(output), user)
-        _show(report, as_json, plain)
-    except features.CannotTrace as error:
-        raise Failure(str(error), CANNOT) from None
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise Failure(f"{where}{error.strerror or error}", FAILED) from None
-    except KeyboardInterrupt:
-        raise Failure("interrupted", FAILED) from None
+    tested = [claim for claim in claims.claims() if not numbers or claim.number in numbers]
+    report = _tested(tested, output, as_root)
+    show.show(Kind.VERIFY, lambda: report, wanted)
     if report["failed"]:
-        raise Failure("; ".join(report["failed"]), FAILED)
+        raise IotraceError("; ".join(report["failed"]))
     untested = [
-        str(its["number"]) for its in report["claims"] if its["verdict"] == Verdict.UNTESTED
+        str(claim["number"]) for claim in report["claims"] if claim["verdict"] == Verdict.UNTESTED
     ]
     if untested:
-        raise Failure(f"cannot be tested here: claim {', '.join(untested)}", CANNOT)
+        raise IotraceError(f"cannot be tested here: claim {', '.join(untested)}", CANNOT)
 
 
-@contextlib.contextmanager
-def _directory(output: str | None, user: tuple[int, int] | None):
-    """A place for the recordings that goes away, inside `output` where they are to be kept there."""
-    if output and not os.path.isdir(output):
-        os.mkdir(output)
-        if user:
-            os.chown(output, *user, follow_symlinks=False)
-    with tempfile.TemporaryDirectory(prefix=".iotrace-", dir=output) as directory:
-        yield Path(directory)
+def _tested(claims: list[Claim], output: str | None, as_root: bool) -> dict[str, Any]:
+    """The report on these claims, from runs made for it; raises CannotTrace, OSError, KeyboardInterrupt."""
+    from tracer.capture import spawn
+    from tracer.capture.interrupts import interrupting
+    from tracer.kernel import features
 
+    kernel = features.find()
+    from tracer.claims import run  # not before this machine can trace
 
-def _keep(directory: Path, output: Path, user: tuple[int, int] | None) -> None:
-    for path in directory.iterdir():
-        if user:
-            os.chown(path, *user, follow_symlinks=False)
-        os.replace(path, output / path.name)
-
-
-@contextlib.contextmanager
-def _progress(total: int):
-    """Says on stderr what runs now: on a terminal in one line, else in one for each tenth of them."""
-    if sys.stderr is None:
-        yield lambda done, name: None
-    elif sys.stderr.isatty():
-        yield lambda done, name: click.echo(
-            f"\r\033[K{done + 1}/{total}  {name}", nl=False, err=True
-        )
-        click.echo("\r\033[K", nl=False, err=True)
-    else:
-        step = max(1, total // 10)
-        yield (
-            lambda done, name: (
-                done % step or click.echo(f"iotrace: {done} of {total} runs made", err=True)
-            )
-        )
-
-
-def _show(report: dict, as_json: bool, plain: bool) -> None:
-    if as_json:
-        put(json.dumps(report) + "\n")
-    elif sys.stdout:
-        from tracer.output.terminal import claims
-
-        put(claims.render(report, **drawing(sys.stdout, plain)))
+    runs, user = run.runs_of(claims), None if as_root else spawn.invoking_user()
+    kept = files.directory(output, user)
+    # inside the directory in which they are kept, if they are
+    with interrupting(), tempfile.TemporaryDirectory(prefix=".iotrace-", dir=kept) as directory:
+        with progress.of_claims(sum(map(run.rounds_of, runs))) as say:
+            made = run.run(runs, kernel, Path(directory), user, say)
+        report = run.report(claims, made, kernel.sources, output)
+        if kept:
+            files.keep_all(Path(directory), kept, user)
+    return report

@@ -1,12 +1,17 @@
-"""The listing of events as text, one line each, much as strace -f writes them; speaks to no kernel interface."""
+"""The listing of events as text, one line each, much as strace -f writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeAlias
 
-from tracer.output.terminal.units import clean
+from tracer.output.format import Format, Kind, Options, Result
+from tracer.output.units import clean
 
-_OTHERS = {
+Event: TypeAlias = Result  # as tracer/analysis/listing gives them
+_AT_ONCE = 1000  # lines in a piece
+_OTHERS: dict[str, Callable[[Event], str]] = {
     "signal": lambda event: f"--- {event['name']} {{si_code={event['code']}}} ---",
     "library": lambda event: f"{event['name']}(fd={event['fd']})  [C library]",
     "created": lambda event: f"+++ created by {event['by']} in process {event['process']} +++",
@@ -16,7 +21,7 @@ _OTHERS = {
 }
 
 
-def lines(events: Iterable[dict]) -> Iterator[str]:
+def lines(events: Iterable[Event]) -> Iterator[str]:
     """Milliseconds since the start, thread, and what happened; a call stands where it returned, with the time of its
     entry and, in <>, the seconds it took."""
     yield f"{'ms':>14}  {'tid':>7}  event"
@@ -25,7 +30,7 @@ def lines(events: Iterable[dict]) -> Iterator[str]:
         yield f"{event['time_ns'] / 1e6:14.6f}  {event['tid']:>7}  {clean(text)}"
 
 
-def _call(event: dict) -> str:
+def _call(event: Event) -> str:
     words = []
     for name, value in event["arguments"]:
         if name == "fd":
@@ -44,3 +49,12 @@ def _call(event: dict) -> str:
     result = hex(event["result"]) if event["result"] >> 32 > 0 else event["result"]  # an address
     longer = ">" if event["entered_before"] else ""  # it was inside when iotrace came
     return f"{text}) = {result}{opened}{failure} <{longer}{event['duration_ns'] / 1e9:.6f}>"
+
+
+def _in_pieces(events: Iterable[Event], options: Options) -> Iterator[str]:
+    rest = lines(events)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield "\n".join(some) + "\n"
+
+
+FORMAT = Format(renders={Kind.LISTING: _in_pieces})

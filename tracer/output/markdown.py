@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tracer.output import matrix_tables
+from tracer.output.format import Format, Kind, Options, Result
 
 
-def render(matrix: dict) -> str:
+def render(matrix: Result) -> str:
     """The same tables as on a terminal."""
     options = " ".join(matrix["run_options"]) or "no further options"
     lines = [f"{matrix_tables.extent(matrix)} (`iotrace run` with {options})."]
@@ -35,3 +38,15 @@ def render(matrix: dict) -> str:
 
 def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _whole(matrix: Result, options: Options) -> Iterator[str]:
+    yield render(matrix) + "\n"
+
+
+FORMAT = Format(
+    flag="--markdown",
+    help="The tables as Markdown.",
+    renders={Kind.MATRIX: _whole},
+    order=20,
+)

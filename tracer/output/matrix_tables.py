@@ -3,7 +3,8 @@ interface."""
 
 from __future__ import annotations
 
-from tracer.output.terminal.units import MISSING, clean, duration, number, plural
+from tracer.output.format import Result
+from tracer.output.units import MISSING, clean, duration, number, plural
 
 _SIGNS = {
     "holds": "+",
@@ -14,7 +15,7 @@ _SIGNS = {
 CLAIM_SIGNS = "+ holds, (+) with a qualification, − does not hold, ? could not be tested"
 
 
-def kernels(matrix: dict) -> tuple[list[str], list[list[str]]]:
+def kernels(matrix: Result) -> tuple[list[str], list[list[str]]]:
     """One row a kernel: its untraced round trip, and the ledgers of its runs summed."""
     head = ["kernel", "release", "boot", "all", "round trip", "events", "lost", "missed"]
     rows = []
@@ -44,7 +45,7 @@ def kernels(matrix: dict) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def extent(matrix: dict) -> str:
+def extent(matrix: Result) -> str:
     """'8 scenarios and 11 claims on 5 kernels, in 12 min'."""
     listed = [*{claim["name"] for kernel in matrix["kernels"] for claim in kernel["claims"] or ()}]
     parts = [
@@ -60,7 +61,7 @@ def _minutes(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
 
 
-def outcomes(matrix: dict) -> tuple[list[str], list[list[str]]]:
+def outcomes(matrix: Result) -> tuple[list[str], list[list[str]]]:
     """One row a scenario, one column a kernel: operations of messages, and what else is to be said."""
     rows = []
     for scenario in matrix["scenarios"]:
@@ -71,7 +72,7 @@ def outcomes(matrix: dict) -> tuple[list[str], list[list[str]]]:
     return ["scenario", "verdict", *_names(matrix)], rows
 
 
-def ratios(matrix: dict, phase: str) -> tuple[list[str], list[list[str]]]:
+def ratios(matrix: Result, phase: str) -> tuple[list[str], list[list[str]]]:
     """One row a scenario, one column a kernel: the median of a phase ÷ that kernel's untraced round trip."""
     rows = []
     for scenario in matrix["scenarios"]:
@@ -80,7 +81,7 @@ def ratios(matrix: dict, phase: str) -> tuple[list[str], list[list[str]]]:
     return [f"{phase} ÷ round trip", *_names(matrix)], rows
 
 
-def claims(matrix: dict) -> tuple[list[str], list[list[str]]]:
+def claims(matrix: Result) -> tuple[list[str], list[list[str]]]:
     """One row a claim of `iotrace verify`, one column a kernel: + holds, (+) with a qualification, − does not, ? could
     not be tested. No rows where none was."""
     found = {
@@ -104,11 +105,11 @@ def claims(matrix: dict) -> tuple[list[str], list[list[str]]]:
     return ["", "claim", *_names(matrix)], rows
 
 
-def differences(matrix: dict) -> list[tuple[str, str, list[tuple[str, str]]]]:
+def differences(matrix: Result) -> list[tuple[str, str, list[tuple[str, str]]]]:
     """(what and where, since when, [(kernels, what they show)]) of each difference; equal ones of several scenarios
     are one."""
     merged: dict[str, list[str]] = {}
-    kept: dict[str, dict] = {}
+    kept: dict[str, Result] = {}
     for its in matrix["differs"]:
         key = repr((its["what"], its["groups"]))
         kept[key] = its
@@ -133,15 +134,15 @@ def _span(names: list[str]) -> str:
     )
 
 
-def _names(matrix: dict) -> list[str]:
+def _names(matrix: Result) -> list[str]:
     return [kernel["name"] for kernel in matrix["kernels"]]
 
 
-def _row(matrix: dict, scenario: str) -> list[dict | None]:
+def _row(matrix: Result, scenario: str) -> list[Result | None]:
     return [matrix["cells"][name].get(scenario) for name in _names(matrix)]
 
 
-def _outcome(its: dict | None, common: str) -> str:
+def _outcome(its: Result | None, common: str) -> str:
     if its is None:
         return MISSING
     if its.get("verdict") is None:

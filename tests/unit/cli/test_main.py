@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.running import IOTRACE, NOBODY, PYTHON, ROOT, assert_one_line, iotrace, runner
@@ -38,7 +40,7 @@ def unprivileged() -> int | None:
 
 
 @pytest.fixture
-def temporary(monkeypatch):
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where temporary files go, which must be empty at the end; for every user, as pytest's own is not."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o777)
@@ -47,7 +49,7 @@ def temporary(monkeypatch):
         assert os.listdir(directory) == []
 
 
-def test_list_shows_every_scenario_in_one_line():
+def test_list_shows_every_scenario_in_one_line() -> None:
     done = iotrace("list")
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and done.stderr == ""
@@ -55,7 +57,7 @@ def test_list_shows_every_scenario_in_one_line():
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_version_and_help():
+def test_version_and_help() -> None:
     assert __version__ in iotrace("--version").stdout
     for arguments in (
         [],
@@ -79,11 +81,11 @@ def test_version_and_help():
         ("selct", "select"),
     ],
 )
-def test_unknown_scenario_suggests_the_nearest(typed, meant, temporary):
+def test_unknown_scenario_suggests_the_nearest(typed: str, meant: str, temporary: str) -> None:
     assert_one_line(iotrace("run", typed), 2, typed, f"did you mean {meant}?")
 
 
-def test_unknown_scenario_like_none(temporary):
+def test_unknown_scenario_like_none(temporary: str) -> None:
     assert_one_line(iotrace("run", "qqqqqqq"), 2, "qqqqqqq", "iotrace list")
 
 
@@ -122,18 +124,18 @@ def test_unknown_scenario_like_none(temporary):
     ],
     ids=lambda arguments: " ".join(arguments)[:30],
 )
-def test_nonsense_is_wrong_usage(arguments, temporary):
+def test_nonsense_is_wrong_usage(arguments: list[str], temporary: str) -> None:
     assert_one_line(iotrace("run", "blocking", *arguments), 2)
 
 
 @pytest.mark.parametrize(
     "arguments", [["frobnicate"], ["run"], ["report"], ["--nonsense"], ["list", "more"]]
 )
-def test_wrong_commands(arguments):
+def test_wrong_commands(arguments: list[str]) -> None:
     assert_one_line(iotrace(*arguments), 2)
 
 
-def test_protocol_that_the_model_does_not_allow(monkeypatch):
+def test_protocol_that_the_model_does_not_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     only_udp = [replace(scenario, protocols=("udp",)) for scenario in scenarios()]
@@ -151,11 +153,13 @@ def test_protocol_that_the_model_does_not_allow(monkeypatch):
         ("epoll-lt", 20001, ["20,000", "port"]),
     ],
 )
-def test_more_sockets_than_a_model_can_watch(name, sockets, words, temporary):
+def test_more_sockets_than_a_model_can_watch(
+    name: str, sockets: int, words: list[str], temporary: str
+) -> None:
     assert_one_line(iotrace("run", name, "--sockets", sockets), 2, name, *words)
 
 
-def test_language_in_which_there_is_no_program(monkeypatch):
+def test_language_in_which_there_is_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     without = [replace(scenario, module="scenarios.elsewhere") for scenario in scenarios()]
@@ -166,30 +170,32 @@ def test_language_in_which_there_is_no_program(monkeypatch):
 
 
 @pytest.mark.parametrize("command", [["run", "blocking"], ["doctor"]])
-def test_without_root(command, unprivileged, temporary):
+def test_without_root(command: list[str], unprivileged: int | None, temporary: str) -> None:
     done = iotrace(*command, user=unprivileged)
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1 and "root" in done.stderr
 
 
-def test_without_root_no_file_is_left(unprivileged, temporary):
+def test_without_root_no_file_is_left(unprivileged: int | None, temporary: str) -> None:
     done = iotrace("run", "blocking", "-o", f"{temporary}/run", user=unprivileged)
     assert done.returncode == 3 and len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("where", ["none/run", "/proc/run", "/sys/run", "file/run"])
-def test_output_that_cannot_be_written_is_said_before_the_run(where, tmp_path, temporary):
+def test_output_that_cannot_be_written_is_said_before_the_run(
+    where: str, tmp_path: Path, temporary: str
+) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / where
     # before the run: an option that the run would need root for changes nothing
     assert_one_line(iotrace("run", "blocking", "-o", path), 1, str(path))
 
 
-def test_output_that_is_a_directory(tmp_path, temporary):
+def test_output_that_is_a_directory(tmp_path: Path, temporary: str) -> None:
     assert_one_line(iotrace("run", "blocking", "-o", tmp_path), 2, str(tmp_path))
 
 
-def test_output_in_somebody_elses_directory(unprivileged, temporary):
+def test_output_in_somebody_elses_directory(unprivileged: int | None, temporary: str) -> None:
     if not (unprivileged or os.geteuid()):
         pytest.skip("needs a user who is not root")
     assert_one_line(
@@ -200,7 +206,7 @@ def test_output_in_somebody_elses_directory(unprivileged, temporary):
     )
 
 
-def test_json_is_one_object():
+def test_json_is_one_object() -> None:
     done = iotrace("report", RECORDING, "--json")
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.count("\n") == 1
@@ -230,12 +236,12 @@ def test_json_is_one_object():
     )
 
 
-def test_ascii_is_ascii():
+def test_ascii_is_ascii() -> None:
     done = iotrace("report", RECORDING, "--ascii", "--hist", env={"PYTHONIOENCODING": "utf-8"})
     assert done.returncode == 0 and done.stdout.isascii()
 
 
-def test_a_terminal_without_unicode_gets_ascii():
+def test_a_terminal_without_unicode_gets_ascii() -> None:
     done = iotrace("report", RECORDING, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     if not PYTHON[1:]:  # -I ignores the environment
         assert done.returncode == 0 and done.stdout.isascii(), done.stderr
@@ -244,7 +250,7 @@ def test_a_terminal_without_unicode_gets_ascii():
 @pytest.mark.parametrize(
     "command", [["list"], ["report", str(RECORDING)], ["report", str(RECORDING), "--json"]]
 )
-def test_a_reader_that_has_gone_is_no_traceback(command):
+def test_a_reader_that_has_gone_is_no_traceback(command: list[str]) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     done = subprocess.run(
@@ -265,7 +271,7 @@ def test_a_reader_that_has_gone_is_no_traceback(command):
     ],
     ids=lambda its: its[-1],
 )
-def test_a_full_disk_behind_stdout_is_one_line(command):
+def test_a_full_disk_behind_stdout_is_one_line(command: list[object]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [*IOTRACE, *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
@@ -276,17 +282,20 @@ def test_a_full_disk_behind_stdout_is_one_line(command):
     )
 
 
-def test_what_stderr_does_not_take_changes_no_status():
+def test_what_stderr_does_not_take_changes_no_status() -> None:
     with open("/dev/full", "w") as full:
         assert subprocess.run([*IOTRACE, "run", "blokking"], stderr=full, cwd=ROOT).returncode == 2
 
 
-def test_no_program_is_taken_from_where_the_user_stands(tmp_path):
+def test_no_program_is_taken_from_where_the_user_stands(tmp_path: Path) -> None:
     """As click does for shell completion, which looks for bash."""
     planted = tmp_path / "bash"
     planted.write_text("#!/bin/sh\ntouch taken\necho 5.2.0\n")
     planted.chmod(0o755)
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; from tracer.cli.main import main; main()"
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; "
+        "from tracer.cli.main import main; main()"
+    )
     for path in (":/usr/bin:/bin", ".:/usr/bin:/bin", "/usr/bin:/bin"):
         done = subprocess.run(
             [sys.executable, "-c", program],

@@ -6,37 +6,41 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.running import NOBODY, ROOT
 
-from tracer.cli import common, verify
+from tracer.cli import files
 
 
-def test_a_link_that_comes_while_a_place_is_tried_is_not_followed(tmp_path, monkeypatch):
+def test_a_link_that_comes_while_a_place_is_tried_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
     monkeypatch.setattr(os.path, "lexists", lambda path: False)  # as it was a moment before
-    assert "File exists" in common.check_writable(str(tmp_path / "out"))
+    problem = files.check_writable(str(tmp_path / "out"))
+    assert problem and "File exists" in problem
     assert not (tmp_path / "elsewhere").exists() and (tmp_path / "out").is_symlink()
 
 
-def test_trying_a_place_leaves_nothing_and_changes_nothing(tmp_path):
-    assert common.check_writable(str(tmp_path / "out")) is None and list(tmp_path.iterdir()) == []
+def test_trying_a_place_leaves_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    assert files.check_writable(str(tmp_path / "out")) is None and list(tmp_path.iterdir()) == []
     (tmp_path / "out").write_text("kept")
     assert (
-        common.check_writable(str(tmp_path / "out")) is None
+        files.check_writable(str(tmp_path / "out")) is None
         and (tmp_path / "out").read_text() == "kept"
     )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_a_link_does_not_give_away_what_it_points_at(tmp_path):
+def test_a_link_does_not_give_away_what_it_points_at(tmp_path: Path) -> None:
     made, output = tmp_path / "made", tmp_path / "output"
     for directory in (made, output):
         directory.mkdir()
     (tmp_path / "precious").touch()
     (made / "x.parquet").symlink_to(tmp_path / "precious")
-    verify._keep(made, output, (NOBODY, NOBODY))
+    files.keep_all(made, output, (NOBODY, NOBODY))
     assert (tmp_path / "precious").stat().st_uid == 0
 
 
@@ -50,7 +54,7 @@ def benchmark(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_benchmarks_figures_take_the_place_of_a_link(tmp_path):
+def test_a_benchmarks_figures_take_the_place_of_a_link(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "out.json").symlink_to("precious")
     benchmark(f"import run; run._write(Path({str(tmp_path / 'out.json')!r}), '{{}}')")
@@ -59,7 +63,9 @@ def test_a_benchmarks_figures_take_the_place_of_a_link(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
-def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(tmp_path, monkeypatch):
+def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room, planted = tmp_path / "room", tmp_path / "planted"
     for directory in (room, planted):
         directory.mkdir()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracer.cli.common import check_writable
+from tracer.cli.files import check_writable
 from tracer.kernel import syscalls
 from tracer.recording import parquet
 from tracer.recording.batch import RecordBatch

@@ -10,7 +10,7 @@ from support.reports import US, built, two_processes
 from tracer.analysis.counts.wait_reasons import WAITS, waited_for
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.kernel.syscalls import numbers
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.recording.records import Kind
 
 

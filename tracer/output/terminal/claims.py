@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 
-from rich.console import Console
 from rich.text import Text
 
-from tracer.output.terminal.units import clean, number, plural, to_ascii
+from tracer.output.format import Result
+from tracer.output.terminal.lines import printed
+from tracer.output.units import clean, number, plural
 
 STYLES = {
     "holds": "green",
@@ -19,31 +19,17 @@ STYLES = {
 _INDENT = 10
 
 
-def render(report: dict, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+def render(report: Result, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """`report` as text of lines of at most `width` cells, ending in a newline."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        legacy_windows=False,
-        color_system="standard" if color else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    for line in [
+    lines = [
         *_head(report),
         *(line for claim in report["claims"] for line in _claim(claim, width)),
         *_foot(report, width),
-    ]:
-        console.print(line, soft_wrap=True)
-    text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
-    return text if unicode else "\n".join(to_ascii(line) for line in text.split("\n"))
+    ]
+    return printed(lines, width, color, unicode)
 
 
-def _head(report: dict) -> list[Text]:
+def _head(report: Result) -> list[Text]:
     host = report["host"]
     title = Text("iotrace  ", style="dim").append(
         plural(len(report["claims"]), "claim"), style="bold not dim"
@@ -56,7 +42,7 @@ def _head(report: dict) -> list[Text]:
     return [title, Text(place, style="dim")]
 
 
-def _claim(claim: dict, width: int) -> list[Text]:
+def _claim(claim: Result, width: int) -> list[Text]:
     """A rule with the number and the verdict, the sentence, and what supports the verdict."""
     verdict = claim["verdict"]
     left = f"── {claim['number']}  {claim['name']} "
@@ -82,7 +68,7 @@ def _claim(claim: dict, width: int) -> list[Text]:
     return lines + _labelled("see", _pointer(claim["runs"]), width, "dim")
 
 
-def _pointer(runs: list[dict]) -> str:
+def _pointer(runs: list[Result]) -> str:
     """How to see the first of the runs, and how many there are."""
     recordings = [path for run in runs for path in run["recordings"]]
     its = f"iotrace report {recordings[0]}" if recordings else runs[0]["command"]
@@ -102,7 +88,7 @@ def _labelled(label: str, text: str | None, width: int, style: str = "") -> list
     ]
 
 
-def _foot(report: dict, width: int) -> list[Text]:
+def _foot(report: Result, width: int) -> list[Text]:
     ledger = report["ledger"]
     words = [
         f"{number(count)} {_FOOT[verdict][count != 1]}"

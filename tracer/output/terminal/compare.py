@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
+from itertools import combinations, pairwise
 
-from rich.console import Console
 from rich.text import Text
 
-from tracer.output.terminal.terminal import NARROWEST, PROTOCOLS, to_ascii_keeping_escapes
-from tracer.output.terminal.units import MISSING, clean, duration, fit, plural, size, stacked
-from tracer.output.terminal.verdict import entry
+from tracer.output.format import Result
+from tracer.output.terminal.header import PROTOCOLS
+from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed
+from tracer.output.units import MISSING, clean, duration, plural, size, stacked
 
 PHASES = (
     ("notice_ns", "░", "yellow"),
@@ -36,6 +36,7 @@ RANKED = (
     ("memory", "anonymous_bytes"),
 )
 NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
+_POSIX_SAYS = {True: "sync", False: "async", None: MISSING}
 _LEGEND = (
     (
         "wait",
@@ -61,24 +62,12 @@ _LEGEND = (
 )
 
 
-def render(result: dict, width: int = 80, color: bool = False, unicode: bool = True) -> str:
+def render(result: Result, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """`result` (tracer/report/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
     width = max(width, NARROWEST)
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        legacy_windows=False,
-        color_system="standard" if color else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
     models = result.get("models") or []
     labels = _labels(models)
-    for line in [
+    lines = [
         *_head(result, width),
         *_table(models, labels),
         *_legend(width),
@@ -88,13 +77,11 @@ def render(result: dict, width: int = 80, color: bool = False, unicode: bool = T
         *_resources(models, labels),
         *_ranks(result, models, labels, width),
         *_unavailable(result, width),
-    ]:
-        console.print(line, soft_wrap=True)
-    text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
-    return text if unicode else to_ascii_keeping_escapes(text)
+    ]
+    return printed(lines, width, color, unicode)
 
 
-def _labels(models: list[dict]) -> list[str]:
+def _labels(models: list[Result]) -> list[str]:
     """Each one's name, and whether it is in C where not all are."""
     several = len({its.get("lang") for its in models}) > 1
     return [
@@ -102,11 +89,11 @@ def _labels(models: list[dict]) -> list[str]:
     ]
 
 
-def _head(result: dict, width: int) -> list[Text]:
+def _head(result: Result, width: int) -> list[Text]:
     options, host = result.get("options") or {}, result.get("host") or {}
     langs = {its.get("lang") for its in result.get("models") or []}
     asked = [
-        PROTOCOLS.get(options.get("proto"), clean(options.get("proto"))),
+        PROTOCOLS.get(options.get("proto") or "", clean(options.get("proto"))),
         f"{plural(options.get('messages'), 'message')} of {plural(options.get('size'), 'byte')}",
         f"one every {duration(options['interval_ns'])}"
         if options.get("interval_ns")
@@ -126,13 +113,13 @@ def _head(result: dict, width: int) -> list[Text]:
     cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
     place = f"Linux {clean(host.get('kernel'))} {clean(host.get('arch') or '')}{cpus}; {turns}"
     return [
-        Text(fit(title.plain, width)) if title.cell_len > width else title,
+        fitted(title, width),
         Text(fit(place, width).rstrip(), style="dim"),
         Text(""),
     ]
 
 
-def _table(models: list[dict], labels: list[str]) -> list[Text]:
+def _table(models: list[Result], labels: list[str]) -> list[Text]:
     """Two lines for each: medians of the runs' values, and half the distance from the least to the greatest."""
     head = fit("", NAME) + "".join(title.rjust(CELLS) for title, _ in COLUMNS)
     lines = [Text(f"{head} {'doing':<{MEANWHILE}}{'POSIX':>{POSIX}}", style="dim")]
@@ -142,7 +129,7 @@ def _table(models: list[dict], labels: list[str]) -> list[Text]:
             values = (its.get("measures") or {}).get(measure)
             row.append(_value(measure, values and values["median"]).rjust(CELLS), style="not bold")
             spread.append(_plus_minus(measure, values).rjust(CELLS), style="not bold dim")
-        kind = {True: "sync", False: "async"}.get(its.get("synchronous"), MISSING)
+        kind = _POSIX_SAYS[its.get("synchronous")]
         row.append(
             f" {clean(its.get('meanwhile') or MISSING):<{MEANWHILE}}{kind:>{POSIX}}",
             style="not bold",
@@ -151,7 +138,7 @@ def _table(models: list[dict], labels: list[str]) -> list[Text]:
     return lines
 
 
-def _plus_minus(measure: str, values: dict | None) -> str:
+def _plus_minus(measure: str, values: Result | None) -> str:
     """Half of what lies between the least and the greatest, in two digits; nothing where that is nothing."""
     half = (values["max"] - values["min"]) / 2 if values else 0
     text = _value(measure, float(f"{half:.2g}"))
@@ -184,7 +171,7 @@ def _legend(width: int) -> list[Text]:
     ]
 
 
-def _estimated(models: list[dict], labels: list[str], width: int) -> list[Text]:
+def _estimated(models: list[Result], labels: list[str], width: int) -> list[Text]:
     """Which boundaries were estimated in most operations of which models."""
     found = {boundary for its in models for boundary in its.get("estimated") or []}
     words = []
@@ -210,7 +197,7 @@ def _rule(title: str, remark: str) -> list[Text]:
     return [Text(""), line]
 
 
-def _bars(models: list[dict], labels: list[str]) -> list[Text]:
+def _bars(models: list[Result], labels: list[str]) -> list[Text]:
     """From the data's being there until the program has it and knows, the longest as the whole bar."""
     totals = [sum(_median(its, measure) or 0 for measure, _, _ in PHASES) for its in models]
     longest = max(totals, default=0)
@@ -219,15 +206,14 @@ def _bars(models: list[dict], labels: list[str]) -> list[Text]:
         line = Text(fit(label, NAME))
         cells = max(1, round(BAR * total / longest)) if longest and total else 0
         parts = [round(_median(its, measure) or 0) for measure, _, _ in PHASES]
-        for text, (_, _, style) in zip(
-            stacked(parts, "".join(glyph for _, glyph, _ in PHASES), cells), PHASES
-        ):
+        bars = stacked(parts, "".join(glyph for _, glyph, _ in PHASES), cells)
+        for text, (_, _, style) in zip(bars, PHASES, strict=True):
             line.append(text, style=style)
         lines.append(line.append(f" {duration(total)}"))
     return lines
 
 
-def _cpu_bars(models: list[dict], labels: list[str]) -> list[Text]:
+def _cpu_bars(models: list[Result], labels: list[str]) -> list[Text]:
     """The CPU that waiting took; what a free thread computes is another bar's beginning, its own work."""
     lines = _rule("CPU used while waiting", "█ on waiting, of the time waited")
     for its, label in zip(models, labels, strict=True):
@@ -240,7 +226,7 @@ def _cpu_bars(models: list[dict], labels: list[str]) -> list[Text]:
     return lines
 
 
-def _resources(models: list[dict], labels: list[str]) -> list[Text]:
+def _resources(models: list[Result], labels: list[str]) -> list[Text]:
     """Threads, memory and time of each."""
     lines = _rule("Threads and memory", "memory: of its own, when the messages begin")
     lines.append(
@@ -260,12 +246,12 @@ def _resources(models: list[dict], labels: list[str]) -> list[Text]:
     return lines
 
 
-def _median(its: dict, measure: str) -> float | None:
+def _median(its: Result, measure: str) -> float | None:
     values = (its.get("measures") or {}).get(measure)
     return values["median"] if values else None
 
 
-def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> list[Text]:
+def _ranks(result: Result, models: list[Result], labels: list[str], width: int) -> list[Text]:
     """Each measure from the least to the greatest: '<' where they differ, '≈' where the runs of the two overlap."""
     names = {(its["name"], its["lang"]): label for its, label in zip(models, labels, strict=True)}
     apart = {
@@ -274,28 +260,22 @@ def _ranks(result: dict, models: list[dict], labels: list[str], width: int) -> l
     }
     lines = _rule("Which differ", "≈ no difference: the runs overlap  < differs")
     for title, measure in RANKED:
-        known = [its for its in models if _median(its, measure) is not None]
-        ordered = sorted(known, key=lambda its: _median(its, measure))
-        if len(ordered) < 2:
+        known = [(median, its) for its in models if (median := _median(its, measure)) is not None]
+        ids = [(its["name"], its["lang"]) for _, its in sorted(known, key=lambda pair: pair[0])]
+        if len(ids) < 2:
             continue
-        ids = [(its["name"], its["lang"]) for its in ordered]
-        signs = [apart.get((measure, frozenset(pair))) for pair in zip(ids, ids[1:])]
-        if not any(
-            apart.get((measure, frozenset((one, other))))
-            for one in ids
-            for other in ids
-            if one != other
-        ):
+        if not any(apart.get((measure, frozenset(pair))) for pair in combinations(ids, 2)):
             lines += entry(title, "no difference", width)
             continue
         text = names[ids[0]]
-        for its, differs in zip(ids[1:], signs, strict=True):
-            text += f" {'<' if differs else '≈'} {names[its]}"
+        for one, other in pairwise(ids):
+            differs = apart.get((measure, frozenset((one, other))))
+            text += f" {'<' if differs else '≈'} {names[other]}"
         lines += entry(title, text, width)
     return lines
 
 
-def _unavailable(result: dict, width: int) -> list[Text]:
+def _unavailable(result: Result, width: int) -> list[Text]:
     found = result.get("unavailable") or []
     lines = [
         line
@@ -313,6 +293,6 @@ def _unavailable(result: dict, width: int) -> list[Text]:
             "!! lost",
             f"{plural(lost, 'event')}: counts above are too low",
             width,
-            "bold white on red",
+            LOUD,
         )
     return [*_rule("Not compared", ""), *lines] if lines else []

@@ -14,12 +14,16 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from tracer.output.terminal.rows import Figure, Row, build
-from tracer.output.terminal.units import clean, duration, fit, plural
+from tracer.output.format import Result
+from tracer.output.terminal import edges
+from tracer.output.terminal.composition import build
+from tracer.output.terminal.lines import fit
+from tracer.output.terminal.rows import Figure, Row
+from tracer.output.terminal.tables import PHASE_STYLES
+from tracer.output.units import clean, duration, plural
 from tracer.report.contract import PHASE_SPANS
 
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
-PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
 TEXTBOOK = {
     "blocking": ("Blocking I/O", "6.1"),
     "nonblocking": ("Nonblocking I/O", "6.2"),
@@ -43,7 +47,7 @@ class _Rail:
     styles: dict[int, str] = field(default_factory=dict)
 
 
-def draw(report: dict) -> list[Text]:
+def draw(report: Result) -> list[Text]:
     """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
     figure = build(report)
     if figure is None:
@@ -55,13 +59,14 @@ def draw(report: dict) -> list[Text]:
         ]
     rail = _rail(figure)
     figure.settle()
+    edges.draw(figure)
     lines = [_title(report), _heads(), _edge("┌", "┐")]
     lines += [_line(row, index, rail) for index, row in enumerate(figure.rows)]
     lines += [_edge("└", "┘"), *_caption(report, figure)]
     return lines
 
 
-def _title(report: dict) -> Text:
+def _title(report: Result) -> Text:
     model = report["figure"].get("model")
     name, number = TEXTBOOK.get(model, (clean(model or "An operation"), None))
     line = Text().append(name, style="bold")
@@ -161,36 +166,35 @@ def _rail(figure: Figure) -> _Rail:
     return rail
 
 
-def _caption(report: dict, figure: Figure) -> list[Text]:
+def _caption(report: Result, figure: Figure) -> list[Text]:
     """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
-    lines = [
-        Text(
-            "┃ has a CPU   ┊ has none   + since the line above"
-            + ("   ~ estimated" if figure.estimated else ""),
-            style="dim",
-        )
-    ]
+    lines = ["┃ has a CPU   ┊ has none   + since the line above"]
+    lines[0] += "   ~ estimated" if figure.estimated else ""
     if figure.helper is not None:
-        lines.append(
-            Text(
-                f"Left edge: the thread that asked; right edge: thread {figure.helper}.",
-                style="dim",
-            )
-        )
-    count, total = len(report.get("operations") or []), figure.between("ask", "done")
-    size = figure.operation.get("bytes")
+        lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
+    if figure.operation:
+        lines.append(_which(figure, len(report.get("operations") or [])))
+    notes = [part for note in _notes(figure) for part in textwrap.wrap(note, 80)]
+    return [*(Text(line, style="dim") for line in lines), *map(Text, notes)]
+
+
+def _which(figure: Figure, count: int) -> str:
+    """The operation that is drawn, of `count`: how much it received, and how long it took."""
+    size, total = figure.operation.get("bytes"), figure.between("ask", "done")
     facts = [plural(size, "byte")] if size is not None else []
     facts += [f"{duration(total)} from asking to done"] if total is not None else []
-    if figure.operation:
-        which = (
-            f"Operation {figure.operation['index']}, the median of {count}"
-            if count > 1
-            else "The only operation"
-        )
-        lines.append(Text(f"{which}: {', '.join(facts)}.", style="dim"))
-    queued = figure.operation.get("queued_ns")
+    which = (
+        f"Operation {figure.operation['index']}, the median of {count}"
+        if count > 1
+        else "The only operation"
+    )
+    return f"{which}: {', '.join(facts)}."
+
+
+def _notes(figure: Figure) -> list[str]:
+    """What the textbook's figure does not show."""
     notes = []
-    if queued:
+    if queued := figure.operation.get("queued_ns"):
         notes.append(
             f"The data had been in the queue for {duration(queued)} before it was asked for."
         )
@@ -203,4 +207,4 @@ def _caption(report: dict, figure: Figure) -> list[Text]:
         notes.append(
             f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free."
         )
-    return lines + [Text(part) for note in notes for part in textwrap.wrap(note, 80)]
+    return notes

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tracer.output.terminal.units import clean, duration
+from tracer.output.format import Result
+from tracer.output.units import clean, duration
 
 STARS = 40
 
 
-def log2(histogram: dict | None, name: str = "nsecs", width: int = 80) -> list[Text]:
+def log2(histogram: Result | None, name: str = "nsecs", width: int = 80) -> list[Text]:
     """Lines for `histogram`, {lower bound (a power of two, or 0) as a string or integer: count}, in nanoseconds.
 
     As in BCC the first row holds 0 and 1, and rows between are drawn where empty; those before the first are left out.
@@ -36,7 +37,7 @@ def log2(histogram: dict | None, name: str = "nsecs", width: int = 80) -> list[T
     return lines
 
 
-def of_report(report: dict, width: int = 80) -> list[Text]:
+def of_report(report: Result, width: int = 80) -> list[Text]:
     """The histograms of the phases and of the system calls, each with a heading; one line where there are none."""
     lines: list[Text] = []
     phases, calls = report.get("phases") or {}, report.get("syscalls") or []

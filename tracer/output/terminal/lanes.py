@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tracer.output.terminal.units import duration, share
-from tracer.output.terminal.verdict import entry
+from tracer.output.format import Result
+from tracer.output.terminal.lines import entry
+from tracer.output.units import duration, share
 
 AWAY, WAITS = -1, -2
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def of_report(report: dict, width: int = 80) -> list[Text]:
+def of_report(report: Result, width: int = 80) -> list[Text]:
     """A lane for each thread that computed, and each two's overlap; nothing where fewer than two did."""
     lanes = report.get("lanes")
     if not lanes:
@@ -30,8 +31,8 @@ def of_report(report: dict, width: int = 80) -> list[Text]:
         text = (
             f"{who} never ran at the same time: concurrent, not parallel"
             if not together
-            else f"{who} ran at the same time, in parallel, for {duration(together)}, {share(together, possible)} of the "
-            "shorter one's time on a CPU"
+            else f"{who} ran at the same time, in parallel, for {duration(together)}, "
+            f"{share(together, possible)} of the shorter one's time on a CPU"
         )
         lines += entry("overlap", text, width)
     return lines

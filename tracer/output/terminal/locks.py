@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from tracer.output.terminal.units import clean, duration, number
+from tracer.output.format import Result
+from tracer.output.units import clean, duration, number
 
 MOST_WORDS, MOST_PAIRS = 4, 4
 LEAST_SHARE = 0.05  # of the longest total: words that were waited for less are not shown
 
 
-def of_report(report: dict, width: int = 80) -> Table | None:
+def of_report(report: Result, width: int = 80) -> Table | None:
     """The words waited for longest, with who waited for whom; None where nobody slept on one."""
     words = report.get("locks") or []
     if not words:
         return None
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", width=None)
-    for name, how in (
-        ("futex", "left"),
-        ("what it is", "left"),
-        ("waits", "right"),
-        ("who", "right"),
-        ("for whom", "right"),
-        ("longest", "right"),
-        ("total", "right"),
-    ):
-        table.add_column(name, justify=how, no_wrap=True)
+    for name in ("futex", "what it is"):
+        table.add_column(name, no_wrap=True)
+    for name in ("waits", "who", "for whom", "longest", "total"):
+        table.add_column(name, justify="right", no_wrap=True)
     longest = max(word.get("waited_ns") or 0 for word in words)
     for word in [word for word in words if (word.get("waited_ns") or 0) >= LEAST_SHARE * longest][
         :MOST_WORDS

@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tracer.output import matrix_tables
+from tracer.output.format import Result
 
 
-def render(matrix: dict, width: int = 80) -> str:
+def render(matrix: Result, width: int = 80) -> str:
     """Kernels, outcomes, the phase `notice` as a ratio, and what differs; `width` columns."""
     console = Console(width=width, highlight=False, color_system=None, markup=False, emoji=False)
     with console.capture() as capture:
@@ -38,7 +39,7 @@ def render(matrix: dict, width: int = 80) -> str:
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
-def _head(matrix: dict) -> str:
+def _head(matrix: Result) -> str:
     lines = [f"iotrace  {matrix_tables.extent(matrix)}"]
     if matrix["accel_why"]:
         lines.append(f"Machines by {matrix['accel_why']}")

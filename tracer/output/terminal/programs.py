@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from typing import Any
 
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from tracer.output.format import Result
+from tracer.output.terminal.lines import entry, fit
 from tracer.output.terminal.tables import fitted, more
-from tracer.output.terminal.units import MISSING, clean, duration, fit, number, plural, share
-from tracer.output.terminal.verdict import entry
+from tracer.output.units import MISSING, clean, duration, number, plural, share
 
 MOST_PROCESSES, MOST_DESCRIPTORS, MOST_ADVICE = 12, 12, 8
 _ALIKE = 4  # connections from one address that become one line
@@ -48,21 +51,16 @@ def size(count: int | None) -> str:
     return f"{count} B"
 
 
-def processes(report: dict, width: int = 80) -> Table | Text:
+def processes(report: Result, width: int = 80) -> Table | Text:
     """One line a process, and one for each group of its threads where they have several names: the I/O model of its
     operations, and what its threads spent most of their time on."""
     found = report.get("processes") or []
     if not found:
         return Text("no process was seen", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name, justify in (
-        ("pid", "right"),
-        ("name", "left"),
-        ("threads", "right"),
-        ("operations", "right"),
-        ("model", "left"),
-        ("its threads were mostly", "left"),
-    ):
+    numbers = ("pid", "threads", "operations")
+    for name in ("pid", "name", "threads", "operations", "model", "its threads were mostly"):
+        justify: JustifyMethod = "right" if name in numbers else "left"
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
     for its in found[:MOST_PROCESSES]:
         table.add_row(str(its.get("tgid") or MISSING), *_process(its))
@@ -71,7 +69,7 @@ def processes(report: dict, width: int = 80) -> Table | Text:
     return fitted(more(table, len(found) - MOST_PROCESSES, "process"), width)
 
 
-def _process(its: dict, indent: str = "") -> tuple[str, ...]:
+def _process(its: Result, indent: str = "") -> tuple[str, ...]:
     doing, model = its.get("activity") or {}, its.get("model") or {}
     mostly = (
         f"{doing['mostly']} {share(doing.get('share'), 1)}"
@@ -90,7 +88,7 @@ def _process(its: dict, indent: str = "") -> tuple[str, ...]:
     )
 
 
-def descriptors(report: dict, width: int = 80) -> list[Text]:
+def descriptors(report: Result, width: int = 80) -> list[Text]:
     """Two lines each: what the descriptor is; then how much went over it, where the time of its receives went, and how
     many of its sends had to wait. Connections that have one address in common are one."""
     rows = _grouped(report.get("descriptors") or [])
@@ -125,7 +123,7 @@ def descriptors(report: dict, width: int = 80) -> list[Text]:
     return lines
 
 
-def accepted(report: dict, width: int = 80) -> list[Text]:
+def accepted(report: Result, width: int = 80) -> list[Text]:
     """How many connections were accepted and made; nothing where there were none."""
     found = report.get("descriptors") or []
     parts = [
@@ -138,9 +136,9 @@ def accepted(report: dict, width: int = 80) -> list[Text]:
     return entry("connections", ", ".join(parts) + asleep, width) if parts else []
 
 
-def _grouped(found: list[dict]) -> list[dict]:
+def _grouped(found: list[Result]) -> list[Result]:
     """Descriptors with their labels and their counts; those of one process that have an address in common, added up."""
-    groups: dict[tuple[int, str], list[dict]] = defaultdict(list)
+    groups: dict[tuple[int | None, str], list[Result]] = defaultdict(list)
     for its in found:
         groups[its.get("tgid"), _common(its.get("file"))].append(its)
     rows = []
@@ -162,7 +160,7 @@ def _grouped(found: list[dict]) -> list[dict]:
     return sorted(rows, key=lambda its: -its["operations"])
 
 
-def _added(members: list[dict], label: str) -> dict:
+def _added(members: list[Result], label: str) -> dict[str, Any]:
     row = {key: _total(members, key) for key in _ADDED}
     return row | {
         "label": label,
@@ -170,11 +168,11 @@ def _added(members: list[dict], label: str) -> dict:
     }
 
 
-def _total(found: list[dict], key: str) -> int:
+def _total(found: list[Result], key: str) -> int:
     return sum(its.get(key) or 0 for its in found)
 
 
-def _number(its: dict) -> str:
+def _number(its: Result) -> str:
     """The descriptor, or what stands for it where io_uring knows the file by an index of its own."""
     fd = its.get("fd")
     return MISSING if fd is None else str(fd) if fd >= 0 else "registered "
@@ -193,7 +191,7 @@ def _common(file: str | None) -> str:
     return f"{protocol}:[{local}->*]" if ours < theirs else f"{protocol}:[*->{remote}]"
 
 
-def advice(report: dict, width: int = 80) -> list[Text]:
+def advice(report: Result, width: int = 80) -> list[Text]:
     """What could be better, each with its evidence."""
     found = report.get("advice") or []
     lines: list[Text] = []
@@ -208,7 +206,7 @@ def advice(report: dict, width: int = 80) -> list[Text]:
     return lines
 
 
-def wakers(report: dict, width: int = 80) -> list[Text]:
+def wakers(report: Result, width: int = 80) -> list[Text]:
     """Who woke the threads of the process that used most CPU."""
     found = report.get("processes") or []
     its = (found[0].get("wakers") or []) if found else []

@@ -8,19 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tracer.output.terminal.units import (
-    MISSING,
-    clean,
-    duration,
-    number,
-    plural,
-    share,
-    size,
-    stacked,
-)
+from tracer.output.format import Result
+from tracer.output.units import MISSING, clean, duration, number, plural, share, size, stacked
 from tracer.report.contract import PHASES, STATES
 
-PHASE_STYLES = {"wait": "cyan", "notice": "yellow", "copy": "magenta", "completion": "green"}
+PHASE_STYLES = dict(zip(PHASES, ("cyan", "yellow", "magenta", "green"), strict=True))
+# each state, its cell in a thread's bar and its style
 _STATES = tuple(zip(STATES, "·░▓█", ("cyan", "yellow", "magenta", "green"), strict=True))
 BAR = 16
 MOST_CALLS, MOST_THREADS = 16, 16
@@ -42,7 +35,7 @@ def fitted(table: Table, width: int) -> Table:
     return table
 
 
-def phases(report: dict, width: int = 80) -> Table | Text:
+def phases(report: Result, width: int = 80) -> Table | Text:
     """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
     found = report.get("phases") or {}
     names = [name for name in PHASES if name in found] + [
@@ -68,7 +61,7 @@ def phases(report: dict, width: int = 80) -> Table | Text:
     return fitted(table, width)
 
 
-def threads(report: dict, width: int = 80) -> Table | Text:
+def threads(report: Result, width: int = 80) -> Table | Text:
     """Where each thread's time went: four states that add up to its traced lifetime, a bar of them, and its CPU use."""
     found = report.get("threads") or []
     if not found:
@@ -86,11 +79,10 @@ def threads(report: dict, width: int = 80) -> Table | Text:
     )
     shown = shown[:MOST_THREADS]
     for thread in shown:
-        parts = [thread.get(f"{state}_ns") or 0 for state, _, _ in _STATES]
+        parts = [thread.get(f"{state}_ns") or 0 for state in STATES]
         bar = Text()
-        for text, (_, _, style) in zip(
-            stacked(parts, "".join(glyph for _, glyph, _ in _STATES), BAR), _STATES
-        ):
+        cells = stacked(parts, "".join(glyph for _, glyph, _ in _STATES), BAR)
+        for text, (_, _, style) in zip(cells, _STATES, strict=True):
             bar.append(text, style=style)
         cpu = parts[2] + parts[3]
         table.add_row(
@@ -103,8 +95,8 @@ def threads(report: dict, width: int = 80) -> Table | Text:
     return fitted(more(table, len(found) - len(shown), "thread"), width)
 
 
-def together(report: dict, width: int = 80) -> list[Text]:
-    """Context switches of all threads, and the memory that a scenario had for itself; nothing where neither is known."""
+def together(report: Result, width: int = 80) -> list[Text]:
+    """Context switches of all threads, and the memory that a scenario had for itself; nothing where none is known."""
     found, expected = report.get("threads") or [], report.get("expected") or {}
     sleeps, preempted = (
         sum(thread.get(key) or 0 for thread in found) for key in ("switches", "preemptions")
@@ -122,10 +114,11 @@ def together(report: dict, width: int = 80) -> list[Text]:
     return [Text(line, style="dim") for line in textwrap.wrap("; ".join(words), width)]
 
 
-def _lifetime(thread: dict) -> int:
-    if thread.get("start_ns") is not None and thread.get("end_ns") is not None:
-        return thread["end_ns"] - thread["start_ns"]
-    return sum(thread.get(f"{state}_ns") or 0 for state, _, _ in _STATES)
+def _lifetime(thread: Result) -> int:
+    start, end = thread.get("start_ns"), thread.get("end_ns")
+    if start is not None and end is not None:
+        return int(end - start)
+    return sum(thread.get(f"{state}_ns") or 0 for state in STATES)
 
 
 def more(table: Table, hidden: int, noun: str) -> Table:
@@ -143,7 +136,7 @@ def states_legend() -> Text:
     return legend
 
 
-def syscalls(report: dict, width: int = 80) -> Table | Text:
+def syscalls(report: Result, width: int = 80) -> Table | Text:
     """Each system call: how often, with which errors, and its times; the dearest first."""
     found = report.get("syscalls") or []
     if not found:
@@ -166,12 +159,12 @@ def syscalls(report: dict, width: int = 80) -> Table | Text:
     return fitted(more(table, len(ordered) - MOST_CALLS, "system call"), width)
 
 
-def _errors(call: dict) -> str:
+def _errors(call: Result) -> str:
     errors = sorted((call.get("errors") or {}).items(), key=lambda item: -(item[1] or 0))
     return ", ".join(f"{clean(name)} {number(count)}" for name, count in errors if count)
 
 
-def signals(report: dict, width: int = 80) -> Table | None:
+def signals(report: Result, width: int = 80) -> Table | None:
     """Signals sent, delivered to a handler or taken by a wait; those merged into a pending one, and those that found
     the queue full. None if none."""
     found = [

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-
 from rich.text import Text
 
-from tracer.output.terminal.units import clean, duration, number, plural, share
+from tracer.output.format import Result
+from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
+from tracer.output.units import clean, duration, number, plural, share
 
-LOUD = "bold white on red"
 GOOD = "green"
-INDENT = 12
 
 MODELS = {
     "blocking": (
@@ -88,8 +85,8 @@ SYNCHRONOUS = {
     None: ("", "undecided: operations differ, or there was nothing to judge by."),
 }
 BOUNDARIES = {
-    "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time when "
-    "iotrace came, and found the thread inside the call",
+    "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time "
+    "when iotrace came, and found the thread inside the call",
     "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
     "two (as seen: `raw` in --json), or it was not seen, and the waking or the signal stands for it",
     "told": "held between readiness and the copy's start",
@@ -100,34 +97,13 @@ BOUNDARIES = {
 }
 
 
-def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width`, a number never parted from its unit."""
-    held = re.sub(r"(\d) (ns|µs|ms|s)\b", "\\1\u00a0\\2", text)
-    return [
-        line.replace("\u00a0", " ") for line in textwrap.wrap(held, width, break_on_hyphens=False)
-    ]
-
-
-def entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
-    """'label       text …' with a hanging indent."""
-    lines = []
-    for index, part in enumerate(_wrap(body, width - INDENT) or [""]):
-        line = Text().append((label if index == 0 else "").ljust(INDENT), style="bold")
-        lines.append(line.append(part, style=style))
-    return lines
-
-
-def _loud(text: str, width: int) -> list[Text]:
-    return [Text(f"!! {part}".ljust(width), style=LOUD) for part in textwrap.wrap(text, width - 3)]
-
-
-def verdict(report: dict, width: int = 80) -> list[Text]:
+def verdict(report: Result, width: int = 80) -> list[Text]:
     """The model, whether it is synchronous, how sure that is, and the evidence."""
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
         return entry("model", "unknown: the report names none", width, "yellow")
-    title, meaning = INSTEADS.get(model.get("instead")) or MODELS.get(name, (clean(name), ""))
+    title, meaning = INSTEADS.get(model.get("instead") or "") or MODELS.get(name, (clean(name), ""))
     confidence = model.get("confidence")
     sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
     style = (
@@ -146,7 +122,7 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
         word, why = SYNCHRONOUS[model.get("synchronous")]
         lines += entry("POSIX", f"calls it {word}: {why}" if word else why, width)
     for index, evidence in enumerate(model.get("evidence") or []):
-        for row, part in enumerate(_wrap(clean(evidence), width - INDENT - 2)):
+        for row, part in enumerate(wrap(clean(evidence), width - INDENT - 2)):
             line = Text().append(
                 ("because" if index == row == 0 else "").ljust(INDENT), style="bold"
             )
@@ -154,7 +130,7 @@ def verdict(report: dict, width: int = 80) -> list[Text]:
     return lines
 
 
-def mostly(report: dict, width: int = 80) -> list[Text]:
+def mostly(report: Result, width: int = 80) -> list[Text]:
     """What a program that does something else than input and output spends its time on; nothing for the others, and for
     a scenario, of which that is known."""
     doing = report.get("activity") or {}
@@ -170,7 +146,7 @@ def mostly(report: dict, width: int = 80) -> list[Text]:
     return entry("mostly", text, width, "bold yellow")
 
 
-def estimates(report: dict, width: int = 80) -> list[Text]:
+def estimates(report: Result, width: int = 80) -> list[Text]:
     """Which boundaries were estimated in how many operations, and what that means; nothing where none was."""
     counts = {clean(name): count for name, count in (report.get("estimated") or {}).items()}
     total = len(report.get("operations") or [])
@@ -188,7 +164,7 @@ def estimates(report: dict, width: int = 80) -> list[Text]:
     return lines
 
 
-def queued(report: dict, width: int = 80) -> list[Text]:
+def queued(report: Result, width: int = 80) -> list[Text]:
     """How long data lay ready before it was asked for; nothing where none did."""
     waits = report.get("queued") or {}
     if not waits.get("count"):
@@ -201,58 +177,15 @@ def queued(report: dict, width: int = 80) -> list[Text]:
     )
 
 
-def ledger(report: dict, width: int = 80) -> list[Text]:
+def ledger(report: Result, width: int = 80) -> list[Text]:
     """counted = delivered + lost, with what is open and what the kernel missed; loud where it does not add up."""
     book = report.get("ledger")
     if not book:
-        return _loud("NO LEDGER: this report cannot say whether it is complete", width)
-    counted, delivered, lost = (book.get(key) for key in ("counted", "delivered", "lost"))
-    missed = book.get("missed")
-    text = (
-        f"{number(counted)} events counted in the kernel = {number(delivered)} delivered + {number(lost)} lost; "
-        f"{number(book.get('open'))} still open; "
-        + (
-            "missed: unknown, this kernel does not tell"
-            if missed is None
-            else f"{number(missed)} missed"
-        )
-    )
-    alarms = []
-    if not is_balanced(book):
-        gap = (counted or 0) - (delivered or 0) - (lost or 0)
-        alarms += _loud(
-            f"THE LEDGER DOES NOT BALANCE: {number(abs(gap))} events "
-            + (
-                "counted, neither delivered nor lost"
-                if gap >= 0
-                else "delivered that were never counted"
-            )
-            + "; trust no count above",
-            width,
-        )
-    if lost:
-        alarms += _loud(
-            f"{number(lost)} EVENTS LOST ({share(lost, counted)}): counts above are too low; "
-            "a larger ring buffer may help",
-            width,
-        )
-    if missed:
-        alarms += _loud(
-            f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU",
-            width,
-        )
-    if book.get("untracked"):
-        alarms += _loud(
-            f"{plural(book['untracked'], 'thread')} NOT TRACED: no slot was free", width
-        )
-    if book.get("unlearnt"):
-        alarms += _loud(
-            f"{plural(book['unlearnt'], 'socket')} NOT LEARNT: the table is full, and their readiness is "
-            "estimated",
-            width,
-        )
-    if not alarms and report.get("ended") != "failed":
-        text += " – complete" if missed is not None else ""
+        return alarm("NO LEDGER: this report cannot say whether it is complete", width)
+    alarms = [line for text in _alarms(book) for line in alarm(text, width)]
+    text = _sum(book)
+    if not alarms and report.get("ended") != "failed" and book.get("missed") is not None:
+        text += " – complete"
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
     if unseen := book.get("unseen_switches"):
         lines += entry(
@@ -265,17 +198,59 @@ def ledger(report: dict, width: int = 80) -> list[Text]:
     return lines
 
 
-def is_balanced(book: dict) -> bool:
-    """Whether counted = delivered + lost, and the ledger itself says so where it says anything."""
-    numbers = [book.get(key) for key in ("counted", "delivered", "lost")]
+def _sum(book: Result) -> str:
+    """The ledger in one sentence."""
+    missed = book.get("missed")
     return (
-        None not in numbers
-        and numbers[0] == numbers[1] + numbers[2]
-        and book.get("balanced") is not False
+        f"{number(book.get('counted'))} events counted in the kernel = "
+        f"{number(book.get('delivered'))} delivered + {number(book.get('lost'))} lost; "
+        f"{number(book.get('open'))} still open; "
+        + (
+            "missed: unknown, this kernel does not tell"
+            if missed is None
+            else f"{number(missed)} missed"
+        )
     )
 
 
-def cost(report: dict, width: int = 80) -> list[Text]:
+def _alarms(book: Result) -> list[str]:
+    """What makes the counts of a report untrue."""
+    alarms = [] if is_balanced(book) else [_gap(book)]
+    if lost := book.get("lost"):
+        alarms.append(
+            f"{number(lost)} EVENTS LOST ({share(lost, book.get('counted'))}): counts above are too low; "
+            "a larger ring buffer may help"
+        )
+    if missed := book.get("missed"):
+        alarms.append(
+            f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU"
+        )
+    if untracked := book.get("untracked"):
+        alarms.append(f"{plural(untracked, 'thread')} NOT TRACED: no slot was free")
+    if unlearnt := book.get("unlearnt"):
+        alarms.append(
+            f"{plural(unlearnt, 'socket')} NOT LEARNT: the table is full, and their readiness is estimated"
+        )
+    return alarms
+
+
+def _gap(book: Result) -> str:
+    gap = (book.get("counted") or 0) - (book.get("delivered") or 0) - (book.get("lost") or 0)
+    what = (
+        "counted, neither delivered nor lost" if gap >= 0 else "delivered that were never counted"
+    )
+    return f"THE LEDGER DOES NOT BALANCE: {number(abs(gap))} events {what}; trust no count above"
+
+
+def is_balanced(book: Result) -> bool:
+    """Whether counted = delivered + lost, and the ledger itself says so where it says anything."""
+    counted, delivered, lost = (book.get(key) for key in ("counted", "delivered", "lost"))
+    if counted is None or delivered is None or lost is None:
+        return False
+    return bool(counted == delivered + lost) and book.get("balanced") is not False
+
+
+def cost(report: Result, width: int = 80) -> list[Text]:
     """What tracing cost the receiver, in CPU time for each operation."""
     spent = report.get("cost")
     if not spent:
@@ -299,7 +274,7 @@ def cost(report: dict, width: int = 80) -> list[Text]:
     )
 
 
-def oracle(report: dict, width: int = 80) -> list[Text]:
+def oracle(report: Result, width: int = 80) -> list[Text]:
     """What the workload says it did against what was traced; nothing where no workload could say."""
     expected = report.get("expected")
     if not expected:
@@ -323,5 +298,5 @@ def oracle(report: dict, width: int = 80) -> list[Text]:
         return entry("workload", f"says {said}{equal}{dropped}", width, GOOD if equal else "")
     lines = entry("workload", f"says {said}{dropped}", width)
     for difference in differences or [f"{name} differ" for name in wrong]:
-        lines += _loud(f"TRACED OTHERWISE: {clean(difference)}", width)
+        lines += alarm(f"TRACED OTHERWISE: {clean(difference)}", width)
     return lines

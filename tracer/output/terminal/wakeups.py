@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tracer.output.terminal.units import clean, number, plural, share
-from tracer.output.terminal.verdict import entry
+from tracer.output.format import Result
+from tracer.output.terminal.lines import entry
+from tracer.output.units import clean, number, plural, share
 
 
-def of_report(report: dict, width: int = 80) -> list[Text]:
+def of_report(report: Result, width: int = 80) -> list[Text]:
     """One entry for each call in which several threads, or one for nothing, were woken; nothing where there is none."""
     lines = []
     for its in report.get("wakeups") or []:

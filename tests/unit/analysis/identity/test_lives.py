@@ -17,7 +17,7 @@ from tracer.analysis.identity.identity import Identity
 from tracer.analysis.identity.life_numbers import FIRST
 from tracer.analysis.identity.lives import Lives
 from tracer.analysis.threads.thread_states import ThreadStates
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, Kind, text_of
 from tracer.terms import STATES

@@ -7,7 +7,7 @@ from support.records_builder import FILE, SOCKET, TID, Trace
 from support.reports import built
 
 from tracer.analysis.verdict.non_io import INSTEADS, IoCounts, judged
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.output.terminal.verdict import INSTEADS as TITLES
 from tracer.recording.records import Kind
 

@@ -10,12 +10,12 @@ from support.drawn import lines_of_figure, plain, row, squeezed
 from support.report_samples import HELPER, MS, NAMES, US, call, sample, summed
 
 from tracer.output.terminal import verdict
-from tracer.output.terminal.terminal import render
-from tracer.output.terminal.units import duration
+from tracer.output.terminal.report import render
+from tracer.output.units import duration
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_figure_reaches_but_never_leaves_its_columns(name):
+def test_figure_reaches_but_never_leaves_its_columns(name: str) -> None:
     lines = lines_of_figure(sample(name))
     top, bottom = row(lines, "┌"), row(lines, "└")
     body = [line.ljust(80) for line in lines[top : bottom + 1]]
@@ -26,7 +26,7 @@ def test_figure_reaches_but_never_leaves_its_columns(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_figure_shows_every_phase_with_its_time_in_order(name):
+def test_figure_shows_every_phase_with_its_time_in_order(name: str) -> None:
     report = sample(name)
     op = report["operations"][report["figure"]["operation"]]
     lines = lines_of_figure(report)
@@ -49,7 +49,7 @@ def test_figure_shows_every_phase_with_its_time_in_order(name):
     assert row(lines, "DATA READY") < row(lines, "copy to user") < row(lines, "copy complete")
 
 
-def test_blocking_is_one_call_that_sleeps_and_copies():
+def test_blocking_is_one_call_that_sleeps_and_copies() -> None:
     lines = lines_of_figure(sample("blocking"))
     asks, ready, runs = (
         row(lines, "recvfrom", "►"),
@@ -69,7 +69,7 @@ def test_blocking_is_one_call_that_sleeps_and_copies():
     )
 
 
-def test_nonblocking_folds_its_polls_into_one_line_with_their_count():
+def test_nonblocking_folds_its_polls_into_one_line_with_their_count() -> None:
     lines = lines_of_figure(sample("nonblocking"))
     polls = row(lines, "× 12,345", "EAGAIN")
     assert sum("EAGAIN" in line for line in lines) == 1
@@ -80,7 +80,7 @@ def test_nonblocking_folds_its_polls_into_one_line_with_their_count():
 @pytest.mark.parametrize(
     "name, waiter", [("select", "pselect6"), ("poll", "poll"), ("epoll-lt", "epoll_wait")]
 )
-def test_multiplexing_sleeps_in_the_waiter_and_then_receives(name, waiter):
+def test_multiplexing_sleeps_in_the_waiter_and_then_receives(name: str, waiter: str) -> None:
     lines = lines_of_figure(sample(name))
     order = [
         row(lines, waiter, "►"),
@@ -93,7 +93,7 @@ def test_multiplexing_sleeps_in_the_waiter_and_then_receives(name, waiter):
     assert lines[order[1]][9] == "┊" and lines[order[3]][9] == "┃"
 
 
-def test_signal_driven_is_free_until_the_signal():
+def test_signal_driven_is_free_until_the_signal() -> None:
     lines = lines_of_figure(sample("signal"))
     order = [
         row(lines, "~ wants the data"),
@@ -109,7 +109,7 @@ def test_signal_driven_is_free_until_the_signal():
     assert all(line[9] == "┃" for line in lines[order[0] : order[-1]])
 
 
-def test_asynchronous_shows_who_really_reads():
+def test_asynchronous_shows_who_really_reads() -> None:
     lines = lines_of_figure(sample("posix-aio"))
     order = [
         row(lines, "aio_read", "library call"),
@@ -128,13 +128,13 @@ def test_asynchronous_shows_who_really_reads():
     assert "Not in the textbook" in "\n".join(lines)
 
 
-def test_the_figure_is_drawn_from_steps_and_not_from_a_name():
+def test_the_figure_is_drawn_from_steps_and_not_from_a_name() -> None:
     report = sample("blocking", scenario="whatever")
     report["figure"]["model"] = "none of the known"
     assert lines_of_figure(report)[1:] == lines_of_figure(sample("blocking"))[1:]
 
 
-def test_many_different_calls_are_shortened():
+def test_many_different_calls_are_shortened() -> None:
     report = sample("blocking")
     start = report["figure"]["steps"][0]["enter_ns"]
     entries = [start - 900 * US + i * US for i in range(400)]
@@ -145,7 +145,7 @@ def test_many_different_calls_are_shortened():
     assert row(lines, "has the data")
 
 
-def test_data_that_was_there_before_says_so_and_how_long():
+def test_data_that_was_there_before_says_so_and_how_long() -> None:
     report = sample("nonblocking")
     op = report["operations"][10]
     start = op["told_ns"]
@@ -159,14 +159,14 @@ def test_data_that_was_there_before_says_so_and_how_long():
     assert "1 operation found data" in squeezed(said) and "3 ms" in plain(said)
 
 
-def test_an_estimated_readiness_is_marked():
+def test_an_estimated_readiness_is_marked() -> None:
     report = sample("blocking")
     report["operations"][10]["estimated"] = ["ready"]
     text = "\n".join(lines_of_figure(report))
     assert "~ DATA READY" in text and "~10.9 ms" in text and "~ estimated" in text
 
 
-def test_a_call_still_open_and_odd_threads_are_drawn():
+def test_a_call_still_open_and_odd_threads_are_drawn() -> None:
     report = sample("select")
     report["figure"]["steps"] = [
         call("pselect6", 5, None, None, tid=4_194_304, blocked=9, waits=True)
@@ -176,7 +176,7 @@ def test_a_call_still_open_and_odd_threads_are_drawn():
     assert row(lines, "pselect6", "►") and max(map(len, lines)) <= 80
 
 
-def test_a_wait_that_returns_after_the_copy_tells_of_completion():
+def test_a_wait_that_returns_after_the_copy_tells_of_completion() -> None:
     report = sample("blocking")
     op = report["operations"][10]
     ask, end = op["ask_ns"], op["copy_end_ns"]
@@ -191,7 +191,7 @@ def test_a_wait_that_returns_after_the_copy_tells_of_completion():
 
 
 @pytest.mark.parametrize("seed", range(150))
-def test_no_hole_in_a_report_stops_the_drawing(seed):
+def test_no_hole_in_a_report_stops_the_drawing(seed: int) -> None:
     chance = random.Random(seed)
     report = sample(chance.choice(NAMES), count=chance.choice([1, 3]))
     parts = [

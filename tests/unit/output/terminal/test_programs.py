@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.records_builder import FILE, TID, Trace
 from support.reports import built, two_processes
 
 from tracer.output.terminal import programs
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.report import render
 from tracer.recording.records import Kind
 
 FILES = 5
 
 
-def many_files() -> dict:
+def many_files() -> dict[str, Any]:
     """A process that writes to files, of which one has no inode."""
     trace = Trace()
     for fd in range(10, 10 + FILES):
@@ -28,7 +29,7 @@ def many_files() -> dict:
     return built(trace)
 
 
-def everything() -> dict:
+def everything() -> dict[str, Any]:
     """A report with something in every part that programs have."""
     trace = two_processes().call("accept4", 2_000_000, 2_010_000, 9, fd=8)
     trace.call("connect", 2_020_000, 2_030_000, 0, fd=9)
@@ -61,7 +62,7 @@ def everything() -> dict:
     return report
 
 
-def places(value: object, at: tuple = ()) -> Iterator[tuple]:
+def places(value: object, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The way to every key's value."""
     for key, its in (
         value.items()
@@ -75,9 +76,9 @@ def places(value: object, at: tuple = ()) -> Iterator[tuple]:
         yield from places(its, (*at, key))
 
 
-def without(report: dict, place: tuple) -> dict:
+def without(report: dict[str, Any], place: tuple[Any, ...]) -> dict[str, Any]:
     report = copy.deepcopy(report)
-    its = report
+    its: Any = report
     for key in place[:-1]:
         its = its[key]
     its[place[-1]] = None
@@ -86,19 +87,17 @@ def without(report: dict, place: tuple) -> dict:
 
 @pytest.mark.parametrize("key", ["inode", "fd", "tgid", "operations", "receive_again", "wait_ns"])
 @pytest.mark.parametrize("which", range(FILES))
-def test_files_are_added_up_though_one_has_no_such_thing(key, which):
+def test_files_are_added_up_though_one_has_no_such_thing(key: str, which: str) -> None:
     report = many_files()
     report["descriptors"][which][key] = None
     drawn = [line.plain for line in programs.descriptors(report)]
-    assert (
-        any("50 B" in line and f"{FILES}" in line for line in drawn)
-        or key == "tgid"
-        and len(drawn) > 3
+    assert any("50 B" in line and f"{FILES}" in line for line in drawn) or (
+        key == "tgid" and len(drawn) > 3
     )
     assert programs._grouped(report["descriptors"]) and "Descriptors" in render(report)
 
 
-def test_what_is_added_up_is_counts_alone():
+def test_what_is_added_up_is_counts_alone() -> None:
     (row,) = programs._grouped(many_files()["descriptors"])
     assert not row.keys() & {"tgid", "fd", "inode"} and (row["sends"], row["sent_bytes"]) == (
         FILES,
@@ -106,7 +105,7 @@ def test_what_is_added_up_is_counts_alone():
     )
 
 
-def test_the_most_used_file_names_them_all_though_one_is_not_counted():
+def test_the_most_used_file_names_them_all_though_one_is_not_counted() -> None:
     report = many_files()
     report["descriptors"][0]["operations"] = None
     assert programs._grouped(report["descriptors"])[0]["label"].startswith(
@@ -114,7 +113,7 @@ def test_the_most_used_file_names_them_all_though_one_is_not_counted():
     )
 
 
-def test_nothing_is_raised_for_what_is_null():
+def test_nothing_is_raised_for_what_is_null() -> None:
     report = everything()
     render(report)
     for place in places(report):

@@ -1,4 +1,4 @@
-"""tracer/output/terminal/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks and wake-ups."""
+"""tracer/output/terminal/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from rich.cells import cell_len
 from support.report_samples import MS, TID, sample
 
-from tracer.output.terminal.terminal import render
-from tracer.output.terminal.units import duration
+from tracer.output.terminal.report import render
+from tracer.output.units import duration
 
 
-def test_phases_table_gives_all_seven_numbers():
+def test_phases_table_gives_all_seven_numbers() -> None:
     text = render(sample("blocking"))
     wait = next(line for line in text.splitlines() if line.startswith("wait "))
     phase = sample("blocking")["phases"]["wait"]
@@ -20,13 +20,13 @@ def test_phases_table_gives_all_seven_numbers():
     assert wait.split()[1] == "20" and wait.endswith("%")
 
 
-def test_thread_states_and_cpu_use():
+def test_thread_states_and_cpu_use() -> None:
     text = render(sample("nonblocking"))
     line = next(line for line in text.splitlines() if line.startswith(str(TID)))
     assert "99.1%" in line and "118 ms" in line and "█" in line and "▓" in line and "·" not in line
 
 
-def test_calls_show_errors_and_the_library_call_has_no_times():
+def test_calls_show_errors_and_the_library_call_has_no_times() -> None:
     text = render(sample("nonblocking"))
     assert "246,920" in text and "EAGAIN 246,900" in text
     line = next(
@@ -35,7 +35,7 @@ def test_calls_show_errors_and_the_library_call_has_no_times():
     assert "20" in line and "a library call" in line and "ns" not in line
 
 
-def test_merged_signals_are_named():
+def test_merged_signals_are_named() -> None:
     text = render(
         sample(
             "signal", signals=[{"name": "SIGIO", "generated": 500, "delivered": 286, "merged": 214}]
@@ -44,7 +44,7 @@ def test_merged_signals_are_named():
     assert "500" in text and "286" in text and "214 merged" in text
 
 
-def test_large_numbers_still_fit():
+def test_large_numbers_still_fit() -> None:
     report = sample("nonblocking")
     for phase in report["phases"].values():
         phase.update(count=123_456_789, total_ns=987_654 * 10**9)
@@ -68,7 +68,7 @@ LANES = {
 }
 
 
-def test_lanes_show_who_had_which_cpu():
+def test_lanes_show_who_had_which_cpu() -> None:
     text = render(sample("blocking", lanes=LANES))
     assert (
         "11          " + "0" * 30 + "░" * 30 in text
@@ -82,7 +82,7 @@ def test_lanes_show_who_had_which_cpu():
     assert "On which CPU" not in render(sample("blocking", lanes=None))
 
 
-def test_locks_say_who_waited_for_whom():
+def test_locks_say_who_waited_for_whom() -> None:
     word = {
         "address": "…00004000",
         "process": 11,
@@ -103,7 +103,7 @@ def test_locks_say_who_waited_for_whom():
     assert "Waits on futexes" not in render(sample("blocking", locks=[]))
 
 
-def test_wake_ups_for_nothing_are_said():
+def test_wake_ups_for_nothing_are_said() -> None:
     herd = {
         "call": "epoll_wait",
         "threads": 4,
@@ -120,7 +120,7 @@ def test_wake_ups_for_nothing_are_said():
     assert "None was for nothing" in render(sample("epoll-lt", wakeups=[{**one, "threads": 2}]))
 
 
-def test_signals_taken_and_overflowed():
+def test_signals_taken_and_overflowed() -> None:
     text = render(
         sample(
             "signal",
@@ -148,7 +148,7 @@ def test_signals_taken_and_overflowed():
     assert re.search(r"SIGRTMIN\+1 +12 +0 +10 +11 found the queue full, 2 not yet taken", text)
 
 
-def test_rounds_without_messages_draw_no_operation():
+def test_rounds_without_messages_draw_no_operation() -> None:
     report = sample(
         "blocking", operations=[], figure=None, options={"proto": "none", "messages": 23}
     )

@@ -1,16 +1,19 @@
-"""tracer/output/terminal/verdict.py: the verdict, its estimates, the oracle, the ledger and the cost, on made-up reports."""
+"""tracer/output/terminal/verdict.py: verdict, estimates, oracle, ledger and cost, on made-up reports."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from support.drawn import plain, squeezed
 from support.report_samples import sample
 
 from tracer.output.terminal import verdict
-from tracer.output.terminal.terminal import render
+from tracer.output.terminal.lines import LOUD
+from tracer.output.terminal.report import render
 
 
-def test_verdict_names_model_sense_and_evidence():
+def test_verdict_names_model_sense_and_evidence() -> None:
     text = squeezed(verdict.verdict(sample("posix-aio")))
     assert (
         "asynchronous I/O (POSIX aio), 98% sure" in text and "POSIX calls it asynchronous" in text
@@ -19,8 +22,8 @@ def test_verdict_names_model_sense_and_evidence():
     assert "calls it synchronous" in squeezed(verdict.verdict(sample("signal")))
 
 
-def test_mixed_model_shows_its_shares():
-    model = {
+def test_mixed_model_shows_its_shares() -> None:
+    model: dict[str, Any] = {
         "name": "mixed",
         "synchronous": None,
         "confidence": 0.6,
@@ -34,7 +37,7 @@ def test_mixed_model_shows_its_shares():
     )
 
 
-def test_a_good_ledger_is_calm():
+def test_a_good_ledger_is_calm() -> None:
     text = squeezed(verdict.ledger(sample("blocking")))
     assert (
         "220 events counted in the kernel = 220 delivered + 0 lost" in text and "complete" in text
@@ -55,17 +58,17 @@ def test_a_good_ledger_is_calm():
         ({"unlearnt": 3}, "3 sockets NOT LEARNT"),
     ],
 )
-def test_loss_is_loud(change, words):
+def test_loss_is_loud(change: dict[str, Any], words: str) -> None:
     report = sample("blocking")
     report["ledger"].update(change)
     lines = verdict.ledger(report)
     loud = [line for line in lines if line.plain.startswith("!!")]
-    assert loud and all(verdict.LOUD == str(line.style) for line in loud)
+    assert loud and all(str(line.style) == LOUD for line in loud)
     assert words in squeezed(loud) and "complete" not in plain(lines)
     assert words.split()[0] in render(report)
 
 
-def test_a_switch_that_the_kernel_did_not_show_is_said():
+def test_a_switch_that_the_kernel_did_not_show_is_said() -> None:
     report = sample("blocking")
     assert "without a switch" not in squeezed(verdict.ledger(report))
     report["ledger"]["unseen_switches"] = 2
@@ -76,34 +79,34 @@ def test_a_switch_that_the_kernel_did_not_show_is_said():
     )
 
 
-def test_rounds_are_no_messages():
+def test_rounds_are_no_messages() -> None:
     report = sample("blocking")
     report["options"]["proto"] = "none"
     text = squeezed(verdict.oracle(report))
     assert text.startswith("workload says 20 rounds; recvfrom") and "byte" not in text
 
 
-def test_a_kernel_that_does_not_tell_what_it_missed():
+def test_a_kernel_that_does_not_tell_what_it_missed() -> None:
     report = sample("blocking")
     report["ledger"]["missed"] = None
     text = plain(verdict.ledger(report))
     assert "does not tell" in " ".join(text.split()) and "!!" not in text and "complete" not in text
 
 
-def test_cost_measured_and_not():
+def test_cost_measured_and_not() -> None:
     assert "21.4 µs" in plain(verdict.cost(sample("blocking"))) and "×1.37" in plain(
         verdict.cost(sample("blocking"))
     )
     assert "not measured" in plain(verdict.cost(sample("blocking", cost=None)))
 
 
-def test_estimates_are_counted_and_explained():
+def test_estimates_are_counted_and_explained() -> None:
     text = squeezed(verdict.estimates(sample("nonblocking")))
     assert "ready in 7 of 20: sk_data_ready" in text and "copy_start in all: no skb_copy" in text
     assert text.index("ready in 7") < text.index("copy_start in all")
 
 
-def test_oracle_equality_and_differences():
+def test_oracle_equality_and_differences() -> None:
     report = sample("select")
     assert "recvfrom 20: traced exactly so" in squeezed(verdict.oracle(report))
     report["expected"].update(

@@ -6,7 +6,8 @@ import pytest
 from rich.cells import cell_len
 
 from tracer.output.terminal.histogram import log2
-from tracer.output.terminal.units import duration, fit, share, size, stacked
+from tracer.output.terminal.lines import fit
+from tracer.output.units import duration, share, size, stacked
 
 US, MS = 1_000, 1_000_000
 
@@ -30,16 +31,16 @@ US, MS = 1_000, 1_000_000
         (99_960, "100 µs"),
     ],
 )
-def test_durations_have_three_digits(ns, text):
+def test_durations_have_three_digits(ns: int | None, text: str) -> None:
     assert duration(ns) == text
 
 
-def test_fixed_durations_keep_their_zeros_and_stay_narrow():
+def test_fixed_durations_keep_their_zeros_and_stay_narrow() -> None:
     assert duration(28 * US, fixed=True) == "28.0 µs"
     assert max(len(duration(3**power, fixed=True)) for power in range(25)) <= 7
 
 
-def test_small_shares_are_not_shown_as_nothing():
+def test_small_shares_are_not_shown_as_nothing() -> None:
     assert (share(1, 100_000), share(0, 10), share(1, 1), share(1, 0)) == (
         "<0.1%",
         "0.0%",
@@ -48,18 +49,18 @@ def test_small_shares_are_not_shown_as_nothing():
     )
 
 
-def test_a_bar_keeps_a_cell_for_what_is_small_and_its_width():
+def test_a_bar_keeps_a_cell_for_what_is_small_and_its_width() -> None:
     bar = stacked([214_000, 1, 1, 1], "abcd", 16)
     assert sum(map(len, bar)) == 16 and all(bar)
     assert stacked([0, 0], "ab", 16) == ["", ""]
     assert stacked([1, 0, 0, 0], "abcd", 16) == ["a" * 16, "", "", ""]
 
 
-def test_wide_characters_are_cut_by_cells():
+def test_wide_characters_are_cut_by_cells() -> None:
     assert cell_len(fit("数据数据数据", 7)) == 7
 
 
-def test_histogram_is_bccs():
+def test_histogram_is_bccs() -> None:
     text = "\n".join(line.plain for line in log2({"0": 1, "1": 1, "4": 4, "16": 1}))
     lines = text.splitlines()
     assert lines[0].split() == ["nsecs", ":", "count", "distribution"]
@@ -86,5 +87,5 @@ def test_histogram_is_bccs():
         (1 << 45, "32.0 TiB"),
     ],
 )
-def test_bytes_in_binary_units(count, text):
+def test_bytes_in_binary_units(count: int | None, text: str) -> None:
     assert size(count) == text

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import math
 
-from rich.cells import cell_len, set_cell_size
-
-from tracer.text import printable
-
 MISSING = "–"
 _SCALES = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
 
@@ -144,19 +140,12 @@ def stacked(parts: list[int], glyphs: str, width: int) -> list[str]:
         cells[cells.index(max(cells))] -= 1
     if sum(cells) < width:
         cells[parts.index(max(parts))] += width - sum(cells)
-    return [glyph * count for glyph, count in zip(glyphs, cells)]
+    return [glyph * count for glyph, count in zip(glyphs, cells, strict=True)]
 
 
 def clean(value: object) -> str:
     """Text from outside (a thread's name, a command) without control characters, so it can move no cursor."""
-    return printable(str(value))
-
-
-def fit(text: str, width: int) -> str:
-    """`text` cut or padded to exactly `width` cells; what was cut is shown by '…'."""
-    if cell_len(text) > width:
-        text = set_cell_size(text, max(width - 1, 0)) + "…"[:width]
-    return set_cell_size(text, width)
+    return "".join(character if character.isprintable() else "?" for character in str(value))
 
 
 def to_ascii(text: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from rich.cells import cell_len
+from rich.table import Table
 from rich.text import Text
 from support.drawn import squeezed
 from support.report_samples import NAMES, sample
 
 from tracer.output.terminal import tables
-from tracer.output.terminal.terminal import render
-from tracer.output.terminal.units import to_ascii
+from tracer.output.terminal.report import render
+from tracer.output.units import to_ascii
 
 # every report
 
@@ -18,7 +21,7 @@ from tracer.output.terminal.units import to_ascii
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("hist", [False, True])
 @pytest.mark.parametrize("unicode", [False, True])
-def test_every_line_fits_in_80_columns(name, hist, unicode):
+def test_every_line_fits_in_80_columns(name: str, hist: bool, unicode: bool) -> None:
     text = render(sample(name), hist=hist, unicode=unicode)
     assert max(map(cell_len, text.splitlines())) <= 80
     assert "\x1b" not in text and text.endswith("\n")
@@ -26,7 +29,7 @@ def test_every_line_fits_in_80_columns(name, hist, unicode):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sections_come_in_the_promised_order(name):
+def test_sections_come_in_the_promised_order(name: str) -> None:
     text = render(sample(name), hist=True)
     order = (
         "application",
@@ -42,7 +45,7 @@ def test_sections_come_in_the_promised_order(name):
     assert places == sorted(places)
 
 
-def test_colour_changes_nothing_but_colour():
+def test_colour_changes_nothing_but_colour() -> None:
     report = sample("posix-aio")
     colored = render(report, color=True)
     assert "\x1b[" in colored
@@ -54,7 +57,7 @@ def test_colour_changes_nothing_but_colour():
 # what is missing or odd
 
 
-def test_a_report_with_no_operations():
+def test_a_report_with_no_operations() -> None:
     empty = {name: {"count": 0, "total_ns": 0} for name in ("wait", "notice", "copy", "completion")}
     text = render(
         sample(
@@ -81,7 +84,7 @@ def test_a_report_with_no_operations():
         {"phases": {"wait": None}, "figure": {"operation": 3, "steps": None}},
     ],
 )
-def test_an_all_but_empty_report_is_still_drawn(report):
+def test_an_all_but_empty_report_is_still_drawn(report: dict[str, Any]) -> None:
     text = render(report, hist=True)
     assert "NO LEDGER" in text and max(map(cell_len, text.splitlines())) <= 80
 
@@ -97,21 +100,21 @@ def test_an_all_but_empty_report_is_still_drawn(report):
         ),
     ],
 )
-def test_a_link_stands_in_the_head(net, line):
+def test_a_link_stands_in_the_head(net: dict[str, Any], line: str) -> None:
     report = sample("blocking")
     assert "veth" not in render(report)
     report["options"]["net"] = net
     assert render(report).splitlines()[1] == f"through a veth link: {line}"
 
 
-def test_an_interrupted_run_says_so_first():
+def test_an_interrupted_run_says_so_first() -> None:
     assert "INTERRUPTED" in render(sample("blocking", ended="interrupted")).splitlines()[2]
     failed = sample("blocking")
     failed["target"]["exit_status"] = 3
     assert "exit status 3" in render(failed).splitlines()[2]
 
 
-def test_nothing_from_outside_moves_the_cursor():
+def test_nothing_from_outside_moves_the_cursor() -> None:
     report = sample("blocking", scenario=None)
     report["target"]["command"] = ["evil\x1b[2J", "[bold]x[/bold]"]
     report["threads"][0]["name"] = "a\x1b[31m\nb"
@@ -119,32 +122,35 @@ def test_nothing_from_outside_moves_the_cursor():
     assert "\x1b" not in text and "[bold]x[/bold]" in text and "a?[31m?b" in text
 
 
-def test_nothing_in_the_report_is_changed():
+def test_nothing_in_the_report_is_changed() -> None:
     report, twin = sample("posix-aio"), sample("posix-aio")
     render(report, hist=True)
     assert report == twin
 
 
-def test_ascii_replaces_one_for_one():
+def test_ascii_replaces_one_for_one() -> None:
     text = render(sample("posix-aio"), hist=True)
     for line, narrow in zip(
-        text.splitlines(), render(sample("posix-aio"), hist=True, unicode=False).splitlines()
+        text.splitlines(),
+        render(sample("posix-aio"), hist=True, unicode=False).splitlines(),
+        strict=True,
     ):
         assert len(line) == len(narrow) and "?" not in narrow
     assert to_ascii("┃ 28 µs ►") == "# 28 us >"
 
 
-def test_wider_terminals_are_used_and_narrower_ones_drawn_as_80():
+def test_wider_terminals_are_used_and_narrower_ones_drawn_as_80() -> None:
     assert render(sample("blocking"), width=40) == render(sample("blocking"))
     assert max(map(cell_len, render(sample("blocking"), width=120).splitlines())) == 120
 
 
-def test_tables_can_be_used_alone():
+def test_tables_can_be_used_alone() -> None:
     assert tables.signals(sample("blocking")) is None
-    assert tables.phases(sample("blocking")).row_count == 4
+    table = tables.phases(sample("blocking"))
+    assert isinstance(table, Table) and table.row_count == 4
 
 
-def test_context_switches_and_memory_are_summed_up():
+def test_context_switches_and_memory_are_summed_up() -> None:
     report = sample("blocking")
     assert tables.together(report) == []
     report["threads"] = [

@@ -1,0 +1,144 @@
+"""The files that commands write: where they may be, whose they are, and that no link which lies there is followed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import click
+
+from tracer import text
+from tracer.errors import EventsLost, IotraceError
+from tracer.recording.atomic_file import unnamed
+
+if TYPE_CHECKING:
+    from tracer.run.program import Ended
+
+User: TypeAlias = tuple[int, int]  # uid, gid
+Keep: TypeAlias = Callable[..., None]  # a recording, under the name that was asked for or another
+
+PRIVATE = 0o600  # a recording names files, addresses and commands
+STREAMS = ("standard output", "standard error")
+
+
+def check_writable(path: str) -> str | None:
+    """None if a file can be written there, else why not, as one line."""
+    try:
+        parent = Path(path).absolute().parent
+    except OSError:
+        return f"{path}: the current directory is gone"
+    if not os.path.isdir(parent):
+        return f"{path}: no such directory: {parent}"
+    if os.path.isdir(path):
+        return f"{path}: is a directory"
+    existed = os.path.lexists(path)
+    if existed and not stat.S_ISREG(os.lstat(path).st_mode):
+        return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
+    try:  # what lies there may be a link by now, in a directory like /tmp
+        os.close(
+            os.open(path, os.O_WRONLY | os.O_NOFOLLOW | (0 if existed else os.O_CREAT | os.O_EXCL))
+        )
+        if not existed:
+            Path(path).unlink()
+    except OSError as error:
+        return text.failure(error)
+    return None
+
+
+def refuse_unwritable(path: str | None) -> None:
+    """Raises IotraceError where there is a path and no file can be written there."""
+    if path and (problem := check_writable(path)):
+        raise IotraceError(problem)
+
+
+@contextmanager
+def recorded(
+    output: str | None, user: User | None, mode: int = PRIVATE
+) -> Iterator[tuple[str, Keep]]:
+    """(a path to record to, what to call when the recording is whole): it then becomes `output`, `user`'s and of
+    `mode`; or the name that the call is given in the temporary directory, where nothing was to be kept."""
+    place = str(Path(output).absolute().parent) if output else tempfile.gettempdir()
+    with unnamed(place) as file:
+
+        def keep(name: str | None = output) -> None:
+            if name:
+                file.name(name, user, mode)
+
+        try:
+            yield file.path, keep
+        except OSError as error:
+            telling = _telling(error, file.path, output)
+            if telling is error:
+                raise
+            raise telling from error
+
+
+def write(pieces: Iterable[str] | Iterable[bytes], path: str, user: User | None, mode: int) -> None:
+    """The pieces, text as UTF-8, as a file that is there as a whole or not at all; raises OSError."""
+    with recorded(path, user, mode) as (place, keep):
+        with open(place, "wb") as file:
+            for piece in pieces:
+                file.write(piece if isinstance(piece, bytes) else piece.encode())
+        keep()
+
+
+def _telling(error: Exception, path: str, output: str | None) -> Exception:
+    """The error, with a place that tells the user something instead of the unnamed file that was recorded to."""
+    if isinstance(error, OSError) and error.filename == path:
+        return OSError(error.errno, error.strerror, output or tempfile.gettempdir())
+    return error
+
+
+def survived(ended: Ended, path: str, output: str | None, otherwise: str) -> str:
+    """One line for a failure of iotrace's own that a target has survived, recorded to `path`."""
+    assert ended.failure is not None
+    failure = text.failure(_telling(ended.failure, path, output))
+    if ended.how == "failed":
+        return f"{failure}; tracing ended early, {otherwise}"
+    return f"{failure}; names and calls still open may be missing, nothing else is; {otherwise}"
+
+
+@contextmanager
+def rescuing(output: str | None, keep: Keep, otherwise: str = "") -> Iterator[None]:
+    """For showing a report: where that fails by a fault of ours, the recording is kept though nobody asked for it, and
+    IotraceError says where; otherwise: what else there is to say then."""
+    try:
+        yield
+    except (click.exceptions.Exit, click.Abort, EventsLost):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename in STREAMS:  # which takes no more
+            raise
+        where = output
+        if not where:
+            where = str(Path(tempfile.gettempdir(), f"iotrace-{secrets.token_hex(4)}.parquet"))
+            keep(where)
+        raise IotraceError(
+            f"the report failed: {text.failure(error)}; {otherwise}the recording is kept as {where}"
+        ) from error
+
+
+def directory(output: str | None, user: User | None) -> Path | None:
+    """Where recordings are kept, made if need be, and `user`'s; raises OSError."""
+    if output is None:
+        return None
+    path = Path(output)
+    if not path.is_dir():
+        path.mkdir()
+        if user:
+            os.chown(path, *user, follow_symlinks=False)
+    return path
+
+
+def keep_all(made: Path, output: Path, user: User | None) -> None:
+    """All files of one directory into another of the same file system, as `user`'s."""
+    for path in made.iterdir():
+        if user:
+            os.chown(path, *user, follow_symlinks=False)
+        os.replace(path, output / path.name)

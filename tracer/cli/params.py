@@ -1,0 +1,296 @@
+"""What the commands take: kinds of values, options that several of them have, and those that formats of output add."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import click
+
+import scenarios
+from tracer import output
+from tracer.cli.files import PRIVATE, User, refuse_unwritable
+from tracer.cli.show import Wanted
+from tracer.errors import USAGE, IotraceError
+from tracer.output.format import Format, Kind, Switch
+
+if TYPE_CHECKING:
+    from tracer.run import program
+
+MOST_TIMEOUT = 10**6  # s
+_MOST_NS = 10**13
+_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Option: TypeAlias = Callable[[Function], Function]
+_Param: TypeAlias = click.Parameter | None
+_Ctx: TypeAlias = click.Context | None
+
+
+# kinds of values
+
+
+class Value(click.ParamType):  # type: ignore[type-arg]  # older versions of click take no argument there
+    """A kind of value."""
+
+
+class Duration(Value):
+    """A time such as 10ms, 2s or 500us → ns; a bare number is milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)?", str(value))
+        if not match:
+            self.fail(f"{value!r} is not a time such as 10ms, 2s or 500us", param, ctx)
+        ns = float(match[1]) * _UNITS[match[2] or "ms"]
+        if ns > _MOST_NS:
+            self.fail(f"{value!r} is longer than {_MOST_NS // 10**9} s", param, ctx)
+        return round(ns)
+
+
+class Rate(Value):
+    """Bits a second as tc(8) spells them: 1mbit, 500kbit, 1gbit; a bare number is bit → bit/s."""
+
+    name = "rate"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> int:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)(?:bit)?", str(value).lower())
+        scale = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+        rate = round(float(match[1]) * scale[match[2]]) if match else 0
+        if not 8000 <= rate <= 30 * 10**9:
+            self.fail(f"{value!r} is not a rate from 8kbit to 30gbit", param, ctx)
+        return rate
+
+
+class Mode(Value):
+    """The permissions of a file as chmod(1) takes them, in octal."""
+
+    name = "mode"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> int:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch("0?[0-7]{3}", str(value)):
+            self.fail(f"{value!r} is no mode such as 600, 640 or 0644", param, ctx)
+        return int(str(value), 8)
+
+
+class Percent(click.FloatRange):
+    """0 to 100, with the sign as tc(8) writes it or without."""
+
+    name = "percent"
+
+    def __init__(self) -> None:
+        super().__init__(0, 100)
+
+    def convert(self, value: Any, param: _Param, ctx: _Ctx) -> float:
+        bare: Any = value.removesuffix("%") if isinstance(value, str) else value
+        percent: float = super().convert(bare, param, ctx)
+        if percent != percent:
+            self.fail(f"{value!r} is not a percentage", param, ctx)
+        return percent
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds that one can wait; no range refuses NaN by itself."""
+
+    def convert(self, value: Any, param: _Param, ctx: _Ctx) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
+
+
+class Scenario(Value):
+    """A scenario's name or alias."""
+
+    name = "scenario"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> scenarios.Scenario:
+        try:
+            return scenarios.find(str(value))
+        except LookupError:
+            known = [name for s in scenarios.scenarios() for name in (s.name, *s.aliases)]
+            near = difflib.get_close_matches(str(value).lower(), known, 1)
+            hint = f"did you mean {near[0]}?" if near else "`iotrace list` shows them all"
+            self.fail(f"no scenario {value!r}: {hint}", param, ctx)
+
+
+# options
+
+
+def gathered(
+    name: str, make: Callable[..., object], options: Sequence[Callable[[Any], Any]]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Options, in the order of --help, whose values come to the command as one argument: name=make(**values)."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def command(*arguments: Any, **values: Any) -> Any:
+            own = {key: values.pop(key) for key in names}
+            return function(*arguments, **values, **{name: make(**own)})
+
+        params: list[click.Parameter] = command.__dict__.setdefault("__click_params__", [])
+        before = len(params)
+        for option in reversed(options):
+            option(command)
+        names = [param.name for param in params[before:]]
+        return command
+
+    return decorate
+
+
+def mode_option(command: Function) -> Function:
+    """Who may read what -o keeps."""
+    return click.option(
+        "--mode",
+        type=Mode(),
+        default=PRIVATE,
+        show_default="600",
+        help="With -o: who may read and write the file, as chmod(1) has it.",
+    )(command)
+
+
+def ring_option(command: Function) -> Function:
+    """How much room there is for events that are not drained yet."""
+    return click.option(
+        "--ring-size",
+        type=click.IntRange(4096, 1 << 30),
+        default=16 << 20,
+        show_default=True,
+        help="Bytes of the ring buffer, a power of two.",
+    )(command)
+
+
+def refuse_ring(ring_size: int) -> None:
+    """Raises IotraceError where the kernel would not take such a ring."""
+    if ring_size & (ring_size - 1):
+        raise IotraceError(f"--ring-size {ring_size} is not a power of two", USAGE)
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """What is asked of the commands that trace any program. duration: s; output: where the recording is kept."""
+
+    duration: float | None
+    output: str | None
+    mode: int
+    expressions: tuple[str, ...]
+    no_follow: bool
+    no_cost: bool
+    ring_size: int
+
+    def plan(self, user: User | None) -> program.TracePlan:
+        """How to trace, a command as `user`; raises IotraceError for what makes no sense."""
+        from tracer.run import program
+
+        refuse_ring(self.ring_size)
+        calls = selected(self.expressions)
+        refuse_unwritable(self.output)
+        return program.TracePlan(
+            self.duration,
+            not self.no_follow,
+            self.ring_size,
+            calls,
+            self.expressions,
+            user,
+            not self.no_cost,
+        )
+
+
+def selected(expressions: tuple[str, ...]) -> frozenset[int] | None:
+    """The numbers of the calls that -e chooses, None where it is not given; raises FilterError."""
+    from tracer.kernel import syscall_filter
+
+    if not expressions:
+        return None
+    calls: frozenset[int] = frozenset().union(*map(syscall_filter.parse, expressions))
+    return calls
+
+
+tracing_options = gathered(
+    "tracing",
+    Tracing,
+    (
+        click.option(
+            "-d",
+            "--duration",
+            type=Seconds(0, MOST_TIMEOUT, min_open=True),
+            metavar="SECONDS",
+            help="End after so long.",
+        ),
+        click.option("-o", "--output", type=click.Path(), help="Keep the recording in this file."),
+        mode_option,
+        click.option(
+            "-e",
+            "--trace",
+            "expressions",
+            multiple=True,
+            metavar="EXPR",
+            help="Record these calls alone, as strace: trace=network, trace=!read,%file.",
+        ),
+        click.option(
+            "--no-follow",
+            is_flag=True,
+            help="Do not trace the threads and children that it creates.",
+        ),
+        click.option("--no-cost", is_flag=True, help="Do not calibrate what an event costs."),
+        ring_option,
+    ),
+)
+
+
+# options that formats of output add
+
+
+def output_options(
+    kind: Kind, *, strict: bool = True, backwards: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of every format that applies to such a result, and --strict; they come as one argument, `wanted`.
+    backwards: in --help the common ones come first, those of single formats last."""
+    formats = [its for its in output.formats() if kind in its.renders and its.flag]
+    switches = [
+        switch for its in output.formats() for switch in its.switches if kind in switch.kinds
+    ]
+    every: list[Format | Switch] = [*formats, *switches]
+    ordered = sorted(every, key=lambda its: its.order)
+    options = [_option(its) for its in ordered] + [_strict] * strict
+    make = functools.partial(_wanted, formats, switches)
+    return gathered("wanted", make, options[::-1] if backwards else options)
+
+
+def _option(its: Format | Switch) -> Callable[[Any], Any]:
+    if isinstance(its, Switch):
+        return click.option(its.flag, f"switch_{its.name}", is_flag=True, help=its.help)
+    name = f"format_{its.name}"
+    if its.metavar:
+        return click.option(
+            its.flag or "", name, type=click.Path(), metavar=its.metavar, help=its.help
+        )
+    return click.option(its.flag or "", name, is_flag=True, help=its.help)
+
+
+_strict = click.option("--strict", is_flag=True, help="Exit with status 4 if any event was lost.")
+
+
+def _wanted(
+    formats: list[Format], switches: list[Switch], strict: bool = False, **values: Any
+) -> Wanted:
+    """From the options' values; raises IotraceError where a file cannot be written."""
+    asked = [(its, values[f"format_{its.name}"]) for its in formats]
+    files = tuple((its, path) for its, path in asked if its.metavar and path)
+    for _, path in files:
+        refuse_unwritable(path)
+    return Wanted(
+        formats=tuple(its for its, is_wanted in asked if is_wanted and not its.metavar),
+        files=files,
+        switches=frozenset(its.name for its in switches if values[f"switch_{its.name}"]),
+        strict=strict,
+    )

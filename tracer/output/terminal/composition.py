@@ -1,0 +1,233 @@
+"""From a report's figure to its rows, in the order of time: which steps are shown, and which rows share a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracer.output.format import Result
+from tracer.output.terminal.rows import FREE, Figure, Row, Step, comment
+from tracer.output.terminal.steps import SUBMISSIONS, boundary_rows, rows_of
+from tracer.output.units import clean
+from tracer.report.contract import BOUNDARIES
+
+MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6
+_HELPER_CELLS = 19  # of the application's column
+
+
+def build(report: Result) -> Figure | None:
+    """The report's figure; None where the report has none, or that has no steps."""
+    drawn = report.get("figure") or {}
+    timed = [(time, step) for step in drawn.get("steps") or [] if (time := _time(step)) is not None]
+    if not timed:
+        return None
+    steps = [step for _, step in sorted(timed, key=lambda its: its[0])]
+    figure = _bare(_operation(report, drawn), steps)
+    _find_helper(figure)
+    rows = [row for step in _shortened(steps) for row in rows_of(step, figure)]
+    rows += boundary_rows(figure, rows)
+    figure.rows = _merged(sorted(rows, key=lambda row: (row.at, row.order)))
+    _mark(figure)
+    _comment(report, figure)
+    figure.rows = [part for row in figure.rows for part in (*row.before, row, *row.after)]
+    return figure
+
+
+def _time(step: Step) -> int | None:
+    for key in ("enter_ns", "at_ns", "generated_ns", "delivered_ns", "exit_ns"):
+        time: int | None = step.get(key)
+        if time is not None:
+            return time
+    return None
+
+
+def _operation(report: Result, drawn: Result) -> Result:
+    """The operation that is drawn; empty where the report has none of that index."""
+    operations: Sequence[Result] = report.get("operations") or []
+    chosen = drawn.get("operation")
+    return operations[chosen] if chosen is not None and chosen < len(operations) else {}
+
+
+def _bare(operation: Result, steps: list[Step]) -> Figure:
+    """A figure without rows: boundaries, who asked, and which call slept that should not have."""
+    return Figure(
+        [],
+        operation,
+        _boundaries(operation, steps),
+        _estimated(operation, steps),
+        _asker(operation, steps),
+        steps,
+        asleep_in_submission=_asleep_in_submission(steps),
+    )
+
+
+def _boundaries(operation: Result, steps: list[Step]) -> dict[str, int | None]:
+    """The operation's boundaries, from the steps where it does not say."""
+    times: dict[str, int | None] = {name: operation.get(f"{name}_ns") for name in BOUNDARIES}
+    for step in steps:
+        if step["kind"] == "ready" and times["ready"] is None:
+            times["ready"] = step["at_ns"]
+        if step["kind"] == "copy" and times["copy_start"] is None:
+            times["copy_start"], times["copy_end"] = step.get("at_ns"), step.get("end_ns")
+    if times["ask"] is None:
+        times["ask"] = _time(steps[0])
+    return times
+
+
+def _estimated(operation: Result, steps: list[Step]) -> set[str]:
+    """The boundaries that are estimated, by the operation or, where there is none, by the steps."""
+    estimated = {clean(name).removesuffix("_ns") for name in operation.get("estimated") or []}
+    boundary = {"ready": "ready", "copy": "copy_start"}
+    if not operation:
+        estimated |= {
+            boundary[step["kind"]]
+            for step in steps
+            if step.get("estimated") and step["kind"] in boundary
+        }
+    return estimated
+
+
+def _asker(operation: Result, steps: list[Step]) -> int | None:
+    """The thread that wanted the data: who called the library, else who made the first call, else the operation's."""
+    for kind in ("library", "call"):
+        for step in steps:
+            if step["kind"] == kind and step.get("tid") is not None:
+                tid: int = step["tid"]
+                return tid
+    return operation.get("tid")
+
+
+def _asleep_in_submission(steps: list[Step]) -> str | None:
+    """The first call that submitted and slept, and was not made to wait."""
+    for step in steps:
+        submits = step["kind"] == "call" and step.get("name") in SUBMISSIONS
+        if submits and step.get("blocked_ns") and not step.get("waits"):
+            return clean(step.get("name") or "?")
+    return None
+
+
+def _find_helper(figure: Figure) -> None:
+    """The other thread that is drawn: the first that received the data, else the first."""
+    others = [
+        step
+        for step in figure.steps
+        if step["kind"] in ("call", "run") and step.get("tid") not in (figure.asker, None)
+    ]
+    reading = [step for step in others if step["kind"] == "call" and step.get("brings_data")]
+    if others:
+        figure.helper, figure.helper_reads = (reading or others)[0]["tid"], bool(reading)
+
+
+def _shortened(steps: list[Step]) -> list[Step]:
+    """At most MOST_CALLS calls: those in the middle become one step of kind 'more'."""
+    calls = [step for step in steps if step["kind"] == "call"]
+    if len(calls) <= MOST_CALLS:
+        return steps
+    middle = [step for step in calls[FIRST_CALLS:-LAST_CALLS] if not step.get("brings_data")]
+    hidden = {id(step) for step in middle}
+    more: Step = {
+        "kind": "more",
+        "at_ns": middle[0]["enter_ns"],
+        "tid": middle[0].get("tid"),
+        "count": sum(step.get("count") or 1 for step in middle),
+    }
+    return [
+        more if step is middle[0] else step
+        for step in steps
+        if step is middle[0] or id(step) not in hidden
+    ]
+
+
+# what may share a line, and every part of a row that it then takes over
+_PARTS = (
+    "application",
+    "application_style",
+    "arrow",
+    "label",
+    "label_style",
+    "kernel",
+    "kernel_style",
+)
+
+
+def _merged(rows: list[Row]) -> list[Row]:
+    """Rows of one instant share a line where their cells are free."""
+    merged: list[Row] = []
+    for row in rows:
+        last = merged[-1] if merged else None
+        if last is None or not _has_room(last, row):
+            merged.append(row)
+            continue
+        for name in _PARTS:
+            setattr(last, name, getattr(last, name) or getattr(row, name))
+        last.by_helper |= row.by_helper
+        last.after += row.after
+        last.marks |= row.marks
+    return merged
+
+
+def _has_room(row: Row, other: Row) -> bool:
+    """Whether `other` fits into the line of `row`; a call does not return into what the kernel does then, but for the
+    copy's end."""
+    if row.at != other.at or row.after:
+        return False
+    returns = other.arrow == "return" and row.kernel and "copy_end" not in row.marks
+    return not (
+        (row.application and other.application)
+        or (row.kernel and other.kernel)
+        or (row.arrow and other.arrow)
+        or returns
+    )
+
+
+def _mark(figure: Figure) -> None:
+    """Say which rows stand for asking and being done; those two have no row of their own where a call is the event."""
+    asking = [row for row in figure.rows if row.at == figure.times["ask"]]
+    if asking:
+        asking[0].marks.add("ask")
+    done = figure.times["done"]
+    if done is not None and done == figure.times["copy_end"]:
+        next(row for row in figure.rows if "copy_end" in row.marks).marks.add("done")
+    elif done is not None:
+        ending = [row for row in figure.rows if row.at == done]
+        ending[-1].marks.add("done")
+    for row in figure.rows:
+        row.boundary = bool(row.marks)
+
+
+def _comment(report: Result, figure: Figure) -> None:
+    """Lines that are no events: what the asking thread does while it waits without a call, and who the helper is."""
+    asking = next((row for row in figure.rows if row.application.endswith("wants the data")), None)
+    if asking is not None:
+        asking.after.append(comment(FREE, "green"))
+    if figure.helper is not None:
+        _name_helper(figure)
+    if _sleeps_elsewhere(report, figure):
+        for row in figure.rows:
+            for line in row.after:
+                if line.application == FREE:
+                    line.application, line.left = "free; sleeps anyway", "┊"
+
+
+def _name_helper(figure: Figure) -> None:
+    """A comment before the helper's first row."""
+    first = next((row for row in figure.rows if row.by_helper), None)
+    if first is None:
+        return
+    who = "kernel worker" if figure.operation.get("how") == "worker" else "helper thread"
+    text = f"{who} {figure.helper}"
+    text = text if len(text) <= _HELPER_CELLS else f"thread {figure.helper}"
+    first.before.append(comment(text, "yellow", by_helper=True))
+
+
+def _sleeps_elsewhere(report: Result, figure: Figure) -> bool:
+    """Whether the thread that asked slept most of its time, and in none of the calls that are drawn: free need not mean
+    busy, a program may sleep in a call that is no receive."""
+    threads: Sequence[Result] = report.get("threads") or []
+    thread = next((one for one in threads if one.get("tid") == figure.asker), {})
+    cpu = (thread.get("kernel_ns") or 0) + (thread.get("user_ns") or 0)
+    slept = any(
+        step.get("blocked_ns")
+        for step in figure.steps
+        if step["kind"] == "call" and step.get("tid") == figure.asker
+    )
+    return not slept and (thread.get("blocked_ns") or 0) > cpu

@@ -1,0 +1,284 @@
+"""The rows of the figure, step by step: of a call, a signal, a wake-up, and of the operation's boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracer.output.terminal.rows import FREE, Figure, Row, Step, comment
+from tracer.output.units import clean, duration, number, plural
+
+AGAIN = ("EAGAIN", "EWOULDBLOCK")
+SUBMISSIONS = ("io_submit", "io_uring_enter")
+# where completions are waited for
+COMPLETIONS = ("io_getevents", "io_pgetevents", "io_uring_enter", "futex")
+# what a call is called where that says more than its own name: (name, the operation's `how`)
+SLEEPS_IN = {("futex", "suspend"): "aio_suspend (futex)"}
+REQUESTS = {"poll armed": "no data: polls", "given to a worker": "gives to worker"}
+BY_DEVICE = ("device", "after io_submit")  # how a read was done that no program's thread copied
+_WAKE_CELLS = 16  # of the kernel's column
+
+
+def rows_of(step: Step, figure: Figure) -> list[Row]:
+    """The rows of one step; none of readiness and copy, which the operation's boundaries stand for."""
+    drawn = _DRAWN.get(step["kind"])
+    return drawn(step, figure) if drawn else []
+
+
+# calls
+
+
+def _call(step: Step, figure: Figure) -> list[Row]:
+    label, style = _result(step, _is_complete(step, figure))
+    if not _stands_out(step, figure):
+        return [_passing(step, figure, label, style)]
+    rows = [] if _enter(step) is None else [_entry(step, figure)]
+    if step.get("exit_ns") is not None:
+        rows.append(_return(step, figure, label, style))
+    return rows
+
+
+def _stands_out(step: Step, figure: Figure) -> bool:
+    """Whether a call has a row for its entry and one for its return."""
+    return bool(
+        step.get("waits")
+        or step.get("brings_data")
+        or _is_polling(step, figure)
+        or step.get("blocked_ns")
+    )
+
+
+def _passing(step: Step, figure: Figure, label: str, style: str) -> Row:
+    """A call that neither waits nor brings data, in one row."""
+    name, count, helper = _name(step, figure), _count(step), figure.is_helper(step.get("tid"))
+    row = Row(
+        _enter(step),
+        application=name if count == 1 else f"{name} × {number(count)}",
+        by_helper=helper,
+        arrow="both",
+        label=label,
+        label_style=style,
+    )
+    if name in SUBMISSIONS and not helper:
+        row.after = [comment(FREE, "green")]
+    return row
+
+
+def _entry(step: Step, figure: Figure) -> Row:
+    """The arrow into the kernel, with how long the thread slept there."""
+    helper = figure.is_helper(step.get("tid"))
+    kernel = "no data ready" if _finds_nothing(step, figure) else ""
+    row = Row(
+        _enter(step),
+        application=_name(step, figure),
+        application_style="bold",
+        by_helper=helper,
+        arrow="call",
+        label="system call",
+        kernel=kernel,
+    )
+    if step.get("blocked_ns") and _count(step) == 1:
+        asleep = comment(f"blocked {duration(step['blocked_ns'])}", "cyan", helper)
+        asleep.kernel, asleep.kernel_style = " ·" if kernel else "", "dim"
+        row.after = [asleep]
+    return row
+
+
+def _finds_nothing(step: Step, figure: Figure) -> bool:
+    """Whether the call's entry is to be followed by 'no data ready': not where it waits for a completion."""
+    if _name(step, figure) in SLEEPS_IN.values():
+        return False
+    if step.get("waits") and figure.operation.get("how") in BY_DEVICE:
+        return False
+    known = figure.times["ready"] is not None
+    return _is_early(step, figure) and (known or _is_polling(step, figure))
+
+
+def _return(step: Step, figure: Figure, label: str, style: str) -> Row:
+    """The arrow out of the kernel, and what the thread has or knows by it."""
+    row = Row(
+        step["exit_ns"],
+        6,
+        by_helper=figure.is_helper(step.get("tid")),
+        arrow="return",
+        label=label,
+        label_style=style,
+    )
+    result, complete = step.get("result"), _is_complete(step, figure)
+    if _count(step) > 1:
+        _repeated(row, step)
+    elif step.get("brings_data"):
+        row.application, row.application_style = "has the data", "green"
+    elif step.get("waits") and isinstance(result, int) and (result > 0 or label == "complete"):
+        told = "told: complete" if complete else "told: readable"
+        row.application = "told" if step.get("signal") else told
+    return row
+
+
+def _repeated(row: Row, step: Step) -> None:
+    """The return of calls that are drawn as one says how many there were, and how close together."""
+    count, enter = _count(step), _enter(step)
+    polling = ", polling" if step.get("result") in AGAIN else ""
+    row.application, row.application_style = f"× {number(count)}{polling}", "bold red"
+    row.kernel = f"every {duration((step['exit_ns'] - enter) / count)}" if enter else ""
+    row.kernel_style = "dim"
+
+
+def _result(step: Step, complete: bool) -> tuple[str, str]:
+    """What the returning arrow says, and its style; `complete`: the copy was over when the call returned."""
+    result = step.get("result")
+    if step.get("brings_data") and isinstance(result, int) and result >= 0:
+        return plural(result, "byte"), "green"
+    if step.get("signal"):
+        return clean(step["signal"]), "yellow"
+    if step.get("waits") and step.get("name") in COMPLETIONS and result in (0, 1) and complete:
+        return "complete", ""
+    if step.get("waits") and isinstance(result, int):
+        return ("timed out" if result == 0 else "complete" if complete else "readable"), ""
+    if result is None:
+        return "return", ""
+    if isinstance(result, int):
+        return f"return {result}", ""
+    return clean(result), "red"
+
+
+def _name(step: Step, figure: Figure) -> str:
+    name = clean(step.get("name") or "?")
+    return SLEEPS_IN.get((name, figure.operation.get("how") or ""), name)
+
+
+def _count(step: Step) -> int:
+    return step.get("count") or 1
+
+
+def _enter(step: Step) -> int | None:
+    """When it was entered; its exit where that was before tracing began."""
+    enter: int | None = step.get("enter_ns")
+    return step.get("exit_ns") if enter is None else enter
+
+
+def _is_early(step: Step, figure: Figure) -> bool:
+    """Whether the call was entered before the data was there, or nothing says otherwise."""
+    ready, enter = figure.times["ready"], _enter(step)
+    return ready is None or enter is None or enter < ready
+
+
+def _is_polling(step: Step, figure: Figure) -> bool:
+    return step.get("result") in AGAIN and _is_early(step, figure)
+
+
+def _is_complete(step: Step, figure: Figure) -> bool:
+    """Whether the copy was over when the call returned."""
+    leave, copied = step.get("exit_ns"), figure.times["copy_end"]
+    return leave is not None and copied is not None and leave >= copied
+
+
+# other steps
+
+
+def _more(step: Step, figure: Figure) -> list[Row]:
+    helper = figure.is_helper(step.get("tid"))
+    return [Row(step["at_ns"], 0, f"… {number(step['count'])} more calls", "dim", helper)]
+
+
+def _library(step: Step, figure: Figure) -> list[Row]:
+    row = Row(step["enter_ns"], 0, clean(step.get("name") or "?"), "bold")
+    row.arrow, row.label, row.after = "library", "library call", [comment(FREE, "green")]
+    return [row]
+
+
+def _wake(step: Step, figure: Figure) -> list[Row]:
+    text = f"wakes tid {step.get('tid')}"
+    kernel = text if len(text) <= _WAKE_CELLS else f"wakes {step.get('tid')}"
+    return [Row(step["at_ns"], 2, kernel=kernel)]
+
+
+def _run(step: Step, figure: Figure) -> list[Row]:
+    helper = figure.is_helper(step.get("tid"))
+    return [Row(step["at_ns"], 3, "has a CPU again", by_helper=helper)]
+
+
+def _request(step: Step, figure: Figure) -> list[Row]:
+    what = step.get("what")
+    text = REQUESTS.get(what or "", clean(what or "?"))
+    return [Row(step["at_ns"], 1, kernel=text)]
+
+
+def _signal(step: Step, figure: Figure) -> list[Row]:
+    name, rows = clean(step.get("name")), []
+    if step.get("generated_ns") is not None:
+        rows.append(Row(step["generated_ns"], 4, kernel=f"sends {name}"))
+    handled = not step.get("taken")  # else a call returns with it
+    if step.get("delivered_ns") is not None and handled:
+        row = Row(step["delivered_ns"], 5, "signal handler", "bold")
+        row.arrow, row.label, row.label_style = "return", name, "yellow"
+        rows.append(row)
+    return rows
+
+
+def _handler_end(step: Step, figure: Figure) -> list[Row]:
+    helper = figure.is_helper(step.get("tid"))
+    return [Row(step["at_ns"], 6, "handler ends", "", helper, "call", "rt_sigreturn")]
+
+
+_DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
+    "call": _call,
+    "more": _more,
+    "library": _library,
+    "wake": _wake,
+    "run": _run,
+    "request": _request,
+    "signal": _signal,
+    "handler_end": _handler_end,
+}
+
+
+# boundaries
+
+
+def boundary_rows(figure: Figure, rows: list[Row]) -> list[Row]:
+    """Rows for the boundaries that none of `rows`, the steps', is."""
+    there = {row.at for row in rows}
+    made = [*_ask_row(figure, there), *_kernel_rows(figure), *_done_row(figure, there)]
+    return made
+
+
+def _ask_row(figure: Figure, there: set[int | None]) -> list[Row]:
+    ask = figure.times["ask"]
+    if ask is None or ask in there:
+        return []
+    return [Row(ask, -1, _tilde(figure, "ask") + "wants the data", "bold")]
+
+
+def _kernel_rows(figure: Figure) -> list[Row]:
+    """Readiness and the copy; one row for all of them where a device did both."""
+    times = figure.times
+    if figure.operation.get("how") in BY_DEVICE and times["ready"] == times["copy_end"]:
+        row = _kernel_row(figure, "copy_end", 1, "DEVICE IS DONE", "bold green")
+        row.marks = {"ready", "copy_start", "copy_end"}
+        return [row]
+    early = times["ask"] == times["ready"] and figure.operation.get("queued_ns")
+    wanted = (
+        ("ready", 1, "data was there" if early else "DATA READY", "bold green"),
+        ("copy_start", 4, "copy to user", "bold magenta"),
+        ("copy_end", 6, "copy complete", "magenta"),
+    )
+    return [_kernel_row(figure, *its) for its in wanted if times[its[0]] is not None]
+
+
+def _kernel_row(figure: Figure, boundary: str, order: int, text: str, style: str) -> Row:
+    kernel = _tilde(figure, boundary) + text
+    at = figure.times[boundary]
+    return Row(at, order, kernel=kernel, kernel_style=style, marks={boundary})
+
+
+def _done_row(figure: Figure, there: set[int | None]) -> list[Row]:
+    done = figure.times["done"]
+    if done is None or done in there or done == figure.times["copy_end"]:
+        return []
+    in_thread = figure.operation.get("how") == "thread"
+    text = "a new thread is told" if in_thread else "knows it is done"
+    return [Row(done, 7, _tilde(figure, "done") + text, "green")]
+
+
+def _tilde(figure: Figure, boundary: str) -> str:
+    return "~ " if boundary in figure.estimated else ""
