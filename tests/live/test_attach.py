@@ -130,12 +130,11 @@ while not all(map(asleep, threads)): pass
 def test_calls_that_threads_were_in_are_open_or_end(tmp_path):
     """Of five threads asleep in recvfrom one gets its data; its call counts from when we came."""
     path = tmp_path / "run"
-    with target(BLOCKED, "pairs[2][0].send(b'xyz')") as its:
-        with attached(its, "-o", path) as run:
-            its.step()
-            while not asleep_again(its.pid):
-                pass
-            report = ended(run)
+    with target(BLOCKED, "pairs[2][0].send(b'xyz')") as its, attached(its, "-o", path) as run:
+        its.step()
+        while not asleep_again(its.pid):
+            pass
+        report = ended(run)
     assert [op["bytes"] for op in report["operations"] if op["bytes"] == 3] == [3]
     records = np.concatenate(list(parquet.read(str(path))))
     starts = {int(row["tid"]): int(row["start"]) for row in records[records["kind"] == Kind.START]}

@@ -13,10 +13,11 @@ from support.running import (
     assert_one_line,
     check_nothing_lost,
     check_operations,
-    model_of,
     report_of,
     running,
 )
+
+from scenarios import find
 
 pytestmark = pytest.mark.live
 
@@ -41,7 +42,7 @@ def test_ctrl_c_shows_what_there_is(name, lang):
     report = json.loads(done.stdout)
     assert report["ended"] == "interrupted"
     assert len(report["operations"]) >= 5
-    assert report["model"]["name"] == model_of(name)
+    assert report["model"]["name"] == find(name).model
     assert (
         report["expected"]["messages"] >= 5
     )  # it was asked to stop, and could still say what it did

@@ -42,6 +42,4 @@ def in_python(name, lang, proto=None):
     return lang == "python" and proto in (None, find(name).protocols[0])
 
 
-# how often these call depends on who is quicker, and strace makes all slow
-UNSTEADY = ("epoll-herd", "epoll-herd-exclusive", "epoll-et-stuck", "signal-rt-overflow")
 FAST = ("--interval", "2ms", "--no-cost")

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scenarios.kit import workload
+from scenarios import find
+from scenarios.kit import page
 from tracer.kernel import syscalls
 
 ROOT = Path(__file__).parents[2]
@@ -27,26 +28,6 @@ PYTHON_TRACED = "/usr/bin/python3"  # of programs that are traced: not a wrapper
 BOUNDARIES = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
 STATES = ("blocked_ns", "runnable_ns", "kernel_ns", "user_ns")
 NOBODY = 65534
-MODEL_OF = {
-    "threads": "blocking",
-    "epoll-et": "epoll-et",
-    "epoll-": "epoll-lt",
-    "signal": "signal",
-    "posix-aio": "posix-aio",
-    "linux-aio": "linux-aio",
-    "io-uring": "io-uring",
-}
-ASYNCHRONOUS = ("posix-aio", "linux-aio", "io-uring")
-ONLY_IN_NAME = (
-    "linux-aio-socket",
-    "linux-aio-poll",
-)  # the thread itself waits for the data, or copies it
-INSTEAD = {
-    "lock": "mutual exclusion",
-    "condition": "synchronisation",
-    "concurrent": "concurrent",
-    "parallel": "parallel",
-}
 RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
 _MARK = "IOTRACE_TEST_RUN"
 
@@ -124,13 +105,13 @@ class Running:
 
     def await_messages(self, count: int) -> None:
         """Returns when the receiver has finished `count` messages."""
-        while not self._map() or self._page[workload.RECEIVED] < count:
+        while not self._map() or self._page[page.RECEIVED] < count:
             self._still_running()
 
     @property
     def receiver(self) -> int:
         """The receiver's process ID."""
-        return self._page[workload.PID]
+        return self._page[page.PID]
 
     @property
     def sender(self) -> int:
@@ -255,7 +236,7 @@ def check_counts(report: dict) -> None:
     In an open loop CPython may run one handler for several deliveries.
     """
     expected = report["expected"]
-    calls = {name: 0 for name in expected["calls"]}
+    calls = dict.fromkeys(expected["calls"], 0)
     for call in report["syscalls"]:
         name = syscalls.class_of(call["name"])
         if name in calls:
@@ -273,7 +254,7 @@ def check_counts(report: dict) -> None:
             for signal in report["signals"]
             if signal["name"] == name
         ]
-        assert delivered == [count] or report["options"]["open_loop"] and delivered[0] > count
+        assert delivered == [count] or (report["options"]["open_loop"] and delivered[0] > count)
     assert sum(op["bytes"] for op in report["operations"]) == expected["bytes"]
     assert expected["differences"] == [] and all(expected["match"].values())
 
@@ -291,14 +272,6 @@ def check_nothing_lost(report: dict) -> None:
     assert ledger["balanced"]
 
 
-def model_of(scenario: str) -> str:
-    """The model that a scenario follows: where several follow one, the name says more than the model."""
-    for prefix, model in MODEL_OF.items():
-        if scenario.startswith(prefix):
-            return model
-    return scenario
-
-
 def check_closed_loop(report: dict, scenario: str, messages: int, size: int = 64) -> None:
     """All that holds of a closed loop of `messages` messages under the probes."""
     assert report["ended"] == "completed"
@@ -313,9 +286,8 @@ def check_closed_loop(report: dict, scenario: str, messages: int, size: int = 64
         raw = op.get("raw", {}).get("ready_ns")
         if raw is not None or "ready" not in op["estimated"]:
             assert (op["ready_ns"] if raw is None else raw) >= sent, op
-    assert report["model"]["name"] == model_of(scenario), report["model"]
-    asynchronous = scenario.startswith(ASYNCHRONOUS) and scenario not in ONLY_IN_NAME
-    assert report["model"]["synchronous"] is not asynchronous
+    assert report["model"]["name"] == find(scenario).model, report["model"]
+    assert report["model"]["synchronous"] is find(scenario).synchronous
 
 
 def check_rounds(report: dict, rounds: int) -> None:
@@ -323,11 +295,9 @@ def check_rounds(report: dict, rounds: int) -> None:
     assert report["ended"] == "completed"
     assert report["expected"]["messages"] == rounds
     assert list(report["operations"]) == [] and report["model"]["name"] == "none"
-    wanted = INSTEAD[report["scenario"]]
-    if wanted in (
-        "concurrent",
-        "parallel",
-    ):  # other work may leave them next to no CPU, or none of the second one
+    wanted = find(report["scenario"]).instead
+    # other work may leave them next to no CPU, or none of the second one
+    if wanted in ("concurrent", "parallel"):
         pairs = report["lanes"]["pairs"] if report["lanes"] else []
         wanted = (
             "computing" if not pairs else "concurrent" if not pairs[0]["overlap_ns"] else wanted

@@ -123,7 +123,7 @@ def command(
     import scenarios
     from scenarios.kit import transport
     from scenarios.kit.twin import CannotBuild
-    from scenarios.kit.workload import Options
+    from scenarios.kit.options import Options
     from tracer.capture import spawn
     from tracer.capture.interrupts import interrupting
     from tracer.kernel import features
@@ -144,7 +144,7 @@ def command(
         limit = timeout or 30 + 3 * messages * interval / 1e9
         plans, able = [], []
         for scenario, lang in contenders:
-            watched = sockets or scenario.watched
+            watched = sockets or scenario.sockets_default
             if not transport.make_room(transport.descriptors_of(proto, watched)):
                 raise Failure(
                     f"{watched} sockets are more than a process may have open here (ulimit -H -n)",

@@ -129,13 +129,13 @@ def command(
     """Run SCENARIO under the probes and show its phases."""
     from scenarios.kit import transport
     from scenarios.kit.twin import CannotBuild
-    from scenarios.kit.workload import Options
+    from scenarios.kit.options import Options
     from tracer.capture import spawn
     from tracer.kernel import features
     from tracer.output.terminal.units import plural
     from tracer.run import scenario as experiment
 
-    proto, sockets = proto or scenario.protocols[0], sockets or scenario.watched
+    proto, sockets = proto or scenario.protocols[0], sockets or scenario.sockets_default
     if proto not in scenario.protocols:
         raise Failure(
             f"{scenario.name} runs over {', '.join(scenario.protocols)}, not over {proto}", USAGE

@@ -7,8 +7,8 @@ that do otherwise than a claim says (counter/).
 import sys
 from pathlib import Path
 
+from scenarios.kit.options import Options
 from scenarios.kit.twin import SOURCES, built
-from scenarios.kit.workload import Options
 from tracer.kernel import features
 from tracer.run import scenario
 
