@@ -18,8 +18,6 @@ from tracer.capture.session import Session
 from tracer.kernel import features
 from tracer.recording.records import Kind
 
-pytestmark = pytest.mark.live
-
 COMMAND = [sys.executable, "-c", "import os\nprint(flush=True)\nwhile input(): os.getppid()\n"]
 STRANGER = f"""
 import ctypes, os, sys

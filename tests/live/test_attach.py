@@ -28,8 +28,6 @@ from tracer.kernel.proc import Process
 from tracer.recording import parquet
 from tracer.recording.records import Kind
 
-pytestmark = pytest.mark.live
-
 
 class Target:
     """A Python program that does a step of its work for each line it is sent, and answers it."""

@@ -19,8 +19,6 @@ from support.running import (
 
 from scenarios import find
 
-pytestmark = pytest.mark.live
-
 
 @pytest.mark.parametrize(
     ("name", "lang"),

@@ -16,8 +16,6 @@ from support.running import PYTHON_TRACED as PYTHON
 from tracer.kernel import syscalls
 from tracer.kernel.proc import Process
 
-pytestmark = pytest.mark.live
-
 WAKER = """
 import ctypes, socket, sys
 ctypes.CDLL(None).prctl(15, {!r}, 0, 0, 0)

@@ -28,9 +28,6 @@ from tracer.cli.main import main
 from tracer.recording import parquet
 from tracer.recording.records import Kind
 
-pytestmark = pytest.mark.live
-
-
 # only the target, and as the right user
 
 

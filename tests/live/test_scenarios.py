@@ -31,8 +31,6 @@ from scenarios import find
 from scenarios.kit import transport, twin
 from tracer.kernel import syscalls
 
-pytestmark = pytest.mark.live
-
 
 @pytest.mark.parametrize(
     ("name", "lang", "proto"),

@@ -23,7 +23,6 @@ from tracer.report import build
 from tracer.run import interleave
 from tracer.run import scenario as experiment
 
-pytestmark = pytest.mark.live
 RUNS, MESSAGES = 10, 23
 MS = 1_000_000
 

@@ -12,8 +12,6 @@ from support.running import ROOT, assert_one_line, iotrace, running
 
 from tracer import claims
 
-pytestmark = pytest.mark.live
-
 
 def test_every_claim_has_its_verdict(tmp_path):
     done = iotrace("verify", "--json", "-o", tmp_path / "runs")
