@@ -136,7 +136,7 @@ def test_host_is_the_running_kernel_without_a_machine():
 
 
 def test_an_unknown_kernel_is_wrong_usage(store, tmp_path):
-    with pytest.raises(UnknownKernel, match="there are 5.10"):
+    with pytest.raises(UnknownKernel, match=r"there are 5\.10"):
         kernels.get(store, pins.read(pins.DEFAULT), "4.19")
     (tmp_path / "file").write_text("no kernel")
     with pytest.raises(UnknownKernel, match="not a bzImage"):
@@ -185,7 +185,7 @@ def test_no_program_comes_from_the_callers_directory(planted):
 def test_a_machine_does_not_run_where_the_caller_is(planted, tmp_path):
     (tmp_path / "boot").mkdir()
     kernel = kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path / "boot")
-    with pytest.raises(LabError, match="QEMU: runs in /$"):
+    with pytest.raises(LabError, match=r"QEMU: runs in /$"):
         vm.run(vm.Machine(kernel, (), None, "tcg", probe=True), lambda port, data: None)
 
 

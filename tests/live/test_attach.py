@@ -246,13 +246,13 @@ def test_several_processes_as_pidof_prints_them():
     with (
         target("a, b = socket.socketpair()", STEP) as one,
         target("a, b = socket.socketpair()", STEP) as other,
+        running("attach", "-p", one.pid, str(other.pid), "--no-cost", "--json") as run,
     ):
-        with running("attach", "-p", one.pid, str(other.pid), "--no-cost", "--json") as run:
-            await_attached(run, one.pid)
-            await_attached(run, other.pid)
-            one.step()
-            other.step()
-            report = ended(run)
+        await_attached(run, one.pid)
+        await_attached(run, other.pid)
+        one.step()
+        other.step()
+        report = ended(run)
     assert calls(report)["recvfrom"] == 46
     assert {thread["tgid"] for thread in report["threads"]} == {one.pid, other.pid}
 

@@ -1,5 +1,6 @@
-"""Make the recordings that tests/recordings/test_claims.py judges: real runs on this machine's kernel, as root, some of programs
-that do otherwise than a claim says (counter/).
+"""Make the recordings that tests/recordings/test_claims.py judges: real runs on this machine's kernel, as root.
+
+Some are of programs that do otherwise than a claim says (counter/).
 
     python3 tests/data/claims/make.py [NAME…]     from the clone's directory
 """

@@ -108,8 +108,6 @@ def test_a_tracer_killed_as_it_opens_the_gate_leaves_nothing(_turn):
         assert tracer.returncode == -signal.SIGKILL
         assert select.select([end], [], [], 60)[0], "the target sleeps on"
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(end, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         os.close(end)

@@ -286,7 +286,10 @@ def test_no_program_is_taken_from_where_the_user_stands(tmp_path):
     planted = tmp_path / "bash"
     planted.write_text("#!/bin/sh\ntouch taken\necho 5.2.0\n")
     planted.chmod(0o755)
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; from tracer.cli.main import main; main()"
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['iotrace']; "
+        "from tracer.cli.main import main; main()"
+    )
     for path in (":/usr/bin:/bin", ".:/usr/bin:/bin", "/usr/bin:/bin"):
         done = subprocess.run(
             [sys.executable, "-c", program],

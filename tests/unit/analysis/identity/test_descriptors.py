@@ -1,4 +1,4 @@
-"""tracer/analysis/identity/descriptors.py: what was done on a descriptor before anything was learnt of it, and whose that is."""
+"""tracer/analysis/identity/descriptors.py: whose it is what was done before a descriptor was learnt."""
 
 from __future__ import annotations
 
@@ -39,11 +39,9 @@ def learnt(
 def rows(trace: Trace, count: int = 1, tgid: int = TID) -> list[tuple]:
     """(inode, sends, bytes) of the descriptor's rows."""
     return sorted(
-        (
-            (its["inode"] or 0, its["sends"], its["sent_bytes"])
-            for its in built(trace, count)["descriptors"]
-            if (its["tgid"], its["fd"]) == (tgid, OTHER_FD)
-        )
+        (its["inode"] or 0, its["sends"], its["sent_bytes"])
+        for its in built(trace, count)["descriptors"]
+        if (its["tgid"], its["fd"]) == (tgid, OTHER_FD)
     )
 
 

@@ -1,4 +1,4 @@
-"""tracer/analysis/identity/lives.py: IDs that are used again, in the report; no time belongs to a thread that does not exist."""
+"""tracer/analysis/identity/lives.py: IDs that are used again, and threads that do not exist."""
 
 from __future__ import annotations
 

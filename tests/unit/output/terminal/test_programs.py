@@ -90,10 +90,8 @@ def test_files_are_added_up_though_one_has_no_such_thing(key, which):
     report = many_files()
     report["descriptors"][which][key] = None
     drawn = [line.plain for line in programs.descriptors(report)]
-    assert (
-        any("50 B" in line and f"{FILES}" in line for line in drawn)
-        or key == "tgid"
-        and len(drawn) > 3
+    assert any("50 B" in line and f"{FILES}" in line for line in drawn) or (
+        key == "tgid" and len(drawn) > 3
     )
     assert programs._grouped(report["descriptors"]) and "Descriptors" in render(report)
 

@@ -128,7 +128,9 @@ def test_nothing_in_the_report_is_changed():
 def test_ascii_replaces_one_for_one():
     text = render(sample("posix-aio"), hist=True)
     for line, narrow in zip(
-        text.splitlines(), render(sample("posix-aio"), hist=True, unicode=False).splitlines()
+        text.splitlines(),
+        render(sample("posix-aio"), hist=True, unicode=False).splitlines(),
+        strict=True,
     ):
         assert len(line) == len(narrow) and "?" not in narrow
     assert to_ascii("┃ 28 µs ►") == "# 28 us >"

@@ -1,4 +1,4 @@
-"""tracer/output/terminal/verdict.py: the verdict, its estimates, the oracle, the ledger and the cost, on made-up reports."""
+"""tracer/output/terminal/verdict.py: verdict, estimates, oracle, ledger and cost, on made-up reports."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_loss_is_loud(change, words):
     report["ledger"].update(change)
     lines = verdict.ledger(report)
     loud = [line for line in lines if line.plain.startswith("!!")]
-    assert loud and all(verdict.LOUD == str(line.style) for line in loud)
+    assert loud and all(str(line.style) == verdict.LOUD for line in loud)
     assert words in squeezed(loud) and "complete" not in plain(lines)
     assert words.split()[0] in render(report)
 
