@@ -288,7 +288,10 @@ def test_a_leader_that_has_gone_before_the_others_is_not_taken_for_alive(count):
 def test_where_no_id_is_used_twice_the_batches_are_the_very_same(count):
     lives, some = Lives(), list(batches(life(Trace(), MS, 71, 10).records(), count))
     assert [lives.feed(batch) for batch in some] == some
-    read = lambda since, until: iter(some)  # noqa: E731
+
+    def read(since, until):
+        return iter(some)
+
     assert lives.again(read) is read
 
 
