@@ -1,7 +1,8 @@
 # iotrace: install it, run it, test it. `make help` lists the targets.
 #
 # What root does happens outside the clone: the environment is $(PREFIX), the command $(BINDIR)/iotrace, and tests run
-# on a copy, so that no target leaves root's files in a user's clone. What a user does happens in .venv in the clone.
+# on a copy, so that no target leaves root's files in a user's clone. What a user does happens in .venv in the clone, and
+# lint, which anybody may call, in that user's ~/.cache.
 
 PREFIX ?= /opt/iotrace
 BINDIR ?= /usr/local/bin
@@ -14,7 +15,7 @@ QUICK ?=
 OUT ?= /var/tmp/iotrace-bench.json
 export PREFIX BINDIR
 
-.PHONY: help install run test test-labs bench lab box uninstall dev check clean
+.PHONY: help install run test test-labs bench lab box uninstall dev check lint clean
 
 help:
 	@echo 'As root (sudo make ...):'
@@ -28,6 +29,7 @@ help:
 	@echo 'As yourself:'
 	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
 	@echo '  check      run the tests that need no root, in .venv'
+	@echo '  lint       ruff, mypy, clang-format and shellcheck on what lies here (ARGS="ruff mypy" for some of them)'
 	@echo '  clean      remove .venv and what Python and pytest left behind'
 
 install:
@@ -69,6 +71,9 @@ dev: .venv/ready
 check: .venv/ready
 	@.venv/bin/python3 -m pytest -m 'not live' $(ARGS)
 
+lint:
+	@setup/lint $(ARGS)
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

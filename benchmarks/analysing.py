@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from calls import Setting
 from generated import STEPS
@@ -15,11 +16,11 @@ from table import goal, render, spread
 MIB = 1 << 20
 
 
-def speed(setting: Setting) -> dict:
+def speed(setting: Setting) -> dict[str, Any]:
     """Records a second from the file to the finished report, for polls and for blocking operations."""
     sizes = dict.fromkeys(("polls", "blocking"), 1_000_000 if setting.quick else 3_000_000)
     paths = {which: _generate(setting, which, size) for which, size in sizes.items()}
-    took: dict[str, list] = {which: [] for which in sizes}
+    took: dict[str, list[dict[str, Any]]] = {which: [] for which in sizes}
     for _ in range(max(5, setting.rounds)):
         for which, path in paths.items():
             took[which].append(_report(setting, path))
@@ -50,7 +51,7 @@ def speed(setting: Setting) -> dict:
     }
 
 
-def memory(setting: Setting) -> dict:
+def memory(setting: Setting) -> dict[str, Any]:
     """The peak of memory of the process that reports 10 million records."""
     rows, found, goals = [], {}, []
     for which, records in (
@@ -85,7 +86,7 @@ def memory(setting: Setting) -> dict:
     }
 
 
-def growth(setting: Setting) -> dict:
+def growth(setting: Setting) -> dict[str, Any]:
     """CPU time of the report of ever more short-lived processes, each ID once, and with IDs that are used again."""
     rows, found = [], {}
     for which in ("processes", "again"):
@@ -118,7 +119,7 @@ def _generate(setting: Setting, which: str, records: int) -> Path:
     return path
 
 
-def _report(setting: Setting, path: Path) -> dict:
+def _report(setting: Setting, path: Path) -> dict[str, Any]:
     command = [
         "taskset",
         "-c",
@@ -130,4 +131,5 @@ def _report(setting: Setting, path: Path) -> dict:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Failed(f"the report ended with status {done.returncode}: {done.stderr[-300:]}")
-    return json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import contenders as field
+from machine import HERE
 from rounds import Failed, Noisy, interleave, median, ratios
 from table import goal, render, spread
 
@@ -23,7 +27,7 @@ class Setting:
     load_cpu: int
     tracer_cpu: int
     quick: bool
-    say: object
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,13 @@ class Load:
             raise Failed(f"the load did not run under it: {line.strip()!r}") from None
 
 
-def per_call(setting: Setting) -> dict:
+def per_call(setting: Setting) -> dict[str, Any]:
     """A recvfrom that finds nothing, under every contender."""
     command = [str(setting.room / "poll"), str(setting.seconds), str(setting.load_cpu)]
 
-    def measure(contender) -> tuple[Load, dict]:
+    def measure(contender: field.Contender) -> tuple[Load, dict[str, Any]]:
         with contender.running(command) as process:
-            line = process.stdout.readline()
+            line = field.line_of(process)
         load, facts = Load.parse(line), contender.facts()
         if not contender.waits and load.cpu < FEWEST_SHARE * (load.end - load.begin):
             raise Noisy((load, facts))
@@ -111,18 +115,19 @@ def per_call(setting: Setting) -> dict:
     }
 
 
-def bystander(setting: Setting) -> dict:
+def bystander(setting: Setting) -> dict[str, Any]:
     """getppid in a program that is not traced, while the tracer watches another one that sleeps."""
-    command = ["/bin/sh", str(field.HERE / "hold.sh")]
+    command = ["/bin/sh", str(HERE / "hold.sh")]
     plain = field.Contender(setting.room, setting.tracer_cpu)
     loop = [str(setting.room / "bystander"), str(setting.seconds), str(setting.load_cpu)]
 
-    def measure(contender) -> Load:
+    def measure(contender: field.Contender) -> Load:
         with contender.running(command) as held:
-            if "attached" not in held.stdout.readline():
+            if "attached" not in field.line_of(held):
                 raise Failed("it did not start the command")
             with plain.running(loop) as process:
-                load = Load.parse(process.stdout.readline())
+                load = Load.parse(field.line_of(process))
+            assert held.stdin, "it has a pipe"
             held.stdin.write("\n")
             held.stdin.flush()
         if load.cpu < FEWEST_SHARE * (load.end - load.begin):
@@ -151,14 +156,14 @@ def bystander(setting: Setting) -> dict:
     }
 
 
-def startup(setting: Setting) -> dict:
+def startup(setting: Setting) -> dict[str, Any]:
     """From the tracer's start to the program's, and from the program's end to the probes detached."""
     command = [str(setting.room / "poll"), "0.05", str(setting.load_cpu)]
 
-    def measure(contender) -> tuple[float, float, float]:
+    def measure(contender: field.Contender) -> tuple[float, float, float]:
         began = time.monotonic_ns()
         with contender.running(command) as process:
-            load = Load.parse(process.stdout.readline())
+            load = Load.parse(field.line_of(process))
         gone = time.monotonic_ns()
         detached = contender.facts().get("detached_ns", gone)
         return (load.begin - began) / 1e6, (detached - load.end) / 1e6, (gone - began) / 1e6
@@ -179,9 +184,7 @@ def startup(setting: Setting) -> dict:
             goals.append(
                 goal(
                     f"{what} ÷ bpftrace's (two probes)",
-                    ratios(results, lambda one, i=i: one[i], "bpftrace, histogram")["iotrace"][
-                        "median"
-                    ],
+                    ratios(results, itemgetter(i), "bpftrace, histogram")["iotrace"]["median"],
                     1.0,
                 )
             )

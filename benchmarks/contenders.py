@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from machine import HERE, PYTHON
 
@@ -24,6 +25,12 @@ LATENCY = (
     "tracepoint:syscalls:sys_exit_recvfrom /@start[tid]/ { @ns = hist(nsecs - @start[tid]); delete(@start[tid]); }"
 )
 PRINTING = 'tracepoint:syscalls:sys_exit_recvfrom { printf("%d %s recvfrom = %d\\n", tid, comm, args->ret); }'
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """The next line that a program under a contender prints; empty at its end."""
+    assert process.stdout, "it has a pipe"
+    return process.stdout.readline()
 
 
 class Contender:
@@ -52,7 +59,7 @@ class Contender:
         return command
 
     @contextlib.contextmanager
-    def running(self, command: list[str]) -> Iterator[subprocess.Popen]:
+    def running(self, command: list[str]) -> Iterator[subprocess.Popen[str]]:
         """The command under the tracer; waits for its end."""
         process = subprocess.Popen(
             ["taskset", "-c", str(self.cpu), *self.arguments(command)],
@@ -65,15 +72,13 @@ class Contender:
         )
         try:
             yield process
-            process.stdin.close()
-            process.stdin = None
-            process.communicate()
+            process.communicate()  # closes stdin
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
 
-    def facts(self) -> dict:
+    def facts(self) -> dict[str, Any]:
         """What is known of the last run besides its times."""
         return {}
 
@@ -82,10 +87,10 @@ class Empty(Contender):
     """Empty programs on raw sys_enter and sys_exit."""
 
     name = "empty programs"
-    _bpf = None
+    _bpf: Any = None
 
     @contextlib.contextmanager
-    def running(self, command: list[str]) -> Iterator[subprocess.Popen]:
+    def running(self, command: list[str]) -> Iterator[subprocess.Popen[str]]:
         bpf = self._loaded()
         bpf.attach_raw_tracepoint(b"sys_enter", b"nothing_enter")
         bpf.attach_raw_tracepoint(b"sys_exit", b"nothing_exit")
@@ -96,7 +101,7 @@ class Empty(Contender):
             bpf.detach_raw_tracepoint(b"sys_enter")
             bpf.detach_raw_tracepoint(b"sys_exit")
 
-    def _loaded(self):
+    def _loaded(self) -> Any:  # a bcc.BPF, which has no types
         if self._bpf is None:
             os.environ["BCC_KERNEL_SOURCE"] = str(build.PROBES)
             from bcc import BPF
@@ -124,8 +129,9 @@ class Iotrace(Contender):
         """Where the last run was recorded."""
         return self.room / "recording.parquet"
 
-    def facts(self) -> dict:
-        return json.loads((self.room / "stats.json").read_text())
+    def facts(self) -> dict[str, Any]:
+        stats: dict[str, Any] = json.loads((self.room / "stats.json").read_text())
+        return stats
 
 
 class IotraceFirst(Iotrace):
@@ -160,7 +166,7 @@ class Histogram(Contender):
             " ".join(command),
         ]
 
-    def facts(self) -> dict:
+    def facts(self) -> dict[str, Any]:
         text = (self.room / "bpftrace.out").read_text(errors="replace")
         return {
             "lost": sum(

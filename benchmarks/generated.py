@@ -10,6 +10,7 @@ processes: short-lived processes, one after the other: 24 records each. again: t
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ STEPS = (  # kind, call, descriptor or thread, result, arg, start
 )
 
 
-def facts(last: int) -> dict:
+def facts(last: int) -> dict[str, Any]:
     """A recording's metadata, as `iotrace trace` would write it."""
     return {
         "version": "",

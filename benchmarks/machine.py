@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from scenarios.kit import places
 
@@ -34,7 +35,7 @@ def cpus() -> tuple[int, int]:
     return mine[-1], mine[0]
 
 
-def describe() -> dict:
+def describe() -> dict[str, Any]:
     """What a reader of the figures has to know of the machine."""
     model = next(
         (
@@ -104,7 +105,7 @@ def build(room: Path) -> None:
 
 
 def see_tracefs() -> None:
-    """Mounts tracefs for us and the peers we start, where there is none: bpftrace and perf need it, iotrace does not."""
+    """Mounts tracefs for us and for the peers that we start, where there is none: bpftrace and perf need it."""
     if os.path.isdir("/sys/kernel/tracing/events"):
         return
     libc = ctypes.CDLL(None, use_errno=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from typing import Any
 
 HEAD = """# Performance
 
@@ -34,12 +35,12 @@ TAIL = """## Reading it
   takes half a second for; later ones find them in /var/cache/iotrace.
 - **Detach**: bpftrace attaches to perf events, which take long to go. iotrace's are raw tracepoints.
 - **Analysis** is CPU time from the file to the finished report: operations, thread states, verdict, statistics, advice.
-- A benchmark is not a test: no test depends on a time. Tests do assert, at full speed, that every call is recorded and none is
-  lost, and that the analysis' memory is bounded (`tests/live/test_full_speed.py`).
+- A benchmark is not a test: no test depends on a time. Tests do assert, at full speed, that every call is recorded
+  and none is lost, and that the analysis' memory is bounded (`tests/live/test_full_speed.py`).
 """
 
 
-def bars(per_call: dict) -> str:
+def bars(per_call: dict[str, Any]) -> str:
     """Times of a call as bars, on a scale where each step of ten columns is ten times as long."""
     times = {name: figure["median"] for name, figure in per_call["ns"].items()}
     least = min(times.values())
@@ -82,7 +83,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _number(value: object) -> str:
+def _number(value: float) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"

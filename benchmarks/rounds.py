@@ -1,13 +1,27 @@
-"""Interleaved rounds: every contender once a round, in another order each time, so that a slow minute is everybody's."""
+"""Interleaved rounds: every contender once a round, each time in another order: a slow minute is everybody's."""
 
 from __future__ import annotations
 
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 MOST_TRIES = 4
+
+
+class Named(Protocol):
+    """What is compared: by this name, if nothing that it needs is missing."""
+
+    name: str
+
+    @property
+    def missing(self) -> str | None: ...
+
+
+Who = TypeVar("Who", bound=Named)
+Measured = TypeVar("Measured")
 
 
 class Noisy(Exception):
@@ -19,13 +33,16 @@ class Failed(Exception):
 
 
 def interleave(
-    contenders: Iterable, measure: Callable, rounds: int, say: Callable[[str], None]
-) -> dict[str, list]:
+    contenders: Iterable[Who],
+    measure: Callable[[Who], Measured],
+    rounds: int,
+    say: Callable[[str], None],
+) -> dict[str, list[Measured]]:
     """{contender's name: [what measure(contender) gave, a round each]}; who fails is named and left out.
 
     A measurement that raises Noisy is repeated, at most MOST_TRIES times.
     """
-    results: dict[str, list] = {}
+    results: dict[str, list[Measured]] = {}
     field = list(contenders)
     for contender in list(field):
         if contender.missing:
@@ -42,22 +59,21 @@ def interleave(
     return {contender.name: results[contender.name] for contender in field}
 
 
-def _rotated(field: list, number: int) -> list:
+def _rotated(field: list[Who], number: int) -> list[Who]:
     cut = number % len(field) if field else 0
     return field[cut:] + field[:cut]
 
 
-def _once(measure: Callable, contender):
-    kept = None
+def _once(measure: Callable[[Who], Measured], contender: Who) -> Measured:
     for _ in range(MOST_TRIES):
         try:
             return measure(contender)
         except Noisy as noisy:
-            kept = noisy.args[0]
+            kept: Measured = noisy.args[0]
     return kept
 
 
-def median(values: Iterable[float]) -> dict:
+def median(values: Iterable[float]) -> dict[str, float]:
     """{median, low, high, rounds} of what was measured."""
     values = list(values)
     return {
@@ -68,7 +84,9 @@ def median(values: Iterable[float]) -> dict:
     }
 
 
-def ratios(results: dict[str, list], key: Callable, over: str) -> dict[str, dict]:
+def ratios(
+    results: dict[str, list[Measured]], key: Callable[[Measured], float], over: str
+) -> dict[str, dict[str, float]]:
     """{name: the median and spread of its ratio to `over`, round by round}."""
     base = [key(one) for one in results[over]]
     return {
@@ -78,7 +96,7 @@ def ratios(results: dict[str, list], key: Callable, over: str) -> dict[str, dict
 
 
 @contextlib.contextmanager
-def stopwatch():
+def stopwatch() -> Iterator[list[float]]:
     """A list that holds the seconds when the block has ended."""
     took: list[float] = []
     began = time.monotonic()

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import analysing
 import calls
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     if load_cpu == tracer_cpu:
         print("One CPU for load and tracer: the figures say little.")
     print(flush=True)
-    results: dict = {"machine": about, "quick": options.quick, "figures": {}}
+    results: dict[str, Any] = {"machine": about, "quick": options.quick, "figures": {}}
     with (
         tempfile.TemporaryDirectory(prefix="iotrace-bench.", dir=options.room.absolute()) as room,
         contextlib.chdir(room),
@@ -146,7 +147,7 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _number(value: object) -> str:
+def _number(value: float) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"

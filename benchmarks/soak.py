@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from typing import Any
 
 import contenders as field
 from calls import Load, Setting
@@ -11,16 +12,16 @@ from table import goal, render
 WARM_S = 2.0  # until the tracer has its buffers
 
 
-def soak(setting: Setting) -> dict:
+def soak(setting: Setting) -> dict[str, Any]:
     """One long run, its recording on disk."""
     seconds = 5 if setting.quick else 60
     tracer = field.Iotrace(setting.room, setting.tracer_cpu)
     with tracer.running(
         [str(setting.room / "poll"), str(seconds), str(setting.load_cpu)]
     ) as process:
-        load = Load.parse(process.stdout.readline())
+        load = Load.parse(field.line_of(process))
     facts = tracer.facts()
-    tracer.recording.parquet.unlink()
+    tracer.recording.unlink()
     ledger = facts["ledger"]
     busy = facts["cpu_s"] / facts["wall_s"]
     memory = [size / (1 << 20) for when, size in facts["memory"] if when > WARM_S]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def render(title: str, head: list[str], rows: list[list[str]]) -> str:
     """A table; the first column is left-aligned, the others right-aligned."""
@@ -26,7 +28,7 @@ def render(title: str, head: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def spread(figure: dict, digits: int = 0) -> list[str]:
+def spread(figure: dict[str, Any], digits: int = 0) -> list[str]:
     """[median, low–high] of rounds.median()."""
     return [
         f"{figure['median']:,.{digits}f}",
@@ -34,7 +36,9 @@ def spread(figure: dict, digits: int = 0) -> list[str]:
     ]
 
 
-def goal(name: str, reached: float | bool, limit: float | bool, *, most: bool = True) -> dict:
+def goal(
+    name: str, reached: float | bool, limit: float | bool, *, most: bool = True
+) -> dict[str, Any]:
     """One goal of docs/performance.md: what was asked, what was reached."""
     met = (
         reached == limit

@@ -1,12 +1,13 @@
 """Blocking I/O: recvfrom(2) sleeps in the kernel until a message is there, and returns with it."""
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "blocking"
 SUMMARY = "recvfrom sleeps until the data is there"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ()
 FIGURE = "6.1"
+MODEL = "blocking"
 
 
 def receive(workload: Workload) -> None:

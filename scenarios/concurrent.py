@@ -2,14 +2,16 @@
 
 import os
 
+from scenarios.kit import Workload, main
 from scenarios.kit.computing import run
-from scenarios.kit.workload import Workload, main
 
 NAME = "concurrent"
 SUMMARY = "two threads on one CPU, in turns"
 PROTOCOLS = ("none",)
 ALIASES = ()
 FIGURE = ""
+MODEL = "none"
+INSTEAD = "concurrent"
 
 
 def receive(workload: Workload) -> None:

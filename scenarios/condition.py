@@ -6,14 +6,16 @@ Nobody excludes anybody: who waits never wakes, and who wakes never waits (compa
 import ctypes
 
 from scenarios.interfaces.futex_words import Shared, compute
+from scenarios.kit import Workload, main
 from scenarios.kit.children import fork, join
-from scenarios.kit.workload import Workload, main
 
 NAME = "condition"
 SUMMARY = "two processes and a semaphore: one waits for an event"
 PROTOCOLS = ("none",)
 ALIASES = ("semaphore", "synchronisation")
 FIGURE = ""
+MODEL = "none"
+INSTEAD = "synchronisation"
 
 _PROCESS_SHARED = 1
 _SLEEPERS = 1  # the semaphore's second word: how many wait

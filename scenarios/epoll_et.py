@@ -1,14 +1,16 @@
 """Multiplexing with epoll(7), edge-triggered: epoll_wait(2) tells of each arrival once, so receive until EAGAIN."""
 
 import select
+import socket
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "epoll-et"
 SUMMARY = "epoll_wait tells of an arrival once; receive until EAGAIN"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("edge-triggered",)
 FIGURE = "6.3"
+MODEL = "epoll-et"
 
 
 def receive(workload: Workload) -> None:
@@ -25,7 +27,7 @@ def receive(workload: Workload) -> None:
                 workload.publish()
 
 
-def drain(workload: Workload, sock, buffer: bytearray) -> None:
+def drain(workload: Workload, sock: socket.socket, buffer: bytearray) -> None:
     """Receive all there is."""
     size = -1
     while size:  # 0 is the end of a stream, which never says EAGAIN

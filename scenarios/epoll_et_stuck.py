@@ -6,13 +6,15 @@ until a third comes: from then on it is one message behind. The last one is told
 
 import select
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "epoll-et-stuck"
 SUMMARY = "edge-triggered, not drained: data is left, nothing tells"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("et-stuck",)
 FIGURE = "6.3"
+MODEL = "epoll-et"
+STEADY = False
 PATIENCE = 2  # intervals without a wake-up after which the program looks for itself
 LEAST_S = 0.1
 

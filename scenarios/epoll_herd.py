@@ -2,14 +2,16 @@
 
 import select
 
+from scenarios.kit import Workload, main
 from scenarios.kit.herd import serve
-from scenarios.kit.workload import Workload, main
 
 NAME = "epoll-herd"
 SUMMARY = "four processes on one socket: all wake, one accepts"
 PROTOCOLS = ("tcp",)
 ALIASES = ("herd", "thundering-herd")
 FIGURE = "6.3"
+MODEL = "epoll-lt"
+STEADY = False
 
 
 def receive(workload: Workload) -> None:

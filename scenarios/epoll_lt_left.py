@@ -5,13 +5,14 @@ Messages come two by two, and each wake-up takes one. (epoll_et_stuck.py does th
 
 import select
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "epoll-lt-left"
 SUMMARY = "level-triggered, not drained: epoll_wait tells again"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("lt-left",)
 FIGURE = "6.3"
+MODEL = "epoll-lt"
 TOGETHER = 2  # messages that come before the program looks
 
 

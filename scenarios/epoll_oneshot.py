@@ -5,13 +5,14 @@ Where several threads share the set, this keeps all but one of them from the des
 
 import select
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "epoll-oneshot"
 SUMMARY = "epoll_wait tells once, epoll_ctl must arm it again"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("oneshot",)
 FIGURE = "6.3"
+MODEL = "epoll-lt"
 
 
 def receive(workload: Workload) -> None:

@@ -4,13 +4,15 @@ The completion is then read from shared memory, without a call.
 """
 
 from scenarios.interfaces.uring import Ring
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "io-uring"
 SUMMARY = "a receive is queued in a ring, completed in another"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("uring", "io-uring-poll")
 FIGURE = "6.5"
+MODEL = "io-uring"
+SYNCHRONOUS = False
 
 
 def receive(workload: Workload) -> None:

@@ -1,13 +1,16 @@
 """io_uring, completed inline: the data is there when the receive is submitted, io_uring_enter(2) itself copies it."""
 
 from scenarios.interfaces.uring import Ring
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "io-uring-inline"
 SUMMARY = "the data is there already: io_uring_enter copies it"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ()
 FIGURE = "6.5"
+MODEL = "io-uring"
+SYNCHRONOUS = False
+COMPLETES = True
 
 
 def receive(workload: Workload) -> None:

@@ -1,13 +1,16 @@
 """io_uring, multishot receive (Linux 6.0): one request, a completion for each message, in buffers that it takes."""
 
 from scenarios.interfaces.uring import BUFFER_SELECT, OP_RECV, RECV_MULTISHOT, Buffers, Ring
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "io-uring-multishot"
 SUMMARY = "asked once, completed for each message"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("multishot",)
 FIGURE = "6.5"
+MODEL = "io-uring"
+SYNCHRONOUS = False
+COMPLETES = True
 BUFFERS = 8  # a power of two
 
 

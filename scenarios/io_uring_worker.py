@@ -4,13 +4,16 @@ A worker does not sit and wait: finding nothing it arms a poll, and when data co
 """
 
 from scenarios.interfaces.uring import ASYNC, Ring
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "io-uring-worker"
 SUMMARY = "IOSQE_ASYNC: a kernel worker makes the receive"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("io-uring-async",)
 FIGURE = "6.5"
+MODEL = "io-uring"
+SYNCHRONOUS = False
+COMPLETES = True
 
 
 def receive(workload: Workload) -> None:

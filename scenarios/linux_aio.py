@@ -3,14 +3,17 @@
 import ctypes
 
 from scenarios.interfaces.linux_aio import PREAD, Context, Iocb
+from scenarios.kit import Workload, main
 from scenarios.kit.blockfile import Reader, stride
-from scenarios.kit.workload import Workload, main
 
 NAME = "linux-aio"
 SUMMARY = "io_submit returns at once, the device does the rest"
 PROTOCOLS = ("file",)
 ALIASES = ("linux-aio-file", "libaio", "native-aio")
 FIGURE = "6.5"
+MODEL = "linux-aio"
+SYNCHRONOUS = False
+COMPLETES = True
 
 
 def receive(workload: Workload) -> None:

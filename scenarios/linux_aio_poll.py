@@ -3,13 +3,14 @@
 import select
 
 from scenarios.interfaces.linux_aio import POLL, Context, Iocb
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "linux-aio-poll"
 SUMMARY = "io_submit asks, io_getevents waits, recvfrom copies"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("iocb-cmd-poll",)
 FIGURE = "6.3"
+MODEL = "linux-aio"
 
 
 def receive(workload: Workload) -> None:

@@ -3,13 +3,15 @@
 import ctypes
 
 from scenarios.interfaces.linux_aio import PREAD, Context, Iocb
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "linux-aio-socket"
 SUMMARY = "io_submit on a socket: it waits inside io_submit"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ()
 FIGURE = "6.5"
+MODEL = "linux-aio"
+COMPLETES = True
 
 
 def receive(workload: Workload) -> None:

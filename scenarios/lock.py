@@ -6,14 +6,16 @@ They take turns in being first, so that each waits for the other's release. A mu
 import ctypes
 
 from scenarios.interfaces.futex_words import Shared, compute
+from scenarios.kit import Workload, main
 from scenarios.kit.children import fork, join
-from scenarios.kit.workload import Workload, main
 
 NAME = "lock"
 SUMMARY = "two processes and a mutex: each waits for the other"
 PROTOCOLS = ("none",)
 ALIASES = ("mutex", "mutual-exclusion")
 FIGURE = ""
+MODEL = "none"
+INSTEAD = "mutual exclusion"
 
 _PROCESS_SHARED = 1
 _CONTENDED = 2  # glibc's mutex word: 0 free, 1 taken, 2 taken and somebody sleeps or is about to

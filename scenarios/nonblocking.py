@@ -1,12 +1,13 @@
 """Non-blocking I/O: recvfrom(2) on an O_NONBLOCK socket, again and again, until it no longer says EAGAIN."""
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "nonblocking"
 SUMMARY = "recvfrom returns EAGAIN until the data is there"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("polling",)
 FIGURE = "6.2"
+MODEL = "nonblocking"
 
 
 def receive(workload: Workload) -> None:

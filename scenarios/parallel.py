@@ -2,14 +2,16 @@
 
 import os
 
+from scenarios.kit import Unsupported, Workload, main
 from scenarios.kit.computing import run
-from scenarios.kit.workload import Unsupported, Workload, main
 
 NAME = "parallel"
 SUMMARY = "two threads on two CPUs, at the same time"
 PROTOCOLS = ("none",)
 ALIASES = ()
 FIGURE = ""
+MODEL = "none"
+INSTEAD = "parallel"
 
 
 def receive(workload: Workload) -> None:

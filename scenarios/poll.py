@@ -2,13 +2,14 @@
 
 import select
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "poll"
 SUMMARY = "poll sleeps until one is readable, recvfrom copies"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ()
 FIGURE = "6.3"
+MODEL = "poll"
 SOCKETS = 20000
 SOCKETS_WHY = (
     "over UDP each has a port of its own, and Linux has 28,232 to give (ip_local_port_range)"

@@ -8,14 +8,18 @@ import ctypes
 import os
 import platform
 import signal
+from types import FrameType
 
-from scenarios.kit.workload import Unsupported, Workload, main
+from scenarios.kit import Unsupported, Workload, main
 
 NAME = "posix-aio"
 SUMMARY = "aio_read asks, a signal tells when the data is there"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("aio", "aio-read", "posix-aio-signal")
 FIGURE = "6.5"
+MODEL = "posix-aio"
+SYNCHRONOUS = False
+COMPLETES = True
 
 SIGEV_SIGNAL = 0
 
@@ -76,7 +80,7 @@ def receive(workload: Workload) -> None:
         if libc.aio_read(at):
             raise OSError(ctypes.get_errno(), "aio_read: " + os.strerror(ctypes.get_errno()))
 
-    def on_completion(_signum, _frame) -> None:
+    def on_completion(_signum: int, _frame: FrameType | None) -> None:
         nonlocal wanted
         if workload.done:  # interrupted: the window is over
             return
@@ -96,9 +100,8 @@ def receive(workload: Workload) -> None:
                     workload.publish()
                 value = (value * 1103515245 + 12345) % 2**31  # the program's own work
     finally:
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGRTMIN}
-        )  # after Ctrl-C a request is still open
+        # after Ctrl-C a request is still open
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN})
 
 
 def c_library() -> ctypes.CDLL:

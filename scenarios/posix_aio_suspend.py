@@ -6,7 +6,7 @@ glibc sleeps on a futex(2) there, until its helper thread, which makes the recei
 import ctypes
 import os
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 from scenarios.posix_aio import AioCb, SigEvent, c_library
 
 NAME = "posix-aio-suspend"
@@ -14,6 +14,9 @@ SUMMARY = "aio_read asks, aio_suspend waits until the data is there"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("aio-suspend",)
 FIGURE = "6.5"
+MODEL = "posix-aio"
+SYNCHRONOUS = False
+COMPLETES = True
 
 SIGEV_NONE = 1
 

@@ -7,7 +7,7 @@ import ctypes
 import os
 import sys
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 from scenarios.posix_aio import AioCb, SigEvent, c_library
 
 NAME = "posix-aio-thread"
@@ -15,6 +15,9 @@ SUMMARY = "aio_read asks, a new thread tells when the data is there"
 PROTOCOLS = ("udp", "tcp")
 ALIASES = ("aio-thread",)
 FIGURE = "6.5"
+MODEL = "posix-aio"
+SYNCHRONOUS = False
+COMPLETES = True
 
 SIGEV_THREAD = 2
 SWITCH_S = 0.0001  # how soon the interpreter lets the new thread run while the program computes

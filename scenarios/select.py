@@ -2,13 +2,14 @@
 
 import select
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "select"
 SUMMARY = "select sleeps until one is readable, recvfrom copies"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ()
 FIGURE = "6.3"
+MODEL = "select"
 SOCKETS = 1000
 SOCKETS_WHY = (
     "glibc's fd_set ends at descriptor 1023 (FD_SETSIZE), and a few of them are taken already"

@@ -7,14 +7,16 @@ one of each per message.
 import fcntl
 import os
 import signal
+from types import FrameType
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "signal"
 SUMMARY = "SIGIO says that there is data, its handler calls recvfrom"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("sigio", "signal-driven")
 FIGURE = "6.4"
+MODEL = "signal"
 
 
 def receive(workload: Workload) -> None:
@@ -34,15 +36,14 @@ def receive(workload: Workload) -> None:
             if size == 0:  # the end of a stream never says EAGAIN
                 return
 
-    def on_sigio(_signum, _frame) -> None:
+    def on_sigio(_signum: int, _frame: FrameType | None) -> None:
         nonlocal signalled, draining
         if workload.done:  # an open loop's last messages, or interrupted: the window is over
             return
         workload.signals["SIGIO"] += 1
         signalled = True
-        while (
-            signalled and not draining
-        ):  # a signal that interrupts the draining makes it go round once more
+        # a signal that interrupts the draining makes it go round once more
+        while signalled and not draining:
             signalled, draining = False, True
             drain()
             draining = False
@@ -57,9 +58,8 @@ def receive(workload: Workload) -> None:
                 value = (value * 1103515245 + 12345) % 2**31  # the program's own work
                 workload.publish()  # after the handler, so that a closed loop has one SIGIO per message
     finally:
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGIO}
-        )  # the end of the stream is yet to come
+        # the end of the stream is yet to come
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ The program sleeps in sigwaitinfo(2), where it could serve any number of sockets
 import signal
 
 from scenarios.interfaces.rt_signals import serve
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "signal-rt"
 SUMMARY = "a queued real-time signal names the ready descriptor"
 PROTOCOLS = ("udp",)
 ALIASES = ("rt-signal", "setsig")
 FIGURE = "6.4"
+MODEL = "signal"
 
 
 def receive(workload: Workload) -> None:

@@ -3,13 +3,14 @@
 import signal
 
 from scenarios.interfaces.rt_signals import serve
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 NAME = "signal-rt-burst"
 SUMMARY = "four messages at once: four queued real-time signals"
 PROTOCOLS = ("udp",)
 ALIASES = ()
 FIGURE = "6.4"
+MODEL = "signal"
 TOGETHER = 4
 
 

@@ -9,13 +9,15 @@ import resource
 import signal
 
 from scenarios.interfaces.rt_signals import serve
-from scenarios.kit.workload import Unsupported, Workload, main
+from scenarios.kit import Unsupported, Workload, main
 
 NAME = "signal-rt-overflow"
 SUMMARY = "the signal queue is full: SIGIO stands for the rest"
 PROTOCOLS = ("udp",)
 ALIASES = ()
 FIGURE = "6.4"
+MODEL = "signal"
+STEADY = False
 TOGETHER, QUEUE = 8, 4
 
 

@@ -3,15 +3,18 @@
 One thread finishes a message at a time: a lock guards what is noted.
 """
 
+import socket
 import threading
 
-from scenarios.kit.workload import STREAM_BUFFER, Workload, main
+from scenarios.kit import Workload, main
+from scenarios.kit.receiver import STREAM_BUFFER
 
 NAME = "threads"
 SUMMARY = "a thread for each socket, each sleeps in recvfrom"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 ALIASES = ("thread-per-connection",)
 FIGURE = "6.1"
+MODEL = "blocking"
 SOCKETS = 1000
 SOCKETS_WHY = "each has a thread of its own"
 SOCKETS_DEFAULT = 4
@@ -30,7 +33,13 @@ def receive(workload: Workload) -> None:
         over.wait()
 
 
-def _serve(workload, sock, lock, started, over) -> None:
+def _serve(
+    workload: Workload,
+    sock: socket.socket,
+    lock: threading.Lock,
+    started: threading.Semaphore,
+    over: threading.Event,
+) -> None:
     """One thread. Its last call is that from which it does not return, so a call is noted when it has."""
     buffer = bytearray(max(workload.options.size, STREAM_BUFFER))
     started.release()

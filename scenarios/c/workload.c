@@ -86,7 +86,7 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 	return value;
 }
 
-/* The options of scenarios/kit/workload.py, with the same defaults. */
+/* The options of scenarios/kit/options.py, with the same defaults. */
 static void parse(struct workload *w, int argc, char **argv, size_t sockets, size_t most_sockets)
 {
 	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
@@ -274,7 +274,7 @@ static const char *name_of_signal(const struct count *its, const char *call)
 	return *its->signal ? its->signal : NULL;
 }
 
-/* The notes as scenarios/kit/workload.py writes them; times in nanoseconds of CLOCK_MONOTONIC. */
+/* The notes as scenarios/kit/notes.py writes them; times in nanoseconds of CLOCK_MONOTONIC. */
 static void write_notes(struct workload *w)
 {
 	FILE *out = fdopen(w->notes_fd, "w");

@@ -1,4 +1,4 @@
-/* What every C twin shares, as scenarios/kit/workload.py does in Python: the socket, the page shared with the sender,
+/* What every C twin shares, as scenarios/kit/ is in Python: the socket, the page shared with the sender,
  * the measured window, and the receiver's own notes, which are the oracle. What a twin need not know is in workload.c
  * (options, notes) and transport.c (sockets and pipes).
  *
@@ -22,7 +22,7 @@
 
 #define MOST_COUNTS 16
 
-/* The shared page is an array of 64-bit numbers; these are their places, as in scenarios/kit/workload.py. */
+/* The shared page is an array of 64-bit numbers; these are their places, as in scenarios/kit/page.py. */
 enum place { PID, PORT, READY, RECEIVED, FINISHED, SENT, STOP, ENDS = 16 };
 
 enum proto { UDP, TCP, UNIX, PIPE };

@@ -5,7 +5,7 @@ import mmap
 import platform
 import time
 
-from scenarios.kit.workload import Unsupported
+from scenarios.kit.errors import Unsupported
 
 _WORDS = 2048  # where the turns are, behind the lock
 

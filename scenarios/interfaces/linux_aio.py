@@ -8,7 +8,7 @@ import errno
 import os
 import platform
 
-from scenarios.kit.workload import Unsupported
+from scenarios.kit.errors import Unsupported
 
 IO_SETUP, IO_DESTROY, IO_GETEVENTS, IO_SUBMIT = 206, 207, 208, 209
 PREAD, POLL = 0, 5  # IOCB_CMD_*
@@ -69,12 +69,12 @@ class Context:
         self._call("io_getevents", IO_GETEVENTS, self._id, 1, 1, ctypes.byref(self._event), None)
         if self._event.res < 0:
             raise OSError(-self._event.res, "aio: " + os.strerror(-self._event.res))
-        return self._event.res
+        return int(self._event.res)
 
     def _call(self, name: str, number: int, *arguments: object) -> None:
         if self._libc.syscall(number, *arguments) >= 0:
             return
         code = ctypes.get_errno()
-        if code == errno.ENOSYS or number == IO_SUBMIT and code == errno.EINVAL:
+        if code == errno.ENOSYS or (number == IO_SUBMIT and code == errno.EINVAL):
             raise Unsupported(f"{name}: {os.strerror(code)} (this kernel has no such AIO)")
         raise OSError(code, f"{name}: {os.strerror(code)}")

@@ -10,7 +10,8 @@ import os
 import signal
 import socket
 
-from scenarios.kit.workload import Workload
+from scenarios.kit.receiver import Workload
+from scenarios.kit.transport import End
 
 F_SETSIG = 10  # <fcntl.h>, with _GNU_SOURCE
 
@@ -85,7 +86,8 @@ def serve(workload: Workload, number: int, together: int = 1) -> None:
             told = waiter.wait()
             workload.signals[names[told.signo]] += 1
             missed = told.signo == signal.SIGIO
-            _receive(workload, sockets.get(told.fd, sock), buffer, all_there_is=missed)
+            named: End = sockets.get(told.fd, sock)
+            _receive(workload, named, buffer, all_there_is=missed)
             if missed and number != signal.SIGIO:
                 _empty_queue(workload, waiter, names)
             if together == 1:
@@ -109,9 +111,7 @@ def name_of(number: int) -> str:
     return "SIGIO" if number == signal.SIGIO else f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
-def _receive(
-    workload: Workload, sock: socket.socket, buffer: bytearray, all_there_is: bool
-) -> None:
+def _receive(workload: Workload, sock: End, buffer: bytearray, all_there_is: bool) -> None:
     more = True
     while more and not workload.done:
         workload.calls["recvfrom"] += 1

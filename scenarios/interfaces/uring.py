@@ -10,9 +10,10 @@ import mmap
 import os
 import platform
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
-from scenarios.kit.workload import Unsupported
+from scenarios.kit.errors import Unsupported
 
 SETUP, ENTER, REGISTER = 425, 426, 427  # system calls, by number: the C library has no wrappers
 OP_RECV, OP_READ = 27, 22
@@ -191,10 +192,9 @@ class Ring:
     def enter(self, submit: int, wait: int) -> None:
         """io_uring_enter(2): let the kernel take `submit` requests, then sleep until there are `wait` completions."""
         flags = _ENTER_GETEVENTS if wait else 0
-        try:
+        # a signal handler may run: completions can be looked for as before
+        with suppress(InterruptedError):
             self._call("io_uring_enter", ENTER, self.fd, submit, wait, flags, None, 0)
-        except InterruptedError:  # a signal handler ran; completions can be looked for as before
-            pass
 
     @property
     def completed(self) -> bool:
@@ -215,7 +215,7 @@ class Ring:
         )
 
     def _call(self, name: str, number: int, *arguments: object) -> int:
-        result = self._libc.syscall(number, *arguments)
+        result = int(self._libc.syscall(number, *arguments))
         if result >= 0:
             return result
         code = ctypes.get_errno()

@@ -6,7 +6,7 @@ The file has no name (O_TMPFILE), so that nothing is left of it. The sender find
 import mmap
 import os
 
-from scenarios.kit.workload import Unsupported
+from scenarios.kit.errors import Unsupported
 
 DIRECTORY = "/var/tmp"  # on a disk, where /tmp may be memory
 BLOCK = 4096  # bytes: places and lengths of direct reads are multiples of the device's blocks

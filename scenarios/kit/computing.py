@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from scenarios.kit.workload import Workload
+from scenarios.kit.receiver import Workload
 
 _TRIAL = 20_000  # rounds of hashing by which the machine's speed is measured
 
@@ -32,11 +32,18 @@ def run(workload: Workload, cpus: set[int]) -> None:
             workload.turned()
 
 
-def _compute(workload, cpus, rounds, ready, go, portions, index) -> None:
+def _compute(
+    workload: Workload,
+    cpus: set[int],
+    rounds: int,
+    ready: threading.Barrier,
+    go: threading.Event,
+    portions: list[int],
+    index: int,
+) -> None:
     ordered = sorted(cpus)
-    os.sched_setaffinity(
-        0, {ordered[index % len(ordered)]}
-    )  # of this thread alone: each begins on a CPU of its own,
+    # of this thread alone: each begins on a CPU of its own,
+    os.sched_setaffinity(0, {ordered[index % len(ordered)]})
     ready.wait()
     go.wait()
     os.sched_setaffinity(0, cpus)  # and may then go where it likes

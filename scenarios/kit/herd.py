@@ -4,12 +4,12 @@ import mmap
 import os
 import select
 import socket
+from functools import partial
 
 from scenarios.kit.children import fork, join
-from scenarios.kit.workload import STREAM_BUFFER, Workload
+from scenarios.kit.receiver import STREAM_BUFFER, Workload
 
 WORKERS = 4
-TCP_DEFER_ACCEPT = 9  # <netinet/tcp.h>
 _WAITS, _ACCEPTS, _NOTHING, _RECEIVES, _BYTES, _READY = range(6)  # what a worker counts
 
 
@@ -19,16 +19,15 @@ def serve(workload: Workload, events: int) -> None:
     events: with which the listening socket is registered, EPOLLIN and what changes who is woken.
     """
     workload.sock.setblocking(False)
-    workload.sock.setsockopt(
-        socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 1
-    )  # told of a connection when its data is there
+    # told of a connection when its data is there
+    workload.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
     counts = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
     rows = [counts[8 * i : 8 * i + 8] for i in range(WORKERS)]
     enough = os.eventfd(0)  # tells all of the end
     workers = []
     try:
         for row in rows:
-            workers.append(fork(lambda row=row: _work(workload, events, rows, row, enough)))
+            workers.append(fork(partial(_work, workload, events, rows, row, enough)))
         while not all(row[_READY] for row in rows):
             pass
         with workload.window():

@@ -12,7 +12,9 @@ from array import array
 from contextlib import ExitStack, closing
 
 from scenarios.kit import transport
-from scenarios.kit.workload import (
+from scenarios.kit.notes import write_notes
+from scenarios.kit.options import Options, parse, parser
+from scenarios.kit.page import (
     EACH,
     ENDS,
     FINISHED,
@@ -22,11 +24,7 @@ from scenarios.kit.workload import (
     RECEIVED,
     SENT,
     STOP,
-    Options,
     map_shared,
-    parse,
-    parser,
-    write_notes,
 )
 
 POLL_NS = 100_000  # how often to look at the shared page
@@ -63,9 +61,8 @@ class Receiver:
         self._pidfds.append(self._pidfd(self.page[PID]))
 
     def _nap(self, ns: int) -> None:
-        ended, _, _ = select.select(
-            self._pidfds, [], [], ns / 1e9
-        )  # a pidfd is readable when its process has ended
+        # a pidfd is readable when its process has ended
+        ended, _, _ = select.select(self._pidfds, [], [], ns / 1e9)
         if ended or self.page[STOP]:
             raise Abandoned
 
@@ -77,7 +74,7 @@ class Receiver:
             raise Abandoned from None
 
 
-def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
+def send(options: Options, receiver: Receiver, send_begin_ns: "array[int]") -> None:
     """Connect to the receiver and send every message, noting when each send began; raises Abandoned, OSError.
 
     Message n goes to the receiver's end n modulo their number.
@@ -108,7 +105,7 @@ def send(options: Options, receiver: Receiver, send_begin_ns: array) -> None:
         receiver.wait_for(FINISHED, 1)
 
 
-def _send_end(ends: list, receiver: Receiver) -> None:
+def _send_end(ends: list[transport.End], receiver: Receiver) -> None:
     """Say that there will be no more, again and again: a full buffer drops this too."""
     while not receiver.page[FINISHED]:
         for end in ends:
@@ -118,11 +115,10 @@ def _send_end(ends: list, receiver: Receiver) -> None:
 
 def main() -> None:
     """Run the sender; exits 0, 1 when a send failed or the receiver is gone, 2 on wrong usage."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the receiver or the tracer: the sender ends with it
+    # Ctrl-C is for the receiver or the tracer: the sender ends with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     arguments = parser(
-        "scenarios.kit.sender", __doc__, (*transport.PROTOCOLS, "file", "none"), 10**6
+        "scenarios.kit.sender", __doc__ or "", (*transport.PROTOCOLS, "file", "none"), 10**6
     )
     arguments.add_argument(
         "--watch-pid", type=int, default=os.getppid(), metavar="PID", help="end when it does"

@@ -11,16 +11,17 @@ import os
 import resource
 import socket
 from collections.abc import Sequence
-from importlib import import_module
-from types import ModuleType
+from typing import Any
+
+from scenarios.kit import blockfile
+
+End = Any  # a socket, or what stands in its place: Pipe, blockfile.Reader; a sender's has sendall and close
 
 LOOPBACK = "127.0.0.1"
 PROTOCOLS = ("udp", "tcp", "unix", "pipe")
 DATAGRAMS = ("udp", "unix")  # keep messages apart; the others are streams
-MOST_SIZE = {
-    "udp": 65507,
-    "unix": 131072,
-}  # bytes; a unix datagram must fit into its sender's buffer (wmem_default)
+# bytes; a unix datagram must fit into its sender's buffer (wmem_default)
+MOST_SIZE = {"udp": 65507, "unix": 131072}
 SPARE_DESCRIPTORS = 24  # room for what a program has open besides its ends
 
 
@@ -93,7 +94,7 @@ class Ends:
 
     def __init__(self, proto: str, address: str, count: int, each: bool = False) -> None:
         self.call = "readv" if proto == "pipe" else "recvfrom"
-        self._open: list = []
+        self._open: list[End] = []
         self._accepts = count if proto == "tcp" and not each else 0
         try:
             for _ in range(1 if proto == "tcp" else count):
@@ -103,7 +104,7 @@ class Ends:
             raise
         self.numbers = [_number(proto, end) for end in self._open] * (self._accepts or 1)
 
-    def connected(self) -> list:
+    def connected(self) -> list[End]:
         """What to receive from, in the order of their numbers; with TCP as they connect."""
         if not self._accepts:
             return self._open
@@ -119,7 +120,9 @@ class Ends:
             end.close()
 
 
-def connect(proto: str, address: str, numbers: Sequence[int], pid: int, each: bool = False) -> list:
+def connect(
+    proto: str, address: str, numbers: Sequence[int], pid: int, each: bool = False
+) -> list[End]:
     """The sender's ends, with a socket's sendall and close, to those of process `pid`; raises OSError.
 
     each: for every message a connection of its own.
@@ -143,16 +146,11 @@ def descriptors_of(proto: str, ends: int) -> int:
     return 2 * ends if proto == "pipe" else ends
 
 
-def blockfile() -> ModuleType:
-    """scenarios.kit.blockfile, which imports the workload, and that this module."""
-    return import_module("scenarios.kit.blockfile")
-
-
-def _end(proto: str, address: str, count: int) -> socket.socket | Pipe:
+def _end(proto: str, address: str, count: int) -> End:
     if proto == "pipe":
         return Pipe(above=count + SPARE_DESCRIPTORS)
     if proto == "file":
-        return blockfile().Reader()
+        return blockfile.Reader()
     if proto == "tcp":
         return socket.create_server((address, 0), backlog=count)
     sock = socket.socket(socket.AF_UNIX if proto == "unix" else socket.AF_INET, socket.SOCK_DGRAM)
@@ -160,25 +158,24 @@ def _end(proto: str, address: str, count: int) -> socket.socket | Pipe:
     return sock
 
 
-def _number(proto: str, end: socket.socket | Pipe) -> int:
+def _number(proto: str, end: End) -> int:
     if proto == "pipe":
-        return end.writer
+        return int(end.writer)
     if proto == "file":
-        return end.fileno()
+        return int(end.fileno())
     name = end.getsockname()
-    return int(name[1:], 16) + 1 if proto == "unix" else name[1]
+    return int(name[1:], 16) + 1 if proto == "unix" else int(name[1])
 
 
-def _connected(proto: str, address: str, number: int, pid: int) -> socket.socket | PipeWriter:
+def _connected(proto: str, address: str, number: int, pid: int) -> End:
     if proto == "pipe":
         return PipeWriter(pid, number)
     if proto == "file":
-        return blockfile().Writer(pid, number)
+        return blockfile.Writer(pid, number)
     if proto == "tcp":
         sock = socket.create_connection((address, number))
-        sock.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # else a message waits for the last one's ACK
+        # else a message waits for the last one's ACK
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
     sock = socket.socket(socket.AF_UNIX if proto == "unix" else socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect(b"\0%05x" % (number - 1) if proto == "unix" else (address, number))

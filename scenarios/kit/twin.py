@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from scenarios.kit import places
 
@@ -108,9 +109,9 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
             compiler,
             *FLAGS,
             "-o",
-            Path(directory, path.stem),
-            path,
-            *(SOURCES / name for name in SHARED),
+            str(Path(directory, path.stem)),
+            str(path),
+            *(str(SOURCES / name) for name in SHARED),
         ]
         done = subprocess.run(
             command,
@@ -137,7 +138,7 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _apart(directory: str) -> dict:
+def _apart(directory: str) -> dict[str, Any]:
     """What Popen needs so that nothing of the caller's directory and environment reaches a compiler but PATH."""
     try:
         home = pwd.getpwuid(os.geteuid()).pw_dir
@@ -184,7 +185,7 @@ def main() -> None:
     """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
     names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
     arguments = argparse.ArgumentParser(
-        prog="python -m scenarios.kit.twin", description=__doc__.splitlines()[0]
+        prog="python -m scenarios.kit.twin", description=(__doc__ or "").partition("\n")[0]
     )
     arguments.add_argument("name", choices=names)
     try:

@@ -4,16 +4,11 @@ arrival, with nothing received in between."""
 import select
 import socket
 
-from scenarios.kit import transport
-from scenarios.kit.workload import Workload
+from scenarios.kit import Workload, transport
 
 ASKED = 3  # times in a row
-ARRIVALS = (
-    1,
-    1,
-    2,
-    0,
-)  # messages that come before each time of asking; before the last one, one is taken
+# messages that come before each time of asking; before the last one, one is taken
+ARRIVALS = (1, 1, 2, 0)
 
 
 def receive(workload: Workload, events: int) -> None:

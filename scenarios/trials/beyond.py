@@ -9,10 +9,10 @@ import fcntl
 import os
 import resource
 import socket
+from functools import partial
 
-from scenarios.kit import transport
+from scenarios.kit import Unsupported, Workload, main, transport
 from scenarios.kit.children import fork
-from scenarios.kit.workload import Unsupported, Workload, main
 
 FD_SETSIZE = 1024
 INSIDE, BEYOND = FD_SETSIZE - 1, 1500
@@ -33,7 +33,7 @@ def receive(workload: Workload) -> None:
             while not workload.done:
                 for fd in fds:
                     if can_be_asked:
-                        os.waitpid(fork(lambda: _ask(libc, fd)), 0)
+                        os.waitpid(fork(partial(_ask, libc, fd)), 0)
                     sock.send(b"here")
                     _select(workload, libc, fd)
                     os.read(fd, 64)

@@ -11,9 +11,8 @@ import select
 import socket
 from collections.abc import Callable
 
-from scenarios.kit import transport
+from scenarios.kit import Workload, transport
 from scenarios.kit.children import fork, join
-from scenarios.kit.workload import Workload
 
 CONNECTIONS = 50
 NAP_S = 0.001

@@ -4,7 +4,7 @@ import select
 import socket
 from collections.abc import Callable
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 from scenarios.trials import crowd
 
 

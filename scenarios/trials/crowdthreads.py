@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 from scenarios.trials import crowd
 
 

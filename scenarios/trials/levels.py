@@ -2,7 +2,7 @@
 
 import select
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 from scenarios.trials import asking
 
 

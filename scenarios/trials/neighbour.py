@@ -3,8 +3,8 @@
 import os
 import signal
 
+from scenarios.kit import Workload, main
 from scenarios.kit.children import fork
-from scenarios.kit.workload import Workload, main
 
 
 def receive(workload: Workload) -> None:

@@ -4,7 +4,7 @@ of each by epoll_ctl(2)."""
 import select
 import socket
 
-from scenarios.kit.workload import Workload, main
+from scenarios.kit import Workload, main
 
 
 def receive(workload: Workload) -> None:

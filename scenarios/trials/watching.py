@@ -7,8 +7,7 @@ import select
 import socket
 from collections.abc import Callable
 
-from scenarios.kit import transport
-from scenarios.kit.workload import Unsupported, Workload, main
+from scenarios.kit import Unsupported, Workload, main, transport
 
 SIZES = (4, 64, 512, 1000)
 TOGETHER = 5  # calls in a row

@@ -1,4 +1,4 @@
-"""Who may say which threads are traced: a target once, by a secret that nobody else can learn; all else iotrace alone."""
+"""Who may say which threads are traced: a target once, by a secret that nobody else can learn; then iotrace alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,6 @@ from tracer.capture.attach import Adopter
 from tracer.capture.collector import Collector
 from tracer.kernel import features
 from tracer.recording.records import Kind
-
-pytestmark = pytest.mark.live
 
 COMMAND = [sys.executable, "-c", "import os\nprint(flush=True)\nwhile input(): os.getppid()\n"]
 STRANGER = f"""
@@ -66,6 +65,11 @@ def threads_begun(records):
     return sorted(records["tid"][records["kind"] == Kind.START].tolist())
 
 
+def command(pid: int) -> bytes:
+    """The command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def test_nobody_can_read_the_secret_of_a_target_at_its_gate(probes):
     forms = [
         str(probes.secret).encode(),
@@ -75,19 +79,17 @@ def test_nobody_can_read_the_secret_of_a_target_at_its_gate(probes):
 
     def is_shown(pid):
         return any(
-            form in open(f"/proc/{pid}/{name}", "rb").read()
+            form in Path(f"/proc/{pid}/{name}").read_bytes()
             for form in forms
             for name in ("cmdline", "environ", "comm", "stat", "status")
         )
 
     with started() as held, Collector(probes):
-        while (
-            b"gate.py" not in open(f"/proc/{held.pid}/cmdline", "rb").read()
-        ):  # it is on its way there
+        while b"gate.py" not in command(held.pid):  # it is on its way there
             pass
         assert not is_shown(held.pid) and not is_shown(os.getpid())
         held.release(probes.secret)
-        while b"gate.py" in open(f"/proc/{held.pid}/cmdline", "rb").read():
+        while b"gate.py" in command(held.pid):
             assert not is_shown(held.pid)
         assert held._process.stdout.readline()
         assert not is_shown(held.pid) and not is_shown(os.getpid())
@@ -140,7 +142,7 @@ def test_a_stranger_cannot_take_iotraces_place(probes):
 
 
 def test_calls_still_open_come_after_all_else(probes):
-    """Whatever came while the probes were being detached: a thread may have begun a call, or have another ID by then."""
+    """Whatever came while the probes were detached: a thread may have begun a call, or have another ID by then."""
     with Collector(probes) as collector, started() as held:
         held.release(probes.secret)
         assert held._process.stdout.readline()

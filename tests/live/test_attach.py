@@ -28,8 +28,6 @@ from tracer.kernel.proc import Process
 from tracer.recording import parquet
 from tracer.recording.records import Kind
 
-pytestmark = pytest.mark.live
-
 
 class Target:
     """A Python program that does a step of its work for each line it is sent, and answers it."""
@@ -130,12 +128,11 @@ while not all(map(asleep, threads)): pass
 def test_calls_that_threads_were_in_are_open_or_end(tmp_path):
     """Of five threads asleep in recvfrom one gets its data; its call counts from when we came."""
     path = tmp_path / "run"
-    with target(BLOCKED, "pairs[2][0].send(b'xyz')") as its:
-        with attached(its, "-o", path) as run:
-            its.step()
-            while not asleep_again(its.pid):
-                pass
-            report = ended(run)
+    with target(BLOCKED, "pairs[2][0].send(b'xyz')") as its, attached(its, "-o", path) as run:
+        its.step()
+        while not asleep_again(its.pid):
+            pass
+        report = ended(run)
     assert [op["bytes"] for op in report["operations"] if op["bytes"] == 3] == [3]
     records = np.concatenate(list(parquet.read(str(path))))
     starts = {int(row["tid"]): int(row["start"]) for row in records[records["kind"] == Kind.START]}
@@ -249,13 +246,13 @@ def test_several_processes_as_pidof_prints_them():
     with (
         target("a, b = socket.socketpair()", STEP) as one,
         target("a, b = socket.socketpair()", STEP) as other,
+        running("attach", "-p", one.pid, str(other.pid), "--no-cost", "--json") as run,
     ):
-        with running("attach", "-p", one.pid, str(other.pid), "--no-cost", "--json") as run:
-            await_attached(run, one.pid)
-            await_attached(run, other.pid)
-            one.step()
-            other.step()
-            report = ended(run)
+        await_attached(run, one.pid)
+        await_attached(run, other.pid)
+        one.step()
+        other.step()
+        report = ended(run)
     assert calls(report)["recvfrom"] == 46
     assert {thread["tgid"] for thread in report["threads"]} == {one.pid, other.pid}
 

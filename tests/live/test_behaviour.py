@@ -13,8 +13,6 @@ from tracer.capture import spawn
 from tracer.cli.main import main
 from tracer.kernel import features
 
-pytestmark = pytest.mark.live
-
 
 @pytest.mark.parametrize("name", ROUNDS)
 def test_twenty_three_rounds(name):

@@ -26,7 +26,6 @@ from tracer.cli.main import main
 from tracer.kernel import features
 from tracer.run import scenario
 
-pytestmark = pytest.mark.live
 SCHEMA = Draft202012Validator(
     json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
 )

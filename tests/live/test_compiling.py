@@ -12,8 +12,6 @@ from tracer.bpf import build, loader
 from tracer.cli.main import main
 from tracer.kernel import features
 
-pytestmark = pytest.mark.live
-
 PLANTED = (
     "linux/types.h",
     "bcc/bpf.h",

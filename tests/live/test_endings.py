@@ -13,12 +13,11 @@ from support.running import (
     assert_one_line,
     check_nothing_lost,
     check_operations,
-    model_of,
     report_of,
     running,
 )
 
-pytestmark = pytest.mark.live
+from scenarios import find
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_ctrl_c_shows_what_there_is(name, lang):
     report = json.loads(done.stdout)
     assert report["ended"] == "interrupted"
     assert len(report["operations"]) >= 5
-    assert report["model"]["name"] == model_of(name)
+    assert report["model"]["name"] == find(name).model
     assert (
         report["expected"]["messages"] >= 5
     )  # it was asked to stop, and could still say what it did

@@ -24,8 +24,6 @@ from tracer.recording import parquet
 from tracer.recording.parquet import Writer
 from tracer.recording.records import Kind
 
-pytestmark = pytest.mark.live
-
 COUNT = 5000
 # so many calls, then a file that says that it came to its end
 WORK = "import os, sys\nfor _ in range({}): os.getppid()\nopen(sys.argv[1], 'w').write('to the end')\nsys.exit(7)"

@@ -12,8 +12,6 @@ from collections import Counter
 import pytest
 from support.running import iotrace, traced
 
-pytestmark = pytest.mark.live
-
 TWICE = """
 import ctypes, os, socket, time
 def first():

@@ -16,8 +16,6 @@ from support.running import PYTHON_TRACED as PYTHON
 from tracer.kernel import syscalls
 from tracer.kernel.proc import Process
 
-pytestmark = pytest.mark.live
-
 WAKER = """
 import ctypes, socket, sys
 ctypes.CDLL(None).prctl(15, {!r}, 0, 0, 0)
@@ -108,7 +106,8 @@ for name in {NAMES!r}:
     os.wait()
 threads = [threading.Thread(target=work, args=(name,)) for name in {NAMES!r}]
 [t.start() for t in threads]; [t.join() for t in threads]
-for name in (b"f\\xff\\xfe", b"new\\nline = 0 <0.0>", b"\\x1b[31mred", b">quote\\"'<", "длинное имя файла, не ASCII".encode()):
+long = "длинное имя файла, не ASCII".encode()
+for name in (b"f\\xff\\xfe", b"new\\nline = 0 <0.0>", b"\\x1b[31mred", b">quote\\"'<", long):
     fd = os.open(name, os.O_CREAT | os.O_RDWR); os.write(fd, b"x"); os.lseek(fd, 0, 0); os.read(fd, 1); os.close(fd)
     os.unlink(name)
 for name in (b"\\0abs\\xff\\x01\\n\\x1b[31m", b"s\\xff\\n"):

@@ -18,10 +18,7 @@ from support.running import (
 from tracer.run import netns
 
 OFFERED = netns.offers() if os.geteuid() == 0 else {}
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(not OFFERED.get("veth"), reason="no veth link can be made here"),
-]
+pytestmark = pytest.mark.skipif(not OFFERED.get("veth"), reason="no veth link can be made here")
 FAST = ("--net", "veth", "--messages", 23, "--interval", "2ms", "--no-cost")
 needs_tbf = pytest.mark.skipif(not OFFERED.get("tbf"), reason="no tbf (CONFIG_NET_SCH_TBF)")
 

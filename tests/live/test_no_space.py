@@ -9,8 +9,6 @@ import sys
 import pytest
 from support.running import IOTRACE, ROOT, assert_one_line, mounts_apart
 
-pytestmark = pytest.mark.live
-
 COMMANDS = [
     pytest.param(["run", "nonblocking", "--no-cost"], 1, id="run"),
     pytest.param(

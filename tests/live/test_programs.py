@@ -21,7 +21,6 @@ from support.running import check_nothing_lost, check_operations, iotrace, runni
 
 from tracer.kernel import syscalls
 
-pytestmark = pytest.mark.live
 PYTHON = "/usr/bin/python3"
 
 

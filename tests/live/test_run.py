@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,9 +28,6 @@ from tracer.capture import spawn
 from tracer.cli.main import main
 from tracer.recording import parquet
 from tracer.recording.records import Kind
-
-pytestmark = pytest.mark.live
-
 
 # only the target, and as the right user
 
@@ -68,7 +66,7 @@ def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
         uids = [
             [
                 line.split()[1:]
-                for line in open(f"/proc/{pid}/status")
+                for line in Path(f"/proc/{pid}/status").read_text().splitlines()
                 if line.startswith(("Uid", "Gid"))
             ]
             for pid in (run.receiver, run.sender)

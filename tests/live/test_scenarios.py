@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import ExitStack
 
 import pytest
-from support.cases import CASES, FAST, NAMES, PAIRS, PROGRAMS, ROUNDS, UNSTEADY, everyday, in_python
+from support.cases import CASES, FAST, NAMES, PAIRS, PROGRAMS, ROUNDS, everyday, in_python
 from support.running import (
     IOTRACE,
     PYTHON,
@@ -23,7 +23,6 @@ from support.running import (
     check_nothing_lost,
     check_operations,
     iotrace,
-    model_of,
     report_of,
     running,
 )
@@ -31,8 +30,6 @@ from support.running import (
 from scenarios import find
 from scenarios.kit import transport, twin
 from tracer.kernel import syscalls
-
-pytestmark = pytest.mark.live
 
 
 @pytest.mark.parametrize(
@@ -52,7 +49,7 @@ def test_twenty_three_messages_are_twenty_three_operations(name, lang, proto):
     assert (
         report["cost"]["untraced_cpu_ns_per_op"] > 0 and report["cost"]["traced_cpu_ns_per_op"] > 0
     )
-    assert report["figure"]["model"] == model_of(name)
+    assert report["figure"]["model"] == find(name).model
     assert report["options"]["lang"] == lang
 
 
@@ -223,30 +220,25 @@ def test_what_is_printed_fits_in_80_columns(name):
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize(
     ("name", "lang"),
-    everyday([its for its in PROGRAMS if its.values[0] not in UNSTEADY], in_python),
+    everyday([its for its in PROGRAMS if find(its.values[0]).steady], in_python),
 )
 def test_strace_counts_the_same_calls(name, lang, tmp_path):
-    path = tmp_path / "strace"
     scenario = find(name)
     program = [twin.built(scenario.twin)] if lang == "c" else [*PYTHON, "-m", scenario.module]
-    follow = ["-f"] * name.startswith(
-        ("posix-aio", "threads")
-    )  # receives are made by other threads
+    follow = ["strace", "-ff", "-o", tmp_path / "thread"]  # a file a thread
     subprocess.run(
-        ["strace", *follow, "-o", path, *program, "--messages", "23", "--interval-ns", "2000000"],
+        [*follow, *program, "--messages", "23", "--interval-ns", "2000000"],
         check=True,
         capture_output=True,
         cwd=ROOT,
         timeout=100,
     )
-    traced = path.read_text()
-    if follow:
-        sender = re.search(r"^(\d+) +execve\(.*scenarios\.sender", traced, re.M)[1]
-        lines = [
-            line.split(maxsplit=1)[1] for line in traced.splitlines() if line.split()[0] != sender
-        ]
-    else:
-        lines = traced.splitlines()
+    traced = [path.read_text() for path in tmp_path.iterdir()]
+    senders = [
+        text for text in traced if re.search(r"^execve\(.*scenarios\.kit\.sender", text, re.M)
+    ]
+    assert len(senders) == 1
+    lines = [line for text in traced if text not in senders for line in text.splitlines()]
     seen = Counter(
         syscalls.class_of(line.partition("(")[0]) for line in lines if re.match(r"[a-z]\w+\(", line)
     )

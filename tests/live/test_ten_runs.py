@@ -16,14 +16,13 @@ from support.cases import PROGRAMS, ROUNDS, everyday
 from support.running import check_closed_loop, check_rounds
 
 from scenarios import find
-from scenarios.kit.workload import Options
+from scenarios.kit.options import Options
 from tracer.kernel import features
 from tracer.recording import parquet
 from tracer.report import build
 from tracer.run import interleave
 from tracer.run import scenario as experiment
 
-pytestmark = pytest.mark.live
 RUNS, MESSAGES = 10, 23
 MS = 1_000_000
 
@@ -31,7 +30,9 @@ MS = 1_000_000
 def ten_runs(name: str, lang: str, interval_ns: int) -> Iterator[dict]:
     """The report of each run."""
     scenario = find(name)
-    options = Options(MESSAGES, interval_ns, 64, scenario.protocols[0], False, scenario.watched)
+    options = Options(
+        MESSAGES, interval_ns, 64, scenario.protocols[0], False, scenario.sockets_default
+    )
     plan = experiment.ScenarioPlan(
         name, lang, experiment.program(scenario, lang, None), options, 60, None, 16 << 20, False
     )

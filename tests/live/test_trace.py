@@ -31,8 +31,6 @@ from support.running import PYTHON_TRACED as PYTHON
 
 from tracer.kernel import syscall_filter, syscalls
 
-pytestmark = pytest.mark.live
-
 
 def calls(report: dict) -> Counter:
     return Counter({call["name"]: call["calls"] for call in report["syscalls"]})

@@ -17,10 +17,10 @@ from support.running import (
     assert_one_line,
     check_closed_loop,
     iotrace,
-    model_of,
     runner,
 )
 
+from scenarios import find
 from tracer.cli.main import main
 from tracer.kernel import syscalls
 from tracer.output.terminal.report import render
@@ -32,16 +32,6 @@ from tracer.report import build
 DATA = Path(__file__).parents[1] / "data"
 PATHS = sorted(DATA.glob("*.parquet"))
 MESSAGES = 5
-COMPLETED_LATER = (
-    "posix-aio",
-    "posix-aio-thread",
-    "posix-aio-suspend",
-    "linux-aio",
-    "linux-aio-socket",
-    "io-uring-inline",
-    "io-uring-worker",
-    "io-uring-multishot",
-)  # told after the copy, in a call
 every = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
@@ -89,7 +79,6 @@ def test_every_scenario_is_there():
 def test_the_program_did_what_was_seen(path):
     its = built(path)
     check_closed_loop(its, stem(path), MESSAGES)
-    assert its["model"]["name"] == model_of(its["scenario"])
     assert its["options"]["proto"] == (
         "tcp" if path.stem.endswith("-tcp") else "file" if path.stem == "linux-aio" else "udp"
     )
@@ -106,7 +95,7 @@ def test_phases_of_an_operation_sum_to_its_time(path):
         assert (ready - ask) + (copy_start - ready) + (copy_end - copy_start) + (
             done - copy_end
         ) == done - ask
-        assert (done > copy_end) == (its["scenario"] in COMPLETED_LATER)
+        assert (done > copy_end) == find(its["scenario"]).completes
 
 
 @every
@@ -145,7 +134,7 @@ def test_verdict_does_not_come_from_the_scenarios_name(path):
     facts.update(scenario=None, notes=None, sender=None, untraced=None)
     its = whole(build.build(partial(parquet.columns, str(path)), facts))
     assert its["scenario"] is None and its["expected"] is None and its["cost"] is None
-    assert its["model"]["name"] == model_of(stem(path))
+    assert its["model"]["name"] == find(stem(path)).model
     render(its, width=80, hist=True, unicode=True, color=False)
 
 
@@ -172,8 +161,8 @@ def test_calls_are_those_of_the_model(path):
         "io-uring": {"io_uring_enter"},
         "linux-aio": {"io_submit"},
     }
-    assert wanted.get(model_of(name), set()) <= calls or name == "linux-aio-poll"
-    assert name.startswith(("posix-aio", "io-uring", "linux-aio")) or "recvfrom" in calls
+    assert wanted.get(find(name).model, set()) <= calls or name == "linux-aio-poll"
+    assert find(name).model in ("posix-aio", "io-uring", "linux-aio") or "recvfrom" in calls
 
 
 # the command
@@ -238,9 +227,10 @@ def test_a_time_is_read_without_the_rest():
     records = np.concatenate(list(parquet.read(path)))
     since, until = (int(time) for time in np.quantile(records["time"], (0.4, 0.6)))
     part = np.concatenate([batch.records() for batch in parquet.columns(path, since, until)])
-    assert np.array_equal(
-        part, records[(records["time"] >= since) & (records["time"] <= until)]
-    ) and 0 < len(part)
+    assert (
+        np.array_equal(part, records[(records["time"] >= since) & (records["time"] <= until)])
+        and len(part) > 0
+    )
 
 
 @pytest.mark.parametrize(("name", "inside"), [("signal", False), ("signal-c", True)])

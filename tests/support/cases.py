@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from scenarios import find, names, scenarios
 
@@ -22,12 +24,12 @@ PROGRAMS = [
 CASES = [
     pytest.param(*program.values, proto, marks=program.marks)
     for program in PROGRAMS
-    for proto in find(program.values[0]).protocols
+    for proto in find(str(program.values[0])).protocols
 ]
 PAIRS = [(scenario.name, proto) for scenario in SENT for proto in scenario.protocols]
 
 
-def everyday(cases, wanted):
+def everyday(cases: list[ParameterSet], wanted: Callable[..., bool]) -> list[ParameterSet]:
     """The cases, those that are not `wanted` of every run of the tests marked as thorough."""
     return [
         case
@@ -37,11 +39,9 @@ def everyday(cases, wanted):
     ]
 
 
-def in_python(name, lang, proto=None):
+def in_python(name: str, lang: str, proto: str | None = None) -> bool:
     """In Python, and over the scenario's first protocol."""
     return lang == "python" and proto in (None, find(name).protocols[0])
 
 
-# how often these call depends on who is quicker, and strace makes all slow
-UNSTEADY = ("epoll-herd", "epoll-herd-exclusive", "epoll-et-stuck", "signal-rt-overflow")
 FAST = ("--interval", "2ms", "--no-cost")

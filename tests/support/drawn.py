@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.text import Text
 
 from tracer.output.terminal import figure
 
 
-def lines_of_figure(report: dict) -> list[str]:
+def lines_of_figure(report: dict[str, Any]) -> list[str]:
     """The figure's lines, without their colours."""
     return [line.plain for line in figure.draw(report)]
 

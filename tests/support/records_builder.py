@@ -22,7 +22,7 @@ class Trace:
     """
 
     def __init__(self, mode: int = SOCKET) -> None:
-        self.rows: list[tuple] = []
+        self.rows: list[tuple[int, ...]] = []
         self.add(Kind.START, 1, result=TID)
         self.add(Kind.DESCRIPTOR, 2, start=INODE, fd=FD, arg=mode)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 US, MS = 1_000, 1_000_000
 TID, HELPER = 4242, 4243
@@ -10,14 +11,14 @@ NAMES = ("blocking", "nonblocking", "select", "poll", "epoll-lt", "signal", "pos
 PERIOD = 10 * MS
 
 
-def sample(name: str, count: int = 20, **changes) -> dict:
+def sample(name: str, count: int = 20, **changes: Any) -> dict[str, Any]:
     """A whole report of `count` operations for the model `name`; `changes` replace top-level keys."""
     report = _FAMILIES[name](name, count)
     report.update(copy.deepcopy(changes))
     return report
 
 
-def summed(report: dict) -> dict:
+def summed(report: dict[str, Any]) -> dict[str, Any]:
     """The report with the sums over its operations as these now are."""
     operations = report["operations"]
     queued = [op["queued_ns"] for op in operations if op["queued_ns"]]
@@ -32,13 +33,13 @@ def call(
     name: str,
     enter: int,
     leave: int | None,
-    result,
+    result: int | str | None,
     tid: int = TID,
     count: int = 1,
     blocked: int = 0,
     data: bool = False,
     waits: bool = False,
-) -> dict:
+) -> dict[str, Any]:
     """A step of kind call; times in ns since base."""
     return {
         "kind": "call",
@@ -67,9 +68,11 @@ def _operation(
     estimated: list[str],
     tid: int = TID,
     queued: int = 0,
-) -> dict:
+) -> dict[str, Any]:
     names = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
-    times = dict(zip(names, (start + offset for offset in (ask, ready, told, begin, end, done))))
+    times = dict(
+        zip(names, (start + at for at in (ask, ready, told, begin, end, done)), strict=True)
+    )
     return {
         "index": index,
         "tid": tid,
@@ -81,7 +84,7 @@ def _operation(
     }
 
 
-def _phases(operations: list[dict]) -> dict:
+def _phases(operations: list[dict[str, Any]]) -> dict[str, Any]:
     ends = {
         "wait": ("ask_ns", "ready_ns"),
         "notice": ("ready_ns", "copy_start_ns"),
@@ -94,8 +97,9 @@ def _phases(operations: list[dict]) -> dict:
     }
 
 
-def _distribution(values: list[int]) -> dict:
-    ordered, hist = sorted(values), {}
+def _distribution(values: list[int]) -> dict[str, Any]:
+    ordered = sorted(values)
+    hist: dict[str, int] = {}
     for value in ordered:
         bound = str(1 << (value.bit_length() - 1) if value else 0)
         hist[bound] = hist.get(bound, 0) + 1
@@ -116,8 +120,8 @@ def _distribution(values: list[int]) -> dict:
 
 
 def _syscall(
-    name: str, times: list[int], errors: dict | None = None, calls: int | None = None
-) -> dict:
+    name: str, times: list[int], errors: dict[str, Any] | None = None, calls: int | None = None
+) -> dict[str, Any]:
     spread = _distribution(times)
     spread.pop("count")
     return {"name": name, "calls": calls or len(times), "errors": errors or {}, **spread}
@@ -125,7 +129,7 @@ def _syscall(
 
 def _thread(
     tid: int, blocked: int, runnable: int, kernel: int, user: int, name: str = "python3"
-) -> dict:
+) -> dict[str, Any]:
     return {
         "tid": tid,
         "tgid": TID,
@@ -142,14 +146,14 @@ def _thread(
 
 def _report(
     name: str,
-    operations: list[dict],
-    steps: list[dict],
-    threads: list[dict],
-    syscalls: list[dict],
-    model: dict,
-    signals: list[dict] | None = None,
-    calls: dict | None = None,
-) -> dict:
+    operations: list[dict[str, Any]],
+    steps: list[dict[str, Any]],
+    threads: list[dict[str, Any]],
+    syscalls: list[dict[str, Any]],
+    model: dict[str, Any],
+    signals: list[dict[str, Any]] | None = None,
+    calls: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     count = len(operations)
     counted = sum(call["calls"] for call in syscalls) * 2 + 9 * count
     return summed(
@@ -222,7 +226,7 @@ def _start(index: int) -> int:
     return 1_200_000 + index * 11 * MS
 
 
-def _blocking(name: str, count: int) -> dict:
+def _blocking(name: str, count: int) -> dict[str, Any]:
     wait, waking, switch, copied = 10_900 * US, 28 * US, 29 * US, 8 * US
     operations = []
     for index in range(count):
@@ -259,7 +263,7 @@ def _blocking(name: str, count: int) -> dict:
     )
 
 
-def _nonblocking(name: str, count: int, polls: int = 12_345) -> dict:
+def _nonblocking(name: str, count: int, polls: int = 12_345) -> dict[str, Any]:
     operations = []
     for index in range(count):
         ready = 10_012 * US + (_spread(index) if index != count // 2 else 0)
@@ -311,7 +315,7 @@ def _nonblocking(name: str, count: int, polls: int = 12_345) -> dict:
     )
 
 
-def _multiplexing(name: str, count: int) -> dict:
+def _multiplexing(name: str, count: int) -> dict[str, Any]:
     waiter = {"select": "pselect6", "poll": "poll", "epoll-lt": "epoll_wait"}[name]
     wait, waking, switch = 10_850 * US, 26 * US, 31 * US
     told, entry = wait + waking + switch + 9 * US, wait + waking + switch + 33 * US
@@ -368,7 +372,7 @@ def _multiplexing(name: str, count: int) -> dict:
     )
 
 
-def _signal(name: str, count: int) -> dict:
+def _signal(name: str, count: int) -> dict[str, Any]:
     operations = []
     wait, sent, delivered, entry = 9_930 * US, 3 * US, 7 * US, 41 * US
     for index in range(count):
@@ -426,7 +430,7 @@ def _signal(name: str, count: int) -> dict:
     )
 
 
-def _posix_aio(name: str, count: int) -> dict:
+def _posix_aio(name: str, count: int) -> dict[str, Any]:
     submit, wait, waking, switch, copied, signal = (
         96 * US,
         10_200 * US,
@@ -507,7 +511,8 @@ def _posix_aio(name: str, count: int) -> dict:
             "synchronous": False,
             "confidence": 0.98,
             "evidence": [
-                f"in {count} of {count} operations a helper thread received, and the asking thread made no receive call",
+                f"in {count} of {count} operations a helper thread received, "
+                "and the asking thread made no receive call",
                 "the asking thread was told after the copy",
             ],
         },

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from support.analysing import batches
 from support.records_builder import EAGAIN, PIPE, Trace
 
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report import build
 
@@ -20,10 +24,10 @@ FACTS = {
 US = 1000
 
 
-def built(trace: Trace, count: int = 1, **facts: object) -> dict:
+def built(trace: Trace, count: int = 1, **facts: object) -> dict[str, Any]:
     records = trace.records()
 
-    def read(since: int | None, until: int | None):
+    def read(since: int | None, until: int | None) -> Iterator[RecordBatch]:
         for batch in batches(records, count):
             yield batch.take((batch.time >= (since or 0)) & (batch.time <= (until or 1 << 62)))
 

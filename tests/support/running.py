@@ -10,14 +10,17 @@ import signal
 import subprocess
 import sys
 import uuid
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from support.contract import faults
 
-from scenarios.kit import workload
+from scenarios import find
+from scenarios.kit import page
 from tracer import terms
 from tracer.kernel import syscalls
 
@@ -29,26 +32,6 @@ PYTHON_TRACED = "/usr/bin/python3"  # of programs that are traced: not a wrapper
 BOUNDARIES = tuple(f"{name}_ns" for name in terms.BOUNDARIES)
 STATES = tuple(f"{name}_ns" for name in terms.STATES)
 NOBODY = 65534
-MODEL_OF = {
-    "threads": "blocking",
-    "epoll-et": "epoll-et",
-    "epoll-": "epoll-lt",
-    "signal": "signal",
-    "posix-aio": "posix-aio",
-    "linux-aio": "linux-aio",
-    "io-uring": "io-uring",
-}
-ASYNCHRONOUS = ("posix-aio", "linux-aio", "io-uring")
-ONLY_IN_NAME = (
-    "linux-aio-socket",
-    "linux-aio-poll",
-)  # the thread itself waits for the data, or copies it
-INSTEAD = {
-    "lock": "mutual exclusion",
-    "condition": "synchronisation",
-    "concurrent": "concurrent",
-    "parallel": "parallel",
-}
 RECORDING = ROOT / "tests" / "data" / "nonblocking.parquet"
 _MARK = "IOTRACE_TEST_RUN"
 
@@ -58,9 +41,11 @@ def iotrace(
     env: dict[str, str] | None = None,
     user: int | None = None,
     stdin: int | None = None,
-) -> subprocess.CompletedProcess:
+) -> subprocess.CompletedProcess[str]:
     """The command run to its end, as the user with id `user`; its output as text."""
-    as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+    as_user: dict[str, Any] = {}
+    if user is not None:
+        as_user = {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(
         [*IOTRACE, *map(str, arguments)],
         capture_output=True,
@@ -73,28 +58,28 @@ def iotrace(
     )
 
 
-def report_of(*arguments: object, **options: object) -> dict:
+def report_of(*arguments: object, **options: Any) -> dict[str, Any]:
     """The JSON of a command that must succeed, and must print nothing else."""
     done = iotrace(*arguments, "--json", **options)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    report: dict = json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(done.stdout)
     assert not faults(report, "compare" if arguments[0] == "compare" else "report")
     return report
 
 
-def traced(program: str, *options: object, **more: object) -> dict:
+def traced(program: str, *options: object, **more: Any) -> dict[str, Any]:
     """The report of a Python program under iotrace trace."""
     done = iotrace(
         "trace", "--no-cost", "--json", *options, "--", PYTHON_TRACED, "-c", program, **more
     )
     assert done.returncode == 0 and done.stderr == ""
-    report: dict = json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(done.stdout)
     assert not faults(report)
     return report
 
 
-def assert_one_line(done: subprocess.CompletedProcess, status: int, *words: str) -> None:
+def assert_one_line(done: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
     """The command failed as documented: a status, one line on stderr that has the words, nothing on stdout."""
     assert done.returncode == status, done.stderr
     lines = done.stderr.splitlines()
@@ -117,26 +102,28 @@ def mounts_apart() -> list[str]:
 def runner() -> CliRunner:
     """click's runner with stderr apart from stdout, which newer versions always do."""
     apart = "mix_stderr" in inspect.signature(CliRunner).parameters
-    return CliRunner(mix_stderr=False) if apart else CliRunner()
+    options: dict[str, Any] = {"mix_stderr": False} if apart else {}
+    return CliRunner(**options)
 
 
 class Running:
     """An iotrace that runs now. The page shared by sender and receiver tells how far the scenario is."""
 
-    def __init__(self, process: subprocess.Popen, mark: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], mark: str) -> None:
         self.process = process
         self._mark = mark
         self._page: memoryview | None = None
 
     def await_messages(self, count: int) -> None:
         """Returns when the receiver has finished `count` messages."""
-        while not self._map() or self._page[workload.RECEIVED] < count:
-            self._still_running()
+        while self.page is None or self.page[page.RECEIVED] < count:
+            self.check_running()
 
     @property
     def receiver(self) -> int:
         """The receiver's process ID."""
-        return self._page[workload.PID]
+        assert self.page, "await its messages first"
+        return self.page[page.PID]
 
     @property
     def sender(self) -> int:
@@ -156,12 +143,14 @@ class Running:
             if name.isdigit() and wanted in _read(int(name), "environ").split(b"\0")
         ]
 
-    def end(self) -> subprocess.CompletedProcess:
+    def end(self) -> subprocess.CompletedProcess[str]:
         """Waits for the command, which ends by itself."""
         out, err = self.process.communicate(timeout=100)
         return subprocess.CompletedProcess(self.process.args, self.process.returncode, out, err)
 
-    def _map(self) -> bool:
+    @property
+    def page(self) -> memoryview | None:
+        """The page that sender and receiver share, None until there is one."""
         if self._page is None:
             directory = f"/proc/{self.process.pid}/fd"
             try:
@@ -174,14 +163,16 @@ class Running:
                         break
             except OSError:  # a descriptor, or the process, that has gone meanwhile
                 pass
-        return self._page is not None
+        return self._page
 
-    def _still_running(self) -> None:
+    def check_running(self) -> None:
+        """Lets it run for 5 ms; raises AssertionError where it has ended."""
         try:
             self.process.wait(0.005)
         except subprocess.TimeoutExpired:
             return
-        raise AssertionError(f"ended with {self.process.returncode}: {self.process.stderr.read()}")
+        done = self.end()
+        raise AssertionError(f"ended with {done.returncode}: {done.stderr}")
 
 
 def _read(pid: int, name: str) -> bytes:
@@ -192,7 +183,7 @@ def _read(pid: int, name: str) -> bytes:
 
 
 @contextmanager
-def running(*arguments: object, env: dict[str, str] | None = None):
+def running(*arguments: object, env: dict[str, str] | None = None) -> Iterator[Running]:
     """iotrace started, as Running; killed at the end with what it left."""
     mark = uuid.uuid4().hex
     process = subprocess.Popen(
@@ -210,15 +201,13 @@ def running(*arguments: object, env: dict[str, str] | None = None):
         yield run
     finally:
         for pid in run.processes():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         process.communicate()
 
 
 @contextmanager
-def beside(program: str, count: int = 1):
+def beside(program: str, count: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
     """`count` Python processes that run `program` while the test does; each says when it has begun."""
     started = [
         subprocess.Popen(
@@ -228,6 +217,7 @@ def beside(program: str, count: int = 1):
     ]
     try:
         for process in started:
+            assert process.stdout, "it has a pipe"
             process.stdout.readline()
         yield started
     finally:
@@ -236,7 +226,7 @@ def beside(program: str, count: int = 1):
             process.communicate()
 
 
-def check_operations(report: dict) -> None:
+def check_operations(report: dict[str, Any]) -> None:
     """Boundaries in order, phases that sum to done − ask, threads whose states sum to their lifetime."""
     for op in report["operations"]:
         times = [op[name] for name in BOUNDARIES]
@@ -255,13 +245,13 @@ def check_operations(report: dict) -> None:
         )
 
 
-def check_counts(report: dict) -> None:
+def check_counts(report: dict[str, Any]) -> None:
     """The program's own notes are what was traced: every call, every error, every signal, every byte.
 
     In an open loop CPython may run one handler for several deliveries.
     """
     expected = report["expected"]
-    calls = {name: 0 for name in expected["calls"]}
+    calls = dict.fromkeys(expected["calls"], 0)
     for call in report["syscalls"]:
         name = syscalls.class_of(call["name"])
         if name in calls:
@@ -279,12 +269,12 @@ def check_counts(report: dict) -> None:
             for signal in report["signals"]
             if signal["name"] == name
         ]
-        assert delivered == [count] or report["options"]["open_loop"] and delivered[0] > count
+        assert delivered == [count] or (report["options"]["open_loop"] and delivered[0] > count)
     assert sum(op["bytes"] for op in report["operations"]) == expected["bytes"]
     assert expected["differences"] == [] and all(expected["match"].values())
 
 
-def check_nothing_lost(report: dict) -> None:
+def check_nothing_lost(report: dict[str, Any]) -> None:
     """A ledger that balances, with nothing lost."""
     ledger = report["ledger"]
     assert (
@@ -297,15 +287,7 @@ def check_nothing_lost(report: dict) -> None:
     assert ledger["balanced"]
 
 
-def model_of(scenario: str) -> str:
-    """The model that a scenario follows: where several follow one, the name says more than the model."""
-    for prefix, model in MODEL_OF.items():
-        if scenario.startswith(prefix):
-            return model
-    return scenario
-
-
-def check_closed_loop(report: dict, scenario: str, messages: int, size: int = 64) -> None:
+def check_closed_loop(report: dict[str, Any], scenario: str, messages: int, size: int = 64) -> None:
     """All that holds of a closed loop of `messages` messages under the probes."""
     assert report["ended"] == "completed"
     assert [op["bytes"] for op in report["operations"]] == [size] * messages
@@ -319,21 +301,18 @@ def check_closed_loop(report: dict, scenario: str, messages: int, size: int = 64
         raw = op.get("raw", {}).get("ready_ns")
         if raw is not None or "ready" not in op["estimated"]:
             assert (op["ready_ns"] if raw is None else raw) >= sent, op
-    assert report["model"]["name"] == model_of(scenario), report["model"]
-    asynchronous = scenario.startswith(ASYNCHRONOUS) and scenario not in ONLY_IN_NAME
-    assert report["model"]["synchronous"] is not asynchronous
+    assert report["model"]["name"] == find(scenario).model, report["model"]
+    assert report["model"]["synchronous"] is find(scenario).synchronous
 
 
-def check_rounds(report: dict, rounds: int) -> None:
+def check_rounds(report: dict[str, Any], rounds: int) -> None:
     """All that holds of a scenario without messages under the probes."""
     assert report["ended"] == "completed"
     assert report["expected"]["messages"] == rounds
     assert list(report["operations"]) == [] and report["model"]["name"] == "none"
-    wanted = INSTEAD[report["scenario"]]
-    if wanted in (
-        "concurrent",
-        "parallel",
-    ):  # other work may leave them next to no CPU, or none of the second one
+    wanted = find(report["scenario"]).instead
+    # other work may leave them next to no CPU, or none of the second one
+    if wanted in ("concurrent", "parallel"):
         pairs = report["lanes"]["pairs"] if report["lanes"] else []
         wanted = (
             "computing" if not pairs else "concurrent" if not pairs[0]["overlap_ns"] else wanted

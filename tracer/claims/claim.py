@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 @dataclass(frozen=True)
 class Wanted:
     """One run: a program of scenarios/ (its module's name; those in trials/ are for claims alone) and what it is sent,
-    as scenarios.kit.workload.Options has it.
+    as scenarios.kit.options.Options has it.
 
     native: its twin in C where there is a compiler, so that no interpreter's lock takes part. compared: times or shares
     of time are compared, so it is made in every round; else what it does is counted, and once is enough.

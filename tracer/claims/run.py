@@ -13,7 +13,7 @@ from types import ModuleType
 
 import scenarios
 from scenarios.kit import transport, twin
-from scenarios.kit.workload import Options
+from scenarios.kit.options import Options
 from tracer import __version__
 from tracer.capture.host import host
 from tracer.claims.claim import Claim, Judgement, Verdict, Wanted

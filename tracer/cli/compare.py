@@ -222,13 +222,13 @@ def _field(
     user: files.User | None,
 ) -> Field:
     """Plans of those whose programs can be had; raises IotraceError."""
+    from scenarios.kit.options import Options
     from scenarios.kit.twin import CannotBuild
-    from scenarios.kit.workload import Options
     from tracer.run import scenario as experiment
 
     field = Field([], [], unavailable)
     for scenario, lang in contenders:
-        name, watched = (scenario.name, lang), asked.sockets or scenario.watched
+        name, watched = (scenario.name, lang), asked.sockets or scenario.sockets_default
         refuse_descriptors(asked.proto, watched)
         options = Options(asked.messages, asked.interval, asked.size, asked.proto, False, watched)
         try:

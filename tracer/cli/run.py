@@ -28,7 +28,7 @@ from tracer.errors import CANNOT, USAGE, IotraceError
 from tracer.output.format import Kind
 
 if TYPE_CHECKING:
-    from scenarios.kit.workload import Options
+    from scenarios.kit.options import Options
     from tracer.run import scenario as experiment
 
 ORDER = 2
@@ -195,10 +195,10 @@ def command(scenario: Program, asked: Asked, wanted: Wanted) -> None:
 def options_of(scenario: Program, asked: Asked) -> Options:
     """What sender and receiver are told; raises IotraceError for what the scenario cannot do or makes no sense."""
     from scenarios.kit import transport
-    from scenarios.kit.workload import Options
+    from scenarios.kit.options import Options
     from tracer.run import scenario as experiment
 
-    proto, sockets = asked.proto or scenario.protocols[0], asked.sockets or scenario.watched
+    proto, sockets = asked.proto or scenario.protocols[0], asked.sockets or scenario.sockets_default
     refuse_unable(scenario, proto, asked)
     refuse_sockets(scenario, sockets)
     refuse_link(proto, asked)

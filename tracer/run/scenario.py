@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from scenarios import Scenario
-from scenarios.kit import twin, workload
+from scenarios.kit import twin
+from scenarios.kit.options import Options, receiver_command, sender_command
+from scenarios.kit.page import make_shared
 from tracer import text
 from tracer.bpf.loader import Attachment
 from tracer.capture import spawn
@@ -50,7 +52,7 @@ class ScenarioPlan:
     scenario: str
     lang: str
     program: tuple[str, ...]
-    options: workload.Options
+    options: Options
     timeout: float
     user: tuple[int, int] | None
     ring_bytes: int
@@ -123,11 +125,11 @@ def _sides(plan: ScenarioPlan) -> Iterator[_Sides]:
             stack.callback(os.close, fd)
             return fd
 
-        shared = workload.make_shared(plan.options.sockets)
+        shared = make_shared(plan.options.sockets)
         stack.callback(os.close, shared)
         notes = memory("receiver-notes"), memory("sender-notes")
-        receive = workload.receiver_command(plan.program, plan.options, shared, notes[0])
-        send = workload.sender_command(plan.options, shared, notes[1])
+        receive = receiver_command(plan.program, plan.options, shared, notes[0])
+        send = sender_command(plan.options, shared, notes[1])
         spaces = stack.enter_context(_spaces(plan))
         receiver = stack.enter_context(
             spawn.start(receive, plan.user, (shared, notes[0]), spaces[0])

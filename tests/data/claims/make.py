@@ -1,5 +1,6 @@
-"""Make the recordings that tests/recordings/test_claims.py judges: real runs on this machine's kernel, as root, some of programs
-that do otherwise than a claim says (counter/).
+"""Make the recordings that tests/recordings/test_claims.py judges: real runs on this machine's kernel, as root.
+
+Some are of programs that do otherwise than a claim says (counter/).
 
     python3 tests/data/claims/make.py [NAME…]     from the clone's directory
 """
@@ -7,8 +8,8 @@ that do otherwise than a claim says (counter/).
 import sys
 from pathlib import Path
 
+from scenarios.kit.options import Options
 from scenarios.kit.twin import SOURCES, built
-from scenarios.kit.workload import Options
 from tracer.kernel import features
 from tracer.run import scenario
 

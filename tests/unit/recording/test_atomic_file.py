@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 from support.running import PYTHON, ROOT
@@ -59,7 +60,7 @@ def test_it_is_private_whatever_the_umask(tmp_path, mask):
 @pytest.mark.usefixtures("both_ways")
 def test_without_a_name_nothing_is_left(tmp_path):
     with pytest.raises(RuntimeError), unnamed(str(tmp_path)) as file:
-        open(file.path, "w").write("half")
+        Path(file.path).write_text("half")
         raise RuntimeError
     assert os.listdir(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""tracer/recording/parquet.py: what is written comes back, other tools can read it, and a bad file is refused in one line."""
+"""tracer/recording/parquet.py: what is written comes back, and a bad file is refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tracer/report/comparison.py and its renderer, on recordings and made-up runs: what is compared, what is said to differ."""
+"""tracer/report/comparison.py and its renderer, on recordings and made-up runs: what is said to differ."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.kit.workload import Options
+from scenarios.kit.options import Options
 from tracer.errors import NothingSeen
 from tracer.kernel.features import Features
 from tracer.run import interleave, scenario

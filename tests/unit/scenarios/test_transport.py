@@ -38,7 +38,7 @@ def test_each_end_gets_what_was_sent_to_it(proto, request):
 
 @every
 def test_nothing_there_is_eagain(proto, request):
-    (receiver,), (sender,) = joined(proto, 1, request.addfinalizer)
+    (receiver,), _ = joined(proto, 1, request.addfinalizer)
     receiver.setblocking(False)
     with pytest.raises(BlockingIOError):
         receiver.recv_into(bytearray(10))

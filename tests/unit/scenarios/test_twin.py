@@ -1,4 +1,4 @@
-"""The C twins without the tracer: compiled once, kept where nobody else can write, and the same program as in Python."""
+"""The C twins without the tracer: compiled once, kept where nobody else can write, the same program as in Python."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_says_that_its_sender_was_killed():
         while not (found := children.read_text().split()):
             pass
         os.kill(int(found[0]), signal.SIGKILL)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 1 and err == "blocking: the sender ended early\n"
 
 
@@ -258,7 +258,7 @@ def test_nothing_but_whole_programs_is_kept(cache):
 def test_source_that_does_not_compile_is_one_line_and_leaves_nothing(cache, tmp_path):
     bad = tmp_path / "bad.c"
     bad.write_text("int main(void) { return nothing; }\n")
-    with pytest.raises(twin.CannotBuild, match="cannot compile bad.c: .*nothing") as raised:
+    with pytest.raises(twin.CannotBuild, match=r"cannot compile bad\.c: .*nothing") as raised:
         twin.built(bad)
     assert "\n" not in str(raised.value)
     assert os.listdir(cache) == []

@@ -1,8 +1,7 @@
 """trials.watching with all sockets readable: what epoll_wait tells of is no longer one of many, and its cost grows."""
 
 import scenarios.trials.watching as trial
-from scenarios.kit import transport
-from scenarios.kit.workload import main
+from scenarios.kit import main, transport
 
 
 class _Readable(trial.socket.socket):

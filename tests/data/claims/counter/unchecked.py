@@ -2,7 +2,7 @@
 _FORTIFY_SOURCE."""
 
 import scenarios.trials.beyond as trial
-from scenarios.kit.workload import main
+from scenarios.kit import main
 
 trial._ask = lambda libc, fd: None
 main("unchecked", __doc__, ("none",), trial.receive)

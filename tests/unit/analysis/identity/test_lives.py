@@ -1,4 +1,4 @@
-"""tracer/analysis/identity/lives.py: IDs that are used again, in the report; no time is of a thread that does not exist."""
+"""tracer/analysis/identity/lives.py: IDs that are used again, and threads that do not exist."""
 
 from __future__ import annotations
 
@@ -290,7 +290,10 @@ def test_a_leader_that_has_gone_before_the_others_is_not_taken_for_alive(count):
 def test_where_no_id_is_used_twice_the_batches_are_the_very_same(count):
     lives, some = Lives(), list(batches(life(Trace(), MS, 71, 10).records(), count))
     assert [lives.feed(batch) for batch in some] == some
-    read = lambda since, until: iter(some)
+
+    def read(since, until):
+        return iter(some)
+
     assert lives.again(read) is read
 
 

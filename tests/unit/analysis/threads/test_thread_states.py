@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -221,7 +223,7 @@ def test_windows_and_batches_add_up(steps, cuts, batched):
     end = int(records["time"][-1])
     edges = [1, *sorted(cut for cut in set(cuts) if 1 < cut < end), end]
     found = [0, 0, 0, 0]
-    for window in zip(edges, edges[1:]):
+    for window in pairwise(edges):
         for its in thread_times(records, window, 2 if batched else 1):
             assert min(states(its)) >= 0
             assert sum(states(its)) == its.end_ns - its.start_ns

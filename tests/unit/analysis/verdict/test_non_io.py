@@ -24,11 +24,14 @@ def word(kind: str, waits: int = 20, waited: int = 40) -> dict:
     return {"kind": kind, "waits": waits, "waited_ns": waited, "longest_ns": waited // waits}
 
 
+NOTHING_MOVED = IoCounts()
+
+
 def what(
     times: dict,
     *,
     mostly: str | None = None,
-    moved=IoCounts(),
+    moved=NOTHING_MOVED,
     locks=(),
     lanes=None,
     operations=0,
@@ -37,7 +40,9 @@ def what(
     its = judged(
         model, operations, moved, list(locks), lanes, {"mostly": mostly, "times_ns": times}
     )
-    assert its is model or its["name"] == "none" and its["synchronous"] is None and its["evidence"]
+    assert its is model or (
+        its["name"] == "none" and its["synchronous"] is None and its["evidence"]
+    )
     return its.get("instead")
 
 

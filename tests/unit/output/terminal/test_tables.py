@@ -1,4 +1,4 @@
-"""tracer/output/terminal/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks."""
+"""tracer/output/terminal/tables.py and beside it: phases, threads, calls, signals, lanes, locks, wake-ups."""
 
 from __future__ import annotations
 

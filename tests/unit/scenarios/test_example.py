@@ -1,0 +1,31 @@
+"""CONTRIBUTING.md's example scenario, pasted as it stands: found by being there, and true to what is said of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.example import NAME, TEXT, passed_in, pasted, python
+
+pytestmark = pytest.mark.skipif(not TEXT.is_file(), reason="no clone here")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    return pasted(tmp_path_factory.mktemp("example"))
+
+
+def without_times(lines: list[str]) -> list[str]:
+    return [re.sub(r"[\d.]+ ms", "ms", line.strip()) for line in lines]
+
+
+def test_it_prints_what_is_promised(clone):
+    _, _, after = TEXT.read_text().partition(f"$ python3 -m scenarios.{NAME}\n")
+    promised = after.partition("\n\n")[0].splitlines()
+    printed = python(clone, "-m", f"scenarios.{NAME}").splitlines()
+    assert without_times(printed) == without_times(promised)
+
+
+def test_it_passes_what_every_scenario_must(clone):
+    files = ("tests/unit/scenarios/test_scenarios.py", "tests/unit/cli/test_main.py")
+    assert passed_in(clone, *files, "-k", f"[{NAME}] or list_shows") == 4
