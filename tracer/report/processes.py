@@ -168,7 +168,7 @@ class _Work:
         context: io_model.VerdictContext,
         counts: IoCounts | None,
     ) -> dict[str, Any]:
-        """The verdict on them, and what these threads did. counts: of a process, which may do something else instead."""
+        """The verdict on them, and what these threads did. counts: of a process, which may do another thing instead."""
         operations, codes, chosen = self.operations, self.codes, self.chosen
         if len(chosen) < len(operations):
             operations, codes = (
