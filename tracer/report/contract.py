@@ -616,6 +616,13 @@ class CompareOptions(TypedDict):
     rounds: Count
 
 
+class About(TypedDict):
+    """Where and what was compared."""
+
+    host: Host
+    options: CompareOptions
+
+
 class Spread(TypedDict):
     """One measure over a contender's runs."""
 
@@ -625,6 +632,19 @@ class Spread(TypedDict):
     runs: list[Annotated[float, Also(minimum=0)]]
 
 
+class Measured(TypedDict):
+    """What one run says: `values` are numbers, one for each measure, None where it does not know."""
+
+    values: dict[str, float | None]
+    model: str
+    synchronous: bool | None
+    meanwhile: str | None
+    copied_by: str
+    messages: Count
+    estimated: list[Boundary]
+    lost: Count
+
+
 class Contender(TypedDict):
     """One program of a comparison; words are null where its runs differ. measures: null where a run does not know."""
 
@@ -632,7 +652,7 @@ class Contender(TypedDict):
     lang: Lang
     model: str | None
     synchronous: bool | None
-    meanwhile: Literal["asleep", "asking", "free"] | None
+    meanwhile: Annotated[str, Also(values=MEANWHILE)] | None
     copied_by: str | None
     runs: Annotated[int, Also(minimum=1)]
     messages: Annotated[int, Also(minimum=1)]
