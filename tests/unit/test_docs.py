@@ -10,6 +10,7 @@ import pytest
 from support.running import ROOT
 
 NOT_OURS = {".git", ".venv", ".vagrant", ".hypothesis", ".pytest_cache", "build", "__pycache__"}
+WIDTH = 120
 PROSE = {".md"}
 CODE = {".py", ".c", ".h", ".sh", ".toml", ".yaml", ""}
 TREES = ("tracer", "tests", "probes", "scenarios", "docs", "setup", "benchmarks")
@@ -21,7 +22,7 @@ EXAMPLES = {
     "scenarios/c/recvmsg.c",
 }  # that CONTRIBUTING.md lets its reader add
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
-HASH = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12}\b(?! ?\(\"|\s*\")")
+HASH = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12}\b(?! \(\"|$)")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="no clone here")
 
@@ -73,6 +74,18 @@ def test_every_link_leads_somewhere():
                     wrong.append(f"{where}: there is no {target}")
                 elif anchor and anchor not in anchors(page):
                     wrong.append(f"{where}: {target} has no heading #{anchor}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_prose_is_not_wider_than_code_is():
+    """Lines of more than 120 characters are for tables and for what a program printed."""
+    wrong = []
+    for path in files(".md"):
+        fenced = False
+        for where, line in lines(path):
+            fenced ^= line.startswith("```")
+            if len(line) > WIDTH and not fenced and not line.startswith(("|", "    ")):
+                wrong.append(f"{where}: {len(line)} characters, more than {WIDTH}")
     assert not wrong, "\n".join(wrong)
 
 
