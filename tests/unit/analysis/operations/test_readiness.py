@@ -1,4 +1,4 @@
-"""tracer/analysis/operations/readiness.py: whose readiness is whose, against the same rules one by one."""
+"""tracer/analysis/operations/readiness.py: which readiness is whose, against the same rules followed one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tracer/analysis/operations/receives.py: operations and their data, on records made by hand."""
+"""tracer/analysis/operations/receives.py: what is an operation, which data it took; on records made by hand."""
 
 from __future__ import annotations
 
