@@ -67,38 +67,44 @@ def main(argv: list[str] | None = None) -> int:
         try:
             machine.see_tracefs()
             machine.build(setting.room)
-            for name in options.figure or FIGURES:
-                with rounds.stopwatch() as took:
-                    figure = FIGURES[name][0](setting)
-                print(
-                    figure["table"],
-                    f"\n\n  ({name}: {took[0]:.0f} s; load average {os.getloadavg()[0]:.1f})\n",
-                    flush=True,
-                )
-                results["figures"][name] = figure
-                if output:
-                    _write(output, json.dumps(results, indent=1) + "\n")
+            _measure(setting, options.figure or list(FIGURES), results, output)
         except machine.CannotMeasure as error:
             return _refuse(str(error))
-    goals = [goal for figure in results["figures"].values() for goal in figure["goals"]]
-    print(
-        render(
-            "Goals",
-            ["", "reached", "goal", ""],
-            [
-                [
-                    goal["goal"],
-                    _number(goal["reached"]),
-                    _number(goal["limit"]),
-                    "met" if goal["met"] else "NOT met",
-                ]
-                for goal in goals
-            ],
-        )
-    )
+    _print_goals(results)
     if output:
         print(f"\nas JSON: {output}")
     return 0
+
+
+def _measure(
+    setting: calls.Setting, names: list[str], results: dict[str, Any], output: Path | None
+) -> None:
+    """Prints each figure and adds it to the results, which are written after each."""
+    for name in names:
+        with rounds.stopwatch() as took:
+            figure = FIGURES[name][0](setting)
+        print(
+            figure["table"],
+            f"\n\n  ({name}: {took[0]:.0f} s; load average {os.getloadavg()[0]:.1f})\n",
+            flush=True,
+        )
+        results["figures"][name] = figure
+        if output:
+            _write(output, json.dumps(results, indent=1) + "\n")
+
+
+def _print_goals(results: dict[str, Any]) -> None:
+    rows = [
+        [
+            goal["goal"],
+            _number(goal["reached"]),
+            _number(goal["limit"]),
+            "met" if goal["met"] else "NOT met",
+        ]
+        for figure in results["figures"].values()
+        for goal in figure["goals"]
+    ]
+    print(render("Goals", ["", "reached", "goal", ""], rows))
 
 
 def _write(path: Path, text: str) -> None:

@@ -19,9 +19,9 @@ class Scenario:
     name: str
     summary: str
     protocols: tuple[str, ...]
-    aliases: tuple[str, ...]
     figure: str  # in Stevens, UNIX Network Programming, vol. 1, chapter 6
     model: str  # the verdict, as docs/json.md has it; "none" where nothing is sent
+    aliases: tuple[str, ...] = ()
     instead: str | None = None  # what it does where nothing is sent, as docs/json.md has it
     synchronous: bool = True  # as POSIX has the word
     completes: bool = False  # a call or a signal tells of the data after the copy

@@ -1,4 +1,4 @@
-"""tracer/analysis/identity/descriptors.py: whose it is what was done before a descriptor was learnt."""
+"""tracer/analysis/identity/descriptors.py: whose a file is that was used before anything was learnt of a descriptor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tracer/analysis/tables/distribution.py: percentiles and buckets by their definitions, exact sums."""
+"""tracer/analysis/tables/distribution.py: percentiles by their definition, buckets by theirs, sums that are exact."""
 
 from __future__ import annotations
 

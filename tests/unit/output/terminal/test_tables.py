@@ -1,4 +1,4 @@
-"""tracer/output/terminal/tables.py and beside it: phases, threads, calls, signals, lanes, locks, wake-ups."""
+"""tracer/output/terminal/tables.py and the sections beside it: phases, threads, calls, signals, lanes, locks."""
 
 from __future__ import annotations
 
