@@ -20,6 +20,7 @@ PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
 EXAMPLES = {
     "scenarios/recvmsg.py",
     "scenarios/c/recvmsg.c",
+    "tracer/output/csv.py",
 }  # that CONTRIBUTING.md lets its reader add
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HASH = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12}\b(?! \(\"|$)")
