@@ -297,7 +297,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_traceback_on_demand(arguments, st
 def test_a_failure_that_a_target_has_survived_has_its_traceback_too(monkeypatch, tmp_path):
     failing(monkeypatch, Names, "feed", 0)
     done = traced(tmp_path, "--debug", "--json")
-    assert "test_faults_live.py" in done.stderr and "Fault" in done.stderr and done.exit_code == 125
+    assert "test_faults.py" in done.stderr and "Fault" in done.stderr and done.exit_code == 125
 
 
 def test_ctrl_c_still_reaches_a_command_whose_recording_ended_early(monkeypatch, tmp_path):
