@@ -106,8 +106,9 @@ def write(path: str, count: int, every: int) -> None:
 MEASURE = """
 import resource, sys
 from functools import partial
-from tracer import recording, report
-made = report.build(partial(recording.columns, sys.argv[1]), recording.read_facts(sys.argv[1]))
+from tracer.recording import parquet
+from tracer.report import build
+made = build.build(partial(parquet.columns, sys.argv[1]), parquet.read_facts(sys.argv[1]))
 print(len(made["operations"]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 

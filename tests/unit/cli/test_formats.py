@@ -165,7 +165,7 @@ def test_names_are_unique() -> None:
 
 
 def test_the_example_of_contributing_is_a_format(tmp_path: Path) -> None:
-    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Adding an output")[2]
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Adding a format of output")[2]
     place = tmp_path / "formats"
     place.mkdir()
     (place / "medians.py").write_text(section.split("```")[1].removeprefix("python"))
