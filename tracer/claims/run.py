@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -205,7 +205,7 @@ def _judged(
     }
 
 
-def judge(claim: Claim, recordings: dict[str, Sequence[str]]) -> Judgement:
+def judge(claim: Claim, recordings: Mapping[str, Sequence[str]]) -> Judgement:
     """The verdict on a claim from recordings (paths) by the names of its runs; raises RecordingError."""
     return claim.verdict(
         {name: [_seen(path) for path in paths] for name, paths in recordings.items()}

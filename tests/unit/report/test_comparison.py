@@ -1,4 +1,4 @@
-"""tracer/report/comparison.py and its renderer, on recordings and made-up runs: what is compared, what is said to differ."""
+"""tracer/report/comparison.py and its output, on recordings and made-up runs: what is compared, and what differs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import json
 from collections import Counter
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from tracer.report import build, comparison
 from tracer.run import interleave
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
-ABOUT = {
+ABOUT: Any = {
     "host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
     "options": {
         "messages": 5,
@@ -33,27 +34,28 @@ ABOUT = {
 }
 
 
-def measured(name: str) -> dict:
+def measured(name: str) -> Any:
     path = str(ROOT / "tests" / "data" / f"{name}.parquet")
-    its = comparison.measured(build.build(partial(parquet.columns, path), parquet.read_facts(path)))
+    report: Any = build.build(partial(parquet.columns, path), parquet.read_facts(path))
+    its: Any = comparison.measured(report)
     its["values"]["anonymous_bytes"] = 9 << 20  # these recordings are older than that note
     return its
 
 
-def compared(*runs: dict, lang: str = "python") -> dict:
+def compared(*runs: dict[str, Any], lang: str = "python") -> Any:
     """Each of `runs` is a contender's only run, given thrice."""
-    contenders = [(f"model-{i}", lang) for i in range(len(runs))]
-    rows = [(i, its, None) for _ in range(3) for i, its in enumerate(runs)]
+    contenders: Any = [(f"model-{i}", lang) for i in range(len(runs))]
+    rows: Any = [(i, its, None) for _ in range(3) for i, its in enumerate(runs)]
     return comparison.comparison(contenders, rows, [], ABOUT)
 
 
-def varied(its: dict, measure: str, value: float) -> dict:
+def varied(its: dict[str, Any], measure: str, value: float) -> Any:
     changed = copy.deepcopy(its)
     changed["values"][measure] = value
     return changed
 
 
-def check(result: dict) -> None:
+def check(result: dict[str, Any]) -> None:
     assert Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(SCHEMA)
     assert list(Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(result)))) == []
 
@@ -73,7 +75,9 @@ def check(result: dict) -> None:
         ("linux-aio", "asleep", "the device", False, 2),
     ],
 )
-def test_what_is_derived_from_a_recording(name, meanwhile, copied_by, synchronous, calls):
+def test_what_is_derived_from_a_recording(
+    name: str, meanwhile: Any, copied_by: Any, synchronous: Any, calls: Any
+) -> None:
     its = measured(name)
     assert meanwhile is None or its["meanwhile"] == meanwhile
     assert its["copied_by"] == copied_by and its["synchronous"] is synchronous
@@ -82,7 +86,7 @@ def test_what_is_derived_from_a_recording(name, meanwhile, copied_by, synchronou
     assert (its["values"]["waiting_cpu"] > 0.5) == (name == "nonblocking")
 
 
-def test_valid_against_its_schema_and_no_wider_than_80_columns():
+def test_valid_against_its_schema_and_no_wider_than_80_columns() -> None:
     result = compared(*map(measured, ("blocking", "nonblocking", "signal", "posix-aio")))
     check(result)
     for unicode in (True, False):
@@ -91,7 +95,7 @@ def test_valid_against_its_schema_and_no_wider_than_80_columns():
         assert unicode or text.isascii()
 
 
-def test_the_schema_can_refuse():
+def test_the_schema_can_refuse() -> None:
     result = compared(measured("blocking"))
     for broken in (result | {"more": 1}, result | {"models": []}, {**result, "schema": 2}):
         assert list(Draft202012Validator(SCHEMA).iter_errors(broken))
@@ -109,14 +113,14 @@ def test_the_schema_can_refuse():
         ([2, 2, 2], [2, 2, 2], False),
     ],
 )
-def test_a_difference_inside_the_spread_is_none(one, other, differs):
+def test_a_difference_inside_the_spread_is_none(one: Any, other: str, differs: Any) -> None:
     its = measured("blocking")
-    runs = [
+    runs: list[Any] = [
         (which, varied(its, "calls", value), None)
         for which, values in enumerate((one, other))
         for value in values
     ]
-    result = comparison.comparison([("a", "python"), ("b", "python")], runs, [], ABOUT)
+    result: Any = comparison.comparison([("a", "python"), ("b", "python")], runs, [], ABOUT)
     found = {entry["measure"]: entry for entry in result["differences"]}
     assert found["calls"]["differs"] is differs
     assert not any(entry["differs"] for name, entry in found.items() if name != "calls")
@@ -124,9 +128,9 @@ def test_a_difference_inside_the_spread_is_none(one, other, differs):
     assert ("<" in said) is differs and ("no difference" in said) is not differs
 
 
-def test_the_spread_of_the_runs_is_shown():
+def test_the_spread_of_the_runs_is_shown() -> None:
     its = measured("blocking")
-    result = comparison.comparison(
+    result: Any = comparison.comparison(
         [("a", "python")],
         [(0, varied(its, "notice_ns", ns), None) for ns in (30_000, 31_000, 40_000)],
         [],
@@ -142,7 +146,7 @@ def test_the_spread_of_the_runs_is_shown():
     assert "31µs" in text and "±5µs" in text
 
 
-def test_runs_that_say_different_things_are_not_summed_up():
+def test_runs_that_say_different_things_are_not_summed_up() -> None:
     one, other = measured("blocking"), measured("signal")
     (entry,) = comparison.comparison(
         [("a", "python")], [(0, one, None), (0, other, None)], [], ABOUT
@@ -151,9 +155,9 @@ def test_runs_that_say_different_things_are_not_summed_up():
     assert entry["runs"] == 2
 
 
-def test_what_could_not_be_run_is_said_and_the_rest_is_there():
+def test_what_could_not_be_run_is_said_and_the_rest_is_there() -> None:
     its = measured("blocking")
-    result = comparison.comparison(
+    result: Any = comparison.comparison(
         [("a", "python"), ("b", "c")], [(0, its, "a.parquet")], [(1, "no cc here")], ABOUT
     )
     check(result)
@@ -164,16 +168,16 @@ def test_what_could_not_be_run_is_said_and_the_rest_is_there():
     assert result["models"][0]["recordings"] == ["a.parquet"]
 
 
-def test_estimated_boundaries_are_marked():
+def test_estimated_boundaries_are_marked() -> None:
     text = " ".join(render(compared(measured("blocking"), measured("io-uring"))).split())
     assert "~estimated copy_start in all" in text and "done in model-1" in text
 
 
-def test_lost_events_are_loud():
+def test_lost_events_are_loud() -> None:
     assert "!! lost" in render(compared(measured("blocking") | {"lost": 3}))
 
 
-def test_a_long_name_goes_on_in_the_next_line():
+def test_a_long_name_goes_on_in_the_next_line() -> None:
     result = compared(measured("blocking"))
     result["models"][0]["name"] = "epoll-herd-exclusive"
     lines = render(result).splitlines()
@@ -182,7 +186,7 @@ def test_a_long_name_goes_on_in_the_next_line():
 
 
 @given(st.integers(1, 9), st.integers(1, 9))
-def test_every_round_has_each_once_and_begins_one_further(plans, count):
+def test_every_round_has_each_once_and_begins_one_further(plans: Any, count: int) -> None:
     order = list(interleave.order(plans, count))
     assert Counter(order) == Counter(
         (number, which) for number in range(count) for which in range(plans)
