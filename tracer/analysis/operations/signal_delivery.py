@@ -75,7 +75,11 @@ class Signals:
 
     def feed(self, batch: RecordBatch, sigwaits: Calls) -> None:
         """A batch, and its calls of rt_sigtimedwait, which returns a signal without delivering it."""
-        events = self._waiting.joined(_events(batch)).joined(_taken(sigwaits))
+        events = _events(batch).joined(_taken(sigwaits))
+        if not len(events):
+            self.asynchronous = _no_deliveries()
+            return
+        events = self._waiting.joined(events)
         events = events.take(np.lexsort((events.time, events.key)))
         told, self._waiting = deliveries(events)
         self.asynchronous = told.take(told.code == SI_ASYNCIO)
@@ -116,8 +120,6 @@ def deliveries(events: _Events) -> tuple[Delivery, _Events]:
     A delivery is of the first generation since the delivery before it of the same signal and thread: a signal that is
     pending already is not generated again. A wait took the signal's code with it: the generation's stands for it.
     """
-    if not len(events):
-        return _no_deliveries(), events
     is_told = events.what != _GENERATED
     new_run = np.append(True, (events.key[1:] != events.key[:-1]) | is_told[:-1])
     begins = np.flatnonzero(new_run)  # each run: generations, and at its end the delivery, if any
