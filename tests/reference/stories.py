@@ -139,7 +139,9 @@ scenes = st.lists(
 def drawn(random: Random, count: int) -> list[Scene]:
     """So many scenes, as likely as those of `scenes`."""
     return [
-        Scene(random.choice(SCENES), random.choice(TIDS), random.choice(FDS), random.getrandbits(64))
+        Scene(
+            random.choice(SCENES), random.choice(TIDS), random.choice(FDS), random.getrandbits(64)
+        )
         for _ in range(count)
     ]
 
