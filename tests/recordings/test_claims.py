@@ -6,7 +6,6 @@ import json
 import os
 import sys
 
-import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
@@ -15,7 +14,6 @@ from support.running import ROOT, assert_one_line, iotrace
 from tracer import claims
 from tracer.claims import run as verifying
 from tracer.claims.claim import Verdict, spread
-from tracer.claims.trace_view import overlap
 from tracer.output.terminal.claims import render
 
 DATA = ROOT / "tests" / "data"
@@ -264,14 +262,6 @@ def test_a_difference_inside_the_spread_is_none():
     assert spread([1, 2, 7]).apart_from(spread([8, 10, 11])) and spread([8, 10, 11]).apart_from(
         spread([1, 2, 7])
     )
-
-
-def test_overlap_is_what_two_lists_of_times_have_in_common():
-    one = np.array([(0, 10), (20, 30), (40, 50)])
-    assert overlap(one, one) == 30
-    assert overlap(one, np.array([(5, 25)])) == 10 == overlap(np.array([(5, 25)]), one)
-    assert overlap(one, np.array([(10, 20), (30, 40), (50, 60)])) == 0
-    assert overlap(one, np.empty((0, 2), np.int64)) == 0 == overlap(np.empty((0, 2), np.int64), one)
 
 
 def test_a_claim_that_is_none():

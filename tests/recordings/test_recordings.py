@@ -240,7 +240,7 @@ def test_a_time_is_read_without_the_rest():
     part = np.concatenate([batch.records() for batch in parquet.columns(path, since, until)])
     assert np.array_equal(
         part, records[(records["time"] >= since) & (records["time"] <= until)]
-    ) and 0 < len(part)
+    ) and len(part) > 0
 
 
 @pytest.mark.parametrize(("name", "inside"), [("signal", False), ("signal-c", True)])

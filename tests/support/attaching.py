@@ -6,6 +6,8 @@ import json
 import os
 import signal
 
+from support.contract import faults
+
 from tracer.kernel.proc import Process
 
 
@@ -27,4 +29,6 @@ def ended(run, number: int = signal.SIGINT) -> dict:
     done = run.end()
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return json.loads(done.stdout)
+    report: dict = json.loads(done.stdout)
+    assert not faults(report)
+    return report

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.contract import faults
 
 from scenarios.kit import workload
 from tracer import terms
@@ -77,7 +78,9 @@ def report_of(*arguments: object, **options: object) -> dict:
     done = iotrace(*arguments, "--json", **options)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    return json.loads(done.stdout)
+    report: dict = json.loads(done.stdout)
+    assert not faults(report, "compare" if arguments[0] == "compare" else "report")
+    return report
 
 
 def traced(program: str, *options: object, **more: object) -> dict:
@@ -86,7 +89,9 @@ def traced(program: str, *options: object, **more: object) -> dict:
         "trace", "--no-cost", "--json", *options, "--", PYTHON_TRACED, "-c", program, **more
     )
     assert done.returncode == 0 and done.stderr == ""
-    return json.loads(done.stdout)
+    report: dict = json.loads(done.stdout)
+    assert not faults(report)
+    return report
 
 
 def assert_one_line(done: subprocess.CompletedProcess, status: int, *words: str) -> None:

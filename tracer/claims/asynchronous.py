@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, span, spread
 from tracer.claims.shared_runs import ASYNCHRONOUS
-from tracer.claims.trace_view import Seen, common, length
+from tracer.claims.trace_view import TraceView, common, length
 from tracer.kernel import syscalls
 
 NUMBER = 7
@@ -90,7 +90,7 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _blocked(run: Seen, name: str, found: Findings) -> float:
+def _blocked(run: TraceView, name: str, found: Findings) -> float:
     """The share of the time until the copy's end in which the asking thread was blocked, but for waiting because it
     wanted to (io_getevents, an io_uring_enter that submits nothing)."""
     base = run.report["base_ns"]
@@ -116,7 +116,7 @@ def _spans(times: list[tuple[int, int]]) -> np.ndarray:
     return spans
 
 
-def _signals_after_copies(run: Seen) -> tuple[int, int]:
+def _signals_after_copies(run: TraceView) -> tuple[int, int]:
     """(signals delivered to the asking thread; those before which at least as many reads had ended, by any thread)."""
     calls = run.of_class(*syscalls.RECEIVE)
     copies = np.sort(calls.end[calls.result > 0])
@@ -125,7 +125,7 @@ def _signals_after_copies(run: Seen) -> tuple[int, int]:
     return len(signals), int((had > np.arange(len(signals))).sum())
 
 
-def _helper(run: Seen) -> float | None:
+def _helper(run: TraceView) -> float | None:
     """The share of the waits, less what it waited for a CPU, in which another thread than the asking one slept in the
     receive; None where there is none."""
     slept = runnable = waited = 0
@@ -137,7 +137,7 @@ def _helper(run: Seen) -> float | None:
     return slept / max(1, waited - runnable) if waited else None
 
 
-def _asleep(runs: Sequence[Seen]) -> tuple[int, int]:
+def _asleep(runs: Sequence[TraceView]) -> tuple[int, int]:
     """(calls that submitted a request and slept, calls that submitted one)."""
     slept = of = 0
     for run in runs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tracer.claims.claim import (
@@ -15,7 +17,7 @@ from tracer.claims.claim import (
     spread,
     time,
 )
-from tracer.claims.trace_view import Seen, of_class
+from tracer.claims.trace_view import TraceView, of_class
 
 NUMBER = 5
 NAME = "watching"
@@ -90,7 +92,7 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _by_size(run: Seen, call: str) -> dict[int, float]:
+def _by_size(run: TraceView, call: str) -> dict[int, float]:
     """Median ns on a CPU of a call on so many descriptors: as the kernel was told of them by poll's second argument
     and by epoll_ctl; select is told of the highest one alone, which stands in their place."""
     calls = run.of_class(call)
@@ -113,9 +115,10 @@ def _last(by_size: dict[int, float]) -> float:
     return by_size[max(by_size)]
 
 
-def _short_lived(rounds: list[Seen]) -> tuple[Spread, Spread, dict[str, float]]:
+def _short_lived(rounds: Sequence[TraceView]) -> tuple[Spread, Spread, dict[str, float]]:
     """(ns that waiting for one connection costs with poll, with epoll; calls of each)."""
-    costs, calls = {"poll": [], "epoll": []}, {}
+    costs: dict[str, list[float]] = {"poll": [], "epoll": []}
+    calls: dict[str, float] = {}
     for run in rounds:
         for way, names in SHORT_LIVED.items():
             mine = [run.of_class(name) for name in names]

@@ -6,11 +6,28 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
+from typing import Literal, TypeVar
 
 from tracer.errors import IotraceError
+from tracer.report.contract import (
+    About,
+    Comparison,
+    Contender,
+    Difference,
+    Lang,
+    MeanwhileCounts,
+    Measured,
+    Operation,
+    Phases,
+    Report,
+    Spread,
+    Waiting,
+)
 from tracer.terms import PHASES
 
-SCHEMA = 1
+Word = TypeVar("Word")
+
+SCHEMA: Literal[1] = 1
 MEASURES = (
     *(f"{phase}_ns" for phase in PHASES),
     "waiting_cpu",
@@ -36,39 +53,32 @@ class NothingReceived(IotraceError):
     """A run without an operation; the text says whose."""
 
 
-def measured(report: dict) -> dict:
-    """What one run's report says, as plain numbers, and in words what was derived from its events.
+def measured(report: Report) -> Measured:
+    """What one run's report says: its measures, and in words what was derived from its events. Raises NothingReceived.
 
-    Phases are the medians of the run's operations (ns). waiting_cpu: CPU time spent on waiting, a share of the time
-    waited in which there was a CPU to be had: what a thread that is free computes meanwhile is its own work, and not in
-    it. calls, switches: system
-    calls, and context switches away, a message. Raises NothingReceived.
+    Phases are the medians of the run's operations (ns); calls, switches: system calls, and context switches away, a
+    message.
     """
     operations = report["operations"]
     messages = len(operations)
     if not messages:
         raise NothingReceived("the probes saw no message received")
-    undisturbed = report["waiting"]["total_ns"] - report["waiting"]["runnable_ns"]
-    waiting, expected, window = report["waiting"], report["expected"] or {}, report["window_ns"]
-    values = {f"{name}_ns": report["phases"][name]["p50_ns"] for name in PHASES}
+    expected, window = report["expected"], report["window_ns"]
     calls = sum(call["calls"] for call in report["syscalls"] if not call.get("library"))
     switches = sum(thread["switches"] + thread["preemptions"] for thread in report["threads"])
-    values |= {
-        "waiting_cpu": (waiting["cpu_ns"] - waiting["free_ns"]) / undisturbed
-        if undisturbed > 0
-        else 0.0,
-        "calls": calls / messages,
-        "switches": switches / messages,
-        "threads": len(report["threads"]),
-        "anonymous_bytes": expected.get("anonymous_bytes"),
-        "elapsed_ns": window[1] - window[0] if window else None,
-    }
-    doing = waiting["operations"]
     return {
-        "values": values,
+        "values": {
+            **_phases(report["phases"]),
+            "waiting_cpu": _waiting_cpu(report["waiting"]),
+            "calls": calls / messages,
+            "switches": switches / messages,
+            "threads": len(report["threads"]),
+            "anonymous_bytes": expected["anonymous_bytes"] if expected else None,
+            "elapsed_ns": window[1] - window[0] if window else None,
+        },
         "model": report["model"]["name"],
         "synchronous": report["model"]["synchronous"],
-        "meanwhile": max(doing, key=doing.__getitem__) if any(doing.values()) else None,
+        "meanwhile": _meanwhile(report["waiting"]["operations"]),
         "copied_by": Counter(map(_copier, operations)).most_common(1)[0][0],
         "messages": messages,
         "estimated": sorted(
@@ -78,23 +88,42 @@ def measured(report: dict) -> dict:
     }
 
 
-def _copier(operation: dict) -> str:
+def _phases(phases: Phases) -> dict[str, float | None]:
+    medians = (phases["wait"], phases["notice"], phases["copy"], phases["completion"])
+    return {f"{name}_ns": phase["p50_ns"] for name, phase in zip(PHASES, medians, strict=True)}
+
+
+def _waiting_cpu(waiting: Waiting) -> float:
+    """CPU time spent on waiting, a share of the time waited in which there was a CPU to be had. What a thread that is
+    free computes meanwhile is work of its own, and not in it."""
+    undisturbed = waiting["total_ns"] - waiting["runnable_ns"]
+    return (waiting["cpu_ns"] - waiting["free_ns"]) / undisturbed if undisturbed > 0 else 0.0
+
+
+def _meanwhile(counts: MeanwhileCounts) -> str | None:
+    """What the asking thread did in most operations; None where nothing was waited for."""
+    doing = {"asleep": counts["asleep"], "asking": counts["asking"], "free": counts["free"]}
+    return max(doing, key=doing.__getitem__) if any(doing.values()) else None
+
+
+def _copier(operation: Operation) -> str:
     """Who copied an operation's data into the program's buffer."""
-    if operation.get("how") in _COPIERS:
-        return _COPIERS[operation["how"]]
+    how = operation.get("how")
+    if how in _COPIERS:
+        return _COPIERS[how]
     return "a helper thread" if operation.get("helper_tid") else OWN_CALL
 
 
 def comparison(
-    contenders: Sequence[tuple[str, str]],
-    runs: Sequence[tuple[int, dict, str | None]],
+    contenders: Sequence[tuple[str, Lang]],
+    runs: Sequence[tuple[int, Measured, str | None]],
     unavailable: Sequence[tuple[int, str]],
-    about: dict,
-) -> dict:
-    """The comparison that renderers read.
+    about: About,
+) -> Comparison:
+    """What `compare` prints.
 
     contenders: name and language of each; runs: (which, what `measured` says of a run, its recording) in their order;
-    unavailable: (which, why not); about: keys that go to the top (host, options).
+    unavailable: (which, why not).
     """
     entries = []
     for which, (name, lang) in enumerate(contenders):
@@ -103,7 +132,8 @@ def comparison(
             entries.append(_entry(name, lang, [run[1] for run in mine], [run[2] for run in mine]))
     return {
         "schema": SCHEMA,
-        **about,
+        "host": about["host"],
+        "options": about["options"],
         "models": entries,
         "differences": _differences(entries),
         "unavailable": [
@@ -113,57 +143,60 @@ def comparison(
     }
 
 
-def _entry(name: str, lang: str, runs: list[dict], recordings: list[str | None]) -> dict:
-    """One contender: each measure over its runs; of words, what all runs say, or null."""
-    said = {
-        key: runs[0][key] if all(run[key] == runs[0][key] for run in runs) else None
-        for key in ("model", "synchronous", "meanwhile", "copied_by")
-    }
-    values = {measure: _spread([run["values"][measure] for run in runs]) for measure in MEASURES}
+def _entry(name: str, lang: Lang, runs: list[Measured], recordings: list[str | None]) -> Contender:
+    """One contender: each measure over its runs; of words, what all runs say, or None."""
     return {
         "name": name,
         "lang": lang,
-        **said,
+        "model": _agreed([run["model"] for run in runs]),
+        "synchronous": _agreed([run["synchronous"] for run in runs]),
+        "meanwhile": _agreed([run["meanwhile"] for run in runs]),
+        "copied_by": _agreed([run["copied_by"] for run in runs]),
         "runs": len(runs),
         "messages": sum(run["messages"] for run in runs),
         "estimated": sorted({name for run in runs for name in run["estimated"]}),
         "lost": sum(run["lost"] for run in runs),
-        "measures": values,
+        "measures": {
+            measure: _spread([run["values"][measure] for run in runs]) for measure in MEASURES
+        },
         "recordings": [path for path in recordings if path],
     }
 
 
-def _spread(values: list) -> dict | None:
-    """median, min and max of the runs, and the runs themselves; null where one does not know."""
-    if any(value is None for value in values):
+def _agreed(words: list[Word]) -> Word | None:
+    """What all say, None where they differ."""
+    return words[0] if all(word == words[0] for word in words) else None
+
+
+def _spread(values: list[float | None]) -> Spread | None:
+    """median, min and max of the runs, and the runs themselves; None where one does not know."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
         return None
-    return {"median": median(values), "min": min(values), "max": max(values), "runs": values}
+    return {"median": median(known), "min": min(known), "max": max(known), "runs": known}
 
 
-def _differences(entries: list[dict]) -> list[dict]:
-    """Each measure of each two: they differ where every run of one lies beyond every run of the other.
+def _differences(entries: list[Contender]) -> list[Difference]:
+    """Each measure of each two that know it."""
+    return [
+        _difference(measure, one, other, mine, theirs)
+        for measure in MEASURES
+        for one, other in combinations(entries, 2)
+        if (mine := one["measures"][measure]) and (theirs := other["measures"][measure])
+    ]
+
+
+def _difference(
+    measure: str, one: Contender, other: Contender, mine: Spread, theirs: Spread
+) -> Difference:
+    """Two differ where every run of one lies beyond every run of the other.
 
     Were there no difference, five runs of each would part so in 2 of 252 cases, three in 2 of 20.
     """
-    found = []
-    for measure in MEASURES:
-        for one, other in combinations(entries, 2):
-            mine, its = one["measures"][measure], other["measures"][measure]
-            if mine and its:
-                apart = mine["max"] < its["min"] or its["max"] < mine["min"]
-                found.append(
-                    {
-                        "measure": measure,
-                        "one": _id(one),
-                        "other": _id(other),
-                        "differs": apart,
-                        "ratio": round(its["median"] / mine["median"], 3)
-                        if mine["median"]
-                        else None,
-                    }
-                )
-    return found
-
-
-def _id(entry: dict) -> list[str]:
-    return [entry["name"], entry["lang"]]
+    return {
+        "measure": measure,
+        "one": [one["name"], one["lang"]],
+        "other": [other["name"], other["lang"]],
+        "differs": mine["max"] < theirs["min"] or theirs["max"] < mine["min"],
+        "ratio": round(theirs["median"] / mine["median"], 3) if mine["median"] else None,
+    }

@@ -1,8 +1,7 @@
 """The keys of what `--json` prints, as types: the report of run, trace, attach and report; of compare; of verify.
 
-docs/json.md says what each key means, docs/schema/*.schema.json is made from the types here (docs/schema/make.py): what
-stands in an Annotated after the type goes into the schema as it is. Outputs read reports and know nothing of ours but
-this module, and so it imports nothing of ours but the terms.
+docs/json.md says what each key means. docs/schema/report.schema.json is made from the types here (docs/schema/make.py).
+Outputs read reports and know nothing of ours but this module, so it imports nothing of ours but the terms.
 
 Times end in _ns: points in time count from `base_ns`, whole nanoseconds all.
 """
@@ -10,6 +9,7 @@ Times end in _ns: points in time count from `base_ns`, whole nanoseconds all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from tracer.terms import (
@@ -34,18 +34,31 @@ __all__ = [
     "SYNCHRONOUS",
 ]
 
-Count: TypeAlias = Annotated[int, {"minimum": 0}]
-Duration: TypeAlias = Annotated[int, {"minimum": 0}]  # ns
+
+@dataclass(frozen=True)
+class Also:
+    """What the schema says of a value beside its type; in an Annotated."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+    length: int | None = None  # of a list
+    values: tuple[str, ...] = ()  # those that there are
+    keys: tuple[str, ...] = ()  # of an object: those that there can be
+    keys_like: str = ""  # of an object: the regular expression that each matches
+
+
+Count: TypeAlias = Annotated[int, Also(minimum=0)]
+Duration: TypeAlias = Annotated[int, Also(minimum=0)]  # ns
 Time: TypeAlias = int  # ns from base_ns; before it where negative
-Share: TypeAlias = Annotated[float, {"minimum": 0, "maximum": 1}]
-Id: TypeAlias = Annotated[int, {"minimum": 0}]  # of a process or thread, as the kernel has it
-Boundary: TypeAlias = Annotated[str, {"enum": [*BOUNDARIES]}]
-ModelName: TypeAlias = Annotated[str, {"enum": [*MODELS]}]
+Share: TypeAlias = Annotated[float, Also(minimum=0, maximum=1)]
+Id: TypeAlias = Annotated[int, Also(minimum=0)]  # of a process or thread, as the kernel has it
+Boundary: TypeAlias = Annotated[str, Also(values=BOUNDARIES)]
+ModelName: TypeAlias = Annotated[str, Also(values=MODELS)]
 Counts: TypeAlias = dict[str, Count]
-Shares: TypeAlias = Annotated[dict[str, Share], {"propertyNames": {"enum": [*MODELS]}}]
+Shares: TypeAlias = Annotated[dict[str, Share], Also(keys=MODELS)]
 # A log2 histogram: lower bound (ns) → how many. Empty buckets are left out.
 Histogram: TypeAlias = Annotated[
-    dict[str, Annotated[int, {"minimum": 1}]], {"propertyNames": {"pattern": "^(0|[1-9][0-9]*)$"}}
+    dict[str, Annotated[int, Also(minimum=1)]], Also(keys_like="^(0|[1-9][0-9]*)$")
 ]
 Lang: TypeAlias = Literal["python", "c"]
 
@@ -68,7 +81,7 @@ class Host(TypedDict):
 
     kernel: str
     arch: str
-    cpus: Annotated[int, {"minimum": 1}] | None
+    cpus: Annotated[int, Also(minimum=1)] | None
     bcc: str | None
     python: str
 
@@ -89,7 +102,7 @@ class RunOptions(TypedDict):
     size: Count
     proto: Literal["udp", "tcp", "unix", "pipe", "file", "none"]
     open_loop: bool
-    timeout_s: Annotated[float, {"minimum": 0}]
+    timeout_s: Annotated[float, Also(minimum=0)]
     ring_bytes: Count
     sockets: NotRequired[Count]
     address: NotRequired[str]
@@ -100,7 +113,7 @@ class RunOptions(TypedDict):
 class TraceOptions(TypedDict):
     """What `trace` or `attach` was asked. trace: the expressions of -e."""
 
-    seconds: Annotated[float, {"minimum": 0}] | None
+    seconds: Annotated[float, Also(minimum=0)] | None
     follow: bool
     ring_bytes: Count
     trace: list[str]
@@ -166,7 +179,7 @@ class Operation(TypedDict):
 
     index: Count
     tid: Id
-    fd: Annotated[int, {"minimum": -1}]
+    fd: Annotated[int, Also(minimum=-1)]
     bytes: Count
     ask_ns: Time
     ready_ns: Time
@@ -256,7 +269,7 @@ class Signal(TypedDict):
 class Model(TypedDict):
     """The verdict."""
 
-    name: Annotated[str, {"enum": [*MODELS, "mixed", "none"]}]
+    name: Annotated[str, Also(values=(*MODELS, "mixed", "none"))]
     synchronous: bool | None
     confidence: Share
     evidence: list[str]
@@ -314,7 +327,7 @@ class Descriptor(TypedDict):
     """How one descriptor of a process was used."""
 
     tgid: Id
-    fd: Annotated[int, {"minimum": -1}]
+    fd: Annotated[int, Also(minimum=-1)]
     inode: Count | None
     file: str | None
     receives: Count
@@ -343,7 +356,7 @@ class Advice(TypedDict):
     rule: str
     tgid: Id
     process: str | None
-    fd: Annotated[int, {"minimum": -1}]
+    fd: Annotated[int, Also(minimum=-1)]
     file: str | None
     count: Count
     cost_ns: Duration
@@ -364,7 +377,7 @@ class Wakeups(TypedDict):
 class Pair(TypedDict):
     """How long two threads both had a CPU, and how long they could have."""
 
-    tids: Annotated[list[Id], {"minItems": 2, "maxItems": 2}]
+    tids: Annotated[list[Id], Also(length=2)]
     overlap_ns: Duration
     possible_ns: Duration
 
@@ -375,7 +388,7 @@ class Lane(TypedDict):
     tid: Id
     on_cpu_ns: Duration
     cpus: list[Count]
-    cells: list[Annotated[int, {"minimum": -2}]]
+    cells: list[Annotated[int, Also(minimum=-2)]]
 
 
 class Lanes(TypedDict):
@@ -429,7 +442,7 @@ class MeasuredCost(TypedDict):
 
     untraced_cpu_ns_per_op: Duration
     traced_cpu_ns_per_op: Duration
-    ratio: Annotated[float, {"minimum": 0}] | None
+    ratio: Annotated[float, Also(minimum=0)] | None
 
 
 class EstimatedCost(TypedDict):
@@ -439,7 +452,7 @@ class EstimatedCost(TypedDict):
     traced_cpu_ns_per_op: None
     ratio: None
     estimate: Literal[True]
-    event_ns: Annotated[float, {"minimum": 0}]
+    event_ns: Annotated[float, Also(minimum=0)]
     events: Count
     total_ns: Duration
     cpu_ns: Duration
@@ -455,7 +468,7 @@ class CallStep(TypedDict):
     result: int | str
     tid: Id
     fd: int
-    count: Annotated[int, {"minimum": 1}]
+    count: Annotated[int, Also(minimum=1)]
     busy_ns: Duration
     blocked_ns: Duration
     brings_data: bool
@@ -562,14 +575,14 @@ class Report(TypedDict):
     host: Host
     options: RunOptions | TraceOptions
     expected: Expected | None
-    base_ns: Annotated[int, {"minimum": 0}]
-    window_ns: Annotated[list[Time], {"minItems": 2, "maxItems": 2}] | None
+    base_ns: Annotated[int, Also(minimum=0)]
+    window_ns: Annotated[list[Time], Also(length=2)] | None
     ended: Literal["completed", "interrupted", "timeout", "duration", "failed"]
     failure: str | None
     target: Target
     features: dict[str, str]
     operations: Sequence[Operation]
-    estimated: Annotated[Counts, {"propertyNames": {"enum": [*BOUNDARIES]}}]
+    estimated: Annotated[Counts, Also(keys=BOUNDARIES)]
     queued: Distribution
     phases: Phases
     waiting: Waiting
@@ -603,13 +616,33 @@ class CompareOptions(TypedDict):
     rounds: Count
 
 
+class About(TypedDict):
+    """Where and what was compared."""
+
+    host: Host
+    options: CompareOptions
+
+
 class Spread(TypedDict):
     """One measure over a contender's runs."""
 
-    median: Annotated[float, {"minimum": 0}]
-    min: Annotated[float, {"minimum": 0}]
-    max: Annotated[float, {"minimum": 0}]
-    runs: Annotated[list[Annotated[float, {"minimum": 0}]], {"minItems": 1}]
+    median: Annotated[float, Also(minimum=0)]
+    min: Annotated[float, Also(minimum=0)]
+    max: Annotated[float, Also(minimum=0)]
+    runs: list[Annotated[float, Also(minimum=0)]]
+
+
+class Measured(TypedDict):
+    """What one run says: `values` are numbers, one for each measure, None where it does not know."""
+
+    values: dict[str, float | None]
+    model: str
+    synchronous: bool | None
+    meanwhile: str | None
+    copied_by: str
+    messages: Count
+    estimated: list[Boundary]
+    lost: Count
 
 
 class Contender(TypedDict):
@@ -619,10 +652,10 @@ class Contender(TypedDict):
     lang: Lang
     model: str | None
     synchronous: bool | None
-    meanwhile: Literal["asleep", "asking", "free"] | None
+    meanwhile: Annotated[str, Also(values=MEANWHILE)] | None
     copied_by: str | None
-    runs: Annotated[int, {"minimum": 1}]
-    messages: Annotated[int, {"minimum": 1}]
+    runs: Annotated[int, Also(minimum=1)]
+    messages: Annotated[int, Also(minimum=1)]
     estimated: list[Boundary]
     lost: Count
     measures: dict[str, Spread | None]
@@ -667,14 +700,14 @@ class ClaimRun(TypedDict):
     name: str
     program: str
     command: str
-    rounds: Annotated[int, {"minimum": 1}]
+    rounds: Annotated[int, Also(minimum=1)]
     recordings: list[str]
 
 
 class JudgedClaim(TypedDict):
     """A claim of the textbook's, and what became of it."""
 
-    number: Annotated[int, {"minimum": 1}]
+    number: Annotated[int, Also(minimum=1)]
     name: str
     claim: str
     source: str
@@ -702,7 +735,7 @@ class Verification(TypedDict):
     schema: Literal[1]
     version: str
     host: Host
-    rounds: Annotated[int, {"minimum": 1}]
+    rounds: Annotated[int, Also(minimum=1)]
     features: dict[str, str]
     claims: list[JudgedClaim]
     verdicts: Counts

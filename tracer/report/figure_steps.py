@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TypeAlias, cast
+
 import numpy as np
 
 from tracer.analysis.counts.syscall_stats import signal_name
@@ -17,235 +21,272 @@ from tracer.analysis.operations.table import (
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
 from tracer.kernel import syscalls
 from tracer.recording.batch import Read, RecordBatch, joined
+from tracer.recording.fields import LibraryCalls, SwitchesIn, UringRequests
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty
+from tracer.report.contract import (
+    CallStep,
+    CopyStep,
+    Figure,
+    HandlerEndStep,
+    LibraryStep,
+    ReadyStep,
+    RequestStep,
+    RunStep,
+    SignalStep,
+    Step,
+    WakeStep,
+)
 from tracer.terms import BOUNDARIES, MODELS
 
-_TIMES = ("enter_ns", "exit_ns", "at_ns", "end_ns", "generated_ns", "delivered_ns")
+_WHEN = ("enter_ns", "at_ns", "generated_ns", "delivered_ns")  # a step's place in time: the first
+_TIMES = (*_WHEN, "exit_ns", "end_ns")
+_AWAIT_COMPLETION = ("futex", "io_getevents", "io_pgetevents")
+
+Row: TypeAlias = dict[str, int]
+"""One operation's columns, as Operations.rows gives them."""
 
 
-def figure(operations: Operations, models: np.ndarray, read: Read, base: int) -> dict | None:
-    """The median operation (by ask → done) of the most frequent model, times in ns from `base`; None without one."""
+def figure(operations: Operations, models: np.ndarray, read: Read, base: int) -> Figure | None:
+    """The operation that is drawn, as its steps; None where there is no operation.
+
+    models: each operation's (io_model.models_of). read: gives the recording's records again. base: what the times of
+    steps count from (ns).
+    """
     if not len(operations):
         return None
     model = int(np.bincount(models).argmax())
-    mine = np.flatnonzero(models == model)
+    index = _median(operations, np.flatnonzero(models == model))
+    operation = next(operations.rows(slice(index, index + 1)))
+    records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
+    steps = sorted(_steps(operation, records), key=_when)
+    return {
+        "operation": index,
+        "model": MODELS[model],
+        "steps": [_shifted(step, base) for step in steps],
+    }
+
+
+def _median(operations: Operations, mine: np.ndarray) -> int:
+    """The median, by the time from ask to done, of the chosen operations (indices); of those that were waited for, if
+    there are any. Of equal ones the first."""
     waited = mine[operations.wait_kind[mine] != AT_ONCE]
-    waited = waited if len(waited) else mine
-    took = operations.done[waited] - operations.ask[waited]
-    middle = (len(waited) - 1) // 2
-    chosen = int(waited[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
-    its = next(operations.rows(slice(chosen, chosen + 1)))
-    steps = [_shifted(step, base) for step in _steps(its, read)]
-    return {"operation": chosen, "model": MODELS[model], "steps": steps}
+    mine = waited if len(waited) else mine
+    took = operations.done[mine] - operations.ask[mine]
+    middle = (len(mine) - 1) // 2
+    return int(mine[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
 
 
-def _steps(its: dict, read: Read) -> list[dict]:
-    who = its["receiver_tid"] or its["tid"]
-    records = joined([RecordBatch.of(empty()), *read(its["raw_ask"], its["done"])])
-    steps = [
-        {
-            "kind": "library",
-            "name": LIBRARY_NAMES[int(records.nr[i])],
-            "enter_ns": its["ask"],
-            "tid": int(records.tid[i]),
-        }
-        for i in np.flatnonzero((records.kind == Kind.LIBRARY) & (records.time == its["ask"]))
-    ]
-    if (
-        its["wait_kind"] in (IO_URING, LINUX_AIO)
-        or its["wait_kind"] == POSIX_AIO
-        and its["receiver_tid"]
-    ):
-        asker = Timeline().feed(
-            records.take((records.tid == its["tid"]) & (records.kind != Kind.OPEN))
+def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
+    """All steps; of those at one time, in this order. records: those from its ask to its end."""
+    thread = _thread(records, operation["receiver_tid"] or operation["tid"])
+    yield from _library(operation, records)
+    if _is_request(operation):
+        yield from _requests(operation, records)
+        yield from _asking(operation, _thread(records, operation["tid"]))
+    yield from _calls(operation, thread)
+    if operation["wait_kind"] == SIGNAL:
+        yield from _handler_ends(operation, thread)
+    yield _ready(operation)
+    yield _copy(operation)
+    if operation["by_sigwait"]:
+        yield from _taking(operation, thread)
+    if operation["signal"]:
+        yield _signal(operation)
+
+
+def _thread(records: RecordBatch, tid: int) -> TimelineBatch:
+    """What one thread did; calls that were still open when tracing ended are left out."""
+    return Timeline().feed(records.take((records.tid == tid) & (records.kind != Kind.OPEN)))
+
+
+def _is_request(operation: Row) -> bool:
+    """Whether a request was given away, and another carried it out."""
+    kind = operation["wait_kind"]
+    return kind in (IO_URING, LINUX_AIO) or (kind == POSIX_AIO and operation["receiver_tid"] > 0)
+
+
+def _library(operation: Row, records: RecordBatch) -> Iterator[LibraryStep]:
+    """The C library's call with which it was asked."""
+    calls = LibraryCalls.of(records)
+    calls = calls.where(calls.time == operation["ask"])
+    for which, tid in zip(calls.which.tolist(), calls.tid.tolist(), strict=True):
+        name = LIBRARY_NAMES[which]
+        yield {"kind": "library", "name": name, "enter_ns": operation["ask"], "tid": tid}
+
+
+def _ready(operation: Row) -> ReadyStep:
+    estimated = _is_estimated(operation, "ready")
+    return {"kind": "ready", "at_ns": operation["ready"], "estimated": estimated}
+
+
+def _copy(operation: Row) -> CopyStep:
+    return {
+        "kind": "copy",
+        "at_ns": operation["copy_start"],
+        "end_ns": operation["copy_end"],
+        "estimated": _is_estimated(operation, "copy_start"),
+        "tid": operation["receiver_tid"] or operation["tid"],
+    }
+
+
+def _signal(operation: Row) -> SignalStep:
+    return {
+        "kind": "signal",
+        "taken": bool(operation["by_sigwait"]),
+        "name": signal_name(operation["signal"]),
+        "generated_ns": operation["generated"] or None,
+        "delivered_ns": operation["delivered"],
+    }
+
+
+def _handler_ends(operation: Row, thread: TimelineBatch) -> Iterator[HandlerEndStep]:
+    """rt_sigreturn: whether the handler itself receives, or code that runs after it."""
+    ends = thread.calls.start[thread.calls.nr == syscalls.numbers()["rt_sigreturn"]]
+    tid = operation["receiver_tid"] or operation["tid"]
+    for time in ends[ends >= operation["raw_ask"]].tolist():
+        yield {"kind": "handler_end", "at_ns": time, "tid": tid}
+
+
+# io_uring's request
+
+
+def _requests(operation: Row, records: RecordBatch) -> Iterator[RequestStep | RunStep]:
+    """What the kernel did with the request, and when who completed it began to run, if that is another thread."""
+    requests = UringRequests.of(records)
+    completed = (requests.kind == Kind.URING_COMPLETE) & (requests.time == operation["copy_end"])
+    if completed.any():
+        yield from _became(requests, int(np.argmax(completed)))
+    if operation["receiver_tid"] and operation["wait_kind"] == IO_URING:
+        yield from _last_run(
+            SwitchesIn.of(records), operation["receiver_tid"], operation["copy_end"]
         )
-        steps += _requests(its, records) + _asking(its, asker)
-    thread = Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN)))
-    steps += _calls(its, thread)
-    if (
-        its["wait_kind"] == SIGNAL
-    ):  # whether the handler itself receives, or code that runs after it
-        ends = thread.calls.start[thread.calls.nr == syscalls.numbers()["rt_sigreturn"]]
-        steps += [
-            {"kind": "handler_end", "at_ns": int(at), "tid": who}
-            for at in ends
-            if at >= its["raw_ask"]
-        ]
-    steps.append({"kind": "ready", "at_ns": its["ready"], "estimated": _is_estimated(its, "ready")})
-    steps.append(
-        {
-            "kind": "copy",
-            "at_ns": its["copy_start"],
-            "end_ns": its["copy_end"],
-            "estimated": _is_estimated(its, "copy_start"),
-            "tid": who,
-        }
-    )
-    if its["by_sigwait"]:
-        steps += _taking(
-            its, Timeline().feed(records.take((records.tid == who) & (records.kind != Kind.OPEN)))
-        )
-    if its["signal"]:
-        steps.append(
-            {
-                "kind": "signal",
-                "taken": bool(its["by_sigwait"]),
-                "name": signal_name(its["signal"]),
-                "generated_ns": its["generated"] or None,
-                "delivered_ns": its["delivered"],
+
+
+def _became(requests: UringRequests, row: int) -> Iterator[RequestStep]:
+    """What became of the request that is completed in `row`, before: the same address and user_data."""
+    address = requests.address[row]
+    mine = requests.user_data == requests.user_data[row]
+    if address:
+        mine &= requests.address == address
+    for kind in (Kind.URING_POLL, Kind.URING_WORK):
+        those = requests.where(mine & (requests.kind == kind))
+        for time, tid in zip(those.time.tolist(), those.tid.tolist(), strict=True):
+            yield {
+                "kind": "request",
+                "what": "poll armed" if kind == Kind.URING_POLL else "given to a worker",
+                "at_ns": time,
+                "tid": tid,
             }
-        )
-    return sorted(
-        steps,
-        key=lambda step: (
-            step.get("enter_ns")
-            or step.get("at_ns")
-            or step.get("generated_ns")
-            or step.get("delivered_ns")
-        ),
+
+
+def _last_run(switches: SwitchesIn, tid: int, until: int) -> Iterator[RunStep]:
+    """When a thread last got a CPU until then (ns)."""
+    times = switches.time[(switches.tid == tid) & (switches.time <= until)]
+    for time in times[-1:].tolist():
+        yield {"kind": "run", "at_ns": time, "tid": tid}
+
+
+# system calls
+
+
+def _calls(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
+    """The calls of the wait, and the receive; the first, and the last MOST_ASKS of the others."""
+    calls = thread.calls
+    before = calls.end < operation["copy_end"]
+    brings = (calls.end == operation["copy_end"]) & (calls.fd == operation["fd"])
+    waits = np.isin(calls.nr, [*_wait_numbers(), operation["wait_nr"]])
+    asks = np.isin(calls.nr, syscalls.class_numbers(syscalls.RECEIVE))
+    asks &= (calls.fd == operation["fd"]) & ((calls.result < 0) | before)
+    mine = ((waits | asks) & before) | brings
+    rows = np.flatnonzero(mine & (calls.start >= operation["raw_ask"]))
+    for row in (*rows[:1].tolist(), *rows[1:][-MOST_ASKS:].tolist()):
+        data = bool(brings[row])
+        yield from _call(thread, row, waits=not data and int(calls.result[row]) >= 0, data=data)
+
+
+@cache
+def _wait_numbers() -> tuple[int, ...]:
+    """The numbers of select, poll and epoll_wait in all their forms."""
+    return tuple(
+        number for names in syscalls.CLASSES.values() for number in syscalls.class_numbers(names)
     )
 
 
-def _calls(its: dict, part: TimelineBatch) -> list[dict]:
-    """The calls of the wait, and the receive; with the wake-up of each one's last sleep."""
-    calls = part.calls
-    waits = [
-        number
-        for members in syscalls.CLASSES.values()
-        for number in syscalls.class_numbers(members)
-    ]
-    waits += [its["wait_nr"]]
-    receives = syscalls.class_numbers(syscalls.RECEIVE)
-    its_own = np.isin(calls.nr, waits) | np.isin(calls.nr, receives) & (calls.fd == its["fd"]) & (
-        (calls.result < 0) | (calls.end < its["copy_end"])
-    )
-    brings = (calls.end == its["copy_end"]) & (calls.fd == its["fd"])
-    rows = np.flatnonzero(
-        (its_own & (calls.end < its["copy_end"]) | brings) & (calls.start >= its["raw_ask"])
-    )
-    rows = np.concatenate([rows[:1], rows[1:][-MOST_ASKS:]])
-    steps = []
-    for row in rows.tolist():
-        steps += _with_sleeps(
-            part,
-            row,
-            {"waits": bool(not brings[row] and calls.result[row] >= 0)},
-            bool(brings[row]),
-        )
-    return steps
+def _asking(operation: Row, asker: TimelineBatch) -> Iterator[Step]:
+    """The asking thread's calls that submit requests or wait for their completion."""
+    calls = asker.calls
+    names: tuple[str, ...] = ("io_uring_enter", "io_submit", "io_getevents", "io_pgetevents")
+    told = calls.end == operation["done"]
+    mine = calls.start >= operation["raw_ask"]
+    if operation["wait_kind"] == POSIX_AIO:
+        # it takes locks, too: the one that it slept on until it was told
+        names, mine = ("futex",), mine & told
+    for row in np.flatnonzero(mine & np.isin(calls.nr, syscalls.class_numbers(names))).tolist():
+        name = syscalls.name_of(int(calls.nr[row]))
+        waits = name in _AWAIT_COMPLETION or (name == "io_uring_enter" and calls.arg[row] > 0)
+        yield from _call(asker, row, waits=bool(waits and told[row]))
 
 
-def _with_sleeps(part: TimelineBatch, row: int, says: dict, brings: bool) -> list[dict]:
-    """A call of `part.calls` as a step, and the wake-up of its last sleep."""
+def _taking(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
+    """The call that took the signal, where no handler did."""
+    calls = thread.calls
+    mine = calls.nr == syscalls.numbers()["rt_sigtimedwait"]
+    mine &= (calls.end == operation["delivered"]) & (calls.start >= operation["raw_ask"])
+    for row in np.flatnonzero(mine).tolist():
+        call, *sleep = _call(thread, row, waits=True)
+        yield {**cast("CallStep", call), "signal": signal_name(operation["signal"])}
+        yield from sleep
+
+
+def _call(thread: TimelineBatch, row: int, *, waits: bool, data: bool = False) -> Iterator[Step]:
+    """A row of `thread.calls`, and the wake-up of its last sleep. data: whether it brings the data."""
     tid, nr, fd, result, start, end, count = (
-        int(getattr(part.calls, name)[row])
+        int(getattr(thread.calls, name)[row])
         for name in ("tid", "nr", "fd", "result", "start", "end", "count")
     )
-    within = (part.start >= start) & (part.end <= end)
-    sleeps = part.inside.take((part.inside.out >= start) & (part.inside.out < end))
-    until = np.minimum(sleeps.woken, sleeps.back)
-    steps = [
-        {
-            "kind": "call",
-            "name": syscalls.name_of(nr),
-            "enter_ns": start,
-            "exit_ns": end,
-            "result": result if result >= 0 else syscalls.error_name(result),
-            "tid": tid,
-            "fd": fd,
-            "count": count,
-            "busy_ns": int((part.end - part.start)[within].sum()),
-            "blocked_ns": int((until - sleeps.out).sum()),
-            "brings_data": brings,
-            **says,
-        }
-    ]
+    each = (thread.start >= start) & (thread.end <= end)  # those that were folded into one
+    sleeps = thread.inside.take((thread.inside.out >= start) & (thread.inside.out < end))
+    call: CallStep = {
+        "kind": "call",
+        "name": syscalls.name_of(nr),
+        "enter_ns": start,
+        "exit_ns": end,
+        "result": result if result >= 0 else syscalls.error_name(result),
+        "tid": tid,
+        "fd": fd,
+        "count": count,
+        "busy_ns": int((thread.end - thread.start)[each].sum()),
+        "blocked_ns": int((np.minimum(sleeps.woken, sleeps.back) - sleeps.out).sum()),
+        "brings_data": data,
+        "waits": waits,
+    }
+    yield call
     if len(sleeps):
-        if sleeps.woken[-1] != NEVER:
-            steps.append({"kind": "wake", "at_ns": int(sleeps.woken[-1]), "tid": tid})
-        steps.append({"kind": "run", "at_ns": int(sleeps.back[-1]), "tid": tid})
-    return steps
+        woken, back = int(sleeps.woken[-1]), int(sleeps.back[-1])
+        if woken != NEVER:
+            wake: WakeStep = {"kind": "wake", "at_ns": woken, "tid": tid}
+            yield wake
+        run: RunStep = {"kind": "run", "at_ns": back, "tid": tid}
+        yield run
 
 
-def _requests(its: dict, records: RecordBatch) -> list[dict]:
-    """What the kernel did with an io_uring request; a waking of who completed it, if that is another thread."""
-    steps = []
-    completes = np.flatnonzero(
-        (records.kind == Kind.URING_COMPLETE) & (records.time == its["copy_end"])
-    )
-    for row in completes[:1].tolist():
-        mine = (records.result == records.result[row]) & (
-            (records.start == records.start[row]) | (records.start[row] == 0)
-        )
-        for kind, what in ((Kind.URING_POLL, "poll armed"), (Kind.URING_WORK, "given to a worker")):
-            steps += [
-                {
-                    "kind": "request",
-                    "what": what,
-                    "at_ns": int(records.time[i]),
-                    "tid": int(records.tid[i]),
-                }
-                for i in np.flatnonzero(mine & (records.kind == kind))
-            ]
-    if its["receiver_tid"] and its["wait_kind"] == IO_URING:
-        back = np.flatnonzero(
-            (records.kind == Kind.SWITCH_IN)
-            & (records.tid == its["receiver_tid"])
-            & (records.time <= its["copy_end"])
-        )
-        steps += [
-            {"kind": "run", "at_ns": int(records.time[i]), "tid": its["receiver_tid"]}
-            for i in back[-1:]
-        ]
-    return steps
+# times
 
 
-def _taking(its: dict, part: TimelineBatch) -> list[dict]:
-    """The call that took the signal, where no handler did."""
-    calls = part.calls
-    mine = (
-        (calls.nr == syscalls.numbers()["rt_sigtimedwait"])
-        & (calls.end == its["delivered"])
-        & (calls.start >= its["raw_ask"])
-    )
-    says = {"waits": True, "signal": signal_name(its["signal"])}
-    return [
-        step
-        for row in np.flatnonzero(mine).tolist()
-        for step in _with_sleeps(part, row, says, brings=False)
-    ]
+def _is_estimated(operation: Row, boundary: str) -> bool:
+    return bool(operation["estimated"] >> BOUNDARIES.index(boundary) & 1)
 
 
-def _asking(its: dict, part: TimelineBatch) -> list[dict]:
-    """The asking thread's calls that submit requests or wait for their completion."""
-    names = ("io_uring_enter", "io_submit", "io_getevents", "io_pgetevents")
-    names = ("futex",) if its["wait_kind"] == POSIX_AIO else names
-    calls = part.calls
-    mine = np.isin(calls.nr, syscalls.class_numbers(names)) & (calls.start >= its["raw_ask"])
-    if (
-        its["wait_kind"] == POSIX_AIO
-    ):  # it takes locks, too: the one that it slept on until it was told
-        mine &= calls.end == its["done"]
-    steps = []
-    for row in np.flatnonzero(mine).tolist():
-        name, end = syscalls.name_of(int(calls.nr[row])), int(calls.end[row])
-        waits = (
-            name in ("futex", "io_getevents", "io_pgetevents")
-            or name == "io_uring_enter"
-            and calls.arg[row] > 0
-        )
-        steps += _with_sleeps(
-            part, row, {"waits": bool(waits and end == its["done"])}, brings=False
-        )
-    return steps
+def _when(step: Step) -> int:
+    """When a step began (ns)."""
+    times = cast("Mapping[str, int | None]", step)
+    return next((time for key in _WHEN if (time := times.get(key))), 0)
 
 
-def _is_estimated(its: dict, boundary: str) -> bool:
-    return bool(its["estimated"] >> BOUNDARIES.index(boundary) & 1)
-
-
-def _shifted(step: dict, base: int) -> dict:
-    return {
-        key: value - base if key in _TIMES and value is not None else value
+def _shifted(step: Step, base: int) -> Step:
+    """The step with its times from `base` on (ns)."""
+    shifted = {
+        key: value - base if key in _TIMES and isinstance(value, int) else value
         for key, value in step.items()
     }
+    return cast("Step", shifted)

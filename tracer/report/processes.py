@@ -21,10 +21,10 @@ from tracer.analysis.verdict import io_model, non_io
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
 from tracer.analysis.verdict.non_io import DOING, MOSTLY, IoCounts
 from tracer.recording.batch import RecordBatch, rows_by
+from tracer.report.wording import evidence
 
 _MOST_WAKERS = 8
 _NONE = np.empty(0, np.int64)
-_NOTHING_BESIDE = io_model.VerdictContext()
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,14 @@ class Processes(ReportPart):
     NEEDS = (KnownThreads, OperationsInWindow, Models, Contexts, IoOfProcesses)
 
     def finish(self, results: Results) -> dict[str, Any]:
-        contexts, counts = results[Contexts], results[IoOfProcesses]
         processes = listed(
             results[KnownThreads],
             results[OperationsInWindow],
             results[Models],
-            contexts,
+            results[Contexts],
+            results[IoOfProcesses],
             results.recording.base_ns,
         )
-        for process in processes:
-            tgid = process["tgid"]
-            if not contexts.get(tgid, _NOTHING_BESIDE).undecoded:  # which may receive, unseen
-                process["model"] = non_io.judged(
-                    process["model"],
-                    process["operations"],
-                    counts.get(tgid, IoCounts()),
-                    [],  # what several do with one another is not one's
-                    None,
-                    process["activity"],
-                )
         return {"processes": processes}
 
 
@@ -111,11 +100,13 @@ def listed(
     operations: Operations,
     codes: np.ndarray,
     contexts: dict[int, io_model.VerdictContext],
+    counts: dict[int, IoCounts],
     base: int,
 ) -> list[dict[str, Any]]:
     """The processes of a report, those that used most CPU first.
 
-    codes: each operation's model (io_model.models_of); contexts: by process; base: what times are counted from (ns).
+    codes: each operation's model (io_model.models_of); contexts, counts: by process; base: what times are
+    counted from (ns).
     """
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for its in threads.times:
@@ -124,7 +115,7 @@ def listed(
     processes = []
     for tgid, mine in by_process.items():
         work = _Work(threads, operations, codes, rows.get(tgid, _NONE))
-        context = contexts.get(tgid, _NOTHING_BESIDE)
+        context = contexts.get(tgid, io_model.NOTHING_BESIDE)
         leader = threads.leaders.get(tgid, tgid)
         processes.append(
             {
@@ -133,7 +124,7 @@ def listed(
                 "threads": len(mine),
                 "start_ns": min(its.start_ns for its in mine) - base,
                 "end_ns": max(its.end_ns for its in mine) - base,
-                **work.described(mine, context),
+                **work.described(mine, context, counts.get(tgid, IoCounts())),
                 "groups": _groups(mine, work),
             }
         )
@@ -151,7 +142,7 @@ def _groups(mine: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
         {
             "name": name,
             "threads": len(group),
-            **work.of_threads(group).described(group, _NOTHING_BESIDE),
+            **work.of_threads(group).described(group, io_model.NOTHING_BESIDE, None),
         }
         for name, group in groups.items()
     ]
@@ -172,20 +163,26 @@ class _Work:
         return _Work(self.threads, self.operations, self.codes, self.chosen[mine])
 
     def described(
-        self, threads: list[ThreadTimes], context: io_model.VerdictContext
+        self,
+        threads: list[ThreadTimes],
+        context: io_model.VerdictContext,
+        counts: IoCounts | None,
     ) -> dict[str, Any]:
-        """The verdict on them, and what these threads did."""
+        """The verdict on them, and what these threads did. counts: of a process, which may do another thing instead."""
         operations, codes, chosen = self.operations, self.codes, self.chosen
         if len(chosen) < len(operations):
             operations, codes = (
                 operations.take(chosen if len(chosen) else slice(0)),
                 codes[chosen],
             )
-        verdict = io_model.judge(operations, codes, context)
+        verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
+        if counts is not None and not context.undecoded:  # else it may receive, unseen
+            # what several processes do with one another is not one's: no locks, no lanes
+            verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
             "operations": len(operations),
-            "model": io_model.as_dict(verdict, operations, codes),
-            "activity": activity(threads, self.threads),
+            "model": evidence.model(verdict),
+            "activity": doing,
             "wakers": _wakers(threads, self.threads),
         }
 

@@ -16,10 +16,12 @@ from tracer.analysis.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
 from tracer.analysis.verdict import io_model, non_io
-from tracer.analysis.verdict.advice import Seen, advice
+from tracer.analysis.verdict.advice import ProgramIo, advice
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
 from tracer.recording.batch import RecordBatch
 from tracer.report.processes import Activity, Processes
+from tracer.report.wording import advice as wording
+from tracer.report.wording import evidence
 from tracer.terms import PHASES
 
 FileKey: TypeAlias = tuple[int, int, int]
@@ -60,13 +62,14 @@ class Model(ReportPart):
     def finish(self, results: Results) -> dict[str, Any]:
         operations, codes = results[OperationsInWindow], results[Models]
         context = io_model.in_all(results[Contexts].values())
-        model = io_model.as_dict(io_model.judge(operations, codes, context), operations, codes)
+        verdict = io_model.judge(operations, codes, context)
         if context.undecoded:  # there may be receives, unseen
-            return {"model": model}
+            return {"model": evidence.model(verdict)}
         beside = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())
         activity = results[Activity]["activity"]
-        return {"model": non_io.judged(model, len(operations), counts, **beside, activity=activity)}
+        verdict = non_io.judged(verdict, len(operations), counts, **beside, activity=activity)
+        return {"model": evidence.model(verdict)}
 
 
 class FileNames(Step[None, dict[FileKey, str]]):
@@ -104,7 +107,7 @@ class Advice(ReportPart):
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = results[Processes]["processes"]
-        seen = Seen(
+        io = ProgramIo(
             results[OperationsInWindow],
             results[DescriptorUsage],
             results[FileNames],
@@ -112,7 +115,7 @@ class Advice(ReportPart):
             {its["tgid"]: its["name"] for its in processes},
             {its["tgid"]: its["activity"]["cpu_ns"] for its in processes},
         )
-        return {"advice": advice(seen)}
+        return {"advice": wording.advice(advice(io), io)}
 
 
 def _distinct(operations: Operations) -> list[FileKey]:

@@ -66,7 +66,7 @@ def used(count: int, **values: int) -> FdUsage:
     return FdUsage(keys.view(Counted), np.full(count, 0o100644).view(Counted), columns)
 
 
-def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.Seen:
+def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.ProgramIo:
     files = WalkedDict({(1000 + i, i, i): "x" for i in range(count)})
     scans = [
         {
@@ -79,13 +79,15 @@ def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.Seen:
         }
         for i in range(count)
     ]
-    return advice.Seen(operations(count, wait_kind), used(count, **values), files, scans, {}, {})
+    return advice.ProgramIo(
+        operations(count, wait_kind), used(count, **values), files, scans, {}, {}
+    )
 
 
 def listing(count: int) -> Callable[[], list]:
     its = operations(count)
     return lambda: processes.listed(
-        threads(count), its, np.zeros(len(its), np.int64).view(Counted), {}, 0
+        threads(count), its, np.zeros(len(its), np.int64).view(Counted), {}, {}, 0
     )
 
 
@@ -136,7 +138,7 @@ def test_each_rule_and_list_has_its_say_at_that_size():
 
 def test_names_are_put_together_once():
     its = threads(SMALL)
-    found = processes.listed(its, operations(SMALL), np.zeros(SMALL * EACH, np.int64), {}, 0)
+    found = processes.listed(its, operations(SMALL), np.zeros(SMALL * EACH, np.int64), {}, {}, 0)
     assert all(process["wakers"][0]["name"] == "x" for process in found)
     assert its.times.times == 2  # for the processes, and for the names
 

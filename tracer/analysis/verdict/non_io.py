@@ -3,10 +3,14 @@ from what other modules found in the records, never from a name. Speaks to no ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tracer.analysis.counts.wait_reasons import CONNECTIONS, DATA, FUTEXES, SENDING, WAITS
+from tracer.analysis.verdict import facts
+from tracer.analysis.verdict.facts import InsteadFact
+from tracer.analysis.verdict.io_model import ModelVerdict
 
 DOING = {"user": "computing", "kernel": "in system calls", "runnable": "waiting for a CPU"}
 MOSTLY = 0.5  # of the threads' time; below it nothing is said to be what it mostly does
@@ -46,125 +50,125 @@ def in_all(moved: Iterable[IoCounts]) -> IoCounts:
 
 
 def judged(
-    model: dict,
+    verdict: ModelVerdict,
     operations: int,
-    moved: IoCounts,
-    locks: list[dict],
-    lanes: dict | None,
-    activity: dict,
-) -> dict:
-    """The report's `model`, made from so many operations, or one that says what the program does instead."""
-    if operations and not _is_stray(
-        operations, moved, sum(word["waits"] for word in locks), activity
-    ):
-        return model
-    what, evidence = _instead(moved, locks, lanes, activity)
-    if operations and what is None and moved.files >= FEWEST_FILE_CALLS:
-        what, evidence = FILES, [_of_files(moved)]
-    if what is None:
-        return model
+    counts: IoCounts,
+    locks: Sequence[dict[str, Any]],
+    lanes: dict[str, Any] | None,
+    activity: dict[str, Any],
+) -> ModelVerdict:
+    """The verdict on so many operations, or one that says what the program does instead.
+
+    locks, lanes, activity: parts of the report, times in ns.
+    """
+    waits = sum(word["waits"] for word in locks)
+    if operations and not _is_stray(operations, counts, waits, activity):
+        return verdict
+    instead = _instead(counts, locks, lanes, activity)
+    if instead is None and operations and counts.files >= FEWEST_FILE_CALLS:
+        instead = _Instead(FILES, (_file_calls(counts),))
+    if instead is None:
+        return verdict
+    evidence = (*verdict.evidence, *instead.evidence)
     if operations:
-        names = " and ".join(model.get("shares") or [model["name"]])
-        evidence.append(
-            f"{operations} of its receives brought a message ({names}): too few beside that to say what "
-            "the program is for"
-        )
-    else:
-        evidence = model["evidence"] + evidence
-    return {
-        "name": "none",
-        "synchronous": None,
-        "confidence": 1.0,
-        "instead": what,
-        "evidence": evidence,
-    }
+        models = tuple(verdict.shares or (verdict.name,))
+        evidence = (*instead.evidence, facts.FewReceives(operations, models))
+    return ModelVerdict("none", None, 1.0, evidence, instead=instead.name)
 
 
-def _is_stray(operations: int, moved: IoCounts, lock_waits: int, activity: dict) -> bool:
+@dataclass(frozen=True)
+class _Instead:
+    """One of INSTEADS, and the facts that it rests on."""
+
+    name: str
+    evidence: tuple[InsteadFact, ...]
+
+
+def _is_stray(operations: int, counts: IoCounts, lock_waits: int, activity: dict[str, Any]) -> bool:
     """Whether so many operations beside so much else say nothing about what the program is for."""
-    rest = moved.files + lock_waits
+    rest = counts.files + lock_waits
     return (
         0 < operations <= STRAY * (operations + rest)
-        and moved.others <= OTHERS * (moved.others + rest)
+        and counts.others <= OTHERS * (counts.others + rest)
         and activity["mostly"] not in _OF_MESSAGES
     )
 
 
 def _instead(
-    moved: IoCounts, locks: list[dict], lanes: dict | None, activity: dict
-) -> tuple[str | None, list[str]]:
-    """One of INSTEADS (None: nothing stands out), and evidence; the arguments are parts of the report, times in ns.
-
-    Words that were waited for again and again count, not a join.
-    """
+    counts: IoCounts,
+    locks: Sequence[dict[str, Any]],
+    lanes: dict[str, Any] | None,
+    activity: dict[str, Any],
+) -> _Instead | None:
+    """The first that holds: it uses files, its threads wait for each other, it computes. None: nothing stands out."""
     times = activity["times_ns"]
-    active = sum(ns for what, ns in times.items() if what in _ACTIVE)
-    computes = times.get(DOING["user"], 0) > MOSTLY * active
-    reads = moved.files >= FEWEST_FILE_CALLS and (activity["mostly"] or "") not in _idle(times)
-    if reads and not computes:
-        return FILES, [_of_files(moved)]
-    waited = {
+    computes = _computes(times)
+    if not computes and _uses_files(counts, activity):
+        return _Instead(FILES, (_file_calls(counts),))
+    if waits := _waits_for_each_other(locks, times):
+        return waits
+    # those that sleep on futexes join the others
+    awake = sum(times.values()) - times.get(_FUTEXES, 0)
+    wanted = times.get(DOING["user"], 0) + times.get(DOING["runnable"], 0)
+    if not computes or wanted <= MOSTLY * awake:
+        return None
+    return _on_cpus(lanes, times) if lanes else _Instead(COMPUTING, (_time_spent(times),))
+
+
+def _computes(times: dict[str, int]) -> bool:
+    """Whether most of what threads did, beside waiting for what is no I/O, was computing."""
+    active = sum(ns for doing, ns in times.items() if doing in _ACTIVE)
+    return times.get(DOING["user"], 0) > MOSTLY * active
+
+
+def _uses_files(counts: IoCounts, activity: dict[str, Any]) -> bool:
+    """Whether it made enough calls on files, and did not mostly idle."""
+    idle = {
+        doing
+        for doing in activity["times_ns"]
+        if doing not in _ACTIVE and doing != DOING["runnable"]
+    }
+    return counts.files >= FEWEST_FILE_CALLS and (activity["mostly"] or "") not in idle
+
+
+def _waits_for_each_other(
+    locks: Sequence[dict[str, Any]], times: dict[str, int]
+) -> _Instead | None:
+    """Mutual exclusion or synchronisation, which was waited for longer. Words that were waited for again and again
+    count, not a join."""
+    words = {
         kind: [word for word in locks if word["kind"] == kind and word["waits"] >= FEWEST_WAITS]
         for kind in (MUTUAL_EXCLUSION, SYNCHRONISATION)
     }
-    total = {kind: sum(word["waited_ns"] for word in words) for kind, words in waited.items()}
-    kind = max(total, key=total.__getitem__)
-    if total[kind] > LEAST_WAIT * sum(times.values()):
-        return kind, [_of_locks(kind, waited[kind]), _of_time(times)]
-    wanted = times.get(DOING["user"], 0) + times.get(DOING["runnable"], 0)
-    if not computes or wanted <= MOSTLY * (
-        sum(times.values()) - times.get(_FUTEXES, 0)
-    ):  # those join the others
-        return None, []
-    return _of_lanes(lanes, times) if lanes else (COMPUTING, [_of_time(times)])
-
-
-def _idle(times: dict[str, int]) -> set[str]:
-    return {what for what in times if what not in _ACTIVE and what != DOING["runnable"]}
-
-
-def _of_files(moved: IoCounts) -> str:
-    return f"{moved.files:,} reads and writes of files, beside {moved.others:,} sends and connections on sockets"
-
-
-def _of_time(times: dict[str, int]) -> str:
-    parts = [
-        (DOING["user"], "{} ms computing"),
-        (DOING["runnable"], "{} ms waiting for a CPU"),
-        (_FUTEXES, "{} ms asleep on futexes"),
-    ]
-    return "the threads' time: " + ", ".join(
-        text.format(f"{times.get(what, 0) / 1e6:.1f}") for what, text in parts
+    slept = {kind: sum(word["waited_ns"] for word in its) for kind, its in words.items()}
+    kind = max(slept, key=slept.__getitem__)
+    if slept[kind] <= LEAST_WAIT * sum(times.values()):
+        return None
+    sleeps = facts.FutexSleeps(
+        sum(word["waits"] for word in words[kind]),
+        slept[kind],
+        max(word["longest_ns"] for word in words[kind]),
+        kind == MUTUAL_EXCLUSION,
     )
+    return _Instead(kind, (sleeps, _time_spent(times)))
 
 
-def _of_locks(kind: str, words: list[dict]) -> str:
-    waits, longest = sum(word["waits"] for word in words), max(word["longest_ns"] for word in words)
-    how = (
-        "it woke others there later: it had what it waited for, and gave it back"
-        if kind == MUTUAL_EXCLUSION
-        else "it woke nobody there: what it waited for was an event, and another thread's"
-    )
-    return (
-        f"{waits} times a thread slept on a futex, {sum(word['waited_ns'] for word in words) / 1e6:.1f} ms in all, "
-        f"at most {longest / 1e6:.1f}; {how}"
-    )
-
-
-def _of_lanes(lanes: dict, times: dict[str, int]) -> tuple[str, list[str]]:
+def _on_cpus(lanes: dict[str, Any], times: dict[str, int]) -> _Instead:
+    """Parallel where any two threads had a CPU at the same time, else concurrent."""
     most = max(lanes["pairs"], key=lambda pair: pair["overlap_ns"])
-    one, other = most["tids"]
-    together, possible = most["overlap_ns"] / 1e6, most["possible_ns"] / 1e6
-    if not together:
+    if not most["overlap_ns"]:
         cpus = {cpu for thread in lanes["threads"] for cpu in thread["cpus"]}
-        where = "the same CPU" if len(cpus) == 1 else f"{len(cpus)} CPUs"
-        return CONCURRENT, [
-            f"{len(lanes['threads'])} threads computed, on {where}, and no two at the same time: they "
-            "took turns",
-            _of_time(times),
-        ]
-    return PARALLEL, [
-        f"threads {one} and {other} both had a CPU for {together:.1f} of the {possible:.1f} ms that the "
-        "shorter one's computing took",
-        _of_time(times),
-    ]
+        turns = facts.TookTurns(len(lanes["threads"]), len(cpus))
+        return _Instead(CONCURRENT, (turns, _time_spent(times)))
+    one, other = most["tids"]
+    together = facts.RanTogether((one, other), most["overlap_ns"], most["possible_ns"])
+    return _Instead(PARALLEL, (together, _time_spent(times)))
+
+
+def _file_calls(counts: IoCounts) -> facts.FileCalls:
+    return facts.FileCalls(counts.files, counts.others)
+
+
+def _time_spent(times: dict[str, int]) -> facts.TimeSpent:
+    doings = (DOING["user"], DOING["runnable"], _FUTEXES)
+    return facts.TimeSpent(*(times.get(doing, 0) for doing in doings))

@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from tracer.analysis.operations.table import WAIT_KINDS, Operations, of_columns
+from tracer.analysis.verdict import facts
 from tracer.analysis.verdict.io_model import (
     DOMINANT,
     EPOLLET,
     MODELS,
     SYNCHRONOUS,
-    Verdict,
+    ModelVerdict,
     VerdictContext,
 )
 from tracer.analysis.verdict.io_model import judge as judged
 from tracer.analysis.verdict.io_model import models_of as codes_of
 from tracer.kernel import syscalls
+from tracer.report.wording.evidence import sentence
 
 WATCHER, FD = 9, 4
 
@@ -74,9 +76,14 @@ def table(rows: list[dict]) -> Operations:
     return of_columns({name: np.array([row[name] for row in rows]) for name in operation("signal")})
 
 
-def judge(rows: list[dict], **beside) -> Verdict:
+def judge(rows: list[dict], **beside) -> ModelVerdict:
     operations = table(rows)
     return judged(operations, codes_of(operations), VerdictContext(**beside))
+
+
+def said(verdict: ModelVerdict) -> list[str]:
+    """The facts in words."""
+    return [sentence(fact) for fact in verdict.evidence]
 
 
 def models_of(rows: list[dict]) -> list[str]:
@@ -110,8 +117,9 @@ def test_each_way_is_a_model(wait_kind, wait_nr, events, name):
     assert verdict.synchronous is SYNCHRONOUS[name]
     assert 0.9 < verdict.confidence < 1
     assert verdict.shares == {}
-    assert verdict.evidence and all("\n" not in line for line in verdict.evidence)
-    assert "23" in verdict.evidence[0]
+    lines = said(verdict)
+    assert lines and all("\n" not in line for line in lines)
+    assert "23" in lines[0]
 
 
 def test_only_asynchronous_models_are_asynchronous():
@@ -144,9 +152,7 @@ def test_a_thread_for_each_connection_is_said(tids, inodes, each):
         for tid, inode in zip(tids, inodes, strict=True)
     ]
     count = len(set(tids))
-    assert (
-        f"in {count} threads, one for each of {count} descriptors" in judge(rows).evidence
-    ) is each
+    assert (facts.ThreadEach(count) in judge(rows).evidence) is each
 
 
 def test_two_models_are_mixed_with_their_shares():
@@ -214,37 +220,30 @@ def test_confidence_falls_when_there_is_little_to_go_by():
 
 
 def test_data_found_at_once_is_said():
-    assert any(
-        "2 receives found their data" in line
-        for line in judge(many("blocked", "at once", "at once")).evidence
-    )
+    assert facts.FoundAtOnce(2) in judge(many("blocked", "at once", "at once")).evidence
 
 
 def test_a_descriptor_that_was_not_registered_is_not_said_to_be():
-    lines = judge(
+    verdict = judge(
         [operation("multiplexed", wait_nr="epoll_wait", index=index) for index in range(23)]
-    ).evidence
-    assert any("not seen registered" in line for line in lines) and not any(
-        "EPOLLET" in line for line in lines
     )
+    assert facts.NotRegistered() in verdict.evidence
+    assert not any("EPOLLET" in line for line in said(verdict))
 
 
 @pytest.mark.parametrize("rows", [[], many("blocked", "blocked")])
 def test_calls_that_are_not_decoded_are_said(rows):
-    evidence = " ".join(judge(rows, undecoded=23).evidence)
-    assert "23 calls were a 32-bit program's" in evidence and "no receive brought" not in evidence
+    evidence = judge(rows, undecoded=23).evidence
+    assert facts.Undecoded(23) in evidence and facts.NothingReceived() not in evidence
 
 
 def test_a_kernel_thread_that_submits_is_said():
-    assert any(
-        "IORING_SETUP_SQPOLL" in line for line in judge(many("io-uring"), sqpoll=True).evidence
-    )
-    assert not any(
-        "IORING_SETUP_SQPOLL" in line for line in judge(many("blocked"), sqpoll=True).evidence
-    )
+    submits = facts.KernelSubmits()
+    assert submits in judge(many("io-uring"), sqpoll=True).evidence
+    assert submits not in judge(many("blocked"), sqpoll=True).evidence
 
 
 def test_a_ring_that_only_tells_is_multiplexing():
     verdict = judge([operation("multiplexed", wait_nr="io_uring_enter") for _ in range(3)])
     assert (verdict.name, verdict.synchronous) == ("io-uring", True)
-    assert "IORING_OP_POLL_ADD" in verdict.evidence[0]
+    assert verdict.evidence == (facts.RingTold(3, 3),)

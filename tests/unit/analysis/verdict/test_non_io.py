@@ -6,13 +6,15 @@ import pytest
 from support.records_builder import FILE, SOCKET, TID, Trace
 from support.reports import built
 
+from tracer.analysis.verdict import facts
+from tracer.analysis.verdict.io_model import ModelVerdict
 from tracer.analysis.verdict.non_io import INSTEADS, IoCounts, judged
 from tracer.output.terminal.terminal import render
 from tracer.output.terminal.verdict import INSTEADS as TITLES
 from tracer.recording.records import Kind
 
-NONE = {"name": "none", "synchronous": None, "confidence": 1.0, "evidence": ["nothing came"]}
-SELECT = {"name": "select", "synchronous": True, "confidence": 0.67, "evidence": ["1 of 1"]}
+NONE = ModelVerdict("none", None, 1.0, (facts.NothingReceived(),))
+SELECT = ModelVerdict("select", True, 0.67, (facts.SleptInCall(1, 1, 5),))
 BUSY = {"computing": 90, "waiting for futexes": 40}
 LANES = {
     "pairs": [{"tids": [1, 2], "overlap_ns": 0, "possible_ns": 50}],
@@ -37,8 +39,8 @@ def what(
     its = judged(
         model, operations, moved, list(locks), lanes, {"mostly": mostly, "times_ns": times}
     )
-    assert its is model or its["name"] == "none" and its["synchronous"] is None and its["evidence"]
-    return its.get("instead")
+    assert its is model or (its.name == "none" and its.synchronous is None and its.evidence)
+    return its.instead
 
 
 def test_each_has_its_words():
@@ -97,6 +99,13 @@ def test_files_where_it_does_not_compute():
         )
         is None
     )
+
+
+def test_what_was_received_all_the_same_is_said():
+    its = judged(SELECT, 3, IoCounts(1085, 2), [], None, {"mostly": None, "times_ns": {}})
+    assert its.evidence == (facts.FileCalls(1085, 2), facts.FewReceives(3, ("select",)))
+    its = judged(NONE, 0, IoCounts(1085, 2), [], None, {"mostly": None, "times_ns": {}})
+    assert its.evidence == (facts.NothingReceived(), facts.FileCalls(1085, 2))
 
 
 @pytest.mark.parametrize(

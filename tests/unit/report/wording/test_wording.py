@@ -1,0 +1,85 @@
+"""tracer/report/wording: every fact has its sentence, and each number of the fact stands in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from typing import Any
+
+import pytest
+
+from tracer.analysis.verdict import facts
+from tracer.analysis.verdict.io_model import ModelVerdict
+from tracer.report.wording import advice, evidence
+
+MS = 1_000_000
+FLAGS = {"edge", "gave_back"}
+EXACT = {  # one of each way in which a sentence bends
+    facts.FoundAtOnce(1): "1 receive found its data waiting already",
+    facts.FoundAtOnce(2): "2 receives found their data waiting already",
+    facts.Registered((1, 1 << 31 | 1), True): "registered with EPOLLIN or EPOLLIN|EPOLLET",
+    facts.Registered((1,), False): "registered with EPOLLIN, without EPOLLET",
+    facts.RingCopies(0, 3): "3 times another thread copied",
+    facts.RingCopies(
+        2, 3
+    ): "2 times the thread that asked copied, as task work or inside its call, "
+    "3 times another thread copied",
+    facts.RingReads(5, 2, 0, 0, 3, 0): "5 reads were completed by io_uring: 2 inside the "
+    "io_uring_enter that submitted them, 3 by the device",
+    facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
+    "took turns",
+    facts.FutexSleeps(12, 40 * MS, 9 * MS, True): "12 times a thread slept on a futex, 40.0 ms in "
+    "all, at most 9.0; it woke others there later: it had what it waited for, and gave it back",
+    facts.TimeSpent(MS, 0, 2 * MS): "the threads' time: 1.0 ms computing, 0.0 ms waiting for a "
+    "CPU, 2.0 ms asleep on futexes",
+    facts.ToldReady(3, 4, "select", 1500, 5, 6): "3 of 4 receives came after select had said the "
+    "descriptor was ready, half of them done within 1.5 µs of its return; 5 times the thread slept "
+    "in select; 6 calls found nothing (EAGAIN)",
+}
+VERDICT: list[type] = [*typing.get_args(facts.Fact)]
+ADVICE: list[type] = [*typing.get_args(facts.AdviceFact)]
+
+
+def example(kind: type) -> Any:
+    """A fact with a number of its own in each field."""
+    values: dict[str, Any] = {}
+    for place, field in enumerate(dataclasses.fields(kind), 3):
+        number = 1_000_000 * place if field.name.endswith("_ns") else 10 * place + 7
+        values[field.name] = {
+            "bool": True,
+            "str": "epoll_wait",
+            "tuple[int, int]": (number, number + 1),
+            "tuple[int, ...]": (1,),
+            "tuple[str, ...]": ("select", "poll"),
+        }.get(str(field.type), number)
+    return kind(**values)
+
+
+@pytest.mark.parametrize("kind", [*VERDICT, *ADVICE], ids=lambda kind: kind.__name__)
+def test_every_fact_has_its_sentence(kind: type) -> None:
+    fact = example(kind)
+    words = (advice if kind in ADVICE else evidence).sentence(fact)
+    assert words and "\n" not in words and words == words.strip()
+    for name, value in dataclasses.asdict(fact).items():
+        if isinstance(value, int) and name not in FLAGS and not name.endswith("_ns"):
+            assert re.search(rf"\b{value}\b", words) or kind is facts.Scanned, (name, words)
+
+
+@pytest.mark.parametrize("fact", EXACT, ids=str)
+def test_sentences(fact: facts.Fact) -> None:
+    assert evidence.sentence(fact) == EXACT[fact]
+
+
+def test_every_class_of_facts_is_in_use() -> None:
+    there = {its for its in vars(facts).values() if dataclasses.is_dataclass(its)}
+    assert there == {*VERDICT, *ADVICE}
+
+
+def test_a_model_has_the_keys_that_it_needs() -> None:
+    plain = evidence.model(ModelVerdict("poll", True, 0.9, (facts.FoundAtOnce(1),)))
+    assert [*plain] == ["name", "synchronous", "confidence", "evidence"]
+    mixed = ModelVerdict("mixed", None, 0.9, (), {"poll": 1.0}, {"poll": 0.5}, {"inline": 3})
+    assert [*evidence.model(mixed)][4:] == ["shares", "time_shares", "variants"]
+    instead = evidence.model(ModelVerdict("none", None, 1.0, instead="computing"))
+    assert [*instead][3:] == ["instead", "evidence"] and instead["instead"] == "computing"

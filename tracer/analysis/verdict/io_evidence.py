@@ -1,0 +1,213 @@
+"""What was seen of the operations of each I/O model: the facts that its verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tracer.analysis.operations.boundaries import EPOLLONESHOT
+from tracer.analysis.operations.table import (
+    AFTER_SUBMIT,
+    AT_ONCE,
+    BY_SIGNAL,
+    BY_SUSPEND,
+    BY_THREAD,
+    COMPLETION_KINDS,
+    DEVICE,
+    IN_SUBMIT,
+    INLINE,
+    MULTIPLEXED,
+    MULTISHOT,
+    POLL_ARMED,
+    WORKER,
+    Operations,
+)
+from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.verdict import facts
+from tracer.analysis.verdict.facts import ModelFact
+from tracer.terms import BOUNDARIES
+
+_MOST_EVENTS = 3  # different registrations that are named
+
+
+def evidence(model: str, operations: Operations) -> list[ModelFact]:
+    """The facts of all the operations of one model, the most telling first."""
+    seen = _OF_MODEL[model](operations, operations.wait_kind != AT_ONCE)
+    at_once = int((operations.wait_kind == AT_ONCE).sum())
+    return [*seen, *([facts.FoundAtOnce(at_once)] if at_once else [])]
+
+
+# Of each model: its operations, and which of them show it by themselves (bool[n]).
+
+
+def _blocking(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    slept = int(operations.slept[shown].sum())
+    return [facts.SleptInCall(_count(shown), len(operations), slept), *_thread_each(operations)]
+
+
+def _thread_each(operations: Operations) -> list[ModelFact]:
+    """Whether each of several descriptors had a thread of its own."""
+    sums = GroupSum(2, 0)
+    sums.add((operations.tid, operations.inode), ())
+    pairs = sums.result()[0]
+    count = len(pairs)
+    own = count > 1 and all(len(np.unique(numbers)) == count for numbers in pairs.T)
+    return [facts.ThreadEach(count)] if own else []
+
+
+def _nonblocking(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    eagains = int(operations.eagain_count[shown].sum())
+    return [facts.AskedAgain(eagains, _count(shown), len(operations)), facts.NothingTold()]
+
+
+def _multiplexed(call: str, operations: Operations, shown: np.ndarray) -> facts.ToldReady:
+    took = (operations.copy_end - operations.told)[shown]
+    return facts.ToldReady(
+        _count(shown),
+        len(operations),
+        call,
+        int(np.median(took)) if len(took) else 0,
+        int(operations.waited_asleep[shown].sum()),
+        int(operations.eagain_count.sum()),
+    )
+
+
+def _select(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    return [_multiplexed("select", operations, shown)]
+
+
+def _poll(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    return [_multiplexed("poll", operations, shown)]
+
+
+def _epoll_level(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    seen = [_multiplexed("epoll_wait", operations, shown), *_registered(operations, shown, False)]
+    told = (operations.wait_kind == MULTIPLEXED) & ~operations.waited_asleep
+    rest = _count(told & _left_before(operations))
+    return [*seen, *([facts.ToldOfRest(rest)] if rest else [])]
+
+
+def _epoll_edge(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    seen = [_multiplexed("epoll_wait", operations, shown), *_registered(operations, shown, True)]
+    left = _count(slept_on_data(operations))
+    return [*seen, *([facts.SleptOnData(left)] if left else [])]
+
+
+def _registered(operations: Operations, shown: np.ndarray, edge: bool) -> list[ModelFact]:
+    """How the descriptors were registered."""
+    events = operations.events
+    given = tuple(np.unique(events[shown & (events > 0)])[:_MOST_EVENTS].tolist())
+    once = _count(events & EPOLLONESHOT > 0)
+    return [
+        facts.Registered(given, edge) if given else facts.NotRegistered(),
+        *([facts.ArmedOnce(once)] if once else []),
+    ]
+
+
+def _signal(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    named, taken = _count(operations.named), _count(operations.by_sigwait)
+    return [
+        facts.ToldBySignal(_count(shown), len(operations)),
+        *([facts.NamedDescriptor(named)] if named else []),
+        facts.TakenByCall(taken) if taken else facts.WaitedInNoCall(),
+    ]
+
+
+def _posix_aio(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    told: list[ModelFact] = []
+    if times := _count(operations.completion_kind == BY_SIGNAL):
+        told.append(facts.CompletionSignals(times))
+    if times := _count(operations.completion_kind == BY_THREAD):
+        told.append(facts.CompletionThreads(times))
+    if times := _count(operations.completion_kind == BY_SUSPEND):
+        told.append(facts.CompletionsAwaited(times))
+    return [facts.HelperReceived(len(operations)), *(told or [facts.NoCompletionSeen()])]
+
+
+def _io_uring(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    """How the requests went, who copied, and where completions were seen."""
+    told = operations.wait_kind == MULTIPLEXED
+    if told.any():
+        rest = operations.where(~told)
+        return [
+            facts.RingTold(_count(told), len(operations)),
+            *(_ring_reads(rest) if len(rest) else []),
+        ]
+    return _ring_reads(operations)
+
+
+def _ring_reads(operations: Operations) -> list[ModelFact]:
+    count = len(operations)
+    kinds = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS)).tolist()
+    ways = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT)
+    helped = operations.receiver_tid > 0
+    by_device = _count((operations.completion_kind == DEVICE) & ~helped)
+    own, others = count - _count(helped) - by_device, _count(helped)
+    told = _count(operations.estimated >> BOUNDARIES.index("done") & 1 == 0)
+    return [
+        facts.RingReads(count, *(kinds[way] for way in ways)),
+        *([facts.RingCopies(own, others)] if own or others else []),
+        facts.RingCompletions(told, count - told),
+    ]
+
+
+def _linux_aio(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    """Where native AIO's reads were done."""
+    count, inside = len(operations), operations.completion_kind == IN_SUBMIT
+    seen: list[ModelFact] = []
+    if inside.any():
+        slept = int(operations.slept[inside].sum())
+        seen.append(facts.DoneInSubmit(_count(inside), count, slept))
+    if later := _count(operations.completion_kind == AFTER_SUBMIT):
+        seen.append(facts.DoneAfterSubmit(later, count))
+    if told := _count(operations.wait_kind == MULTIPLEXED):
+        seen.append(facts.GeteventsTold(told, count))
+    return seen
+
+
+_OF_MODEL: dict[str, Callable[[Operations, np.ndarray], list[ModelFact]]] = {
+    "blocking": _blocking,
+    "nonblocking": _nonblocking,
+    "select": _select,
+    "poll": _poll,
+    "epoll-lt": _epoll_level,
+    "epoll-et": _epoll_edge,
+    "signal": _signal,
+    "posix-aio": _posix_aio,
+    "linux-aio": _linux_aio,
+    "io-uring": _io_uring,
+}
+
+
+# What the socket held.
+
+
+def slept_on_data(operations: Operations) -> np.ndarray:
+    """bool[n]: before which operations the thread went to sleep in a wait though their data lay in the socket."""
+    asleep = operations.fell_asleep > 0
+    lay: np.ndarray = asleep & (operations.raw_ready < operations.fell_asleep)
+    lay &= _ready_seen(operations)
+    return lay
+
+
+def _ready_seen(operations: Operations) -> np.ndarray:
+    """bool[n]: of which operations the socket's readiness was seen."""
+    seen: np.ndarray = operations.estimated >> BOUNDARIES.index("ready") & 1 == 0
+    seen |= operations.raw_ready != operations.ready
+    return seen
+
+
+def _left_before(operations: Operations) -> np.ndarray:
+    """bool[n]: whether each operation's data was there when the one before it on that socket ended."""
+    order = np.lexsort((operations.done, operations.inode))
+    inode, done = operations.inode[order], operations.done[order]
+    before = np.append(0, np.where(inode[1:] == inode[:-1], done[:-1], 0))[: len(order)]
+    left = np.zeros(len(order), bool)
+    left[order] = operations.raw_ready[order] < before
+    left &= _ready_seen(operations)
+    return left
+
+
+def _count(which: np.ndarray) -> int:
+    return int(which.sum())

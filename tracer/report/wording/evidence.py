@@ -1,0 +1,322 @@
+"""A verdict's facts as the sentences of the report's `model`."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, assert_never
+
+from tracer.analysis.listing import decode
+from tracer.analysis.verdict.facts import (
+    ArmedOnce,
+    AskedAgain,
+    CompletionsAwaited,
+    CompletionSignals,
+    CompletionThreads,
+    DoneAfterSubmit,
+    DoneInSubmit,
+    Fact,
+    FewReceives,
+    FileCalls,
+    FoundAtOnce,
+    FutexSleeps,
+    GeteventsTold,
+    HelperReceived,
+    KernelSubmits,
+    NamedDescriptor,
+    NoCompletionSeen,
+    NothingReceived,
+    NothingTold,
+    NotRegistered,
+    RanTogether,
+    Registered,
+    RingCompletions,
+    RingCopies,
+    RingReads,
+    RingTold,
+    SleptInCall,
+    SleptOnData,
+    TakenByCall,
+    ThreadEach,
+    TimeSpent,
+    ToldBySignal,
+    ToldOfRest,
+    ToldReady,
+    TookTurns,
+    Undecoded,
+    WaitedInNoCall,
+)
+from tracer.analysis.verdict.io_model import ModelVerdict
+from tracer.report.contract import Model
+
+_Plain: TypeAlias = (
+    NothingReceived | Undecoded | FoundAtOnce | SleptInCall | ThreadEach | AskedAgain | NothingTold
+)
+_Epoll: TypeAlias = Registered | NotRegistered | ArmedOnce | SleptOnData | ToldOfRest
+_Signal: TypeAlias = ToldBySignal | NamedDescriptor | TakenByCall | WaitedInNoCall
+_PosixAio: TypeAlias = (
+    HelperReceived | CompletionSignals | CompletionThreads | CompletionsAwaited | NoCompletionSeen
+)
+_Ring: TypeAlias = RingTold | RingReads | RingCopies | RingCompletions | KernelSubmits
+_NativeAio: TypeAlias = DoneInSubmit | DoneAfterSubmit | GeteventsTold
+_Instead: TypeAlias = FileCalls | TimeSpent | FutexSleeps | TookTurns | RanTogether | FewReceives
+
+
+def model(verdict: ModelVerdict) -> Model:
+    """A verdict as the report has it."""
+    made: Model = {
+        "name": verdict.name,
+        "synchronous": verdict.synchronous,
+        "confidence": verdict.confidence,
+        "evidence": [sentence(fact) for fact in verdict.evidence],
+    }
+    if verdict.instead:
+        return {
+            "name": made["name"],
+            "synchronous": made["synchronous"],
+            "confidence": made["confidence"],
+            "instead": verdict.instead,
+            "evidence": made["evidence"],
+        }
+    if verdict.shares:
+        made |= {"shares": verdict.shares, "time_shares": verdict.time_shares}
+    if verdict.variants:
+        made |= {"variants": verdict.variants}
+    return made
+
+
+def sentence(fact: Fact) -> str:
+    """One fact in words."""
+    match fact:
+        case ToldReady():
+            return _told_ready(fact)
+        case Registered() | NotRegistered() | ArmedOnce() | SleptOnData() | ToldOfRest():
+            return _epoll(fact)
+        case ToldBySignal() | NamedDescriptor() | TakenByCall() | WaitedInNoCall():
+            return _signal(fact)
+        case HelperReceived() | CompletionSignals() | CompletionThreads():
+            return _posix_aio(fact)
+        case CompletionsAwaited() | NoCompletionSeen():
+            return _posix_aio(fact)
+        case RingTold() | RingReads() | RingCopies() | RingCompletions() | KernelSubmits():
+            return _ring(fact)
+        case DoneInSubmit() | DoneAfterSubmit() | GeteventsTold():
+            return _native_aio(fact)
+        case FileCalls() | TimeSpent() | FutexSleeps() | TookTurns() | RanTogether():
+            return _instead(fact)
+        case FewReceives():
+            return _instead(fact)
+        case _:
+            return _plain(fact)
+
+
+def _plain(fact: _Plain) -> str:
+    match fact:
+        case NothingReceived():
+            return "no receive brought data in on a socket or pipe"
+        case Undecoded(calls):
+            return (
+                f"{calls} calls were a 32-bit program's: counted, but not decoded; what they "
+                "received is not seen"
+            )
+        case FoundAtOnce(1):
+            return "1 receive found its data waiting already"
+        case FoundAtOnce(receives):
+            return f"{receives} receives found their data waiting already"
+        case SleptInCall(shown, receives, slept_ns):
+            return (
+                f"{shown} of {receives} receives slept inside the call until their data came, "
+                f"{_ms(slept_ns)} ms in all"
+            )
+        case ThreadEach(threads):
+            return f"in {threads} threads, one for each of {threads} descriptors"
+        case AskedAgain(eagains, shown, receives):
+            return (
+                f"{eagains} calls came back with EAGAIN before {shown} of {receives} receives "
+                "succeeded"
+            )
+        case NothingTold():
+            return "no receive slept, and no select, poll, epoll or signal told of the data"
+        case _:
+            assert_never(fact)
+
+
+def _told_ready(fact: ToldReady) -> str:
+    return (
+        f"{fact.shown} of {fact.receives} receives came after {fact.call} had said the descriptor "
+        f"was ready, half of them done within {fact.received_ns / 1e3:.1f} µs of its return; "
+        f"{fact.sleeps} times the thread slept in {fact.call}; "
+        f"{fact.eagains} calls found nothing (EAGAIN)"
+    )
+
+
+def _epoll(fact: _Epoll) -> str:
+    match fact:
+        case Registered(events, edge):
+            given = " or ".join(map(decode.epoll_events, events))
+            return f"registered with {given}" + ("" if edge else ", without EPOLLET")
+        case NotRegistered():
+            return (
+                "the descriptor that received was not seen registered: told of was another one, "
+                "a listening socket maybe"
+            )
+        case ArmedOnce(times):
+            return f"{times} times armed with EPOLLONESHOT: epoll_ctl arms again what was told once"
+        case SleptOnData(times):
+            return (
+                f"{times} times the thread went to sleep in epoll_wait though data lay in the "
+                "socket: it had been told once, had not taken all, and no wake-up came for the rest"
+            )
+        case ToldOfRest(times):
+            return f"{times} wake-ups told again of data that the receive before had left"
+        case _:
+            assert_never(fact)
+
+
+def _signal(fact: _Signal) -> str:
+    match fact:
+        case ToldBySignal(shown, receives):
+            return f"{shown} of {receives} receives came after a signal said that data was there"
+        case NamedDescriptor(times):
+            return (
+                f"{times} of them named the descriptor (si_fd): F_SETSIG, and a signal that is "
+                "queued"
+            )
+        case TakenByCall(times):
+            return (
+                f"{times} were taken by a call that waited for them (rt_sigtimedwait), not by a "
+                "handler"
+            )
+        case WaitedInNoCall():
+            return "between the operations the thread waited in no call"
+        case _:
+            assert_never(fact)
+
+
+def _posix_aio(fact: _PosixAio) -> str:
+    match fact:
+        case HelperReceived(reads):
+            return (
+                f"{reads} aio_reads; another thread of the process (the C library's) made the "
+                "receive"
+            )
+        case CompletionSignals(times):
+            return f"{times} completion signals (SI_ASYNCIO) came after the copy"
+        case CompletionThreads(times):
+            return f"{times} times a new thread was created to tell, after the copy (SIGEV_THREAD)"
+        case CompletionsAwaited(times):
+            return f"{times} times the asking thread was told in aio_suspend, on a futex"
+        case NoCompletionSeen():
+            return "nothing was seen to tell of a completion"
+        case _:
+            assert_never(fact)
+
+
+def _ring(fact: _Ring) -> str:
+    match fact:
+        case RingTold(shown, receives):
+            return (
+                f"{shown} of {receives} receives came after io_uring_enter had told of readiness "
+                "(IORING_OP_POLL_ADD): multiplexing by another name"
+            )
+        case RingReads():
+            return _ring_reads(fact)
+        case RingCopies(own, others):
+            words = {
+                "times the thread that asked copied, as task work or inside its call": own,
+                "times another thread copied": others,
+            }
+            return ", ".join(f"{times} {text}" for text, times in words.items() if times)
+        case RingCompletions(told, read):
+            return (
+                f"{told} completions were told by io_uring_enter, {read} read from the ring "
+                "without a call"
+            )
+        case KernelSubmits():
+            return (
+                "a kernel thread (iou-sqp-…) took the requests from the ring "
+                "(IORING_SETUP_SQPOLL): asking takes no call, and that thread's CPU"
+            )
+        case _:
+            assert_never(fact)
+
+
+def _ring_reads(fact: RingReads) -> str:
+    words = {
+        "inside the io_uring_enter that submitted them": fact.inline,
+        "after a poll had been armed": fact.poll_armed,
+        "by a kernel worker (io-wq)": fact.by_worker,
+        "by the device": fact.by_device,
+        "by multishot requests": fact.multishot,
+    }
+    ways = ", ".join(f"{times} {text}" for text, times in words.items() if times)
+    return f"{fact.reads} reads were completed by io_uring: {ways}"
+
+
+def _native_aio(fact: _NativeAio) -> str:
+    match fact:
+        case DoneInSubmit(reads, of, slept_ns):
+            return (
+                f"{reads} of {of} reads were done inside io_submit, which slept "
+                f"{_ms(slept_ns)} ms for them: asynchronous in name only"
+            )
+        case DoneAfterSubmit(reads, of):
+            return (
+                f"{reads} of {of} reads were done by the device after io_submit had returned "
+                "(O_DIRECT)"
+            )
+        case GeteventsTold(shown, receives):
+            return (
+                f"{shown} of {receives} receives came after io_getevents had told of readiness "
+                "(IOCB_CMD_POLL): multiplexing by another name"
+            )
+        case _:
+            assert_never(fact)
+
+
+def _instead(fact: _Instead) -> str:
+    match fact:
+        case FileCalls(files, others):
+            return (
+                f"{files:,} reads and writes of files, beside {others:,} sends and connections "
+                "on sockets"
+            )
+        case TimeSpent(computing, runnable, futexes):
+            return (
+                f"the threads' time: {_ms(computing)} ms computing, {_ms(runnable)} ms waiting "
+                f"for a CPU, {_ms(futexes)} ms asleep on futexes"
+            )
+        case FutexSleeps():
+            return _futex_sleeps(fact)
+        case TookTurns(threads, cpus):
+            where = "the same CPU" if cpus == 1 else f"{cpus} CPUs"
+            return (
+                f"{threads} threads computed, on {where}, and no two at the same time: they took "
+                "turns"
+            )
+        case RanTogether((one, other), together, possible):
+            return (
+                f"threads {one} and {other} both had a CPU for {_ms(together)} of the "
+                f"{_ms(possible)} ms that the shorter one's computing took"
+            )
+        case FewReceives(operations, models):
+            return (
+                f"{operations} of its receives brought a message ({' and '.join(models)}): too "
+                "few beside that to say what the program is for"
+            )
+        case _:
+            assert_never(fact)
+
+
+def _futex_sleeps(fact: FutexSleeps) -> str:
+    how = (
+        "it woke others there later: it had what it waited for, and gave it back"
+        if fact.gave_back
+        else "it woke nobody there: what it waited for was an event, and another thread's"
+    )
+    return (
+        f"{fact.times} times a thread slept on a futex, {_ms(fact.slept_ns)} ms in all, at most "
+        f"{_ms(fact.longest_ns)}; {how}"
+    )
+
+
+def _ms(ns: int) -> str:
+    return f"{ns / 1e6:.1f}"
