@@ -14,7 +14,7 @@ QUICK ?=
 OUT ?= /var/tmp/iotrace-bench.json
 export PREFIX BINDIR
 
-.PHONY: help install run test test-labs bench lab box uninstall dev check clean
+.PHONY: help install run test test-labs bench lab box uninstall dev check mutants clean
 
 help:
 	@echo 'As root (sudo make ...):'
@@ -28,6 +28,7 @@ help:
 	@echo 'As yourself:'
 	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
 	@echo '  check      run the tests that need no root, in .venv'
+	@echo '  mutants    change the rules of operations, one at a time, and see a test fail (an hour; ARGS="*boundaries*")'
 	@echo '  clean      remove .venv and what Python and pytest left behind'
 
 install:
@@ -69,6 +70,12 @@ dev: .venv/ready
 check: .venv/ready
 	@.venv/bin/python3 -m pytest -m 'not live' $(ARGS)
 
+# One worker: a mutant that is slow is one that hangs. What is left, and why: tests/reference/README.md.
+mutants: .venv/ready
+	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check 'mutmut==3.8.1'
+	.venv/bin/python3 -m mutmut run --max-children 1 $(ARGS)
+	.venv/bin/python3 -m mutmut results
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

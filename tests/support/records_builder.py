@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from tracer.kernel import syscalls
@@ -22,7 +24,7 @@ class Trace:
     """
 
     def __init__(self, mode: int = SOCKET) -> None:
-        self.rows: list[tuple] = []
+        self.rows: list[tuple[int, ...]] = []
         self.add(Kind.START, 1, result=TID)
         self.add(Kind.DESCRIPTOR, 2, start=INODE, fd=FD, arg=mode)
 
@@ -37,7 +39,7 @@ class Trace:
         nr: int = 0,
         fd: int = -1,
         arg: int = 0,
-    ) -> Trace:
+    ) -> Self:
         """One record, as it is."""
         self.rows.append((time, start, result, tid, kind, nr, fd, arg & 0xFFFFFFFF))
         return self
@@ -52,7 +54,7 @@ class Trace:
         fd: int = FD,
         tid: int = TID,
         arg: int = 0,
-    ) -> Trace:
+    ) -> Self:
         """A system call from its entry to its exit."""
         return self.add(
             Kind.CALL,
@@ -75,7 +77,7 @@ class Trace:
         first: int = FD,
         fourth: int = 0,
         tid: int = TID,
-    ) -> Trace:
+    ) -> Self:
         """The arguments of the set-up call that has just returned."""
         return self.add(
             Kind.ARGS,
@@ -88,33 +90,33 @@ class Trace:
             tid=tid,
         )
 
-    def sleep(self, out: int, woken: int | None, back: int | None, *, tid: int = TID) -> Trace:
+    def sleep(self, out: int, woken: int | None, back: int | None, *, tid: int = TID) -> Self:
         """Off the CPU: blocked until `woken`, running again at `back`."""
         self.add(Kind.SWITCH_OUT, out, tid=tid, arg=1)
         if woken is not None:
             self.add(Kind.WAKING, woken, tid=tid)
         return self if back is None else self.add(Kind.SWITCH_IN, back, tid=tid)
 
-    def preempted(self, out: int, back: int, *, tid: int = TID) -> Trace:
+    def preempted(self, out: int, back: int, *, tid: int = TID) -> Self:
         """Off the CPU, runnable all the while."""
         return self.add(Kind.SWITCH_OUT, out, tid=tid, fd=1).add(Kind.SWITCH_IN, back, tid=tid)
 
-    def ready(self, time: int, inode: int = INODE) -> Trace:
+    def ready(self, time: int, inode: int = INODE) -> Self:
         """sk_data_ready, seen on the sender's thread."""
         return self.add(Kind.READY, time, start=inode, tid=7)
 
-    def copy(self, time: int, *, tid: int = TID) -> Trace:
+    def copy(self, time: int, *, tid: int = TID) -> Self:
         """skb_copy_datagram_iovec."""
         return self.add(Kind.COPY, time, result=64, tid=tid)
 
     def signal(
         self, number: int, generated: int, delivered: int, *, code: int = 0x80, tid: int = TID
-    ) -> Trace:
+    ) -> Self:
         """A signal and its handler."""
         self.add(Kind.SIGNAL_GENERATE, generated, tid=tid, fd=number, arg=code)
         return self.add(Kind.SIGNAL_DELIVER, delivered, start=1, tid=tid, fd=number, arg=code)
 
-    def aio_read(self, time: int, *, fd: int = FD, tid: int = TID) -> Trace:
+    def aio_read(self, time: int, *, fd: int = FD, tid: int = TID) -> Self:
         """aio_read(3) as the uprobe sees it."""
         return self.add(Kind.LIBRARY, time, nr=1, fd=fd, tid=tid)
 

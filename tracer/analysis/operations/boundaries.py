@@ -1,7 +1,7 @@
 """The boundaries of an operation that a receive call made: for each one a table of evidence, the best first.
 
-Each function is one row of docs/model.md's tables. `known` is the evidence of n operations, `kind` int64[n] how each was
-waited for (WAIT_KINDS). Copy end and done are the receive's return, where nothing else tells of the data.
+Each function is one row of docs/model.md's tables. `known` is the evidence of n operations, `kind` int64[n] how each
+was waited for (WAIT_KINDS). Copy end and done are the receive's return, where nothing else tells of the data.
 """
 
 from __future__ import annotations
@@ -103,4 +103,5 @@ def empty_at(known: Evidence, kind: np.ndarray, events: np.ndarray) -> np.ndarra
 
 def slept_for_it(known: Evidence, kind: np.ndarray) -> np.ndarray:
     """bool[n], whether the receiving thread slept in the receive, for this data."""
-    return known.slept & ((kind == BLOCKED) | (kind == POSIX_AIO))
+    slept: np.ndarray = known.slept & ((kind == BLOCKED) | (kind == POSIX_AIO))
+    return slept

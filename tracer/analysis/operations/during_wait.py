@@ -36,45 +36,49 @@ class DuringWait(ReportPart):
 
 def waiting(operations: Operations, absences: OffCpu) -> dict[str, Any]:
     """absences: all threads' times off the CPU, in the order in which they ended."""
-    slept, away = {}, {}
-    asking = np.unique(operations.tid)
-    absences = absences.where(np.isin(absences.tid, asking))
-    of_thread, none = rows_by(absences.tid), np.empty(0, np.int64)
-    for tid in asking.tolist():
-        mine = absences.take(of_thread.get(tid, none))
-        slept[tid] = Intervals(mine.out, mine.blocked_until)
-        away[tid] = Intervals(mine.out, mine.back)
+    asleep, away = _by_thread(absences, np.unique(operations.tid))
     total = dict.fromkeys(("total_ns", "asleep_ns", "runnable_ns", "cpu_ns", "free_ns"), 0)
     counts = dict.fromkeys(MEANWHILE, 0)
     for first in range(0, len(operations), _AT_ONCE):
-        _count(operations.take(slice(first, first + _AT_ONCE)), slept, away, total, counts)
+        _count(operations.take(slice(first, first + _AT_ONCE)), asleep, away, total, counts)
     return total | {"operations": counts}
+
+
+def _by_thread(
+    absences: OffCpu, tids: np.ndarray
+) -> tuple[dict[int, Intervals], dict[int, Intervals]]:
+    """(when each of these threads was asleep, when it was off the CPU), by thread."""
+    absences = absences.where(np.isin(absences.tid, tids))
+    rows, none = rows_by(absences.tid), np.empty(0, np.int64)
+    asleep, away = {}, {}
+    for tid in tids.tolist():
+        mine = absences.take(rows.get(tid, none))
+        asleep[tid] = Intervals(mine.out, mine.blocked_until)
+        away[tid] = Intervals(mine.out, mine.back)
+    return asleep, away
 
 
 def _count(
     operations: Operations,
-    slept: dict[int, Intervals],
+    asleep: dict[int, Intervals],
     away: dict[int, Intervals],
     total: dict[str, int],
     counts: dict[str, int],
 ) -> None:
-    """Adds what some operations' threads did; slept, away: each thread's."""
-    asleep, gone = np.zeros((2, len(operations)), np.int64)
+    """Adds to `total` and `counts` what the threads of some operations did meanwhile."""
+    asleep_ns, away_ns = np.zeros((2, len(operations)), np.int64)
     for tid, mine in rows_by(operations.tid).items():
         wait = operations.ask[mine], operations.ready[mine]
-        asleep[mine], gone[mine] = slept[tid].within(*wait), away[tid].within(*wait)
+        asleep_ns[mine], away_ns[mine] = asleep[tid].within(*wait), away[tid].within(*wait)
     took = operations.ready - operations.ask
-    on_cpu, waited = took - gone, took > 0
-    sleeps = asleep * 2 >= took
+    waited, sleeps = took > 0, asleep_ns * 2 >= took
     asks = ~sleeps & (operations.wait_kind == POLLED)
-    kinds = {"asleep": sleeps & waited, "asking": asks & waited, "free": ~sleeps & ~asks & waited}
-    for name, ns in (
-        ("total_ns", took),
-        ("asleep_ns", asleep),
-        ("runnable_ns", gone - asleep),
-        ("cpu_ns", on_cpu),
-        ("free_ns", on_cpu[kinds["free"]]),
-    ):
-        total[name] += int(ns.sum())
-    for name in MEANWHILE:
-        counts[name] += int(kinds[name].sum())
+    free = ~sleeps & ~asks & waited
+    on_cpu = took - away_ns
+    total["total_ns"] += int(took.sum())
+    total["asleep_ns"] += int(asleep_ns.sum())
+    total["runnable_ns"] += int((away_ns - asleep_ns).sum())
+    total["cpu_ns"] += int(on_cpu.sum())
+    total["free_ns"] += int(on_cpu[free].sum())
+    for name, which in zip(MEANWHILE, (sleeps & waited, asks & waited, free), strict=True):
+        counts[name] += int(which.sum())

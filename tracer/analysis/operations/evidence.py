@@ -96,7 +96,8 @@ def _tells(calls: Calls, ask: np.ndarray) -> np.ndarray:
     that it took; there the completions that it was to wait for (its argument) have come where it did not fail."""
     result = calls.result[ask]
     is_enter = calls.nr[ask] == syscalls.numbers()["io_uring_enter"]
-    return np.where(is_enter, (result >= 0) & (calls.arg[ask] > 0), result > 0)
+    says: np.ndarray = np.where(is_enter, (result >= 0) & (calls.arg[ask] > 0), result > 0)
+    return says
 
 
 def _last(rows: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:

@@ -1,5 +1,5 @@
-"""What io_uring and Linux native AIO have in common: requests that the kernel completes by itself, kept to the end of the
-trace with all that may say when (io_uring(7), io_submit(2)).
+"""What io_uring and Linux native AIO have in common: requests that the kernel completes by itself, kept to the end of
+the trace with all that may say when (io_uring(7), io_submit(2)).
 
 A request is asked for in one call, done by the kernel when it likes, and noticed in another call or in none. So all of
 them are put together at the end, by array operations over what was kept.

@@ -1,7 +1,7 @@
 """Linux native AIO: requests that io_submit(2) took and io_getevents(2) brought → completed reads.
 
-io_submit copies by itself what is there, and on a socket it even sleeps for it. Only a file opened with O_DIRECT is read
-after it, by the device.
+io_submit copies by itself what is there, and on a socket it even sleeps for it. Only a file opened with O_DIRECT is
+read after it, by the device.
 """
 
 from __future__ import annotations
@@ -53,12 +53,14 @@ class _Reads:
     @property
     def by_device(self) -> np.ndarray:
         """bool[n], whether the read is done after io_submit."""
-        return self.asked.is_file & (self.asked.open_flags & os.O_DIRECT != 0)
+        by_device: np.ndarray = self.asked.is_file & (self.asked.open_flags & os.O_DIRECT != 0)
+        return by_device
 
     @property
     def slept(self) -> np.ndarray:
         """bool[n], whether the thread slept in io_submit for the data."""
-        return (self.submit.woken > 0) & ~self.by_device
+        slept: np.ndarray = (self.submit.woken > 0) & ~self.by_device
+        return slept
 
 
 def reads(requests: KernelRequests) -> CompletedReads:

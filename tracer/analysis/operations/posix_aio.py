@@ -37,7 +37,7 @@ AIO_READ, AIO_SUSPEND = _NUMBERS["aio_read"], _NUMBERS["aio_suspend"]
 
 @dataclass(slots=True)
 class ServedReads:
-    """For each receive the aio_read that it serves: when that was called (ns) and by which thread; 0: it serves none."""
+    """For each receive the aio_read that it serves: when that was called (ns), and by which thread; 0: none."""
 
     asked_at: np.ndarray
     tid: np.ndarray
@@ -45,8 +45,8 @@ class ServedReads:
 
 @dataclass(slots=True)
 class Notice:
-    """For each receive what told the program of it, where no signal did: when (ns, 0: nothing is known to have), whether
-    that was seen (else it is estimated), and by what (COMPLETION_KINDS)."""
+    """For each receive what told the program of it, where no signal did: when (ns, 0: nothing is known to have),
+    whether that was seen (else it is estimated), and by what (COMPLETION_KINDS)."""
 
     time: np.ndarray
     seen: np.ndarray

@@ -101,7 +101,9 @@ def _comes_soon(receives: SocketReceives, first: np.ndarray, coming: np.ndarray)
     """Whether the next readiness (ns) comes soon after a receive's end, and not after the next receive's."""
     is_last = np.append(first[1:], True)[: len(first)]
     next_end = np.where(is_last, _NO_END, np.append(receives.end[1:], 0)[: len(first)])
-    return (coming != UNKNOWN) & (coming - receives.end < LATE_NS) & (coming <= next_end)
+    in_time = (coming - receives.end < LATE_NS) & (coming <= next_end)
+    soon: np.ndarray = (coming != UNKNOWN) & in_time
+    return soon
 
 
 def _places(
@@ -127,7 +129,8 @@ def _came_between(
     """Whether the last readiness that is spent since the socket was empty (`skipped`, ns) is a sleeper's own: it came
     after the thread had looked and before it slept. No receive before has spent it, and none ended after it."""
     asleep = (receives.empty_at != UNKNOWN) & ~receives.polled
-    return asleep & (before < ranges.from_empty) & (skipped > receives.last_end)
+    own: np.ndarray = asleep & (before < ranges.from_empty) & (skipped > receives.last_end)
+    return own
 
 
 def _clamped(low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Which calls are operations: the receives that brought data from a socket or a pipe, and the asks before each.
 
-An operation's asks are the calls of its thread since the operation before that waited for something, or tried to receive
-from the same descriptor. docs/model.md has the words.
+An operation's asks are the calls of its thread since the operation before that waited for something, or tried to
+receive from the same descriptor. docs/model.md has the words.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""tracer/analysis/operations/completions.py: io_uring's and native AIO's requests, told from records made by hand."""
+"""tracer/analysis/operations/{kernel_requests,io_uring,linux_aio}.py: reads told from records made by hand."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Self
 
 import pytest
 from support.analysing import operations_of, plain
@@ -17,7 +20,17 @@ DIRECT = 0o40000
 class Requests(Trace):
     """A trace with io_uring's and native AIO's records."""
 
-    def submit(self, time, *, request=REQUEST, data=DATA, opcode=RECV, fd=FD, tid=TID, flags=0):
+    def submit(
+        self,
+        time: int,
+        *,
+        request: int = REQUEST,
+        data: int = DATA,
+        opcode: int = RECV,
+        fd: int = FD,
+        tid: int = TID,
+        flags: int = 0,
+    ) -> Self:
         return self.add(
             Kind.URING_SUBMIT,
             time,
@@ -29,42 +42,53 @@ class Requests(Trace):
             arg=flags,
         )
 
-    def armed(self, time, *, request=REQUEST, data=DATA, tid=TID):
+    def armed(self, time: int, *, request: int = REQUEST, data: int = DATA, tid: int = TID) -> Self:
         return self.add(Kind.URING_POLL, time, start=request, result=data, tid=tid)
 
-    def to_worker(self, time, *, request=REQUEST, data=DATA):
+    def to_worker(self, time: int, *, request: int = REQUEST, data: int = DATA) -> Self:
         return self.add(Kind.URING_WORK, time, start=request, result=data)
 
-    def complete(self, time, result=64, *, request=REQUEST, data=DATA, tid=TID, more=False):
+    def complete(
+        self,
+        time: int,
+        result: int = 64,
+        *,
+        request: int = REQUEST,
+        data: int = DATA,
+        tid: int = TID,
+        more: bool = False,
+    ) -> Self:
         return self.add(
             Kind.URING_COMPLETE, time, start=request, result=data, fd=result, tid=tid, arg=2 * more
         )
 
-    def enter(self, start, end, *, wait=0, result=1, tid=TID):
+    def enter(
+        self, start: int, end: int, *, wait: int = 0, result: int = 1, tid: int = TID
+    ) -> Self:
         return self.call("io_uring_enter", start, end, result, fd=RING, arg=wait, tid=tid)
 
-    def iocb(self, time, *, block=REQUEST, opcode=0, fd=FD):
+    def iocb(self, time: int, *, block: int = REQUEST, opcode: int = 0, fd: int = FD) -> Self:
         return self.add(Kind.AIO_SUBMIT, time, start=block, result=64, nr=opcode, fd=fd)
 
-    def event(self, time, *, block=REQUEST, result=64):
+    def event(self, time: int, *, block: int = REQUEST, result: int = 64) -> Self:
         return self.add(Kind.AIO_EVENT, time, start=block, result=result)
 
 
-def told(trace: Trace, count: int = 1):
+def told(trace: Trace, count: int = 1) -> list[SimpleNamespace]:
     ops = plain(operations_of(trace, count))
     for op in ops:
         op.completion_kind = COMPLETION_KINDS[op.completion_kind]
     return ops
 
 
-def test_completed_inside_the_call_that_submits():
+def test_completed_inside_the_call_that_submits() -> None:
     (op,) = told(Requests().ready(5).submit(12).complete(18).enter(10, 20, wait=1))
     assert (op.wait_kind, op.completion_kind, op.receiver_tid) == ("io-uring", "inline", 0)
     assert (op.ask, op.raw_ready, op.copy_end, op.done, op.queued) == (10, 5, 18, 20, 5)
     assert "done" not in op.estimated
 
 
-def test_poll_armed_and_completed_as_task_work_of_a_thread_that_computes():
+def test_poll_armed_and_completed_as_task_work_of_a_thread_that_computes() -> None:
     (op,) = told(Requests().submit(12).armed(14).enter(10, 20).ready(100).complete(120))
     assert (op.completion_kind, op.ask, op.ready, op.copy_start, op.copy_end, op.done) == (
         "poll-armed",
@@ -77,7 +101,7 @@ def test_poll_armed_and_completed_as_task_work_of_a_thread_that_computes():
     assert "done" in op.estimated and "ready" not in op.estimated
 
 
-def test_poll_armed_and_waited_for():
+def test_poll_armed_and_waited_for() -> None:
     trace = (
         Requests()
         .submit(12)
@@ -99,7 +123,7 @@ def test_poll_armed_and_waited_for():
     assert op.slept == 90
 
 
-def test_given_to_a_worker_that_copies():
+def test_given_to_a_worker_that_copies() -> None:
     trace = (
         Requests()
         .add(Kind.THREAD, 3, tid=WORKER, fd=TID, result=TID)
@@ -115,7 +139,7 @@ def test_given_to_a_worker_that_copies():
     assert (op.copy_start, op.copy_end, op.done) == (40, 48, 65)
 
 
-def test_a_worker_that_finds_nothing_arms_a_poll():
+def test_a_worker_that_finds_nothing_arms_a_poll() -> None:
     trace = (
         Requests()
         .submit(12)
@@ -129,7 +153,7 @@ def test_a_worker_that_finds_nothing_arms_a_poll():
     assert (op.completion_kind, op.receiver_tid) == ("poll-armed", 0)
 
 
-def test_a_completion_that_lay_there_is_told_by_the_next_wait():
+def test_a_completion_that_lay_there_is_told_by_the_next_wait() -> None:
     (op,) = told(
         Requests()
         .submit(12)
@@ -142,7 +166,7 @@ def test_a_completion_that_lay_there_is_told_by_the_next_wait():
     assert op.done == 55 and "done" not in op.estimated
 
 
-def test_a_thread_that_asks_for_more_may_have_seen_it_in_the_ring():
+def test_a_thread_that_asks_for_more_may_have_seen_it_in_the_ring() -> None:
     trace = Requests().submit(12).armed(13).enter(10, 20).ready(30).complete(40)
     trace.submit(52, request=0x2000).armed(53, request=0x2000).enter(50, 90, wait=1).ready(70)
     first, second = told(trace.complete(80, request=0x2000))
@@ -150,7 +174,7 @@ def test_a_thread_that_asks_for_more_may_have_seen_it_in_the_ring():
     assert second.done == 90
 
 
-def test_multishot_asks_once_and_is_known_by_its_user_data():
+def test_multishot_asks_once_and_is_known_by_its_user_data() -> None:
     trace = Requests().submit(12).armed(14)
     for i in range(3):
         trace.ready(100 + 100 * i).complete(120 + 100 * i, request=0, more=True)
@@ -165,16 +189,16 @@ def test_multishot_asks_once_and_is_known_by_its_user_data():
 
 
 @pytest.mark.parametrize(("opcode", "result"), [(SEND, 64), (RECV, 0), (RECV, -11)])
-def test_what_brings_no_data_is_no_operation(opcode, result):
+def test_what_brings_no_data_is_no_operation(opcode: int, result: int) -> None:
     assert told(Requests().submit(12, opcode=opcode).complete(18, result).enter(10, 20)) == []
 
 
-def test_a_request_used_again_for_something_else():
+def test_a_request_used_again_for_something_else() -> None:
     trace = Requests().submit(12).complete(14).submit(15, opcode=SEND).complete(16).enter(10, 20)
     assert len(told(trace)) == 1
 
 
-def test_without_addresses_the_user_data_tells():
+def test_without_addresses_the_user_data_tells() -> None:
     """As Linux 5.10 has it."""
     trace = (
         Requests()
@@ -188,14 +212,14 @@ def test_without_addresses_the_user_data_tells():
     assert (op.completion_kind, op.ready, op.copy_end) == ("poll-armed", 100, 120)
 
 
-def test_a_file_that_the_device_reads():
+def test_a_file_that_the_device_reads() -> None:
     (op,) = told(
         Requests(FILE).submit(12, opcode=READ).enter(10, 20).complete(500).enter(30, 510, wait=1)
     )
     assert (op.completion_kind, op.ready, op.copy_end, op.done) == ("device", 500, 500, 510)
 
 
-def test_a_registered_file_is_known_by_its_inode():
+def test_a_registered_file_is_known_by_its_inode() -> None:
     trace = Requests().submit(12, fd=0, flags=1).armed(14).enter(10, 20).ready(100)
     (op,) = told(
         trace.add(Kind.URING_FILE, 119, start=REQUEST, result=INODE, arg=0o140777).complete(120)
@@ -203,7 +227,7 @@ def test_a_registered_file_is_known_by_its_inode():
     assert (op.inode, op.ready) == (INODE, 100)
 
 
-def test_a_kernel_thread_that_submits_and_who_waits():
+def test_a_kernel_thread_that_submits_and_who_waits() -> None:
     poller = 102
     trace = Requests().add(Kind.THREAD, 3, tid=poller, fd=TID, result=TID)
     trace.add(Kind.URING_RING, 4, fd=RING, arg=2).submit(12, tid=poller).armed(
@@ -213,7 +237,7 @@ def test_a_kernel_thread_that_submits_and_who_waits():
     assert (op.tid, op.done) == (poller, 120)
 
 
-def test_native_aio_on_a_socket_waits_in_io_submit():
+def test_native_aio_on_a_socket_waits_in_io_submit() -> None:
     trace = Requests().iocb(11).sleep(20, 101, 110).ready(100).call("io_submit", 10, 120, 1, arg=1)
     (op,) = told(trace.call("io_getevents", 130, 135, 1).event(136))
     assert (op.wait_kind, op.completion_kind) == ("linux-aio", "in io_submit")
@@ -227,7 +251,7 @@ def test_native_aio_on_a_socket_waits_in_io_submit():
     )
 
 
-def test_native_aio_on_a_direct_file_is_done_by_the_device():
+def test_native_aio_on_a_direct_file_is_done_by_the_device() -> None:
     trace = Requests(FILE).add(Kind.DESCRIPTOR, 3, start=INODE, result=DIRECT, fd=FD, arg=FILE)
     trace.iocb(11).call("io_submit", 10, 20, 1, arg=1).sleep(35, 90, 99).call(
         "io_getevents", 30, 100, 1
@@ -237,14 +261,14 @@ def test_native_aio_on_a_direct_file_is_done_by_the_device():
     assert "copy_end" in op.estimated
 
 
-def test_native_aio_on_a_file_in_the_page_cache_is_done_in_io_submit():
+def test_native_aio_on_a_file_in_the_page_cache_is_done_in_io_submit() -> None:
     trace = (
         Requests(FILE).iocb(11).call("io_submit", 10, 20, 1, arg=1).call("io_getevents", 30, 35, 1)
     )
     assert told(trace.event(36))[0].completion_kind == "in io_submit"
 
 
-def test_iocb_cmd_poll_tells_and_a_receive_copies():
+def test_iocb_cmd_poll_tells_and_a_receive_copies() -> None:
     trace = (
         Requests()
         .iocb(11, opcode=5)
@@ -264,7 +288,7 @@ def test_iocb_cmd_poll_tells_and_a_receive_copies():
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_where_a_batch_is_cut_changes_nothing(count):
+def test_where_a_batch_is_cut_changes_nothing(count: int) -> None:
     trace = (
         Requests()
         .submit(12)
@@ -284,7 +308,7 @@ POLL_ADD = 6
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_a_poll_in_the_ring_tells_of_data_that_a_receive_takes(count):
+def test_a_poll_in_the_ring_tells_of_data_that_a_receive_takes(count: int) -> None:
     trace = (
         Requests()
         .submit(12, opcode=POLL_ADD)
@@ -299,7 +323,7 @@ def test_a_poll_in_the_ring_tells_of_data_that_a_receive_takes(count):
     assert (op.ask, op.ready, op.told, op.done) == (10, 100, 110, 120)
 
 
-def test_a_submission_that_waits_for_nothing_tells_nothing():
+def test_a_submission_that_waits_for_nothing_tells_nothing() -> None:
     trace = Requests().submit(12, opcode=POLL_ADD).armed(14).enter(10, 15)
     (op,) = told(trace.sleep(31, 101, 105).ready(100).copy(107).call("recvfrom", 30, 120, 64))
     assert op.wait_kind == "blocked"

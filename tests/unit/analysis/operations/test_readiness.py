@@ -1,76 +1,102 @@
-"""tracer/analysis/operations/readiness.py: which readiness belongs to which receive, against the same rules followed one by one."""
+"""tracer/analysis/operations/readiness.py: which readiness is whose, against the same rules followed one by one."""
 
 from __future__ import annotations
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.readiness import LATE_NS, Receive, one_by_one
 
-from tracer.analysis.operations.readiness import LATE_NS, UNKNOWN, match
+from tracer.analysis.operations import readiness
+from tracer.analysis.operations.readiness import Match, Readinesses, SocketReceives, match
+from tracer.analysis.operations.table import UNKNOWN
 
 SCALE = LATE_NS // 10  # so that some late ones are too late
+SOCKETS = (1, 2)
 receives = st.lists(
     st.tuples(
-        st.integers(1, 2),
+        st.sampled_from(SOCKETS),
         st.integers(1, 12),
         st.one_of(st.none(), st.integers(0, 3)),
         st.booleans(),
     ),
     max_size=25,
 )
-readies = st.lists(st.tuples(st.integers(1, 2), st.integers(0, 150)), max_size=30)
+readies = st.lists(
+    st.tuples(st.sampled_from(SOCKETS), st.integers(0, 150), st.integers(0, 1)), max_size=30
+)
 
 
-def one_by_one(rows, events, stream):
-    """[(ready, late)] of the receives of one socket, in order."""
-    queue, found, last_end = sorted(events), [], UNKNOWN
-    for i, (end, empty_at, polled) in enumerate(rows):
-        ready, late, before = UNKNOWN, UNKNOWN, None
-        while empty_at is not None and queue and queue[0] < empty_at:
-            before = queue.pop(0)
-        following = rows[i + 1][0] if i + 1 < len(rows) else np.inf
-        if queue and queue[0] <= end:
-            ready = queue.pop(0)
-            while stream and queue and queue[0] <= end:
-                queue.pop(0)
-        elif before is not None and not polled and before > last_end:
-            ready = before
-        elif polled and queue and queue[0] - end < LATE_NS and queue[0] <= following:
-            late = queue.pop(0)
-        found.append((ready, late))
-        last_end = end
-    return found
+def matched(by_socket: dict[int, list[Receive]], times: dict[int, list[int]]) -> Match:
+    """What match says of some sockets' receives and readinesses."""
+    rows = [(socket, row) for socket, mine in sorted(by_socket.items()) for row in mine]
+    ends = np.array([row.end for _, row in rows], np.int64)
+    sockets = np.array([socket for socket, _ in rows], np.int64)
+    last_end = np.append(UNKNOWN, ends[:-1])[: len(rows)]
+    last_end[np.append(True, sockets[1:] != sockets[:-1])[: len(rows)]] = UNKNOWN
+    empty_at = [UNKNOWN if row.empty_at is None else row.empty_at for _, row in rows]
+    ready = sorted((socket, time) for socket, mine in times.items() for time in mine)
+    return match(
+        SocketReceives(
+            sockets,
+            ends,
+            np.array(empty_at, np.int64),
+            np.array([row.stream for _, row in rows], bool),
+            np.array([row.polled for _, row in rows], bool),
+            last_end,
+        ),
+        Readinesses(
+            np.array([socket for socket, _ in ready], np.int64),
+            np.array([time for _, time in ready], np.int64),
+        ),
+    )
+
+
+def pairs(found: Match) -> list[tuple[int | None, int | None]]:
+    """(ready, late) of each receive; None where there was none."""
+    both = zip(found.ready.tolist(), found.late.tolist(), strict=True)
+    return [
+        (None if ready == UNKNOWN else ready, None if late == UNKNOWN else late)
+        for ready, late in both
+    ]
+
+
+def test_late_is_as_late_as_the_rule_says() -> None:
+    assert readiness.LATE_NS == LATE_NS
 
 
 @given(receives, readies, st.booleans())
-def test_the_same_as_one_by_one(steps, events, stream):
-    now, sockets = 0, {1: [], 2: []}
+def test_the_same_as_one_by_one(
+    steps: list[tuple[int, int, int | None, bool]],
+    events: list[tuple[int, int, int]],
+    stream: bool,
+) -> None:
+    now = 0
+    by_socket: dict[int, list[Receive]] = {socket: [] for socket in SOCKETS}
     for socket, gap, before, polled in steps:
         now += gap * SCALE
-        sockets[socket].append((now, None if before is None else now - before * SCALE, polled))
-    by_socket = {
-        socket: [time * SCALE + 1 for its, time in events if its == socket] for socket in (1, 2)
+        empty_at = None if before is None else now - before * SCALE
+        by_socket[socket].append(Receive(now, empty_at, polled, stream))
+    times = {
+        socket: [time * SCALE + after for its, time, after in events if its == socket]
+        for socket in SOCKETS
     }
-    wanted = [
-        pair for socket in (1, 2) for pair in one_by_one(sockets[socket], by_socket[socket], stream)
-    ]
-    rows = [(socket, *row) for socket in (1, 2) for row in sockets[socket]]
-    count = len(rows)
-    ids, ends, empty_at, polled = (
-        np.array([row[i] if row[i] is not None else UNKNOWN for row in rows], np.int64)
-        for i in range(4)
-    )
-    last_end = np.append(UNKNOWN, ends[:-1])[:count]
-    last_end[np.append(True, ids[1:] != ids[:-1])[:count]] = UNKNOWN
-    ready = sorted((socket, time) for socket in (1, 2) for time in by_socket[socket])
-    matched, _ = match(
-        ids,
-        ends,
-        empty_at,
-        np.full(count, stream),
-        polled.astype(bool),
-        last_end,
-        np.array([s for s, _ in ready], np.int64),
-        np.array([t for _, t in ready], np.int64),
-    )
-    assert list(zip(matched.ready.tolist(), matched.late.tolist(), strict=True)) == wanted
+    wanted = [pair for socket in SOCKETS for pair in one_by_one(by_socket[socket], times[socket])]
+    assert pairs(matched(by_socket, times)) == wanted
+
+
+def spent(receives: list[Receive], times: list[int]) -> list[int]:
+    """How many readinesses are used up after each receive of one socket."""
+    found: list[int] = matched({1: receives}, {1: times}).spent.tolist()
+    return found
+
+
+def test_what_is_spent_is_what_was_taken_skipped_or_came_late() -> None:
+    at_100 = Receive(100, None, polled=False, stream=False)
+    assert spent([at_100], [50, 60, 150]) == [1]  # a datagram each
+    assert spent([Receive(100, None, False, stream=True)], [50, 60, 150]) == [2]  # all there is
+    assert spent([Receive(100, 90, False, False)], [50, 60, 150]) == [2]  # it was empty at 90
+    assert spent([Receive(100, None, polled=True, stream=False)], [150]) == [1]  # its own, late
+    assert spent([at_100], [150]) == [0]
+    assert spent([at_100, Receive(200, None, False, False)], [50, 60]) == [1, 2]
+    assert spent([], []) == []

@@ -1,4 +1,4 @@
-"""tracer/analysis/operations/receives.py: what is an operation, which data it took, what kernels do besides; on records made by hand."""
+"""tracer/analysis/operations/receives.py: what is an operation, which data it took; on records made by hand."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from tracer.recording.records import RECORD, Kind
 # data that was there before it was asked for
 
 
-def test_queued_data_was_waited_for_no_time():
+def test_queued_data_was_waited_for_no_time() -> None:
     op = only(Trace().ready(50).copy(105).call("recvfrom", 100, 110, 64))
     assert op.wait_kind == "at once" and op.queued == 50
     assert op.phases == (0, 5, 5, 0)
     assert op.raw["ready"] == 50 and "ready" in op.estimated
 
 
-def test_two_datagrams_queued_are_taken_in_the_order_in_which_they_came():
+def test_two_datagrams_queued_are_taken_in_the_order_in_which_they_came() -> None:
     trace = Trace().ready(50).ready(60).copy(105).call("recvfrom", 100, 110, 64)
     first, second = analyse(trace.copy(125).call("recvfrom", 120, 130, 32))
     assert (first.queued, second.queued) == (50, 60)
     assert (first.raw["ready"], second.raw["ready"]) == (50, 60)
 
 
-def test_stream_merges_what_is_there_into_one_receive():
+def test_stream_merges_what_is_there_into_one_receive() -> None:
     trace = Trace().call("socket", 10, 20, 5, fd=2).args("socket", 21, 1, 0, first=2)
     trace.add(Kind.DESCRIPTOR, 22, start=77, fd=5, arg=0o140777)
     trace.ready(50, 77).ready(60, 77).ready(70, 77).copy(105).call("recvfrom", 100, 110, 192, fd=5)
@@ -51,7 +51,7 @@ def test_stream_merges_what_is_there_into_one_receive():
     assert second.ready == 200 and second.queued == 0 and second.estimated == []
 
 
-def test_accepted_socket_is_a_stream():
+def test_accepted_socket_is_a_stream() -> None:
     trace = (
         Trace().call("accept4", 10, 20, 5).add(Kind.DESCRIPTOR, 21, start=77, fd=5, arg=0o140777)
     )
@@ -60,13 +60,13 @@ def test_accepted_socket_is_a_stream():
     assert first.queued == 50 and second.ready == 200
 
 
-def test_readiness_between_looking_and_sleeping():
+def test_readiness_between_looking_and_sleeping() -> None:
     """The data came after the thread looked and before the scheduler had it off the CPU."""
     op = only(Trace().ready(108).sleep(110, 112, 120).copy(130).call("recvfrom", 100, 140, 64))
     assert op.wait_kind == "blocked" and op.ready == 108
 
 
-def test_sockets_do_not_share_their_readiness():
+def test_sockets_do_not_share_their_readiness() -> None:
     trace = Trace().add(Kind.DESCRIPTOR, 3, start=8, fd=5, arg=0o140777).ready(50, 8)
     op = only(trace.sleep(110, 210, 220).ready(200).copy(230).call("recvfrom", 100, 240, 64))
     assert op.ready == 200
@@ -75,44 +75,44 @@ def test_sockets_do_not_share_their_readiness():
 # what is no operation
 
 
-def test_end_of_file_is_no_operation():
+def test_end_of_file_is_no_operation() -> None:
     assert analyse(Trace().sleep(110, 210, 220).ready(200).call("recvfrom", 100, 240, 0)) == []
 
 
-def test_regular_files_are_no_operation():
+def test_regular_files_are_no_operation() -> None:
     assert analyse(Trace(FILE).call("read", 100, 110, 64)) == []
 
 
-def test_unknown_descriptors_are_no_operation():
+def test_unknown_descriptors_are_no_operation() -> None:
     assert analyse(Trace().call("read", 100, 110, 64, fd=17)) == []
 
 
-def test_errors_are_no_operation():
+def test_errors_are_no_operation() -> None:
     assert (
         analyse(Trace().call("recvfrom", 100, 110, EAGAIN).call("recvfrom", 120, 130, -104)) == []
     )
 
 
-def test_nothing_is_no_operation():
+def test_nothing_is_no_operation() -> None:
     assert analyse(Trace()) == []
     nothing = Trace()
     nothing.rows.clear()
     assert analyse(nothing) == []
 
 
-def test_a_pipe_is_one():
+def test_a_pipe_is_one() -> None:
     op = only(Trace(PIPE).sleep(110, 210, 220).call("read", 100, 240, 64))
     assert op.wait_kind == "blocked" and op.ready == 210
     assert op.estimated == ["ready", "copy_start"]
 
 
-def test_polled_pipe_was_ready_somewhere_between_and_says_so():
+def test_polled_pipe_was_ready_somewhere_between_and_says_so() -> None:
     op = only(Trace(PIPE).call("read", 100, 105, EAGAIN).call("read", 110, 115, 64))
     assert op.wait_kind == "polled" and 105 <= op.ready <= 110 and "ready" in op.estimated
 
 
 @pytest.mark.parametrize("call", ["recvfrom", "recvmsg", "recvmmsg", "read", "readv"])
-def test_every_receiving_call_receives(call):
+def test_every_receiving_call_receives(call: str) -> None:
     assert (
         only(Trace().sleep(110, 210, 220).ready(200).copy(230).call(call, 100, 240, 1)).wait_kind
         == "blocked"
@@ -122,7 +122,7 @@ def test_every_receiving_call_receives(call):
 # what kernels do besides
 
 
-def test_restarted_call_is_one_operation():
+def test_restarted_call_is_one_operation() -> None:
     trace = Trace()
     for start in (100, 200, 300):
         trace.sleep(start + 5, start + 50, start + 60).call(
@@ -133,12 +133,12 @@ def test_restarted_call_is_one_operation():
     assert boundaries(op) == (100, 450, 470, 480, 490, 490)
 
 
-def test_preemption_in_the_call_is_no_wait():
+def test_preemption_in_the_call_is_no_wait() -> None:
     op = only(Trace().ready(50).preempted(102, 150).copy(160).call("recvfrom", 100, 170, 64))
     assert op.wait_kind == "at once" and op.queued == 50
 
 
-def test_threads_wait_for_themselves():
+def test_threads_wait_for_themselves() -> None:
     other = 105
     trace = Trace().add(Kind.THREAD, 3, tid=other, result=TID, fd=TID)
     trace.add(Kind.DESCRIPTOR, 4, start=8, fd=5, arg=0o140777, tid=other)
@@ -151,14 +151,14 @@ def test_threads_wait_for_themselves():
     assert boundaries(second) == (105, 300, 320, 330, 340, 340)
 
 
-def test_operations_come_in_the_order_in_which_they_were_done():
+def test_operations_come_in_the_order_in_which_they_were_done() -> None:
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID)
     trace.add(Kind.DESCRIPTOR, 60, start=8, fd=5, arg=0o140777)
     trace = aio(trace, 100).ready(342, 8).copy(344).call("recvfrom", 343, 346, 32, fd=5)
     assert [op.done for op in analyse(trace)] == [346, 350]
 
 
-def test_registrations_are_those_of_the_time():
+def test_registrations_are_those_of_the_time() -> None:
     trace = Trace()
     for at, events in ((10, 1 | 1 << 31), (1010, 1)):
         trace.args("epoll_ctl", at, 1, FD, first=9, fourth=events)
@@ -170,7 +170,7 @@ def test_registrations_are_those_of_the_time():
 
 
 @pytest.mark.parametrize("batches", [2, 3, 7])
-def test_batches_change_nothing(batches):
+def test_batches_change_nothing(batches: int) -> None:
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID)
     aio(trace, 100).sleep(1110, 1210, 1220).ready(1200).copy(1230).call("recvfrom", 1100, 1240, 64)
     trace.call("recvfrom", 1300, 1305, EAGAIN).ready(1320).copy(1332).call(
@@ -181,7 +181,7 @@ def test_batches_change_nothing(batches):
     ]
 
 
-def test_polls_split_between_batches_keep_their_count():
+def test_polls_split_between_batches_keep_their_count() -> None:
     trace = Trace()
     for start in range(100, 300, 10):
         trace.call("recvfrom", start, start + 5, EAGAIN)
@@ -221,7 +221,9 @@ events = st.lists(
 
 
 @given(events, st.integers(1, 4))
-def test_phases_are_contiguous_whatever_comes(steps, batches):
+def test_phases_are_contiguous_whatever_comes(
+    steps: list[tuple[str, int, int, int, bool]], batches: int
+) -> None:
     trace = Trace().add(Kind.THREAD, 3, tid=HELPER, result=TID)
     trace.add(Kind.DESCRIPTOR, 4, start=8, fd=5, arg=0o140777)
     now, received = 100, 0
@@ -263,5 +265,5 @@ def test_phases_are_contiguous_whatever_comes(steps, batches):
     assert [op.done for op in operations] == sorted(op.done for op in operations)
 
 
-def test_records_of_the_builder_are_records():
+def test_records_of_the_builder_are_records() -> None:
     assert Trace().records().dtype == RECORD

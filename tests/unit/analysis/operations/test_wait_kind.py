@@ -1,4 +1,4 @@
-"""tracer/analysis/operations/receives.py: how an operation was waited for and told of, on records made by hand."""
+"""tracer/analysis/operations/{wait_kind,boundaries}.py: how an operation was waited for, on records made by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tracer.recording.records import Kind
 # the models
 
 
-def test_blocking():
+def test_blocking() -> None:
     op = only(Trace().sleep(110, 210, 220).ready(200).copy(230).call("recvfrom", 100, 240, 64))
     assert op.wait_kind == "blocked" and (op.tid, op.fd, op.bytes, op.inode) == (TID, FD, 64, INODE)
     assert boundaries(op) == (100, 200, 220, 230, 240, 240)
@@ -34,17 +34,17 @@ def test_blocking():
     assert op.estimated == [] and op.raw == {} and op.queued == 0
 
 
-def test_blocking_without_a_copy_tracepoint_copies_from_the_switch_in():
+def test_blocking_without_a_copy_tracepoint_copies_from_the_switch_in() -> None:
     op = only(Trace().sleep(110, 210, 220).ready(200).call("recvfrom", 100, 240, 64))
     assert op.copy_start == 220 and op.estimated == ["copy_start"]
 
 
-def test_blocking_without_readiness_takes_the_waking():
+def test_blocking_without_readiness_takes_the_waking() -> None:
     op = only(Trace().sleep(110, 210, 220).copy(230).call("recvfrom", 100, 240, 64))
     assert op.ready == 210 and op.estimated == ["ready"]
 
 
-def test_nonblocking_asks_with_its_first_poll():
+def test_nonblocking_asks_with_its_first_poll() -> None:
     trace = Trace()
     for start in range(100, 200, 10):
         trace.call("recvfrom", start, start + 5, EAGAIN)
@@ -55,7 +55,7 @@ def test_nonblocking_asks_with_its_first_poll():
     assert op.estimated == []
 
 
-def test_nonblocking_readiness_that_comes_after_the_data_was_taken():
+def test_nonblocking_readiness_that_comes_after_the_data_was_taken() -> None:
     trace = (
         Trace()
         .call("recvfrom", 100, 105, EAGAIN)
@@ -70,7 +70,7 @@ def test_nonblocking_readiness_that_comes_after_the_data_was_taken():
     assert second.ready == 128 and second.estimated == [] and second.queued == 0
 
 
-def test_nonblocking_readiness_between_entry_and_copy():
+def test_nonblocking_readiness_between_entry_and_copy() -> None:
     op = only(
         Trace()
         .call("recvfrom", 100, 105, EAGAIN)
@@ -82,7 +82,7 @@ def test_nonblocking_readiness_between_entry_and_copy():
     assert op.estimated == ["told"] and op.raw == {"told": 110}
 
 
-def test_nonblocking_readiness_after_the_copy_began_is_clamped_and_listed():
+def test_nonblocking_readiness_after_the_copy_began_is_clamped_and_listed() -> None:
     op = only(
         Trace()
         .call("recvfrom", 100, 105, EAGAIN)
@@ -106,7 +106,7 @@ def test_nonblocking_readiness_after_the_copy_began_is_clamped_and_listed():
         ("epoll_pwait2", "epoll_wait"),
     ],
 )
-def test_multiplexing(call, model):
+def test_multiplexing(call: str, model: str) -> None:
     op = only(
         Trace()
         .sleep(110, 210, 220)
@@ -120,7 +120,7 @@ def test_multiplexing(call, model):
     assert op.estimated == []
 
 
-def test_multiplexing_that_timed_out_belongs_to_the_wait():
+def test_multiplexing_that_timed_out_belongs_to_the_wait() -> None:
     op = only(
         Trace()
         .sleep(110, None, 150)
@@ -134,7 +134,7 @@ def test_multiplexing_that_timed_out_belongs_to_the_wait():
     assert op.ask == 100 and op.told == 230
 
 
-def test_multiplexing_until_the_receive_says_eagain():
+def test_multiplexing_until_the_receive_says_eagain() -> None:
     trace = Trace().sleep(110, 210, 220).ready(200).call("epoll_wait", 100, 230, 1, fd=9)
     trace.copy(242).call("recvfrom", 240, 250, 64).call("recvfrom", 260, 265, EAGAIN)
     trace.sleep(275, 310, 320).ready(300).call("epoll_wait", 270, 330, 1, fd=9)
@@ -151,7 +151,7 @@ def test_multiplexing_until_the_receive_says_eagain():
     assert boundaries(first) == (100, 200, 230, 242, 250, 250)
 
 
-def test_a_wait_that_told_at_once_found_the_data_there():
+def test_a_wait_that_told_at_once_found_the_data_there() -> None:
     """What a partial read left behind has no readiness of its own: it was there before the program asked again."""
     trace = (
         Trace()
@@ -171,7 +171,7 @@ def test_a_wait_that_told_at_once_found_the_data_there():
     assert second.phases == (0, 612, 8, 0) and "ready" in second.estimated
 
 
-def test_signal_driven():
+def test_signal_driven() -> None:
     trace = Trace().call("fcntl", 10, 20, 0, arg=4).args("fcntl", 21, 4, ASYNC | 0o4000)
     trace.ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
     trace.call("recvfrom", 250, 255, EAGAIN)
@@ -183,14 +183,14 @@ def test_signal_driven():
     assert second.ready == 300 and second.told == 315 and second.estimated == []
 
 
-def test_signal_driven_without_polls_asks_where_the_last_operation_ended():
+def test_signal_driven_without_polls_asks_where_the_last_operation_ended() -> None:
     trace = Trace().call("fcntl", 10, 20, 0).args("fcntl", 21, 4, ASYNC)
     trace.ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
     trace.ready(300).signal(SIGIO, 305, 315).copy(332).call("recvfrom", 330, 340, 64)
     assert [op.ask for op in analyse(trace)] == [21, 240]
 
 
-def test_posix_aio():
+def test_posix_aio() -> None:
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID, fd=TID)
     first, second = analyse(aio(aio(trace, 100), 1100))
     for op, at in ((first, 100), (second, 1100)):
@@ -201,7 +201,7 @@ def test_posix_aio():
         assert op.estimated == []
 
 
-def test_posix_aio_nobody_was_told_of_is_done_when_it_is_copied():
+def test_posix_aio_nobody_was_told_of_is_done_when_it_is_copied() -> None:
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID).aio_read(100)
     trace.sleep(130, 310, 320, tid=HELPER).ready(300).copy(330, tid=HELPER).call(
         "read", 120, 340, 64, tid=HELPER
@@ -210,7 +210,7 @@ def test_posix_aio_nobody_was_told_of_is_done_when_it_is_copied():
     assert op.done == op.copy_end == 340 and op.estimated == ["done"]
 
 
-def test_posix_aio_of_data_that_was_queued():
+def test_posix_aio_of_data_that_was_queued() -> None:
     """The helper's pread64 that says ESPIPE does not say that the socket was empty."""
     trace = Trace().add(Kind.THREAD, 50, tid=HELPER, result=TID).ready(60).ready(70)
     for at in (100, 200):
@@ -239,7 +239,7 @@ def edge_triggered(events: int = EPOLLIN | 1 << 31) -> Trace:
 
 
 @pytest.mark.parametrize("flag", [1 << 31, 1 << 30])
-def test_a_sleep_in_edge_triggered_epoll_does_not_say_that_the_socket_is_empty(flag):
+def test_a_sleep_in_edge_triggered_epoll_does_not_say_that_the_socket_is_empty(flag: int) -> None:
     trace = edge_triggered(EPOLLIN | flag).ready(10).ready(11)
     trace.call("epoll_wait", 20, 22, 1, fd=EPOLL).call("recvfrom", 23, 25, 64)
     trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call(
@@ -250,7 +250,7 @@ def test_a_sleep_in_edge_triggered_epoll_does_not_say_that_the_socket_is_empty(f
     assert second.queued == 30 - 11 and second.fell_asleep == 32
 
 
-def test_a_sleep_in_level_triggered_epoll_does():
+def test_a_sleep_in_level_triggered_epoll_does() -> None:
     trace = edge_triggered(EPOLLIN).ready(10).ready(11)
     trace.call("epoll_wait", 20, 22, 1, fd=EPOLL).call("recvfrom", 23, 25, 64)
     trace.sleep(32, 100, 105).ready(99).call("epoll_wait", 30, 110, 1, fd=EPOLL).call(
@@ -260,7 +260,7 @@ def test_a_sleep_in_level_triggered_epoll_does():
 
 
 @pytest.mark.parametrize(("named", "handled"), [(FD, True), (FD, False), (FD + 1, False)])
-def test_a_signal_set_with_f_setsig_names_its_descriptor(named, handled):
+def test_a_signal_set_with_f_setsig_names_its_descriptor(named: int, handled: bool) -> None:
     number = SIGRTMIN + 1
     trace = Trace().ready(50).add(Kind.SIGNAL_GENERATE, 51, fd=number, arg=1, start=named)
     if handled:
@@ -276,7 +276,7 @@ def test_a_signal_set_with_f_setsig_names_its_descriptor(named, handled):
     )
 
 
-def test_plain_sigio_names_nothing():
+def test_plain_sigio_names_nothing() -> None:
     assert not only(Trace().ready(50).signal(SIGIO, 51, 60).call("recvfrom", 70, 75, 64)).named
 
 
@@ -286,7 +286,7 @@ def helped() -> Trace:
     return trace.sleep(30, 101, 105, tid=HELPER).ready(100).call("read", 20, 110, 64, tid=HELPER)
 
 
-def test_aio_read_told_by_a_new_thread():
+def test_aio_read_told_by_a_new_thread() -> None:
     trace = (
         helped()
         .add(Kind.THREAD, 115, tid=102, result=TID, fd=HELPER)
@@ -296,23 +296,23 @@ def test_aio_read_told_by_a_new_thread():
     assert (op.done, op.completion_kind, "done" in op.estimated) == (120, BY_THREAD, False)
 
 
-def test_aio_read_told_in_aio_suspend():
+def test_aio_read_told_in_aio_suspend() -> None:
     trace = helped().add(Kind.LIBRARY, 40, nr=2, arg=1).sleep(43, 113, 118)
     op = only(trace.call("futex", 42, 120, 0, fd=0x4000, arg=137))
     assert (op.done, op.completion_kind, "done" in op.estimated) == (120, BY_SUSPEND, False)
 
 
-def test_aio_suspend_called_when_all_is_done():
+def test_aio_suspend_called_when_all_is_done() -> None:
     op = only(helped().add(Kind.LIBRARY, 140, nr=2, arg=1).call("getpid", 150, 151, TID))
     assert (op.done, op.completion_kind, "done" in op.estimated) == (140, BY_SUSPEND, True)
 
 
-def test_a_futex_that_is_not_aio_suspends_tells_nothing():
+def test_a_futex_that_is_not_aio_suspends_tells_nothing() -> None:
     op = only(helped().sleep(43, 113, 118).call("futex", 42, 120, 0, fd=0x4000, arg=137))
     assert (op.done, op.completion_kind) == (110, 0) and "done" in op.estimated
 
 
-def test_without_readiness_a_signal_tells_when_it_was_sent():
+def test_without_readiness_a_signal_tells_when_it_was_sent() -> None:
     """A pipe has no sk_data_ready: what sent the signal did so when the data came."""
     trace = (
         Trace(PIPE)

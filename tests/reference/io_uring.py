@@ -1,0 +1,172 @@
+"""Reads that io_uring completed, by docs/model.md: completion by completion, in plain Python."""
+
+from __future__ import annotations
+
+from reference.order import Operation
+from reference.story import Away, Call, Completion, Story, Uring
+
+READS = {
+    1,
+    4,
+    10,
+    22,
+    27,
+    49,
+    58,
+}  # IORING_OP_ READV, READ_FIXED, RECVMSG, READ, RECV, READ_MULTISHOT, RECV_ZC
+BY_DEVICE = ("file", "disk")
+
+
+def reads(story: Story) -> list[Operation]:
+    """The completed reads with data, before they are given their readiness."""
+    done = [
+        (request, completion)
+        for request in story.uring
+        if request.opcode in READS and (request.file is None or request.file.kind != "terminal")
+        for completion in request.completions
+        if completion.result > 0
+    ]
+    return [
+        read(story, request, completion, [its for _, its in done]) for request, completion in done
+    ]
+
+
+def read(
+    story: Story, request: Uring, completion: Completion, others: list[Completion]
+) -> Operation:
+    """One read. others: all completions that brought data."""
+    mine = [its for its in request.completions if its.result > 0 and its.time < completion.time]
+    before = mine[-1] if mine else None
+    call = submitting_call(story, request)
+    kind = completion_kind(request, completion, before, call)
+    asked = ask(request, before, call)
+    away = last_away(story, completion, asked)
+    slept = away is not None and away.woken is not None and away.out >= asked
+    since = busy_until(completion, asked, away, others)
+    copied = first_copy(story, completion, since)
+    is_file = request.file is not None and request.file.kind in BY_DEVICE
+    if copied is not None:
+        start = copied
+    elif is_file and kind != "inline":
+        start = completion.time  # a device has read it
+    else:
+        start = max(since, request.submitted)
+    told_by = who_told(story, request, completion)
+    polls = [time for time in request.polled if request.submitted <= time <= completion.time]
+    estimated = {"copy_start"} if copied is None else set()
+    if told_by is None:
+        estimated.add("done")
+    return Operation(
+        tid=request.tid,
+        receiver_tid=completion.tid if completion.tid != request.tid else 0,
+        fd=-1 if request.fixed else request.fd,
+        inode=request.file.inode if request.file else 0,
+        bytes=completion.result,
+        wait_kind="io-uring",
+        completion_kind=kind,
+        ask=asked,
+        ready=ready_unseen(kind, is_file, asked, completion, away if slept else None),
+        told=away.back if away and slept else start,
+        copy_start=start,
+        copy_end=completion.time,
+        done=told_by.end if told_by else completion.time,
+        estimated=estimated,
+        empty_at=max(polls) if polls and before is None else None,
+        stream=request.file.stream if request.file and not request.fixed else False,
+        more={"slept": away.back - away.out if away and slept else 0},
+    )
+
+
+def submitting_call(story: Story, request: Uring) -> Call | None:
+    """The io_uring_enter that made the submission; None: a kernel thread did, or the call was not seen."""
+    mine = [its for its in enters(story) if its.tid == request.tid and its.end >= request.submitted]
+    return mine[0] if mine and mine[0].start <= request.submitted else None
+
+
+def completion_kind(
+    request: Uring, completion: Completion, before: Completion | None, call: Call | None
+) -> str:
+    """How the request was carried out."""
+    polls = [time for time in request.polled if time <= completion.time]
+    works = [time for time in request.worked if time <= completion.time]
+    if before or completion.goes_on:
+        return "multishot"
+    if works and (not polls or works[-1] >= polls[-1]):
+        return "worker"
+    if polls:
+        return "poll-armed"
+    if call and completion.time <= call.end:
+        return "inline"
+    return "device"
+
+
+def ask(request: Uring, before: Completion | None, call: Call | None) -> int:
+    """The program first wants the data; what a multishot request brings later from the completion before on."""
+    if before:
+        return before.time
+    return call.start if call else request.submitted
+
+
+def last_away(story: Story, completion: Completion, asked: int) -> Away | None:
+    """The last time off the CPU of the completing thread before it completed, since the asking."""
+    inside = [its for call in story.calls if call.tid == completion.tid for its in call.away]
+    away = inside + story.sleeps.get(completion.tid, [])
+    mine = sorted((its for its in away if its.back <= completion.time), key=lambda its: its.back)
+    return mine[-1] if mine and mine[-1].back >= asked else None
+
+
+def busy_until(
+    completion: Completion, asked: int, away: Away | None, others: list[Completion]
+) -> int:
+    """The earliest time at which the thread can have begun to copy: it slept until then, or copied for another one."""
+    earlier = [
+        its.time for its in others if its.tid == completion.tid and its.time < completion.time
+    ]
+    return max([asked, away.back if away else 0, *earlier])
+
+
+def first_copy(story: Story, completion: Completion, since: int) -> int | None:
+    """The first copy that the completing thread began since then; None: none was seen."""
+    inside = [time for call in story.calls if call.tid == completion.tid for time in call.copies]
+    copies = inside + story.copies.get(completion.tid, [])
+    return min((time for time in copies if since <= time <= completion.time), default=None)
+
+
+def ready_unseen(
+    kind: str, is_file: bool, asked: int, completion: Completion, sleep: Away | None
+) -> int:
+    """The data can be read, as far as that is known without sk_data_ready."""
+    if is_file:
+        return asked if kind == "inline" else completion.time
+    if sleep and sleep.woken is not None:
+        return sleep.woken
+    return asked
+
+
+def who_told(story: Story, request: Uring, completion: Completion) -> Call | None:
+    """The call that waited, and returned with the completion; None: the program looks into the ring by itself."""
+    # a kernel thread asked: who submits, and did not set up the ring that is polled
+    anyone = story.polled_ring is not None and request.tid != story.polled_ring
+    waits = [
+        its
+        for its in enters(story)
+        if its.arg > 0 and its.end >= completion.time and (anyone or its.tid == request.tid)
+    ]
+    if not waits:
+        return None
+    if waits[0].start <= completion.time:
+        return waits[0]
+    # it came to wait later: if it had asked for more before, it may have seen the completion then
+    more = [
+        its
+        for its in story.uring
+        if its.tid == request.tid and completion.time <= its.submitted < waits[0].end
+    ]
+    return None if more else waits[0]
+
+
+def enters(story: Story) -> list[Call]:
+    """The calls of io_uring_enter, by their ends."""
+    return sorted(
+        (its for its in story.calls if its.name == "io_uring_enter"), key=lambda its: its.end
+    )

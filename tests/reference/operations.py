@@ -1,0 +1,278 @@
+"""Operations by docs/model.md, one after the other, in plain Python: which calls they are, how each was waited for, and
+each boundary. It shares no code with tracer/analysis/operations."""
+
+from __future__ import annotations
+
+from reference import posix_aio, signals
+from reference.order import Operation, settle
+from reference.readiness import Receive, one_by_one
+from reference.story import Call, Story
+
+RECEIVES = {
+    "recvfrom",
+    "recvmsg",
+    "recvmmsg",
+    "read",
+    "readv",
+    "pread64",
+    "preadv",
+    "preadv2",
+}
+WAITS = {
+    "select",
+    "pselect6",
+    "poll",
+    "ppoll",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+}
+EAGAIN, RESTARTED = -11, -512
+MSG_PEEK, MSG_ERRQUEUE = 0x2, 0x2000
+EPOLLET, EPOLLONESHOT = 1 << 31, 1 << 30
+
+
+def received(story: Story) -> list[Operation]:
+    """The operations that receive calls made, before they are given their readiness, in the order of their ends."""
+    found = []
+    for tid, calls in story.threads().items():
+        asks: list[Call] = []  # since the thread's operation before
+        previous_done = 0
+        for call in calls:
+            if is_wait(story, call):
+                asks.append(call)
+            elif not receives_data(story, call):
+                continue
+            elif call.result > 0 and not leaves_data(call):
+                own = [its for its in asks if is_wait(story, its) or its.fd == call.fd]
+                found.append((call, own, previous_done))
+                asks, previous_done = [], call.end
+            elif call.result != 0:
+                asks.append(call)
+        assert all(its.tid == tid for its in asks)
+    found.sort(key=lambda its: its[0].end)
+    served = posix_aio.served(story, [call for call, _, _ in found])
+    return [
+        decided(story, call, asks, previous_done, aio)
+        for (call, asks, previous_done), aio in zip(found, served, strict=True)
+    ]
+
+
+def settled(story: Story, operations: list[Operation]) -> None:
+    """Gives operations their readiness, in place, socket by socket."""
+    for inode in {op.inode for op in operations}:
+        mine = sorted((op for op in operations if op.inode == inode), key=lambda op: op.copy_end)
+        receives = [
+            Receive(op.copy_end, op.empty_at, op.wait_kind == "polled" and inode > 0, op.stream)
+            for op in mine
+        ]
+        readies = [time for of, time in story.readies if of == inode]
+        for op, (ready, late) in zip(mine, one_by_one(receives, readies), strict=True):
+            settle(op, ready, late)
+
+
+def decided(
+    story: Story, call: Call, asks: list[Call], previous_done: int, aio: tuple[int, int] | None
+) -> Operation:
+    """One operation. asks: the calls before it that could have brought the data or waited for it; aio: when and by whom
+    its aio_read was called, None where it serves none."""
+    signal = signals.that_counts(story, call.tid, previous_done, call.end)
+    kind = wait_kind(asks, call, signal, aio)
+    teller = who_told(asks) if kind == "multiplexed" else None
+    asked = ask(story, kind, asks, call, previous_done, aio)
+    edge = told_once(story, teller, call)
+    empty_at = last_empty(kind, asks, call, teller, edge)
+    looks = [its for its in asks if its.name in RECEIVES and its.result == EAGAIN]
+    waits = [its for its in asks if its.name not in RECEIVES]
+    slept_last = waits[-1].sleep() if waits else None
+    told_by_signal = signal if kind == "signal" else None
+    estimated = set()
+    if not call.copies:
+        estimated.add("copy_start")
+    if asked == story.adopted.get(call.tid):
+        estimated.add("ask")  # it asked before it was traced
+    return Operation(
+        tid=aio[1] if aio else call.tid,
+        receiver_tid=call.tid if aio else 0,
+        fd=call.fd,
+        inode=story.files[call.fd].inode,
+        bytes=call.result,
+        wait_kind=kind,
+        ask=asked,
+        ready=ready_unseen(kind, call, teller, signal, empty_at, asked),
+        told=told(kind, call, teller, signal),
+        copy_start=copy_start(call),
+        copy_end=call.end,
+        done=call.end,
+        estimated=estimated,
+        empty_at=empty_at,
+        stream=story.files[call.fd].stream,
+        more={
+            "eagain_count": len(looks),
+            "waited_asleep": any(its.sleep() for its in asks),
+            "fell_asleep": slept_last.out if slept_last else 0,
+            "slept": sum(its.back - its.out for its in call.away if its.woken is not None),
+            "epfd": teller.fd if teller else -1,
+            "events": registered(story, teller.fd, call) if teller else 0,
+            "signal": told_by_signal.number if told_by_signal else 0,
+            "generated": told_by_signal.generated if told_by_signal else 0,
+            "delivered": told_by_signal.time if told_by_signal else 0,
+            "named": told_by_signal is not None and told_by_signal.fd == call.fd,
+            "by_sigwait": told_by_signal is not None and told_by_signal.by_sigwait,
+        },
+    )
+
+
+# which calls
+
+
+def is_wait(story: Story, call: Call) -> bool:
+    """Whether a call waits for something, and receives nothing."""
+    return call.name in WAITS or (call.name == "io_uring_enter" and story.poll_requests)
+
+
+def receives_data(story: Story, call: Call) -> bool:
+    """Whether a call receives from a socket or a pipe."""
+    file = story.files.get(call.fd)
+    return call.name in RECEIVES and file is not None and file.kind in ("socket", "pipe")
+
+
+def leaves_data(call: Call) -> bool:
+    """Whether a call had data, and left it where it was."""
+    peeks = call.name in ("recvfrom", "recvmsg") and call.arg & (MSG_PEEK | MSG_ERRQUEUE) != 0
+    return peeks and call.result > 0
+
+
+# how it was waited for
+
+
+def wait_kind(
+    asks: list[Call], call: Call, signal: signals.Told | None, aio: tuple[int, int] | None
+) -> str:
+    """The way in which the data was waited for."""
+    if aio:
+        return "posix-aio"
+    if who_told(asks) and not call.sleep():
+        return "multiplexed"
+    if signal:
+        return "signal"
+    if call.sleep():
+        return "blocked"
+    if any(its.name in RECEIVES and its.result == EAGAIN for its in asks):
+        return "polled"
+    return "at once"
+
+
+def who_told(asks: list[Call]) -> Call | None:
+    """The last wait that said that something is ready."""
+    tellers = [its for its in asks if its.name not in RECEIVES and says_ready(its)]
+    return tellers[-1] if tellers else None
+
+
+def says_ready(wait: Call) -> bool:
+    """Whether a wait returned since something was ready."""
+    if (
+        wait.name == "io_uring_enter"
+    ):  # it returns how much it submitted; arg: how many completions it waited for
+        return wait.result >= 0 and wait.arg > 0
+    return wait.result > 0
+
+
+# the boundaries
+
+
+def ask(
+    story: Story,
+    kind: str,
+    asks: list[Call],
+    call: Call,
+    previous_done: int,
+    aio: tuple[int, int] | None,
+) -> int:
+    """The program first wants the data."""
+    if aio:
+        return aio[0]
+    if asks:
+        return asks[0].start
+    if kind == "signal":  # it made no call while it waited
+        if previous_done:
+            return previous_done
+        armed = [time for time in story.armed if time <= call.end]
+        if armed:
+            return armed[-1]
+    return call.start
+
+
+def ready_unseen(
+    kind: str,
+    call: Call,
+    teller: Call | None,
+    signal: signals.Told | None,
+    empty_at: int | None,
+    asked: int,
+) -> int:
+    """The data can be read, as far as that is known without sk_data_ready."""
+    if kind == "signal" and signal and signal.generated >= (empty_at or 1):
+        return signal.generated
+    waiter = teller if teller else call
+    sleep = waiter.sleep()
+    if sleep and sleep.woken is not None:
+        return sleep.woken
+    if kind == "at once":
+        return asked  # it was there already
+    return waiter.start  # it was there when the call was entered
+
+
+def told(kind: str, call: Call, teller: Call | None, signal: signals.Told | None) -> int:
+    """The program has been told."""
+    if teller:
+        return teller.end
+    if kind == "signal" and signal:
+        return signal.time
+    sleep = call.sleep()
+    if sleep and kind in ("blocked", "posix-aio"):
+        return sleep.back
+    return call.start
+
+
+def copy_start(call: Call) -> int:
+    """The kernel begins to copy."""
+    if call.copies:
+        return min(call.copies)
+    return max([call.start, *(its.back for its in call.away)])
+
+
+def last_empty(
+    kind: str, asks: list[Call], call: Call, teller: Call | None, edge: bool
+) -> int | None:
+    """When the socket was last known to be empty before the operation; None: it never was."""
+    if teller:
+        sleep = teller.sleep()
+        if sleep and not edge:
+            return sleep.out
+    sleep = call.sleep()
+    if sleep and kind in ("blocked", "posix-aio"):
+        return sleep.out
+    looks = [
+        its
+        for its in asks
+        if its.name in RECEIVES and (its.result == EAGAIN or its.result <= RESTARTED)
+    ]
+    return looks[-1].start if looks else None
+
+
+def told_once(story: Story, teller: Call | None, call: Call) -> bool:
+    """Whether the wait does not tell again of what it told of before."""
+    return teller is not None and bool(
+        registered(story, teller.fd, call) & (EPOLLET | EPOLLONESHOT)
+    )
+
+
+def registered(story: Story, epfd: int, call: Call) -> int:
+    """The events with which the call's descriptor was registered with an epoll descriptor then; 0: it was not."""
+    events = [
+        events
+        for time, epoll, fd, events in story.registered
+        if (epoll, fd) == (epfd, call.fd) and time <= call.end
+    ]
+    return events[-1] if events else 0
