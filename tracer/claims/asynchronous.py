@@ -44,7 +44,7 @@ _ENTER = syscalls.numbers()["io_uring_enter"]
 def judge(runs: Runs) -> Judgement:
     """For each way: sleep in the call that asks and until the data is there, and receives of the asking thread; for
     glibc's, the order of copy and signal, and the thread that waits in its place."""
-    found, blocked, signals, copied = Findings(), [], 0, 0
+    found, signals, copied = Findings(), 0, 0
     tried = [
         name
         for name in NAMES
@@ -52,21 +52,7 @@ def judge(runs: Runs) -> Judgement:
     ]
     if not tried:
         return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O is to be seen here")
-    for name in tried:
-        shares = [_blocked(run, NAMES[name], found) for run in runs[name]]
-        found.must(
-            spread(shares).middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked"
-        )
-        blocked.append(spread(shares).middle)
-        slept, of = _asleep(runs[name])
-        found.must(
-            slept <= MOST_ASLEEP * of,
-            f"with {NAMES[name]} the call that asks slept, {slept} of {of} times",
-        )
-        if 0 < slept <= MOST_ASLEEP * of:
-            found.but.append(
-                f"with {NAMES[name]} the call that asks slept all the same, {slept} of {of} times"
-            )
+    blocked = [_returns_at_once(name, runs[name], found) for name in tried]
     by_helper = runs["posix-aio"] if "posix-aio" in tried else ()
     for run in by_helper:
         its = _signals_after_copies(run)
@@ -88,6 +74,22 @@ def judge(runs: Runs) -> Judgement:
         f"{', '.join(NAMES[name] for name in tried)}: the call returned at once; blocked for at most "
         f"{percent(max(blocked))} of the time until the copy's end; {told}no receive call by who asked"
     )
+
+
+def _returns_at_once(name: str, runs: Sequence[TraceView], found: Findings) -> float:
+    """That the call which asks does not sleep, and the process is not blocked; the share of the time that it was."""
+    shares = spread(_blocked(run, NAMES[name], found) for run in runs)
+    found.must(shares.middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked")
+    slept, of = _asleep(runs)
+    found.must(
+        slept <= MOST_ASLEEP * of,
+        f"with {NAMES[name]} the call that asks slept, {slept} of {of} times",
+    )
+    if 0 < slept <= MOST_ASLEEP * of:
+        found.but.append(
+            f"with {NAMES[name]} the call that asks slept all the same, {slept} of {of} times"
+        )
+    return shares.middle
 
 
 def _blocked(run: TraceView, name: str, found: Findings) -> float:

@@ -60,19 +60,7 @@ def judge(runs: Runs) -> Judgement:
     for call in ("select", "poll"):
         found.must(growth[call].least >= GROWS, f"{call} does not grow with the number")
     found.must(growth["epoll_wait"].most <= STAYS, "epoll_wait grows with the number")
-    dear, cheap = (
-        max(few, key=lambda call: few[call].middle),
-        min(few, key=lambda call: few[call].middle),
-    )
-    more = few[dear].middle - few[cheap].middle
-    unlike = (
-        f"with {least} descriptors {dear} costs {time(more)} more than {cheap} "
-        f"({ratio(few[dear].middle / few[cheap].middle)})"
-    )
-    widest = max(its.middle for its in many.values()) - min(its.middle for its in many.values())
-    found.must(more < ALIKE * widest, unlike)
-    if few[dear].apart_from(few[cheap]):
-        found.but.append(unlike)
+    _alike_when_few(few, many, least, found)
     if not all(
         len(run.of_class(call)) for run in runs["short-lived"] for call in SHORT_LIVED["epoll"]
     ):
@@ -90,6 +78,23 @@ def judge(runs: Runs) -> Judgement:
         f"{least} → {most} descriptors: {costs}; a connection of one message: epoll {calls['epoll']:.0f} calls, "
         f"{time(epoll.middle)}, poll {calls['poll']:.0f} call, {time(poll.middle)}"
     )
+
+
+def _alike_when_few(
+    few: dict[str, Spread], many: dict[str, Spread], least: int, found: Findings
+) -> None:
+    """What the calls differ by with the fewest descriptors, beside what they differ by with the most."""
+    dear = max(few, key=lambda call: few[call].middle)
+    cheap = min(few, key=lambda call: few[call].middle)
+    more = few[dear].middle - few[cheap].middle
+    unlike = (
+        f"with {least} descriptors {dear} costs {time(more)} more than {cheap} "
+        f"({ratio(few[dear].middle / few[cheap].middle)})"
+    )
+    widest = max(its.middle for its in many.values()) - min(its.middle for its in many.values())
+    found.must(more < ALIKE * widest, unlike)
+    if few[dear].apart_from(few[cheap]):
+        found.but.append(unlike)
 
 
 def _by_size(run: TraceView, call: str) -> dict[int, float]:
