@@ -7,15 +7,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tracer.analysis.operations.boundaries import EPOLLET
-from tracer.analysis.operations.table import WAIT_KINDS, Operations, of_columns
+from tracer.analysis.operations.boundaries import EPOLLET, EPOLLONESHOT
+from tracer.analysis.operations.table import (
+    AFTER_SUBMIT,
+    BY_SIGNAL,
+    BY_SUSPEND,
+    BY_THREAD,
+    DEVICE,
+    IN_SUBMIT,
+    INLINE,
+    POLL_ARMED,
+    WAIT_KINDS,
+    WORKER,
+    Operations,
+    of_columns,
+)
 from tracer.analysis.verdict import facts
 from tracer.analysis.verdict.io_model import DOMINANT, ModelVerdict, VerdictContext
 from tracer.analysis.verdict.io_model import judge as judged
 from tracer.analysis.verdict.io_model import models_of as codes_of
 from tracer.kernel import syscalls
 from tracer.report.wording.evidence import sentence
-from tracer.terms import MODELS, SYNCHRONOUS
+from tracer.terms import BOUNDARIES, MODELS, SYNCHRONOUS
 
 WATCHER, FD = 9, 4
 
@@ -246,3 +259,116 @@ def test_a_ring_that_only_tells_is_multiplexing() -> None:
     verdict = judge([operation("multiplexed", wait_nr="io_uring_enter") for _ in range(3)])
     assert (verdict.name, verdict.synchronous) == ("io-uring", True)
     assert verdict.evidence == (facts.RingTold(3, 3),)
+
+
+def completed(kind: int, wait_kind: str = "linux-aio", **changes: Any) -> dict[str, Any]:
+    """An asynchronous operation."""
+    return operation(wait_kind) | {"completion_kind": kind} | changes
+
+
+@pytest.mark.parametrize(
+    ("inside", "after", "synchronous"), [(3, 0, True), (2, 1, True), (2, 2, False), (0, 3, False)]
+)
+def test_native_aio_that_is_done_in_io_submit_is_synchronous(
+    inside: int, after: int, synchronous: bool
+) -> None:
+    rows = [completed(IN_SUBMIT)] * inside + [completed(AFTER_SUBMIT)] * after
+    verdict = judge(rows)
+    assert (verdict.name, verdict.synchronous) == ("linux-aio", synchronous)
+    assert verdict.variants == {
+        name: times
+        for name, times in (("in io_submit", inside), ("after io_submit", after))
+        if times
+    }
+
+
+def test_shares_of_time_are_from_ask_to_done() -> None:
+    rows = [operation("blocked") | {"ask": 0, "ready": 90, "done": 100}] * 3
+    rows += [operation("polled") | {"ask": 0, "ready": 10, "done": 100}]
+    verdict = judge(rows)
+    assert verdict.shares == {"blocking": 0.75, "nonblocking": 0.25} == verdict.time_shares
+
+
+DONE = 1 << BOUNDARIES.index("done")
+EPOLL = {"wait_kind": WAIT_KINDS.index("multiplexed"), "wait_nr": syscalls.numbers()["epoll_wait"]}
+EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
+    (
+        [operation("polled") | {"eagain_count": 3}, operation("at once") | {"eagain_count": 9}],
+        (facts.AskedAgain(3, 1, 2), facts.NothingTold(), facts.FoundAtOnce(1)),
+    ),
+    (
+        [operation("multiplexed", wait_nr="poll") | {"copy_end": 16 + took} for took in (2, 4, 90)],
+        (facts.ToldReady(3, 3, "poll", 4, 3, 3),),
+    ),
+    (
+        [operation("signal"), operation("signal") | {"named": True, "by_sigwait": True}],
+        (facts.ToldBySignal(2, 2), facts.NamedDescriptor(1), facts.TakenByCall(1)),
+    ),
+    ([operation("signal")], (facts.ToldBySignal(1, 1), facts.WaitedInNoCall())),
+    (
+        [completed(kind, "posix-aio") for kind in (BY_SIGNAL, BY_THREAD, BY_SUSPEND, BY_SIGNAL)],
+        (
+            facts.HelperReceived(4),
+            facts.CompletionSignals(2),
+            facts.CompletionThreads(1),
+            facts.CompletionsAwaited(1),
+        ),
+    ),
+    ([operation("posix-aio")], (facts.HelperReceived(1), facts.NoCompletionSeen())),
+    (
+        [
+            completed(IN_SUBMIT, slept=7),
+            completed(AFTER_SUBMIT, slept=5),
+            completed(AFTER_SUBMIT, slept=5),
+        ],
+        (facts.DoneInSubmit(1, 3, 7), facts.DoneAfterSubmit(2, 3)),
+    ),
+    (
+        [
+            completed(INLINE, "io-uring"),
+            completed(POLL_ARMED, "io-uring", estimated=DONE),
+            completed(WORKER, "io-uring", receiver_tid=5),
+            completed(DEVICE, "io-uring"),
+        ],
+        (
+            facts.RingReads(4, 1, 1, 1, 1, 0),
+            facts.RingCopies(2, 1),
+            facts.RingCompletions(3, 1),
+        ),
+    ),
+    (
+        [operation("blocked") | EPOLL | {"events": 1 | EPOLLET | EPOLLONESHOT, "fell_asleep": 16}],
+        (
+            facts.ToldReady(1, 1, "epoll_wait", 4, 1, 1),
+            facts.Registered((1 | EPOLLET | EPOLLONESHOT,), True),
+            facts.ArmedOnce(1),
+            facts.SleptOnData(1),
+        ),
+    ),
+    (
+        [operation("blocked") | EPOLL | {"events": 1 | EPOLLET, "fell_asleep": 15}],
+        (
+            facts.ToldReady(1, 1, "epoll_wait", 4, 1, 1),
+            facts.Registered((1 | EPOLLET,), True),
+        ),
+    ),
+    (
+        [
+            operation("blocked")
+            | EPOLL
+            | {"events": 1, "waited_asleep": False, "raw_ready": ready}
+            | {"done": 20 + later, "copy_end": 20}
+            for ready, later in ((15, 0), (19, 20), (41, 40))
+        ],
+        (
+            facts.ToldReady(3, 3, "epoll_wait", 4, 0, 3),
+            facts.Registered((1,), False),
+            facts.ToldOfRest(1),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "wanted"), EVIDENCE)
+def test_evidence(rows: list[dict[str, Any]], wanted: tuple[facts.ModelFact, ...]) -> None:
+    assert judge(rows).evidence == wanted
