@@ -170,3 +170,16 @@ def test_a_request_shows_its_calls_and_what_the_kernel_did_with_it() -> None:
         (step["what"], step["at_ns"]) for step in its["steps"] if step["kind"] == "request"
     ] == [("poll armed", 114)]
     assert {"wake", "run", "ready", "copy"} <= set(kinds(its))
+
+
+def test_of_two_operations_the_shorter_is_drawn() -> None:
+    assert figure_of(blocking(blocking(Trace(), 1000, 500), 3000))["operation"] == 1
+
+
+def test_a_receive_on_another_descriptor_is_another_ones() -> None:
+    trace = Trace().call("recvfrom", 100, 105, EAGAIN).call("recvfrom", 120, 125, EAGAIN, fd=9)
+    its = figure_of(trace.ready(130).copy(142).call("recvfrom", 140, 150, 64))
+    assert [(step["fd"], step["result"]) for step in its["steps"] if step["kind"] == "call"] == [
+        (4, "EAGAIN"),
+        (4, 64),
+    ]
