@@ -15,7 +15,7 @@ QUICK ?=
 OUT ?= /var/tmp/iotrace-bench.json
 export PREFIX BINDIR
 
-.PHONY: help install run test test-labs bench lab box uninstall dev check lint clean
+.PHONY: help install run test test-labs bench lab box uninstall dev check lint mutants clean
 
 help:
 	@echo 'As root (sudo make ...):'
@@ -30,6 +30,7 @@ help:
 	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
 	@echo '  check      run the tests that need no root, in .venv'
 	@echo '  lint       ruff, mypy, clang-format and shellcheck on what lies here (ARGS="ruff mypy" for some of them)'
+	@echo '  mutants    change the rules of operations, one at a time, and see a test fail (an hour; ARGS="*boundaries*")'
 	@echo '  clean      remove .venv and what Python and pytest left behind'
 
 install:
@@ -74,6 +75,12 @@ check: .venv/ready
 lint:
 	@setup/lint $(ARGS)
 
+# One worker: a mutant that is slow is one that hangs. What is left, and why: tests/reference/README.md.
+mutants: .venv/ready
+	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check 'mutmut==3.8.1'
+	.venv/bin/python3 -m mutmut run --max-children 1 $(ARGS)
+	.venv/bin/python3 -m mutmut results
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 
-import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
@@ -14,8 +14,7 @@ from support.running import ROOT, assert_one_line, iotrace
 
 from tracer import claims
 from tracer.claims import run as verifying
-from tracer.claims.claim import Verdict, spread
-from tracer.claims.trace_view import overlap
+from tracer.claims.claim import Judgement, Verdict, spread
 from tracer.output.terminal.claims import render
 
 DATA = ROOT / "tests" / "data"
@@ -103,13 +102,13 @@ QUALIFIED = {
 }
 
 
-def judged(name: str, runs: dict[str, str]):
+def judged(name: str, runs: dict[str, str]) -> Judgement:
     return verifying.judge(
         CLAIMS[name], {run: [str(DATA / f"{path}.parquet")] for run, path in runs.items()}
     )
 
 
-def test_every_claim_has_recordings():
+def test_every_claim_has_recordings() -> None:
     assert {claim.number for claim in CLAIMS.values()} == set(range(1, 13))
     assert CLAIMS.keys() == HOLD.keys() == {name for name, _, _ in FAIL}
     assert all(HOLD[name].keys() == claim.runs.keys() for name, claim in CLAIMS.items())
@@ -117,7 +116,7 @@ def test_every_claim_has_recordings():
 
 
 @pytest.mark.parametrize("name", HOLD)
-def test_holds_on_what_it_speaks_of(name):
+def test_holds_on_what_it_speaks_of(name: str) -> None:
     its = judged(name, HOLD[name])
     assert its.verdict in (Verdict.HOLDS, Verdict.QUALIFIED), its
     assert its.evidence and "\n" not in its.evidence
@@ -129,14 +128,14 @@ def test_holds_on_what_it_speaks_of(name):
 @pytest.mark.parametrize(
     ("name", "instead", "words"), FAIL, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(FAIL)]
 )
-def test_fails_on_a_counter_example(name, instead, words):
+def test_fails_on_a_counter_example(name: str, instead: Any, words: str) -> None:
     its = judged(name, HOLD[name] | instead)
     assert its.verdict == Verdict.FAILS, its
     assert words in its.qualification
 
 
 @pytest.mark.parametrize("name", HOLD)
-def test_one_round_more_does_not_hide_a_counter_example(name):
+def test_one_round_more_does_not_hide_a_counter_example(name: str) -> None:
     """A claim that fails in one round of two has failed."""
     instead = next(instead for other, instead, _ in FAIL if other == name)
     paths = {run: [str(DATA / f"{path}.parquet")] for run, path in HOLD[name].items()}
@@ -150,22 +149,21 @@ def made_of(
 ) -> verifying.RunResults:
     """Runs as if they had been made now; lacking: what this machine has not got, by the name of the run."""
     made = verifying.RunResults()
+    why = lacking or {}
     for name in names:
         for run, wanted in CLAIMS[name].runs.items():
-            made.recorded[wanted] = (
-                [] if run in (lacking or {}) else [DATA / f"{HOLD[name][run]}.parquet"] * 2
-            )
-            if run in (lacking or {}):
-                (made.failed if failed else made.cannot)[wanted] = lacking[run]
+            made.recorded[wanted] = [] if run in why else [DATA / f"{HOLD[name][run]}.parquet"] * 2
+            if run in why:
+                (made.failed if failed else made.cannot)[wanted] = why[run]
     return made
 
 
-def report_of(names: tuple[str, ...], *arguments: object) -> dict:
+def report_of(names: tuple[str, ...], *arguments: Any) -> Any:
     chosen = [CLAIMS[name] for name in names]
     return verifying.report(chosen, made_of(names, *arguments), {"ready": "a tracepoint"}, "runs")
 
 
-def test_report_is_as_the_schema_has_it():
+def test_report_is_as_the_schema_has_it() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     its = json.loads(json.dumps(report_of(tuple(HOLD))))
     Draft202012Validator(SCHEMA).validate(its)
@@ -189,14 +187,14 @@ def test_report_is_as_the_schema_has_it():
         {"more": 1},
     ],
 )
-def test_schema_refuses_what_is_wrong(change):
+def test_schema_refuses_what_is_wrong(change: Any) -> None:
     its = report_of(("levels",))
     assert Draft202012Validator(SCHEMA).is_valid(its)
     its["claims"][0] |= change
     assert not Draft202012Validator(SCHEMA).is_valid(its)
 
 
-def test_without_a_run_that_is_needed_it_cannot_be_tested():
+def test_without_a_run_that_is_needed_it_cannot_be_tested() -> None:
     its = report_of(("blocking", "levels"), {"edge": "this kernel has no edges"})
     assert [claim["verdict"] for claim in its["claims"]] == ["holds", "cannot be tested here"]
     assert (
@@ -206,7 +204,7 @@ def test_without_a_run_that_is_needed_it_cannot_be_tested():
     Draft202012Validator(SCHEMA).validate(its)
 
 
-def test_without_one_that_is_not_it_is_judged_by_the_others():
+def test_without_one_that_is_not_it_is_judged_by_the_others() -> None:
     lacking = dict.fromkeys(("io-uring", "io-uring-worker"), "io_uring_disabled is 2")
     its = report_of(("asynchronous",), lacking)
     claim = its["claims"][0]
@@ -215,7 +213,7 @@ def test_without_one_that_is_not_it_is_judged_by_the_others():
     assert "io_uring_disabled" in render(its)
 
 
-def test_second_half_of_claim_10_needs_a_second_cpu():
+def test_second_half_of_claim_10_needs_a_second_cpu() -> None:
     its = report_of(("cpus",), {"two CPUs": "there is only one CPU to run on"})["claims"][0]
     assert (
         its["verdict"] == "cannot be tested here"
@@ -224,7 +222,7 @@ def test_second_half_of_claim_10_needs_a_second_cpu():
     assert its["evidence"].startswith("one CPU: both ran at the same time for 0 ns")
 
 
-def test_a_run_that_failed_is_named():
+def test_a_run_that_failed_is_named() -> None:
     its = report_of(("levels",), {"edge": "trials.edges ended with status 1"}, True)
     assert its["failed"] == ["trials.edges ended with status 1"]
     assert its["claims"][0]["verdict"] == "cannot be tested here"
@@ -233,7 +231,7 @@ def test_a_run_that_failed_is_named():
 
 @pytest.mark.parametrize("unicode", [False, True])
 @pytest.mark.parametrize("width", [80, 100])
-def test_every_line_fits(unicode, width):
+def test_every_line_fits(unicode: bool, width: int) -> None:
     its = report_of(tuple(HOLD), {"edge": "no", "io-uring": "io_uring_disabled is 2 " * 5})
     text = render(its, width, color=False, unicode=unicode)
     assert max(map(cell_len, text.splitlines())) <= width
@@ -245,7 +243,7 @@ def test_every_line_fits(unicode, width):
         )
 
 
-def test_commands_repeat_their_runs():
+def test_commands_repeat_their_runs() -> None:
     commands = [
         run["command"] for claim in report_of(tuple(HOLD))["claims"] for run in claim["runs"]
     ]
@@ -259,31 +257,23 @@ def test_commands_repeat_their_runs():
     )
 
 
-def test_a_difference_inside_the_spread_is_none():
+def test_a_difference_inside_the_spread_is_none() -> None:
     assert not spread([1, 2, 9]).apart_from(spread([8, 10, 11]))
     assert spread([1, 2, 7]).apart_from(spread([8, 10, 11])) and spread([8, 10, 11]).apart_from(
         spread([1, 2, 7])
     )
 
 
-def test_overlap_is_what_two_lists_of_times_have_in_common():
-    one = np.array([(0, 10), (20, 30), (40, 50)])
-    assert overlap(one, one) == 30
-    assert overlap(one, np.array([(5, 25)])) == 10 == overlap(np.array([(5, 25)]), one)
-    assert overlap(one, np.array([(10, 20), (30, 40), (50, 60)])) == 0
-    assert overlap(one, np.empty((0, 2), np.int64)) == 0 == overlap(np.empty((0, 2), np.int64), one)
-
-
-def test_a_claim_that_is_none():
+def test_a_claim_that_is_none() -> None:
     assert_one_line(iotrace("verify", "13"), 2, "no claim '13'", "1 blocking", "12 fd-set")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_needs_root():
+def test_needs_root() -> None:
     assert_one_line(iotrace("verify", "levels", user=65534), 3, "needs root")
 
 
-def test_the_documentation_has_every_claim():
+def test_the_documentation_has_every_claim() -> None:
     rows = (ROOT / "docs/claims.md").read_text().splitlines()
     for claim in CLAIMS.values():
         assert any(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ from tracer.cli.main import main
 from tracer.kernel import syscalls
 from tracer.output.terminal.report import render
 from tracer.recording import parquet
-from tracer.recording.batch import RecordBatch
+from tracer.recording.batch import Read, RecordBatch
 from tracer.recording.records import Kind
 from tracer.report import build
 
@@ -40,26 +42,26 @@ def stem(path: Path) -> str:
     return path.stem.removesuffix("-tcp").removesuffix("-c")
 
 
-def built(path: Path) -> dict:
+def built(path: Path) -> dict[str, Any]:
     return whole(build.build(partial(parquet.columns, str(path)), parquet.read_facts(str(path))))
 
 
-def whole(its: dict) -> dict:
+def whole(its: dict[str, Any]) -> dict[str, Any]:
     """A report with its operations as a list."""
     return its | {"operations": list(its["operations"])}
 
 
-def reader(records: np.ndarray, parts: int = 1):
+def reader(records: np.ndarray, parts: int = 1) -> Read:
     """RECORD[n] to be read as `parts` batches."""
 
-    def read(since=None, until=None):
+    def read(since: int | None = None, until: int | None = None) -> Iterator[RecordBatch]:
         inside = (records["time"] >= (since or 0)) & (records["time"] <= (until or 1 << 62))
         return batches(records[inside], parts)
 
     return read
 
 
-def test_every_scenario_is_there():
+def test_every_scenario_is_there() -> None:
     assert {path.stem for path in PATHS} >= {
         "blocking",
         "nonblocking",
@@ -76,7 +78,7 @@ def test_every_scenario_is_there():
 
 
 @every
-def test_the_program_did_what_was_seen(path):
+def test_the_program_did_what_was_seen(path: Path) -> None:
     its = built(path)
     check_closed_loop(its, stem(path), MESSAGES)
     assert its["options"]["proto"] == (
@@ -88,7 +90,7 @@ def test_the_program_did_what_was_seen(path):
 
 
 @every
-def test_phases_of_an_operation_sum_to_its_time(path):
+def test_phases_of_an_operation_sum_to_its_time(path: Path) -> None:
     its = built(path)
     for op in its["operations"]:
         ask, ready, _, copy_start, copy_end, done = (op[name] for name in BOUNDARIES)
@@ -99,7 +101,7 @@ def test_phases_of_an_operation_sum_to_its_time(path):
 
 
 @every
-def test_the_figure_lies_in_its_operation(path):
+def test_the_figure_lies_in_its_operation(path: Path) -> None:
     its = built(path)
     op = its["operations"][its["figure"]["operation"]]
     assert [step["kind"] for step in its["figure"]["steps"]].count("copy") == 1
@@ -112,7 +114,7 @@ def test_the_figure_lies_in_its_operation(path):
 @every
 @pytest.mark.parametrize("hist", [False, True])
 @pytest.mark.parametrize("unicode", [False, True])
-def test_every_line_fits_in_80_columns(path, hist, unicode):
+def test_every_line_fits_in_80_columns(path: Path, hist: bool, unicode: bool) -> None:
     text = render(built(path), width=80, hist=hist, unicode=unicode, color=False)
     assert max(map(cell_len, text.splitlines())) <= 80
     assert unicode or text.isascii()
@@ -120,7 +122,7 @@ def test_every_line_fits_in_80_columns(path, hist, unicode):
 
 
 @every
-def test_batches_change_nothing(path):
+def test_batches_change_nothing(path: Path) -> None:
     facts = parquet.read_facts(str(path))
     records = np.concatenate(list(parquet.read(str(path))))
     once = whole(build.build(reader(records), facts))
@@ -129,7 +131,7 @@ def test_batches_change_nothing(path):
 
 
 @every
-def test_verdict_does_not_come_from_the_scenarios_name(path):
+def test_verdict_does_not_come_from_the_scenarios_name(path: Path) -> None:
     facts = parquet.read_facts(str(path))
     facts.update(scenario=None, notes=None, sender=None, untraced=None)
     its = whole(build.build(partial(parquet.columns, str(path)), facts))
@@ -139,7 +141,7 @@ def test_verdict_does_not_come_from_the_scenarios_name(path):
 
 
 @every
-def test_only_the_targets_threads_are_in_it(path):
+def test_only_the_targets_threads_are_in_it(path: Path) -> None:
     records = np.concatenate(list(parquet.read(str(path))))
     born = records["tid"][np.isin(records["kind"], (Kind.START, Kind.THREAD))]
     assert set(records["tid"][records["kind"] != Kind.READY]) <= set(born)
@@ -147,7 +149,7 @@ def test_only_the_targets_threads_are_in_it(path):
 
 
 @every
-def test_calls_are_those_of_the_model(path):
+def test_calls_are_those_of_the_model(path: Path) -> None:
     name = stem(path)
     its = built(path)
     calls = {
@@ -169,14 +171,14 @@ def test_calls_are_those_of_the_model(path):
 
 
 @pytest.fixture
-def nobody(monkeypatch):
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """No root and no BCC."""
     monkeypatch.setitem(sys.modules, "bcc", None)
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
 
 
 @every
-def test_report_needs_neither_root_nor_bcc(path, nobody):
+def test_report_needs_neither_root_nor_bcc(path: Path, nobody: None) -> None:
     done = runner().invoke(main, ["report", str(path)])
     assert done.exit_code == 0, done.output
     assert stem(path) in done.stdout and done.stderr == ""
@@ -185,7 +187,7 @@ def test_report_needs_neither_root_nor_bcc(path, nobody):
     assert json.loads(done.stdout) == json.loads(json.dumps(built(path)))
 
 
-def test_report_from_a_file_that_cannot_be_written(tmp_path):
+def test_report_from_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     path = tmp_path / "run.parquet"
     path.write_bytes(PATHS[0].read_bytes())
     path.chmod(0o444)
@@ -194,7 +196,9 @@ def test_report_from_a_file_that_cannot_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--hist", "--ascii")])
-def test_lost_events_are_status_4_under_strict_only(options, tmp_path):
+def test_lost_events_are_status_4_under_strict_only(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
     path = tmp_path / "run"
     writer = parquet.Writer(str(path))
     for batch in parquet.read(str(PATHS[0])):
@@ -208,7 +212,7 @@ def test_lost_events_are_status_4_under_strict_only(options, tmp_path):
     assert strict.stdout == iotrace("report", path, *options).stdout
 
 
-def test_report_of_a_broken_recording(tmp_path):
+def test_report_of_a_broken_recording(tmp_path: Path) -> None:
     whole = PATHS[0].read_bytes()
     for name, content in {
         "short": whole[:-100],
@@ -222,7 +226,7 @@ def test_report_of_a_broken_recording(tmp_path):
     assert_one_line(iotrace("report", tmp_path), 1, str(tmp_path))
 
 
-def test_a_time_is_read_without_the_rest():
+def test_a_time_is_read_without_the_rest() -> None:
     path = str(PATHS[0])
     records = np.concatenate(list(parquet.read(path)))
     since, until = (int(time) for time in np.quantile(records["time"], (0.4, 0.6)))
@@ -234,7 +238,7 @@ def test_a_time_is_read_without_the_rest():
 
 
 @pytest.mark.parametrize(("name", "inside"), [("signal", False), ("signal-c", True)])
-def test_figure_shows_whether_the_handler_itself_receives(name, inside):
+def test_figure_shows_whether_the_handler_itself_receives(name: str, inside: bool) -> None:
     """In C it does, and ends afterwards; CPython's ends first, and the Python handler runs later."""
     steps = built(DATA / f"{name}.parquet")["figure"]["steps"]
     told = next(step["delivered_ns"] for step in steps if step["kind"] == "signal")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
 
 from hypothesis import strategies as st
-from reference.stories import MODES, SIZE_OF_UNIT, bits, opened, written
-from reference.story import Aio, Away, Call, Completion, File, Story, Uring
 from support.records_builder import TID, Trace
 
+from reference.stories import MODES, SIZE_OF_UNIT, bits, opened, written
+from reference.story import Aio, Away, Call, Completion, File, Story, Uring
 from tracer.recording.records import Kind
 
 WORKER, POLLER, OTHER = 101, 102, 103  # kernel threads, and another one of the program's
@@ -185,6 +186,13 @@ def made_of(scenes: list[tuple[bool, int, int]]) -> Story:
     for is_uring, fd, chance in scenes:
         (teller.uring if is_uring else teller.aio)(fd, Chance(chance))
     return teller.story
+
+
+def drawn(random: Random, count: int) -> list[tuple[bool, int, int]]:
+    """So many scenes, as likely as those of `stories`."""
+    return [
+        (random.random() < 0.5, random.choice(FDS), random.getrandbits(64)) for _ in range(count)
+    ]
 
 
 stories = st.builds(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 from hypothesis import strategies as st
-from reference.story import Away, Call, File, Signal, Story
 from support.records_builder import HELPER, TID, Trace
 
+from reference.story import Away, Call, File, Signal, Story
 from tracer.recording.records import Kind
 
 ADOPTED = 102  # a thread that ran before it was traced
@@ -19,6 +20,8 @@ FILES = {
     PIPE: File(7, "pipe"),
     REGULAR: File(77, "file"),
 }
+TIDS = (TID, TID, TID, HELPER, ADOPTED)
+FDS = (DATAGRAMS, DATAGRAMS, DATAGRAMS, STREAM, PIPE, REGULAR)
 MODES = {  # st_mode by the kind of file
     "socket": 0o140777,
     "pipe": 0o010600,
@@ -124,13 +127,23 @@ scenes = st.lists(
     st.builds(
         Scene,
         kinds=st.sampled_from(SCENES),
-        tid=st.sampled_from((TID, TID, TID, HELPER, ADOPTED)),
-        fd=st.sampled_from((DATAGRAMS, DATAGRAMS, DATAGRAMS, STREAM, PIPE, REGULAR)),
+        tid=st.sampled_from(TIDS),
+        fd=st.sampled_from(FDS),
         chance=bits,
     ),
     min_size=8,
     max_size=30,
 )
+
+
+def drawn(random: Random, count: int) -> list[Scene]:
+    """So many scenes, as likely as those of `scenes`."""
+    return [
+        Scene(
+            random.choice(SCENES), random.choice(TIDS), random.choice(FDS), random.getrandbits(64)
+        )
+        for _ in range(count)
+    ]
 
 
 @dataclass

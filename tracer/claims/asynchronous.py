@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, span, spread
 from tracer.claims.shared_runs import ASYNCHRONOUS
-from tracer.claims.trace_view import Seen, common, length
+from tracer.claims.trace_view import TraceView, common, length
 from tracer.kernel import syscalls
 
 NUMBER = 7
@@ -44,7 +44,7 @@ _ENTER = syscalls.numbers()["io_uring_enter"]
 def judge(runs: Runs) -> Judgement:
     """For each way: sleep in the call that asks and until the data is there, and receives of the asking thread; for
     glibc's, the order of copy and signal, and the thread that waits in its place."""
-    found, blocked, signals, copied = Findings(), [], 0, 0
+    found, signals, copied = Findings(), 0, 0
     tried = [
         name
         for name in NAMES
@@ -52,21 +52,7 @@ def judge(runs: Runs) -> Judgement:
     ]
     if not tried:
         return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O is to be seen here")
-    for name in tried:
-        shares = [_blocked(run, NAMES[name], found) for run in runs[name]]
-        found.must(
-            spread(shares).middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked"
-        )
-        blocked.append(spread(shares).middle)
-        slept, of = _asleep(runs[name])
-        found.must(
-            slept <= MOST_ASLEEP * of,
-            f"with {NAMES[name]} the call that asks slept, {slept} of {of} times",
-        )
-        if 0 < slept <= MOST_ASLEEP * of:
-            found.but.append(
-                f"with {NAMES[name]} the call that asks slept all the same, {slept} of {of} times"
-            )
+    blocked = [_returns_at_once(name, runs[name], found) for name in tried]
     by_helper = runs["posix-aio"] if "posix-aio" in tried else ()
     for run in by_helper:
         its = _signals_after_copies(run)
@@ -90,7 +76,23 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _blocked(run: Seen, name: str, found: Findings) -> float:
+def _returns_at_once(name: str, runs: Sequence[TraceView], found: Findings) -> float:
+    """That the call which asks does not sleep, and the process is not blocked; the share of the time that it was."""
+    shares = spread(_blocked(run, NAMES[name], found) for run in runs)
+    found.must(shares.middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked")
+    slept, of = _asleep(runs)
+    found.must(
+        slept <= MOST_ASLEEP * of,
+        f"with {NAMES[name]} the call that asks slept, {slept} of {of} times",
+    )
+    if 0 < slept <= MOST_ASLEEP * of:
+        found.but.append(
+            f"with {NAMES[name]} the call that asks slept all the same, {slept} of {of} times"
+        )
+    return shares.middle
+
+
+def _blocked(run: TraceView, name: str, found: Findings) -> float:
     """The share of the time until the copy's end in which the asking thread was blocked, but for waiting because it
     wanted to (io_getevents, an io_uring_enter that submits nothing)."""
     base = run.report["base_ns"]
@@ -116,7 +118,7 @@ def _spans(times: list[tuple[int, int]]) -> np.ndarray:
     return spans
 
 
-def _signals_after_copies(run: Seen) -> tuple[int, int]:
+def _signals_after_copies(run: TraceView) -> tuple[int, int]:
     """(signals delivered to the asking thread; those before which at least as many reads had ended, by any thread)."""
     calls = run.of_class(*syscalls.RECEIVE)
     copies = np.sort(calls.end[calls.result > 0])
@@ -125,7 +127,7 @@ def _signals_after_copies(run: Seen) -> tuple[int, int]:
     return len(signals), int((had > np.arange(len(signals))).sum())
 
 
-def _helper(run: Seen) -> float | None:
+def _helper(run: TraceView) -> float | None:
     """The share of the waits, less what it waited for a CPU, in which another thread than the asking one slept in the
     receive; None where there is none."""
     slept = runnable = waited = 0
@@ -137,7 +139,7 @@ def _helper(run: Seen) -> float | None:
     return slept / max(1, waited - runnable) if waited else None
 
 
-def _asleep(runs: Sequence[Seen]) -> tuple[int, int]:
+def _asleep(runs: Sequence[TraceView]) -> tuple[int, int]:
     """(calls that submitted a request and slept, calls that submitted one)."""
     slept = of = 0
     for run in runs:

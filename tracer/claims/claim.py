@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracer.claims.trace_view import Seen
+    from tracer.claims.trace_view import TraceView
 
 MESSAGES, INTERVAL_NS = 20, 10_000_000
 
@@ -58,7 +58,9 @@ class Judgement:
     qualification: str = ""
 
 
-Runs = Mapping[str, Sequence["Seen"]]  # by the claim's own name for it: what each round recorded
+Runs = Mapping[
+    str, Sequence["TraceView"]
+]  # by the claim's own name for it: what each round recorded
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tracer.claims.claim import (
     Findings,
@@ -15,26 +16,22 @@ from tracer.claims.claim import (
     span,
     spread,
 )
-from tracer.claims.trace_view import Seen
+from tracer.claims.trace_view import TraceView
 
 NUMBER = 4
 NAME = "connections"
 SENTENCE = "One process handles N connections with fewer switches and less memory than N threads."
 SOURCE = "Stevens, UNP 6.2 and chapter 30; Kegel, The C10K problem"
 SOCKETS = 50
-_PACED = {
-    "messages": 100,
-    "interval_ns": 1_000_000,
-    "sockets": SOCKETS,
-    "native": True,
-    "compared": True,
-}
-_CROWDED = {"messages": 10, "proto": "none", "compared": True}
+_THREADS = Wanted(
+    "threads", messages=100, interval_ns=1_000_000, sockets=SOCKETS, native=True, compared=True
+)
+_CROWD = Wanted("trials.crowdthreads", messages=10, proto="none", compared=True)
 RUNS = {
-    "threads": Wanted("threads", **_PACED),
-    "one process": Wanted("epoll_lt", **_PACED),
-    "threads, all at once": Wanted("trials.crowdthreads", **_CROWDED),
-    "one process, all at once": Wanted("trials.crowdprocess", **_CROWDED),
+    "threads": _THREADS,
+    "one process": replace(_THREADS, program="epoll_lt"),
+    "threads, all at once": _CROWD,
+    "one process, all at once": replace(_CROWD, program="trials.crowdprocess"),
 }
 EQUAL = 0.9  # of the threads' switches: what is more is no saving
 
@@ -46,10 +43,10 @@ def judge(runs: Runs) -> Judgement:
         return Judgement(Verdict.UNTESTED, "", "no data was received")
     threads, one, threads_crowded, one_crowded = (_switches(runs[name]) for name in RUNS)
     kept = {
-        name: spread(run.report["expected"]["anonymous_bytes"] for run in runs[name])
+        name: spread(_noted(run.expected["anonymous_bytes"]) for run in runs[name])
         for name in ("threads", "one process")
     }
-    workers = spread(run.report["expected"]["threads"] for run in runs["threads"]).middle
+    workers = spread(_noted(run.expected["threads"]) for run in runs["threads"]).middle
     found.must(
         _fewer(kept["one process"], kept["threads"]), "one process does not take less memory"
     )
@@ -66,16 +63,19 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _switches(runs: Sequence[Seen]) -> Spread:
+def _switches(runs: Sequence[TraceView]) -> Spread:
     """Switches away to sleep, a message, of all threads of the process that receives."""
-    found = []
-    for run in runs:
-        tgid = run.thread(run.asker)["tgid"]
-        found.append(
-            sum(its["switches"] for its in run.report["threads"] if its["tgid"] == tgid)
-            / len(run.operations)
-        )
-    return spread(found)
+    return spread(
+        sum(thread["switches"] for thread in run.threads_beside(run.asker)) / len(run.operations)
+        for run in runs
+    )
+
+
+def _noted(count: int | None) -> int:
+    """A number of the program's notes; raises ValueError where the recording is older than that note."""
+    if count is None:
+        raise ValueError("this recording does not say how much memory the program had")
+    return count
 
 
 def _fewer(one: Spread, threads: Spread) -> bool:

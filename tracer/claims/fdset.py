@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
-from tracer.claims.trace_view import Seen
+from tracer.claims.trace_view import TraceView
 
 NUMBER = 12
 NAME = "fd-set"
@@ -56,7 +56,7 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _selected(run: Seen) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _selected(run: TraceView) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each select: the highest descriptor, whether it was told of, whether the read after that brought data."""
     selects, reads = run.of_class("select"), run.of_class("read")
     reads = reads.take(np.isin(reads.tid, selects.tid))

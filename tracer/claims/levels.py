@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted
-from tracer.claims.trace_view import Seen
+from tracer.claims.trace_view import TraceView
 from tracer.kernel import syscalls
 
 NUMBER = 8
@@ -55,7 +55,7 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _told(runs: Sequence[Seen]) -> _Told:
+def _told(runs: Sequence[TraceView]) -> _Told:
     sums = _Told()
     for run in runs:
         calls = run.calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, time
+from tracer.report.contract import Pair, Report
 
 NUMBER = 10
 NAME = "cpus"
@@ -22,7 +23,7 @@ def judge(runs: Runs) -> Judgement:
     one, two = (
         [pair for run in runs.get(name, ()) if (pair := _pair(run.report))] for name in RUNS
     )
-    if not one or runs.get("two CPUs") and not two:
+    if not one or (runs.get("two CPUs") and not two):
         return Judgement(
             Verdict.UNTESTED,
             "",
@@ -39,12 +40,13 @@ def judge(runs: Runs) -> Judgement:
     return found.judgement(f"{alone}; on two for {_of_possible(two)}")
 
 
-def _of_possible(pairs: list[dict]) -> str:
+def _of_possible(pairs: list[Pair]) -> str:
     """The overlap, and of what: the time that the one of the two had a CPU which had it for less."""
-    overlap, possible = (sum(pair[key] for pair in pairs) for key in ("overlap_ns", "possible_ns"))
+    overlap = sum(pair["overlap_ns"] for pair in pairs)
+    possible = sum(pair["possible_ns"] for pair in pairs)
     return f"{time(overlap)} of {time(possible)} ({percent(overlap / max(1, possible))})"
 
 
-def _pair(report: dict) -> dict | None:
+def _pair(report: Report) -> Pair | None:
     """The two threads that computed longest; None where they had too little of a CPU to be compared."""
     return report["lanes"]["pairs"][0] if report["lanes"] else None

@@ -6,6 +6,7 @@ from tracer.claims.claim import (
     Findings,
     Judgement,
     Runs,
+    Spread,
     Wanted,
     count,
     percent,
@@ -15,7 +16,7 @@ from tracer.claims.claim import (
     time,
 )
 from tracer.claims.shared_runs import ASYNCHRONOUS, SYNCHRONOUS
-from tracer.claims.trace_view import Seen, length
+from tracer.claims.trace_view import TraceView, length
 
 NUMBER = 2
 NAME = "polling"
@@ -36,30 +37,18 @@ OPTIONAL = frozenset(OTHERS.keys() - {"blocking"})
 LEAST_CPU = 0.9  # of the time in which it did not have to wait for one
 FAR_ABOVE = 10
 MOST_OF_A_WAIT = 0.1  # a call that comes back at once
-_NONE = {"errors": {}, "p50_ns": 0}
 
 
 def judge(runs: Runs) -> Judgement:
     """Whether a failing call slept; the poller's share of a CPU at both paces; its calls beside those of the others."""
     found = Findings()
     polled = {name: runs[name] for name in ("short waits", "long waits")}
-    took, shares = [], {}
+    took: list[float] = []
+    shares: dict[str, Spread] = {}
     for name, its in polled.items():
         shares[name] = spread(_cpu_share(run) for run in its)
         for run in its:
-            receives = next(
-                (call for call in run.report["syscalls"] if call["name"] == "recvfrom"), _NONE
-            )
-            calls = run.of_class("recvfrom")
-            found.must(
-                receives["errors"].get("EAGAIN", 0) > 0, "no call came back with EWOULDBLOCK"
-            )
-            found.must(not calls.slept[calls.result < 0].any(), "calls that found nothing slept")
-            took.append(receives["p50_ns"])  # most of them failed
-            found.must(
-                took[-1] < MOST_OF_A_WAIT * length(run.waits()) / len(run.operations),
-                "calls that found nothing did not come back at once",
-            )
+            took.append(_failing_calls(run, found))
         found.must(
             shares[name].least >= LEAST_CPU, f"at {name} it did not use the CPU it could have"
         )
@@ -69,7 +58,7 @@ def judge(runs: Runs) -> Judgement:
         if name not in polled
     }
     polls = spread(run.all_calls / run.messages for run in polled["long waits"])
-    name = max(most, key=most.get)
+    name = max(most, key=most.__getitem__)
     found.must(polls.least >= FAR_ABOVE * most[name], f"{name} makes about as many calls")
     cpu = " and ".join(
         f"{time(spread(_cpu(run) / run.messages for run in its).middle)} of CPU for waits of "
@@ -84,15 +73,31 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _cpu(run: Seen) -> int:
+def _failing_calls(run: TraceView, found: Findings) -> int:
+    """That there were calls that failed, and did not sleep. How long a call took at the median (ns): most failed."""
+    calls = run.of_class("recvfrom")
+    receives = [call for call in run.report["syscalls"] if call["name"] == "recvfrom"]
+    eagains, took = 0, 0
+    for call in receives[:1]:
+        eagains, took = call["errors"].get("EAGAIN", 0), call["p50_ns"]
+    found.must(eagains > 0, "no call came back with EWOULDBLOCK")
+    found.must(not calls.slept[calls.result < 0].any(), "calls that found nothing slept")
+    found.must(
+        took < MOST_OF_A_WAIT * length(run.waits()) / len(run.operations),
+        "calls that found nothing did not come back at once",
+    )
+    return took
+
+
+def _cpu(run: TraceView) -> int:
     return run.on_cpu(run.asker, run.waits())
 
 
-def _cpu_share(run: Seen) -> float:
+def _cpu_share(run: TraceView) -> float:
     """On a busy machine even a poller waits for a CPU; that is not the model's doing."""
     waits = run.waits()
     return _cpu(run) / max(1, length(waits) - run.runnable(run.asker, waits))
 
 
-def _both(shares: dict):
+def _both(shares: dict[str, Spread]) -> Spread:
     return spread([value for its in shares.values() for value in (its.least, its.middle, its.most)])

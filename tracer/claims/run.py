@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Literal, cast
 
 import scenarios
 from scenarios.kit import transport, twin
@@ -17,14 +18,15 @@ from scenarios.kit.options import Options
 from tracer import __version__
 from tracer.capture.host import host
 from tracer.claims.claim import Claim, Judgement, Verdict, Wanted
-from tracer.claims.trace_view import Seen
+from tracer.claims.trace_view import TraceView
 from tracer.kernel.features import Features
 from tracer.recording import parquet
+from tracer.report.contract import Host, JudgedClaim, Ledger, LedgerSum, Verification
 from tracer.run import interleave
 from tracer.run import scenario as experiment
 from tracer.run.interleave import Run, Turn
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 ROUNDS = 3
 _TIMEOUT_S = 120  # an emulated machine takes long to start an interpreter
 _RING_BYTES = 16 << 20
@@ -142,7 +144,7 @@ def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[s
 
 def report(
     claims: Sequence[Claim], made: RunResults, features: dict[str, str], kept: str | None = None
-) -> dict:
+) -> Verification:
     """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from; kept: the directory
     in which the recordings will be found, None if they go away."""
     seen = {
@@ -151,16 +153,10 @@ def report(
         if not made.reason(wanted)
     }
     judged = [_judged(claim, seen, made, kept) for claim in claims]
-    ledgers = [
-        parquet.read_facts(str(path))["ledger"]
-        for paths in made.recorded.values()
-        for path in paths
-    ]
-    missed = [ledger["missed"] for ledger in ledgers]
     return {
         "schema": SCHEMA,
         "version": __version__,
-        "host": host(),
+        "host": cast("Host", host()),
         "rounds": ROUNDS,
         "features": features,
         "claims": judged,
@@ -168,22 +164,26 @@ def report(
             verdict.value: sum(its["verdict"] == verdict for its in judged) for verdict in Verdict
         },
         "failed": sorted(set(made.failed.values())),
-        "ledger": {
-            **{
-                name: sum(ledger[name] for ledger in ledgers)
-                for name in ("counted", "delivered", "lost")
-            },
-            "missed": None if None in missed else sum(missed),
-        },
+        "ledger": _ledger(path for paths in made.recorded.values() for path in paths),
+    }
+
+
+def _ledger(paths: Iterable[Path]) -> LedgerSum:
+    """The ledgers of the recordings, summed; missed: None where one does not know."""
+    ledgers: list[Ledger] = [parquet.read_facts(str(path))["ledger"] for path in paths]
+    missed = [ledger["missed"] for ledger in ledgers]
+    return {
+        "counted": sum(ledger["counted"] for ledger in ledgers),
+        "delivered": sum(ledger["delivered"] for ledger in ledgers),
+        "lost": sum(ledger["lost"] for ledger in ledgers),
+        "missed": None if None in missed else sum(filter(None, missed)),
     }
 
 
 def _judged(
-    claim: Claim, seen: dict[Wanted, list[Seen]], made: RunResults, kept: str | None
-) -> dict:
-    lacking = {
-        name: made.reason(wanted) for name, wanted in claim.runs.items() if made.reason(wanted)
-    }
+    claim: Claim, seen: dict[Wanted, list[TraceView]], made: RunResults, kept: str | None
+) -> JudgedClaim:
+    lacking = {name: why for name, wanted in claim.runs.items() if (why := made.reason(wanted))}
     needed = [why for name, why in lacking.items() if name not in claim.optional]
     if needed:
         its = Judgement(Verdict.UNTESTED, "", "; ".join(dict.fromkeys(needed)))
@@ -215,15 +215,15 @@ def _judged(
     }
 
 
-def judge(claim: Claim, recordings: dict[str, Sequence[str]]) -> Judgement:
+def judge(claim: Claim, recordings: Mapping[str, Sequence[str]]) -> Judgement:
     """The verdict on a claim from recordings (paths) by the names of its runs; raises RecordingError."""
     return claim.verdict(
         {name: [_seen(path) for path in paths] for name, paths in recordings.items()}
     )
 
 
-def _seen(path: str | Path) -> Seen:
-    return Seen(partial(parquet.columns, str(path)), parquet.read_facts(str(path)))
+def _seen(path: str | Path) -> TraceView:
+    return TraceView(partial(parquet.columns, str(path)), parquet.read_facts(str(path)))
 
 
 def command(wanted: Wanted, lang: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, percent, span, spread, time
 from tracer.claims.shared_runs import SYNCHRONOUS
-from tracer.claims.trace_view import Seen, length
+from tracer.claims.trace_view import TraceView, length
 from tracer.kernel import syscalls
 
 NUMBER = 6
@@ -71,8 +71,8 @@ class _Told:
     announced: int
 
 
-def _told(run: Seen) -> _Told:
-    deliveries = run.deliveries.take(run.deliveries.tid == run.asker)
+def _told(run: TraceView) -> _Told:
+    deliveries = run.deliveries.where(run.deliveries.tid == run.asker)
     receives = run.of_class(*syscalls.RECEIVE)
     receives = receives.take(receives.tid == run.asker)
     following = np.searchsorted(receives.start, deliveries.time)
@@ -83,9 +83,10 @@ def _told(run: Seen) -> _Told:
     return _Told(len(deliveries), int(at_once.sum()), int((np.diff(before, prepend=0) > 0).sum()))
 
 
-def _calling(run: Seen) -> float:
+def _calling(run: TraceView) -> float:
     """CPU time in receive calls and in returning from the handler, ns a message: what is needed to know of the data and
     to have it. What the program does in the meantime is its own."""
     names = (*syscalls.RECEIVE, "rt_sigreturn")
-    total = sum(its["total_ns"] for its in run.report["syscalls"] if its["name"] in names)
-    return (total - int(run.of_class(*names).slept.sum())) / run.messages
+    total = sum(call["total_ns"] for call in run.report["syscalls"] if call["name"] in names)
+    slept = int(run.of_class(*names).slept.sum())
+    return (total - slept) / run.messages

@@ -7,7 +7,7 @@ from collections import Counter
 from tracer.claims.asynchronous import SEEN_BY
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict
 from tracer.claims.shared_runs import ASYNCHRONOUS, SYNCHRONOUS
-from tracer.claims.trace_view import Seen
+from tracer.claims.trace_view import TraceView
 
 NUMBER = 9
 NAME = "synchronous"
@@ -75,7 +75,7 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _copies(run: Seen) -> Counter[str]:
+def _copies(run: TraceView) -> Counter[str]:
     """Who copied, of each operation."""
     return Counter(
         _HOWS.get(op.get("how", "")) or ("helper" if "helper_tid" in op else _OWN)

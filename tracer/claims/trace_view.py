@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
-from tracer.analysis.threads.timeline import Calls, Timeline
+from tracer.analysis.tables.intervals import Intervals
+from tracer.analysis.threads.timeline import Calls, OffCpu, Timeline
 from tracer.kernel import syscalls
 from tracer.recording.batch import Read, RecordBatch, joined
-from tracer.recording.records import Kind, empty
+from tracer.recording.fields import Signals
+from tracer.recording.records import empty
 from tracer.report import build
+from tracer.report.contract import Expected, Facts, Operation, Report, Thread
 
 
-class Seen:
+class TraceView:
     """One recording; `read` and `facts` as for report.build."""
 
-    def __init__(self, read: Read, facts: dict) -> None:
+    def __init__(self, read: Read, facts: Facts) -> None:
         self._read, self._facts = read, facts
 
     @cached_property
-    def report(self) -> dict:
+    def report(self) -> Report:
         """The whole report (docs/json.md), its operations as a list."""
-        its = build.build(self._read, self._facts)
-        return its | {"operations": list(its["operations"])}
+        report = build.build(self._read, self._facts)
+        return cast("Report", report | {"operations": list(report["operations"])})
 
     @property
-    def operations(self) -> list[dict]:
-        """The report's."""
+    def operations(self) -> Sequence[Operation]:
+        """Those of the report."""
         return self.report["operations"]
 
     def sees(self, feature: str) -> bool:
@@ -37,7 +42,14 @@ class Seen:
     @property
     def messages(self) -> int:
         """How many the program says it received, or rounds it made."""
-        return self.report["expected"]["messages"]
+        return self.expected["messages"]
+
+    @property
+    def expected(self) -> Expected:
+        """What the program says it did."""
+        expected = self.report["expected"]
+        assert expected, "programs of scenarios/ leave notes, and only they are looked at"
+        return expected
 
     @cached_property
     def asker(self) -> int:
@@ -63,30 +75,28 @@ class Seen:
         return self._timeline[0]
 
     @cached_property
-    def _timeline(self) -> tuple[Calls, Calls, np.ndarray, np.ndarray]:
-        """(calls before and inside the window; of each absence its thread, uint32[n]; when it began, could run again,
-        and ended, int64[3, n])."""
+    def _timeline(self) -> tuple[Calls, Calls, OffCpu]:
+        """(calls before and inside the window, times off the CPU)."""
         everything = joined([RecordBatch.of(empty()), *self._read(None, None)])
         timeline = Timeline()
         part = timeline.feed(everything)
         begin, end = self.window
-        calls = [
-            part.calls.take(part.calls.end < begin),
-            part.calls.take((part.calls.start >= begin) & (part.calls.end <= end)),
-        ]
+        before = part.calls.take(part.calls.end < begin)
+        inside = part.calls.take((part.calls.start >= begin) & (part.calls.end <= end))
         away = part.absences.joined(timeline.finish(int(everything.time[-1]))[0])
-        until = np.where(away.could_run, away.out, np.minimum(away.woken, away.back))
-        return *calls, away.tid, np.stack([away.out, until, away.back])
+        return before, inside, away
 
-    def thread(self, tid: int) -> dict | None:
-        """The report's entry of one thread."""
-        return next((its for its in self.report["threads"] if its["tid"] == tid), None)
+    def threads_beside(self, tid: int) -> list[Thread]:
+        """The report's entries of all threads of a thread's process."""
+        threads = self.report["threads"]
+        tgid = next(thread["tgid"] for thread in threads if thread["tid"] == tid)
+        return [thread for thread in threads if thread["tgid"] == tgid]
 
     @cached_property
-    def deliveries(self) -> RecordBatch:
+    def deliveries(self) -> Signals:
         """Signals delivered to a handler inside the window, in time order."""
-        rows = joined([RecordBatch.of(empty()), *self._read(*self.window)])
-        return rows.take((rows.kind == Kind.SIGNAL_DELIVER) & (rows.start == 1))
+        signals = Signals.of(joined([RecordBatch.of(empty()), *self._read(*self.window)]))
+        return signals.where(~signals.made & signals.handled)
 
     # sums over times
 
@@ -98,19 +108,19 @@ class Seen:
 
     def blocked(self, tid: int, spans: np.ndarray) -> int:
         """How long (ns) a thread was asleep inside `spans`, int64[n, 2] in order and apart."""
-        return self._away(tid, spans, 0, 1)
+        return _overlap(spans, self._away(tid).out, self._away(tid).blocked_until)
 
     def runnable(self, tid: int, spans: np.ndarray) -> int:
         """How long (ns) it waited for a CPU inside them."""
-        return self._away(tid, spans, 1, 2)
+        return _overlap(spans, self._away(tid).blocked_until, self._away(tid).back)
 
     def on_cpu(self, tid: int, spans: np.ndarray) -> int:
         """How long (ns) it had a CPU inside them."""
-        return length(spans) - self._away(tid, spans, 0, 2)
+        return length(spans) - _overlap(spans, self._away(tid).out, self._away(tid).back)
 
-    def _away(self, tid: int, spans: np.ndarray, begin: int, end: int) -> int:
-        _, _, tids, times = self._timeline
-        return overlap(times[[begin, end]][:, tids == tid].T, spans)
+    def _away(self, tid: int) -> OffCpu:
+        away = self._timeline[2]
+        return away.take(away.tid == tid)
 
     # counts
 
@@ -149,23 +159,14 @@ def length(spans: np.ndarray) -> int:
     return int((spans[:, 1] - spans[:, 0]).sum())
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> int:
-    """How long (ns) two lists of times, int64[n, 2], each in order and apart from one another, have in common."""
-    if not len(one) or not len(other):
-        return 0
-    had = np.append(0, np.cumsum(one[:, 1] - one[:, 0]))
-
-    def until_then(times: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(one[:, 0], times, "right")
-        last = np.maximum(place - 1, 0)
-        return np.where(place > 0, had[last] + np.minimum(times, one[last, 1]) - one[last, 0], 0)
-
-    return int((until_then(other[:, 1]) - until_then(other[:, 0])).sum())
+def _overlap(spans: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> int:
+    """How much of `spans` lies between `begins` and `ends` (ns)."""
+    return int(Intervals(begins, ends).within(spans[:, 0], spans[:, 1]).sum())
 
 
 def common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The times that two such lists have in common, as another one."""
+    """The times that two lists of spans, int64[n, 2], have in common, as another one."""
     begin = np.maximum(one[:, None, 0], other[None, :, 0]).ravel()
     end = np.minimum(one[:, None, 1], other[None, :, 1]).ravel()
-    found = np.stack([begin, end], axis=1)[begin < end]
-    return found[np.argsort(found[:, 0])]
+    both: np.ndarray = np.stack([begin, end], axis=1)[begin < end]
+    return both[np.argsort(both[:, 0])]

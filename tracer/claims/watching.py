@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tracer.claims.claim import (
@@ -15,7 +17,7 @@ from tracer.claims.claim import (
     spread,
     time,
 )
-from tracer.claims.trace_view import Seen, of_class
+from tracer.claims.trace_view import TraceView, of_class
 
 NUMBER = 5
 NAME = "watching"
@@ -58,19 +60,7 @@ def judge(runs: Runs) -> Judgement:
     for call in ("select", "poll"):
         found.must(growth[call].least >= GROWS, f"{call} does not grow with the number")
     found.must(growth["epoll_wait"].most <= STAYS, "epoll_wait grows with the number")
-    dear, cheap = (
-        max(few, key=lambda call: few[call].middle),
-        min(few, key=lambda call: few[call].middle),
-    )
-    more = few[dear].middle - few[cheap].middle
-    unlike = (
-        f"with {least} descriptors {dear} costs {time(more)} more than {cheap} "
-        f"({ratio(few[dear].middle / few[cheap].middle)})"
-    )
-    widest = max(its.middle for its in many.values()) - min(its.middle for its in many.values())
-    found.must(more < ALIKE * widest, unlike)
-    if few[dear].apart_from(few[cheap]):
-        found.but.append(unlike)
+    _alike_when_few(few, many, least, found)
     if not all(
         len(run.of_class(call)) for run in runs["short-lived"] for call in SHORT_LIVED["epoll"]
     ):
@@ -90,7 +80,24 @@ def judge(runs: Runs) -> Judgement:
     )
 
 
-def _by_size(run: Seen, call: str) -> dict[int, float]:
+def _alike_when_few(
+    few: dict[str, Spread], many: dict[str, Spread], least: int, found: Findings
+) -> None:
+    """What the calls differ by with the fewest descriptors, beside what they differ by with the most."""
+    dear = max(few, key=lambda call: few[call].middle)
+    cheap = min(few, key=lambda call: few[call].middle)
+    more = few[dear].middle - few[cheap].middle
+    unlike = (
+        f"with {least} descriptors {dear} costs {time(more)} more than {cheap} "
+        f"({ratio(few[dear].middle / few[cheap].middle)})"
+    )
+    widest = max(its.middle for its in many.values()) - min(its.middle for its in many.values())
+    found.must(more < ALIKE * widest, unlike)
+    if few[dear].apart_from(few[cheap]):
+        found.but.append(unlike)
+
+
+def _by_size(run: TraceView, call: str) -> dict[int, float]:
     """Median ns on a CPU of a call on so many descriptors: as the kernel was told of them by poll's second argument
     and by epoll_ctl; select is told of the highest one alone, which stands in their place."""
     calls = run.of_class(call)
@@ -113,9 +120,10 @@ def _last(by_size: dict[int, float]) -> float:
     return by_size[max(by_size)]
 
 
-def _short_lived(rounds: list[Seen]) -> tuple[Spread, Spread, dict[str, float]]:
+def _short_lived(rounds: Sequence[TraceView]) -> tuple[Spread, Spread, dict[str, float]]:
     """(ns that waiting for one connection costs with poll, with epoll; calls of each)."""
-    costs, calls = {"poll": [], "epoll": []}, {}
+    costs: dict[str, list[float]] = {"poll": [], "epoll": []}
+    calls: dict[str, float] = {}
     for run in rounds:
         for way, names in SHORT_LIVED.items():
             mine = [run.of_class(name) for name in names]

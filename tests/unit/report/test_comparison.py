@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from functools import partial
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -16,7 +17,7 @@ from tracer.recording import parquet
 from tracer.report import build, comparison
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
-ABOUT = {
+ABOUT: Any = {
     "host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
     "options": {
         "messages": 5,
@@ -29,27 +30,28 @@ ABOUT = {
 }
 
 
-def measured(name: str) -> dict:
+def measured(name: str) -> Any:
     path = str(ROOT / "tests" / "data" / f"{name}.parquet")
-    its = comparison.measured(build.build(partial(parquet.columns, path), parquet.read_facts(path)))
+    report: Any = build.build(partial(parquet.columns, path), parquet.read_facts(path))
+    its: Any = comparison.measured(report)
     its["values"]["anonymous_bytes"] = 9 << 20  # these recordings are older than that note
     return its
 
 
-def compared(*runs: dict, lang: str = "python") -> dict:
+def compared(*runs: dict[str, Any], lang: str = "python") -> Any:
     """Each of `runs` is a contender's only run, given thrice."""
-    contenders = [(f"model-{i}", lang) for i in range(len(runs))]
-    rows = [(i, its, None) for _ in range(3) for i, its in enumerate(runs)]
+    contenders: Any = [(f"model-{i}", lang) for i in range(len(runs))]
+    rows: Any = [(i, its, None) for _ in range(3) for i, its in enumerate(runs)]
     return comparison.comparison(contenders, rows, [], ABOUT)
 
 
-def varied(its: dict, measure: str, value: float) -> dict:
+def varied(its: dict[str, Any], measure: str, value: float) -> Any:
     changed = copy.deepcopy(its)
     changed["values"][measure] = value
     return changed
 
 
-def check(result: dict) -> None:
+def check(result: dict[str, Any]) -> None:
     assert Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(SCHEMA)
     assert list(Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(result)))) == []
 
@@ -69,7 +71,9 @@ def check(result: dict) -> None:
         ("linux-aio", "asleep", "the device", False, 2),
     ],
 )
-def test_what_is_derived_from_a_recording(name, meanwhile, copied_by, synchronous, calls):
+def test_what_is_derived_from_a_recording(
+    name: str, meanwhile: Any, copied_by: Any, synchronous: Any, calls: Any
+) -> None:
     its = measured(name)
     assert meanwhile is None or its["meanwhile"] == meanwhile
     assert its["copied_by"] == copied_by and its["synchronous"] is synchronous
@@ -78,7 +82,7 @@ def test_what_is_derived_from_a_recording(name, meanwhile, copied_by, synchronou
     assert (its["values"]["waiting_cpu"] > 0.5) == (name == "nonblocking")
 
 
-def test_valid_against_its_schema_and_no_wider_than_80_columns():
+def test_valid_against_its_schema_and_no_wider_than_80_columns() -> None:
     result = compared(*map(measured, ("blocking", "nonblocking", "signal", "posix-aio")))
     check(result)
     for unicode in (True, False):
@@ -87,7 +91,7 @@ def test_valid_against_its_schema_and_no_wider_than_80_columns():
         assert unicode or text.isascii()
 
 
-def test_the_schema_can_refuse():
+def test_the_schema_can_refuse() -> None:
     result = compared(measured("blocking"))
     for broken in (result | {"more": 1}, result | {"models": []}, {**result, "schema": 2}):
         assert list(Draft202012Validator(SCHEMA).iter_errors(broken))
@@ -105,14 +109,14 @@ def test_the_schema_can_refuse():
         ([2, 2, 2], [2, 2, 2], False),
     ],
 )
-def test_a_difference_inside_the_spread_is_none(one, other, differs):
+def test_a_difference_inside_the_spread_is_none(one: Any, other: str, differs: Any) -> None:
     its = measured("blocking")
-    runs = [
+    runs: list[Any] = [
         (which, varied(its, "calls", value), None)
         for which, values in enumerate((one, other))
         for value in values
     ]
-    result = comparison.comparison([("a", "python"), ("b", "python")], runs, [], ABOUT)
+    result: Any = comparison.comparison([("a", "python"), ("b", "python")], runs, [], ABOUT)
     found = {entry["measure"]: entry for entry in result["differences"]}
     assert found["calls"]["differs"] is differs
     assert not any(entry["differs"] for name, entry in found.items() if name != "calls")
@@ -120,9 +124,9 @@ def test_a_difference_inside_the_spread_is_none(one, other, differs):
     assert ("<" in said) is differs and ("no difference" in said) is not differs
 
 
-def test_the_spread_of_the_runs_is_shown():
+def test_the_spread_of_the_runs_is_shown() -> None:
     its = measured("blocking")
-    result = comparison.comparison(
+    result: Any = comparison.comparison(
         [("a", "python")],
         [(0, varied(its, "notice_ns", ns), None) for ns in (30_000, 31_000, 40_000)],
         [],
@@ -138,7 +142,7 @@ def test_the_spread_of_the_runs_is_shown():
     assert "31µs" in text and "±5µs" in text
 
 
-def test_runs_that_say_different_things_are_not_summed_up():
+def test_runs_that_say_different_things_are_not_summed_up() -> None:
     one, other = measured("blocking"), measured("signal")
     (entry,) = comparison.comparison(
         [("a", "python")], [(0, one, None), (0, other, None)], [], ABOUT
@@ -147,9 +151,9 @@ def test_runs_that_say_different_things_are_not_summed_up():
     assert entry["runs"] == 2
 
 
-def test_what_could_not_be_run_is_said_and_the_rest_is_there():
+def test_what_could_not_be_run_is_said_and_the_rest_is_there() -> None:
     its = measured("blocking")
-    result = comparison.comparison(
+    result: Any = comparison.comparison(
         [("a", "python"), ("b", "c")], [(0, its, "a.parquet")], [(1, "no cc here")], ABOUT
     )
     check(result)
@@ -160,16 +164,16 @@ def test_what_could_not_be_run_is_said_and_the_rest_is_there():
     assert result["models"][0]["recordings"] == ["a.parquet"]
 
 
-def test_estimated_boundaries_are_marked():
+def test_estimated_boundaries_are_marked() -> None:
     text = " ".join(render(compared(measured("blocking"), measured("io-uring"))).split())
     assert "~estimated copy_start in all" in text and "done in model-1" in text
 
 
-def test_lost_events_are_loud():
+def test_lost_events_are_loud() -> None:
     assert "!! lost" in render(compared(measured("blocking") | {"lost": 3}))
 
 
-def test_a_long_name_goes_on_in_the_next_line():
+def test_a_long_name_goes_on_in_the_next_line() -> None:
     result = compared(measured("blocking"))
     result["models"][0]["name"] = "epoll-herd-exclusive"
     lines = render(result).splitlines()

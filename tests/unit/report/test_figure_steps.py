@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from support.analysing import batches, operations_of
 from support.records_builder import EAGAIN, SIGIO, TID, Trace
 
 from tracer.analysis.verdict.io_model import models_of
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report.figure_steps import figure
 
 
-def figure_of(trace: Trace, base: int = 0) -> dict | None:
-    def read(since, until):
+def figure_of(trace: Trace, base: int = 0) -> Any:
+    def read(since: int | None, until: int | None) -> Iterator[RecordBatch]:
         records = trace.records()
         return batches(records[(records["time"] >= since) & (records["time"] <= until)])
 
@@ -19,12 +23,13 @@ def figure_of(trace: Trace, base: int = 0) -> dict | None:
     return figure(operations, models_of(operations), read, base)
 
 
-def kinds(its: dict) -> list[str]:
+def kinds(its: dict[str, Any]) -> list[str]:
     return [step["kind"] for step in its["steps"]]
 
 
-def at(step: dict) -> int:
-    return next(step[key] for key in ("enter_ns", "at_ns", "generated_ns") if key in step)
+def at(step: dict[str, Any]) -> int:
+    time: int = next(step[key] for key in ("enter_ns", "at_ns", "generated_ns") if key in step)
+    return time
 
 
 def blocking(trace: Trace, start: int, wait: int = 100) -> Trace:
@@ -33,11 +38,11 @@ def blocking(trace: Trace, start: int, wait: int = 100) -> Trace:
     return trace.call("recvfrom", start, ready + 40, 64)
 
 
-def test_no_operation_no_figure():
+def test_no_operation_no_figure() -> None:
     assert figure_of(Trace()) is None
 
 
-def test_blocking_step_by_step():
+def test_blocking_step_by_step() -> None:
     its = figure_of(blocking(Trace(), 100))
     assert (its["operation"], its["model"]) == (0, "blocking")
     assert kinds(its) == ["call", "ready", "wake", "run", "copy"]
@@ -55,19 +60,19 @@ def test_blocking_step_by_step():
     assert not ready["estimated"] and not copy["estimated"]
 
 
-def test_times_count_from_the_base():
+def test_times_count_from_the_base() -> None:
     early, late = figure_of(blocking(Trace(), 1100)), figure_of(blocking(Trace(), 1100), 1000)
     assert [at(step) - 1000 for step in early["steps"]] == [at(step) for step in late["steps"]]
 
 
-def test_steps_are_in_time_order():
+def test_steps_are_in_time_order() -> None:
     trace = Trace().ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
     steps = figure_of(trace)["steps"]
     assert [at(step) for step in steps] == sorted(at(step) for step in steps)
     assert [step["name"] for step in steps if step["kind"] == "signal"] == ["SIGIO"]
 
 
-def test_polls_are_one_step():
+def test_polls_are_one_step() -> None:
     trace = Trace()
     for start in range(100, 200, 10):
         trace.call("recvfrom", start, start + 4, EAGAIN)
@@ -82,7 +87,7 @@ def test_polls_are_one_step():
     assert (last["count"], last["result"], last["brings_data"]) == (1, 64, True)
 
 
-def test_multiplexing_waits_in_one_call_and_copies_in_the_next():
+def test_multiplexing_waits_in_one_call_and_copies_in_the_next() -> None:
     its = figure_of(
         Trace()
         .sleep(110, 210, 220)
@@ -96,12 +101,12 @@ def test_multiplexing_waits_in_one_call_and_copies_in_the_next():
     assert brings["brings_data"] and not brings["waits"]
 
 
-def test_what_was_not_seen_is_marked():
+def test_what_was_not_seen_is_marked() -> None:
     its = figure_of(Trace().sleep(110, 210, 220).call("recvfrom", 100, 240, 64))
     assert all(step["estimated"] for step in its["steps"] if step["kind"] in ("ready", "copy"))
 
 
-def test_the_median_operation_is_drawn():
+def test_the_median_operation_is_drawn() -> None:
     trace, start = Trace(), 1000
     for wait in (500, 100, 900, 300, 700):
         blocking(trace, start, wait)
@@ -109,14 +114,14 @@ def test_the_median_operation_is_drawn():
     assert figure_of(trace)["operation"] == 0
 
 
-def test_one_that_waited_is_drawn_rather_than_one_that_found_its_data():
+def test_one_that_waited_is_drawn_rather_than_one_that_found_its_data() -> None:
     trace = Trace()
     for start in (10, 20, 30):
         trace.ready(start).copy(start + 2).call("recvfrom", start + 1, start + 5, 64)
     assert figure_of(blocking(trace, 100))["operation"] == 3
 
 
-def test_of_two_models_the_more_frequent_is_drawn():
+def test_of_two_models_the_more_frequent_is_drawn() -> None:
     trace = blocking(blocking(Trace(), 100), 1100)
     trace.sleep(2110, 2210, 2220).ready(2200).call("poll", 2100, 2230, 1).call(
         "recvfrom", 2240, 2250, 64
@@ -124,7 +129,7 @@ def test_of_two_models_the_more_frequent_is_drawn():
     assert figure_of(trace)["model"] == "blocking"
 
 
-def test_a_signal_that_a_call_waited_for_comes_with_that_call():
+def test_a_signal_that_a_call_waited_for_comes_with_that_call() -> None:
     trace = Trace().call("recvfrom", 90, 95, EAGAIN).sleep(110, 205, 210).ready(200)
     trace.add(Kind.SIGNAL_GENERATE, 204, fd=35, arg=1, start=4).call(
         "rt_sigtimedwait", 100, 215, 35
@@ -140,14 +145,14 @@ def test_a_signal_that_a_call_waited_for_comes_with_that_call():
     )
 
 
-def test_a_handlers_signal_is_not_taken():
+def test_a_handlers_signal_is_not_taken() -> None:
     trace = Trace().ready(200).signal(SIGIO, 205, 215).copy(232).call("recvfrom", 230, 240, 64)
     assert [step["taken"] for step in figure_of(trace)["steps"] if step["kind"] == "signal"] == [
         False
     ]
 
 
-def test_a_request_shows_its_calls_and_what_the_kernel_did_with_it():
+def test_a_request_shows_its_calls_and_what_the_kernel_did_with_it() -> None:
     trace = (
         Trace()
         .add(Kind.URING_SUBMIT, 112, start=64, result=5, nr=27, fd=4)
@@ -165,3 +170,16 @@ def test_a_request_shows_its_calls_and_what_the_kernel_did_with_it():
         (step["what"], step["at_ns"]) for step in its["steps"] if step["kind"] == "request"
     ] == [("poll armed", 114)]
     assert {"wake", "run", "ready", "copy"} <= set(kinds(its))
+
+
+def test_of_two_operations_the_shorter_is_drawn() -> None:
+    assert figure_of(blocking(blocking(Trace(), 1000, 500), 3000))["operation"] == 1
+
+
+def test_a_receive_on_another_descriptor_is_another_ones() -> None:
+    trace = Trace().call("recvfrom", 100, 105, EAGAIN).call("recvfrom", 120, 125, EAGAIN, fd=9)
+    its = figure_of(trace.ready(130).copy(142).call("recvfrom", 140, 150, 64))
+    assert [(step["fd"], step["result"]) for step in its["steps"] if step["kind"] == "call"] == [
+        (4, "EAGAIN"),
+        (4, 64),
+    ]

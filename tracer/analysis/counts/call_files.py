@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.step import Results, State, Step
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import TimelineStep
@@ -42,7 +43,9 @@ class CallFile(NamedTuple):
 class CallFiles(Step[CallFile, None]):
     """Looks up a batch's calls, once for all steps that ask."""
 
-    NEEDS = (TimelineStep, Identity)
+    # What a process inherited is asked of its parent as of the fork, which may lie before the batch: how much is known of
+    # that hangs on what was forgotten by then. So this comes after the operations.
+    NEEDS = (TimelineStep, Identity, OperationsInWindow)
 
     def feed(self, batch: RecordBatch, state: State) -> CallFile:
         calls, identity = state[TimelineStep].calls, state[Identity]

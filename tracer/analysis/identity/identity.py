@@ -31,24 +31,23 @@ class Identity(Step["Identity", "Identity"]):
         self.descriptors = Descriptors()
         self._lives = Lives()
         self._names: FdNames | None = None
-        self._began: int | None = None  # the batch before (ns)
 
     def with_lives(self, batch: RecordBatch) -> RecordBatch:
         """A batch with lives in the place of IDs, for this step and all others. Each batch comes here first."""
         return self._lives.feed(batch)
 
     def feed(self, batch: RecordBatch, state: State) -> Identity:
-        self._forget()
         self.descriptors.feed(batch, state[TimelineStep])
         self._names = self._names or FdNames(state.recording.facts)
         self._names.feed(batch)
-        if len(batch):
-            self._began = int(batch.time[0])
         return self
 
     def finish(self, results: Results) -> Identity:
-        self._forget()
         return self
+
+    def forget_before(self, time: int) -> None:
+        """Drops what only questions about times before this (ns) need."""
+        self.descriptors.forget_before(time)
 
     # of a time
 
@@ -93,8 +92,3 @@ class Identity(Step["Identity", "Identity"]):
     def with_ids(self, table: T, names: tuple[str, ...]) -> T:
         """A table with IDs in the place of lives in these columns."""
         return self._lives.numbers.with_ids(table, names)
-
-    def _forget(self) -> None:
-        """Drops what only questions about times before the last batch need."""
-        if self._began is not None:
-            self.descriptors.forget_before(self._began)

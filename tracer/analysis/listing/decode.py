@@ -1,5 +1,5 @@
-"""Arguments of system calls as words: names of flags and operations from strace's tables (tracer/kernel/data/flags.tsv) and,
-for open(2) and fcntl(2), from Python's own os and fcntl modules."""
+"""Arguments of system calls as words: names of flags and operations from strace's tables (tracer/kernel/data/flags.tsv)
+and, for open(2) and fcntl(2), from Python's own os and fcntl modules."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import signal
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
+from typing import TypeAlias
 
 from tracer.kernel import syscall_filter, syscalls
 
+Argument: TypeAlias = tuple[str, str]
+"""Its name, and its value as it is written."""
+
 # SOCK_NONBLOCK and SOCK_CLOEXEC are O_NONBLOCK and O_CLOEXEC by definition (include/linux/net.h).
 _SOCK_FLAGS = {"SOCK_NONBLOCK": os.O_NONBLOCK, "SOCK_CLOEXEC": os.O_CLOEXEC}
+_EPOLL_FLAGS = {"EPOLL_CLOEXEC": os.O_CLOEXEC}
 _AT_FDCWD = -100
 _SYNONYMS = ("O_NDELAY", "O_RSYNC", "O_FSYNC")
 
@@ -43,12 +48,12 @@ def _table(name: str) -> dict[str, int]:
 
 def flags(value: int, table: dict[str, int], none: str = "0") -> str:
     """MSG_DONTWAIT|MSG_PEEK; what no name stands for is left in hexadecimal."""
-    words = []
+    named = []
     for name, bits in sorted(table.items(), key=lambda item: (-item[1].bit_count(), item[1])):
         if bits and value & bits == bits:
-            words.append((bits, name))
+            named.append((bits, name))
             value &= ~bits
-    words = [name for _, name in sorted(words)]
+    words = [name for _, name in sorted(named)]
     return "|".join(words + ([hex(value)] if value else [])) or none
 
 
@@ -76,6 +81,11 @@ def open_flags(value: int) -> str:
 def message_flags(value: int) -> str:
     """MSG_DONTWAIT."""
     return flags(value, _table("msg_flags"))
+
+
+def epoll_operation(value: int) -> str:
+    """EPOLL_CTL_ADD."""
+    return one_of(value, _table("epollctls"))
 
 
 def fcntl_command(value: int) -> str:
@@ -113,10 +123,6 @@ def directory(value: int) -> str:
     return "AT_FDCWD" if value == _AT_FDCWD else str(value)
 
 
-def _fcntl_argument(command: int, value: int) -> str:
-    return open_flags(value) if command == fcntl.F_SETFL else str(value)
-
-
 # What a record keeps of a call beside its first argument: its name there, and how it is written.
 _KEPT: dict[str, tuple[str, Callable[[int], str]]] = {
     **dict.fromkeys(
@@ -136,6 +142,8 @@ _KEPT: dict[str, tuple[str, Callable[[int], str]]] = {
     "accept4": ("flags", lambda value: flags(value, _SOCK_FLAGS)),
     "pipe2": ("flags", open_flags),
     "dup3": ("flags", open_flags),
+    "fcntl": ("cmd", fcntl_command),
+    "epoll_ctl": ("op", epoll_operation),
 }
 _FIRST: dict[str, tuple[str, Callable[[int], str]]] = {
     "socket": ("domain", family),
@@ -144,9 +152,8 @@ _FIRST: dict[str, tuple[str, Callable[[int], str]]] = {
     "exit_group": ("status", str),
     "select": ("nfds", str),
     "pselect6": ("nfds", str),
-    "epoll_create1": ("flags", lambda value: flags(value, _EPOLL)),
+    "epoll_create1": ("flags", lambda value: flags(value, _EPOLL_FLAGS)),
 }
-_EPOLL = {"EPOLL_CLOEXEC": os.O_CLOEXEC}
 _COUNTS = {"readv": "iovcnt", "writev": "iovcnt", "sendto": "len"}
 # Calls of strace's classes desc and network whose first argument is no descriptor; *at calls have a directory there.
 _NO_DESCRIPTOR = {
@@ -185,6 +192,7 @@ _NO_DESCRIPTOR = {
     "open_tree",
     "move_mount",
 }
+_IN_DIRECTORY = ("openat2", "statx", "faccessat2", "fchmodat2")  # as those whose name ends in "at"
 OPENING = ("open", "openat", "openat2", "creat", "accept", "accept4")
 
 
@@ -204,47 +212,67 @@ def opening() -> frozenset[int]:
 
 def arguments(
     name: str, first: int, kept: int, more: tuple[int, int, int] | None
-) -> list[tuple[str, str]]:
-    """(argument, value) of those that a recording has of a call.
+) -> list[Argument]:
+    """(name, value) of those that a recording has of a call.
 
     first: argument 0; kept: the one that its record keeps; more: arguments 1, 2 and 3 of a call that sets something
     up, None where they were not recorded. An argument called "fd" is a descriptor.
     """
-    if more and name == "epoll_ctl":
-        return [
-            ("fd", str(first)),
-            ("op", one_of(more[0], _table("epollctls"))),
-            ("target", str(more[1])),
-            ("events", epoll_events(more[2])),
-        ]
-    if more and name == "fcntl":
-        return [
-            ("fd", str(first)),
-            ("cmd", fcntl_command(more[0])),
-            ("arg", _fcntl_argument(more[0], more[1])),
-        ]
-    if more and name == "socket":
-        return [
-            ("domain", family(first)),
-            ("type", socket_type(more[0])),
-            ("protocol", str(more[1])),
-        ]
-    if more and name == "ioctl":
-        return [("fd", str(first)), ("request", hex(more[0]))]
-    found = []
-    number = syscalls.numbers().get(name)
-    if number in with_descriptor():
-        found.append(("fd", str(first)))
-    elif name.endswith("at") or name in ("openat2", "statx", "faccessat2", "fchmodat2"):
-        found.append(("dirfd", directory(first)))
-    elif name in _FIRST:
+    if more and name in _SET_UP:
+        return _SET_UP[name](first, more)
+    return [*_first(name, first), *_kept(name, kept)]
+
+
+def _first(name: str, value: int) -> list[Argument]:
+    """Argument 0: a descriptor, a directory, or what _FIRST says."""
+    if syscalls.numbers().get(name) in with_descriptor():
+        return [("fd", str(value))]
+    if name.endswith("at") or name in _IN_DIRECTORY:
+        return [("dirfd", directory(value))]
+    if name in _FIRST:
         label, written = _FIRST[name]
-        found.append((label, written(first)))
+        return [(label, written(value))]
+    return []
+
+
+def _kept(name: str, value: int) -> list[Argument]:
+    """The argument that the call's record keeps."""
     if name in _KEPT:
         label, written = _KEPT[name]
-        found.append((_COUNTS.get(name, label), written(kept)))
-    elif name == "fcntl":
-        found.append(("cmd", fcntl_command(kept)))
-    elif name == "epoll_ctl":
-        found.append(("op", one_of(kept, _table("epollctls"))))
-    return found
+        return [(_COUNTS.get(name, label), written(value))]
+    return []
+
+
+# Calls that set something up, of which arguments 1, 2 and 3 are recorded.
+
+
+def _epoll_ctl(first: int, more: tuple[int, int, int]) -> list[Argument]:
+    return [
+        ("fd", str(first)),
+        ("op", epoll_operation(more[0])),
+        ("target", str(more[1])),
+        ("events", epoll_events(more[2])),
+    ]
+
+
+def _fcntl(first: int, more: tuple[int, int, int]) -> list[Argument]:
+    command, value, _ = more
+    argument = open_flags(value) if command == fcntl.F_SETFL else str(value)
+    return [("fd", str(first)), ("cmd", fcntl_command(command)), ("arg", argument)]
+
+
+def _socket(first: int, more: tuple[int, int, int]) -> list[Argument]:
+    kind, protocol, _ = more
+    return [("domain", family(first)), ("type", socket_type(kind)), ("protocol", str(protocol))]
+
+
+def _ioctl(first: int, more: tuple[int, int, int]) -> list[Argument]:
+    return [("fd", str(first)), ("request", hex(more[0]))]
+
+
+_SET_UP: dict[str, Callable[[int, tuple[int, int, int]], list[Argument]]] = {
+    "epoll_ctl": _epoll_ctl,
+    "fcntl": _fcntl,
+    "socket": _socket,
+    "ioctl": _ioctl,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from tracer.analysis.listing import decode
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import LIBRARY_NAMES, RECORD, Kind
+
+Event: TypeAlias = dict[str, Any]
+"""What a line of the listing says: `kind`, `time_ns`, `end_ns`, `tid`, and more by its kind."""
 
 _SHOWN = (
     Kind.CALL,
@@ -34,12 +38,12 @@ _MOST_ERRNO = 4095
 
 def events(
     batches: Iterable[np.ndarray],
-    facts: dict,
+    facts: dict[str, Any],
     *,
     calls: Collection[int] | None = None,
     fds: Collection[int] | None = None,
     paths: Collection[str] | None = None,
-) -> Iterator[dict]:
+) -> Iterator[Event]:
     """Each event as a dict, in the order in which it ended.
 
     calls: numbers, fds: descriptors, paths: names of files that a call must be about to be shown; None for all. Times
@@ -57,7 +61,7 @@ class _Listing:
 
     def __init__(
         self,
-        facts: dict,
+        facts: dict[str, Any],
         calls: Collection[int] | None,
         fds: Collection[int] | None,
         paths: Collection[str] | None,
@@ -72,11 +76,11 @@ class _Listing:
         self._calls, self._fds, self._paths = calls, fds, paths
         self._all = calls is None and fds is None and paths is None
         self._with_descriptor, self._opening = decode.with_descriptor(), decode.opening()
-        self._waiting: deque[dict] = deque()
+        self._waiting: deque[Event] = deque()
         self._adopted: dict[int, int] = {}  # tid → when it was adopted while it ran
-        self._last: dict[int, dict] = {}  # tid → its last call
+        self._last: dict[int, Event] = {}  # tid → its last call
 
-    def feed(self, records: np.ndarray, settled: int) -> Iterator[dict]:
+    def feed(self, records: np.ndarray, settled: int) -> Iterator[Event]:
         """The first `settled` of the records; the others come again."""
         more = _arguments_of(records)
         records = records[:settled]
@@ -98,14 +102,13 @@ class _Listing:
                 event = self._call(kind, time, start, result, tid, nr, fd, arg, more.get(index))
                 self._last[tid] = event
                 self._waiting.append(event)
-            elif self._all and (event := _other(kind, result, nr, fd, arg)):
-                self._waiting.append(
-                    {"time_ns": time - self._base, "end_ns": time, "tid": tid, **event}
-                )
+            elif self._all and (other := _other(kind, result, nr, fd, arg)):
+                times = {"time_ns": time - self._base, "end_ns": time, "tid": tid}
+                self._waiting.append(times | other)
             while len(self._waiting) > _OVERLAP:
                 yield from self._shown(self._waiting.popleft())
 
-    def rest(self) -> Iterator[dict]:
+    def rest(self) -> Iterator[Event]:
         while self._waiting:
             yield from self._shown(self._waiting.popleft())
 
@@ -120,16 +123,9 @@ class _Listing:
         fd: int,
         arg: int,
         more: tuple[int, int, int] | None,
-    ) -> dict:
-        name, opens = syscalls.name_of(nr), nr in self._opening
-        on = (
-            (result if result >= 0 else None)
-            if opens
-            else fd
-            if nr in self._with_descriptor
-            else None
-        )
-        done = kind == Kind.CALL
+    ) -> Event:
+        name, opens, done = syscalls.name_of(nr), nr in self._opening, kind == Kind.CALL
+        on = self._about(nr, fd, result)
         return {
             "time_ns": start - self._base,
             "end_ns": time,
@@ -146,20 +142,29 @@ class _Listing:
             **_result(name, result if done else None),
         }
 
-    def _shown(self, event: dict) -> Iterator[dict]:
-        if not self._window[0] <= event["end_ns"] <= self._window[1]:
-            return
-        if event["kind"] in ("call", "open"):
-            if self._calls is not None and event["nr"] not in self._calls:
-                return
-            if self._fds is not None and event["on"] not in self._fds:
-                return
-            if self._paths is not None and event["file"] not in self._paths:
-                return
-        yield event
+    def _about(self, nr: int, fd: int, result: int) -> int | None:
+        """The descriptor that a call is about: the one that it opened, or its first argument; None: none."""
+        if nr in self._opening:
+            return result if result >= 0 else None
+        return fd if nr in self._with_descriptor else None
+
+    def _shown(self, event: Event) -> Iterator[Event]:
+        """The event, if it lies in the window and was asked for."""
+        if self._window[0] <= event["end_ns"] <= self._window[1] and (
+            event["kind"] not in ("call", "open") or self._is_wanted(event)
+        ):
+            yield event
+
+    def _is_wanted(self, call: Event) -> bool:
+        return (
+            (self._calls is None or call["nr"] in self._calls)
+            and (self._fds is None or call["on"] in self._fds)
+            and (self._paths is None or call["file"] in self._paths)
+        )
 
 
 def _overlapping(batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
+    """The records that are shown, in parts, and how many of each part are settled; the others come again."""
     held = np.empty(0, RECORD)
     for batch in batches:
         rows = np.concatenate([held, batch[np.isin(batch["kind"], _SHOWN)]])
@@ -189,7 +194,8 @@ def _arguments_of(records: np.ndarray) -> dict[int, tuple[int, int, int]]:
     }
 
 
-def _result(name: str, result: int | None) -> dict:
+def _result(name: str, result: int | None) -> Event:
+    """A call's result, None where it has not returned; an error by its name, with its message."""
     if result is None:
         return {"result": None}
     if -_MOST_ERRNO <= result < 0 and name != "rt_sigreturn":
@@ -203,7 +209,8 @@ def _result(name: str, result: int | None) -> dict:
     return {"result": result}
 
 
-def _other(kind: int, result: int, nr: int, fd: int, arg: int) -> dict | None:
+def _other(kind: int, result: int, nr: int, fd: int, arg: int) -> Event | None:
+    """What is no call: a signal, a call of the C library's, a thread's beginning or end."""
     if kind == Kind.SIGNAL_DELIVER:
         return {"kind": "signal", "name": decode.signal_name(fd), "code": int(decode.signed(arg))}
     if kind == Kind.LIBRARY:

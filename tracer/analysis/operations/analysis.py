@@ -15,10 +15,10 @@ from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness
 from tracer.analysis.operations.evidence import Evidence, gather
 from tracer.analysis.operations.kernel_requests import CompletedReads, KernelRequests
-from tracer.analysis.operations.posix_aio import AioReads
+from tracer.analysis.operations.posix_aio import AioReads, ServedReads
 from tracer.analysis.operations.receives import Received, Receives
 from tracer.analysis.operations.settling import Pending, Settling, in_order
-from tracer.analysis.operations.signal_delivery import Signals
+from tracer.analysis.operations.signal_delivery import Delivery, Signals
 from tracer.analysis.operations.table import (
     IO_URING,
     LINUX_AIO,
@@ -52,10 +52,11 @@ class Analysis:
         """A batch in time order, not older than what was fed before, and its part of the timeline."""
         self._requests.feed(batch, part, self.descriptors)
         sigwait = syscalls.numbers()["rt_sigtimedwait"]
-        self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
+        completions = self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
         self._settling.add_readinesses(batch)
         received = self._receives.feed(part.calls, self.descriptors, self._requests.also_waits)
-        self._settling.add(self._decided(received, self._evidence(received, batch, part)))
+        served = self._served(received, batch, part, completions)
+        self._settling.add(self._decided(received, self._evidence(received, served)))
         # a readiness may come late: what ended just now waits for the next batch
         self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
         if len(batch):
@@ -69,17 +70,18 @@ class Analysis:
         self._aio_reads.complete(operations)
         return in_order(operations)
 
-    def _evidence(self, received: Received, batch: RecordBatch, part: TimelineBatch) -> Evidence:
+    def _served(
+        self, received: Received, batch: RecordBatch, part: TimelineBatch, completions: Delivery
+    ) -> ServedReads:
+        """The aio_read that each operation of a batch serves."""
+        fd, end = received.calls.fd[received.at], received.calls.end[received.at]
+        asked = self._aio_reads.feed(batch, part)
+        receives = received.tgid, fd, end
+        return self._aio_reads.serve(asked, receives, completions, self.descriptors, self._serial)
+
+    def _evidence(self, received: Received, served: ServedReads) -> Evidence:
         """What is known of each operation of a batch."""
         receive, tgid = received.calls.take(received.at), received.tgid
-        asked = self._aio_reads.feed(batch, part)
-        served = self._aio_reads.serve(
-            asked,
-            (tgid, receive.fd, receive.end),
-            self._signals.asynchronous,
-            self.descriptors,
-            self._serial,
-        )
         return gather(
             received,
             receive,

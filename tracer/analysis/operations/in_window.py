@@ -24,6 +24,8 @@ class OperationsInWindow(Step[None, Operations]):
     def feed(self, batch: RecordBatch, state: State) -> None:
         self._analysis = self._analysis or Analysis(state[Identity].descriptors)
         self._analysis.feed(batch, state[TimelineStep])
+        if len(batch):  # no later step asks about a time before the batch
+            state[Identity].forget_before(int(batch.time[0]))
 
     def finish(self, results: Results) -> Operations:
         operations = (self._analysis or Analysis(results[Identity].descriptors)).finish()

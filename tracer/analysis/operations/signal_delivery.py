@@ -71,14 +71,16 @@ class Signals:
     def __init__(self) -> None:
         self._waiting = _no_events()  # generations that no thread has been told of
         self._last = AsOf(5)  # thread → number, generated, delivered, named, by_sigwait
-        self.asynchronous = _no_deliveries()  # the last batch's that say that a request is complete
 
-    def feed(self, batch: RecordBatch, sigwaits: Calls) -> None:
-        """A batch, and its calls of rt_sigtimedwait, which returns a signal without delivering it."""
-        events = self._waiting.joined(_events(batch)).joined(_taken(sigwaits))
+    def feed(self, batch: RecordBatch, sigwaits: Calls) -> Delivery:
+        """A batch, and its calls of rt_sigtimedwait, which returns a signal without delivering it. Those of its signals
+        that say that an asynchronous request is complete."""
+        events = _events(batch).joined(_taken(sigwaits))
+        if not len(events):
+            return _no_deliveries()
+        events = self._waiting.joined(events)
         events = events.take(np.lexsort((events.time, events.key)))
         told, self._waiting = deliveries(events)
-        self.asynchronous = told.take(told.code == SI_ASYNCIO)
         data = told.take(says_data(told.number, told.code))
         self._last.add(
             data.tid,
@@ -89,6 +91,7 @@ class Signals:
             data.named,
             data.by_sigwait,
         )
+        return told.take(told.code == SI_ASYNCIO)
 
     def last(self, tids: np.ndarray, times: np.ndarray, since: np.ndarray) -> LastSignals:
         """Each thread's last signal that said that there is data, told later than `since` (ns) and not later than
@@ -116,8 +119,6 @@ def deliveries(events: _Events) -> tuple[Delivery, _Events]:
     A delivery is of the first generation since the delivery before it of the same signal and thread: a signal that is
     pending already is not generated again. A wait took the signal's code with it: the generation's stands for it.
     """
-    if not len(events):
-        return _no_deliveries(), events
     is_told = events.what != _GENERATED
     new_run = np.append(True, (events.key[1:] != events.key[:-1]) | is_told[:-1])
     begins = np.flatnonzero(new_run)  # each run: generations, and at its end the delivery, if any

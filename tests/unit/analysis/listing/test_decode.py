@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+from typing import Any
 
 import pytest
 
@@ -17,18 +18,18 @@ from tracer.kernel import syscalls
 @pytest.mark.parametrize(
     "name", ["EPOLLIN", "EPOLLOUT", "EPOLLRDHUP", "EPOLLET", "EPOLLONESHOT", "EPOLLEXCLUSIVE"]
 )
-def test_epoll_events_have_pythons_numbers(name):
+def test_epoll_events_have_pythons_numbers(name: str) -> None:
     assert decode.epoll_events(getattr(select, name)) == name
 
 
 @pytest.mark.parametrize(
     "name", ["MSG_PEEK", "MSG_DONTWAIT", "MSG_WAITALL", "MSG_ERRQUEUE", "MSG_NOSIGNAL", "MSG_TRUNC"]
 )
-def test_message_flags_have_pythons_numbers(name):
+def test_message_flags_have_pythons_numbers(name: str) -> None:
     assert decode.message_flags(getattr(socket, name)) == name
 
 
-def test_sets_of_flags():
+def test_sets_of_flags() -> None:
     assert decode.epoll_events(select.EPOLLIN | select.EPOLLET) == "EPOLLIN|EPOLLET"
     assert decode.epoll_events(1 << 25) == hex(1 << 25) and decode.epoll_events(0) == "0"
     assert (
@@ -45,7 +46,7 @@ def test_sets_of_flags():
     assert decode.fcntl_command(fcntl.F_SETFL) == "F_SETFL"
 
 
-def test_signals():
+def test_signals() -> None:
     assert decode.signal_name(signal.SIGIO) in ("SIGIO", "SIGPOLL")
     assert decode.signal_name(signal.SIGRTMIN + 3) == "SIGRTMIN+3"
 
@@ -89,11 +90,13 @@ def test_signals():
         ("futex", 12345, 0, None, []),
     ],
 )
-def test_arguments(call, first, kept, more, wanted):
+def test_arguments(
+    call: str, first: int, kept: int, more: tuple[int, int, int] | None, wanted: Any
+) -> None:
     assert decode.arguments(call, first, kept, more) == wanted
 
 
-def test_calls_on_descriptors():
+def test_calls_on_descriptors() -> None:
     on = {syscalls.name_of(number) for number in decode.with_descriptor()}
     assert {
         "read",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from typing import Any
 
 import numpy as np
 from support.records_builder import EAGAIN, FD, TID, Trace
@@ -18,7 +19,7 @@ from tracer.recording.records import Kind
 FACTS = {"base_ns": 0}
 
 
-def listing(trace: Trace, facts: dict = FACTS, **chosen: object) -> list[str]:
+def listing(trace: Trace, facts: dict[str, Any] = FACTS, **chosen: Any) -> list[str]:
     """What is listed, without the times."""
     return [
         line[25:].rpartition(" <")[0] or line[25:]
@@ -26,7 +27,7 @@ def listing(trace: Trace, facts: dict = FACTS, **chosen: object) -> list[str]:
     ]
 
 
-def test_a_call_with_its_arguments_and_its_error():
+def test_a_call_with_its_arguments_and_its_error() -> None:
     trace = Trace().call("recvfrom", 1_000_000, 3_500_000, EAGAIN, arg=0x40)
     text = list(lines(events([trace.records()], FACTS)))
     assert (
@@ -36,7 +37,7 @@ def test_a_call_with_its_arguments_and_its_error():
     )
 
 
-def test_what_a_set_up_call_was_given():
+def test_what_a_set_up_call_was_given() -> None:
     trace = (
         Trace()
         .call("epoll_ctl", 10, 20, 0, fd=6)
@@ -49,7 +50,7 @@ def test_what_a_set_up_call_was_given():
     ]
 
 
-def test_other_events():
+def test_other_events() -> None:
     trace = (
         Trace()
         .signal(29, 5, 6)
@@ -66,7 +67,7 @@ def test_other_events():
     ]
 
 
-def test_a_call_that_was_entered_before_its_thread_was_adopted():
+def test_a_call_that_was_entered_before_its_thread_was_adopted() -> None:
     trace = (
         Trace()
         .add(Kind.START, 5, start=5, result=TID, arg=77)
@@ -81,11 +82,11 @@ def test_a_call_that_was_entered_before_its_thread_was_adopted():
     assert text == ["<>0.000001>", "<0.000001>"]
 
 
-def test_a_restarted_call_says_so():
+def test_a_restarted_call_says_so() -> None:
     assert "ERESTARTSYS (to be restarted)" in listing(Trace().call("read", 5, 6, -512))[-1]
 
 
-def test_choices():
+def test_choices() -> None:
     trace = (
         Trace().call("read", 5, 6, 1).call("write", 7, 8, 1, fd=9).call("getpid", 9, 10, 100, fd=FD)
     )
@@ -97,12 +98,12 @@ def test_choices():
     assert listing(trace, paths=["socket:[1]"]) == []
 
 
-def test_a_window_leaves_out_what_is_outside():
+def test_a_window_leaves_out_what_is_outside() -> None:
     trace = Trace().call("read", 5, 6, 1).call("read", 7, 8, 2).call("read", 9, 10, 3)
     assert [line[-1] for line in listing(trace, {"base_ns": 0, "window_ns": [8, 9]})] == ["2"]
 
 
-def test_batches_part_nothing():
+def test_batches_part_nothing() -> None:
     trace = Trace()
     for i in range(3000):
         trace.call("epoll_ctl", 10 * i + 10, 10 * i + 15, 0, fd=6)
@@ -113,7 +114,7 @@ def test_batches_part_nothing():
     assert len(whole) == 3001 and all(len(event["arguments"]) == 4 for event in whole[1:])
 
 
-def test_the_command():
+def test_the_command() -> None:
     done = iotrace("report", RECORDING, "--events", "-e", "recvfrom")
     assert done.returncode == 0 and done.stderr == ""
     listed = done.stdout.splitlines()[1:]
@@ -124,7 +125,7 @@ def test_the_command():
     assert len(listed) == wanted.sum() > 20 and all("recvfrom(" in line for line in listed)
 
 
-def test_nonsense_is_wrong_usage():
+def test_nonsense_is_wrong_usage() -> None:
     assert_one_line(iotrace("report", RECORDING, "-e", "read"), 2, "--events")
     assert_one_line(iotrace("report", RECORDING, "--events", "--json"), 2, "Parquet")
     assert_one_line(iotrace("report", RECORDING, "--events", "-e", "raed"), 2, "did you mean read?")

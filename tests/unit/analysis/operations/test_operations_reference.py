@@ -6,10 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from random import Random
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from reference import io_uring, linux_aio, order, posix_aio, readiness, request_stories, signals
 from reference import operations as reference
@@ -17,6 +20,7 @@ from reference import stories as receive_stories
 from reference.order import Operation
 from reference.story import Story
 from support.analysing import operations_of
+from support.records_builder import Trace
 
 from tracer.analysis.operations.table import COMPLETION_KINDS, WAIT_KINDS, Operations
 from tracer.terms import BOUNDARIES, MOVABLE
@@ -83,6 +87,35 @@ def analysed(operations: Operations, more: tuple[str, ...]) -> list[dict[str, An
 
 def ordered(operations: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(operations, key=lambda op: (op["copy_end"], op["tid"], op["ask"], op["fd"]))
+
+
+# One long story holds more than many short ones, and takes the analysis hardly longer. `make mutants` runs these alone.
+
+
+@cache
+def long_story(seed: int) -> tuple[Trace, list[dict[str, Any]]]:
+    """A long story of receives: its records, and its operations by the reference."""
+    story = receive_stories.made_of(receive_stories.drawn(Random(seed), 300), seed % 2 == 1)
+    return receive_stories.records(story), wanted(by_reference(story))
+
+
+@cache
+def long_story_of_requests(seed: int) -> tuple[Trace, list[dict[str, Any]]]:
+    """A long story of requests."""
+    story = request_stories.made_of(request_stories.drawn(Random(seed), 200))
+    return request_stories.records(story, seed % 2 == 1), wanted(requests_by_reference(story))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_long_story_of_receives(seed: int) -> None:
+    trace, found = long_story(seed)
+    assert analysed(operations_of(trace, 1 + seed), OF_RECEIVES) == found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_long_story_of_requests(seed: int) -> None:
+    trace, found = long_story_of_requests(seed)
+    assert analysed(operations_of(trace, 1 + seed), OF_REQUESTS) == found
 
 
 @plainly

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.analysing import batches
 from support.records_builder import EAGAIN, FD, FILE, INODE, PIPE, SOCKET, TID, Trace
 from support.reports import FACTS, US
 
+from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report import build
 
 EPOLL = 6
 
 
-def advised(trace: Trace, count: int = 1) -> dict[str, dict]:
+def advised(trace: Trace, count: int = 1) -> dict[str, dict[str, Any]]:
     """Rule → what it says, of the trace fed in `count` batches."""
     records = trace.records()
 
-    def read(since: int | None, until: int | None):
+    def read(since: int | None, until: int | None) -> Iterator[RecordBatch]:
         for batch in batches(records, count):
             keep = (batch.time >= (since or 0)) & (batch.time <= (until or 1 << 62))
             yield batch.take(keep)
@@ -43,7 +46,7 @@ def told(trace: Trace, at: int, *, asleep: bool = True, ready: int = 1) -> Trace
 # polling
 
 
-def test_polling_that_keeps_a_cpu_busy():
+def test_polling_that_keeps_a_cpu_busy() -> None:
     trace = Trace()
     for i in range(5):
         for k in range(100):
@@ -61,7 +64,7 @@ def test_polling_that_keeps_a_cpu_busy():
 
 
 @pytest.mark.parametrize(("other", "fires"), [("", True), ("getpid", False)])
-def test_who_never_gets_data_polls_if_it_asks_in_a_row(other, fires):
+def test_who_never_gets_data_polls_if_it_asks_in_a_row(other: str, fires: bool) -> None:
     trace = Trace()
     for k in range(200):
         trace.call("recvfrom", (k + 1) * 10 * US, (k + 1) * 10 * US + US, EAGAIN)
@@ -71,7 +74,7 @@ def test_who_never_gets_data_polls_if_it_asks_in_a_row(other, fires):
         assert ("polling" in advised(trace, count)) is fires
 
 
-def test_one_eagain_a_receive_is_how_an_edge_is_drained():
+def test_one_eagain_a_receive_is_how_an_edge_is_drained() -> None:
     trace = Trace()
     for i in range(200):
         at = i * 10 * US
@@ -90,7 +93,7 @@ def test_one_eagain_a_receive_is_how_an_edge_is_drained():
         (select.EPOLLIN | select.EPOLLET, 99, False),
     ],
 )
-def test_a_full_buffer_and_back_to_waiting(events, result, fires):
+def test_a_full_buffer_and_back_to_waiting(events: int, result: int, fires: bool) -> None:
     trace = registered(Trace(), events)
     for i in range(5):
         at = (i + 1) * 100 * US
@@ -102,7 +105,7 @@ def test_a_full_buffer_and_back_to_waiting(events, result, fires):
 
 @pytest.mark.parametrize(("between", "fires"), [("sendto", True), ("read", False)])
 @pytest.mark.parametrize("count", [1, 3])
-def test_an_echo_server_that_does_not_drain(between, fires, count):
+def test_an_echo_server_that_does_not_drain(between: str, fires: bool, count: int) -> None:
     """What counts is that it waits without another receive, whatever else it does before that."""
     trace = registered(Trace(), select.EPOLLIN | select.EPOLLET)
     for i in range(5):
@@ -115,7 +118,7 @@ def test_an_echo_server_that_does_not_drain(between, fires, count):
     assert ("not drained" in advised(trace, count)) is fires
 
 
-def test_another_threads_wait_is_not_its_own():
+def test_another_threads_wait_is_not_its_own() -> None:
     trace = registered(Trace(), select.EPOLLIN | select.EPOLLET).add(
         Kind.THREAD, 6, tid=TID + 1, result=TID
     )
@@ -129,7 +132,7 @@ def test_another_threads_wait_is_not_its_own():
 @pytest.mark.parametrize(
     ("events", "fires"), [(select.EPOLLIN | select.EPOLLET, True), (select.EPOLLIN, False)]
 )
-def test_a_sleep_on_data_whatever_the_call(call, events, fires):
+def test_a_sleep_on_data_whatever_the_call(call: str, events: int, fires: bool) -> None:
     trace = registered(Trace(), events).ready(10 * US).ready(11 * US)
     told(trace, 20 * US, asleep=False).call(call, 31 * US, 32 * US, 64)
     trace.sleep(42 * US, 100 * US, 101 * US).ready(99 * US).call(
@@ -139,7 +142,7 @@ def test_a_sleep_on_data_whatever_the_call(call, events, fires):
     assert (its and (its["count"], its["cost_ns"])) == ((1, 64 * US) if fires else None)
 
 
-def test_reading_on_until_eagain_drains():
+def test_reading_on_until_eagain_drains() -> None:
     trace = registered(Trace(), select.EPOLLIN | select.EPOLLET)
     for i in range(5):
         at = (i + 1) * 100 * US
@@ -151,7 +154,7 @@ def test_reading_on_until_eagain_drains():
 # repeated wake-ups
 
 
-def test_woken_again_for_what_nobody_takes():
+def test_woken_again_for_what_nobody_takes() -> None:
     trace = registered(Trace(), select.EPOLLIN)
     for i in range(50):
         told(trace, (i + 1) * 100 * US, asleep=False)
@@ -161,7 +164,7 @@ def test_woken_again_for_what_nobody_takes():
 
 
 @pytest.mark.parametrize("what", ["taken", "slept"])
-def test_wake_ups_that_are_not_repeated(what):
+def test_wake_ups_that_are_not_repeated(what: str) -> None:
     trace = registered(Trace(), select.EPOLLIN)
     for i in range(50):
         at = (i + 1) * 100 * US
@@ -175,7 +178,7 @@ def test_wake_ups_that_are_not_repeated(what):
 
 
 @pytest.mark.parametrize(("lost", "fires"), [(True, True), (False, False)])
-def test_woken_for_a_connection_that_another_took(lost, fires):
+def test_woken_for_a_connection_that_another_took(lost: bool, fires: bool) -> None:
     trace = Trace().add(Kind.THREAD, 3, tid=TID + 1, fd=TID, result=TID)
     for i in range(20):
         at = (i + 1) * 100 * US
@@ -195,7 +198,7 @@ def test_woken_for_a_connection_that_another_took(lost, fires):
 @pytest.mark.parametrize(
     ("watched", "ready", "fires"), [(1000, 1, True), (1000, 500, False), (10, 1, False)]
 )
-def test_looking_at_many_for_few(watched, ready, fires):
+def test_looking_at_many_for_few(watched: int, ready: int, fires: bool) -> None:
     trace = Trace()
     for i in range(50):
         trace.call(
@@ -203,7 +206,7 @@ def test_looking_at_many_for_few(watched, ready, fires):
         )
     its = advised(trace).get("scanning")
     assert bool(its) == fires
-    if fires:
+    if its:
         assert (
             its["count"] == 50
             and its["cost_ns"] == 50 * 30 * US
@@ -215,7 +218,7 @@ def test_looking_at_many_for_few(watched, ready, fires):
 
 
 @pytest.mark.parametrize("mode", [SOCKET, PIPE, FILE])
-def test_one_receive_a_byte(mode):
+def test_one_receive_a_byte(mode: int) -> None:
     trace = Trace(mode)
     for i in range(200):
         trace.call("read", (i + 1) * 10 * US, (i + 1) * 10 * US + US, 1, arg=1)
@@ -225,7 +228,7 @@ def test_one_receive_a_byte(mode):
 
 
 @pytest.mark.parametrize("what", ["asleep", "in turns", "more than one"])
-def test_single_bytes_that_are_all_there_is(what):
+def test_single_bytes_that_are_all_there_is(what: str) -> None:
     trace = Trace()
     for i in range(200):
         at = (i + 1) * 100 * US
@@ -237,7 +240,7 @@ def test_single_bytes_that_are_all_there_is(what):
     assert "one byte at a time" not in advised(trace)
 
 
-def left_over(bytes_: int, messages: int) -> dict[str, dict]:
+def left_over(bytes_: int, messages: int) -> dict[str, dict[str, Any]]:
     """`messages` messages come, of which each of 200 receives takes so many bytes when epoll_wait has said so."""
     trace = registered(Trace(), select.EPOLLIN)
     for i in range(200):
@@ -250,25 +253,25 @@ def left_over(bytes_: int, messages: int) -> dict[str, dict]:
     return advised(trace)
 
 
-def test_a_byte_a_wake_up_with_the_rest_left_where_it_is():
+def test_a_byte_a_wake_up_with_the_rest_left_where_it_is() -> None:
     its = left_over(1, 10)
     assert its["one byte at a time"]["count"] == its["told again"]["count"] == 190
     assert its["told again"]["fd"] == FD
 
 
-def test_a_small_buffer_is_told_of_the_rest_again():
+def test_a_small_buffer_is_told_of_the_rest_again() -> None:
     its = left_over(10, 10)
     assert set(its) == {"told again"} and its["told again"]["cost_ns"] == 190 * 12 * US
 
 
-def test_a_receive_a_message_leaves_nothing():
+def test_a_receive_a_message_leaves_nothing() -> None:
     assert left_over(1, 200) == {}
 
 
 # notice
 
 
-def noticing(woken: int, fetched: int) -> dict[str, dict]:
+def noticing(woken: int, fetched: int) -> dict[str, dict[str, Any]]:
     """Twenty messages, told `woken` ns after they were ready, received `fetched` ns after that."""
     trace = registered(Trace(), select.EPOLLIN)
     for i in range(20):
@@ -279,22 +282,22 @@ def noticing(woken: int, fetched: int) -> dict[str, dict]:
     return advised(trace)
 
 
-def test_late_because_others_had_the_cpu():
+def test_late_because_others_had_the_cpu() -> None:
     its = noticing(500 * US, 0)
     assert "woken late" in its and "fetched late" not in its
     assert its["woken late"]["count"] == 20 and its["woken late"]["cost_ns"] >= 20 * 500 * US
 
 
-def test_late_because_the_program_did_something_else():
+def test_late_because_the_program_did_something_else() -> None:
     its = noticing(0, 500 * US)
     assert "fetched late" in its and "woken late" not in its
 
 
-def test_soon_enough():
+def test_soon_enough() -> None:
     assert not noticing(5 * US, 5 * US)
 
 
-def test_no_evidence_no_advice():
+def test_no_evidence_no_advice() -> None:
     trace = Trace()
     for i in range(500):
         at = (i + 1) * 100 * US

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from tracer.analysis.operations.table import WAIT_KINDS, Operations, of_columns
-from tracer.analysis.verdict import facts
-from tracer.analysis.verdict.io_model import (
-    DOMINANT,
-    EPOLLET,
-    MODELS,
-    SYNCHRONOUS,
-    ModelVerdict,
-    VerdictContext,
+from tracer.analysis.operations.boundaries import EPOLLET, EPOLLONESHOT
+from tracer.analysis.operations.table import (
+    AFTER_SUBMIT,
+    BY_SIGNAL,
+    BY_SUSPEND,
+    BY_THREAD,
+    DEVICE,
+    IN_SUBMIT,
+    INLINE,
+    POLL_ARMED,
+    WAIT_KINDS,
+    WORKER,
+    Operations,
+    of_columns,
 )
+from tracer.analysis.verdict import facts
+from tracer.analysis.verdict.io_model import DOMINANT, ModelVerdict, VerdictContext
 from tracer.analysis.verdict.io_model import judge as judged
 from tracer.analysis.verdict.io_model import models_of as codes_of
 from tracer.kernel import syscalls
 from tracer.report.wording.evidence import sentence
+from tracer.terms import BOUNDARIES, MODELS, SYNCHRONOUS
 
 WATCHER, FD = 9, 4
 
@@ -31,7 +41,7 @@ def operation(
     wait_nr: str = "",
     events: int = 0,
     index: int = 0,
-) -> dict:
+) -> dict[str, Any]:
     """One operation's columns."""
     at = 1000 * index
     return {
@@ -72,11 +82,11 @@ def operation(
     }
 
 
-def table(rows: list[dict]) -> Operations:
+def table(rows: list[dict[str, Any]]) -> Operations:
     return of_columns({name: np.array([row[name] for row in rows]) for name in operation("signal")})
 
 
-def judge(rows: list[dict], **beside) -> ModelVerdict:
+def judge(rows: list[dict[str, Any]], **beside: Any) -> ModelVerdict:
     operations = table(rows)
     return judged(operations, codes_of(operations), VerdictContext(**beside))
 
@@ -86,11 +96,11 @@ def said(verdict: ModelVerdict) -> list[str]:
     return [sentence(fact) for fact in verdict.evidence]
 
 
-def models_of(rows: list[dict]) -> list[str]:
+def models_of(rows: list[dict[str, Any]]) -> list[str]:
     return [MODELS[code] for code in codes_of(table(rows))]
 
 
-def many(*ways: str, tid: int = 100) -> list[dict]:
+def many(*ways: str, tid: int = 100) -> list[dict[str, Any]]:
     return [operation(wait_kind, tid=tid, index=index) for index, wait_kind in enumerate(ways)]
 
 
@@ -109,7 +119,7 @@ PURE = [
 
 
 @pytest.mark.parametrize(("wait_kind", "wait_nr", "events", "name"), PURE)
-def test_each_way_is_a_model(wait_kind, wait_nr, events, name):
+def test_each_way_is_a_model(wait_kind: str, wait_nr: str, events: int, name: str) -> None:
     verdict = judge(
         [operation(wait_kind, wait_nr=wait_nr, events=events, index=index) for index in range(23)]
     )
@@ -122,7 +132,7 @@ def test_each_way_is_a_model(wait_kind, wait_nr, events, name):
     assert "23" in lines[0]
 
 
-def test_only_asynchronous_models_are_asynchronous():
+def test_only_asynchronous_models_are_asynchronous() -> None:
     assert {name for name, synchronous in SYNCHRONOUS.items() if not synchronous} == {
         "posix-aio",
         "linux-aio",
@@ -130,7 +140,7 @@ def test_only_asynchronous_models_are_asynchronous():
     }
 
 
-def test_no_operation_is_no_model():
+def test_no_operation_is_no_model() -> None:
     verdict = judge([])
     assert verdict.name == "none" and verdict.synchronous is None and verdict.evidence
 
@@ -146,7 +156,9 @@ def test_no_operation_is_no_model():
         ((1,), (7,), False),
     ],
 )
-def test_a_thread_for_each_connection_is_said(tids, inodes, each):
+def test_a_thread_for_each_connection_is_said(
+    tids: tuple[int, ...], inodes: tuple[int, ...], each: bool
+) -> None:
     rows = [
         operation("blocked", tid=tid) | {"inode": inode}
         for tid, inode in zip(tids, inodes, strict=True)
@@ -155,7 +167,7 @@ def test_a_thread_for_each_connection_is_said(tids, inodes, each):
     assert (facts.ThreadEach(count) in judge(rows).evidence) is each
 
 
-def test_two_models_are_mixed_with_their_shares():
+def test_two_models_are_mixed_with_their_shares() -> None:
     verdict = judge(many(*["blocked"] * 6, *["polled"] * 2))
     assert verdict.name == "mixed"
     assert verdict.shares == {"blocking": 0.75, "nonblocking": 0.25}
@@ -163,17 +175,17 @@ def test_two_models_are_mixed_with_their_shares():
     assert len(verdict.evidence) >= 2
 
 
-def test_synchronous_and_asynchronous_mixed_is_neither():
+def test_synchronous_and_asynchronous_mixed_is_neither() -> None:
     assert judge(many(*["blocked"] * 5, *["posix-aio"] * 5)).synchronous is None
 
 
 @pytest.mark.parametrize(("others", "name"), [(5, "blocking"), (6, "mixed")])
-def test_a_few_others_do_not_make_it_mixed(others, name):
+def test_a_few_others_do_not_make_it_mixed(others: int, name: str) -> None:
     assert DOMINANT == 0.95
     assert judge(many(*["blocked"] * (100 - others), *["polled"] * others)).name == name
 
 
-def test_data_found_at_once_goes_with_what_was_before():
+def test_data_found_at_once_goes_with_what_was_before() -> None:
     assert models_of(many("polled", "at once", "blocked", "at once", "at once")) == [
         "nonblocking",
         "nonblocking",
@@ -183,15 +195,15 @@ def test_data_found_at_once_goes_with_what_was_before():
     ]
 
 
-def test_data_found_at_once_at_first_goes_with_what_comes():
+def test_data_found_at_once_at_first_goes_with_what_comes() -> None:
     assert models_of(many("at once", "at once", "signal", "at once")) == ["signal"] * 4
 
 
-def test_data_found_at_once_and_nothing_else_is_a_plain_receive():
+def test_data_found_at_once_and_nothing_else_is_a_plain_receive() -> None:
     assert models_of(many("at once", "at once")) == ["blocking", "blocking"]
 
 
-def test_each_thread_speaks_for_itself():
+def test_each_thread_speaks_for_itself() -> None:
     operations = [
         operation("polled"),
         operation("blocked", tid=101),
@@ -208,7 +220,7 @@ def test_each_thread_speaks_for_itself():
     ]
 
 
-def test_confidence_falls_when_there_is_little_to_go_by():
+def test_confidence_falls_when_there_is_little_to_go_by() -> None:
     confidences = [judge(many(*["blocked"] * count)).confidence for count in (1, 3, 23)]
     assert confidences == sorted(set(confidences))
     assert judge(many(*["at once"] * 50)).confidence <= 0.5
@@ -219,11 +231,11 @@ def test_confidence_falls_when_there_is_little_to_go_by():
     assert judge(many(*["blocked"] * 10**5)).confidence < 1
 
 
-def test_data_found_at_once_is_said():
+def test_data_found_at_once_is_said() -> None:
     assert facts.FoundAtOnce(2) in judge(many("blocked", "at once", "at once")).evidence
 
 
-def test_a_descriptor_that_was_not_registered_is_not_said_to_be():
+def test_a_descriptor_that_was_not_registered_is_not_said_to_be() -> None:
     verdict = judge(
         [operation("multiplexed", wait_nr="epoll_wait", index=index) for index in range(23)]
     )
@@ -232,18 +244,131 @@ def test_a_descriptor_that_was_not_registered_is_not_said_to_be():
 
 
 @pytest.mark.parametrize("rows", [[], many("blocked", "blocked")])
-def test_calls_that_are_not_decoded_are_said(rows):
+def test_calls_that_are_not_decoded_are_said(rows: list[dict[str, Any]]) -> None:
     evidence = judge(rows, undecoded=23).evidence
     assert facts.Undecoded(23) in evidence and facts.NothingReceived() not in evidence
 
 
-def test_a_kernel_thread_that_submits_is_said():
+def test_a_kernel_thread_that_submits_is_said() -> None:
     submits = facts.KernelSubmits()
     assert submits in judge(many("io-uring"), sqpoll=True).evidence
     assert submits not in judge(many("blocked"), sqpoll=True).evidence
 
 
-def test_a_ring_that_only_tells_is_multiplexing():
+def test_a_ring_that_only_tells_is_multiplexing() -> None:
     verdict = judge([operation("multiplexed", wait_nr="io_uring_enter") for _ in range(3)])
     assert (verdict.name, verdict.synchronous) == ("io-uring", True)
     assert verdict.evidence == (facts.RingTold(3, 3),)
+
+
+def completed(kind: int, wait_kind: str = "linux-aio", **changes: Any) -> dict[str, Any]:
+    """An asynchronous operation."""
+    return operation(wait_kind) | {"completion_kind": kind} | changes
+
+
+@pytest.mark.parametrize(
+    ("inside", "after", "synchronous"), [(3, 0, True), (2, 1, True), (2, 2, False), (0, 3, False)]
+)
+def test_native_aio_that_is_done_in_io_submit_is_synchronous(
+    inside: int, after: int, synchronous: bool
+) -> None:
+    rows = [completed(IN_SUBMIT)] * inside + [completed(AFTER_SUBMIT)] * after
+    verdict = judge(rows)
+    assert (verdict.name, verdict.synchronous) == ("linux-aio", synchronous)
+    assert verdict.variants == {
+        name: times
+        for name, times in (("in io_submit", inside), ("after io_submit", after))
+        if times
+    }
+
+
+def test_shares_of_time_are_from_ask_to_done() -> None:
+    rows = [operation("blocked") | {"ask": 0, "ready": 90, "done": 100}] * 3
+    rows += [operation("polled") | {"ask": 0, "ready": 10, "done": 100}]
+    verdict = judge(rows)
+    assert verdict.shares == {"blocking": 0.75, "nonblocking": 0.25} == verdict.time_shares
+
+
+DONE = 1 << BOUNDARIES.index("done")
+EPOLL = {"wait_kind": WAIT_KINDS.index("multiplexed"), "wait_nr": syscalls.numbers()["epoll_wait"]}
+EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
+    (
+        [operation("polled") | {"eagain_count": 3}, operation("at once") | {"eagain_count": 9}],
+        (facts.AskedAgain(3, 1, 2), facts.NothingTold(), facts.FoundAtOnce(1)),
+    ),
+    (
+        [operation("multiplexed", wait_nr="poll") | {"copy_end": 16 + took} for took in (2, 4, 90)],
+        (facts.ToldReady(3, 3, "poll", 4, 3, 3),),
+    ),
+    (
+        [operation("signal"), operation("signal") | {"named": True, "by_sigwait": True}],
+        (facts.ToldBySignal(2, 2), facts.NamedDescriptor(1), facts.TakenByCall(1)),
+    ),
+    ([operation("signal")], (facts.ToldBySignal(1, 1), facts.WaitedInNoCall())),
+    (
+        [completed(kind, "posix-aio") for kind in (BY_SIGNAL, BY_THREAD, BY_SUSPEND, BY_SIGNAL)],
+        (
+            facts.HelperReceived(4),
+            facts.CompletionSignals(2),
+            facts.CompletionThreads(1),
+            facts.CompletionsAwaited(1),
+        ),
+    ),
+    ([operation("posix-aio")], (facts.HelperReceived(1), facts.NoCompletionSeen())),
+    (
+        [
+            completed(IN_SUBMIT, slept=7),
+            completed(AFTER_SUBMIT, slept=5),
+            completed(AFTER_SUBMIT, slept=5),
+        ],
+        (facts.DoneInSubmit(1, 3, 7), facts.DoneAfterSubmit(2, 3)),
+    ),
+    (
+        [
+            completed(INLINE, "io-uring"),
+            completed(POLL_ARMED, "io-uring", estimated=DONE),
+            completed(WORKER, "io-uring", receiver_tid=5),
+            completed(DEVICE, "io-uring"),
+        ],
+        (
+            facts.RingReads(4, 1, 1, 1, 1, 0),
+            facts.RingCopies(2, 1),
+            facts.RingCompletions(3, 1),
+        ),
+    ),
+    (
+        [operation("blocked") | EPOLL | {"events": 1 | EPOLLET | EPOLLONESHOT, "fell_asleep": 16}],
+        (
+            facts.ToldReady(1, 1, "epoll_wait", 4, 1, 1),
+            facts.Registered((1 | EPOLLET | EPOLLONESHOT,), True),
+            facts.ArmedOnce(1),
+            facts.SleptOnData(1),
+        ),
+    ),
+    (
+        [operation("blocked") | EPOLL | {"events": 1 | EPOLLET, "fell_asleep": 15}],
+        (
+            facts.ToldReady(1, 1, "epoll_wait", 4, 1, 1),
+            facts.Registered((1 | EPOLLET,), True),
+        ),
+    ),
+    (
+        [
+            operation("blocked")
+            | EPOLL
+            | {"events": 1, "waited_asleep": False, "raw_ready": ready}
+            | {"done": 20 + later, "copy_end": 20}
+            for ready, later in ((15, 0), (19, 20), (41, 40))
+        ],
+        (
+            facts.ToldReady(3, 3, "epoll_wait", 4, 0, 3),
+            facts.Registered((1,), False),
+            facts.ToldOfRest(1),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "wanted"), EVIDENCE)
+def test_evidence(rows: list[dict[str, Any]], wanted: tuple[facts.ModelFact, ...]) -> None:
+    assert judge(rows).evidence == wanted

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from support.records_builder import FILE, SOCKET, TID, Trace
 from support.reports import built
@@ -15,14 +18,15 @@ from tracer.recording.records import Kind
 
 NONE = ModelVerdict("none", None, 1.0, (facts.NothingReceived(),))
 SELECT = ModelVerdict("select", True, 0.67, (facts.SleptInCall(1, 1, 5),))
+NO_IO = IoCounts()
 BUSY = {"computing": 90, "waiting for futexes": 40}
-LANES = {
+LANES: dict[str, Any] = {
     "pairs": [{"tids": [1, 2], "overlap_ns": 0, "possible_ns": 50}],
     "threads": [{"tid": 1, "cpus": [0]}, {"tid": 2, "cpus": [0]}],
 }
 
 
-def word(kind: str, waits: int = 20, waited: int = 40) -> dict:
+def word(kind: str, waits: int = 20, waited: int = 40) -> dict[str, Any]:
     return {"kind": kind, "waits": waits, "waited_ns": waited, "longest_ns": waited // waits}
 
 
@@ -30,14 +34,14 @@ NOTHING_MOVED = IoCounts()
 
 
 def what(
-    times: dict,
+    times: dict[str, Any],
     *,
     mostly: str | None = None,
-    moved=NOTHING_MOVED,
-    locks=(),
-    lanes=None,
-    operations=0,
-    model=NONE,
+    moved: IoCounts = NO_IO,
+    locks: Sequence[dict[str, Any]] = (),
+    lanes: dict[str, Any] | None = None,
+    operations: int = 0,
+    model: ModelVerdict = NONE,
 ) -> str | None:
     its = judged(
         model, operations, moved, list(locks), lanes, {"mostly": mostly, "times_ns": times}
@@ -46,23 +50,23 @@ def what(
     return its.instead
 
 
-def test_each_has_its_words():
+def test_each_has_its_words() -> None:
     assert set(TITLES) == set(INSTEADS)
 
 
 @pytest.mark.parametrize("kind", ["mutual exclusion", "synchronisation"])
-def test_who_waits_again_and_again_on_a_futex(kind):
+def test_who_waits_again_and_again_on_a_futex(kind: str) -> None:
     assert what(BUSY, locks=[word(kind), word("unclear", 90, 90)], lanes=LANES) == kind
 
 
-def test_the_kind_that_was_waited_for_longer():
+def test_the_kind_that_was_waited_for_longer() -> None:
     assert (
         what(BUSY, locks=[word("synchronisation", 11, 30), word("mutual exclusion", 20, 20)])
         == "synchronisation"
     )
 
 
-def test_a_join_is_no_lock_and_neither_is_a_short_wait():
+def test_a_join_is_no_lock_and_neither_is_a_short_wait() -> None:
     for waits in (1, 9):
         assert what(BUSY, locks=[word("synchronisation", waits)], lanes=LANES) == "concurrent"
     assert what(BUSY, locks=[word("synchronisation", 10)], lanes=LANES) == "synchronisation"
@@ -71,12 +75,12 @@ def test_a_join_is_no_lock_and_neither_is_a_short_wait():
     )  # of 130
 
 
-def test_both_at_once_is_parallel():
+def test_both_at_once_is_parallel() -> None:
     pair = {"tids": [1, 2], "overlap_ns": 1, "possible_ns": 50}
     assert what(BUSY, lanes=LANES | {"pairs": [*LANES["pairs"], pair]}) == "parallel"
 
 
-def test_one_that_computes_and_one_that_sleeps():
+def test_one_that_computes_and_one_that_sleeps() -> None:
     assert what({"computing": 90, "in system calls": 9}, mostly="computing") == "computing"
     assert (
         what({"waiting for a CPU": 90, "computing": 9}, mostly="waiting for a CPU") == "computing"
@@ -88,7 +92,7 @@ def test_one_that_computes_and_one_that_sleeps():
     )
 
 
-def test_files_where_it_does_not_compute():
+def test_files_where_it_does_not_compute() -> None:
     assert what({"computing": 30, "in system calls": 40}, moved=IoCounts(1000)) == "files"
     assert what({"computing": 90, "in system calls": 40}, moved=IoCounts(1000)) == "computing"
     assert (
@@ -104,7 +108,7 @@ def test_files_where_it_does_not_compute():
     )
 
 
-def test_what_was_received_all_the_same_is_said():
+def test_what_was_received_all_the_same_is_said() -> None:
     its = judged(SELECT, 3, IoCounts(1085, 2), [], None, {"mostly": None, "times_ns": {}})
     assert its.evidence == (facts.FileCalls(1085, 2), facts.FewReceives(3, ("select",)))
     its = judged(NONE, 0, IoCounts(1085, 2), [], None, {"mostly": None, "times_ns": {}})
@@ -124,7 +128,9 @@ def test_what_was_received_all_the_same_is_said():
         (1, IoCounts(99), None, None),
     ],
 )
-def test_a_stray_operation_decides_nothing(operations, moved, mostly, wanted):
+def test_a_stray_operation_decides_nothing(
+    operations: int, moved: IoCounts, mostly: str | None, wanted: Any
+) -> None:
     times = {"computing": 30, "in system calls": 40, "waiting for data": 200}
     assert what(times, operations=operations, moved=moved, mostly=mostly, model=SELECT) == wanted
 
@@ -139,7 +145,7 @@ def reads(count: int) -> Trace:
     )
 
 
-def test_a_report_of_a_program_that_reads_files():
+def test_a_report_of_a_program_that_reads_files() -> None:
     its = built(reads(1085))
     assert (
         its["model"]["name"] == "none"
