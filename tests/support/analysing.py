@@ -99,6 +99,6 @@ def check(op: SimpleNamespace) -> None:
     assert op.queued >= 0
 
 
-def boundaries(op: SimpleNamespace) -> tuple:
+def boundaries(op: SimpleNamespace) -> tuple[int, ...]:
     """Its six boundaries, in the order in which they come."""
     return op.ask, op.ready, op.told, op.copy_start, op.copy_end, op.done
