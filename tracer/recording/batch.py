@@ -33,7 +33,7 @@ class RecordBatch:
         )
 
     def has(self, kind: int) -> bool:
-        """Whether there are records of this kind (below 32): asked of many kinds that most batches lack, it is counted once."""
+        """Whether there are records of this kind (below 32). Most batches lack most kinds, so it is counted once."""
         if self._present is None:
             bits = np.left_shift(np.uint32(1), self.kind, dtype=np.uint32)
             self._present = int(np.bitwise_or.reduce(bits))
