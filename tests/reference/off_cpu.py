@@ -38,7 +38,7 @@ class Call(NamedTuple):
     start: int
     last_start: int
     end: int
-    count: int
+    repeats: int
 
 
 def by_thread(records: np.ndarray) -> Iterable[list[np.void]]:
@@ -105,7 +105,7 @@ def folded(records: np.ndarray) -> list[Call]:
             start, end = int(row["start"]), int(row["time"])
             if what == last and row["result"] < 0:
                 run = calls.pop()
-                calls.append(run._replace(last_start=start, end=end, count=run.count + 1))
+                calls.append(run._replace(last_start=start, end=end, repeats=run.repeats + 1))
             else:
                 nr, fd, result, _ = what
                 calls.append(Call(int(row["tid"]), nr, fd, result, start, start, end, 1))

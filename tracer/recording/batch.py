@@ -15,7 +15,7 @@ NAMES: tuple[str, ...] = RECORD.names or ()  # numpy's types: a dtype may have n
 class RecordBatch:
     """n records: time, start (int64, ns), result (int64), tid (uint32), kind, nr (uint16), fd (int32), arg (uint32)."""
 
-    __slots__ = NAMES
+    __slots__ = (*NAMES, "_present")
     time: np.ndarray
     start: np.ndarray
     result: np.ndarray
@@ -28,6 +28,16 @@ class RecordBatch:
     def __init__(self, *arrays: np.ndarray) -> None:
         for name, array in zip(NAMES, arrays, strict=True):
             setattr(self, name, array)
+        self._present: int | None = (
+            None  # bit i: there are records of kind i; when it was asked for
+        )
+
+    def has(self, kind: int) -> bool:
+        """Whether there are records of this kind (below 32). Most batches lack most kinds, so it is counted once."""
+        if self._present is None:
+            bits = np.left_shift(np.uint32(1), self.kind, dtype=np.uint32)
+            self._present = int(np.bitwise_or.reduce(bits))
+        return bool(self._present >> kind & 1)
 
     @classmethod
     def of(cls, records: np.ndarray) -> RecordBatch:

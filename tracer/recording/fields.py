@@ -30,6 +30,8 @@ PROCESS_COLUMNS = {
 Record = tuple[int, int, int, int, int, int, int, int]
 """One record as RECORD has it."""
 
+_NO_ROWS = np.empty(0, np.int64)
+
 
 class View:
     """Rows `at` (indices, a mask or a slice) of a batch, all of the view's KINDS."""
@@ -43,8 +45,11 @@ class View:
     @classmethod
     def of(cls, batch: RecordBatch) -> Self:
         """The batch's records of these kinds, in their order."""
-        wanted = batch.kind == cls.KINDS[0]
-        for kind in cls.KINDS[1:]:
+        kinds = [kind for kind in cls.KINDS if batch.has(kind)]
+        if not kinds:
+            return cls(batch, _NO_ROWS)
+        wanted = batch.kind == kinds[0]
+        for kind in kinds[1:]:
             wanted |= batch.kind == kind
         return cls(batch, np.flatnonzero(wanted))
 

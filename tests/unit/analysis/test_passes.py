@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphlib import CycleError
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,14 +45,16 @@ class Naps(ReportPart):
 
 
 @pytest.fixture
-def looks_again():
+def looks_again() -> Any:
     """The registry looks anew, now and after the test."""
     passes.registered.cache_clear()
     yield
     passes.registered.cache_clear()
 
 
-def test_a_new_analysis_is_one_file(tmp_path, monkeypatch, looks_again):
+def test_a_new_analysis_is_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks_again: Any
+) -> None:
     trace = Trace().sleep(20, 30, 40).call("read", 10, 50, 1).sleep(60, 70, 80)
     before = built(trace)
     assert tuple(before) == KEYS
@@ -89,20 +92,20 @@ class _Second(ReportPart):
 
 
 @pytest.mark.parametrize("steps", [(_Second,), (_Second, _First), (_First, _Second)])
-def test_a_step_comes_after_those_that_it_needs(steps):
+def test_a_step_comes_after_those_that_it_needs(steps: Any) -> None:
     assert passes.ordered(steps) == (_First, _Second)
     records = Trace().call("read", 10, 20, 1).records()
     results = results_of(records, *steps, count=2)
     assert passes.parts(results, steps) == {"second": ("first", len(records))}
 
 
-def test_steps_that_need_each_other_are_refused(monkeypatch):
+def test_steps_that_need_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_First, "NEEDS", (_Second,))
     with pytest.raises(CycleError):
         passes.ordered([_First])
 
 
-def test_who_does_not_say_what_it_needs_does_not_get_it():
+def test_who_does_not_say_what_it_needs_does_not_get_it() -> None:
     class Forgetful(Step[None, None]):
         def feed(self, batch: RecordBatch, state: State) -> None:
             state[TimelineStep]
@@ -114,7 +117,7 @@ def test_who_does_not_say_what_it_needs_does_not_get_it():
         results_of(Trace().records(), Forgetful)
 
 
-def test_the_registry_has_the_steps_of_all_folders():
+def test_the_registry_has_the_steps_of_all_folders() -> None:
     steps = passes.registered()
     assert {TimelineStep, Identity, OperationsInWindow} <= set(steps)
     assert len(steps) == len(set(steps)) and ReportPart not in steps

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.running import PYTHON, ROOT
@@ -15,7 +16,7 @@ from tracer.recording.atomic_file import unnamed
 
 
 @pytest.fixture(params=["O_TMPFILE", "a name"])
-def both_ways(request, monkeypatch):
+def both_ways(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """With the kernel's means, and where a file system lacks them."""
     if request.param == "a name":
         monkeypatch.setattr(
@@ -24,7 +25,7 @@ def both_ways(request, monkeypatch):
     return request.param
 
 
-def test_it_has_its_name_when_it_is_whole(tmp_path, both_ways):
+def test_it_has_its_name_when_it_is_whole(tmp_path: Path, both_ways: Any) -> None:
     with unnamed(str(tmp_path)) as file:
         with open(file.path, "w") as whole:
             whole.write("all")
@@ -34,7 +35,7 @@ def test_it_has_its_name_when_it_is_whole(tmp_path, both_ways):
 
 
 @pytest.mark.usefixtures("both_ways")
-def test_it_takes_the_place_of_what_was_there(tmp_path):
+def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("old")
     with unnamed(str(tmp_path)) as file:
         with open(file.path, "w") as whole:
@@ -45,27 +46,27 @@ def test_it_takes_the_place_of_what_was_there(tmp_path):
 
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("mask", [0, 0o077])
-def test_it_is_private_whatever_the_umask(tmp_path, mask):
+def test_it_is_private_whatever_the_umask(tmp_path: Path, mask: Any) -> None:
     before = os.umask(mask)
     try:
         for mode in (None, 0o644):
             with unnamed(str(tmp_path)) as file:
                 assert stat.S_IMODE(os.stat(file.path).st_mode) == 0o600
-                file.name(str(tmp_path / "run"), None, *[mode] * (mode is not None))
+                file.name(str(tmp_path / "run"), None, **({} if mode is None else {"mode": mode}))
             assert stat.S_IMODE(os.stat(tmp_path / "run").st_mode) == (mode or 0o600)
     finally:
         os.umask(before)
 
 
 @pytest.mark.usefixtures("both_ways")
-def test_without_a_name_nothing_is_left(tmp_path):
+def test_without_a_name_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), unnamed(str(tmp_path)) as file:
         Path(file.path).write_text("half")
         raise RuntimeError
     assert os.listdir(tmp_path) == []
 
 
-def test_nothing_is_left_by_who_was_killed(tmp_path):
+def test_nothing_is_left_by_who_was_killed(tmp_path: Path) -> None:
     program = (
         "import os, sys\nfrom tracer.recording.atomic_file import unnamed\n"
         "with unnamed(sys.argv[1]) as file:\n    open(file.path, 'w').write('half')\n    os.kill(os.getpid(), 9)"

@@ -1,10 +1,12 @@
-"""tracer/recording/parquet.py: what is written comes back, and a bad file is refused in one line."""
+"""tracer/recording/parquet.py: what is written comes back, others can read it, a bad file is refused in one line."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +27,7 @@ def some_records(count: int, seed: int = 1) -> np.ndarray:
     """Every field from its whole range but the time, which is in order and not below 0."""
     rng = np.random.default_rng(seed)
     records = np.zeros(count, RECORD)
-    for name in RECORD.names:
+    for name in RECORD.names or ():
         limits = np.iinfo(RECORD[name])
         records[name] = rng.integers(limits.min, limits.max, count, RECORD[name], endpoint=True)
     records["kind"] = rng.choice([kind.value for kind in Kind], count)
@@ -35,14 +37,14 @@ def some_records(count: int, seed: int = 1) -> np.ndarray:
     return records
 
 
-def write(path, batches, facts=None):
+def write(path: Any, batches: Any, facts: Any = None) -> None:
     writer = Writer(str(path))
     for batch in batches:
         writer.write(RecordBatch.of(batch))
     writer.close({"base_ns": 1} if facts is None else facts)
 
 
-def contents(path) -> np.ndarray:
+def contents(path: Any) -> np.ndarray:
     return np.concatenate([np.empty(0, RECORD), *read(str(path))])
 
 
@@ -50,14 +52,14 @@ def contents(path) -> np.ndarray:
     max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 200), max_size=5))
-def test_records_come_back_as_they_were(tmp_path, seed, lengths):
+def test_records_come_back_as_they_were(tmp_path: Path, seed: Any, lengths: Any) -> None:
     records = some_records(sum(lengths), seed)
     path = tmp_path / "run.parquet"
     write(path, np.split(records, np.cumsum(lengths)[:-1]) if lengths else [])
     assert np.array_equal(contents(path), records)
 
 
-def test_more_than_a_row_group_comes_back(tmp_path, monkeypatch):
+def test_more_than_a_row_group_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "ROWS", 100)
     records = some_records(1050)
     write(tmp_path / "run", np.split(records, 21))
@@ -66,14 +68,14 @@ def test_more_than_a_row_group_comes_back(tmp_path, monkeypatch):
     assert len(list(read(str(tmp_path / "run")))) > 1
 
 
-def test_batches_out_of_order_are_read_in_order(tmp_path):
+def test_batches_out_of_order_are_read_in_order(tmp_path: Path) -> None:
     early, late = np.split(some_records(100), 2)
     write(tmp_path / "run", [late, early])
     assert read_facts(str(tmp_path / "run"))["ordered"] is False
     assert np.array_equal(contents(tmp_path / "run"), np.concatenate([early, late]))
 
 
-def test_facts_come_back(tmp_path):
+def test_facts_come_back(tmp_path: Path) -> None:
     facts = {
         "base_ns": 2**62,
         "text": 'für\n"alle"',
@@ -85,7 +87,7 @@ def test_facts_come_back(tmp_path):
     assert found["schema"] == parquet.SCHEMA and found["ordered"] is True
 
 
-def test_other_tools_read_names_not_numbers(tmp_path):
+def test_other_tools_read_names_not_numbers(tmp_path: Path) -> None:
     records = np.zeros(4, RECORD)
     records["time"] = [1, 2, 3, 4]
     records["kind"] = [Kind.CALL, Kind.SWITCH_OUT, Kind.CALL, Kind.READY]
@@ -118,7 +120,7 @@ def test_other_tools_read_names_not_numbers(tmp_path):
 # files that are not what they should be
 
 
-def refused(path, *words: str) -> None:
+def refused(path: Any, *words: str) -> None:
     for function in (read_facts, contents):
         with pytest.raises(RecordingError) as caught:
             function(str(path))
@@ -128,35 +130,35 @@ def refused(path, *words: str) -> None:
             assert word in text
 
 
-def test_missing_file(tmp_path):
+def test_missing_file(tmp_path: Path) -> None:
     refused(tmp_path / "none", "no such file")
 
 
-def test_directory(tmp_path):
+def test_directory(tmp_path: Path) -> None:
     refused(tmp_path)
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"PAR1", b"hello, world\n", b"PAR1" + bytes(1000) + b"PAR1"]
 )
-def test_file_that_is_no_parquet(tmp_path, content):
+def test_file_that_is_no_parquet(tmp_path: Path, content: Any) -> None:
     (tmp_path / "run").write_bytes(content)
     refused(tmp_path / "run")
 
 
-def test_parquet_of_somebody_else(tmp_path):
+def test_parquet_of_somebody_else(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "run")
     refused(tmp_path / "run", "not a recording of iotrace")
 
 
-def test_recording_of_a_newer_iotrace(tmp_path, monkeypatch):
+def test_recording_of_a_newer_iotrace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "SCHEMA", parquet.SCHEMA + 1)
     write(tmp_path / "run", [some_records(3)])
     monkeypatch.undo()
     refused(tmp_path / "run", "newer", str(parquet.SCHEMA + 1))
 
 
-def test_recording_cut_short_anywhere(tmp_path):
+def test_recording_cut_short_anywhere(tmp_path: Path) -> None:
     write(tmp_path / "whole", [some_records(500)])
     whole = (tmp_path / "whole").read_bytes()
     for length in [*range(0, len(whole), max(1, len(whole) // 50)), len(whole) - 1]:
@@ -164,7 +166,7 @@ def test_recording_cut_short_anywhere(tmp_path):
         refused(tmp_path / "run")
 
 
-def test_recording_with_overwritten_bytes_is_refused_or_read(tmp_path):
+def test_recording_with_overwritten_bytes_is_refused_or_read(tmp_path: Path) -> None:
     write(tmp_path / "whole", [some_records(500)])
     whole = (tmp_path / "whole").read_bytes()
     rng = np.random.default_rng(5)
@@ -178,13 +180,13 @@ def test_recording_with_overwritten_bytes_is_refused_or_read(tmp_path):
             assert "\n" not in str(error)
 
 
-def test_facts_that_are_no_json(tmp_path):
+def test_facts_that_are_no_json(tmp_path: Path) -> None:
     schema = pa.schema([("a", pa.int64())], metadata={b"iotrace": b"{not json"})
     pq.write_table(pa.table({"a": [1]}, schema=schema), tmp_path / "run")
     refused(tmp_path / "run")
 
 
-def test_recording_without_its_columns(tmp_path):
+def test_recording_without_its_columns(tmp_path: Path) -> None:
     schema = pa.schema(
         [("a", pa.int64())], metadata={b"iotrace": b'{"schema": 1, "ordered": true}'}
     )
@@ -193,7 +195,7 @@ def test_recording_without_its_columns(tmp_path):
         contents(tmp_path / "run")
 
 
-def test_abandoned_recording_is_refused(tmp_path):
+def test_abandoned_recording_is_refused(tmp_path: Path) -> None:
     writer = Writer(str(tmp_path / "run"))
     writer.write(RecordBatch.of(some_records(3)))
     writer.abandon()
@@ -203,7 +205,7 @@ def test_abandoned_recording_is_refused(tmp_path):
 # before the run
 
 
-def test_nobody_else_may_read_what_is_written_whatever_the_umask(tmp_path):
+def test_nobody_else_may_read_what_is_written_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         writer = Writer(str(tmp_path / "run"))
@@ -213,7 +215,7 @@ def test_nobody_else_may_read_what_is_written_whatever_the_umask(tmp_path):
         os.umask(before)
 
 
-def test_writable_place_is_left_as_it_was(tmp_path):
+def test_writable_place_is_left_as_it_was(tmp_path: Path) -> None:
     assert check_writable(str(tmp_path / "new")) is None
     assert os.listdir(tmp_path) == []
     (tmp_path / "old").write_bytes(b"content")
@@ -221,13 +223,13 @@ def test_writable_place_is_left_as_it_was(tmp_path):
     assert (tmp_path / "old").read_bytes() == b"content"
 
 
-def test_places_that_cannot_be_written(tmp_path):
+def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none" / "run", "/proc/run.parquet"):
         problem = check_writable(str(path))
-        assert problem.startswith(str(path)) and "\n" not in problem
+        assert problem and problem.startswith(str(path)) and "\n" not in problem
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_read_only_directory_is_refused(tmp_path):
+def test_read_only_directory_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    assert "Permission denied" in check_writable(str(tmp_path / "run"))
+    assert "Permission denied" in (check_writable(str(tmp_path / "run")) or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,21 +19,29 @@ SIGNED_ON_PURPOSE = {"time", "start"}  # numpy's differences of times must be ab
 
 
 def struct(name: str) -> list[tuple[str, str]]:
-    body = re.search(rf"struct {name} \{{(.*?)\}};", HEADER, re.S)[1]
+    found = re.search(rf"struct {name} \{{(.*?)\}};", HEADER, re.S)
+    assert found
+    body = found[1]
     return [
         (field, kind) for kind, field in re.findall(r"^\s*(?:struct )?(\w+) (\w+);", body, re.M)
     ]
+
+
+def fields_of(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Field → its dtype and its offset."""
+    assert dtype.fields is not None
+    return dict(dtype.fields)
 
 
 def constants(pattern: str) -> dict[str, int]:
     return {name: int(value) for name, value in re.findall(pattern, HEADER)}
 
 
-def test_record_has_the_fields_of_the_struct_at_their_offsets():
+def test_record_has_the_fields_of_the_struct_at_their_offsets() -> None:
     offset = 0
     for name, c_type in struct("record"):
         kind, size = C_TYPES[c_type]
-        field, at = RECORD.fields[name]
+        field, at = fields_of(RECORD)[name][:2]
         assert (at, field.itemsize) == (offset, size), name
         assert field.kind == ("i" if name in SIGNED_ON_PURPOSE else kind), name
         assert field.newbyteorder("<") == field
@@ -41,45 +50,46 @@ def test_record_has_the_fields_of_the_struct_at_their_offsets():
     assert RECORD.names == tuple(name for name, _ in struct("record"))
 
 
-def test_element_is_a_header_of_eight_bytes_and_a_record():
+def test_element_is_a_header_of_eight_bytes_and_a_record() -> None:
     assert ELEMENT.itemsize == 48
     assert [kind for _, kind in struct("element")] == ["record", "u64"]
-    for name in RECORD.names:
-        assert ELEMENT.fields[name][1] == RECORD.fields[name][1] + 8
-        assert ELEMENT.fields[name][0] == RECORD.fields[name][0]
+    element, record = fields_of(ELEMENT), fields_of(RECORD)
+    for name in record:
+        assert element[name][1] == record[name][1] + 8
+        assert element[name][0] == record[name][0]
 
 
-def test_kinds_are_those_of_the_header():
+def test_kinds_are_those_of_the_header() -> None:
     assert {kind.name: kind.value for kind in Kind} == constants(r"KIND_(\w+) = (\d+)")
 
 
-def test_library_calls_are_those_of_the_header():
+def test_library_calls_are_those_of_the_header() -> None:
     assert {name.upper(): number for number, name in records.LIBRARY_NAMES.items()} == constants(
         r"LIBRARY_(\w+) = (\d+)"
     )
 
 
-def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header():
-    said = re.search(r"#define WAS_OPEN (\w+)", HEADER)[1]
-    assert int(said, 16) == records.WAS_OPEN
+def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header() -> None:
+    said = re.search(r"#define WAS_OPEN (\w+)", HEADER)
+    assert said and int(said[1], 16) == records.WAS_OPEN
 
 
-def test_empty_is_no_records():
+def test_empty_is_no_records() -> None:
     assert empty().dtype == RECORD and len(empty()) == 0
 
 
 @pytest.mark.parametrize("name", ["", "python3", "0123456789abcde", "0123456789abcdef", "Ärger"])
-def test_name_survives_two_numbers(name):
+def test_name_survives_two_numbers(name: str) -> None:
     start, result = np.frombuffer(name.encode().ljust(16, b"\0"), "<i8")
     assert text_of(start, result) == name
 
 
-def test_broken_text_is_shown_as_far_as_it_goes():
+def test_broken_text_is_shown_as_far_as_it_goes() -> None:
     start, result = np.frombuffer(b"caf\xff".ljust(16, b"\0"), "<i8")
     assert text_of(start, result) == "caf\N{REPLACEMENT CHARACTER}"
 
 
-def test_calls_have_their_names():
+def test_calls_have_their_names() -> None:
     numbers = syscalls.numbers()
     assert (numbers["read"], numbers["recvfrom"], numbers["epoll_pwait2"]) == (0, 45, 441)
     assert all(syscalls.name_of(number) == name for name, number in numbers.items())
@@ -98,5 +108,5 @@ def test_calls_have_their_names():
         (-4000, "error 4000"),
     ],
 )
-def test_errors_have_their_names(result, name):
+def test_errors_have_their_names(result: Any, name: str) -> None:
     assert syscalls.error_name(result) == name

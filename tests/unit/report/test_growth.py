@@ -46,7 +46,8 @@ def operations(count: int, wait_kind: int = BLOCKED) -> Operations:
         "copy_end": ask + 820_000,
         "done": ask + 820_000,
     }
-    return counted(of_columns(columns))
+    table: Operations = counted(of_columns(columns))  # type: ignore[assignment]  # as it was
+    return table
 
 
 def times(count: int) -> Walked:
@@ -62,7 +63,9 @@ def threads(count: int) -> processes.Threads:
 
 def used(count: int, **values: int) -> FdUsage:
     keys = np.stack([1000 + np.arange(count), np.arange(count), np.arange(count)], axis=1)
-    columns = {name: np.full(count, values.get(name, 0)).view(Counted) for name in VALUES}
+    columns: dict[str, np.ndarray] = {
+        name: np.full(count, values.get(name, 0)).view(Counted) for name in VALUES
+    }
     return FdUsage(keys.view(Counted), np.full(count, 0o100644).view(Counted), columns)
 
 
@@ -84,7 +87,7 @@ def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.ProgramI
     )
 
 
-def listing(count: int) -> Callable[[], list]:
+def listing(count: int) -> Callable[[], list[dict[str, Any]]]:
     its = operations(count)
     return lambda: processes.listed(
         threads(count), its, np.zeros(len(its), np.int64).view(Counted), {}, {}, 0
@@ -122,12 +125,12 @@ def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
     ],
     ids=["processes", "waiting", "futexes", "moved", "noticing", "polling"],
 )
-def test_work_does_not_grow_with_the_square(made):
+def test_work_does_not_grow_with_the_square(made: Any) -> None:
     small, large = (work(made(count)) for count in (SMALL, TIMES * SMALL))
     assert small > SMALL and large <= GROWTH * small
 
 
-def test_each_rule_and_list_has_its_say_at_that_size():
+def test_each_rule_and_list_has_its_say_at_that_size() -> None:
     assert len(listing(SMALL)()) == SMALL and len(futexes(SMALL)()) == 16
     assert len(advice._noticing(seen(SMALL))) == len(advice._repeated(seen(SMALL))) == SMALL
     assert len(advice._polling(seen(SMALL, POLLED, receive_again=1000, again_runs=1))) == SMALL
@@ -136,19 +139,22 @@ def test_each_rule_and_list_has_its_say_at_that_size():
     assert io_model.judge(operations(SMALL), np.zeros(SMALL * EACH, np.int64)).name == "blocking"
 
 
-def test_names_are_put_together_once():
+def test_names_are_put_together_once() -> None:
     its = threads(SMALL)
     found = processes.listed(its, operations(SMALL), np.zeros(SMALL * EACH, np.int64), {}, {}, 0)
     assert all(process["wakers"][0]["name"] == "x" for process in found)
-    assert its.times.times == 2  # for the processes, and for the names
+    assert (
+        isinstance(its.times, Walked) and its.times.times == 2
+    )  # for the processes, and for the names
 
 
-def test_files_are_gone_through_once_for_all_scans():
+def test_files_are_gone_through_once_for_all_scans() -> None:
     its = seen(SMALL)
-    assert advice._repeated(its) and its.files.times == 1
+    assert advice._repeated(its) and isinstance(its.files, WalkedDict)
+    assert its.files.times == 1
 
 
-def test_a_registered_file_is_found_without_a_search():
+def test_a_registered_file_is_found_without_a_search() -> None:
     known = FdNames({})
     for tid in range(SMALL):
         known.learn(Row(0, Descriptors, (tid, 3, 100 + tid, 0o140777)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.records_builder import EAGAIN, FD, FILE, INODE, TID, Trace
@@ -14,7 +16,7 @@ from tracer.output.terminal.report import render
 from tracer.recording.records import Kind
 
 
-def test_sums():
+def test_sums() -> None:
     sums = GroupSum(2, 2)
     for _ in range(3):
         sums.add(
@@ -49,7 +51,7 @@ def test_sums():
         ("getpid", 0, 0, 0, "other calls"),
     ],
 )
-def test_what_a_call_waits_for(call, fd, arg, mode, wanted):
+def test_what_a_call_waits_for(call: str, fd: Any, arg: Any, mode: Any, wanted: str) -> None:
     code = waited_for(*(np.array([value]) for value in (numbers()[call], fd, arg, mode)))
     assert WAITS[int(code[0])] == wanted
 
@@ -63,14 +65,14 @@ def test_what_a_call_waits_for(call, fd, arg, mode, wanted):
         ("recvfrom", "waiting for data"),
     ],
 )
-def test_a_program_that_mostly_waits_is_told_what_for(call, wanted):
+def test_a_program_that_mostly_waits_is_told_what_for(call: str, wanted: str) -> None:
     trace = Trace().sleep(1000, 900_000, 910_000).call(call, 500, 920_000, 0)
     its = built(trace)["activity"]
     assert its["mostly"] == wanted and its["share"] > 0.9
     assert sum(its["times_ns"].values()) == 919_999  # the thread's whole life
 
 
-def test_a_call_that_never_returned_counts_too():
+def test_a_call_that_never_returned_counts_too() -> None:
     trace = (
         Trace()
         .sleep(1000, None, None)
@@ -81,14 +83,14 @@ def test_a_call_that_never_returned_counts_too():
     assert its["mostly"] == "waiting for futexes"
 
 
-def test_a_program_that_computes():
+def test_a_program_that_computes() -> None:
     its = built(Trace().call("getpid", 10, 20, 1).call("getpid", 900_000, 900_010, 1))
     assert its["activity"]["mostly"] == "computing" and its["model"]["name"] == "none"
     text = render(its | {"window_ns": [0, 900_010]}, width=80)
     assert "mostly      computing" in text and "computing, no I/O model" in text
 
 
-def test_an_idle_thread_does_not_hide_the_others():
+def test_an_idle_thread_does_not_hide_the_others() -> None:
     trace = Trace().add(Kind.START, 1, tid=TID + 1, result=TID).sleep(1, None, None, tid=TID + 1)
     trace.call("getpid", 10, 20, 1).call("getpid", 900_000, 900_010, 1)
     its = built(trace)["processes"][0]
@@ -96,13 +98,13 @@ def test_an_idle_thread_does_not_hide_the_others():
     assert its["activity"]["mostly"] == "computing"
 
 
-def test_what_was_asked_before_we_came_is_estimated():
+def test_what_was_asked_before_we_came_is_estimated() -> None:
     trace = Trace().add(Kind.START, 5, start=5, result=TID, arg=77).sleep(5, 900, 950)
     trace.call("recvfrom", 5, 1000, 64).sleep(1200, 1300, 1310).call("recvfrom", 1100, 1400, 64)
     assert ["ask" in op["estimated"] for op in built(trace)["operations"]] == [True, False]
 
 
-def test_each_process_has_its_own_verdict():
+def test_each_process_has_its_own_verdict() -> None:
     its = built(two_processes())
     assert {p["tgid"]: (p["model"]["name"], p["operations"]) for p in its["processes"]} == {
         TID: ("blocking", 10),
@@ -117,7 +119,7 @@ def test_each_process_has_its_own_verdict():
     assert max(map(len, render(its, width=80).splitlines())) <= 80
 
 
-def test_threads_of_one_name_are_a_group():
+def test_threads_of_one_name_are_a_group() -> None:
     trace = two_processes().add(Kind.THREAD, 3, tid=201, fd=200, result=200)
     for tid, name in ((200, b"main"), (201, b"worker")):
         trace.add(Kind.NAME, 5, tid=tid, start=int.from_bytes(name.ljust(8, b"\0"), "little"))
@@ -128,7 +130,7 @@ def test_threads_of_one_name_are_a_group():
     }
 
 
-def test_descriptors():
+def test_descriptors() -> None:
     trace = two_processes().call("sendto", 2_000 * US, 2_010 * US, 64)
     trace.sleep(2_101 * US, 2_150 * US, 2_160 * US).call("sendto", 2_100 * US, 2_170 * US, 64)
     trace.call("sendto", 2_200 * US, 2_201 * US, EAGAIN)
@@ -149,7 +151,7 @@ def test_descriptors():
     assert other["receive_again"] == 10 and other["received_bytes"] == 80
 
 
-def test_accepts_and_connects():
+def test_accepts_and_connects() -> None:
     trace = (
         Trace()
         .call("accept4", 10, 20, 9)
@@ -162,7 +164,7 @@ def test_accepts_and_connects():
     assert "1 connection accepted, 1 connection made" in text
 
 
-def test_who_woke_it():
+def test_who_woke_it() -> None:
     trace = Trace().call("getpid", 10, 20, 1)
     for i, waker in enumerate((7, 7, 0)):
         trace.add(Kind.WAKING, 100 + i, fd=waker)
@@ -173,12 +175,12 @@ def test_who_woke_it():
     ]
 
 
-def test_what_is_read_from_a_file_is_no_operation_but_a_use():
+def test_what_is_read_from_a_file_is_no_operation_but_a_use() -> None:
     its = built(Trace(FILE).call("read", 10, 20, 100, arg=100))
     assert list(its["operations"]) == [] and its["descriptors"][0]["receives"] == 1
 
 
-def test_the_cost_is_an_estimate():
+def test_the_cost_is_an_estimate() -> None:
     its = built(Trace().call("getpid", 10, 20, 1), event_cost_ns=300.0, ledger={"counted": 10})[
         "cost"
     ]

@@ -43,8 +43,8 @@ class CallFile(NamedTuple):
 class CallFiles(Step[CallFile, None]):
     """Looks up a batch's calls, once for all steps that ask."""
 
-    # What a process inherited is asked of its parent as of the fork, which may lie before the batch: how much is known of
-    # that hangs on what was forgotten by then. So this comes after the operations.
+    # What a process inherited is asked of its parent as of the fork, which may lie before the batch: how much is known
+    # of that hangs on what was forgotten by then. So this comes after the operations.
     NEEDS = (TimelineStep, Identity, OperationsInWindow)
 
     def feed(self, batch: RecordBatch, state: State) -> CallFile:

@@ -148,14 +148,15 @@ class Timeline:
         switches = _Switches(rows)
         absences, out_rows, unseen = switches.absences()
         self._unseen += int((unseen | _end_with_calls(absences, rows, out_rows)).sum())
-        inside, of = self._attach(absences, next_call[out_rows], calls.tid)
+        call_tids = calls.tid
+        inside, of = self._attach(absences, next_call[out_rows], call_tids)
         copies, copies_left = _copies(rows, calls, next_call)
         self._note_open(rows)
         carried = switches.left() | copies_left | _last_calls(rows, is_call)
         self._carried = rows.take(carried & ~_exited(rows))
         self._carried.kind[_CALLS[self._carried.kind]] = _PREVIOUS
         return TimelineBatch(
-            calls.tid,
+            call_tids,
             calls.start,
             calls.time,
             inside,
@@ -334,10 +335,10 @@ def _copies(
     at = np.flatnonzero(rows.kind == Kind.COPY)[::-1]  # backwards, so that the first one stays
     of = next_call[at]
     known = of < len(calls)
-    known[known] = calls.tid[of[known]] == rows.tid[at[known]]
+    known[known] = calls.where(of[known]).tid == rows.tid[at[known]]
     left[at[~known]] = True
     copies, of = fields.Copies(rows, at[known]), of[known]
-    inside = copies.time >= calls.start[of]
+    inside = copies.time >= calls.where(of).start
     first = np.zeros(len(calls), np.int64)
     first[of[inside]] = copies.time[inside]
     return first, left
@@ -368,7 +369,7 @@ def _folded(calls: fields.Calls, inside: OffCpu, of: np.ndarray, copies: np.ndar
     first = np.flatnonzero(~goes_on)
     last = np.append(first[1:], len(calls))[: len(first)] - 1
     run = np.cumsum(~goes_on) - 1  # of each call
-    within = inside.out >= calls.start[of]
+    within = inside.out >= calls.where(of).start
     asleep = _asleep(inside.where(within), run[of[within]], len(first))
     begun, ended = calls.where(first), calls.where(last)
     folded = Calls(

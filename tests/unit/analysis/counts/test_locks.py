@@ -42,7 +42,7 @@ def two() -> Trace:
     return Trace().add(Kind.THREAD, 3, tid=OTHER, result=TID, fd=TID)
 
 
-def test_who_has_waited_gives_back():
+def test_who_has_waited_gives_back() -> None:
     trace = wakes(waits(two(), TID, 10, OTHER, 100), TID, 110)
     (word,) = locks(wakes(waits(trace, OTHER, 200, TID, 300), OTHER, 310))
     assert (word["kind"], word["waits"], word["wakes"]) == ("mutual exclusion", 2, 4)
@@ -53,7 +53,7 @@ def test_who_has_waited_gives_back():
     assert word["waited_ns"] == 94 + 104 and word["longest_ns"] == 104  # until it had a CPU again
 
 
-def test_who_is_told_of_an_event_wakes_nobody():
+def test_who_is_told_of_an_event_wakes_nobody() -> None:
     (word,) = locks(
         waits(
             waits(two(), TID, 10, OTHER, 100, op=WAIT_BITSET), TID, 200, OTHER, 300, op=WAIT_BITSET
@@ -65,30 +65,30 @@ def test_who_is_told_of_an_event_wakes_nobody():
     ]
 
 
-def test_one_of_two_that_gives_back_is_unclear():
+def test_one_of_two_that_gives_back_is_unclear() -> None:
     trace = wakes(waits(two(), TID, 10, 300, 100), TID, 110)
     assert locks(waits(trace, OTHER, 200, TID, 300))[0]["kind"] == "unclear"
 
 
-def test_a_time_out_is_for_nobody():
+def test_a_time_out_is_for_nobody() -> None:
     trace = two().sleep(11, 100, 105).call("futex", 10, 106, -110, arg=WAIT, fd=WORD)
     (word,) = locks(trace)
     assert word["kind"] == "unclear" and word["between"][0]["waker"] is None
 
 
-def test_words_of_other_addresses_are_others():
+def test_words_of_other_addresses_are_others() -> None:
     assert (
         len(locks(waits(waits(two(), TID, 10, OTHER, 100), TID, 200, OTHER, 300, word=WORD + 4)))
         == 2
     )
 
 
-def test_without_sleeping_nobody_waited():
+def test_without_sleeping_nobody_waited() -> None:
     assert locks(two().call("futex", 10, 12, -11, fd=WORD, arg=WAIT)) == []
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_where_a_batch_is_cut_changes_nothing(count):
+def test_where_a_batch_is_cut_changes_nothing(count: int) -> None:
     trace = waits(waits(two(), TID, 10, OTHER, 100), OTHER, 200, TID, 300)
     assert locks(trace, count=count) == locks(trace)
     assert locks(trace, (0, 150), count)[0]["waits"] == 1

@@ -38,7 +38,7 @@ def traces(draw: st.DrawFn) -> np.ndarray:
 
 
 @given(traces(), st.lists(st.integers(0, 140), min_size=1, max_size=5))
-def test_every_time_and_thread_and_descriptor(records, times):
+def test_every_time_and_thread_and_descriptor(records: np.ndarray, times: list[int]) -> None:
     identity = results_of(records, Identity)[Identity]
     asked = [(tid, fd, time) for tid in THREADS for fd in FDS for time in times]
     tids, fds, at = (np.array(column, np.int64) for column in zip(*asked, strict=True))

@@ -36,7 +36,7 @@ def learnt(
     )
 
 
-def rows(trace: Trace, count: int = 1, tgid: int = TID) -> list[tuple]:
+def rows(trace: Trace, count: int = 1, tgid: int = TID) -> list[tuple[int, ...]]:
     """(inode, sends, bytes) of the descriptor's rows."""
     return sorted(
         (its["inode"] or 0, its["sends"], its["sent_bytes"])
@@ -46,37 +46,37 @@ def rows(trace: Trace, count: int = 1, tgid: int = TID) -> list[tuple]:
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_what_was_done_before_the_first_look_belongs_to_the_file_that_was_open(count):
+def test_what_was_done_before_the_first_look_belongs_to_the_file_that_was_open(count: int) -> None:
     trace = learnt(written(100, 200), 300, FIRST, before=True)
     assert rows(written(400, trace=trace), count) == [(FIRST, 3, 30)]
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_what_was_done_before_a_call_opened_it_stays_unknown(count):
+def test_what_was_done_before_a_call_opened_it_stays_unknown(count: int) -> None:
     trace = learnt(written(100, 200), 300, FIRST, before=False)
     assert rows(written(400, trace=trace), count) == [(0, 2, 20), (FIRST, 1, 10)]
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_a_later_look_says_nothing_of_before_a_call_opened_it(count):
+def test_a_later_look_says_nothing_of_before_a_call_opened_it(count: int) -> None:
     trace = learnt(learnt(written(100), 300, FIRST, before=False), 400, SECOND, before=True)
     assert rows(written(500, trace=trace), count) == [(0, 1, 10), (SECOND, 1, 10)]
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_the_first_of_two_files_had_what_was_done_before(count):
+def test_the_first_of_two_files_had_what_was_done_before(count: int) -> None:
     trace = learnt(learnt(written(100), 300, FIRST, before=True), 400, SECOND, before=False)
     assert rows(written(500, trace=trace), count) == [(FIRST, 1, 10), (SECOND, 1, 10)]
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_a_child_has_what_its_parent_had_open_before_it_was_learnt(count):
+def test_a_child_has_what_its_parent_had_open_before_it_was_learnt(count: int) -> None:
     trace = Trace().add(Kind.THREAD, 50, tid=CHILD, fd=TID, result=CHILD)
     trace = learnt(written(100, 200, tid=CHILD, trace=trace), 300, FIRST, before=True)
     assert rows(trace, count, CHILD) == [(FIRST, 2, 20)]
 
 
-def test_another_process_has_its_own():
+def test_another_process_has_its_own() -> None:
     trace = Trace().add(Kind.START, 1, tid=CHILD, result=CHILD)
     trace = learnt(
         written(100, tid=CHILD, trace=written(100, trace=trace)), 300, FIRST, before=True
@@ -84,7 +84,7 @@ def test_another_process_has_its_own():
     assert rows(trace, 1, CHILD) == [(0, 1, 10)] and rows(trace) == [(FIRST, 1, 10)]
 
 
-def test_sends_accepts_and_connections_before_the_look():
+def test_sends_accepts_and_connections_before_the_look() -> None:
     trace = (
         written(100)
         .call("accept4", 110, 120, 30, fd=OTHER_FD)
@@ -102,7 +102,7 @@ def test_sends_accepts_and_connections_before_the_look():
     ] == [(FIRST, f"socket:[{FIRST}]", 1, 1, 1, 1)]
 
 
-def test_writes_of_files_before_the_look_are_what_the_program_does():
+def test_writes_of_files_before_the_look_are_what_the_program_does() -> None:
     trace = learnt(written(*range(100, 3100, 10)), 4000, FIRST, before=True)
     trace.add(Kind.CALL, 10_000, start=5000, nr=numbers()["fsync"], fd=OTHER_FD).sleep(
         5100, 9000, 9100

@@ -1,7 +1,8 @@
-"""tracer/analysis/identity/lives.py: IDs that are used again, and threads that do not exist."""
+"""tracer/analysis/identity/lives.py: IDs used again, in the report; no time is of a thread that does not exist."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def life(
     return trace.add(Kind.EXIT, at + 10 * MS, tid=tid, result=tid) if ends else trace
 
 
-def twice(gap: int = 500 * MS, **first: object) -> Trace:
+def twice(gap: int = 500 * MS, **first: Any) -> Trace:
     """A parent, and two children with one ID, one after the other."""
     end = 22 * MS + gap
     trace = named(Trace(), 5, TID, b"parent").sleep(100, end, end + 10)
@@ -66,7 +67,7 @@ def twice(gap: int = 500 * MS, **first: object) -> Trace:
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_two_processes_that_had_one_id_are_two(count):
+def test_two_processes_that_had_one_id_are_two(count: int) -> None:
     its = built(twice(), count)
     both = [p for p in its["processes"] if p["tgid"] == CHILD]
     assert sorted(
@@ -136,7 +137,7 @@ def everything() -> Trace:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_ids_are_shown_everywhere(count):
+def test_ids_are_shown_everywhere(count: int) -> None:
     its = built(everything(), count)
     its |= {"operations": list(its["operations"])}
     assert ids_in(its) <= {-1, 0, TID, CHILD, 7}
@@ -152,7 +153,7 @@ def test_ids_are_shown_everywhere(count):
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_a_life_whose_end_was_lost_is_over_when_its_id_begins_again(count):
+def test_a_life_whose_end_was_lost_is_over_when_its_id_begins_again(count: int) -> None:
     its = built(twice(ends=False), count)
     times = [t for t in its["threads"] if t["tid"] == CHILD]
     assert [(t["start_ns"], t["end_ns"]) for t in times] == [
@@ -163,21 +164,21 @@ def test_a_life_whose_end_was_lost_is_over_when_its_id_begins_again(count):
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_who_was_off_the_cpu_when_its_end_was_lost_was_so_until_then(count):
+def test_who_was_off_the_cpu_when_its_end_was_lost_was_so_until_then(count: int) -> None:
     trace = twice(ends=False).add(Kind.SWITCH_OUT, 12 * MS, arg=1, tid=CHILD)
     first = next(t for t in built(trace, count)["threads"] if t["tid"] == CHILD)
     assert first["user_ns"] < 8 * MS and first["blocked_ns"] > 498 * MS
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_with_a_process_end_all_its_threads(count):
+def test_with_a_process_end_all_its_threads(count: int) -> None:
     trace = twice(ends=False).add(Kind.THREAD, 2 * MS, tid=OTHER, fd=CHILD, result=CHILD)
     assert [
         (t["start_ns"], t["end_ns"]) for t in built(trace, count)["threads"] if t["tid"] == OTHER
     ] == [(2 * MS, 511 * MS - 1)]
 
 
-def test_a_process_id_that_a_thread_has_later():
+def test_a_process_id_that_a_thread_has_later() -> None:
     trace = life(Trace(), MS, 71, 10).add(Kind.THREAD, 20 * MS, tid=CHILD, fd=TID, result=TID)
     trace.add(Kind.SWITCH_IN, 20 * MS + 10, tid=CHILD).call("read", 21 * MS, 22 * MS, 7, tid=CHILD)
     its = built(trace.add(Kind.EXIT, 23 * MS, tid=CHILD, result=TID))
@@ -192,7 +193,7 @@ def test_a_process_id_that_a_thread_has_later():
 
 
 @pytest.mark.parametrize(("created", "adopted"), [(100, 105), (105, 100)])
-def test_a_thread_that_is_created_while_it_is_adopted_is_one(created, adopted):
+def test_a_thread_that_is_created_while_it_is_adopted_is_one(created: Any, adopted: Any) -> None:
     trace = Trace().add(Kind.THREAD, created, tid=CHILD, fd=TID, result=CHILD)
     trace.add(Kind.START, adopted, tid=CHILD, start=adopted, result=CHILD, arg=7)
     its = built(trace.call("getpid", MS, MS + 5, 1, tid=CHILD))
@@ -233,8 +234,8 @@ def executed(says: bool, leader_exits: bool = True) -> Trace:
 @pytest.mark.parametrize("count", BATCHES)
 @pytest.mark.parametrize("leader_exits", [True, False])
 def test_a_leader_whose_id_another_thread_takes_by_execve_does_not_live_in_between(
-    count, leader_exits
-):
+    count: int, leader_exits: Any
+) -> None:
     its = built(executed(True, leader_exits), count)
     ended = 10 * MS if leader_exits else 60 * MS - 1
     assert [(t["tid"], t["name"], t["start_ns"], t["end_ns"]) for t in its["threads"]] == [
@@ -254,7 +255,7 @@ def test_a_leader_whose_id_another_thread_takes_by_execve_does_not_live_in_betwe
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_a_recording_that_does_not_say_so_shows_it_by_what_the_leader_does(count):
+def test_a_recording_that_does_not_say_so_shows_it_by_what_the_leader_does(count: int) -> None:
     its = built(executed(False), count)
     assert [(t["tid"], t["start_ns"], t["end_ns"]) for t in its["threads"]] == [
         (TID, 1, 10 * MS),
@@ -265,7 +266,7 @@ def test_a_recording_that_does_not_say_so_shows_it_by_what_the_leader_does(count
 
 
 @pytest.mark.parametrize("count", BATCHES)
-def test_a_leader_that_has_gone_before_the_others_is_not_taken_for_alive(count):
+def test_a_leader_that_has_gone_before_the_others_is_not_taken_for_alive(count: int) -> None:
     trace = (
         Trace()
         .add(Kind.THREAD, MS, tid=OTHER, fd=TID, result=TID)
@@ -287,11 +288,11 @@ def test_a_leader_that_has_gone_before_the_others_is_not_taken_for_alive(count):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_where_no_id_is_used_twice_the_batches_are_the_very_same(count):
+def test_where_no_id_is_used_twice_the_batches_are_the_very_same(count: int) -> None:
     lives, some = Lives(), list(batches(life(Trace(), MS, 71, 10).records(), count))
     assert [lives.feed(batch) for batch in some] == some
 
-    def read(since, until):
+    def read(since: int | None, until: int | None) -> Iterator[RecordBatch]:
         return iter(some)
 
     assert lives.again(read) is read
@@ -301,12 +302,12 @@ def test_where_no_id_is_used_twice_the_batches_are_the_very_same(count):
 @pytest.mark.parametrize(
     ("since", "until"), [(None, None), (None, 511 * MS), (10 * MS, 600 * MS), (511 * MS - 1, None)]
 )
-def test_what_is_read_again_is_what_was_fed(count, since, until):
+def test_what_is_read_again_is_what_was_fed(count: int, since: Any, until: Any) -> Any:
     records = twice(ends=False).records()
     lives = Lives()
     fed = np.concatenate([lives.feed(batch).records() for batch in batches(records, count)])
 
-    def read(first, last):
+    def read(first: Any, last: Any) -> Any:
         kept = records[(records["time"] >= (first or 0)) & (records["time"] <= (last or 1 << 62))]
         return batches(kept, 3)
 
@@ -315,7 +316,7 @@ def test_what_is_read_again_is_what_was_fed(count, since, until):
     assert again.tolist() == wanted.tolist()
 
 
-def test_every_field_with_an_id_is_told():
+def test_every_field_with_an_id_is_told() -> None:
     trace = life(life(Trace(), MS, 71, 10), 20 * MS, 72, 5)
     trace.add(Kind.THREAD, 25 * MS, tid=OTHER, fd=CHILD, result=CHILD).add(
         Kind.WAKING, 26 * MS, fd=CHILD
@@ -357,7 +358,7 @@ class Life:
 
 
 @st.composite
-def several_lives(draw) -> list[Life]:
+def several_lives(draw: Any) -> list[Life]:
     found = []
     for tid in (500, 501, 502):
         at = draw(st.integers(10, 60))
@@ -393,7 +394,7 @@ def recorded(lives: list[Life]) -> Trace:
     return trace
 
 
-def reckoned(lives: list[Life], window: tuple[int, int], end: int) -> list[tuple]:
+def reckoned(lives: list[Life], window: tuple[int, int], end: int) -> list[tuple[int, ...]]:
     """(ID, start, end, ns in each state) of each life, added up one piece at a time."""
     found = []
     for i, its in enumerate(lives):
@@ -421,7 +422,9 @@ def measured(trace: Trace, window: tuple[int, int], count: int) -> list[dict[str
 
 
 @given(several_lives(), st.integers(1, 9), st.integers(0, 300), st.integers(1, 1500))
-def test_no_time_belongs_to_a_thread_that_does_not_exist(lives, count, begin, length):
+def test_no_time_belongs_to_a_thread_that_does_not_exist(
+    lives: Any, count: int, begin: int, length: int
+) -> None:
     trace, window = recorded(lives), (begin, begin + length)
     end = int(trace.records()["time"][-1])
     found = [
@@ -437,7 +440,7 @@ def test_no_time_belongs_to_a_thread_that_does_not_exist(lives, count, begin, le
     ) == reckoned(lives, window, end)
 
 
-def test_a_file_of_an_earlier_life_is_not_known_in_a_later_one():
+def test_a_file_of_an_earlier_life_is_not_known_in_a_later_one() -> None:
     trace = life(Trace(), MS, 71, 10, mode=FILE)
     trace.add(Kind.START, 20 * MS, tid=CHILD, result=CHILD).call(
         "write", 21 * MS, 22 * MS, 5, fd=3, tid=CHILD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def pair(first: int, count: int) -> Pair:
 @pytest.mark.parametrize(
     "sizes", [[], [0], [5], [1, 0, 2], [3] * 50, [1, 200, 1], [70, 1, 1, 1, 300]]
 )
-def test_all_comes_out_in_order(sizes, monkeypatch):
+def test_all_comes_out_in_order(sizes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(appender, "_LEAST", 4)
     monkeypatch.setattr(appender, "_MOST", 64)
     table, total = Appender(pair(0, 0)), 0

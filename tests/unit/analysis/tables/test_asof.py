@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ entries = st.lists(
 questions = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 35)), min_size=1, max_size=20)
 
 
-def plainly(rows: list[tuple], key: int, time: int) -> int | None:
+def plainly(rows: list[tuple[int, int, int]], key: int, time: int) -> int | None:
     fitting = [
         (at, i, value) for i, (its, at, value) in enumerate(rows) if its == key and at <= time
     ]
@@ -22,7 +24,7 @@ def plainly(rows: list[tuple], key: int, time: int) -> int | None:
 
 
 @given(entries, entries, questions, st.integers(0, 30))
-def test_what_is_found_is_the_last(first, second, asked, forgotten):
+def test_what_is_found_is_the_last(first: Any, second: Any, asked: Any, forgotten: Any) -> None:
     table = AsOf(1)
     for rows in (first, second):
         if rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ def nearest_rank(values: list[int], percent: int) -> int:
 
 
 @given(times.filter(len))
-def test_percentiles_are_nearest_rank(values):
+def test_percentiles_are_nearest_rank(values: Any) -> None:
     found = distribution(np.array(values))
     for percent in (50, 90, 99):
         assert found[f"p{percent}_ns"] == nearest_rank(values, percent)
@@ -39,13 +41,13 @@ def test_percentiles_are_nearest_rank(values):
         (101, 51, 91, 100),
     ],
 )
-def test_percentiles_of_one_to_n(count, p50, p90, p99):
+def test_percentiles_of_one_to_n(count: int, p50: Any, p90: Any, p99: Any) -> None:
     found = distribution(np.arange(count, 0, -1))
     assert (found["p50_ns"], found["p90_ns"], found["p99_ns"]) == (p50, p90, p99)
 
 
 @given(times)
-def test_histogram_counts_each_value_once_in_its_power_of_two(values):
+def test_histogram_counts_each_value_once_in_its_power_of_two(values: Any) -> None:
     hist = distribution(np.array(values, np.int64))["hist"]
     expected: dict[str, int] = {}
     for value in values:
@@ -72,18 +74,18 @@ def test_histogram_counts_each_value_once_in_its_power_of_two(values):
         (2**40, 2**40),
     ],
 )
-def test_buckets_begin_at_powers_of_two(value, bucket):
+def test_buckets_begin_at_powers_of_two(value: Any, bucket: Any) -> None:
     assert distribution(np.array([value]))["hist"] == {str(bucket): 1}
 
 
-def test_nothing_has_no_times():
+def test_nothing_has_no_times() -> None:
     found = distribution(np.empty(0, np.int64))
     assert found.pop("hist") == {}
     assert set(found.values()) == {0}
 
 
 @given(st.lists(times, max_size=5))
-def test_batches_add_up(batches):
+def test_batches_add_up(batches: Any) -> None:
     whole = Distribution()
     for batch in batches:
         whole.add(np.array(batch, np.int64))
@@ -92,7 +94,7 @@ def test_batches_add_up(batches):
     assert whole.summary() == together  # asking changes nothing
 
 
-def test_many_pending_values_are_merged(monkeypatch):
+def test_many_pending_values_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracer.analysis.tables.distribution._MOST_PENDING", 10)
     whole, rng = Distribution(), np.random.default_rng(3)
     batches = [rng.integers(0, 50, 7) for _ in range(20)]
@@ -101,7 +103,7 @@ def test_many_pending_values_are_merged(monkeypatch):
     assert whole.summary() == distribution(np.concatenate(batches))
 
 
-def test_numbers_are_json():
+def test_numbers_are_json() -> None:
     found = distribution(np.array([3, 5]))
     assert all(type(value) is int for name, value in found.items() if name != "hist")
     assert all(type(count) is int for count in found["hist"].values())

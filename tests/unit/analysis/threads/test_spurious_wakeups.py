@@ -29,7 +29,7 @@ def told(trace: Trace, tid: int, start: int, *wakes: int, then: int = 7) -> Trac
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
-def test_a_herd(count):
+def test_a_herd(count: int) -> None:
     trace = Trace().add(Kind.THREAD, 3, tid=OTHER, result=TID, fd=TID)
     trace = told(told(trace, TID, 10, 100), TID, 200, 300)
     (its,) = wakeups(told(trace, OTHER, 11, 101, 301, then=EAGAIN), count)
@@ -43,12 +43,12 @@ def test_a_herd(count):
     }
 
 
-def test_whoever_finds_something_was_not_woken_for_nothing():
+def test_whoever_finds_something_was_not_woken_for_nothing() -> None:
     (its,) = wakeups(told(told(Trace(), TID, 10, 100), TID, 200, 300))
     assert its["woken"] == its["returned"] == 2 and its["slept_again"] == its["found_nothing"] == 0
 
 
-def test_a_time_out_is_no_wake_up_for_nothing():
+def test_a_time_out_is_no_wake_up_for_nothing() -> None:
     trace = (
         Trace()
         .sleep(20, 100, 105)
@@ -58,5 +58,5 @@ def test_a_time_out_is_no_wake_up_for_nothing():
     assert wakeups(trace) == []
 
 
-def test_who_did_not_sleep_was_not_woken():
+def test_who_did_not_sleep_was_not_woken() -> None:
     assert wakeups(Trace().call("poll", 10, 12, 1).call("recvfrom", 13, 14, 64)) == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,24 +30,24 @@ def until(trace: Trace, end: int) -> Trace:
     return trace.add(Kind.EXIT, end, result=TID)
 
 
-def test_a_thread_that_only_computes():
+def test_a_thread_that_only_computes() -> None:
     assert states(times(until(Trace(), 101))) == (0, 0, 0, 100)
 
 
-def test_a_call_is_kernel_time():
+def test_a_call_is_kernel_time() -> None:
     assert states(times(until(Trace().call("read", 11, 31, 1), 101))) == (0, 0, 20, 80)
 
 
-def test_a_sleep_in_a_call_is_blocked_then_runnable():
+def test_a_sleep_in_a_call_is_blocked_then_runnable() -> None:
     trace = Trace().sleep(21, 61, 66).call("read", 11, 71, 1)
     assert states(times(until(trace, 101))) == (40, 5, 15, 40)
 
 
-def test_preempted_is_runnable():
+def test_preempted_is_runnable() -> None:
     assert states(times(until(Trace().preempted(21, 51), 101))) == (0, 30, 0, 70)
 
 
-def test_preempted_in_a_call_is_runnable():
+def test_preempted_in_a_call_is_runnable() -> None:
     assert states(times(until(Trace().preempted(21, 51).call("read", 11, 61, 1), 101))) == (
         0,
         30,
@@ -55,12 +56,12 @@ def test_preempted_in_a_call_is_runnable():
     )
 
 
-def test_switched_out_while_it_could_run_is_runnable():
+def test_switched_out_while_it_could_run_is_runnable() -> None:
     trace = Trace().add(Kind.SWITCH_OUT, 21, arg=0).add(Kind.SWITCH_IN, 51)
     assert states(times(until(trace, 101))) == (0, 30, 0, 70)
 
 
-def test_a_call_that_stayed_open_is_one_wherever_batches_are_cut():
+def test_a_call_that_stayed_open_is_one_wherever_batches_are_cut() -> None:
     """Others make records after the moment when it is held to end: the probes go one after the other."""
     trace = Trace().add(Kind.SWITCH_OUT, 10, arg=1).add(Kind.OPEN, 100, start=5, nr=0, fd=0)
     trace.add(Kind.START, 2, tid=TID + 1, result=TID).call("getppid", 90, 101, 1, tid=TID + 1).call(
@@ -75,7 +76,9 @@ def test_a_call_that_stayed_open_is_one_wherever_batches_are_cut():
 @pytest.mark.parametrize(
     ("window", "wanted"), [(None, (2, 2)), ((40, 70), (1, 1)), ((62, 70), (0, 0))]
 )
-def test_switches_to_sleep_and_preemptions_inside_the_window(window, wanted):
+def test_switches_to_sleep_and_preemptions_inside_the_window(
+    window: Any, wanted: tuple[int, int]
+) -> None:
     trace = Trace().sleep(11, 15, 20).preempted(21, 30).sleep(41, 45, 50)
     trace.add(Kind.SWITCH_OUT, 61, arg=1, fd=1).add(
         Kind.SWITCH_IN, 66
@@ -84,27 +87,27 @@ def test_switches_to_sleep_and_preemptions_inside_the_window(window, wanted):
     assert (its.switches, its.preemptions) == wanted
 
 
-def test_a_waking_before_the_switch_out_makes_it_runnable():
+def test_a_waking_before_the_switch_out_makes_it_runnable() -> None:
     trace = Trace().add(Kind.WAKING, 19).add(Kind.SWITCH_OUT, 21, arg=1).add(Kind.SWITCH_IN, 51)
     assert states(times(until(trace.call("read", 11, 61, 1), 101))) == (0, 30, 20, 50)
 
 
-def test_a_waking_of_the_sleep_before_says_nothing_of_this_one():
+def test_a_waking_of_the_sleep_before_says_nothing_of_this_one() -> None:
     trace = Trace().sleep(11, 21, 31).sleep(41, 51, 61)
     assert states(times(until(trace, 101))) == (20, 20, 0, 60)
 
 
-def test_a_sleep_nobody_ended():
+def test_a_sleep_nobody_ended() -> None:
     trace = Trace().sleep(21, None, None).add(Kind.OPEN, 101, start=11, nr=0)
     assert states(times(trace)) == (80, 0, 10, 10)
 
 
-def test_woken_and_never_run_again():
+def test_woken_and_never_run_again() -> None:
     trace = Trace().sleep(21, 61, None).add(Kind.OPEN, 101, start=11, nr=0)
     assert states(times(trace)) == (40, 40, 10, 10)
 
 
-def test_an_open_call_lasts_until_the_end():
+def test_an_open_call_lasts_until_the_end() -> None:
     assert states(times(Trace().add(Kind.OPEN, 101, start=61, nr=0))) == (0, 0, 40, 60)
 
 
@@ -120,16 +123,16 @@ def test_an_open_call_lasts_until_the_end():
         ((0, 1000), (40, 5, 15, 40)),
     ],
 )
-def test_only_the_window_counts(window, wanted):
+def test_only_the_window_counts(window: Any, wanted: tuple[int, ...]) -> None:
     trace = until(Trace().sleep(21, 61, 66).call("read", 11, 71, 1), 101)
     assert states(times(trace, window)) == wanted
 
 
-def test_a_thread_outside_the_window_is_not_there():
+def test_a_thread_outside_the_window_is_not_there() -> None:
     assert thread_times(until(Trace(), 101).records(), (200, 300)) == []
 
 
-def test_names_and_ids():
+def test_names_and_ids() -> None:
     trace = Trace()
     for time, text in ((5, b"first"), (6, b"second")):
         raw = text.ljust(16, b"\0")
@@ -157,7 +160,7 @@ def test_names_and_ids():
     )
 
 
-def test_threads_that_were_never_born_are_left_out():
+def test_threads_that_were_never_born_are_left_out() -> None:
     assert len(thread_times(until(Trace().call("read", 11, 31, 1, tid=55), 101).records())) == 1
     assert thread_times(Trace().records()[:0]) == []
 
@@ -172,7 +175,7 @@ lives = st.lists(
 )
 
 
-def live(steps) -> tuple[Trace, list[int]]:
+def live(steps: Any) -> tuple[Trace, list[int]]:
     """A thread's life, and the four sums that it must have."""
     trace, now, sums = Trace(), 2, [0, 0, 0, 1]
     for what, gap, length in steps:
@@ -211,19 +214,19 @@ def live(steps) -> tuple[Trace, list[int]]:
 
 
 @given(lives)
-def test_any_life_adds_up_and_every_part_is_right(steps):
+def test_any_life_adds_up_and_every_part_is_right(steps: Any) -> None:
     trace, sums = live(steps)
     assert list(states(times(trace))) == sums
 
 
 @given(lives, st.lists(st.integers(0, 1500), min_size=1, max_size=6), st.booleans())
-def test_windows_and_batches_add_up(steps, cuts, batched):
+def test_windows_and_batches_add_up(steps: Any, cuts: Any, batched: bool) -> None:
     trace, sums = live(steps)
     records = trace.records()
     end = int(records["time"][-1])
     edges = [1, *sorted(cut for cut in set(cuts) if 1 < cut < end), end]
     found = [0, 0, 0, 0]
-    for window in pairwise(edges):
+    for window in itertools.pairwise(edges):
         for its in thread_times(records, window, 2 if batched else 1):
             assert min(states(its)) >= 0
             assert sum(states(its)) == its.end_ns - its.start_ns
@@ -242,7 +245,9 @@ wild = st.lists(
 
 
 @given(wild, st.integers(0, 100), st.integers(0, 400))
-def test_lost_records_make_no_time_negative_and_none_appear(steps, begin, length):
+def test_lost_records_make_no_time_negative_and_none_appear(
+    steps: Any, begin: int, length: int
+) -> None:
     trace, now = Trace(), 2
     for kind, gap, flag in steps:
         now += gap

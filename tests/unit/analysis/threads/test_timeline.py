@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from tracer.kernel import syscalls
 from tracer.recording.records import Kind
 
 
-def calls_of(trace: Trace, count: int = 1) -> list[dict]:
+def calls_of(trace: Trace, count: int = 1) -> list[dict[str, Any]]:
     timeline, found = Timeline(), []
     for batch in batches(trace.records(), count):
         calls = timeline.feed(batch).calls
@@ -51,21 +53,21 @@ def counts(trace: Trace) -> list[int]:
     return [call["count"] for call in calls_of(trace)]
 
 
-def test_a_run_is_one_call_with_its_count():
+def test_a_run_is_one_call_with_its_count() -> None:
     (call,) = calls_of(polls(Trace(), 100, 5))
     assert (call["count"], call["start"], call["last_start"], call["end"]) == (5, 100, 140, 144)
     assert (call["tid"], call["result"]) == (TID, EAGAIN)
 
 
-def test_success_ends_a_run():
+def test_success_ends_a_run() -> None:
     assert counts(polls(polls(Trace(), 100, 3).call("recvfrom", 130, 134, 64), 140, 4)) == [3, 1, 4]
 
 
-def test_successes_are_never_folded():
+def test_successes_are_never_folded() -> None:
     assert counts(Trace().call("recvfrom", 100, 110, 64).call("recvfrom", 120, 130, 64)) == [1, 1]
 
 
-def test_another_error_descriptor_or_call_ends_a_run():
+def test_another_error_descriptor_or_call_ends_a_run() -> None:
     trace = polls(polls(Trace(), 100, 2), 120, 2, fd=5)
     trace.call("recvfrom", 140, 144, -104).call("recvfrom", 150, 154, -104).call(
         "recvmsg", 160, 164, -104
@@ -73,22 +75,22 @@ def test_another_error_descriptor_or_call_ends_a_run():
     assert counts(trace) == [2, 2, 2, 1]
 
 
-def test_a_switch_or_a_signal_ends_a_run():
+def test_a_switch_or_a_signal_ends_a_run() -> None:
     trace = polls(polls(Trace(), 100, 2).preempted(116, 118), 120, 2).signal(29, 136, 137)
     assert counts(polls(trace, 140, 2)) == [2, 2, 2]
 
 
-def test_threads_do_not_break_each_others_runs():
+def test_threads_do_not_break_each_others_runs() -> None:
     found = calls_of(polls(polls(Trace(), 100, 5), 102, 5, tid=101))
     assert [(call["tid"], call["count"]) for call in found] == [(TID, 5), (101, 5)]
 
 
-def test_nothing():
+def test_nothing() -> None:
     assert calls_of(Trace()) == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
-def test_what_happened_inside_a_call(count):
+def test_what_happened_inside_a_call(count: int) -> None:
     trace = (
         Trace()
         .call("recvfrom", 20, 30, 64)
@@ -103,7 +105,7 @@ def test_what_happened_inside_a_call(count):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_what_happened_before_a_call_is_not_inside(count):
+def test_what_happened_before_a_call_is_not_inside(count: int) -> None:
     (call,) = calls_of(Trace().sleep(50, 60, 70).copy(80).call("recvfrom", 100, 240, 64), count)
     assert (
         call["out"],
@@ -116,7 +118,7 @@ def test_what_happened_before_a_call_is_not_inside(count):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7])
-def test_a_restarted_call_is_taken_for_what_it_restarts(count):
+def test_a_restarted_call_is_taken_for_what_it_restarts(count: int) -> None:
     trace = Trace().call("poll", 100, 150, -516, fd=7).call("restart_syscall", 160, 200, 1, fd=0)
     trace.call("restart_syscall", 300, 310, -4, fd=0)
     numbers = syscalls.numbers()
@@ -127,7 +129,7 @@ def test_a_restarted_call_is_taken_for_what_it_restarts(count):
     ]
 
 
-def test_a_lesson_explains_the_call_before_it():
+def test_a_lesson_explains_the_call_before_it() -> None:
     trace = Trace().call("socket", 10, 20, 5, fd=2).args("socket", 21, 1, 0, first=2)
     trace.add(Kind.DESCRIPTOR, 22, start=77, fd=5)
     for count in (1, 2, 5):
@@ -137,7 +139,7 @@ def test_a_lesson_explains_the_call_before_it():
         assert found[-2:] == [10, 10]  # the descriptor of Trace() itself is explained by none
 
 
-def test_absences_that_end_with_the_trace():
+def test_absences_that_end_with_the_trace() -> None:
     timeline = Timeline()
     for batch in batches(
         Trace().sleep(50, 60, 70).sleep(80, 90, None).add(Kind.OPEN, 99, start=75).records()
@@ -153,7 +155,7 @@ def test_absences_that_end_with_the_trace():
     )
 
 
-def test_threads_gone_are_not_carried_on():
+def test_threads_gone_are_not_carried_on() -> None:
     timeline = Timeline()
     for batch in batches(Trace().call("read", 10, 20, 1).add(Kind.EXIT, 30, result=TID).records()):
         timeline.feed(batch)
@@ -161,7 +163,7 @@ def test_threads_gone_are_not_carried_on():
 
 
 @given(st.lists(st.integers(0, 70_000), max_size=50))
-def test_threads_are_brought_together_in_their_own_order(tids):
+def test_threads_are_brought_together_in_their_own_order(tids: list[int]) -> None:
     ids = np.array(tids, np.uint32)
     rows = np.arange(len(ids))[by_thread(ids)]
     assert rows.tolist() == sorted(range(len(tids)), key=lambda i: tids[i])
@@ -179,7 +181,7 @@ def test_threads_are_brought_together_in_their_own_order(tids):
     ),
     st.integers(1, 6),
 )
-def test_no_call_is_lost_wherever_batches_are_cut(steps, count):
+def test_no_call_is_lost_wherever_batches_are_cut(steps: Any, count: int) -> None:
     trace = Trace()
     for i, (result, tid, fd, other) in enumerate(steps):
         at = 100 + 10 * i
@@ -197,7 +199,7 @@ def test_no_call_is_lost_wherever_batches_are_cut(steps, count):
     assert all(call["woken"] != NEVER for call in cut)
 
 
-def test_who_returns_from_a_call_has_a_cpu_though_no_switch_was_seen():
+def test_who_returns_from_a_call_has_a_cpu_though_no_switch_was_seen() -> None:
     trace = (
         Trace().add(Kind.SWITCH_OUT, 110, arg=1).add(Kind.WAKING, 120).call("futex", 100, 130, 0)
     )
@@ -217,7 +219,7 @@ def unseen(trace: Trace, count: int, end: int = 500) -> int:
 
 
 @pytest.mark.parametrize("count", range(1, 9))
-def test_a_switch_back_that_was_not_shown_is_counted_once(count):
+def test_a_switch_back_that_was_not_shown_is_counted_once(count: int) -> Any:
     def away() -> Trace:
         return (
             Trace()
@@ -255,7 +257,7 @@ def test_a_switch_back_that_was_not_shown_is_counted_once(count):
 
 
 @pytest.mark.parametrize("count", range(1, 7))
-def test_who_was_off_the_cpu_until_the_end_was_off_it(count):
+def test_who_was_off_the_cpu_until_the_end_was_off_it(count: int) -> None:
     trace = (
         Trace()
         .add(Kind.SWITCH_OUT, 110, arg=1)
