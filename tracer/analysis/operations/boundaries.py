@@ -27,12 +27,12 @@ EPOLLET, EPOLLONESHOT = select.EPOLLET, select.EPOLLONESHOT
 def ask(known: Evidence, kind: np.ndarray) -> Boundary:
     """The program first wants the data: its aio_read, its first ask, or, where a signal told and nothing was asked
     before, the end of the operation before or the arming fcntl. Estimated where it asked before it was traced."""
-    unasked = (kind == SIGNAL) & (known.first_ask < 0)
+    told_unasked = kind == SIGNAL  # and nothing was asked: that row comes first
     asked = best(
         Row(kind == POSIX_AIO, known.aio.asked_at, SEEN),
         Row(known.first_ask >= 0, known.calls.start[known.first_ask], SEEN),
-        Row(unasked & (known.previous_done > 0), known.previous_done, SEEN),
-        Row(unasked & (known.armed > 0), known.armed, SEEN),
+        Row(told_unasked & (known.previous_done > 0), known.previous_done, SEEN),
+        Row(told_unasked & (known.armed > 0), known.armed, SEEN),
         otherwise=known.receive.start,
         estimated=SEEN,
     )

@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 def best(*table: Row, otherwise: np.ndarray, estimated: bool) -> Boundary:
     """For each operation the first row that applies to it; `otherwise` (ns) where none does."""
-    time = otherwise.astype(np.int64)
+    time = otherwise.copy()
     guessed = np.full(len(time), estimated)
     for row in reversed(table):
         np.copyto(time, row.time, where=row.applies)
