@@ -11,7 +11,7 @@ import select
 import numpy as np
 
 from tracer.analysis.operations.evidence import Evidence
-from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best
+from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best, first
 from tracer.analysis.operations.table import (
     AT_ONCE,
     BLOCKED,
@@ -27,17 +27,16 @@ EPOLLET, EPOLLONESHOT = select.EPOLLET, select.EPOLLONESHOT
 def ask(known: Evidence, kind: np.ndarray) -> Boundary:
     """The program first wants the data: its aio_read, its first ask, or, where a signal told and nothing was asked
     before, the end of the operation before or the arming fcntl. Estimated where it asked before it was traced."""
-    unasked = (kind == SIGNAL) & (known.first_ask < 0)
-    asked = best(
-        Row(kind == POSIX_AIO, known.aio.asked_at, SEEN),
-        Row(known.first_ask >= 0, known.calls.start[known.first_ask], SEEN),
-        Row(unasked & (known.previous_done > 0), known.previous_done, SEEN),
-        Row(unasked & (known.armed > 0), known.armed, SEEN),
+    told_unasked = kind == SIGNAL  # and nothing was asked: that row comes first
+    asked = first(
+        Row(kind == POSIX_AIO, known.aio.asked_at),
+        Row(known.first_ask >= 0, known.calls.start[known.first_ask]),
+        Row(told_unasked & (known.previous_done > 0), known.previous_done),
+        Row(told_unasked & (known.armed > 0), known.armed),
         otherwise=known.receive.start,
-        estimated=SEEN,
     )
-    before_the_trace = (asked.time > 0) & (asked.time == known.adopted)
-    return Boundary(asked.time, before_the_trace)
+    before_the_trace = (known.adopted > 0) & (asked == known.adopted)
+    return Boundary(asked, before_the_trace)
 
 
 def ready_unseen(
@@ -51,25 +50,23 @@ def ready_unseen(
     woken = np.where(by_wait, known.calls.woken[told_by], receive.woken)
     entry = np.where(by_wait, known.calls.start[told_by], receive.start)
     sent = known.signal.generated
-    return best(
-        Row((kind == SIGNAL) & (sent > 0) & (sent >= empty_at), sent, ESTIMATED),
-        Row(woken > 0, woken, ESTIMATED),
-        Row(kind == AT_ONCE, asked, ESTIMATED),
+    return first(
+        Row((kind == SIGNAL) & (sent > 0) & (sent >= empty_at), sent),
+        Row(woken > 0, woken),
+        Row(kind == AT_ONCE, asked),
         otherwise=entry,
-        estimated=ESTIMATED,
-    ).time
+    )
 
 
 def told(known: Evidence, kind: np.ndarray) -> np.ndarray:
     """The program has been told: the wait's return, the signal's delivery, the sleeper back on a CPU, else the entry of
     the receive. It is seen always."""
-    return best(
-        Row(kind == MULTIPLEXED, known.calls.end[known.told_by], SEEN),
-        Row(kind == SIGNAL, known.signal.delivered, SEEN),
-        Row(slept_for_it(known, kind), known.receive.back, SEEN),
+    return first(
+        Row(kind == MULTIPLEXED, known.calls.end[known.told_by]),
+        Row(kind == SIGNAL, known.signal.delivered),
+        Row(slept_for_it(known, kind), known.receive.back),
         otherwise=known.receive.start,
-        estimated=SEEN,
-    ).time
+    )
 
 
 def copy_start(known: Evidence) -> Boundary:
@@ -92,13 +89,12 @@ def empty_at(known: Evidence, kind: np.ndarray, events: np.ndarray) -> np.ndarra
     """
     told_once = events & (EPOLLET | EPOLLONESHOT) != 0
     slept_in_wait = (kind == MULTIPLEXED) & (known.calls.woken[known.told_by] > 0)
-    return best(
-        Row(slept_in_wait & ~told_once, known.calls.out[known.told_by], SEEN),
-        Row(slept_for_it(known, kind), known.receive.out, SEEN),
-        Row(known.last_look >= 0, known.calls.last_start[known.last_look], SEEN),
+    return first(
+        Row(slept_in_wait & ~told_once, known.calls.out[known.told_by]),
+        Row(slept_for_it(known, kind), known.receive.out),
+        Row(known.last_look >= 0, known.calls.last_start[known.last_look]),
         otherwise=np.full(len(kind), UNKNOWN),
-        estimated=ESTIMATED,
-    ).time
+    )
 
 
 def slept_for_it(known: Evidence, kind: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from tracer.analysis.operations.kernel_requests import (
     Submissions,
     of_process,
 )
-from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best
+from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best, first
 from tracer.analysis.operations.table import (
     DEVICE,
     INLINE,
@@ -145,24 +145,22 @@ def _ask(found: _Reads) -> np.ndarray:
     """The program first wants the data (ns): the completion before, of a multishot request; the entry of the call that
     submitted; else the submission."""
     before = np.append(0, found.done.time)[: len(found.done)]
-    return best(
-        Row(found.again, before, SEEN),
-        Row(found.inside, at(found.enters.start, found.enter), SEEN),
+    return first(
+        Row(found.again, before),
+        Row(found.inside, at(found.enters.start, found.enter)),
         otherwise=found.asked.time,
-        estimated=SEEN,
-    ).time
+    )
 
 
 def _ready_unseen(found: _Reads, kind: np.ndarray, ask: np.ndarray, sleep: _Sleep) -> np.ndarray:
     """The data can be read, where no sk_data_ready is seen (ns): a file's when it was complete, if not in the call
     itself; a sleeper's when it was woken; else ask."""
     is_file = found.asked.is_file
-    return best(
-        Row(is_file & (kind != INLINE), found.done.time, ESTIMATED),
-        Row(~is_file & sleep.slept, sleep.woken, ESTIMATED),
+    return first(
+        Row(is_file & (kind != INLINE), found.done.time),
+        Row(~is_file & sleep.slept, sleep.woken),
         otherwise=ask,
-        estimated=ESTIMATED,
-    ).time
+    )
 
 
 def _copy_start(

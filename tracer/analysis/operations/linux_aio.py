@@ -17,7 +17,7 @@ from tracer.analysis.operations.kernel_requests import (
     Submissions,
     of_process,
 )
-from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best
+from tracer.analysis.operations.preference import ESTIMATED, SEEN, Boundary, Row, best, first
 from tracer.analysis.operations.table import AFTER_SUBMIT, IN_SUBMIT, UNKNOWN
 from tracer.analysis.tables.asof import following, preceding
 from tracer.analysis.tables.table import Table
@@ -119,12 +119,11 @@ def _copy_start(found: _Reads) -> Boundary:
 def _ready_unseen(found: _Reads, copy_end: np.ndarray) -> np.ndarray:
     """The data can be read, where no sk_data_ready is seen (ns): the device has it when it is copied; who slept in
     io_submit was woken by it; else it was there."""
-    return best(
-        Row(found.by_device, copy_end, ESTIMATED),
-        Row(found.slept, found.submit.woken, ESTIMATED),
+    return first(
+        Row(found.by_device, copy_end),
+        Row(found.slept, found.submit.woken),
         otherwise=found.submit.start,
-        estimated=ESTIMATED,
-    ).time
+    )
 
 
 def _matched(requests: KernelRequests) -> _Reads:

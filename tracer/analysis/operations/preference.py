@@ -17,19 +17,25 @@ class Boundary(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of a rule's table: which operations have it (bool[n]), the time that it gives them (int64[n] ns), and
-    whether that time is SEEN or ESTIMATED."""
+    """A row of a rule's table: which operations have this evidence (bool[n]), the time that it gives them (int64[n],
+    ns), and whether that time is SEEN or ESTIMATED."""
 
     applies: np.ndarray
     time: np.ndarray
-    estimated: bool
+    estimated: bool = SEEN
 
 
 def best(*table: Row, otherwise: np.ndarray, estimated: bool) -> Boundary:
     """For each operation the first row that applies to it; `otherwise` (ns) where none does."""
-    time = otherwise.astype(np.int64)
-    guessed = np.full(len(time), estimated)
+    guessed = np.full(len(otherwise), estimated)
+    for row in reversed(table):
+        np.copyto(guessed, row.estimated, where=row.applies)
+    return Boundary(first(*table, otherwise=otherwise), guessed)
+
+
+def first(*table: Row, otherwise: np.ndarray) -> np.ndarray:
+    """The time alone (int64[n] ns), where all of it is seen or all of it is estimated."""
+    time = otherwise.copy()
     for row in reversed(table):
         np.copyto(time, row.time, where=row.applies)
-        np.copyto(guessed, row.estimated, where=row.applies)
-    return Boundary(time, guessed)
+    return time

@@ -96,9 +96,9 @@ class Signals:
     def last(self, tids: np.ndarray, times: np.ndarray, since: np.ndarray) -> LastSignals:
         """Each thread's last signal that said that there is data, told later than `since` (ns) and not later than
         `times` (ns)."""
-        known, values = self._last.find(tids.astype(np.int64), times)
-        known &= values[:, 2] > since
-        return LastSignals(*(np.where(known, values[:, i], 0) for i in range(5)))
+        _, values = self._last.find(tids, times)  # 0 in all where there was none
+        later = values[:, 2] > since
+        return LastSignals(*(np.where(later, values[:, i], 0) for i in range(5)))
 
     def forget_before(self, time: int) -> None:
         """Drops what no look-up at `time` (ns) or later can find."""

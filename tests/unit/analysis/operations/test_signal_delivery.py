@@ -1,0 +1,40 @@
+"""tracer/analysis/operations/signal_delivery.py: which signals say that there is data, and to which receive."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.analysing import analyse
+from support.records_builder import SIGIO, Trace
+
+from tracer.analysis.operations.signal_delivery import says_data
+
+SI_ASYNCIO, SI_KERNEL = -4, 0x80
+POLL_IN, POLL_HUP = 1, 6
+KERNELS_SIGRTMIN = 32
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "says"),
+    [
+        (SIGIO, SI_KERNEL, True),
+        (SIGIO, POLL_IN, True),
+        (SIGIO, SI_ASYNCIO, False),
+        (KERNELS_SIGRTMIN, POLL_IN, True),
+        (KERNELS_SIGRTMIN, POLL_HUP, True),
+        (KERNELS_SIGRTMIN, POLL_HUP + 1, False),
+        (KERNELS_SIGRTMIN, POLL_IN - 1, False),
+        (KERNELS_SIGRTMIN - 1, POLL_IN, False),
+        (64, POLL_IN, True),
+        (64, SI_ASYNCIO, False),
+    ],
+)
+def test_what_says_that_there_is_data(number: int, code: int, says: bool) -> None:
+    assert says_data(np.array([number]), np.array([code])).tolist() == [says]
+
+
+def test_a_signal_that_came_as_an_operation_ended_told_of_that_one() -> None:
+    trace = Trace().signal(SIGIO, 100, 120).call("recvfrom", 110, 120, 64)
+    first, second = analyse(trace.call("recvfrom", 130, 140, 64))
+    assert (first.wait_kind, first.told) == ("signal", 110)
+    assert second.wait_kind == "at once"
