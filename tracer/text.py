@@ -1,4 +1,4 @@
-"""Text that comes from the machine: names, paths and arguments are bytes to Linux, in whatever encoding, cut anywhere."""
+"""Text from the machine: names, paths and arguments are bytes to Linux, in whatever encoding, cut anywhere."""
 
 from __future__ import annotations
 

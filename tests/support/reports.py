@@ -31,7 +31,7 @@ def built(trace: Trace, count: int = 1, **facts: object) -> dict[str, Any]:
         for batch in batches(records, count):
             yield batch.take((batch.time >= (since or 0)) & (batch.time <= (until or 1 << 62)))
 
-    return build.build(read, FACTS | facts)
+    return dict(build.build(read, FACTS | facts))
 
 
 def two_processes() -> Trace:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class TraceView:
     def report(self) -> Report:
         """The whole report (docs/json.md), its operations as a list."""
         report = build.build(self._read, self._facts)
-        return cast("Report", report | {"operations": list(report["operations"])})
+        return report | {"operations": list(report["operations"])}
 
     @property
     def operations(self) -> Sequence[Operation]:

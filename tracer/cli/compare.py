@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import click
 
@@ -29,6 +29,7 @@ from tracer.output.format import Kind
 
 if TYPE_CHECKING:
     from tracer.kernel.features import Features
+    from tracer.report import contract
     from tracer.run.interleave import Run, Turn
     from tracer.run.scenario import ScenarioPlan
 
@@ -44,7 +45,7 @@ DEFAULT = (
     "io-uring",
 )
 _RING_BYTES = 16 << 20
-Name: TypeAlias = tuple[str, str]  # a scenario's and its language's
+Name: TypeAlias = tuple[str, Literal["python", "c"]]  # a scenario's and its language's
 Unavailable: TypeAlias = list[tuple[Name, str]]  # who cannot be compared, and why
 
 
@@ -52,12 +53,12 @@ Unavailable: TypeAlias = list[tuple[Name, str]]  # who cannot be compared, and w
 class Asked:
     """What each run is to be, and how many: interval in ns, size in bytes, timeout in s."""
 
-    langs: tuple[str, ...]
+    langs: tuple[Literal["python", "c"], ...]
     rounds: int
     messages: int
     interval: int
     size: int
-    proto: str
+    proto: Literal["udp", "tcp", "unix", "pipe"]
     sockets: int | None
     output: str | None
     timeout: float | None
@@ -68,7 +69,7 @@ class Asked:
         """Seconds after which a run is ended."""
         return self.timeout or 30 + 3 * self.messages * self.interval / 1e9
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> contract.CompareOptions:
         """What was asked, for the report."""
         return {
             "messages": self.messages,
@@ -93,7 +94,7 @@ class Field:
 class Measured:
     """The runs' measures: (place in the field, what tracer.report.comparison says of it, where it is kept)."""
 
-    runs: list[tuple[int, dict[str, Any], str | None]]
+    runs: list[tuple[int, contract.Measured, str | None]]
 
     @property
     def lost(self) -> int:
@@ -198,9 +199,9 @@ def command(chosen: tuple[scenarios.Scenario, ...], asked: Asked, wanted: Wanted
 
 def _contenders(
     chosen: Iterable[scenarios.Scenario], asked: Asked
-) -> tuple[list[tuple[scenarios.Scenario, str]], Unavailable]:
+) -> tuple[list[tuple[scenarios.Scenario, Literal["python", "c"]]], Unavailable]:
     """(scenario and language of each that can be compared, the others); raises IotraceError."""
-    able: list[tuple[scenarios.Scenario, str]] = []
+    able: list[tuple[scenarios.Scenario, Literal["python", "c"]]] = []
     unavailable: Unavailable = []
     for scenario in dict.fromkeys(chosen):
         refuse_protocol(scenario, asked.proto)
@@ -216,7 +217,7 @@ def _contenders(
 
 
 def _field(
-    contenders: list[tuple[scenarios.Scenario, str]],
+    contenders: list[tuple[scenarios.Scenario, Literal["python", "c"]]],
     unavailable: Unavailable,
     asked: Asked,
     user: files.User | None,
@@ -282,7 +283,7 @@ def _unable(run: Run, name: Name) -> str:
     return str(run.error)
 
 
-def _measures(run: Run, name: Name) -> dict[str, Any]:
+def _measures(run: Run, name: Name) -> contract.Measured:
     """What a run's recording says; raises IotraceError."""
     from tracer.recording import parquet
     from tracer.report import build, comparison
@@ -296,7 +297,7 @@ def _measures(run: Run, name: Name) -> dict[str, Any]:
         raise IotraceError(f"{'-'.join(name)}: {error}") from error
 
 
-def _comparison(measured: Measured, field: Field, asked: Asked) -> dict[str, Any]:
+def _comparison(measured: Measured, field: Field, asked: Asked) -> contract.Comparison:
     """The comparison as docs/json.md has it."""
     from tracer.capture.host import host
     from tracer.report import comparison
@@ -306,5 +307,5 @@ def _comparison(measured: Measured, field: Field, asked: Asked) -> dict[str, Any
         everyone,
         measured.runs,
         [(everyone.index(name), why) for name, why in field.unavailable],
-        {"host": host(), "options": asked.options()},
+        {"host": cast("contract.Host", host()), "options": asked.options()},
     )

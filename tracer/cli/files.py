@@ -18,7 +18,7 @@ from tracer.errors import EventsLost, IotraceError
 from tracer.recording.atomic_file import unnamed
 
 if TYPE_CHECKING:
-    from tracer.run.program import Ended
+    from tracer.run.tracing import Ended
 
 User: TypeAlias = tuple[int, int]  # uid, gid
 Keep: TypeAlias = Callable[..., None]  # a recording, under the name that was asked for or another

@@ -366,6 +366,7 @@ def _matrix(
     Options of `iotrace run` follow --: iotrace lab matrix nonblocking signal -- --messages 23.
     """
     from tracer.lab import matrix, store
+    from tracer.lab.one_kernel import MatrixPlan
 
     tested = wish.tested()
     run = [Scenario().convert(name, None, None).name for name in names]
@@ -375,7 +376,7 @@ def _matrix(
     kernels = _kernels(lab, wish.chosen)
     directory = _directory(lab, wish.output)
     with lab.store.in_use():
-        plan = matrix.MatrixPlan(run, ctx.meta.get("rest", []), tested, directory)
+        plan = MatrixPlan(run, ctx.meta.get("rest", []), tested, directory)
         jobs = wish.jobs or max(1, (os.cpu_count() or 1) // (2 * machine.cpus))
         result = matrix.run(lab, kernels, plan, jobs, _say)
         store.write_atomically(directory / "matrix.json", json.dumps(result).encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ def of_claims(total: int) -> Iterator[Callable[[int, str], None]]:
 
 
 @contextmanager
-def of_rounds(names: list[tuple[str, str]], rounds: int) -> Iterator[Callable[[Turn], None]]:
+def of_rounds(names: Sequence[tuple[str, str]], rounds: int) -> Iterator[Callable[[Turn], None]]:
     """For rounds of runs of these scenarios, each with its language: a function of the turn; one line a round."""
     terminal, runs, last = sys.stderr is not None and sys.stderr.isatty(), 0, -1
     total = len(names) * rounds

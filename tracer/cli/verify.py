@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,7 @@ from tracer.output.format import Kind
 
 if TYPE_CHECKING:
     from tracer.claims.claim import Claim
+    from tracer.report.contract import Verification
 
 ORDER = 8
 
@@ -66,13 +67,15 @@ def command(chosen: tuple[Claim, ...], output: str | None, as_root: bool, wanted
     if report["failed"]:
         raise IotraceError("; ".join(report["failed"]))
     untested = [
-        str(claim["number"]) for claim in report["claims"] if claim["verdict"] == Verdict.UNTESTED
+        str(claim["number"])
+        for claim in report["claims"]
+        if claim["verdict"] == Verdict.UNTESTED.value
     ]
     if untested:
         raise IotraceError(f"cannot be tested here: claim {', '.join(untested)}", CANNOT)
 
 
-def _tested(claims: list[Claim], output: str | None, as_root: bool) -> dict[str, Any]:
+def _tested(claims: list[Claim], output: str | None, as_root: bool) -> Verification:
     """The report on these claims, from runs made for it; raises CannotTrace, OSError, KeyboardInterrupt."""
     from tracer.capture import spawn
     from tracer.capture.interrupts import interrupting

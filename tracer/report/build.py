@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from tracer.analysis import passes
 from tracer.analysis.identity.identity import Identity
@@ -22,7 +22,7 @@ KEYS = tuple(Report.__annotations__)
 """In the order in which they are printed; those of analyses that the contract does not name come after them."""
 
 
-def build(read: Read, facts: Facts) -> dict[str, Any]:
+def build(read: Read, facts: Facts) -> Report:
     """The report.
 
     read: gives the recording's records from a time to a time (ns, None: no limit), in time order and in batches;
@@ -37,8 +37,7 @@ def build(read: Read, facts: Facts) -> dict[str, Any]:
     report = _facts(results.recording) | passes.parts(results, steps)
     report |= _of_the_whole(results, report)
     keys = [*KEYS, *(key for key in report if key not in KEYS)]
-    shown: dict[str, Any] = results[Identity].shown({key: report[key] for key in keys})
-    return shown
+    return cast(Report, results[Identity].shown({key: report[key] for key in keys}))
 
 
 def _facts(recording: Recording) -> dict[str, Any]:
