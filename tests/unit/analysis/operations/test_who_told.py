@@ -18,6 +18,12 @@ def test_a_wait_that_timed_out_told_of_nothing() -> None:
     assert op.wait_kind == "at once"
 
 
+def test_a_poll_that_found_the_data_there_told_of_it() -> None:
+    trace = Trace().ready(40).call("poll", 50, 60, 1, fd=0, arg=1)
+    op = only(trace.copy(105).call("recvfrom", 100, 110, 64))
+    assert op.wait_kind == "multiplexed" and op.told == 60
+
+
 def test_of_several_waits_that_told_the_last_one_counts() -> None:
     trace = Trace().call("poll", 50, 60, 1, fd=0, arg=2)
     trace.sleep(72, 80, 85).ready(79).call("poll", 70, 90, 1, fd=0, arg=2)
