@@ -11,7 +11,10 @@ COMPAT = (
 )
 
 # One class for all the calls that do the same to an I/O model: glibc calls pselect6 where a program wrote select.
-RECEIVE = ("recvfrom", "recvmsg", "recvmmsg", "read", "readv", "pread64", "preadv", "preadv2")
+# Those that receive by copying into the caller's memory, and all that receive. What a receive that is not among the
+# first brings is moved and not copied to user space; figures say so.
+COPY = ("recvfrom", "recvmsg", "recvmmsg", "read", "readv", "pread64", "preadv", "preadv2")
+RECEIVE = (*COPY,)
 SELECT = ("select", "pselect6")
 POLL = ("poll", "ppoll")
 EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")

@@ -510,13 +510,14 @@ class ReadyStep(TypedDict):
 
 
 class CopyStep(TypedDict):
-    """The data is copied."""
+    """The data is copied. moved: the call moves it, and copies nothing to user space."""
 
     kind: Literal["copy"]
     at_ns: Time
     end_ns: Time
     estimated: bool
     tid: Id
+    moved: NotRequired[Literal[True]]
 
 
 class SignalStep(TypedDict):

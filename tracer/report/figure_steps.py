@@ -120,13 +120,21 @@ def _ready(operation: Row) -> ReadyStep:
 
 
 def _copy(operation: Row) -> CopyStep:
-    return {
+    step: CopyStep = {
         "kind": "copy",
         "at_ns": operation["copy_start"],
         "end_ns": operation["copy_end"],
         "estimated": _is_estimated(operation, "copy_start"),
         "tid": operation["receiver_tid"] or operation["tid"],
     }
+    if syscalls.name_of(operation["nr"]) in _moving():
+        step["moved"] = True
+    return step
+
+
+def _moving() -> set[str]:
+    """The receives that copy nothing to user space. What the kernel does for a request is no such call."""
+    return set(syscalls.RECEIVE) - set(syscalls.COPY)
 
 
 def _signal(operation: Row) -> SignalStep:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from support.analysing import batches, operations_of
+from support.drawn import lines_of_figure
 from support.records_builder import EAGAIN, SIGIO, TID, Trace
 
 from tracer.analysis.verdict.io_model import models_of
+from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report.figure_steps import figure
@@ -58,6 +61,28 @@ def test_blocking_step_by_step() -> None:
     assert (ready["at_ns"], wake["at_ns"], run["at_ns"]) == (200, 210, 220)
     assert (copy["at_ns"], copy["end_ns"]) == (230, 240)
     assert not ready["estimated"] and not copy["estimated"]
+
+
+def drawn_of(call: str) -> tuple[dict[str, Any], str]:
+    """The copy's step where `call` brings the data, and the figure as text."""
+    its = figure_of(Trace().ready(50).sleep(30, 55, 60).call(call, 20, 90, 64))
+    step = next(step for step in its["steps"] if step["kind"] == "copy")
+    return step, "\n".join(lines_of_figure({"figure": its}))
+
+
+@pytest.mark.parametrize("name", syscalls.COPY)
+def test_what_such_a_receive_brings_is_copied_to_user_space(name: str) -> None:
+    step, drawn = drawn_of(name)
+    assert "moved" not in step
+    assert "copy to user" in drawn and "copy complete" in drawn and "has the data" in drawn
+
+
+def test_a_receive_that_is_not_said_to_copy_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syscalls, "RECEIVE", (*syscalls.RECEIVE, "splice"))
+    step, drawn = drawn_of("splice")
+    assert step["moved"] is True
+    assert "moves data" in drawn and "data is moved" in drawn and "knows it was moved" in drawn
+    assert not any(word in drawn for word in ("to user", "copy complete", "has the data"))
 
 
 def test_times_count_from_the_base() -> None:

@@ -57,6 +57,7 @@ def _bare(operation: Result, steps: list[Step]) -> Figure:
         _asker(operation, steps),
         steps,
         asleep_in_submission=_asleep_in_submission(steps),
+        moved=any(step["kind"] == "copy" and step.get("moved") for step in steps),
     )
 
 

@@ -53,7 +53,8 @@ class Figure:
     """All rows, the operation's boundaries (ns since base) and what the caption needs.
 
     asker: the thread that wanted the data; helper: another one that is drawn, at the right edge; helper_reads: it
-    received the data; asleep_in_submission: the call that should only have asked, and slept.
+    received the data; asleep_in_submission: the call that should only have asked, and slept; moved: the data was moved
+    and not copied to user space.
     """
 
     rows: list[Row]
@@ -65,6 +66,7 @@ class Figure:
     helper: int | None = None
     helper_reads: bool = False
     asleep_in_submission: str | None = None
+    moved: bool = False
 
     def at(self, boundary: str) -> int | None:
         """The index of the row that stands for `boundary`."""

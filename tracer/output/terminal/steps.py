@@ -15,6 +15,9 @@ COMPLETIONS = ("io_getevents", "io_pgetevents", "io_uring_enter", "futex")
 SLEEPS_IN = {("futex", "suspend"): "aio_suspend (futex)"}
 REQUESTS = {"poll armed": "no data: polls", "given to a worker": "gives to worker"}
 BY_DEVICE = ("device", "after io_submit")  # how a read was done that no program's thread copied
+# what the kernel does with the data, at the beginning and at the end
+COPIED = ("copy to user", "copy complete")
+MOVED = ("moves data", "data is moved")
 _WAKE_CELLS = 16  # of the kernel's column
 
 
@@ -107,7 +110,8 @@ def _return(step: Step, figure: Figure, label: str, style: str) -> Row:
     if _count(step) > 1:
         _repeated(row, step)
     elif step.get("brings_data"):
-        row.application, row.application_style = "has the data", "green"
+        has = "knows it was moved" if figure.moved else "has the data"
+        row.application, row.application_style = has, "green"
     elif step.get("waits") and isinstance(result, int) and (result > 0 or label == "complete"):
         told = "told: complete" if complete else "told: readable"
         row.application = "told" if step.get("signal") else told
@@ -257,10 +261,11 @@ def _kernel_rows(figure: Figure) -> list[Row]:
         row.marks = {"ready", "copy_start", "copy_end"}
         return [row]
     early = times["ask"] == times["ready"] and figure.operation.get("queued_ns")
+    begins, ends = MOVED if figure.moved else COPIED
     wanted = (
         ("ready", 1, "data was there" if early else "DATA READY", "bold green"),
-        ("copy_start", 4, "copy to user", "bold magenta"),
-        ("copy_end", 6, "copy complete", "magenta"),
+        ("copy_start", 4, begins, "bold magenta"),
+        ("copy_end", 6, ends, "magenta"),
     )
     return [_kernel_row(figure, *its) for its in wanted if times[its[0]] is not None]
 
