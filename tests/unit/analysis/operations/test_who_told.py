@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.analysing import only
-from support.records_builder import ERESTARTSYS, PIPE, Trace
+from support.records_builder import EAGAIN, ERESTARTSYS, PIPE, SIGIO, Trace
 
 
 def test_who_sleeps_in_the_receive_was_not_told_by_the_wait_before() -> None:
@@ -42,3 +42,14 @@ def test_a_pipe_is_ready_when_the_wait_for_it_was_woken() -> None:
     op = only(trace.call("read", 100, 110, 64))
     assert op.wait_kind == "multiplexed"
     assert (op.ready, op.told) == (80, 90) and "ready" in op.estimated
+
+
+def test_a_wait_that_did_not_sleep_says_nothing_of_when_the_socket_was_empty() -> None:
+    trace = Trace().ready(50).call("recvfrom", 60, 70, EAGAIN).ready(75)
+    op = only(trace.call("poll", 80, 90, 1, fd=0, arg=1).call("recvfrom", 100, 110, 64))
+    assert op.wait_kind == "multiplexed" and op.ready == 75
+
+
+def test_a_signal_sent_as_the_socket_was_found_empty_came_with_the_data() -> None:
+    trace = Trace(PIPE).call("read", 100, 105, EAGAIN).signal(SIGIO, 100, 215)
+    assert only(trace.call("read", 230, 240, 64)).ready == 100
