@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from scenarios.kit.errors import Unsupported
 
 SETUP, ENTER, REGISTER = 425, 426, 427  # system calls, by number: the C library has no wrappers
-OP_RECV, OP_READ = 27, 22
+OP_RECV = 27
 ASYNC, BUFFER_SELECT = 1 << 4, 1 << 5  # flags of a submission
 RECV_MULTISHOT = 1 << 1  # in a receive's ioprio
 MORE = 1 << 1  # flag of a completion: the request goes on

@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable
 
 from tracer.bpf.prctl import PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, prctl
+from tracer.capture.exec_gate import DESCRIPTORS_AT_ONCE
 from tracer.kernel import proc
-
-DESCRIPTORS_AT_ONCE = 8
 
 
 class Adopter:

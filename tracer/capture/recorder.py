@@ -8,18 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from tracer import text
 from tracer.capture.collector import Collector
 from tracer.capture.ordering import TimeOrder
-from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
-from tracer.recording.fields import Births
+from tracer.recording.fields import Births, executed
 from tracer.recording.parquet import ROWS, Writer
 from tracer.recording.records import Kind
 
-_EXECVE = syscalls.numbers()["execve"]
 DRAIN_MS = 20  # between drains: half as many as at 10 ms, and a tenth of the ring at two million records a second
 MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
@@ -133,14 +129,7 @@ class Recorder:
             starts = records.time[records.kind == Kind.START]
             self.base = int(starts.min()) if len(starts) else 0
         if self.base and not self.began:
-            executed = records.time[is_execve(records)]
-            self.began = int(executed.min()) if len(executed) else 0
+            began = records.time[executed(records)]
+            self.began = int(began.min()) if len(began) else 0
         self.count += len(records)
         return records
-
-
-def is_execve(records: RecordBatch) -> np.ndarray:
-    """Which records say that a program was executed: of its execve's two the call's own comes first."""
-    calls = (records.kind == Kind.CALL) & (records.nr == _EXECVE) & (records.result == 0)
-    executed: np.ndarray = calls | (records.kind == Kind.EXEC)
-    return executed

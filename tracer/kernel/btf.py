@@ -7,7 +7,7 @@ import ctypes
 from tracer.errors import CANNOT, IotraceError
 from tracer.kernel.libbpf import library
 
-KIND_STRUCT, KIND_TYPEDEF, KIND_FUNC_PROTO, KIND_VAR = 4, 8, 13, 14
+KIND_STRUCT, KIND_TYPEDEF, KIND_VAR = 4, 8, 14
 _KIND_PTR, _KIND_UNION = 2, 5
 _KIND_ALIASES = (KIND_TYPEDEF, 9, 10, 11)  # and volatile, const, restrict
 _HEADER = 12  # bytes of struct btf_type: name_off, info, size or type; members or parameters follow

@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from tracer.kernel.arch.x86_64 import CODE_SEGMENT_32
+from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
 
@@ -31,6 +31,7 @@ Record = tuple[int, int, int, int, int, int, int, int]
 """One record as RECORD has it."""
 
 _NO_ROWS = np.empty(0, np.int64)
+_EXECVE = syscalls.numbers()["execve"]
 
 
 class View:
@@ -400,24 +401,6 @@ class LibraryCalls(View):
         return self.batch.start[self.at]
 
 
-class Execs(View):
-    """execve succeeded."""
-
-    KINDS = (Kind.EXEC,)
-    __slots__ = ()
-
-    @property
-    def tgid(self) -> np.ndarray:
-        """The process."""
-        return self.batch.result[self.at]
-
-    @property
-    def is_32_bit(self) -> np.ndarray:
-        """bool[n]: a 32-bit program, whose call numbers are others."""
-        said: np.ndarray = self.batch.arg[self.at] == CODE_SEGMENT_32
-        return said
-
-
 class UringRequests(View):
     """A request of io_uring: submitted, without data and so polled (armed), handed to a worker, or complete."""
 
@@ -624,6 +607,13 @@ def each(*wanted: tuple[View, tuple[str, ...]]) -> Iterator[Row]:
         yield Row(int(place[index]), *rows[index])
 
 
+def executed(batch: RecordBatch) -> np.ndarray:
+    """bool[n]: which records say that a program was executed: of its execve's two the call's own comes first."""
+    calls = (batch.kind == Kind.CALL) & (batch.nr == _EXECVE) & (batch.result == 0)
+    says: np.ndarray = calls | (batch.kind == Kind.EXEC)
+    return says
+
+
 def exit_record(time: int, tid: int, tgid: int) -> Record:
     """A thread ended."""
     return time, 0, tgid, tid, Kind.EXIT, 0, -1, 0
@@ -637,3 +627,10 @@ def start_record(time: int, tid: int, tgid: int, creator: int) -> Record:
 def open_record(time: int, start: int, tid: int, number: int) -> Record:
     """A call, entered at `start`, that has not returned."""
     return time, start, 0, tid, Kind.OPEN, number, -1, 0
+
+
+def arguments_record(
+    time: int, tid: int, number: int, first: int, second: int, third: int, fourth: int
+) -> Record:
+    """What a call that sets something up was given."""
+    return time, second, third, tid, Kind.ARGS, number, first, fourth

@@ -18,7 +18,8 @@ from tracer.errors import IotraceError
 from tracer.kernel import proc, syscalls
 from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import RECORD, Kind
+from tracer.recording.fields import arguments_record
+from tracer.recording.records import RECORD
 from tracer.run.program import AnyProgram, TracePlan
 from tracer.run.tracing import Ended, drained, record
 
@@ -191,7 +192,9 @@ def _registrations(
     number, looked = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
     instances = [process.descriptor(open_.fd) for open_ in descriptors if open_.link == proc.EPOLL]
     rows = [
-        (looked, _EPOLL_CTL_ADD, watched, tid, Kind.ARGS, number, epoll.fd, events & 0xFFFFFFFF)
+        arguments_record(
+            looked, tid, number, epoll.fd, _EPOLL_CTL_ADD, watched, events & 0xFFFFFFFF
+        )
         for epoll in instances
         if epoll
         for watched, events in epoll.epoll.items()

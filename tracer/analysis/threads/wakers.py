@@ -10,8 +10,6 @@ from tracer.analysis.tables.group_sum import GroupSum
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Wakings
 
-IDLE = 0
-
 
 class Wakers(Step[None, dict[int, dict[int, int]]]):
     """Thread → waker → how often it woke the thread, inside the window."""
