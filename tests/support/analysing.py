@@ -11,8 +11,8 @@ from support.records_builder import Trace
 from tracer.analysis import passes
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import WAIT_KINDS, Operations
-from tracer.analysis.step import Recording, Results
-from tracer.analysis.tables.window import Window
+from tracer.analysis.steps.step import Recording, Results
+from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch

@@ -64,7 +64,17 @@ ONLY = {
     "subprocess": ("scenarios", *TRACES),
 }
 # Of analysis, from the ground up: each reaches only those before it.
-FLOORS = ("tables", "threads", "identity", "operations", "counts", "listing", "verdict")
+FLOORS = (
+    "tables",
+    "steps",
+    "threads",
+    "identity",
+    "operations",
+    "counts",
+    "listing",
+    "verdict",
+    "passes",
+)
 PRINTS = (
     "tracer.cli",
     "tracer.capture.exec_gate",

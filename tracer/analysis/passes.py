@@ -1,7 +1,7 @@
 """The one pass over a recording: its steps, found by being there, fed batch by batch, each after those that it needs.
 
-A new analysis is one file (tracer/analysis/step.py shows it). Nothing is written down elsewhere: a class in a module
-below tracer/analysis that derives from Step or ReportPart is registered.
+A new analysis is one file (tracer/analysis/steps/step.py shows it). Nothing is written down elsewhere: a class in a
+module below tracer/analysis that derives from Step or ReportPart is registered.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import tracer.analysis
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.step import Recording, ReportPart, Results, State, Step
+from tracer.analysis.steps.step import Recording, ReportPart, Results, State, Step
 
 AnyStep: TypeAlias = type[Step[Any, Any]]
 

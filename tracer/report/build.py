@@ -7,8 +7,8 @@ from typing import Any, cast
 from tracer.analysis import passes
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
-from tracer.analysis.step import Recording, Results
-from tracer.analysis.tables.window import Window
+from tracer.analysis.steps.step import Recording, Results
+from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.analysis.verdict.context import Models

@@ -8,7 +8,7 @@ from typing import Any, overload
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import COMPLETION_KINDS, Operations
-from tracer.analysis.step import ReportPart, Results
+from tracer.analysis.steps.step import ReportPart, Results
 from tracer.analysis.tables.distribution import distribution
 from tracer.terms import BOUNDARIES, MOVABLE, PHASES
 

@@ -14,7 +14,7 @@ from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
-from tracer.analysis.step import ReportPart, Results, State, Step
+from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.wakers import Wakers
 from tracer.analysis.verdict import io_model, non_io

@@ -12,7 +12,7 @@ from tracer.analysis.counts.poll_usage import PollUsage
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
-from tracer.analysis.step import ReportPart, Results, State, Step
+from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
 from tracer.analysis.verdict import io_model, non_io

@@ -15,7 +15,7 @@ import tracer.analysis.counts
 from tracer.analysis import passes
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
-from tracer.analysis.step import ReportPart, Results, State, Step
+from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.recording.batch import RecordBatch
 from tracer.report.build import KEYS
@@ -25,7 +25,7 @@ NEW = '''
 
 from typing import Any
 
-from tracer.analysis.step import ReportPart, Results, State
+from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.recording.batch import RecordBatch
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
-from tracer.analysis.step import Results, State, Step
+from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.kernel import syscalls

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.step import ReportPart, Results, State
+from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.tables.asof import at, following
 from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.timeline import TimelineStep

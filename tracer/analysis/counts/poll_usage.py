@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracer.analysis.counts.call_files import CallFiles
-from tracer.analysis.step import Results, State, Step
+from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import Calls, TimelineStep

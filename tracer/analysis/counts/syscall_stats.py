@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.analysis.step import ReportPart, Results, State
+from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.tables.distribution import Distribution
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch

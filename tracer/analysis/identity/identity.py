@@ -14,7 +14,7 @@ import numpy as np
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.identity.lives import Lives
-from tracer.analysis.step import Results, State, Step
+from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.recording.batch import Read, RecordBatch

@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import POLLED, Operations
-from tracer.analysis.step import ReportPart, Results, State
+from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.tables.appender import Appender
 from tracer.analysis.tables.intervals import Intervals
 from tracer.analysis.threads.timeline import OffCpu, TimelineStep, no_off_cpu

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.analysis import Analysis
 from tracer.analysis.operations.table import Operations
-from tracer.analysis.step import Results, State, Step
-from tracer.analysis.tables.window import Window
+from tracer.analysis.steps.step import Results, State, Step
+from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.recording.batch import RecordBatch
 

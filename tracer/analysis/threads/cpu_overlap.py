@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracer.analysis.step import Recording, ReportPart, Results
+from tracer.analysis.steps.step import Recording, ReportPart, Results
+from tracer.analysis.steps.window import Window
 from tracer.analysis.tables.intervals import Intervals
 from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.tables.window import Window
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.recording.batch import RecordBatch, joined
 from tracer.recording.fields import SwitchesOut, Turns, Wakings

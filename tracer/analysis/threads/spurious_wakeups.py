@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.analysis.step import ReportPart, Results, State
+from tracer.analysis.steps.step import ReportPart, Results, State
+from tracer.analysis.steps.window import Window
 from tracer.analysis.tables.asof import preceding
-from tracer.analysis.tables.window import Window
 from tracer.analysis.threads.timeline import NEVER, Calls, TimelineBatch, TimelineStep, no_calls
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch

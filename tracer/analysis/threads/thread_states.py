@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.analysis.step import ReportPart, Results, State, Step
-from tracer.analysis.tables.window import Window
+from tracer.analysis.steps.step import ReportPart, Results, State, Step
+from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import OffCpu, TimelineStep
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each

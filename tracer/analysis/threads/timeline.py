@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracer.analysis.step import Results, State, Step
+from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.tables.table import Table
 from tracer.kernel import syscalls

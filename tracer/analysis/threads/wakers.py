@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.analysis.step import Results, State, Step
+from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Wakings

@@ -11,7 +11,7 @@ from tracer.analysis.identity.descriptors import S_IFMT
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.io_uring import SETUP_SQPOLL
-from tracer.analysis.step import Results, State, Step
+from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.analysis.threads.timeline import TimelineStep

@@ -21,7 +21,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from tracer.analysis.tables.window import Window
+from tracer.analysis.steps.window import Window
 from tracer.recording.batch import Read, RecordBatch
 
 Part = TypeVar("Part")
