@@ -45,25 +45,25 @@ def judge(runs: Runs) -> Judgement:
     polled = {name: runs[name] for name in ("short waits", "long waits")}
     took: list[float] = []
     shares: dict[str, Spread] = {}
-    for name, its in polled.items():
-        shares[name] = spread(_cpu_share(run) for run in its)
-        for run in its:
+    for name, of_model in polled.items():
+        shares[name] = spread(_cpu_share(run) for run in of_model)
+        for run in of_model:
             took.append(_failing_calls(run, found))
         found.must(
             shares[name].least >= LEAST_CPU, f"at {name} it did not use the CPU it could have"
         )
     most = {
-        name: max(run.all_calls / run.messages for run in its)
-        for name, its in runs.items()
+        name: max(run.all_calls / run.messages for run in of_model)
+        for name, of_model in runs.items()
         if name not in polled
     }
     polls = spread(run.all_calls / run.messages for run in polled["long waits"])
     name = max(most, key=most.__getitem__)
     found.must(polls.least >= FAR_ABOVE * most[name], f"{name} makes about as many calls")
     cpu = " and ".join(
-        f"{time(spread(_cpu(run) / run.messages for run in its).middle)} of CPU for waits of "
-        f"{time(spread(length(run.waits()) / run.messages for run in its).middle)}"
-        for its in polled.values()
+        f"{time(spread(_cpu(run) / run.messages for run in of_model).middle)} of CPU for waits of "
+        f"{time(spread(length(run.waits()) / run.messages for run in of_model).middle)}"
+        for of_model in polled.values()
     )
     return found.judgement(
         f"EWOULDBLOCK once in {time(spread(took).middle)}, none slept; {cpu}: "
@@ -100,4 +100,10 @@ def _cpu_share(run: TraceView) -> float:
 
 
 def _both(shares: dict[str, Spread]) -> Spread:
-    return spread([value for its in shares.values() for value in (its.least, its.middle, its.most)])
+    return spread(
+        [
+            value
+            for of_model in shares.values()
+            for value in (of_model.least, of_model.middle, of_model.most)
+        ]
+    )

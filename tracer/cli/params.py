@@ -266,15 +266,15 @@ def output_options(
     return gathered("wanted", make, options[::-1] if backwards else options)
 
 
-def _option(its: Format | Switch) -> Callable[[Any], Any]:
-    if isinstance(its, Switch):
-        return click.option(its.flag, f"switch_{its.name}", is_flag=True, help=its.help)
-    name = f"format_{its.name}"
-    if its.metavar:
+def _option(offered: Format | Switch) -> Callable[[Any], Any]:
+    if isinstance(offered, Switch):
+        return click.option(offered.flag, f"switch_{offered.name}", is_flag=True, help=offered.help)
+    name = f"format_{offered.name}"
+    if offered.metavar:
         return click.option(
-            its.flag or "", name, type=click.Path(), metavar=its.metavar, help=its.help
+            offered.flag or "", name, type=click.Path(), metavar=offered.metavar, help=offered.help
         )
-    return click.option(its.flag or "", name, is_flag=True, help=its.help)
+    return click.option(offered.flag or "", name, is_flag=True, help=offered.help)
 
 
 _strict = click.option("--strict", is_flag=True, help="Exit with status 4 if any event was lost.")

@@ -66,9 +66,9 @@ def outcomes(matrix: Result) -> tuple[list[str], list[list[str]]]:
     rows = []
     for scenario in matrix["scenarios"]:
         cells = _row(matrix, scenario)
-        verdicts = [its["verdict"] for its in cells if its and its.get("verdict")]
+        verdicts = [cell["verdict"] for cell in cells if cell and cell.get("verdict")]
         common = max(dict.fromkeys(verdicts), key=verdicts.count) if verdicts else MISSING
-        rows.append([scenario, common, *(_outcome(its, common) for its in cells)])
+        rows.append([scenario, common, *(_outcome(cell, common) for cell in cells)])
     return ["scenario", "verdict", *_names(matrix)], rows
 
 
@@ -76,7 +76,7 @@ def ratios(matrix: Result, phase: str) -> tuple[list[str], list[list[str]]]:
     """One row a scenario, one column a kernel: the median of a phase ÷ that kernel's untraced round trip."""
     rows = []
     for scenario in matrix["scenarios"]:
-        values = [(its or {}).get("ratios", {}).get(phase) for its in _row(matrix, scenario)]
+        values = [(cell or {}).get("ratios", {}).get(phase) for cell in _row(matrix, scenario)]
         rows.append([scenario, *(MISSING if value is None else f"{value:.2f}" for value in values)])
     return [f"{phase} ÷ round trip", *_names(matrix)], rows
 
@@ -110,16 +110,22 @@ def differences(matrix: Result) -> list[tuple[str, str, list[tuple[str, str]]]]:
     are one."""
     merged: dict[str, list[str]] = {}
     kept: dict[str, Result] = {}
-    for its in matrix["differs"]:
-        key = repr((its["what"], its["groups"]))
-        kept[key] = its
-        merged.setdefault(key, []).append(its["scenario"] or "all")
+    for difference in matrix["differs"]:
+        key = repr((difference["what"], difference["groups"]))
+        kept[key] = difference
+        merged.setdefault(key, []).append(difference["scenario"] or "all")
     found = []
-    for key, its in kept.items():
-        groups = [(_span(group["kernels"]), clean(str(group["value"]))) for group in its["groups"]]
+    for key, difference in kept.items():
+        groups = [
+            (_span(group["kernels"]), clean(str(group["value"]))) for group in difference["groups"]
+        ]
         where = "" if merged[key] == ["all"] else f" ({', '.join(merged[key])})"
         found.append(
-            (f"{its['what']}{where}", f"since {its['since']}" if its["since"] else "", groups)
+            (
+                f"{difference['what']}{where}",
+                f"since {difference['since']}" if difference["since"] else "",
+                groups,
+            )
         )
     return found
 
@@ -142,14 +148,14 @@ def _row(matrix: Result, scenario: str) -> list[Result | None]:
     return [matrix["cells"][name].get(scenario) for name in _names(matrix)]
 
 
-def _outcome(its: Result | None, common: str) -> str:
-    if its is None:
+def _outcome(cell: Result | None, common: str) -> str:
+    if cell is None:
         return MISSING
-    if its.get("verdict") is None:
-        return f"exit {its['status']}"
-    text = f"{its['operations']}/{its['messages']}"
-    if its["verdict"] != common:
-        text += f" {its['verdict']}"
-    if its["differences"]:
+    if cell.get("verdict") is None:
+        return f"exit {cell['status']}"
+    text = f"{cell['operations']}/{cell['messages']}"
+    if cell["verdict"] != common:
+        text += f" {cell['verdict']}"
+    if cell["differences"]:
         text += " ≠"
-    return text + ("!" if its["ledger"]["lost"] or not its["contiguous"] else "")
+    return text + ("!" if cell["ledger"]["lost"] or not cell["contiguous"] else "")

@@ -57,25 +57,32 @@ class Listed(Sequence[dict[str, Any]]):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for first in range(0, len(self), _AT_ONCE):
-            for index, its in enumerate(
+            for index, operation in enumerate(
                 self._operations.rows(slice(first, first + _AT_ONCE)), first
             ):
-                yield _operation(index, its, self._base)
+                yield _operation(index, operation, self._base)
 
 
-def _operation(index: int, its: dict[str, Any], base: int) -> dict[str, Any]:
-    entry = {"index": index, "tid": its["tid"], "fd": its["fd"], "bytes": its["bytes"]}
-    entry |= {f"{name}_ns": its[name] - base for name in BOUNDARIES}
-    if its["completion_kind"]:
-        entry["how"] = COMPLETION_KINDS[its["completion_kind"]]
-    entry["queued_ns"] = its["queued"]
-    entry["estimated"] = [name for i, name in enumerate(BOUNDARIES) if its["estimated"] >> i & 1]
-    if its["receiver_tid"]:
-        entry["helper_tid"] = its["receiver_tid"]
+def _operation(index: int, operation: dict[str, Any], base: int) -> dict[str, Any]:
+    entry = {
+        "index": index,
+        "tid": operation["tid"],
+        "fd": operation["fd"],
+        "bytes": operation["bytes"],
+    }
+    entry |= {f"{name}_ns": operation[name] - base for name in BOUNDARIES}
+    if operation["completion_kind"]:
+        entry["how"] = COMPLETION_KINDS[operation["completion_kind"]]
+    entry["queued_ns"] = operation["queued"]
+    entry["estimated"] = [
+        name for i, name in enumerate(BOUNDARIES) if operation["estimated"] >> i & 1
+    ]
+    if operation["receiver_tid"]:
+        entry["helper_tid"] = operation["receiver_tid"]
     raw = {
-        f"{name}_ns": its[f"raw_{name}"] - base
+        f"{name}_ns": operation[f"raw_{name}"] - base
         for name in MOVABLE
-        if its[f"raw_{name}"] != its[name]
+        if operation[f"raw_{name}"] != operation[name]
     }
     return entry | {"raw": raw} if raw else entry
 

@@ -109,8 +109,8 @@ def listed(
     counted from (ns).
     """
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
-    for its in threads.times:
-        by_process[its.tgid].append(its)
+    for thread in threads.times:
+        by_process[thread.tgid].append(thread)
     rows = rows_by(operations.tgid)
     processes = []
     for tgid, mine in by_process.items():
@@ -122,8 +122,8 @@ def listed(
                 "tgid": tgid,
                 "name": threads.names.get(leader) or mine[0].name,
                 "threads": len(mine),
-                "start_ns": min(its.start_ns for its in mine) - base,
-                "end_ns": max(its.end_ns for its in mine) - base,
+                "start_ns": min(thread.start_ns for thread in mine) - base,
+                "end_ns": max(thread.end_ns for thread in mine) - base,
                 **work.described(mine, context, counts.get(tgid, IoCounts())),
                 "groups": _groups(mine, work),
             }
@@ -134,8 +134,8 @@ def listed(
 def _groups(mine: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
     """The groups of a process's threads that have one name, where there are several."""
     groups: dict[str, list[ThreadTimes]] = defaultdict(list)
-    for its in mine:
-        groups[its.name].append(its)
+    for thread in mine:
+        groups[thread.name].append(thread)
     if len(groups) < 2:
         return []
     return [

@@ -174,18 +174,18 @@ class ThreadTable(ReportPart):
         return {"threads": [_entry(its, base) for its in results[ThreadStates]]}
 
 
-def _entry(its: ThreadTimes, base: int) -> dict[str, Any]:
+def _entry(thread: ThreadTimes, base: int) -> dict[str, Any]:
     return {
-        "tid": its.tid,
-        "tgid": its.tgid,
-        "name": its.name,
-        "start_ns": its.start_ns - base,
-        "end_ns": its.end_ns - base,
-        "blocked_ns": its.blocked_ns,
-        "runnable_ns": its.runnable_ns,
-        "kernel_ns": its.kernel_ns,
-        "user_ns": its.user_ns,
-        "cpu_ns": its.kernel_ns + its.user_ns,
-        "switches": its.switches,
-        "preemptions": its.preemptions,
+        "tid": thread.tid,
+        "tgid": thread.tgid,
+        "name": thread.name,
+        "start_ns": thread.start_ns - base,
+        "end_ns": thread.end_ns - base,
+        "blocked_ns": thread.blocked_ns,
+        "runnable_ns": thread.runnable_ns,
+        "kernel_ns": thread.kernel_ns,
+        "user_ns": thread.user_ns,
+        "cpu_ns": thread.kernel_ns + thread.user_ns,
+        "switches": thread.switches,
+        "preemptions": thread.preemptions,
     }

@@ -83,15 +83,16 @@ def render(result: Result, width: int = 80, color: bool = False, unicode: bool =
 
 def _labels(models: list[Result]) -> list[str]:
     """Each one's name, and whether it is in C where not all are."""
-    several = len({its.get("lang") for its in models}) > 1
+    several = len({model.get("lang") for model in models}) > 1
     return [
-        clean(its["name"]) + (" in C" if several and its["lang"] == "c" else "") for its in models
+        clean(model["name"]) + (" in C" if several and model["lang"] == "c" else "")
+        for model in models
     ]
 
 
 def _head(result: Result, width: int) -> list[Text]:
     options, host = result.get("options") or {}, result.get("host") or {}
-    langs = {its.get("lang") for its in result.get("models") or []}
+    langs = {model.get("lang") for model in result.get("models") or []}
     asked = [
         PROTOCOLS.get(options.get("proto") or "", clean(options.get("proto"))),
         f"{plural(options.get('messages'), 'message')} of {plural(options.get('size'), 'byte')}",
@@ -123,15 +124,15 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
     """Two lines for each: medians of the runs' values, and half the distance from the least to the greatest."""
     head = fit("", NAME) + "".join(title.rjust(CELLS) for title, _ in COLUMNS)
     lines = [Text(f"{head} {'doing':<{MEANWHILE}}{'POSIX':>{POSIX}}", style="dim")]
-    for its, label in zip(models, labels, strict=True):
+    for model, label in zip(models, labels, strict=True):
         row, spread = (Text(fit(part, NAME), style="bold") for part in (label[:NAME], label[NAME:]))
         for _, measure in COLUMNS:
-            values = (its.get("measures") or {}).get(measure)
+            values = (model.get("measures") or {}).get(measure)
             row.append(_value(measure, values and values["median"]).rjust(CELLS), style="not bold")
             spread.append(_plus_minus(measure, values).rjust(CELLS), style="not bold dim")
-        kind = _POSIX_SAYS[its.get("synchronous")]
+        kind = _POSIX_SAYS[model.get("synchronous")]
         row.append(
-            f" {clean(its.get('meanwhile') or MISSING):<{MEANWHILE}}{kind:>{POSIX}}",
+            f" {clean(model.get('meanwhile') or MISSING):<{MEANWHILE}}{kind:>{POSIX}}",
             style="not bold",
         )
         lines += [row, spread]
@@ -173,13 +174,13 @@ def _legend(width: int) -> list[Text]:
 
 def _estimated(models: list[Result], labels: list[str], width: int) -> list[Text]:
     """Which boundaries were estimated in most operations of which models."""
-    found = {boundary for its in models for boundary in its.get("estimated") or []}
+    found = {boundary for model in models for boundary in model.get("estimated") or []}
     words = []
     for boundary in sorted(found):
         of = [
             label
-            for its, label in zip(models, labels, strict=True)
-            if boundary in (its.get("estimated") or [])
+            for model, label in zip(models, labels, strict=True)
+            if boundary in (model.get("estimated") or [])
         ]
         words.append(f"{boundary} in {'all' if len(of) == len(models) else ', '.join(of)}")
     why = "; where copy_start is, copy holds the receive from its entry, its thread's last switch-in, or readiness on"
@@ -199,13 +200,13 @@ def _rule(title: str, remark: str) -> list[Text]:
 
 def _bars(models: list[Result], labels: list[str]) -> list[Text]:
     """From the data's being there until the program has it and knows, the longest as the whole bar."""
-    totals = [sum(_median(its, measure) or 0 for measure, _, _ in PHASES) for its in models]
+    totals = [sum(_median(model, measure) or 0 for measure, _, _ in PHASES) for model in models]
     longest = max(totals, default=0)
     lines = _rule("From ready to done", "░ notice  ▓ copy  █ completion")
-    for its, label, total in zip(models, labels, totals, strict=True):
+    for model, label, total in zip(models, labels, totals, strict=True):
         line = Text(fit(label, NAME))
         cells = max(1, round(BAR * total / longest)) if longest and total else 0
-        parts = [round(_median(its, measure) or 0) for measure, _, _ in PHASES]
+        parts = [round(_median(model, measure) or 0) for measure, _, _ in PHASES]
         bars = stacked(parts, "".join(glyph for _, glyph, _ in PHASES), cells)
         for text, (_, _, style) in zip(bars, PHASES, strict=True):
             line.append(text, style=style)
@@ -216,11 +217,11 @@ def _bars(models: list[Result], labels: list[str]) -> list[Text]:
 def _cpu_bars(models: list[Result], labels: list[str]) -> list[Text]:
     """The CPU that waiting took; what a free thread computes is another bar's beginning, its own work."""
     lines = _rule("CPU used while waiting", "█ on waiting, of the time waited")
-    for its, label in zip(models, labels, strict=True):
-        share = _median(its, "waiting_cpu") or 0
+    for model, label in zip(models, labels, strict=True):
+        share = _median(model, "waiting_cpu") or 0
         line = Text(fit(label, NAME)).append("█" * round(BAR * min(share, 1)), style="red")
         line.append(f" {100 * share:.1f}%" if share else "0%")
-        if its.get("meanwhile") == "free":
+        if model.get("meanwhile") == "free":
             line.append("  free: the CPU does its own work", style="dim")
         lines.append(line)
     return lines
@@ -232,36 +233,42 @@ def _resources(models: list[Result], labels: list[str]) -> list[Text]:
     lines.append(
         Text(f"{fit('', NAME)}{'threads':>9}{'memory':>12}{'':<10}{'time':>9}", style="dim")
     )
-    for its, label in zip(models, labels, strict=True):
+    for model, label in zip(models, labels, strict=True):
         line = Text(fit(label, NAME))
         for measure, cells, room in (
             ("threads", 9, 0),
             ("anonymous_bytes", 12, 10),
             ("elapsed_ns", 9, 10),
         ):
-            values = (its.get("measures") or {}).get(measure)
-            line.append(_value(measure, _median(its, measure)).rjust(cells))
+            values = (model.get("measures") or {}).get(measure)
+            line.append(_value(measure, _median(model, measure)).rjust(cells))
             line.append(f" {_plus_minus(measure, values)}".ljust(room)[:room], style="dim")
         lines.append(line)
     return lines
 
 
-def _median(its: Result, measure: str) -> float | None:
-    values = (its.get("measures") or {}).get(measure)
+def _median(model: Result, measure: str) -> float | None:
+    values = (model.get("measures") or {}).get(measure)
     return values["median"] if values else None
 
 
 def _ranks(result: Result, models: list[Result], labels: list[str], width: int) -> list[Text]:
     """Each measure from the least to the greatest: '<' where they differ, '≈' where the runs of the two overlap."""
-    names = {(its["name"], its["lang"]): label for its, label in zip(models, labels, strict=True)}
+    names = {
+        (model["name"], model["lang"]): label for model, label in zip(models, labels, strict=True)
+    }
     apart = {
-        (its["measure"], frozenset(map(tuple, (its["one"], its["other"])))): its["differs"]
-        for its in result.get("differences") or []
+        (pair["measure"], frozenset(map(tuple, (pair["one"], pair["other"])))): pair["differs"]
+        for pair in result.get("differences") or []
     }
     lines = _rule("Which differ", "≈ no difference: the runs overlap  < differs")
     for title, measure in RANKED:
-        known = [(median, its) for its in models if (median := _median(its, measure)) is not None]
-        ids = [(its["name"], its["lang"]) for _, its in sorted(known, key=lambda pair: pair[0])]
+        known = [
+            (median, model) for model in models if (median := _median(model, measure)) is not None
+        ]
+        ids = [
+            (model["name"], model["lang"]) for _, model in sorted(known, key=lambda pair: pair[0])
+        ]
         if len(ids) < 2:
             continue
         if not any(apart.get((measure, frozenset(pair))) for pair in combinations(ids, 2)):
@@ -279,15 +286,15 @@ def _unavailable(result: Result, width: int) -> list[Text]:
     found = result.get("unavailable") or []
     lines = [
         line
-        for its in found
+        for scenario in found
         for line in entry(
             "",
-            f"{clean(its['name'])}{' in C' if its['lang'] == 'c' else ''}: {clean(its['why'])}",
+            f"{clean(scenario['name'])}{' in C' if scenario['lang'] == 'c' else ''}: {clean(scenario['why'])}",
             width,
             "yellow",
         )
     ]
-    lost = sum(its.get("lost") or 0 for its in result.get("models") or [])
+    lost = sum(model.get("lost") or 0 for model in result.get("models") or [])
     if lost:
         lines += entry(
             "!! lost",

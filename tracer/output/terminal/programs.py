@@ -54,35 +54,39 @@ def size(count: int | None) -> str:
 def processes(report: Result, width: int = 80) -> Table | Text:
     """One line a process, and one for each group of its threads where they have several names: the I/O model of its
     operations, and what its threads spent most of their time on."""
-    found = report.get("processes") or []
-    if not found:
+    listed = report.get("processes") or []
+    if not listed:
         return Text("no process was seen", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     numbers = ("pid", "threads", "operations")
     for name in ("pid", "name", "threads", "operations", "model", "its threads were mostly"):
         justify: JustifyMethod = "right" if name in numbers else "left"
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
-    for its in found[:MOST_PROCESSES]:
-        table.add_row(str(its.get("tgid") or MISSING), *_process(its))
-        for group in its.get("groups") or []:
+    for process in listed[:MOST_PROCESSES]:
+        table.add_row(str(process.get("tgid") or MISSING), *_process(process))
+        for group in process.get("groups") or []:
             table.add_row("", *_process(group, "  "))
-    return fitted(more(table, len(found) - MOST_PROCESSES, "process"), width)
+    return fitted(more(table, len(listed) - MOST_PROCESSES, "process"), width)
 
 
-def _process(its: Result, indent: str = "") -> tuple[str, ...]:
-    doing, model = its.get("activity") or {}, its.get("model") or {}
+def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
+    doing, model = threads.get("activity") or {}, threads.get("model") or {}
     mostly = (
         f"{doing['mostly']} {share(doing.get('share'), 1)}"
         if doing.get("mostly")
         else "this and that"
     )
-    name = model.get("instead") or (model.get("name") if its.get("operations") else None) or MISSING
+    name = (
+        model.get("instead")
+        or (model.get("name") if threads.get("operations") else None)
+        or MISSING
+    )
     idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
-    who = _IO_THREAD.sub(r"\1 (kernel)", clean(its.get("name") or MISSING))
+    who = _IO_THREAD.sub(r"\1 (kernel)", clean(threads.get("name") or MISSING))
     return (
         indent + who,
-        f"{number(its.get('threads'))}{idle}",
-        number(its.get("operations")),
+        f"{number(threads.get('threads'))}{idle}",
+        number(threads.get("operations")),
         name,
         mostly,
     )
@@ -96,22 +100,22 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
         return [Text("nothing was received, sent, accepted or connected", style="yellow")]
     columns = ("in", "bytes", "wait", "notice", "copy", "out", "bytes", "blocked")
     lines = [Text("".join(f"{column:>10}" for column in columns), style="dim")]
-    for its in rows[:MOST_DESCRIPTORS]:
-        into, out = its["receives"], its["sends"]
+    for row in rows[:MOST_DESCRIPTORS]:
+        into, out = row["receives"], row["sends"]
         times = [
-            duration(its[name], fixed=True) if its["operated"] else MISSING
+            duration(row[name], fixed=True) if row["operated"] else MISSING
             for name in ("wait_ns", "notice_ns", "copy_ns")
         ]
         words = [
             number(into or None),
-            size(its["received_bytes"] if into else None),
+            size(row["received_bytes"] if into else None),
             *times,
             number(out or None),
-            size(its["sent_bytes"] if out else None),
-            number(its["sends_blocked"] if out else None),
+            size(row["sent_bytes"] if out else None),
+            number(row["sends_blocked"] if out else None),
         ]
-        label = its["label"] + (
-            f"  {plural(its['accepts'], 'connection')} accepted" if its["accepts"] else ""
+        label = row["label"] + (
+            f"  {plural(row['accepts'], 'connection')} accepted" if row["accepts"] else ""
         )
         lines += [
             Text(fit(label, width).rstrip(), style="bold"),
@@ -125,26 +129,26 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
 
 def accepted(report: Result, width: int = 80) -> list[Text]:
     """How many connections were accepted and made; nothing where there were none."""
-    found = report.get("descriptors") or []
+    listed = report.get("descriptors") or []
     parts = [
         f"{plural(count, 'connection')} {verb}"
         for key, verb in (("accepts", "accepted"), ("connects", "made"))
-        if (count := _total(found, key))
+        if (count := _total(listed, key))
     ]
-    blocked = _total(found, "accept_slept_ns") + _total(found, "connect_slept_ns")
+    blocked = _total(listed, "accept_slept_ns") + _total(listed, "connect_slept_ns")
     asleep = f"; {duration(blocked)} asleep in those calls" if blocked else ""
     return entry("connections", ", ".join(parts) + asleep, width) if parts else []
 
 
-def _grouped(found: list[Result]) -> list[Result]:
+def _grouped(descriptors: list[Result]) -> list[Result]:
     """Descriptors with their labels and their counts; those of one process that have an address in common, added up."""
     groups: dict[tuple[int | None, str], list[Result]] = defaultdict(list)
-    for its in found:
-        groups[its.get("tgid"), _common(its.get("file"))].append(its)
+    for descriptor in descriptors:
+        groups[descriptor.get("tgid"), _common(descriptor.get("file"))].append(descriptor)
     rows = []
     for (_, common), members in groups.items():
         if common and len(members) >= _ALIKE:
-            most = max(members, key=lambda its: its.get("operations") or 0)
+            most = max(members, key=lambda descriptor: descriptor.get("operations") or 0)
             rows.append(
                 _added(
                     members,
@@ -155,9 +159,12 @@ def _grouped(found: list[Result]) -> list[Result]:
             )
         else:
             rows += [
-                _added([its], f"{_number(its)}<{clean(its.get('file') or '?')}>") for its in members
+                _added(
+                    [descriptor], f"{_number(descriptor)}<{clean(descriptor.get('file') or '?')}>"
+                )
+                for descriptor in members
             ]
-    return sorted(rows, key=lambda its: -its["operations"])
+    return sorted(rows, key=lambda row: -row["operations"])
 
 
 def _added(members: list[Result], label: str) -> dict[str, Any]:
@@ -168,13 +175,13 @@ def _added(members: list[Result], label: str) -> dict[str, Any]:
     }
 
 
-def _total(found: list[Result], key: str) -> int:
-    return sum(its.get(key) or 0 for its in found)
+def _total(members: list[Result], key: str) -> int:
+    return sum(member.get(key) or 0 for member in members)
 
 
-def _number(its: Result) -> str:
+def _number(descriptor: Result) -> str:
     """The descriptor, or what stands for it where io_uring knows the file by an index of its own."""
-    fd = its.get("fd")
+    fd = descriptor.get("fd")
     return MISSING if fd is None else str(fd) if fd >= 0 else "registered "
 
 
@@ -195,12 +202,14 @@ def advice(report: Result, width: int = 80) -> list[Text]:
     """What could be better, each with its evidence."""
     found = report.get("advice") or []
     lines: list[Text] = []
-    for index, its in enumerate(found[:MOST_ADVICE], 1):
-        where = f", {_number(its)}<{clean(its['file'])}>" if its.get("file") else ""
-        cost = f" [{duration(its['cost_ns'])}]" if its.get("cost_ns") else ""
-        who = f"{clean(its.get('process') or MISSING)} {its.get('tgid') or MISSING}"
-        text = its.get("text") or MISSING
-        lines += entry(f"{index}.", f"{clean(its.get('rule'))}: {who}{where}: {text}{cost}", width)
+    for index, advised in enumerate(found[:MOST_ADVICE], 1):
+        where = f", {_number(advised)}<{clean(advised['file'])}>" if advised.get("file") else ""
+        cost = f" [{duration(advised['cost_ns'])}]" if advised.get("cost_ns") else ""
+        who = f"{clean(advised.get('process') or MISSING)} {advised.get('tgid') or MISSING}"
+        text = advised.get("text") or MISSING
+        lines += entry(
+            f"{index}.", f"{clean(advised.get('rule'))}: {who}{where}: {text}{cost}", width
+        )
     if len(found) > MOST_ADVICE:
         lines.append(Text(f"and {len(found) - MOST_ADVICE} more, in --json", style="dim"))
     return lines
@@ -208,17 +217,17 @@ def advice(report: Result, width: int = 80) -> list[Text]:
 
 def wakers(report: Result, width: int = 80) -> list[Text]:
     """Who woke the threads of the process that used most CPU."""
-    found = report.get("processes") or []
-    its = (found[0].get("wakers") or []) if found else []
-    if not its:
+    listed = report.get("processes") or []
+    wakings = (listed[0].get("wakers") or []) if listed else []
+    if not wakings:
         return []
     names = [
         " ".join(
             [clean(waker.get("name") or "thread"), *[str(waker["tid"])] * bool(waker.get("tid"))]
         )
         + f" {plural(waker.get('count'), 'time')}"
-        for waker in its[:4]
+        for waker in wakings[:4]
     ]
     return entry(
-        "woken by", f"{', '.join(names)} (of {clean(found[0].get('name') or MISSING)})", width
+        "woken by", f"{', '.join(names)} (of {clean(listed[0].get('name') or MISSING)})", width
     )

@@ -12,22 +12,22 @@ from tracer.output.units import clean, number, plural, share
 def of_report(report: Result, width: int = 80) -> list[Text]:
     """One entry for each call in which several threads, or one for nothing, were woken; nothing where there is none."""
     lines = []
-    for its in report.get("wakeups") or []:
-        nothing = (its.get("slept_again") or 0) + (its.get("found_nothing") or 0)
-        if not nothing and (its.get("threads") or 0) < 2:
+    for call in report.get("wakeups") or []:
+        nothing = (call.get("slept_again") or 0) + (call.get("found_nothing") or 0)
+        if not nothing and (call.get("threads") or 0) < 2:
             continue
         text = (
-            f"{number(its.get('woken'))} in {plural(its.get('threads'), 'thread')}; "
-            f"{plural(its.get('returned'), 'call')} returned. "
+            f"{number(call.get('woken'))} in {plural(call.get('threads'), 'thread')}; "
+            f"{plural(call.get('returned'), 'call')} returned. "
         )
         text += (
             (
-                f"{number(nothing)} ({share(nothing, its.get('woken'))}) were for nothing: "
-                f"{number(its.get('slept_again'))} slept again inside the call, "
-                f"{number(its.get('found_nothing'))} found EAGAIN."
+                f"{number(nothing)} ({share(nothing, call.get('woken'))}) were for nothing: "
+                f"{number(call.get('slept_again'))} slept again inside the call, "
+                f"{number(call.get('found_nothing'))} found EAGAIN."
             )
             if nothing
             else "None was for nothing."
         )
-        lines += entry(clean(its.get("call")), text, width)
+        lines += entry(clean(call.get("call")), text, width)
     return lines
