@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tracer.bpf import actions, build, syscall
+from tracer.bpf import RING_BYTES, actions, build, syscall
 from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
 from tracer.kernel.arch import x86_64
@@ -41,7 +41,7 @@ class Attachment:
     def __init__(
         self,
         features: Features,
-        ring_bytes: int = 16 << 20,
+        ring_bytes: int = RING_BYTES,
         *,
         selected: Container[int] | None = None,
         follow: bool = True,

@@ -16,6 +16,7 @@ import scenarios
 from scenarios.kit import transport, twin
 from scenarios.kit.options import Options
 from tracer import __version__
+from tracer.bpf import RING_BYTES
 from tracer.capture.host import host
 from tracer.claims.claim import Claim, Judgement, Verdict, Wanted
 from tracer.claims.trace_view import TraceView
@@ -29,7 +30,6 @@ from tracer.run.interleave import Run, Turn
 SCHEMA: Literal[1] = 1
 ROUNDS = 3
 _TIMEOUT_S = 120  # an emulated machine takes long to start an interpreter
-_RING_BYTES = 16 << 20
 
 
 @dataclass
@@ -128,7 +128,7 @@ def _plan(wanted: Wanted, user: tuple[int, int] | None) -> experiment.ScenarioPl
         _options(wanted),
         _TIMEOUT_S,
         user,
-        _RING_BYTES,
+        RING_BYTES,
         measure_cost=False,
     )
 

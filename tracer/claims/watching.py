@@ -18,6 +18,7 @@ from tracer.claims.claim import (
     time,
 )
 from tracer.claims.trace_view import TraceView, of_class
+from tracer.kernel import syscalls
 
 NUMBER = 5
 NAME = "watching"
@@ -33,7 +34,6 @@ RUNS = {
 GROWS = 10  # times what a call on the fewest costs, for 250 times as many
 STAYS = 2
 ALIKE = 0.1  # with few descriptors the calls differ by less than so much of what they differ by with many
-EPOLL_CTL_ADD = 1
 CALLS = ("select", "poll", "epoll_wait")
 SHORT_LIVED = {
     "poll": ("poll",),
@@ -107,7 +107,7 @@ def _by_size(run: TraceView, call: str) -> dict[int, float]:
     medians = {its: float(np.median(took[key == its])) for its in np.unique(key).tolist()}
     if call == "epoll_wait":
         added = of_class(run.set_up, "epoll_ctl")
-        added = added.take((added.arg == EPOLL_CTL_ADD) & (added.result == 0))
+        added = added.take((added.arg == syscalls.EPOLL_CTL_ADD) & (added.result == 0))
         return {int((added.fd == epoll).sum()): its for epoll, its in medians.items()}
     return medians
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 import click
 
 import scenarios
+from tracer.bpf import RING_BYTES
 from tracer.cli import files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
@@ -44,7 +45,6 @@ DEFAULT = (
     "posix-aio",
     "io-uring",
 )
-_RING_BYTES = 16 << 20
 Name: TypeAlias = tuple[str, Literal["python", "c"]]  # a scenario's and its language's
 Unavailable: TypeAlias = list[tuple[Name, str]]  # who cannot be compared, and why
 
@@ -238,7 +238,7 @@ def _field(
             field.unavailable.append((name, str(error)))
             continue
         field.plans.append(
-            experiment.ScenarioPlan(*name, program, options, asked.limit, user, _RING_BYTES, False)
+            experiment.ScenarioPlan(*name, program, options, asked.limit, user, RING_BYTES, False)
         )
         field.able.append(name)
     return field

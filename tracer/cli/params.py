@@ -13,6 +13,7 @@ import click
 
 import scenarios
 from tracer import output
+from tracer.bpf import RING_BYTES
 from tracer.cli.files import PRIVATE, User, refuse_unwritable
 from tracer.cli.show import Wanted
 from tracer.errors import USAGE, IotraceError
@@ -163,7 +164,7 @@ def ring_option(command: Function) -> Function:
     return click.option(
         "--ring-size",
         type=click.IntRange(4096, 1 << 30),
-        default=16 << 20,
+        default=RING_BYTES,
         show_default=True,
         help="Bytes of the ring buffer, a power of two.",
     )(command)

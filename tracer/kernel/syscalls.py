@@ -9,6 +9,7 @@ from importlib.resources import files
 COMPAT = (
     0x8000  # added to the number of a call made by a 32-bit program, whose numbers are not ours
 )
+EPOLL_CTL_ADD, EPOLL_CTL_DEL = 1, 2  # of epoll_ctl(2), not in the module select
 
 # One class for all the calls that do the same to an I/O model: glibc calls pselect6 where a program wrote select.
 # Those that receive by copying into the caller's memory, and all that receive. What a receive that is not among the
@@ -20,6 +21,9 @@ POLL = ("poll", "ppoll")
 EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 CLASSES = {"select": SELECT, "poll": POLL, "epoll_wait": EPOLL}
 
+MOST_ERRNO = (
+    4095  # a call that failed has returned a negative number, down to this (include/linux/err.h)
+)
 # Result codes that never reach user space: the kernel restarts the call (include/linux/errno.h).
 RESTARTS = {
     512: "ERESTARTSYS",

@@ -23,8 +23,6 @@ from tracer.recording.records import RECORD
 from tracer.run.program import AnyProgram, TracePlan
 from tracer.run.tracing import Ended, drained, record
 
-_EPOLL_CTL_ADD = 1  # epoll_ctl(2)
-
 
 class NotTraceable(IotraceError):
     """A process that cannot be attached to; the text says which and why."""
@@ -193,7 +191,7 @@ def _registrations(
     instances = [process.descriptor(open_.fd) for open_ in descriptors if open_.link == proc.EPOLL]
     rows = [
         arguments_record(
-            looked, tid, number, epoll.fd, _EPOLL_CTL_ADD, watched, events & 0xFFFFFFFF
+            looked, tid, number, epoll.fd, syscalls.EPOLL_CTL_ADD, watched, events & 0xFFFFFFFF
         )
         for epoll in instances
         if epoll

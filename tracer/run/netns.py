@@ -19,10 +19,10 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import RTMGRP_LINK
 
+from tracer.capture.exec_gate import CLONE_NEWNET
 from tracer.errors import CANNOT, IotraceError
 
 _RECEIVER, _SENDER = "10.0.0.1", "10.0.0.2"
-_CLONE_NEWNET = 0x40000000
 _TBF_QUEUE = 1 << 20  # bytes: more than the largest datagram, which a closed loop could not spare
 _TBF_BURST = 3200  # bytes: two full packets, the least that a bucket must hold
 _TBF_HZ = 250  # a bucket is refilled at least so often, else a high rate is not reached (tc-tbf(8))
@@ -98,7 +98,7 @@ def _space() -> int:
     """A descriptor of a new network namespace."""
 
     def make() -> int:
-        _system(_libc().unshare(_CLONE_NEWNET), "a network namespace cannot be made")
+        _system(_libc().unshare(CLONE_NEWNET), "a network namespace cannot be made")
         return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
     return _in_a_thread(make)
@@ -108,7 +108,7 @@ def _inside(space: int, work: Callable[[IPRoute], T]) -> T:
     """What `work` returns, called in that namespace; a namespace is a thread's own, so a thread goes there and ends."""
 
     def go() -> T:
-        _system(_libc().setns(space, _CLONE_NEWNET), "a network namespace cannot be entered")
+        _system(_libc().setns(space, CLONE_NEWNET), "a network namespace cannot be entered")
         with IPRoute() as route:
             return work(route)
 

@@ -20,7 +20,6 @@ _SIGWAIT = syscalls.numbers()["rt_sigtimedwait"]
 _RT_SIGRETURN = syscalls.numbers()[
     "rt_sigreturn"
 ]  # its result is the interrupted code's register, no error
-_MOST_ERRNO = 4095
 _NO_TIMES = ("total_ns", "min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
 # The result of a signal's generation (include/trace/events/signal.h, TRACE_SIGNAL_*).
 _SENT, _IGNORED, _MERGED, _OVERFLOWED = range(4)
@@ -71,7 +70,7 @@ class SyscallStats(ReportPart):
             number = int(nr[first])
             self._times[number].add(took[first:last])
             results = result[first:last]
-            failed = -results[(results < 0) & (results >= -_MOST_ERRNO)]
+            failed = -results[(results < 0) & (results >= -syscalls.MOST_ERRNO)]
             if len(failed) and number != _RT_SIGRETURN:
                 counts = np.bincount(failed)
                 codes = np.flatnonzero(counts)

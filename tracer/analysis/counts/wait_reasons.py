@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from functools import cache
 from typing import NamedTuple
 
@@ -62,7 +63,7 @@ _NAMES = {
     TIME: ("nanosleep", "clock_nanosleep"),
     SIGNALS: ("pause", "rt_sigsuspend", "rt_sigtimedwait"),
 }
-_ON_DISK = number_set((0o100000, 0o040000, 0o060000))  # S_IFREG, S_IFDIR, S_IFBLK
+_ON_DISK = number_set((stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK))
 
 
 @cache

@@ -19,7 +19,6 @@ from tracer.recording.records import Kind
 
 S_IFMT = 0o170000  # of i_mode the file's type (inode(7))
 SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/net.h)
-EPOLL_CTL_DEL = 2
 _EVER, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _MOST_FORKS = 64  # generations between a process and the one whose descriptor it inherited
 
@@ -165,7 +164,7 @@ class Descriptors:
         self._set(self._armed, (number == self._fcntl) & arms, tgid, time, time)
         self._set(
             self._registered,
-            (number == self._epoll_ctl) & (args.second != EPOLL_CTL_DEL),
+            (number == self._epoll_ctl) & (args.second != syscalls.EPOLL_CTL_DEL),
             _registration(tgid, args.first.astype(np.int64), args.third),
             time,
             args.fourth,

@@ -8,8 +8,6 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from tracer.analysis.tables.number_set import number_set
 from tracer.kernel import syscalls
 from tracer.kernel.proc_net import pair
@@ -82,9 +80,9 @@ class FdNames:
 
     def lessons(self, batch: RecordBatch) -> Iterator[Row]:
         """The records of a batch that `learn` learns from, in their order."""
-        made = np.flatnonzero((batch.kind == Kind.CALL) & self._makes[batch.nr])
+        calls = Calls(batch, batch.kind == Kind.CALL)
         return each(
-            (Calls(batch, made), ("tid", "number", "result")),
+            (calls.where(self._makes[calls.number]), ("tid", "number", "result")),
             (Descriptors.of(batch), ("tid", "fd", "inode", "mode")),
             (Addresses.of(batch), ("tid", "fd", "remote", "family", "socket_type", *_ADDRESS)),
             (Paths.of(batch), ("tid", "fd", "piece", "low", "high")),

@@ -33,7 +33,6 @@ _SHOWN = (
     Kind.PATH,
 )
 _OVERLAP = 256  # rows of a batch that are held for the next one, so that a call is not parted from its arguments
-_MOST_ERRNO = 4095
 
 
 def events(
@@ -198,7 +197,7 @@ def _result(name: str, result: int | None) -> Event:
     """A call's result, None where it has not returned; an error by its name, with its message."""
     if result is None:
         return {"result": None}
-    if -_MOST_ERRNO <= result < 0 and name != "rt_sigreturn":
+    if -syscalls.MOST_ERRNO <= result < 0 and name != "rt_sigreturn":
         error = syscalls.error_name(result)
         restarted = -result in syscalls.RESTARTS
         return {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.tables.table import Table, names_of
-from tracer.terms import BOUNDARIES
+from tracer.terms import BOUNDARIES, PHASE_SPANS
 
 UNKNOWN = int(np.iinfo(np.int64).min)  # stands for a time that is not known
 
@@ -121,12 +121,9 @@ class Operations(Table):
     serial: np.ndarray
 
     def phases(self) -> tuple[np.ndarray, ...]:
-        """(wait, notice, copy, completion), int64[n] ns each; an operation's sum to done − ask."""
-        return (
-            self.ready - self.ask,
-            self.copy_start - self.ready,
-            self.copy_end - self.copy_start,
-            self.done - self.copy_end,
+        """Each of PHASES, int64[n] ns; an operation's sum to done − ask."""
+        return tuple(
+            getattr(self, end) - getattr(self, begin) for begin, end in PHASE_SPANS.values()
         )
 
     def rows(self, which: slice = slice(None)) -> Iterator[dict[str, int]]:
