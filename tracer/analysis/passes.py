@@ -1,7 +1,7 @@
 """The one pass over a recording: its steps, found by being there, fed batch by batch, each after those that it needs.
 
 A new analysis is one file (tracer/analysis/steps/step.py shows it). Nothing is written down elsewhere: a class in a
-module below tracer/analysis that derives from Step or ReportPart is registered.
+module below tracer/analysis (or tracer/report) that derives from Step or ReportPart is registered.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from graphlib import TopologicalSorter
 from types import ModuleType
 from typing import Any, TypeAlias
 
-import tracer.analysis
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.steps.step import Recording, ReportPart, Results, State, Step
 
@@ -24,7 +23,7 @@ AnyStep: TypeAlias = type[Step[Any, Any]]
 
 
 @cache
-def registered(package: ModuleType = tracer.analysis) -> tuple[AnyStep, ...]:
+def registered(package: ModuleType) -> tuple[AnyStep, ...]:
     """The steps in the modules of a package and below, by the modules' names."""
     names = sorted(
         its.name for its in pkgutil.walk_packages(package.__path__, package.__name__ + ".")

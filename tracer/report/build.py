@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import tracer.analysis
+import tracer.report
 from tracer.analysis import passes
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
@@ -13,7 +15,7 @@ from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.analysis.verdict.context import Models
 from tracer.recording.batch import Read
-from tracer.report import cost, operations, oracle, processes, program
+from tracer.report import cost, oracle
 from tracer.report.contract import Facts, Report
 from tracer.report.figure_steps import figure
 
@@ -30,9 +32,7 @@ def build(read: Read, facts: Facts) -> Report:
     """
     notes = facts.get("notes") or {}
     window = Window.of(notes.get("window_ns") or facts.get("window_ns"))
-    steps = [*passes.registered()]
-    for module in (operations, processes, program):
-        steps += passes.steps_of(module)
+    steps = [*passes.registered(tracer.analysis), *passes.registered(tracer.report)]
     results = passes.run(Recording(read, facts, window), steps)
     report = _facts(results.recording) | passes.parts(results, steps)
     report |= _of_the_whole(results, report)

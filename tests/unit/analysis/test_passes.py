@@ -11,6 +11,7 @@ from support.analysing import results_of
 from support.records_builder import Trace
 from support.reports import built
 
+import tracer.analysis
 import tracer.analysis.counts
 from tracer.analysis import passes
 from tracer.analysis.identity.identity import Identity
@@ -118,6 +119,6 @@ def test_who_does_not_say_what_it_needs_does_not_get_it() -> None:
 
 
 def test_the_registry_has_the_steps_of_all_folders() -> None:
-    steps = passes.registered()
+    steps = passes.registered(tracer.analysis)
     assert {TimelineStep, Identity, OperationsInWindow} <= set(steps)
     assert len(steps) == len(set(steps)) and ReportPart not in steps
