@@ -17,7 +17,7 @@ from typing import Any
 
 from machine import HERE, PYTHON
 
-from scenarios.kit import places
+from tracer import places
 from tracer.bpf import build
 
 LATENCY = (

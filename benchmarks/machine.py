@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scenarios.kit import places
+from tracer import places
 
 HERE = Path(__file__).resolve().parent
 # Another Python like this one; under -E and -s it too hears of no PYTHONPATH and of no packages in somebody's home.

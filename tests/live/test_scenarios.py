@@ -28,8 +28,9 @@ from support.running import (
 )
 
 from scenarios import find
-from scenarios.kit import transport, twin
+from scenarios.kit import transport
 from tracer.kernel import syscalls
+from tracer.run import twin
 
 
 @pytest.mark.parametrize(

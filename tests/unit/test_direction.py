@@ -28,7 +28,7 @@ PACKAGES = {name for name in SOURCES if (TOP / name.replace(".", "/")).is_dir()}
 OURS = {name for name in SOURCES if name.split(".")[0] == "tracer"}
 
 # What the modules of a folder may reach, directly or through others; a new folder has to be put here. Everybody may
-# reach the small modules at tracer's top, which reach nothing: errors, terms and text.
+# reach the small modules at tracer's top, which reach nothing: errors, places, terms and text.
 MAKES_RECORDINGS = ("tracer.run", "tracer.capture", "tracer.bpf", "scenarios")
 READS_RECORDINGS = ("tracer.report", "tracer.analysis")
 BOTH = ("tracer.recording", "tracer.kernel")
@@ -36,6 +36,7 @@ MAY = {
     "probes": (),
     "scenarios": (),
     "tracer.errors": (),
+    "tracer.places": (),
     "tracer.terms": (),
     "tracer.text": (),
     "tracer.kernel": (),
@@ -43,18 +44,18 @@ MAY = {
     "tracer.analysis": BOTH,
     "tracer.report": ("tracer.analysis", *BOTH),
     "tracer.output": ("tracer.report",),
-    "tracer.bpf": ("scenarios", *BOTH),
-    "tracer.capture": ("tracer.bpf", "scenarios", *BOTH),
+    "tracer.bpf": BOTH,
+    "tracer.capture": ("tracer.bpf", *BOTH),
     "tracer.run": ("tracer.capture", "tracer.bpf", "scenarios", *BOTH),
     "tracer.claims": (*MAKES_RECORDINGS, *READS_RECORDINGS, *BOTH),
-    "tracer.lab": ("tracer.capture", "tracer.bpf", "scenarios", *BOTH),
+    "tracer.lab": ("tracer.capture", "tracer.bpf", *BOTH),
     "tracer.cli": (
         *("tracer.output", "tracer.claims", "tracer.lab"),
         *(*MAKES_RECORDINGS, *READS_RECORDINGS, *BOTH),
     ),
     "tracer.__main__": TREES,
 }
-COMMON = ("tracer.errors", "tracer.terms", "tracer.text")
+COMMON = ("tracer.errors", "tracer.places", "tracer.terms", "tracer.text")
 TRACES = ("tracer.bpf", "tracer.capture", "tracer.run", "tracer.claims", "tracer.lab", "tracer.cli")
 # Who may reach what is not ours: each with the folders that may.
 ONLY = {
@@ -80,6 +81,7 @@ PRINTS = (
     "tracer.capture.exec_gate",
     "tracer.bpf.bcc_compiler",
     "tracer.lab.roundtrip",
+    "tracer.run.twin",
 )
 
 

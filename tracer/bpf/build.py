@@ -20,7 +20,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios.kit import places
+from tracer import places
 from tracer.errors import CANNOT, IotraceError
 
 PROBES = (

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from scenarios.kit import places
+from tracer import places
 from tracer.capture.exec_gate import MESSAGE
 
 _MOST_MS = (1 << 31) - 1  # poll(2) takes an int

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Literal, cast
 
 import scenarios
-from scenarios.kit import transport, twin
+from scenarios.kit import transport
 from scenarios.kit.options import Options
 from tracer import __version__
 from tracer.bpf import RING_BYTES
@@ -23,7 +23,7 @@ from tracer.claims.trace_view import TraceView
 from tracer.kernel.features import Features
 from tracer.recording import parquet
 from tracer.report.contract import Host, JudgedClaim, Ledger, LedgerSum, Verification
-from tracer.run import interleave
+from tracer.run import interleave, twin
 from tracer.run import scenario as experiment
 from tracer.run.interleave import Run, Turn
 

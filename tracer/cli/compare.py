@@ -224,8 +224,8 @@ def _field(
 ) -> Field:
     """Plans of those whose programs can be had; raises IotraceError."""
     from scenarios.kit.options import Options
-    from scenarios.kit.twin import CannotBuild
     from tracer.run import scenario as experiment
+    from tracer.run.twin import CannotBuild
 
     field = Field([], [], unavailable)
     for scenario, lang in contenders:

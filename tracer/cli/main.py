@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from scenarios.kit import places
-from tracer import __version__, text
+from tracer import __version__, places, text
 from tracer.cli import commands, files
 from tracer.cli.errors import Failed, failed
 

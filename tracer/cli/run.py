@@ -272,17 +272,12 @@ def plan_of(
     scenario: Program, asked: Asked, options: Options, user: files.User | None
 ) -> experiment.ScenarioPlan:
     """How the scenario is run; raises IotraceError where its twin cannot be built."""
-    from scenarios.kit.twin import CannotBuild
     from tracer.run import scenario as experiment
 
-    try:
-        program = experiment.program(scenario, asked.lang, user)
-    except CannotBuild as error:
-        raise IotraceError(str(error), CANNOT) from error
     return experiment.ScenarioPlan(
         scenario.name,
         asked.lang,
-        program,
+        experiment.program(scenario, asked.lang, user),
         options,
         asked.limit,
         user,

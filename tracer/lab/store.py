@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from scenarios.kit import places
+from tracer import places
 from tracer.lab import LabError
 
 SPARE_BYTES = 64 << 20  # left free beside what is written

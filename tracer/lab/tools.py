@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from scenarios.kit import places
+from tracer import places
 from tracer.lab import CannotLab, LabError
 
 # program: the Debian package that has it

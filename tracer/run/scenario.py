@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from scenarios import Scenario
-from scenarios.kit import twin
 from scenarios.kit.options import Options, receiver_command, sender_command
 from scenarios.kit.page import make_shared
 from tracer import text
@@ -24,6 +23,7 @@ from tracer.capture.recorder import Recorder
 from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
 from tracer.recording.parquet import read_facts
+from tracer.run import twin
 from tracer.run.tracing import Ended, Subject, drained, record
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver

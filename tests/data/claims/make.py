@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from scenarios.kit.options import Options
-from scenarios.kit.twin import SOURCES, built
 from tracer.kernel import features
 from tracer.run import scenario
+from tracer.run.twin import SOURCES, built
 
 HERE = Path(__file__).parent
 MOST_BYTES = 100_000

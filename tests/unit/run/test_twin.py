@@ -1,4 +1,4 @@
-"""The C twins without the tracer: compiled once, kept where nobody else can write, the same program as in Python."""
+"""tracer/run/twin.py: C twins compiled once, kept where nobody else can write, the same programs as in Python."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from support.running import NOBODY, PYTHON, ROOT
 
 from scenarios import scenarios
-from scenarios.kit import twin
+from tracer.run import twin
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
 
@@ -265,7 +265,7 @@ def test_source_that_does_not_compile_is_one_line_and_leaves_nothing(cache, tmp_
 
 
 def test_two_at_once_make_one(cache):
-    command = [*PYTHON, "-m", "scenarios.kit.twin", TWINS[0].twin.stem]
+    command = [*PYTHON, "-m", "tracer.run.twin", TWINS[0].twin.stem]
     both = [
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
@@ -321,7 +321,7 @@ def test_compiled_as_the_invoking_user_in_that_users_cache(tmp_path_factory, mon
 def test_no_compiler_is_one_line(cache, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     done = subprocess.run(
-        [*PYTHON, "-m", "scenarios.kit.twin", "blocking"], cwd=ROOT, capture_output=True, text=True
+        [*PYTHON, "-m", "tracer.run.twin", "blocking"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 3 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and "gcc" in done.stderr

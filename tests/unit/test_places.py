@@ -1,4 +1,4 @@
-"""What decides which programs are run: PATH, Python's variables, and who may write to a directory."""
+"""tracer/places.py: what decides which programs are run: PATH, Python's variables, who may write to a directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.running import NOBODY
 
-from scenarios.kit import places
+from tracer import places
 from tracer.capture import spawn
 
 

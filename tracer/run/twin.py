@@ -1,6 +1,6 @@
 """The C twin of a scenario: found beside it in scenarios/c/, compiled on first use with the system's cc, and kept.
 
-    python3 -m scenarios.kit.twin blocking      compiles it if that was not yet done, and says where it is
+    python3 -m tracer.run.twin blocking      compiles it if that was not yet done, and says where it is
 
 It is kept in the cache of the user who runs it (XDG_CACHE_HOME or ~/.cache, as XDG's base directories have it), in a
 directory named by a digest of the sources, the flags and the compiler. Nobody else may be able to write there, nor to
@@ -19,16 +19,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scenarios.kit import places
+import scenarios
+from tracer import places
+from tracer.errors import CANNOT, IotraceError
 
-SOURCES = Path(__file__).parents[1] / "c"
+SOURCES = Path(scenarios.__file__).parent / "c"
 SHARED = ("workload.c", "transport.c")  # compiled into every twin
 FLAGS = ("-O2", "-std=gnu11", "-Wall")
-CANNOT = 3
 
 
-class CannotBuild(Exception):
+class CannotBuild(IotraceError):
     """There is no compiler, it refuses, or there is no safe place for what it makes; the text is one line."""
+
+    status = CANNOT
 
 
 def built(path: Path) -> Path:
@@ -59,7 +62,7 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
     except KeyError:
         groups, home = [], "/"
     done = subprocess.run(
-        [sys.executable, "-m", "scenarios.kit.twin", path.stem],
+        [sys.executable, "-m", "tracer.run.twin", path.stem],
         user=uid,
         group=gid,
         extra_groups=groups,
@@ -185,14 +188,14 @@ def main() -> None:
     """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
     names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
     arguments = argparse.ArgumentParser(
-        prog="python -m scenarios.kit.twin", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tracer.run.twin", description=(__doc__ or "").partition("\n")[0]
     )
     arguments.add_argument("name", choices=names)
     try:
         print(built(SOURCES / f"{arguments.parse_args().name}.c"))
     except CannotBuild as problem:
         print(f"twin: {problem}", file=sys.stderr)
-        sys.exit(CANNOT)
+        sys.exit(problem.status)
 
 
 if __name__ == "__main__":
