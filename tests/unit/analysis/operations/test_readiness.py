@@ -100,3 +100,14 @@ def test_what_is_spent_is_what_was_taken_skipped_or_came_late() -> None:
     assert spent([at_100], [150]) == [0]
     assert spent([at_100, Receive(200, None, False, False)], [50, 60]) == [1, 2]
     assert spent([], []) == []
+    alone = matched({1: [at_100]}, {2: [50]})  # of another socket
+    assert alone.spent.tolist() == [0] and alone.ready.tolist() == [UNKNOWN]
+
+
+def test_a_polling_receives_readiness_comes_soon_and_not_after_the_next_receive() -> None:
+    polling = Receive(100, None, polled=True, stream=False)
+    later = Receive(200, None, polled=False, stream=False)
+    assert pairs(matched({1: [polling]}, {1: [100 + LATE_NS - 1]})) == [(None, 100 + LATE_NS - 1)]
+    assert pairs(matched({1: [polling]}, {1: [100 + LATE_NS]})) == [(None, None)]
+    assert pairs(matched({1: [polling, later]}, {1: [200]})) == [(None, 200), (None, None)]
+    assert pairs(matched({1: [polling, later]}, {1: [201]})) == [(None, None), (None, None)]
