@@ -45,7 +45,12 @@ def read(
     since = busy_until(completion, asked, away, others)
     copied = first_copy(story, completion, since)
     is_file = request.file is not None and request.file.kind in BY_DEVICE
-    start = max(since, request.submitted) if copied is None else copied
+    if copied is not None:
+        start = copied
+    elif is_file and kind != "inline":
+        start = completion.time  # a device has read it
+    else:
+        start = max(since, request.submitted)
     told_by = who_told(story, request, completion)
     polls = [time for time in request.polled if request.submitted <= time <= completion.time]
     estimated = {"copy_start"} if copied is None else set()
@@ -66,7 +71,7 @@ def read(
         copy_end=completion.time,
         done=told_by.end if told_by else completion.time,
         estimated=estimated,
-        empty_at=max(polls, default=None),
+        empty_at=max(polls) if polls and before is None else None,
         stream=request.file.stream if request.file and not request.fixed else False,
         more={"slept": away.back - away.out if away and slept else 0},
     )

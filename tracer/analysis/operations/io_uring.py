@@ -99,7 +99,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
     asked, done, count = found.asked, found.done, len(found.asked)
     kind, ask = _completion_kind(found), _ask(found)
     sleep = _last_sleep(requests, done, ask)
-    start = _copy_start(requests, found, np.maximum(ask, sleep.back))
+    start = _copy_start(requests, found, kind, np.maximum(ask, sleep.back))
     finish = _done(found)
     return CompletedReads(
         tid=asked.tid,
@@ -119,8 +119,8 @@ def reads(requests: KernelRequests) -> CompletedReads:
         done=finish.time,
         done_seen=~finish.estimated,
         slept=np.where(sleep.slept, sleep.back - sleep.out, 0),
-        # a request that had to be polled found the socket empty; one completed again has spent what was before that
-        empty_at=np.where(found.armed > 0, found.armed, UNKNOWN),
+        # a request that had to be polled found the socket empty
+        empty_at=np.where((found.armed > 0) & ~found.again, found.armed, UNKNOWN),
         stream=asked.stream,
     )
 
@@ -162,9 +162,11 @@ def _ready_unseen(found: _Reads, kind: np.ndarray, ask: np.ndarray, sleep: _Slee
     )
 
 
-def _copy_start(requests: KernelRequests, found: _Reads, since: np.ndarray) -> Boundary:
-    """The kernel begins to copy: the tracepoint in the completing thread; estimated as the earliest that it can
-    have been (not before the data could be read: monotone.py). since: ask, or back on a CPU (ns)."""
+def _copy_start(
+    requests: KernelRequests, found: _Reads, kind: np.ndarray, since: np.ndarray
+) -> Boundary:
+    """The kernel begins to copy: the tracepoint in the completing thread; estimated as the completion of a file that
+    was not read in the call itself, or as the earliest that it can have been. since: ask, or back on a CPU (ns)."""
     done, copies = found.done, requests.copies()
     tid = done.tid.astype(np.int64)
     earlier = preceding(tid, done.time, tid, done.time - 1)  # it was busy with that one until then
@@ -172,6 +174,7 @@ def _copy_start(requests: KernelRequests, found: _Reads, since: np.ndarray) -> B
     copy = following(copies.tid.astype(np.int64), copies.time, tid, since)
     return best(
         Row((copy >= 0) & (at(copies.time, copy) <= done.time), at(copies.time, copy), SEEN),
+        Row(found.asked.is_file & (kind != INLINE), done.time, ESTIMATED),
         otherwise=np.maximum(since, found.asked.time),
         estimated=ESTIMATED,
     )

@@ -162,7 +162,7 @@ def _ranks(
     begins = np.searchsorted(readies.socket, readies.socket)
     keys = begins * len(instants) + np.searchsorted(instants, readies.time, "right")
     asked = begin * len(instants) + np.searchsorted(instants, times, "right")
-    return np.clip(np.searchsorted(keys, asked, "right"), begin, stop)
+    return np.minimum(np.searchsorted(keys, asked, "right"), stop)
 
 
 def _at(times: np.ndarray, place: np.ndarray, stop: np.ndarray) -> np.ndarray:

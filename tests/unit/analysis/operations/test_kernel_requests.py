@@ -219,6 +219,11 @@ def test_a_file_that_the_device_reads() -> None:
     assert (op.completion_kind, op.ready, op.copy_end, op.done) == ("device", 500, 500, 510)
 
 
+def test_a_file_is_copied_as_it_completes_even_if_a_socket_has_its_inode() -> None:
+    trace = Requests(FILE).submit(12, opcode=READ).enter(10, 20).ready(100)
+    assert told(trace.complete(500))[0].copy_start == 500
+
+
 def test_a_registered_file_is_known_by_its_inode() -> None:
     trace = Requests().submit(12, fd=0, flags=1).armed(14).enter(10, 20).ready(100)
     (op,) = told(
@@ -364,6 +369,12 @@ def test_who_sleeps_from_the_completion_on_sleeps_for_the_next_one() -> None:
     trace = Requests().submit(12).armed(14).complete(120, request=0, more=True)
     _, op = told(trace.sleep(120, 201, 210).complete(220, request=0, more=True))
     assert (op.slept, op.told) == (90, 210)
+
+
+def test_a_multishot_request_that_is_armed_again_has_taken_what_came_before() -> None:
+    trace = Requests().submit(12).armed(14).complete(120, request=0, more=True).ready(130)
+    _, op = told(trace.armed(150).complete(220, request=0, more=True))
+    assert (op.ask, op.ready) == (120, 130)
 
 
 # whose is what
