@@ -79,7 +79,7 @@ lint:
 mutants: .venv/ready
 	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check 'mutmut==3.8.1'
 	.venv/bin/python3 -m mutmut run --max-children 1 $(ARGS)
-	.venv/bin/python3 -m mutmut results
+	.venv/bin/python3 -m mutmut results | sed '/: not checked$$/d'
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache mutants
