@@ -372,8 +372,9 @@ def test_who_sleeps_from_the_completion_on_sleeps_for_the_next_one() -> None:
 
 
 def test_a_multishot_request_that_is_armed_again_has_taken_what_came_before() -> None:
-    trace = Requests().submit(12).armed(14).complete(120, request=0, more=True).ready(130)
-    _, op = told(trace.armed(150).complete(220, request=0, more=True))
+    trace = Requests().submit(12).armed(14).complete(120, request=0, more=True)
+    trace.ready(130).ready(140).armed(150)
+    _, op = told(trace.complete(220, request=0, more=True))
     assert (op.ask, op.ready) == (120, 130)
 
 
