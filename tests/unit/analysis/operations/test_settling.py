@@ -15,6 +15,7 @@ few = st.integers(0, 3)
 
 @given(st.lists(st.tuples(few, few), max_size=40))
 @example([(0, 0), (0, 2), (0, 1)])
+@example([(1, 0), (3, 0), (1, 1)])
 def test_the_order_is_stable(pairs: list[tuple[int, int]]) -> None:
     first, second = np.array(pairs, np.int64).reshape(-1, 2).T
     rows = np.arange(len(pairs))
