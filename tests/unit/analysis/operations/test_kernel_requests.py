@@ -86,6 +86,7 @@ def test_completed_inside_the_call_that_submits() -> None:
     assert (op.wait_kind, op.completion_kind, op.receiver_tid) == ("io-uring", "inline", 0)
     assert (op.ask, op.raw_ready, op.copy_end, op.done, op.queued) == (10, 5, 18, 20, 5)
     assert "done" not in op.estimated
+    assert op.wait_nr == "" and op.epfd == -1  # no call of a wait told
 
 
 def test_poll_armed_and_completed_as_task_work_of_a_thread_that_computes() -> None:
@@ -326,6 +327,14 @@ def test_a_poll_in_the_ring_tells_of_data_that_a_receive_takes(count: int) -> No
     (op,) = told(trace, count)
     assert (op.wait_kind, op.wait_nr) == ("multiplexed", "io_uring_enter")
     assert (op.ask, op.ready, op.told, op.done) == (10, 100, 110, 120)
+
+
+def test_iocb_cmd_poll_once_is_enough() -> None:
+    trace = Requests().iocb(11, opcode=5).call("io_submit", 10, 20, 1, arg=1)
+    trace.iocb(23, block=0x2000).call("io_submit", 22, 25, 1, arg=1)  # in a later batch, of a read
+    trace.sleep(35, 101, 110).ready(100).call("io_getevents", 30, 112, 1).event(113, result=1)
+    (op,) = told(trace.call("recvfrom", 120, 125, 64), 3)
+    assert op.wait_nr == "io_getevents"
 
 
 def test_a_submission_that_waits_for_nothing_tells_nothing() -> None:
