@@ -162,7 +162,8 @@ def _ranks(
     begins = np.searchsorted(readies.socket, readies.socket)
     keys = begins * len(instants) + np.searchsorted(instants, readies.time, "right")
     asked = begin * len(instants) + np.searchsorted(instants, times, "right")
-    return np.minimum(np.searchsorted(keys, asked, "right"), stop)
+    ranks: np.ndarray = np.minimum(np.searchsorted(keys, asked, "right"), stop)
+    return ranks
 
 
 def _at(times: np.ndarray, place: np.ndarray, stop: np.ndarray) -> np.ndarray:
