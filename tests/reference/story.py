@@ -1,7 +1,7 @@
 """What happened in a made-up program, told plainly: the input of the reference rules, which read no records.
 
-Times are ns. A story's threads do one thing after the other; tests/reference/stories.py makes stories up, and writes the
-records that the probes would have written of them.
+Times are ns. A story's threads do one thing after the other; tests/reference/stories.py makes stories up, and writes
+the records that the probes would have written of them.
 """
 
 from __future__ import annotations
