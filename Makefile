@@ -30,7 +30,7 @@ help:
 	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
 	@echo '  check      run the tests that need no root, in .venv'
 	@echo '  lint       ruff, mypy, clang-format and shellcheck on what lies here (ARGS="ruff mypy" for some of them)'
-	@echo '  mutants    change the rules of operations, one at a time, and see a test fail (an hour; ARGS="*boundaries*")'
+	@echo '  mutants    change the rules of operations, one at a time, and see a test fail (15 minutes; ARGS="*boundaries*")'
 	@echo '  clean      remove .venv and what Python and pytest left behind'
 
 install:
@@ -79,7 +79,7 @@ lint:
 mutants: .venv/ready
 	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check 'mutmut==3.8.1'
 	.venv/bin/python3 -m mutmut run --max-children 1 $(ARGS)
-	.venv/bin/python3 -m mutmut results
+	.venv/bin/python3 -m mutmut results | sed '/: not checked$$/d'
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache mutants

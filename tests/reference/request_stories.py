@@ -133,7 +133,7 @@ class _Teller:
     def _complete(self, request: Uring, by: int, chance: Chance) -> None:
         if chance.maybe():
             self.story.copies.setdefault(by, []).append(self.later(by))
-        result = (64, 64, 64, 64, 64, 64, 0, -11)[chance.of(8)]
+        result = (64, 64, 64, 64, 64, 1, 0, -11)[chance.of(8)]
         goes_on = request.opcode == READ_MULTISHOT and chance.mostly()
         time = self.later(by)
         request.completions.append(Completion(time, by, result, goes_on))
@@ -177,7 +177,7 @@ class _Teller:
         getevents.end = self.later(tid)
         if not chance.seldom():
             self.story.calls.append(getevents)
-        request.event, request.result = self.later(tid), (64, 64, 64, 0)[chance.of(4)]
+        request.event, request.result = self.later(tid), (64, 64, 1, 0)[chance.of(4)]
 
 
 def made_of(scenes: list[tuple[bool, int, int]]) -> Story:

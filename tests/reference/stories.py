@@ -201,6 +201,7 @@ class _Teller:
                 result = 0
             case "peek":
                 name, arg = "recvfrom", MSG_PEEK
+                result = (64, 64, 64, 64, 64, 64, 1, 0)[step.what]
             case "wait" | "sleeping wait":
                 result = (1, 1, 1, 1, 1, 2, 0, EINTR)[step.what]
                 fd, name = EPOLL, WAITS[step.what % 4]

@@ -144,9 +144,8 @@ def _completion_kind(found: _Reads) -> np.ndarray:
 def _ask(found: _Reads) -> np.ndarray:
     """The program first wants the data (ns): the completion before, of a multishot request; the entry of the call that
     submitted; else the submission."""
-    before = np.append(0, found.done.time)[: len(found.done)]
     return first(
-        Row(found.again, before),
+        Row(found.again, np.roll(found.done.time, 1)),
         Row(found.inside, at(found.enters.start, found.enter)),
         otherwise=found.asked.time,
     )

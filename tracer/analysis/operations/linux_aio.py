@@ -67,7 +67,8 @@ def reads(requests: KernelRequests) -> CompletedReads:
     """The reads that io_getevents brought, with data."""
     found = _matched(requests)
     asked, submit = found.asked, found.submit
-    end, start = _copy_end(found), _copy_start(found)
+    copy_end = _copy_end(found)
+    start = _copy_start(found, copy_end)
     count = len(asked)
     return CompletedReads(
         tid=asked.tid,
@@ -79,11 +80,11 @@ def reads(requests: KernelRequests) -> CompletedReads:
         nr=np.full(count, syscalls.numbers()["io_submit"]),
         completion_kind=np.where(found.by_device, AFTER_SUBMIT, IN_SUBMIT),
         ask=submit.start,
-        ready=_ready_unseen(found, end.time),
+        ready=_ready_unseen(found, copy_end),
         told=np.where(found.slept, submit.back, start.time),
         copy_start=start.time,
         copy_seen=~start.estimated,
-        copy_end=end.time,
+        copy_end=copy_end,
         done=found.getevents.end,
         done_seen=np.ones(count, bool),
         slept=np.where(found.by_device, 0, submit.slept),
@@ -92,24 +93,20 @@ def reads(requests: KernelRequests) -> CompletedReads:
     )
 
 
-def _copy_end(found: _Reads) -> Boundary:
+def _copy_end(found: _Reads) -> np.ndarray:
     """The data is in the program's buffer: io_submit's return; where the device reads, estimated as the waking of who
     waits in io_getevents, or where nobody was woken as soon as that wait began."""
     submit, wait = found.submit, found.getevents
     woken = np.where(wait.woken > 0, wait.woken, np.maximum(submit.end, wait.start))
-    return best(
-        Row(found.by_device, np.minimum(woken, wait.end), ESTIMATED),
-        otherwise=submit.end,
-        estimated=SEEN,
-    )
+    return first(Row(found.by_device, np.minimum(woken, wait.end)), otherwise=submit.end)
 
 
-def _copy_start(found: _Reads) -> Boundary:
+def _copy_start(found: _Reads, copy_end: np.ndarray) -> Boundary:
     """The kernel begins to copy: the tracepoint inside io_submit; estimated as io_submit's entry or its last switch-in,
     or, where the device reads, as the copy's end."""
     submit = found.submit
     return best(
-        Row(found.by_device, _copy_end(found).time, ESTIMATED),
+        Row(found.by_device, copy_end, ESTIMATED),
         Row(submit.copy > 0, submit.copy, SEEN),
         otherwise=np.maximum(submit.start, submit.last_in),
         estimated=ESTIMATED,

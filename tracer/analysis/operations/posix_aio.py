@@ -32,6 +32,7 @@ from tracer.recording.batch import RecordBatch, joined
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty
 
 _NUMBERS = {name: number for number, name in LIBRARY_NAMES.items()}
+_NO_WAITS, _NO_FIRSTS = np.empty((3, 0), np.int64), np.empty((2, 0), np.int64)
 AIO_READ, AIO_SUSPEND = _NUMBERS["aio_read"], _NUMBERS["aio_suspend"]
 
 
@@ -72,10 +73,10 @@ class AioReads:
         """process → serials of the operations that no signal has told of"""
         self._told: dict[int, Told] = {}  # by the serial of the operation
         self._any = False
-        self._waits = [np.empty((3, 0), np.int64)]  # futex calls: thread, entry, exit
+        self._waits = [_NO_WAITS]  # futex calls: thread, entry, exit
         self._suspends = [RecordBatch.of(empty())]  # aio_suspends
         self._births = [RecordBatch.of(empty())]  # new threads
-        self._firsts = [np.empty((2, 0), np.int64)]  # threads, when they first had a CPU
+        self._firsts = [_NO_FIRSTS]  # threads, when they first had a CPU
 
     def feed(self, batch: RecordBatch, part: TimelineBatch) -> fields.LibraryCalls:
         """A batch and its part of the timeline. Its aio_reads, for `serve`."""

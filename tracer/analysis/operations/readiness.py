@@ -73,7 +73,7 @@ def match(receives: SocketReceives, readies: Readinesses) -> Match:
     ranges = _ranges(receives, readies)
     coming = _at(readies.time, ranges.there, ranges.stop)
     late = receives.polled & _comes_soon(receives, first, coming)
-    place, after = _places(receives.stream, first, ranges, ranges.there + late)
+    place, after = _places(receives.stream, ranges, ranges.there + late)
     taken = place < ranges.there
     skipped = _at(readies.time, ranges.from_empty - 1, ranges.stop)
     before = np.where(first, ranges.begin, _shifted(after))  # the first that is not spent before it
@@ -88,7 +88,7 @@ def match(receives: SocketReceives, readies: Readinesses) -> Match:
 
 def _ranges(receives: SocketReceives, readies: Readinesses) -> _Ranges:
     """Which readinesses each receive may have to do with."""
-    begin = np.searchsorted(readies.socket, receives.socket, "left")
+    begin = np.searchsorted(readies.socket, receives.socket)
     stop = np.searchsorted(readies.socket, receives.socket, "right")
     there = _ranks(readies, receives.end, begin, stop)
     known = receives.empty_at != UNKNOWN
@@ -100,14 +100,14 @@ def _ranges(receives: SocketReceives, readies: Readinesses) -> _Ranges:
 def _comes_soon(receives: SocketReceives, first: np.ndarray, coming: np.ndarray) -> np.ndarray:
     """Whether the next readiness (ns) comes soon after a receive's end, and not after the next receive's."""
     is_last = np.append(first[1:], True)[: len(first)]
-    next_end = np.where(is_last, _NO_END, np.append(receives.end[1:], 0)[: len(first)])
+    next_end = np.where(is_last, _NO_END, np.roll(receives.end, -1))
     in_time = (coming - receives.end < LATE_NS) & (coming <= next_end)
     soon: np.ndarray = (coming != UNKNOWN) & in_time
     return soon
 
 
 def _places(
-    stream: np.ndarray, first: np.ndarray, ranges: _Ranges, limit: np.ndarray
+    stream: np.ndarray, ranges: _Ranges, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(the index of the readiness that each receive takes, if it is below `there`; the first not spent after it).
 
@@ -116,10 +116,11 @@ def _places(
     that is a clamp, and clamps combine to clamps: all of them are found together by doubling.
     """
     least = np.where(stream, ranges.there, _NO_LEAST)  # spent by each receive itself
-    low = np.maximum(np.where(first, ranges.begin, _shifted(least)), ranges.from_empty)
-    high = np.where(first, low, _shifted(limit))
+    low = np.maximum(_shifted(least), ranges.from_empty)
+    # a socket's first receive is held by no limit of the socket before: that has lower indices
+    high = np.maximum(low, _shifted(limit))
     number = np.arange(len(stream))
-    place = _clamped(low - number, np.maximum(low, high) - number) + number
+    place = _clamped(low - number, high - number) + number
     return place, np.maximum(least, np.minimum(place + 1, limit))
 
 
@@ -156,22 +157,21 @@ def _ranks(
         return begin.copy()
     if readies.socket[0] == readies.socket[-1]:
         return np.clip(np.searchsorted(readies.time, times, "right"), begin, stop)
-    # socket and time as one number: the socket's place among all, and the time's rank among all
+    # socket and time as one number: where the socket's begin, and the time's rank among all (of a readiness 1 or more)
     instants = np.sort(readies.time)
-    width = len(instants) + 1
-    socket = np.cumsum(np.append(0, readies.socket[1:] != readies.socket[:-1]))
-    keys = socket * width + np.searchsorted(instants, readies.time, "right")
-    mine = np.where(begin < stop, socket[np.minimum(begin, len(socket) - 1)], 0)
-    asked = mine * width + np.searchsorted(instants, times, "right")
-    return np.clip(np.searchsorted(keys, asked, "right"), begin, stop)
+    begins = np.searchsorted(readies.socket, readies.socket)
+    keys = begins * len(instants) + np.searchsorted(instants, readies.time, "right")
+    asked = begin * len(instants) + np.searchsorted(instants, times, "right")
+    ranks: np.ndarray = np.minimum(np.searchsorted(keys, asked, "right"), stop)
+    return ranks
 
 
 def _at(times: np.ndarray, place: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """times[place], UNKNOWN where the place is not among its socket's."""
+    """times[place], UNKNOWN where the place is not among its socket's (it is −1 or more)."""
     if not len(times):
         return np.full(len(place), UNKNOWN)
     inside = (place >= 0) & (place < stop)
-    return np.where(inside, times[np.clip(place, 0, len(times) - 1)], UNKNOWN)
+    return np.where(inside, times[np.minimum(place, len(times) - 1)], UNKNOWN)
 
 
 def _shifted(values: np.ndarray) -> np.ndarray:

@@ -82,9 +82,8 @@ class Receives:
         self, calls: Calls, waits: np.ndarray, descriptors: Descriptors
     ) -> tuple[Calls, _Facts]:
         """The calls that are operations or may be asks, and what is known of each."""
-        known = (calls.nr >= 0) & (calls.nr < _MOST_CALLS)
-        number = np.where(known, calls.nr, 0)
-        calls = calls.where(known & (self._receives[number] | waits[number]))
+        calls = calls.where(calls.nr < _MOST_CALLS)
+        calls = calls.where(self._receives[calls.nr] | waits[calls.nr])
         tgid = descriptors.process_of(calls.tid, calls.end)
         on_data, inode, stream = descriptors.find(tgid, calls.fd, calls.end)
         receives = on_data & self._receives[calls.nr]
@@ -111,7 +110,7 @@ class Receives:
     ) -> tuple[np.ndarray, np.ndarray]:
         """(the rows that are asks of operations, whose each is). An ask belongs to the operation that follows in its
         thread; asks that none follows are carried over."""
-        of = np.cumsum(is_operation) - is_operation
+        of = np.cumsum(is_operation)  # of a call that is none itself
         owned = of < len(at)
         owned[owned] = calls.tid[at[of[owned]]] == calls.tid[owned]
         self._asks = _trimmed(calls.take(~is_operation & ~owned))
@@ -126,7 +125,7 @@ class Receives:
         if not len(tids):
             return previous
         changes = tids[1:] != tids[:-1]
-        previous[1:] = np.where(changes, 0, ends[:-1])
+        previous[1:] = ends[:-1]
         for i in np.flatnonzero(np.append(True, changes)).tolist():
             previous[i] = self._last_done.get(int(tids[i]), 0)
         last = np.append(changes, True)

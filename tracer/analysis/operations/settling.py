@@ -14,6 +14,8 @@ from tracer.analysis.tables.appender import Appender
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
 
+_NONE = np.empty(0, np.int64)
+
 
 @dataclass(slots=True)
 class Pending:
@@ -43,9 +45,9 @@ class Settling:
     """Add operations and batches; `settle` makes final what nothing can change any more."""
 
     def __init__(self) -> None:
-        self._readies = Readinesses(np.empty(0, np.int64), np.empty(0, np.int64))  # not yet spent
+        self._readies = Readinesses(_NONE, _NONE)  # not yet spent
         self._last_end: dict[int, int] = {}  # socket → end of the last settled operation on it
-        self._pending = Pending(no_operations(), np.empty(0, np.int64), np.empty(0, bool))
+        self._pending = Pending(no_operations(), _NONE, _NONE > 0)
         self._final = Appender(no_operations())
 
     def add_readinesses(self, batch: RecordBatch) -> None:
@@ -60,8 +62,9 @@ class Settling:
     def settle(self, before: int) -> None:
         """Makes those final that ended before a time (ns)."""
         operations = self._pending.operations
-        pending = self._pending.take(_ordered(operations.inode, operations.copy_end))
-        readies = self._readies.take(_ordered(self._readies.socket, self._readies.time))
+        pending = self._pending.take(order_of(operations.inode, operations.copy_end))
+        # each socket's are in time order already
+        readies = self._readies.take(order_of(self._readies.socket))
         operations = pending.operations
         match = readiness.match(self._receives(pending), readies)
         settled = operations.copy_end < before
@@ -73,7 +76,7 @@ class Settling:
             which = slice(None) if settled.all() else settled
             final = operations.take(which)
             hold_in_order(final, match.take(which))
-            self._final.add(final.take(_ordered(final.copy_end)))
+            self._final.add(final.take(order_of(final.copy_end)))
 
     def finish(self) -> Operations:
         """All operations, in about the order in which they ended."""
@@ -84,10 +87,10 @@ class Settling:
         """Pending operations, in the order of their sockets, as readiness.match wants them."""
         sockets, ends = pending.operations.inode, pending.operations.copy_end
         first = np.append(True, sockets[1:] != sockets[:-1])[: len(sockets)]
-        last_end = np.append(0, ends[:-1])[: len(ends)]
+        last_end = np.roll(ends, 1)
         for i in np.flatnonzero(first).tolist():
             last_end[i] = self._last_end.get(int(sockets[i]), UNKNOWN)
-        polled = (pending.operations.wait_kind == POLLED) & (sockets > 0)
+        polled = pending.operations.wait_kind == POLLED
         return SocketReceives(sockets, ends, pending.empty_at, pending.stream, polled, last_end)
 
     def _unspent(
@@ -98,9 +101,8 @@ class Settling:
         last = np.flatnonzero(np.append(sockets[1:] != sockets[:-1], True)[: len(sockets)])
         self._last_end.update(zip(sockets[last].tolist(), ends[last].tolist(), strict=True))
         first = np.searchsorted(readies.socket, sockets[last])
-        depth = np.zeros(
-            len(readies) + 1, np.int64
-        )  # how many spent ranges begin, less those that end
+        # how many spent ranges begin, less those that end
+        depth = np.zeros(len(readies) + 1, np.int64)
         np.add.at(depth, first, 1)
         np.add.at(depth, first + spent[last], -1)
         return readies.take(np.cumsum(depth[:-1]) == 0)
@@ -108,10 +110,10 @@ class Settling:
 
 def in_order(operations: Operations) -> Operations:
     """By the time at which they were done."""
-    return operations.take(_ordered(operations.done))
+    return operations.take(order_of(operations.done))
 
 
-def _ordered(first: np.ndarray, second: np.ndarray | None = None) -> np.ndarray | slice:
+def order_of(first: np.ndarray, second: np.ndarray | None = None) -> np.ndarray | slice:
     """The stable order by `first`, then `second`; all as it is where that is the order already."""
     if second is None:
         rising = first[1:] >= first[:-1]

@@ -19,6 +19,7 @@ SIGRTMIN = 32  # the kernel's; the C library keeps the first two for itself
 SI_ASYNCIO = -4
 POLL_IN, POLL_HUP = 1, 6  # si_code of a signal set with F_SETSIG: the first and the last
 _GENERATED, _DELIVERED, _TAKEN = range(3)  # taken: by a wait, without a handler
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Signals:
     """Feed batches in time order."""
 
     def __init__(self) -> None:
-        self._waiting = _no_events()  # generations that no thread has been told of
+        self._waiting = _Events(*[_NONE] * 5)  # generations that no thread has been told of
         self._last = AsOf(5)  # thread → number, generated, delivered, named, by_sigwait
 
     def feed(self, batch: RecordBatch, sigwaits: Calls) -> Delivery:
@@ -77,7 +78,7 @@ class Signals:
         that say that an asynchronous request is complete."""
         events = _events(batch).joined(_taken(sigwaits))
         if not len(events):
-            return _no_deliveries()
+            return Delivery(*[_NONE] * 7)
         events = self._waiting.joined(events)
         events = events.take(np.lexsort((events.time, events.key)))
         told, self._waiting = deliveries(events)
@@ -171,11 +172,3 @@ def _names_cause(code: np.ndarray) -> np.ndarray:
 def _key(tids: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     key: np.ndarray = tids.astype(np.int64) << 8 | numbers
     return key
-
-
-def _no_events() -> _Events:
-    return _Events(*(np.empty(0, np.int64) for _ in range(5)))
-
-
-def _no_deliveries() -> Delivery:
-    return Delivery(*(np.empty(0, np.int64) for _ in range(7)))

@@ -86,6 +86,7 @@ def test_completed_inside_the_call_that_submits() -> None:
     assert (op.wait_kind, op.completion_kind, op.receiver_tid) == ("io-uring", "inline", 0)
     assert (op.ask, op.raw_ready, op.copy_end, op.done, op.queued) == (10, 5, 18, 20, 5)
     assert "done" not in op.estimated
+    assert op.wait_nr == "" and op.epfd == -1  # no call of a wait told
 
 
 def test_poll_armed_and_completed_as_task_work_of_a_thread_that_computes() -> None:
@@ -219,6 +220,11 @@ def test_a_file_that_the_device_reads() -> None:
     assert (op.completion_kind, op.ready, op.copy_end, op.done) == ("device", 500, 500, 510)
 
 
+def test_a_file_is_copied_as_it_completes_even_if_a_socket_has_its_inode() -> None:
+    trace = Requests(FILE).submit(12, opcode=READ).enter(10, 20).ready(100)
+    assert told(trace.complete(500))[0].copy_start == 500
+
+
 def test_a_registered_file_is_known_by_its_inode() -> None:
     trace = Requests().submit(12, fd=0, flags=1).armed(14).enter(10, 20).ready(100)
     (op,) = told(
@@ -323,7 +329,107 @@ def test_a_poll_in_the_ring_tells_of_data_that_a_receive_takes(count: int) -> No
     assert (op.ask, op.ready, op.told, op.done) == (10, 100, 110, 120)
 
 
+def test_iocb_cmd_poll_once_is_enough() -> None:
+    trace = Requests().iocb(11, opcode=5).call("io_submit", 10, 20, 1, arg=1)
+    trace.iocb(23, block=0x2000).call("io_submit", 22, 25, 1, arg=1)  # in a later batch, of a read
+    trace.sleep(35, 101, 110).ready(100).call("io_getevents", 30, 112, 1).event(113, result=1)
+    (op,) = told(trace.call("recvfrom", 120, 125, 64), 3)
+    assert op.wait_nr == "io_getevents"
+
+
 def test_a_submission_that_waits_for_nothing_tells_nothing() -> None:
     trace = Requests().submit(12, opcode=POLL_ADD).armed(14).enter(10, 15)
     (op,) = told(trace.sleep(31, 101, 105).ready(100).copy(107).call("recvfrom", 30, 120, 64))
     assert op.wait_kind == "blocked"
+
+
+# what happens at one instant, as a clock may have it
+
+
+def test_at_the_begin_and_at_the_end_of_the_call_is_inside_it() -> None:
+    for trace in Requests().submit(12).complete(20), Requests().submit(10).complete(18):
+        (op,) = told(trace.enter(10, 20))
+        assert op.completion_kind == "inline"
+
+
+def test_found_without_data_as_it_was_submitted() -> None:
+    (op,) = told(Requests().submit(12).armed(12).enter(10, 20).complete(40))
+    assert op.completion_kind == "poll-armed"
+
+
+def test_a_copy_as_it_was_completed() -> None:
+    (op,) = told(Requests().submit(12).copy(18).complete(18).enter(10, 20))
+    assert op.copy_start == 18 and "copy_start" not in op.estimated
+
+
+def test_who_asks_for_more_as_the_wait_returns_was_told_by_it() -> None:
+    trace = Requests().submit(12).armed(13).enter(10, 20).complete(40).enter(50, 55, wait=1)
+    (op,) = told(trace.submit(55, request=0x2000))
+    assert op.done == 55
+
+
+def test_who_goes_to_wait_as_it_is_completed_is_told_by_the_wait() -> None:
+    trace = Requests().submit(12).armed(13).enter(10, 20).complete(40).enter(40, 90, wait=1)
+    (op,) = told(trace.submit(52, request=0x2000))
+    assert op.done == 90
+
+
+def test_who_sleeps_from_the_completion_on_sleeps_for_the_next_one() -> None:
+    trace = Requests().submit(12).armed(14).complete(120, request=0, more=True)
+    _, op = told(trace.sleep(120, 201, 210).complete(220, request=0, more=True))
+    assert (op.slept, op.told) == (90, 210)
+
+
+def test_a_multishot_request_that_is_armed_again_has_taken_what_came_before() -> None:
+    trace = Requests().submit(12).armed(14).complete(120, request=0, more=True)
+    trace.ready(130).ready(140).armed(150)
+    _, op = told(trace.complete(220, request=0, more=True))
+    assert (op.ask, op.ready) == (120, 130)
+
+
+# whose is what
+
+
+def test_a_copy_before_the_completion_of_another_request_was_for_that_one() -> None:
+    trace = Requests().add(Kind.THREAD, 3, tid=WORKER, fd=TID, result=TID)
+    trace.submit(12).submit(13, request=0x2000, data=DATA + 1).enter(10, 20)
+    trace.copy(150, tid=WORKER).complete(200, tid=WORKER)
+    first, second = told(trace.complete(201, request=0x2000, data=DATA + 1, tid=WORKER))
+    assert first.copy_start == 150 and "copy_start" not in first.estimated
+    assert second.copy_start == 200 and "copy_start" in second.estimated
+
+
+def test_requests_that_the_program_numbers_alike_are_told_by_their_addresses() -> None:
+    trace = Requests().submit(12).enter(10, 20).submit(32, request=0x2000).enter(30, 40)
+    first, second = told(trace.complete(50).complete(60, request=0x2000))
+    assert (first.ask, second.ask) == (10, 30)
+
+
+OTHER, THIRD = 102, 103
+
+
+def test_who_asks_of_a_ring_that_no_kernel_thread_polls_is_told_by_its_own_wait() -> None:
+    trace = Requests().add(Kind.THREAD, 3, tid=OTHER, fd=TID, result=TID)
+    trace.add(Kind.URING_RING, 4, fd=RING, arg=0).submit(12, tid=OTHER).enter(10, 20, tid=OTHER)
+    trace.complete(40, tid=OTHER).enter(50, 60, wait=1)
+    (op,) = told(trace.enter(50, 70, wait=1, tid=OTHER))
+    assert op.done == 70
+
+
+def test_a_ring_that_is_polled_says_nothing_of_another_process() -> None:
+    trace = Requests().add(Kind.URING_RING, 4, fd=RING, arg=2)
+    trace.add(Kind.THREAD, 3, tid=OTHER, fd=TID, result=OTHER)
+    trace.add(Kind.THREAD, 3, tid=THIRD, fd=OTHER, result=OTHER)
+    trace.submit(12, tid=OTHER).enter(10, 20, tid=OTHER).complete(40, tid=OTHER)
+    trace.submit(41, tid=THIRD, opcode=SEND)  # so that its process is known
+    (op,) = told(trace.enter(50, 60, wait=1, tid=THIRD).enter(50, 70, wait=1, tid=OTHER))
+    assert op.done == 70
+
+
+def test_a_main_thread_that_waits_for_what_a_kernel_thread_asked() -> None:
+    """The requests do not tell its process."""
+    trace = Requests().add(Kind.THREAD, 3, tid=OTHER, fd=TID, result=TID)
+    trace.add(Kind.THREAD, 3, tid=THIRD, fd=TID, result=TID)
+    trace.add(Kind.URING_RING, 4, fd=RING, tid=OTHER, arg=2).submit(12, tid=THIRD)
+    (op,) = told(trace.complete(40, tid=THIRD).enter(50, 60, wait=1))
+    assert (op.tid, op.done) == (THIRD, 60)

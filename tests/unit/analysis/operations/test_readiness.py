@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reference.readiness import LATE_NS, Receive, one_by_one
@@ -100,3 +101,20 @@ def test_what_is_spent_is_what_was_taken_skipped_or_came_late() -> None:
     assert spent([at_100], [150]) == [0]
     assert spent([at_100, Receive(200, None, False, False)], [50, 60]) == [1, 2]
     assert spent([], []) == []
+
+
+@pytest.mark.parametrize("times", [{1: [50, 105]}, {3: [50, 105]}, {1: [50, 105], 3: [50, 105]}])
+def test_other_sockets_readinesses_are_not_its_own(times: dict[int, list[int]]) -> None:
+    for empty_at in None, 0, 90:
+        for polled in False, True:
+            found = matched({2: [Receive(100, empty_at, polled, stream=False)]}, times)
+            assert pairs(found) == [(None, None)] and found.spent.tolist() == [0]
+
+
+def test_a_polling_receives_readiness_comes_soon_and_not_after_the_next_receive() -> None:
+    polling = Receive(100, None, polled=True, stream=False)
+    later = Receive(200, None, polled=False, stream=False)
+    assert pairs(matched({1: [polling]}, {1: [100 + LATE_NS - 1]})) == [(None, 100 + LATE_NS - 1)]
+    assert pairs(matched({1: [polling]}, {1: [100 + LATE_NS]})) == [(None, None)]
+    assert pairs(matched({1: [polling, later]}, {1: [200]})) == [(None, 200), (None, None)]
+    assert pairs(matched({1: [polling, later]}, {1: [201]})) == [(None, None), (None, None)]

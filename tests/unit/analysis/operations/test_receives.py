@@ -75,6 +75,12 @@ def test_sockets_do_not_share_their_readiness() -> None:
 # what is no operation
 
 
+@pytest.mark.parametrize("number", [1024, 0xFFFF])
+def test_a_call_of_an_unknown_number_is_no_operation(number: int) -> None:
+    trace = Trace().add(Kind.CALL, 110, start=100, result=64, nr=number, fd=FD)
+    assert only(trace.call("recvfrom", 120, 130, 64)).ask == 120
+
+
 def test_end_of_file_is_no_operation() -> None:
     assert analyse(Trace().sleep(110, 210, 220).ready(200).call("recvfrom", 100, 240, 0)) == []
 
@@ -267,3 +273,40 @@ def test_phases_are_contiguous_whatever_comes(
 
 def test_records_of_the_builder_are_records() -> None:
     assert Trace().records().dtype == RECORD
+
+
+# asks that are carried over to the next batch: at most so many of a thread
+
+
+def asks_then_receives(counts: dict[int, int]) -> list[tuple[int, int, int]]:
+    """(thread, ask, asks that found nothing) of the one operation of each thread, after so many asks in an earlier
+    batch."""
+    trace = Trace().add(Kind.THREAD, 3, tid=HELPER, result=TID)
+    for tid, count in counts.items():
+        for i in range(count):
+            name, at = ("recvfrom", "recvmsg")[i % 2], tid * 100_000 + 10 * i  # equal ones are one
+            trace.call(name, at, at + 5, EAGAIN, tid=tid)
+    for i in range(2 * len(trace.rows)):  # so that there are batches of asks, of these, of receives
+        trace.call("getpid", 20_000_000 + 10 * i, 20_000_000 + 10 * i + 5, 7)
+    for tid in counts:
+        trace.call("recvfrom", 30_000_000 + tid, 40_000_000 + tid, 64, tid=tid)
+    return [(op.tid, op.ask, op.eagain_count) for op in analyse(trace, 3)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept"),
+    [
+        ({TID: 256}, {TID: 256}),
+        ({TID: 257}, {TID: 256}),
+        ({TID: 300}, {TID: 256}),
+        ({TID: 300, HELPER: 2}, {TID: 256, HELPER: 2}),
+        ({TID: 2, HELPER: 258}, {TID: 2, HELPER: 256}),
+        ({TID: 200, HELPER: 200}, {TID: 200, HELPER: 200}),
+        ({TID: 300, HELPER: 300}, {TID: 256, HELPER: 256}),
+    ],
+)
+def test_of_many_asks_the_first_and_the_last_are_kept(
+    counts: dict[int, int], kept: dict[int, int]
+) -> None:
+    found = asks_then_receives(counts)
+    assert found == [(tid, tid * 100_000, count) for tid, count in kept.items()]

@@ -296,6 +296,27 @@ def test_aio_read_told_by_a_new_thread() -> None:
     assert (op.done, op.completion_kind, "done" in op.estimated) == (120, BY_THREAD, False)
 
 
+def test_aio_read_told_by_the_first_thread_that_is_born_at_all() -> None:
+    trace = Trace().add(Kind.START, 3, tid=HELPER, result=TID, start=2).aio_read(10)
+    trace.call("read", 20, 110, 64, tid=HELPER).add(
+        Kind.THREAD, 115, tid=102, result=TID, fd=HELPER
+    )
+    op = only(trace.add(Kind.SWITCH_IN, 120, tid=102).call("gettid", 130, 131, 102, tid=102))
+    assert (op.done, op.completion_kind) == (120, BY_THREAD)
+
+
+def test_aio_suspend_before_the_aio_read_was_for_another() -> None:
+    trace = helped().add(Kind.LIBRARY, 8, nr=2, arg=1).sleep(43, 113, 118)
+    op = only(trace.call("futex", 42, 120, 0, fd=0x4000, arg=137))
+    assert (op.done, op.completion_kind, "done" in op.estimated) == (110, 0, True)
+
+
+def test_data_that_came_as_aio_suspend_began_to_wait() -> None:
+    trace = helped().add(Kind.LIBRARY, 109, nr=2, arg=1)
+    op = only(trace.call("futex", 110, 120, 0, fd=0x4000, arg=137))
+    assert (op.done, op.completion_kind, "done" in op.estimated) == (120, BY_SUSPEND, False)
+
+
 def test_aio_read_told_in_aio_suspend() -> None:
     trace = helped().add(Kind.LIBRARY, 40, nr=2, arg=1).sleep(43, 113, 118)
     op = only(trace.call("futex", 42, 120, 0, fd=0x4000, arg=137))
