@@ -52,9 +52,9 @@ class RecordBatch:
     def __len__(self) -> int:
         return len(self.time)
 
-    def take(self, which: np.ndarray | slice) -> RecordBatch:
+    def take(self, rows: np.ndarray | slice) -> RecordBatch:
         """The rows that an index, a mask or a slice selects."""
-        return RecordBatch(*(getattr(self, name)[which] for name in NAMES))
+        return RecordBatch(*(getattr(self, name)[rows] for name in NAMES))
 
     def records(self) -> np.ndarray:
         """The same as RECORD[n]."""
@@ -73,11 +73,13 @@ def sized(count: int) -> RecordBatch:
     return RecordBatch(*(np.empty(count, RECORD[name]) for name in NAMES))
 
 
-def joined(parts: Sequence[RecordBatch]) -> RecordBatch:
+def joined(batches: Sequence[RecordBatch]) -> RecordBatch:
     """One after the other."""
-    if not parts:
+    if not batches:
         return sized(0)
-    return RecordBatch(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
+    return RecordBatch(
+        *(np.concatenate([getattr(batch, name) for batch in batches]) for name in NAMES)
+    )
 
 
 def rows_by(keys: np.ndarray) -> dict[int, np.ndarray]:

@@ -189,8 +189,8 @@ def columns(path: str, since: int | None = None, until: int | None = None) -> It
                 _columns(file.read_row_group(group, _READ)) for group in groups
             )
             if not facts["ordered"]:
-                whole = joined([RecordBatch.of(empty()), *batches])
-                batches = iter([whole.take(np.argsort(whole.time, kind="stable"))])
+                all_records = joined([RecordBatch.of(empty()), *batches])
+                batches = iter([all_records.take(np.argsort(all_records.time, kind="stable"))])
             for batch in batches:
                 first = 0 if since is None else np.searchsorted(batch.time, since, "left")
                 last = len(batch) if until is None else np.searchsorted(batch.time, until, "right")

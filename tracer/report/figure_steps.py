@@ -66,14 +66,14 @@ def figure(operations: Operations, models: np.ndarray, read: Read, base: int) ->
     }
 
 
-def _median(operations: Operations, mine: np.ndarray) -> int:
+def _median(operations: Operations, rows: np.ndarray) -> int:
     """The median, by the time from ask to done, of the chosen operations (indices); of those that were waited for, if
     there are any. Of equal ones the first."""
-    waited = mine[operations.wait_kind[mine] != AT_ONCE]
-    mine = waited if len(waited) else mine
-    took = operations.done[mine] - operations.ask[mine]
-    middle = (len(mine) - 1) // 2
-    return int(mine[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
+    waited = rows[operations.wait_kind[rows] != AT_ONCE]
+    rows = waited if len(waited) else rows
+    took = operations.done[rows] - operations.ask[rows]
+    middle = (len(rows) - 1) // 2
+    return int(rows[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
 
 
 def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
@@ -109,8 +109,8 @@ def _library(operation: Row, records: RecordBatch) -> Iterator[LibraryStep]:
     """The C library's call with which it was asked."""
     calls = LibraryCalls.of(records)
     calls = calls.where(calls.time == operation["ask"])
-    for which, tid in zip(calls.which.tolist(), calls.tid.tolist(), strict=True):
-        name = LIBRARY_NAMES[which]
+    for function, tid in zip(calls.function.tolist(), calls.tid.tolist(), strict=True):
+        name = LIBRARY_NAMES[function]
         yield {"kind": "library", "name": name, "enter_ns": operation["ask"], "tid": tid}
 
 
@@ -173,12 +173,12 @@ def _requests(operation: Row, records: RecordBatch) -> Iterator[RequestStep | Ru
 def _became(requests: UringRequests, row: int) -> Iterator[RequestStep]:
     """What became of the request that is completed in `row`, before: the same address and user_data."""
     address = requests.address[row]
-    mine = requests.user_data == requests.user_data[row]
+    of_request = requests.user_data == requests.user_data[row]
     if address:
-        mine &= requests.address == address
+        of_request &= requests.address == address
     for kind in (Kind.URING_POLL, Kind.URING_WORK):
-        those = requests.where(mine & (requests.kind == kind))
-        for time, tid in zip(those.time.tolist(), those.tid.tolist(), strict=True):
+        events = requests.where(of_request & (requests.kind == kind))
+        for time, tid in zip(events.time.tolist(), events.tid.tolist(), strict=True):
             yield {
                 "kind": "request",
                 "what": "poll armed" if kind == Kind.URING_POLL else "given to a worker",
@@ -205,8 +205,8 @@ def _calls(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
     waits = np.isin(calls.nr, [*_wait_numbers(), operation["wait_nr"]])
     asks = np.isin(calls.nr, syscalls.class_numbers(syscalls.RECEIVE))
     asks &= (calls.fd == operation["fd"]) & ((calls.result < 0) | before)
-    mine = ((waits | asks) & before) | brings
-    rows = np.flatnonzero(mine & (calls.start >= operation["raw_ask"]))
+    shown = ((waits | asks) & before) | brings
+    rows = np.flatnonzero(shown & (calls.start >= operation["raw_ask"]))
     for row in (*rows[:1].tolist(), *rows[1:][-MOST_ASKS:].tolist()):
         data = bool(brings[row])
         yield from _call(thread, row, waits=not data and int(calls.result[row]) >= 0, data=data)
@@ -224,23 +224,23 @@ def _asking(operation: Row, asker: TimelineBatch) -> Iterator[Step]:
     """The asking thread's calls that submit requests or wait for their completion."""
     calls = asker.calls
     names: tuple[str, ...] = ("io_uring_enter", "io_submit", "io_getevents", "io_pgetevents")
-    told = calls.end == operation["done"]
-    mine = calls.start >= operation["raw_ask"]
+    notified = calls.end == operation["done"]
+    shown = calls.start >= operation["raw_ask"]
     if operation["wait_kind"] == POSIX_AIO:
         # it takes locks, too: the one that it slept on until it was told
-        names, mine = ("futex",), mine & told
-    for row in np.flatnonzero(mine & np.isin(calls.nr, syscalls.class_numbers(names))).tolist():
+        names, shown = ("futex",), shown & notified
+    for row in np.flatnonzero(shown & np.isin(calls.nr, syscalls.class_numbers(names))).tolist():
         name = syscalls.name_of(int(calls.nr[row]))
         waits = name in _AWAIT_COMPLETION or (name == "io_uring_enter" and calls.arg[row] > 0)
-        yield from _call(asker, row, waits=bool(waits and told[row]))
+        yield from _call(asker, row, waits=bool(waits and notified[row]))
 
 
 def _taking(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
     """The call that took the signal, where no handler did."""
     calls = thread.calls
-    mine = calls.nr == syscalls.numbers()["rt_sigtimedwait"]
-    mine &= (calls.end == operation["delivered"]) & (calls.start >= operation["raw_ask"])
-    for row in np.flatnonzero(mine).tolist():
+    taking = calls.nr == syscalls.numbers()["rt_sigtimedwait"]
+    taking &= (calls.end == operation["delivered"]) & (calls.start >= operation["raw_ask"])
+    for row in np.flatnonzero(taking).tolist():
         call, *sleep = _call(thread, row, waits=True)
         yield {**cast("CallStep", call), "signal": signal_name(operation["signal"])}
         yield from sleep
