@@ -62,7 +62,7 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     """What needs the parts together. report: those."""
     facts, received = results.recording.facts, results[OperationsInWindow]
     unseen = results[TimelineStep].unseen_switches
-    cpu_ns = sum(its.kernel_ns + its.user_ns for its in results[ThreadStates])
+    cpu_ns = sum(thread.kernel_ns + thread.user_ns for thread in results[ThreadStates])
     drawn = None
     if report["model"]["name"] != "none":
         recording = results.recording

@@ -43,7 +43,9 @@ class Threads:
     def names(self) -> dict[int, str]:
         """Thread → its name, of all that were seen."""
         return self.comms | {
-            its.tid: its.name for its in self.times if its.name or its.tid not in self.comms
+            thread.tid: thread.name
+            for thread in self.times
+            if thread.name or thread.tid not in self.comms
         }
 
 
@@ -113,28 +115,28 @@ def listed(
         by_process[thread.tgid].append(thread)
     rows = rows_by(operations.tgid)
     processes = []
-    for tgid, mine in by_process.items():
+    for tgid, members in by_process.items():
         work = _Work(threads, operations, codes, rows.get(tgid, _NONE))
         context = contexts.get(tgid, io_model.NOTHING_BESIDE)
         leader = threads.leaders.get(tgid, tgid)
         processes.append(
             {
                 "tgid": tgid,
-                "name": threads.names.get(leader) or mine[0].name,
-                "threads": len(mine),
-                "start_ns": min(thread.start_ns for thread in mine) - base,
-                "end_ns": max(thread.end_ns for thread in mine) - base,
-                **work.described(mine, context, counts.get(tgid, IoCounts())),
-                "groups": _groups(mine, work),
+                "name": threads.names.get(leader) or members[0].name,
+                "threads": len(members),
+                "start_ns": min(thread.start_ns for thread in members) - base,
+                "end_ns": max(thread.end_ns for thread in members) - base,
+                **work.described(members, context, counts.get(tgid, IoCounts())),
+                "groups": _groups(members, work),
             }
         )
     return sorted(processes, key=lambda entry: -entry["activity"]["cpu_ns"])
 
 
-def _groups(mine: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
+def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
     """The groups of a process's threads that have one name, where there are several."""
     groups: dict[str, list[ThreadTimes]] = defaultdict(list)
-    for thread in mine:
+    for thread in members:
         groups[thread.name].append(thread)
     if len(groups) < 2:
         return []
@@ -159,8 +161,8 @@ class _Work:
 
     def of_threads(self, threads: list[ThreadTimes]) -> _Work:
         """Those of these threads."""
-        mine = np.isin(self.operations.tid[self.chosen], [its.tid for its in threads])
-        return _Work(self.threads, self.operations, self.codes, self.chosen[mine])
+        selected = np.isin(self.operations.tid[self.chosen], [thread.tid for thread in threads])
+        return _Work(self.threads, self.operations, self.codes, self.chosen[selected])
 
     def described(
         self,
@@ -187,42 +189,47 @@ class _Work:
         }
 
 
-def activity(mine: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
+def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     """What the threads spent their time on, ns by name, and `mostly`: the one that took more than half, and its share.
 
     A thread that had no CPU and returned from no call did nothing but wait where it was found (a pool's idle worker):
     those are counted (`idle_threads`), and their time is left out unless there is no other.
     """
-    busy = [its for its in mine if threads.calls.get(its.tid) or its.kernel_ns + its.user_ns]
+    busy = [
+        thread
+        for thread in members
+        if threads.calls.get(thread.tid) or thread.kernel_ns + thread.user_ns
+    ]
     totals: dict[str, int] = defaultdict(int)
-    for its in busy or mine:
+    for thread in busy or members:
         for state, name in DOING.items():
-            totals[name] += getattr(its, f"{state}_ns")
-        left = its.blocked_ns
-        for what, ns in threads.slept.get(its.tid, {}).items():
-            ns = min(ns, left)  # asleep counts until it has a CPU again, blocked until it is woken
-            totals[f"waiting for {what}"] += ns
-            left -= ns
-        totals["waiting outside system calls"] += left
-    whole = sum(totals.values())
+            totals[name] += getattr(thread, f"{state}_ns")
+        blocked_left_ns = thread.blocked_ns
+        for reason, ns in threads.slept.get(thread.tid, {}).items():
+            # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
+            ns = min(ns, blocked_left_ns)
+            totals[f"waiting for {reason}"] += ns
+            blocked_left_ns -= ns
+        totals["waiting outside system calls"] += blocked_left_ns
+    total_ns = sum(totals.values())
     most = max(totals, key=totals.__getitem__, default=None)
-    share = round(totals[most] / whole, 4) if whole and most else 0.0
+    share = round(totals[most] / total_ns, 4) if total_ns and most else 0.0
     return {
         "mostly": most if share > MOSTLY else None,
         "share": share if share > MOSTLY else None,
         "cpu_ns": totals["computing"] + totals["in system calls"],
-        "idle_threads": len(mine) - len(busy),
+        "idle_threads": len(members) - len(busy),
         "times_ns": {
             name: ns for name, ns in sorted(totals.items(), key=lambda item: -item[1]) if ns
         },
     }
 
 
-def _wakers(mine: list[ThreadTimes], threads: Threads) -> list[dict[str, Any]]:
+def _wakers(members: list[ThreadTimes], threads: Threads) -> list[dict[str, Any]]:
     """Who woke these threads, the most frequent first: by thread, and `interrupt` where the CPU was idle."""
     counts: dict[int, int] = defaultdict(int)
-    for its in mine:
-        for waker, count in threads.wakers.get(its.tid, {}).items():
+    for thread in members:
+        for waker, count in threads.wakers.get(thread.tid, {}).items():
             counts[waker] += count
     return [
         {

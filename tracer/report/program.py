@@ -65,10 +65,12 @@ class Model(ReportPart):
         verdict = io_model.judge(operations, codes, context)
         if context.undecoded:  # there may be receives, unseen
             return {"model": evidence.model(verdict)}
-        beside = results[Identity].shown(results[CpuOverlap] | results[Locks])
+        shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())
         activity = results[Activity]["activity"]
-        verdict = non_io.judged(verdict, len(operations), counts, **beside, activity=activity)
+        verdict = non_io.judged(
+            verdict, len(operations), counts, **shown_context, activity=activity
+        )
         return {"model": evidence.model(verdict)}
 
 
@@ -112,8 +114,8 @@ class Advice(ReportPart):
             results[DescriptorUsage],
             results[FileNames],
             results[PollUsage],
-            {its["tgid"]: its["name"] for its in processes},
-            {its["tgid"]: its["activity"]["cpu_ns"] for its in processes},
+            {process["tgid"]: process["name"] for process in processes},
+            {process["tgid"]: process["activity"]["cpu_ns"] for process in processes},
         )
         return {"advice": wording.advice(advice(io), io)}
 
@@ -160,8 +162,11 @@ def _received(operations: Operations) -> dict[FileKey, list[int]]:
     sums = GroupSum(3, len(_PHASES) + 2)
     ones = np.ones(len(operations), np.int64)
     sums.add(_keys(operations), (*operations.phases(), ones, operations.bytes))
-    keys, values = (part.tolist() for part in sums.result())
-    return {(tgid, fd, inode): its for (tgid, fd, inode), its in zip(keys, values, strict=True)}
+    keys, values = (column.tolist() for column in sums.result())
+    return {
+        (tgid, fd, inode): values_of_file
+        for (tgid, fd, inode), values_of_file in zip(keys, values, strict=True)
+    }
 
 
 def _calls(used: FdUsage) -> dict[FileKey, list[int]]:

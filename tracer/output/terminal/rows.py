@@ -18,12 +18,12 @@ FREE = "free for other work"
 class Row:
     """One line: what the application does, what crosses, what the kernel does.
 
-    at: ns since base, None for a comment; order: among rows of one time; marks: the boundaries that this row stands
+    time_ns: since base, None for a comment; order: among rows of one time; marks: the boundaries that this row stands
     for; before, after: comments that go with it; bound: the time (ns) at which a comment stands; left, right: the
     application's edges, the asking thread's and the helper's.
     """
 
-    at: int | None
+    time_ns: int | None
     order: int = 0
     application: str = ""
     application_style: str = ""
@@ -68,7 +68,7 @@ class Figure:
     asleep_in_submission: str | None = None
     moved: bool = False
 
-    def at(self, boundary: str) -> int | None:
+    def index_of(self, boundary: str) -> int | None:
         """The index of the row that stands for `boundary`."""
         return next((index for index, row in enumerate(self.rows) if boundary in row.marks), None)
 
@@ -94,8 +94,8 @@ class Figure:
         """Fills the time column, once all rows are there."""
         previous = None
         for row in self.rows:
-            if row.at is None:
+            if row.time_ns is None:
                 row.bound = previous
                 continue
-            row.when = "0" if previous is None else "+" + duration(row.at - previous)
-            previous = row.at
+            row.when = "0" if previous is None else "+" + duration(row.time_ns - previous)
+            previous = row.time_ns
