@@ -91,8 +91,8 @@ def _maps_of(module: Any, lib: ctypes.CDLL) -> tuple[dict[int, str], dict[str, l
     """Maps: descriptor → name, and name → what _MAP_FACTS asks."""
     lib.bpf_num_tables.argtypes, lib.bpf_num_tables.restype = [ctypes.c_void_p], ctypes.c_size_t
 
-    def ask(number: int, what: str, result: type) -> Any:
-        function = getattr(lib, f"bpf_table_{what}")
+    def ask(number: int, fact: str, result: type) -> Any:
+        function = getattr(lib, f"bpf_table_{fact}")
         function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_size_t], result
         return function(module.module, number)
 
@@ -100,7 +100,7 @@ def _maps_of(module: Any, lib: ctypes.CDLL) -> tuple[dict[int, str], dict[str, l
     for number in range(lib.bpf_num_tables(module.module)):
         name = ask(number, "name", ctypes.c_char_p).decode()
         names[ask(number, "fd_id", ctypes.c_int)] = name
-        maps[name] = [ask(number, what, ctypes.c_size_t) for what in _MAP_FACTS]
+        maps[name] = [ask(number, fact, ctypes.c_size_t) for fact in _MAP_FACTS]
     return names, maps
 
 

@@ -173,15 +173,15 @@ def _compile(constants: dict[str, int]) -> bytes:
         env=environment,
         start_new_session=True,
     )
-    said = done.stderr[:4000].decode(errors="replace").strip()
+    messages = done.stderr[:4000].decode(errors="replace").strip()
     try:
         result = json.loads(done.stdout)
     except ValueError:  # it crashed
         raise CannotCompile(
-            f"BCC could not compile the probes: status {done.returncode}\n{said}".strip()
+            f"BCC could not compile the probes: status {done.returncode}\n{messages}".strip()
         ) from None
     if "error" in result:
-        raise CannotCompile(f"{result['error']}\n{said}".strip())
+        raise CannotCompile(f"{result['error']}\n{messages}".strip())
     if foreign := _foreign(result["read"], PROBES):
         raise CannotCompile(
             f"the probes would be compiled with {foreign}, which is none of iotrace's files"
@@ -193,13 +193,13 @@ def _foreign(read: list[str], directory: Path) -> str:
     """The first file read that is neither the probes' nor built into BCC, '' if there is none."""
     if not read:
         return "files that clang does not name"
-    ours = os.path.realpath(directory) + os.sep
+    own_directory = os.path.realpath(directory) + os.sep
     return next(
         (
             name
             for name in read
             if not os.path.normpath(name).startswith(_BUILT_IN)
-            and not os.path.realpath(directory / name).startswith(ours)
+            and not os.path.realpath(directory / name).startswith(own_directory)
         ),
         "",
     )

@@ -51,13 +51,13 @@ class Adopter:
                 break
             drain()
 
-    def _say(self, option: int, pid: int, tid: int, *rest: int) -> bool:
+    def _say(self, option: int, pid: int, tid: int, *arguments: int) -> bool:
         try:
             directory = os.open(f"/proc/{pid}/task/{tid}", os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
             return False
         try:
-            self._prctl(option, self._secret, directory, *rest, *[0] * (2 - len(rest)))
+            self._prctl(option, self._secret, directory, *arguments, *[0] * (2 - len(arguments)))
         finally:
             os.close(directory)
         return True

@@ -63,8 +63,8 @@ class Collector:
         """Thread → the call it is in. Its number is NR_UNSEEN where the thread was adopted and has made neither entry
         nor exit since: it is in the call that it was in then, if it was in one."""
         slots = self._slots()
-        held = slots[(slots["regs"] != 0) & (slots["enter"] != 0)]
-        return {int(slot["tid"]): (int(slot["nr"]), int(slot["enter"])) for slot in held}
+        in_call = slots[(slots["regs"] != 0) & (slots["enter"] != 0)]
+        return {int(slot["tid"]): (int(slot["nr"]), int(slot["enter"])) for slot in in_call}
 
     def finish(self, now: int, seen: dict[int, SeenCall] | None = None) -> RecordBatch:
         """Detaches the probes, drains a last time and fills the ledger. Calls still open become OPEN records that end
@@ -78,10 +78,10 @@ class Collector:
         self._probes.detach()
         rows: list[_Row] = []
         try:
-            parts = self._drained_whole()
-            last = max((int(part.time.max()) for part in parts if len(part)), default=now)
-            rows += self._open_rows(max(now, last + 1), seen or {})
-            return joined([*parts, RecordBatch.of(np.array(rows, RECORD))])
+            batches = self._drained_whole()
+            last_ns = max((int(batch.time.max()) for batch in batches if len(batch)), default=now)
+            rows += self._open_rows(max(now, last_ns + 1), seen or {})
+            return joined([*batches, RecordBatch.of(np.array(rows, RECORD))])
         finally:
             self.ledger = Ledger.of(
                 self._values("ledgers", LEDGER),
@@ -102,12 +102,12 @@ class Collector:
     def _drained_whole(self) -> list[RecordBatch]:
         """All that is left in the ring and, last, in the batches. A program that was still running when the probes went
         may have sent its CPU's batch in the meantime: then both are looked at again."""
-        parts, left = [self.drain()], self._left_in_batches()
+        batches, left = [self.drain()], self._left_in_batches()
         while len(more := self.drain()):
-            parts.append(more)
+            batches.append(more)
             left = self._left_in_batches()
         self._delivered += len(left)
-        return [*parts, left]
+        return [*batches, left]
 
     def _left_in_batches(self) -> RecordBatch:
         """What CPUs had not yet sent to the ring when the probes went."""

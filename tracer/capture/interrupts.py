@@ -15,16 +15,16 @@ def signalled(numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[Callable
     """Gives a function that gives out, once, the signals that came. An exception in their place could come between a
     drain of the ring and its records' way into the recording, which would lack them and not say so. Those that
     iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
-    noted: list[int] = []
+    noted_signals: list[int] = []
     before = {
-        number: signal.signal(number, lambda came, _: noted.append(came))
+        number: signal.signal(number, lambda came, _: noted_signals.append(came))
         for number in numbers
         if signal.getsignal(number) != signal.SIG_IGN
     }
 
     def taken() -> list[int]:
-        some, noted[:] = noted[:], []
-        return some
+        signals, noted_signals[:] = noted_signals[:], []
+        return signals
 
     try:
         yield taken

@@ -27,7 +27,7 @@ class TimeOrder:
         if not (columns.time[1:] >= columns.time[:-1]).all():
             columns = columns.take(np.argsort(columns.time, kind="stable"))
         cut = int(np.searchsorted(columns.time, watermark, "right"))
-        rest = columns.take(slice(cut, None))
-        self._held = [rest] if len(rest) else []
-        self.count = len(rest)
+        later = columns.take(slice(cut, None))
+        self._held = [later] if len(later) else []
+        self.count = len(later)
         return columns.take(slice(cut))

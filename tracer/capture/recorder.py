@@ -36,7 +36,7 @@ class Recorder:
     ) -> None:
         self.collector, self._writer, self._order = collector, writer, TimeOrder()
         self._watch = watch
-        self._before = 0
+        self._drained_ns = 0
         self._written = 0  # records that are in the recording
         self._made = 0  # those of them that no probe has made
         self.count = 0
@@ -65,14 +65,14 @@ class Recorder:
             self.failure = self.failure or error
 
     def _drain(self) -> None:
-        now = time.monotonic_ns()
+        now_ns = time.monotonic_ns()
         # looked at before the drain: what leaves a batch meanwhile is in it
-        held = self.collector.oldest_held()
-        watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
+        oldest_held_ns = self.collector.oldest_held()
+        watermark = max(min(self._drained_ns, oldest_held_ns or now_ns), now_ns - MOST_HELD_NS)
         self._order.push(self._seen(self.collector.drain()))
         if self._order.count >= ROWS:
             self._write(watermark)
-        self._before = now
+        self._drained_ns = now_ns
 
     def _write(self, until: int) -> None:
         records = self._order.pull(until)

@@ -37,27 +37,27 @@ class Ring:
 
     def drain(self) -> RecordBatch:
         """Takes all committed records out, in the order in which they were reserved."""
-        consumed = int(self._consumer[0])
-        count = (int(self._producer[0]) - consumed) // ELEMENT.itemsize
-        view = np.ndarray(count, ELEMENT, self._data, consumed % self._size)
+        consumed_bytes = int(self._consumer[0])
+        count = (int(self._producer[0]) - consumed_bytes) // ELEMENT.itemsize
+        view = np.ndarray(count, ELEMENT, self._data, consumed_bytes % self._size)
         columns = sized(count)
-        seen = taken = 0
-        while seen < count:
-            some = view[seen : seen + _AT_ONCE]
-            marks = some["length"] & (BUSY | DISCARDED)
+        seen_count = taken_count = 0
+        while seen_count < count:
+            elements = view[seen_count : seen_count + _AT_ONCE]
+            marks = elements["length"] & (BUSY | DISCARDED)
             is_busy = False
             if marks.any():
                 busy = np.flatnonzero(marks & BUSY)
                 is_busy = len(busy) > 0
-                some = some[: busy[0]] if is_busy else some
-            seen += len(some)
-            kept = some[some["length"] & DISCARDED == 0] if marks.any() else some
-            columns.put(taken, kept)
-            taken += len(kept)
+                elements = elements[: busy[0]] if is_busy else elements
+            seen_count += len(elements)
+            kept = elements[elements["length"] & DISCARDED == 0] if marks.any() else elements
+            columns.put(taken_count, kept)
+            taken_count += len(kept)
             if is_busy:
                 break
-        self._consumer[0] = consumed + seen * ELEMENT.itemsize
-        return columns if taken == count else columns.take(slice(taken))
+        self._consumer[0] = consumed_bytes + seen_count * ELEMENT.itemsize
+        return columns if taken_count == count else columns.take(slice(taken_count))
 
     def close(self) -> None:
         """Unmaps the ring; arrays that were drained stay valid."""

@@ -97,8 +97,15 @@ def _held(
             os.set_inheritable(read_end, True)
         else:
             popen["pass_fds"] = (read_end, *pass_fds, *(() if space is None else (space,)))
-        given = (read_end, os.getpid(), int(tied), uid, gid, -1 if space is None else space)
-        process = subprocess.Popen([*gate, *map(str, given), *command], **popen)
+        gate_arguments = (
+            read_end,
+            os.getpid(),
+            int(tied),
+            uid,
+            gid,
+            -1 if space is None else space,
+        )
+        process = subprocess.Popen([*gate, *map(str, gate_arguments), *command], **popen)
     except BaseException:
         os.close(write_end)
         raise

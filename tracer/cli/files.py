@@ -99,7 +99,7 @@ def survived(ended: Ended, path: str, output: str | None, otherwise: str) -> str
     """One line for a failure of iotrace's own that a target has survived, recorded to `path`."""
     assert ended.failure is not None
     failure = text.failure(_telling(ended.failure, path, output))
-    if ended.how == "failed":
+    if ended.ending == "failed":
         return f"{failure}; tracing ended early, {otherwise}"
     return f"{failure}; names and calls still open may be missing, nothing else is; {otherwise}"
 

@@ -93,8 +93,8 @@ def _debug(command: click.Command) -> None:
             help="Show the traceback of a failure.",
         )
     )
-    for its in getattr(command, "commands", {}).values():
-        _debug(its)
+    for subcommand in getattr(command, "commands", {}).values():
+        _debug(subcommand)
 
 
 for _command in commands():

@@ -28,7 +28,9 @@ def io_uring(types: KernelTypes) -> dict[str, int]:
     for key, name in (("SUBMIT", submit), *_OTHERS.items()):
         if shape := types.tracepoint_shape(name):
             constants[f"HAVE_{key}"] = 1
-            constants |= {f"{key}_{what}": position for what, position in _positions(shape).items()}
+            constants |= {
+                f"{key}_{argument}": position for argument, position in _positions(shape).items()
+            }
     if "COMPLETE_CQE" not in constants:
         constants |= _after_data(constants["COMPLETE_DATA"], len(complete))
     if types.tracepoint_shape("io_uring_create"):
@@ -72,7 +74,7 @@ def _positions(shape: list[str | int]) -> dict[str, int]:
         positions["CQE"] = len(shape) - 1
         if positions.get("REQUEST") == positions["CQE"]:
             del positions["REQUEST"]
-    for what, size in (("DATA", _DATA_SIZE), ("OPCODE", _OPCODE_SIZE)):
+    for argument, size in (("DATA", _DATA_SIZE), ("OPCODE", _OPCODE_SIZE)):
         if size in shape:
-            positions[what] = shape.index(size)
+            positions[argument] = shape.index(size)
     return positions

@@ -105,7 +105,9 @@ class Process:
                 descriptors.append(descriptor)
             if count % 100 == 0:
                 pause()
-        sockets = [one for one in descriptors if one.link.startswith("socket:")]
+        sockets = [
+            descriptor for descriptor in descriptors if descriptor.link.startswith("socket:")
+        ]
         if sockets:
             names = proc_net.names(self._proc / "net")
             for socket in sockets:
@@ -119,8 +121,8 @@ class Process:
 
 def _inode(info: str) -> int | None:
     """The inode's number as the kernel itself has it, from fdinfo (Linux 5.14 on); stat may say another."""
-    found = re.search(r"^ino:\s*(\d+)", info, re.M)
-    return int(found[1]) if found else None
+    match = re.search(r"^ino:\s*(\d+)", info, re.M)
+    return int(match[1]) if match else None
 
 
 def _registrations(info: str) -> dict[int, int]:

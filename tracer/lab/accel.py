@@ -44,16 +44,16 @@ def _works(store: Store, kernel: Kernel) -> tuple[bool, str]:
         .strip()
     )
     key = [boot, binary.st_mtime_ns]
-    kept = store.root / "kvm.json"
+    answer_path = store.root / "kvm.json"
     try:
-        found = json.loads(kept.read_text(encoding="utf-8"))
-        if found["key"] == key:
-            return found["works"], found["why"]
+        answer = json.loads(answer_path.read_text(encoding="utf-8"))
+        if answer["key"] == key:
+            return answer["works"], answer["why"]
     except (OSError, ValueError, LookupError):
         pass
     store.say(f"trying KVM, {_PROBE_S:.0f} s at most")
     works, why = _boots(kernel)
-    write_json(kept, {"key": key, "works": works, "why": why})
+    write_json(answer_path, {"key": key, "works": works, "why": why})
     return works, why
 
 

@@ -115,11 +115,11 @@ def _progress(kernel: str, commands: list[str], say: _Say) -> _Say:
     """Says what a machine's lines tell of it."""
 
     def heard(line: str) -> None:
-        word, *rest = line.split()
+        word, *arguments = line.split()
         if word == "up":
-            say(f"{kernel}: booted {rest[0]}")
-        elif word == "begin" and 0 < int(rest[0]) <= len(commands):
-            say(f"{kernel}: {commands[int(rest[0]) - 1]}")
+            say(f"{kernel}: booted {arguments[0]}")
+        elif word == "begin" and 0 < int(arguments[0]) <= len(commands):
+            say(f"{kernel}: {commands[int(arguments[0]) - 1]}")
 
     return heard
 

@@ -24,8 +24,8 @@ SPARE_BYTES = 64 << 20  # left free beside what is written
 def default_root() -> Path:
     """$XDG_CACHE_HOME/iotrace/lab, or ~/.cache/iotrace/lab of the user that this process acts as; a relative
     XDG_CACHE_HOME is to be ignored, as XDG's base directories have it."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else _home() / ".cache") / "iotrace" / "lab"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (cache if cache.is_absolute() else _home() / ".cache") / "iotrace" / "lab"
 
 
 def _home() -> Path:
@@ -137,14 +137,14 @@ class Store:
 
     def machines(self) -> list[dict[str, Any]]:
         """The facts of the machines that run now; what a killed command left is removed."""
-        found = []
+        running = []
         for path in sorted((self.root / "running").glob("*.json")):
             with contextlib.suppress(FileNotFoundError, ValueError), open(path, "rb") as file:
                 if _try_lock(file.fileno(), fcntl.LOCK_SH):  # nobody holds it: its command is gone
                     path.unlink(missing_ok=True)
                 else:
-                    found.append(json.load(file))
-        return found
+                    running.append(json.load(file))
+        return running
 
     def clean(self) -> int:
         """Removes everything; returns the bytes that were freed. Raises LabError if another lab command runs."""
@@ -190,9 +190,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def _try_lock(fd: int, how: int) -> bool:
+def _try_lock(fd: int, operation: int) -> bool:
     try:
-        fcntl.flock(fd, how | fcntl.LOCK_NB)
+        fcntl.flock(fd, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -99,7 +99,7 @@ class _Running(AnyProgram):
                     return "duration"
         return "completed"
 
-    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
+    def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         with recorder.aside():
             for process in self._attached:
                 self.names.look(process["pid"])
@@ -112,8 +112,8 @@ class _Running(AnyProgram):
                 for process in self._attached
             ],
         }
-        base = recorder.base or stopped  # nothing was drained where that failed at once
-        return Ended(how), self.facts(base, stopped, target)
+        base = recorder.base or stopped_ns  # nothing was drained where that failed at once
+        return Ended(ending), self.facts(base, stopped_ns, target)
 
     def _adopt(self, process: proc.Process, recorder: Recorder) -> None:
         """Its threads adopted and its descriptors learnt, unless it ends meanwhile; raises NotTraceable."""
@@ -187,11 +187,11 @@ def _registrations(
 ) -> RecordBatch:
     """What epoll instances watch now, as the records that epoll_ctl would have left, with a time before they are read
     again, so that a change which was traced since comes after."""
-    number, looked = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
+    number, looked_ns = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
     instances = [process.descriptor(open_.fd) for open_ in descriptors if open_.link == proc.EPOLL]
     rows = [
         arguments_record(
-            looked, tid, number, epoll.fd, syscalls.EPOLL_CTL_ADD, watched, events & 0xFFFFFFFF
+            looked_ns, tid, number, epoll.fd, syscalls.EPOLL_CTL_ADD, watched, events & 0xFFFFFFFF
         )
         for epoll in instances
         if epoll

@@ -137,9 +137,9 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _system(result: int, what: str) -> None:
+def _system(result: int, action: str) -> None:
     if result:
-        raise CannotConnect(f"{what}: {os.strerror(ctypes.get_errno())}")
+        raise CannotConnect(f"{action}: {os.strerror(ctypes.get_errno())}")
 
 
 def _index(route: IPRoute) -> int:
@@ -152,13 +152,13 @@ def _hardware_address(route: IPRoute) -> str:
     return str(route.get_links(_index(route))[0].get_attr("IFLA_ADDRESS"))
 
 
-def _configure(route: IPRoute, own: str, other: str, other_hardware: str) -> None:
+def _configure(route: IPRoute, own_address: str, other_address: str, other_hardware: str) -> None:
     """Addresses, and the link up. The other side is known beforehand, so that no ARP is sent (or lost)."""
     index = _index(route)
-    route.addr("add", index=index, address=own, prefixlen=30)
+    route.addr("add", index=index, address=own_address, prefixlen=30)
     route.link("set", index=index, state="up")
     route.link("set", index=route.link_lookup(ifname="lo")[0], state="up")
-    route.neigh("add", ifindex=index, dst=other, lladdr=other_hardware, state="permanent")
+    route.neigh("add", ifindex=index, dst=other_address, lladdr=other_hardware, state="permanent")
 
 
 def _await_up(route: IPRoute) -> None:

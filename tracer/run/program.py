@@ -84,20 +84,20 @@ class AnyProgram(Subject):
 
     def unreturned(self, recorder: Recorder) -> dict[int, SeenCall]:
         """What /proc says of the calls that threads are in now."""
-        here = {seen_by_kernel: tid for tid, seen_by_kernel in recorder.seen_as.items()}
-        seen: dict[int, SeenCall] = {}
+        local_tids = {seen_by_kernel: tid for tid, seen_by_kernel in recorder.seen_as.items()}
+        seen_calls: dict[int, SeenCall] = {}
         with recorder.aside():
             for tid, (number, entered) in recorder.collector.open_calls().items():
-                call = proc.Process(here.get(tid, tid)).call()
+                call = proc.Process(local_tids.get(tid, tid)).call()
                 if call and number in (NR_UNSEEN, call[0]):
-                    seen[tid] = (entered, *call)
-        return seen
+                    seen_calls[tid] = (entered, *call)
+        return seen_calls
 
-    def facts(self, base: int, stopped: int, target: dict[str, Any]) -> dict[str, Any]:
+    def facts(self, base: int, stopped_ns: int, target: dict[str, Any]) -> dict[str, Any]:
         """What is known of the run at its end; base: what its times count from (ns)."""
         return {
             "base_ns": base,
-            "window_ns": [base, stopped],
+            "window_ns": [base, stopped_ns],
             "files": self.names.files,
             "comms": self.names.comms,
             "target": target,
@@ -141,20 +141,20 @@ class _Command(AnyProgram):
 
     def follow(self, recorder: Recorder) -> str:
         """Until the command has ended, by itself or since it was told to."""
-        deadline, killing, how = self.plan.deadline(), float("inf"), "completed"
+        deadline_s, kill_after_s, ending = self.plan.deadline(), float("inf"), "completed"
         for _ in drained(recorder, self._program.wait):
             for number in self._signals():
                 if not _from_terminal(number):
                     self._program.send(number)
-            now = time.monotonic()
-            if now > deadline:
-                how, deadline, killing = "duration", float("inf"), now + _GRACE_S
+            now_s = time.monotonic()
+            if now_s > deadline_s:
+                ending, deadline_s, kill_after_s = "duration", float("inf"), now_s + _GRACE_S
                 self._program.send(signal.SIGTERM)
-            elif now > killing:
+            elif now_s > kill_after_s:
                 self._program.send(signal.SIGKILL)
-        return how
+        return ending
 
-    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
+    def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         status = self._program.status
         if not recorder.base and not recorder.failure and status not in _NOT_EXECUTED:
             raise NothingSeen("the target was released, but the probes saw nothing of it")
@@ -163,8 +163,8 @@ class _Command(AnyProgram):
             "pid": self._program.pid,
             "exit_status": status,
         }
-        base = recorder.began or recorder.base or stopped
-        return Ended(how, status, bool(recorder.began)), self.facts(base, stopped, target)
+        base = recorder.began or recorder.base or stopped_ns
+        return Ended(ending, status, bool(recorder.began)), self.facts(base, stopped_ns, target)
 
 
 def _from_terminal(number: int) -> bool:

@@ -176,7 +176,7 @@ def traced(
         ended = record(probes, features, path, subject)
     if ended.failure and not ended.recorded:
         raise ended.failure
-    return ended.how
+    return ended.ending
 
 
 class _Scenario(Subject):
@@ -204,32 +204,32 @@ class _Scenario(Subject):
         for _ in drained(recorder, receiver.wait):
             self._progress(recorder.count)
             if sender.wait(0) and sender.status and not receiver.wait(1000):
-                how = "abandoned"
+                ending = "abandoned"
             elif self._signals():
-                how = "interrupted"
+                ending = "interrupted"
             elif recorder.ended_early:
-                how = "failed"
+                ending = "failed"
             elif time.monotonic() > self._deadline:
-                how = "timeout"
+                ending = "timeout"
             else:
                 continue
             receiver.interrupt()
             receiver.wait(_STOP_MS)
-            return how
+            return ending
         sender.wait(1000)
         return "completed"
 
-    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
+    def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         status = self._sides.receiver.status
         if isinstance(recorder.failure, OSError):  # the disk is full: there will be no recording
             raise recorder.failure
         self._sides.kill()
-        self._check("failed" if recorder.ended_early else how, status, bool(recorder.base))
+        self._check("failed" if recorder.ended_early else ending, status, bool(recorder.base))
         plan = self._plan
-        return Ended(how, status), {
+        return Ended(ending, status), {
             "scenario": plan.scenario,
             "options": plan.recorded_options(),
-            "base_ns": recorder.base or stopped,
+            "base_ns": recorder.base or stopped_ns,
             "target": {
                 "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
                 "pid": self._sides.receiver.pid,
@@ -240,17 +240,17 @@ class _Scenario(Subject):
             "untraced": self._before,
         }
 
-    def _check(self, how: str, status: int | None, was_seen: bool) -> None:
+    def _check(self, ending: str, status: int | None, was_seen: bool) -> None:
         """Raises CannotRun, RunFailed, NothingSeen for a run that is not worth a recording."""
-        if how == "completed" and status == _UNABLE:
+        if ending == "completed" and status == _UNABLE:
             _able(self._plan, self._sides)
-        if how == "completed" and status:
+        if ending == "completed" and status:
             raise RunFailed(f"{self._plan.scenario} ended with status {status}")
-        if how == "abandoned":
+        if ending == "abandoned":
             raise RunFailed(f"the sender ended early, with status {self._sides.sender.status}")
-        if not was_seen and how == "interrupted":
+        if not was_seen and ending == "interrupted":
             raise RunFailed("interrupted before the target began")
-        if not was_seen and how != "failed":
+        if not was_seen and ending != "failed":
             raise NothingSeen("the target was released, but the probes saw nothing of it")
 
 

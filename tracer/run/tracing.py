@@ -23,14 +23,14 @@ from tracer.recording.parquet import Writer
 class Ended:
     """How a run ended.
 
-    how: "completed", "interrupted", "duration", "timeout", "abandoned", or "failed" where iotrace did so before that.
+    ending: "completed", "interrupted", "duration", "timeout" or "abandoned"; "failed" where iotrace failed before that.
     status: the command's exit status as a shell gives it, None for attached processes.
     began: whether the command was executed at all.
     recorded: whether there is a recording that can be read.
     failure: the first exception of iotrace's own.
     """
 
-    how: str
+    ending: str
     status: int | None = None
     began: bool = True
     recorded: bool = True
@@ -55,15 +55,15 @@ class Subject(ABC):
 
     @abstractmethod
     def follow(self, recorder: Recorder) -> str:
-        """Drains until the target has ended or tracing is to end; says how (Ended.how)."""
+        """Drains until the target has ended or tracing is to end; says how (Ended.ending)."""
 
     def unreturned(self, recorder: Recorder) -> dict[int, SeenCall]:
         """Thread → the call that it is in now, as something else than the probes sees it."""
         return {}
 
     @abstractmethod
-    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
-        """When all is drained: how it ended, and what is known of the run. stopped: when tracing was ended (ns)."""
+    def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
+        """When all is drained: how it ended, and what is known of the run. stopped_ns: when tracing was ended."""
 
 
 def record(probes: Attachment, features: Features, path: str, subject: Subject) -> Ended:
@@ -77,11 +77,11 @@ def record(probes: Attachment, features: Features, path: str, subject: Subject) 
         facts |= subject.prepare(collector)
         recorder = Recorder(collector, writer, subject.watch)
         subject.begin(recorder)
-        how = subject.follow(recorder)
-        stopped = time.monotonic_ns()
-        recorder.finish(stopped, subject.unreturned(recorder))
-        ended, more = subject.end(recorder, how, stopped)
-        return _closed(writer, recorder, ended, facts | {"end_ns": stopped} | more)
+        ending = subject.follow(recorder)
+        stopped_ns = time.monotonic_ns()
+        recorder.finish(stopped_ns, subject.unreturned(recorder))
+        ended, more = subject.end(recorder, ending, stopped_ns)
+        return _closed(writer, recorder, ended, facts | {"end_ns": stopped_ns} | more)
 
 
 def drained(recorder: Recorder, has_ended: Callable[[int], bool]) -> Iterator[None]:
@@ -93,12 +93,12 @@ def drained(recorder: Recorder, has_ended: Callable[[int], bool]) -> Iterator[No
 
 def _closed(writer: Writer, recorder: Recorder, ended: Ended, facts: dict[str, Any]) -> Ended:
     """The recording closed with its facts, and how it ended, with what failed in iotrace meanwhile."""
-    how, recorded = "failed" if recorder.ended_early else ended.how, False
+    ending, recorded = "failed" if recorder.ended_early else ended.ending, False
     with recorder.or_end():
-        writer.close(facts | {"ended": how} | recorder.facts())
+        writer.close(facts | {"ended": ending} | recorder.facts())
         recorded = True
     if not recorded:
         writer.abandon()
     return replace(
-        ended, how=how if recorded else "failed", recorded=recorded, failure=recorder.failure
+        ended, ending=ending if recorded else "failed", recorded=recorded, failure=recorder.failure
     )

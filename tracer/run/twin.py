@@ -89,19 +89,19 @@ def _digest(path: Path, compiler: str) -> str:
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, check=False, **_apart("/")
     ).stdout
-    parts = [
+    ingredients = [
         os.fsencode(os.path.realpath(compiler)),
         version,
         " ".join(FLAGS).encode(),
         os.fsencode(places.path()),
     ]
-    parts += [
-        its.read_bytes()
-        for its in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))
+    ingredients += [
+        source.read_bytes()
+        for source in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))
     ]
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[
-        :16
-    ]
+    return hashlib.sha256(
+        b"".join(hashlib.sha256(ingredient).digest() for ingredient in ingredients)
+    ).hexdigest()[:16]
 
 
 def _compile(path: Path, compiler: str, kept: Path) -> None:
@@ -156,11 +156,11 @@ def _apart(directory: str) -> dict[str, Any]:
 
 def _cache() -> Path:
     """Where this user's twins are kept, made if need be; raises CannotBuild where others could write there."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
+    cache_home = os.environ.get("XDG_CACHE_HOME", "")
     try:
         home = (
-            Path(given)
-            if given.startswith("/")
+            Path(cache_home)
+            if cache_home.startswith("/")
             else Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
         )
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
