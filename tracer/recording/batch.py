@@ -33,7 +33,7 @@ class RecordBatch:
         )
 
     def has(self, kind: int) -> bool:
-        """Whether there are records of this kind (below 32). Most batches lack most kinds, so it is counted once."""
+        """Whether there are records of this kind (below 32). The first call notes all kinds: most batches lack most."""
         if self._present is None:
             bits = np.left_shift(np.uint32(1), self.kind, dtype=np.uint32)
             self._present = int(np.bitwise_or.reduce(bits))
@@ -41,7 +41,7 @@ class RecordBatch:
 
     @classmethod
     def of(cls, records: np.ndarray) -> RecordBatch:
-        """RECORD[n] as columns."""
+        """A batch of an array RECORD[n]."""
         return cls(*(np.ascontiguousarray(records[name]) for name in NAMES))
 
     def put(self, place: int, records: np.ndarray) -> None:
@@ -57,7 +57,7 @@ class RecordBatch:
         return RecordBatch(*(getattr(self, name)[rows] for name in NAMES))
 
     def records(self) -> np.ndarray:
-        """The same as RECORD[n]."""
+        """The rows as an array RECORD[n]."""
         records = np.empty(len(self), RECORD)
         for name in NAMES:
             records[name] = getattr(self, name)
@@ -74,7 +74,7 @@ def sized(count: int) -> RecordBatch:
 
 
 def joined(batches: Sequence[RecordBatch]) -> RecordBatch:
-    """One after the other."""
+    """The batches as one, in their order."""
     if not batches:
         return sized(0)
     return RecordBatch(
@@ -102,7 +102,7 @@ class Scratch:
         self._room = RecordBatch.of(np.empty(0, RECORD))
 
     def hold(self, first: RecordBatch, second: RecordBatch) -> RecordBatch:
-        """One after the other, until the next call."""
+        """Both batches as one, `first` first; valid until the next call."""
         size = len(first) + len(second)
         if len(self._room) < size:
             self._room = RecordBatch.of(np.empty(size + size // 4, RECORD))

@@ -55,7 +55,7 @@ class View:
         return cls(batch, np.flatnonzero(wanted))
 
     def where(self, chosen: np.ndarray) -> Self:
-        """Those of the view's rows that a mask or indices choose."""
+        """The view of the rows that a mask or indices choose among this view's."""
         return type(self)(self.batch, self.places[chosen])
 
     def __len__(self) -> int:
@@ -157,8 +157,8 @@ class SwitchesOut(View):
 
     @property
     def preempted(self) -> np.ndarray:
-        """bool[n]: it could have run on. Its state says so (0 is TASK_RUNNING), or the kernel took the CPU from it on
-        its way to sleep."""
+        """bool[n]: the thread could have run on. Its state is TASK_RUNNING (0), or the kernel took the CPU from it on
+        the way to sleep."""
         preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
 
@@ -171,8 +171,8 @@ class Turns(View):
 
     @property
     def runs(self) -> np.ndarray:
-        """bool[n]: the thread has a CPU from then on. One that came into the trace had (START), a new one has not yet
-        (THREAD)."""
+        """bool[n]: the thread has a CPU from then on. A thread that came into the trace (START) has one; a new thread
+        (THREAD) has none yet."""
         runs: np.ndarray = (self.kind == Kind.SWITCH_IN) | (self.kind == Kind.START)
         return runs
 
@@ -207,7 +207,7 @@ class Wakings(View):
 
     @property
     def waker(self) -> np.ndarray:
-        """The thread on the CPU where that happened: who woke it, or whom an interrupt interrupted (0: idle)."""
+        """The thread that had the CPU of the waking: it woke the other, or was interrupted for that (0: idle)."""
         return self.batch.fd[self.rows]
 
 
@@ -231,7 +231,7 @@ class Copies(View):
 
     @property
     def bytes(self) -> np.ndarray:
-        """How many."""
+        """Number of bytes."""
         return self.batch.result[self.rows]
 
 
@@ -253,18 +253,18 @@ class Signals(View):
 
     @property
     def made(self) -> np.ndarray:
-        """bool[n]: sent; else delivered."""
+        """bool[n]: true where the signal was sent, false where it was delivered."""
         flags: np.ndarray = self.kind == Kind.SIGNAL_GENERATE
         return flags
 
     @property
     def outcome(self) -> np.ndarray:
-        """Of one sent: TRACE_SIGNAL_* (include/trace/events/signal.h)."""
+        """Of a sent signal: TRACE_SIGNAL_* (include/trace/events/signal.h)."""
         return self.batch.result[self.rows]
 
     @property
     def handled(self) -> np.ndarray:
-        """bool[n], of one delivered: a handler runs."""
+        """bool[n], of a delivered signal: whether a handler runs."""
         flags: np.ndarray = self.batch.start[self.rows] == 1
         return flags
 
@@ -302,7 +302,7 @@ class Descriptors(View):
 
     @property
     def was_open(self) -> np.ndarray:
-        """bool[n]: it was open before it was looked at; no call that was seen has just opened it."""
+        """bool[n]: the file was open before this record; no traced call has just opened it."""
         flags: np.ndarray = self.batch.nr[self.rows] & WAS_OPEN != 0
         return flags
 
@@ -320,17 +320,17 @@ class Births(View):
 
     @property
     def creator(self) -> np.ndarray:
-        """The thread that made it, 0 where that was not seen."""
+        """The thread that created this one, 0 where that was not traced."""
         return self.batch.fd[self.rows]
 
     @property
     def adopted(self) -> np.ndarray:
-        """When it was adopted while it ran (ns), 0: it was not."""
+        """Time (ns) at which the running thread was adopted, 0 where it was not adopted."""
         return np.where(self.kind == Kind.START, self.batch.start[self.rows], 0)
 
     @property
     def local_tid(self) -> np.ndarray:
-        """Of one adopted: its ID as iotrace's PID namespace has it."""
+        """Of an adopted thread: its ID in iotrace's PID namespace."""
         return self.batch.arg[self.rows]
 
 
@@ -342,18 +342,18 @@ class Exits(View):
 
     @property
     def tgid(self) -> np.ndarray:
-        """Its process; where it goes on, its ID from now on."""
+        """The thread's process; where the thread goes on, its ID from now on."""
         return self.batch.result[self.rows]
 
     @property
     def goes_on(self) -> np.ndarray:
-        """bool[n]: no leader, it has called execve, and lives with its leader's ID."""
+        """bool[n]: the thread, not its process's leader, has called execve and lives on with the leader's ID."""
         flags: np.ndarray = self.batch.arg[self.rows] == GOES_ON
         return flags
 
     @property
     def exec_start(self) -> np.ndarray:
-        """Where it goes on: when execve was entered (ns)."""
+        """Where the thread goes on: time (ns) of its entry into execve."""
         return self.batch.start[self.rows]
 
 
@@ -414,27 +414,27 @@ class UringRequests(View):
 
     @property
     def user_data(self) -> np.ndarray:
-        """The program's own number for it."""
+        """The number that the program gave the request."""
         return self.batch.result[self.rows]
 
     @property
     def opcode(self) -> np.ndarray:
-        """Of one submitted: IORING_OP_*."""
+        """Of a submitted request: IORING_OP_*."""
         return self.batch.nr[self.rows]
 
     @property
     def fd(self) -> np.ndarray:
-        """Of one submitted: its descriptor, or the index of a registered file."""
+        """Of a submitted request: its descriptor, or the index of a registered file."""
         return self.batch.fd[self.rows]
 
     @property
     def flags(self) -> np.ndarray:
-        """Of one submitted REQ_F_*, of one complete IORING_CQE_F_*."""
+        """Of a submitted request REQ_F_*, of a complete one IORING_CQE_F_*."""
         return self.batch.arg[self.rows]
 
     @property
     def outcome(self) -> np.ndarray:
-        """Of one complete: the completion's res, bytes or a negative errno."""
+        """Of a complete request: the completion's res, bytes or a negative errno."""
         return self.batch.fd[self.rows]
 
 
@@ -495,22 +495,22 @@ class AioRequests(View):
 
     @property
     def opcode(self) -> np.ndarray:
-        """Of one submitted: IOCB_CMD_*."""
+        """Of a submitted request: IOCB_CMD_*."""
         return self.batch.nr[self.rows]
 
     @property
     def fd(self) -> np.ndarray:
-        """Of one submitted: its descriptor."""
+        """Of a submitted request: its descriptor."""
         return self.batch.fd[self.rows]
 
     @property
     def result(self) -> np.ndarray:
-        """Of one submitted the bytes asked for; of an event its res, bytes or a negative errno."""
+        """Of a submitted request the bytes asked for; of an event its res, bytes or a negative errno."""
         return self.batch.result[self.rows]
 
     @property
     def place(self) -> np.ndarray:
-        """Which one it is of its call's, from 0."""
+        """Index of the request or event in its call's array, from 0."""
         return self.batch.arg[self.rows]
 
 
@@ -527,7 +527,7 @@ class Addresses(View):
 
     @property
     def remote(self) -> np.ndarray:
-        """bool[n]: the other end's; else its own."""
+        """bool[n]: true for the address of the other end, false for the socket's own."""
         flags: np.ndarray = self.batch.nr[self.rows] == 1
         return flags
 
@@ -580,7 +580,7 @@ class Paths(View):
 
     @property
     def piece(self) -> np.ndarray:
-        """Which 16 bytes of the path, from 0."""
+        """Index of these 16 bytes among the pieces of the path, from 0."""
         return self.batch.nr[self.rows]
 
 
@@ -608,7 +608,7 @@ def each(*wanted: tuple[View, tuple[str, ...]]) -> Iterator[Row]:
 
 
 def executed(batch: RecordBatch) -> np.ndarray:
-    """bool[n]: which records say that a program was executed: of its execve's two the call's own comes first."""
+    """bool[n]: the records that say that a program was executed. Of an execve's two records the call's comes first."""
     calls = (batch.kind == Kind.CALL) & (batch.nr == _EXECVE) & (batch.result == 0)
     says: np.ndarray = calls | (batch.kind == Kind.EXEC)
     return says

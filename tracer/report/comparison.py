@@ -120,7 +120,7 @@ def comparison(
     unavailable: Sequence[tuple[int, str]],
     about: About,
 ) -> Comparison:
-    """What `compare` prints.
+    """The result of `compare`.
 
     contenders: (name, language) of each.
     runs: (index of the contender, what `measured` says of the run, path of its recording or None), in their order.
@@ -166,12 +166,12 @@ def _entry(name: str, lang: Lang, runs: list[Measured], recordings: list[str | N
 
 
 def _agreed(words: list[Word]) -> Word | None:
-    """What all say, None where they differ."""
+    """The word that all runs have, None where they differ."""
     return words[0] if all(word == words[0] for word in words) else None
 
 
 def _spread(values: list[float | None]) -> Spread | None:
-    """median, min and max of the runs, and the runs themselves; None where one does not know."""
+    """Median, minimum and maximum of the runs' values, and the values; None where a run has no value."""
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return None
@@ -179,7 +179,7 @@ def _spread(values: list[float | None]) -> Spread | None:
 
 
 def _differences(entries: list[Contender]) -> list[Difference]:
-    """Each measure of each two that know it."""
+    """One entry for each measure and each two contenders that have a value of it."""
     return [
         _difference(measure, one, other, first, second)
         for measure in MEASURES

@@ -29,8 +29,11 @@ _NONE = np.empty(0, np.int64)
 
 @dataclass(frozen=True)
 class Threads:
-    """What is known of the threads, each by its ID. slept: what for → ns; calls: how many returned; wakers: waker →
-    how often; comms: names of wakers that were not traced; leaders: Identity.leaders."""
+    """What is known of the threads; each dict has thread IDs as keys.
+
+    slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; comms:
+    names of wakers that were not traced; leaders: Identity.leaders.
+    """
 
     times: list[ThreadTimes]
     slept: dict[int, dict[str, int]]
@@ -50,12 +53,12 @@ class Threads:
 
 
 class KnownThreads(Step[None, Threads]):
-    """What all steps found out about threads, together."""
+    """The results of all steps about threads, together."""
 
     NEEDS = (ThreadStates, WaitReasons, Wakers, Identity)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
-        """The other steps have fed on it."""
+        """Nothing to do: the steps in NEEDS have read the batch."""
 
     def finish(self, results: Results) -> Threads:
         comms = results.recording.facts.get("comms") or {}
@@ -160,7 +163,7 @@ class _Work:
     chosen: np.ndarray
 
     def of_threads(self, threads: list[ThreadTimes]) -> _Work:
-        """Those of these threads."""
+        """The chosen operations of these threads."""
         selected = np.isin(self.operations.tid[self.chosen], [thread.tid for thread in threads])
         return _Work(self.threads, self.operations, self.codes, self.chosen[selected])
 
@@ -170,7 +173,10 @@ class _Work:
         context: io_model.VerdictContext,
         counts: IoCounts | None,
     ) -> dict[str, Any]:
-        """The verdict on them, and what these threads did. counts: of a process, which may do another thing instead."""
+        """The verdict on the chosen operations, and the activity of `threads`.
+
+        counts: of a process, which may do something else than input and output; None for a group of threads.
+        """
         operations, codes, chosen = self.operations, self.codes, self.chosen
         if len(chosen) < len(operations):
             operations, codes = (
@@ -178,8 +184,8 @@ class _Work:
                 codes[chosen],
             )
         verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
-        if counts is not None and not context.undecoded:  # else it may receive, unseen
-            # what several processes do with one another is not one's: no locks, no lanes
+        if counts is not None and not context.undecoded:  # undecoded calls may be receives
+            # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
             "operations": len(operations),

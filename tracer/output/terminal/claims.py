@@ -69,7 +69,7 @@ def _claim(claim: Result, width: int) -> list[Text]:
 
 
 def _pointer(runs: list[Result]) -> str:
-    """How to see the first of the runs, and how many there are."""
+    """The command that shows the first of the runs, and the number of the others."""
     recordings = [path for run in runs for path in run["recordings"]]
     shown_command = f"iotrace report {recordings[0]}" if recordings else runs[0]["command"]
     others = len(recordings or runs) - 1

@@ -82,7 +82,7 @@ def render(result: Result, width: int = 80, color: bool = False, unicode: bool =
 
 
 def _labels(models: list[Result]) -> list[str]:
-    """Each one's name, and whether it is in C where not all are."""
+    """The name of each model, with its language where only some are in C."""
     several = len({model.get("lang") for model in models}) > 1
     return [
         clean(model["name"]) + (" in C" if several and model["lang"] == "c" else "")
@@ -140,7 +140,7 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
 
 
 def _plus_minus(measure: str, values: Result | None) -> str:
-    """Half of what lies between the least and the greatest, in two digits; nothing where that is nothing."""
+    """Half the distance from the least to the greatest value, in two digits; '' where that is 0."""
     half = (values["max"] - values["min"]) / 2 if values else 0
     text = _value(measure, float(f"{half:.2g}"))
     return f"±{text}" if any(digit in text for digit in "123456789") else ""

@@ -48,7 +48,7 @@ def _operation(report: Result, drawn: Result) -> Result:
 
 
 def _bare(operation: Result, steps: list[Step]) -> Figure:
-    """A figure without rows: boundaries, who asked, and which call slept that should not have."""
+    """A figure without rows: its boundaries, the asking thread, and the submission that slept though it should not."""
     return Figure(
         [],
         operation,
@@ -62,7 +62,7 @@ def _bare(operation: Result, steps: list[Step]) -> Figure:
 
 
 def _boundaries(operation: Result, steps: list[Step]) -> dict[str, int | None]:
-    """The operation's boundaries, from the steps where it does not say."""
+    """The operation's boundaries; those that it lacks come from the steps."""
     times: dict[str, int | None] = {name: operation.get(f"{name}_ns") for name in BOUNDARIES}
     for step in steps:
         if step["kind"] == "ready" and times["ready"] is None:
@@ -88,7 +88,7 @@ def _estimated(operation: Result, steps: list[Step]) -> set[str]:
 
 
 def _asker(operation: Result, steps: list[Step]) -> int | None:
-    """The thread that wanted the data: who called the library, else who made the first call, else the operation's."""
+    """The thread that wanted the data: that of the library's call, else of the first call, else the operation's."""
     for kind in ("library", "call"):
         for step in steps:
             if step["kind"] == kind and step.get("tid") is not None:
@@ -98,7 +98,7 @@ def _asker(operation: Result, steps: list[Step]) -> int | None:
 
 
 def _asleep_in_submission(steps: list[Step]) -> str | None:
-    """The first call that submitted and slept, and was not made to wait."""
+    """The first call that submitted and slept, although it was not a call that waits."""
     for step in steps:
         submits = step["kind"] == "call" and step.get("name") in SUBMISSIONS
         if submits and step.get("blocked_ns") and not step.get("waits"):
@@ -167,8 +167,8 @@ def _merged(rows: list[Row]) -> list[Row]:
 
 
 def _has_room(row: Row, later: Row) -> bool:
-    """Whether `other` fits into the line of `row`; a call does not return into what the kernel does then, but for the
-    copy's end."""
+    """Whether `later` fits into the line of `row`. A call's return shares no line with an event in the kernel, except
+    with the copy's end."""
     if row.time_ns != later.time_ns or row.after:
         return False
     returns = later.arrow == "return" and row.kernel and "copy_end" not in row.marks

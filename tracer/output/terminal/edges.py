@@ -46,7 +46,7 @@ def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
 def _sleeps(
     figure: Figure, tid: int | None, calls: list[Step], last_ns: int
 ) -> list[tuple[int, int]]:
-    """From each call in which `tid` slept: (entry, switch-in or exit), ns since base."""
+    """Of each call in which thread `tid` slept: (its entry, the last switch-in or else its exit), ns since base."""
     sleeps = []
     for call in calls:
         if call.get("tid") != tid or not call.get("blocked_ns") or (call.get("count") or 1) > 1:

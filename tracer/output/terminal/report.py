@@ -59,7 +59,7 @@ def _phases(report: Result, width: int) -> Parts:
 
 
 def _is_about_receives(report: Result) -> bool:
-    """Not so where a program waits for other things than data, or a scenario sends none."""
+    """Whether the report is about receives: not if the program does something else, or the scenario sends no data."""
     expected = report.get("operations") or (report.get("options") or {}).get("proto") != "none"
     return bool(expected and not (report.get("model") or {}).get("instead"))
 

@@ -97,7 +97,7 @@ def _finds_nothing(step: Step, figure: Figure) -> bool:
 
 
 def _return(step: Step, figure: Figure, label: str, style: str) -> Row:
-    """The arrow out of the kernel, and what the thread has or knows by it."""
+    """The arrow out of the kernel, and what the thread has or knows after it."""
     row = Row(
         step["exit_ns"],
         6,
@@ -155,13 +155,13 @@ def _count(step: Step) -> int:
 
 
 def _enter(step: Step) -> int | None:
-    """When it was entered; its exit where that was before tracing began."""
+    """Time (ns) of the call's entry; of its exit where the entry was before tracing began."""
     enter: int | None = step.get("enter_ns")
     return step.get("exit_ns") if enter is None else enter
 
 
 def _is_early(step: Step, figure: Figure) -> bool:
-    """Whether the call was entered before the data was there, or nothing says otherwise."""
+    """Whether the call was entered before the data was there; also true where one of the two is unknown."""
     ready, enter = figure.times["ready"], _enter(step)
     return ready is None or enter is None or enter < ready
 
