@@ -23,20 +23,23 @@ class Adopter:
         self._prctl = prctl()
 
     def adopt(self, pid: int, tid: int, compat: bool = False) -> bool:
-        """One thread; False if it is gone."""
+        """Adopts one thread; returns False if the thread has ended."""
         if not self._say(PRCTL_ADOPT, pid, tid, tid, int(compat)):
             return False
         self.tids.add(tid)
         return True
 
     def release(self, pid: int, tid: int) -> None:
-        """Traces the thread no more."""
+        """Stops tracing the thread."""
         self._say(PRCTL_RELEASE, pid, tid)
         self.tids.discard(tid)
 
     def adopt_all(self, process: proc.Process, drain: Callable[[], None]) -> None:
-        """Every thread of a process. New ones of adopted threads are followed by the probes, so when a look around
-        finds none that was not adopted before, none is left out. drain: called now and then to empty the ring."""
+        """Adopts every thread of a process, and looks for more until a look finds no new one: the probes follow by
+        themselves the threads that adopted threads make, so then none is left out.
+
+        drain: called after every look, to empty the ring.
+        """
         compat = process.is_32_bit()
         while new := set(process.threads()) - self.tids:
             adopted = [self.adopt(process.pid, tid, compat) for tid in sorted(new)]
@@ -45,7 +48,7 @@ class Adopter:
             drain()
 
     def learn(self, process: proc.Process, last: int, drain: Callable[[], None]) -> None:
-        """Makes its descriptors up to `last` known to the probes: sockets for readiness, all for the recording."""
+        """Makes a process's descriptors up to `last` known to the probes: sockets for readiness, all to be recorded."""
         for first in range(0, last + 1, DESCRIPTORS_AT_ONCE):
             if not self._say(PRCTL_LEARN, process.pid, process.pid, first):
                 break

@@ -22,7 +22,7 @@ class TimeOrder:
             self.count += len(records)
 
     def pull(self, watermark: int) -> RecordBatch:
-        """Those up to `watermark` (ns), in time order; the others are held on."""
+        """The held records up to `watermark` (ns), in time order; later ones stay held."""
         columns = joined(self._held)
         if not (columns.time[1:] >= columns.time[:-1]).all():
             columns = columns.take(np.argsort(columns.time, kind="stable"))

@@ -17,9 +17,9 @@ _AT_ONCE = 4096  # elements whose fields are taken apart while they are in the c
 class Ring:
     """A mapped ring buffer of `size` bytes whose records are all of one size.
 
-    Its fd maps at 0 (consumer position, writable) and, from one page on, as producer position and the data mapped
-    twice in a row, so that a drain is one slice even where the ring wraps. Plain loads must be
-    seen in their order: tracer/kernel/arch/x86_64.py.
+    The descriptor is mapped in two pieces: page 0 is the consumer position, writable; from page 1 on follow the
+    producer position and the data, which is mapped twice in a row, so that a drain is one slice even where the ring
+    wraps. This relies on a CPU that keeps plain loads in their order: tracer/kernel/arch/x86_64.py.
     """
 
     def __init__(self, fd: int, size: int) -> None:

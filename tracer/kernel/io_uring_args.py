@@ -1,4 +1,4 @@
-"""Where io_uring's tracepoints carry what: their arguments have changed with nearly every kernel, and BTF tells how."""
+"""Positions of the arguments of io_uring's tracepoints: they changed with nearly every kernel, and BTF tells how."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _fields(types: KernelTypes) -> dict[str, int]:
 
 
 def _positions(shape: list[str | int]) -> dict[str, int]:
-    """Which argument is the request, its user_data, its opcode, the completion; those that are there."""
+    """The positions among a tracepoint's arguments of the request, user_data, opcode and completion that it has."""
     positions = {}
     pointers = [i for i, kind in enumerate(shape) if isinstance(kind, str)]
     if shape[0] == "*io_kiocb":  # since 6.0 most pass the request alone

@@ -19,7 +19,7 @@ EMULATED = "software emulation (TCG): times are shapes, not figures"
 def choose(store: Store, wanted: str, kernel: Kernel) -> tuple[str, str]:
     """("kvm" or "tcg", why). wanted: kvm, tcg or auto; `kernel` is what is booted to find out.
 
-    Raises CannotLab where kvm is wanted and does not work. What was found is kept until the host boots again.
+    Raises CannotLab where kvm is wanted and does not work. The answer is kept until the host boots again.
     """
     if wanted == "tcg":
         return "tcg", EMULATED

@@ -32,7 +32,7 @@ class Package:
         return f"{self.name}_{self.version.replace(':', '%3a')}.deb"
 
     def facts(self) -> dict[str, Any]:
-        """As the lock file keeps it."""
+        """The package as the lock file keeps it."""
         return asdict(self)
 
 
@@ -68,7 +68,7 @@ class Archive:
     def newest(self, name: str) -> str | None:
         """The highest version of a package, None where the suite has none."""
         versions = [stanza["Version"] for stanza in self._stanzas(name)]
-        return versions[0] if versions else None  # apt-cache sorts them so
+        return versions[0] if versions else None  # apt-cache prints the newest first
 
     def package(self, name: str, version: str) -> tuple[Package, list[str]]:
         """The package, and the names of what it depends on (of alternatives the first)."""

@@ -1,4 +1,4 @@
-"""What kernels have in common and where they differ, from their runs' reports, in the order of kernels."""
+"""Compares the runs' reports of several kernels: where do they differ, and since which kernel?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tracer.terms import PHASES
 Cell = dict[str, Any]
 """One scenario on one kernel, as cell() makes it (docs/json.md)."""
 
-# what is compared: (its name, from a cell; None: not known there)
+# aspects that are compared: (name, the function that takes its value from a cell; None: not known)
 _COMPARED: tuple[tuple[str, Callable[[Cell], object]], ...] = (
     ("outcome", lambda cell: _outcome(cell)),
     ("verdict", lambda cell: cell.get("verdict")),
@@ -32,7 +32,7 @@ def cell(
     round_trip_ns: int | None,
     recording: str | None,
 ) -> Cell:
-    """One scenario on one kernel: what of its report is compared.
+    """One scenario on one kernel: the parts of its report that are compared.
 
     wakes: how often the scenario's threads were woken in its window, from the recording; round_trip_ns: that kernel's
     untraced round trip, with which its phases become ratios.
@@ -104,7 +104,9 @@ def sequence(figure: dict[str, Any] | None) -> list[str]:
         elif kind in ("library", "signal"):
             words.append(step["name"])
         elif kind in ("ready", "wake") or (kind == "run" and "wake" in words):
-            words.append(kind)  # it runs after no waking if it had only lost its CPU
+            words.append(
+                kind
+            )  # a run without a wake-up before it: the thread had only lost its CPU
     return [word for word, _ in itertools.groupby(words)]
 
 
@@ -169,7 +171,7 @@ def _add(
 
 
 def _features(cells: dict[str, Cell]) -> dict[str, str]:
-    """Where the evidence of each boundary comes from on one kernel; paths are the root file system's affair."""
+    """The source of each boundary's evidence on one kernel, without paths, which depend on the root file system."""
     for cell in cells.values():
         if cell.get("features"):
             return {name: text.split(" on /")[0] for name, text in cell["features"].items()}
@@ -203,7 +205,7 @@ def _agreement(cell: Cell) -> str | None:
 
 
 def _per_message(cell: Cell, count_name: str) -> float | None:
-    """Rounded so that a stray one in a run is no difference."""
+    """A count for each message, rounded to quarters so that one more or less in a run makes no difference."""
     return (
         round(cell[count_name] / cell["messages"] * 4) / 4
         if cell.get(count_name) is not None and cell.get("messages")

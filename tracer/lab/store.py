@@ -95,7 +95,7 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Alone in making `name`; says so if another lab command makes it now."""
+        """A context in which only this command makes `name`; says so if it must wait for another lab command."""
         fd = os.open(
             self.root / "locks" / name.replace("/", "_"),
             os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
@@ -111,7 +111,7 @@ class Store:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """While entries are used: `clean` keeps away."""
+        """A context in which entries are used: `clean` refuses meanwhile."""
         fd = os.open(self.root / "locks" / "use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH)
@@ -121,12 +121,12 @@ class Store:
 
     @contextlib.contextmanager
     def running(self, facts: dict[str, Any]) -> Iterator[None]:
-        """While a machine runs: `lab list` shows `facts`, also to others."""
+        """A context in which a machine runs: every `lab list` shows its `facts`."""
         self.machines()
         fd, new = tempfile.mkstemp(dir=self.root / "running", suffix=".new")
         path = Path(new)
         try:
-            # before it has its name, lest somebody take it for one that was left
+            # locked before it gets its name: a file without a lock is taken for one that a killed command left
             fcntl.flock(fd, fcntl.LOCK_EX)
             os.write(fd, json.dumps(facts).encode())
             path = path.rename(path.with_suffix(".json"))
@@ -140,7 +140,9 @@ class Store:
         running = []
         for path in sorted((self.root / "running").glob("*.json")):
             with contextlib.suppress(FileNotFoundError, ValueError), open(path, "rb") as file:
-                if _try_lock(file.fileno(), fcntl.LOCK_SH):  # nobody holds it: its command is gone
+                if _try_lock(
+                    file.fileno(), fcntl.LOCK_SH
+                ):  # nobody holds the lock: the command has ended
                     path.unlink(missing_ok=True)
                 else:
                     running.append(json.load(file))
@@ -161,7 +163,7 @@ class Store:
 
 
 def _make(directory: Path) -> None:
-    """Makes it and those above it, where they are not there, so that whatever the umask none but us may write there."""
+    """Makes the directory and its missing parents; whatever the umask, nobody but this user may write there."""
     for place in (*reversed(directory.parents), directory):
         if not place.exists():
             place.mkdir(mode=0o755, exist_ok=True)
@@ -179,7 +181,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file in one step: readers see the old one or the new one, and nobody but this user either."""
+    """Writes a file in one step: readers see the old file or the new one. Nobody but this user may read it."""
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(fd, "wb") as file:

@@ -51,7 +51,7 @@ def run(
 def _started(
     machine: Machine, stack: contextlib.ExitStack
 ) -> tuple[subprocess.Popen[bytes], dict[str, int], float]:
-    """QEMU, our ends of the ports, and when it was started; all of it goes with the stack."""
+    """(QEMU's process, port → our end, time of the start in s); the stack closes and ends all of it."""
     ends = {name: os.pipe2(os.O_CLOEXEC) for name in PORTS}
     for our_end, _ in ends.values():
         stack.callback(os.close, our_end)
@@ -87,7 +87,7 @@ def _started(
 
 
 class _Watch:
-    """Reads what comes out of a machine, and knows when it has had its time."""
+    """Reads the output of a machine's ports, and ends the machine when its time is over."""
 
     def __init__(self, machine: Machine, outcome: Outcome, take: Take, say: Say) -> None:
         self._machine, self._outcome = machine, outcome
@@ -148,7 +148,7 @@ class _Watch:
 
 
 def _memory(stack: contextlib.ExitStack, data: bytes) -> int:
-    """A descriptor of a file in memory: nothing to remove, however we end."""
+    """A descriptor of a file in memory, so that nothing must be removed, however this process ends."""
     fd = os.memfd_create("iotrace-lab")
     stack.callback(os.close, fd)
     with open(fd, "wb", closefd=False) as file:

@@ -39,8 +39,8 @@ class CannotConnect(IotraceError):
 
 @dataclass(frozen=True)
 class Link:
-    """What happens to that which the sender sends: at most `rate` bit/s (None: no limit), `delay` ns later, and lost
-    with probability `loss` (0 to 1)."""
+    """What the link does to the sender's packets: it carries at most `rate` bit/s (None: no limit), `delay` ns later,
+    and loses each with probability `loss` (0 to 1)."""
 
     rate: int | None = None
     delay: int = 0
@@ -105,7 +105,7 @@ def _space() -> int:
 
 
 def _inside(space: int, work: Callable[[IPRoute], T]) -> T:
-    """What `work` returns, called in that namespace; a namespace is a thread's own, so a thread goes there and ends."""
+    """Calls `work` in that namespace and returns its result. A namespace is a thread's own: a new thread enters it."""
 
     def go() -> T:
         _system(_libc().setns(space, CLONE_NEWNET), "a network namespace cannot be entered")
@@ -143,7 +143,7 @@ def _system(result: int, action: str) -> None:
 
 
 def _index(route: IPRoute) -> int:
-    """Of the namespace's one veth link."""
+    """The interface index of the namespace's one veth link."""
     links = route.get_links()
     return next(int(link["index"]) for link in links if link.get_attr("IFLA_IFNAME") != "lo")
 
@@ -153,7 +153,7 @@ def _hardware_address(route: IPRoute) -> str:
 
 
 def _configure(route: IPRoute, own_address: str, other_address: str, other_hardware: str) -> None:
-    """Addresses, and the link up. The other side is known beforehand, so that no ARP is sent (or lost)."""
+    """Sets addresses and brings the link up. The other side's entry is permanent, so that no ARP is sent (or lost)."""
     index = _index(route)
     route.addr("add", index=index, address=own_address, prefixlen=30)
     route.link("set", index=index, state="up")
@@ -162,7 +162,7 @@ def _configure(route: IPRoute, own_address: str, other_address: str, other_hardw
 
 
 def _await_up(route: IPRoute) -> None:
-    """Returns when the link carries: it is told some time after both ends were set up."""
+    """Waits until the link has a carrier, which comes some time after both ends were set up."""
     # before the first request: what changes after it is looked at is then told
     route.bind(groups=RTMGRP_LINK)
     index = _index(route)

@@ -1,5 +1,5 @@
-"""Any command under the probes, from its start to its end; and what it has in common with processes that run already
-(tracer/run/attach.py)."""
+"""Traces any command from its start to its end; also the steps that this has in common with attaching to running
+processes (tracer/run/attach.py)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TracePlan:
     measure_cost: bool = True
 
     def options(self) -> dict[str, Any]:
-        """What was asked, for the report."""
+        """The plan as the report's `options`."""
         return {
             "seconds": self.seconds,
             "follow": self.follow,
@@ -62,13 +62,13 @@ class TracePlan:
         return Attachment(features, self.ring_bytes, selected=self.selected, follow=self.follow)
 
     def deadline(self) -> float:
-        """When tracing that begins now is to end (s of CLOCK_MONOTONIC)."""
+        """Time (s of CLOCK_MONOTONIC) at which tracing that begins now is to end."""
         return float("inf") if self.seconds is None else time.monotonic() + self.seconds
 
 
 class AnyProgram(Subject):
-    """Programs of which nothing is known beforehand: what an event costs is measured, and files are named as they are
-    opened."""
+    """A program of which nothing is known beforehand: the cost of an event is measured, and files are named when they
+    are opened."""
 
     def __init__(self, plan: TracePlan, probes: Attachment) -> None:
         self.plan, self.probes = plan, probes
@@ -83,7 +83,7 @@ class AnyProgram(Subject):
         return {"scenario": None, "options": self.plan.options(), "event_cost_ns": cost}
 
     def unreturned(self, recorder: Recorder) -> dict[int, SeenCall]:
-        """What /proc says of the calls that threads are in now."""
+        """Thread → the call that it is in now, from /proc."""
         local_tids = {seen_by_kernel: tid for tid, seen_by_kernel in recorder.seen_as.items()}
         seen_calls: dict[int, SeenCall] = {}
         with recorder.aside():
@@ -94,7 +94,7 @@ class AnyProgram(Subject):
         return seen_calls
 
     def facts(self, base: int, stopped_ns: int, target: dict[str, Any]) -> dict[str, Any]:
-        """What is known of the run at its end; base: what its times count from (ns)."""
+        """The run's facts at its end. base: time (ns) from which the report counts."""
         return {
             "base_ns": base,
             "window_ns": [base, stopped_ns],
@@ -107,10 +107,10 @@ class AnyProgram(Subject):
 def trace(command: list[str], plan: TracePlan, features: Features, path: str) -> Ended:
     """Runs `command` under the probes until it ends, records to `path`.
 
-    Signals that a process sends to iotrace are passed on to it; those of the terminal reach it by themselves. After
-    `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Where iotrace fails while it runs,
-    it goes on untraced to its own end, and what was recorded until then is kept. Raises CannotTrace, NothingSeen, and
-    what fails before the command was begun.
+    Signals that a process sends to iotrace are passed on to the command; the terminal's signals reach the command by
+    themselves. After `plan.seconds` the command gets SIGTERM, and SIGKILL 5 s later. If iotrace fails while the
+    command runs, the command goes on untraced to its own end, and the records until then are kept. Raises
+    CannotTrace, NothingSeen, and any failure before the command began.
     """
     with (
         spawn.start_command(command, plan.user) as program,
@@ -140,7 +140,7 @@ class _Command(AnyProgram):
         self._program.release(self.probes.secret)
 
     def follow(self, recorder: Recorder) -> str:
-        """Until the command has ended, by itself or since it was told to."""
+        """Drains until the command has ended, by itself or by a signal; returns Ended.ending."""
         deadline_s, kill_after_s, ending = self.plan.deadline(), float("inf"), "completed"
         for _ in drained(recorder, self._program.wait):
             for number in self._signals():
@@ -168,7 +168,7 @@ class _Command(AnyProgram):
 
 
 def _from_terminal(number: int) -> bool:
-    """Whether a signal came from the terminal, which sends it to all of the group in its foreground."""
+    """Whether the terminal sent the signal: it sends it to every process of its foreground group."""
     if number not in (signal.SIGINT, signal.SIGQUIT):
         return False
     try:

@@ -1,4 +1,4 @@
-"""One scenario under the probes: receiver at the gate, sender beside it, records into a recording."""
+"""Traces one scenario into a recording: the receiver starts at the gate, the sender runs untraced."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ScenarioPlan:
     net: dict[str, Any] | None = None
 
     def recorded_options(self) -> dict[str, Any]:
-        """What was asked, for the report."""
+        """The plan as the report's `options`."""
         return asdict(self.options) | {
             "lang": self.lang,
             "net": self.net,
@@ -78,7 +78,7 @@ def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tupl
 
 @dataclass
 class _Sides:
-    """Receiver and sender while they run, and where they leave their notes (descriptors of memory)."""
+    """Receiver and sender while they run, and the files in memory (descriptors) into which they write their notes."""
 
     receiver: spawn.Target
     sender: spawn.Target
@@ -91,7 +91,7 @@ class _Sides:
 
 
 def _notes(fd: int) -> dict[str, Any]:
-    """What a program left in its memory; {} if that is nothing, or cut since the program was ended while it wrote."""
+    """The notes that a program wrote; {} if there are none, or the program was ended while it wrote them."""
     try:
         notes: dict[str, Any] = json.loads(os.pread(fd, os.fstat(fd).st_size, 0))
     except ValueError:
@@ -117,7 +117,7 @@ def _spaces(plan: ScenarioPlan) -> Iterator[tuple[int | None, int | None]]:
 
 @contextlib.contextmanager
 def _sides(plan: ScenarioPlan) -> Iterator[_Sides]:
-    """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
+    """Starts both sides: the receiver waits at the gate, the sender for the receiver."""
     with contextlib.ExitStack() as stack:
 
         def memory(name: str) -> int:
@@ -180,7 +180,7 @@ def traced(
 
 
 class _Scenario(Subject):
-    """The receiver, held at the gate until it begins, with the sender beside it."""
+    """The receiver, held at the gate until it begins, and the sender."""
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ class _Scenario(Subject):
         self._sides.receiver.release(self._secret)
 
     def follow(self, recorder: Recorder) -> str:
-        """Until the receiver ends, or must be ended; "abandoned" if the sender left it alone."""
+        """Drains until the receiver ends or must be ended; returns Ended.ending ("abandoned": the sender failed)."""
         receiver, sender = self._sides.receiver, self._sides.sender
         for _ in drained(recorder, receiver.wait):
             self._progress(recorder.count)
@@ -255,5 +255,5 @@ class _Scenario(Subject):
 
 
 def failure_of(path: str) -> str:
-    """What failed in iotrace while the recording at `path` was made."""
+    """The failure of iotrace that the recording at `path` notes, '' if there was none."""
     return str(read_facts(path).get("failure", ""))

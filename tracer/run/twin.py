@@ -52,7 +52,7 @@ def built(path: Path) -> Path:
 
 
 def built_as(path: Path, user: tuple[int, int] | None) -> Path:
-    """The same as another user (uid, gid), with that user's rights, in that user's cache; None is who we are."""
+    """built(), run as another user (uid, gid): with that user's rights, into that user's cache. None: as this user."""
     if user is None:
         return built(path)
     uid, gid = user
@@ -85,7 +85,7 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
 
 
 def _digest(path: Path, compiler: str) -> str:
-    """What the program depends on: every source, the flags, which compiler it is, and where it looks for as and ld."""
+    """A digest of all that the program depends on: the sources, the flags, the compiler, and its path to as and ld."""
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, check=False, **_apart("/")
     ).stdout
@@ -142,7 +142,7 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
 
 
 def _apart(directory: str) -> dict[str, Any]:
-    """What Popen needs so that nothing of the caller's directory and environment reaches a compiler but PATH."""
+    """Popen's arguments by which nothing of the caller's directory and environment reaches the compiler but PATH."""
     try:
         home = pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
@@ -155,7 +155,7 @@ def _apart(directory: str) -> dict[str, Any]:
 
 
 def _cache() -> Path:
-    """Where this user's twins are kept, made if need be; raises CannotBuild where others could write there."""
+    """The directory of this user's twins, made if need be; raises CannotBuild where others could write to it."""
     cache_home = os.environ.get("XDG_CACHE_HOME", "")
     try:
         home = (
