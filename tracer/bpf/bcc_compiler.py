@@ -118,8 +118,8 @@ def _without_maps(program: str, code: bytearray, names: dict[int, str]) -> list[
 
 
 def _prerequisites(rule: bytes) -> list[str]:
-    """The files behind the colon of a make rule as clang's -MD writes it, a blank or a # of theirs behind a \\, a $
-    doubled."""
+    """The files behind the colon of a make rule that clang's -MD wrote: in their names a blank or # stands behind a
+    \\, and a $ is doubled."""
     text = os.fsdecode(rule).replace("\\\n", " ").partition(": ")[2]
     return [
         re.sub(r"\\([ #])", r"\1", word).replace("$$", "$")

@@ -67,7 +67,7 @@ def show(
     chosen = next((format_ for format_ in wanted.formats if kind in format_.renders), None)
     to_stderr = err and chosen is None
     stream = sys.stderr if to_stderr else sys.stdout
-    if stream is None:  # it was closed before we began
+    if stream is None:  # stdout was closed before iotrace began
         return
     render = (chosen or default(kind)).renders[kind]
     for piece in render(result(), _paper(stream, wanted.switches)):
@@ -110,7 +110,7 @@ def put(piece: str | bytes, err: bool = False) -> None:
     """A piece of output on stdout or stderr; raises OSError, which names the stream."""
     try:
         click.echo(piece, nl=False, err=err)
-    except OSError as error:  # whoever reads it is gone, or its disk is full
+    except OSError as error:  # the reader has ended, or the disk is full
         raise OSError(error.errno, error.strerror, files.STREAMS[err]) from None
 
 
