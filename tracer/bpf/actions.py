@@ -1,5 +1,5 @@
-"""What the probes do at each system call: which argument its record keeps, and what they learn from it (the `calls`
-table: struct call of probes/iotrace.h)."""
+"""The probes' `calls` table (struct call of probes/iotrace.h): for each system call the argument that its record keeps,
+and what the probes learn from a successful call."""
 
 from __future__ import annotations
 

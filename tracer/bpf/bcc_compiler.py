@@ -1,9 +1,9 @@
-"""BCC's clang at work, in a process of its own: run as `python -I bcc_compiler.py`, with the job as JSON on stdin and
-what came of it as JSON on stdout. The only file that imports bcc.
+"""Compiles the probes with BCC's clang, in a process of its own: run as `python -I bcc_compiler.py`, with the job as
+JSON on stdin and the result as JSON on stdout. The only file that imports bcc.
 
 BCC makes the working directory an include directory (ClangLoader::parse of its src/cc/frontends/clang/loader.cc), and
-clang looks into CPATH and others. So tracer/bpf/build.py starts this in the directory of the probes and with no
-environment but its own, and is told of every file that was read.
+clang looks into CPATH and others. So tracer/bpf/build.py starts this program in the directory of the
+probes with an environment of its own, and gets the names of all files that clang read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def compiled(text: str, flags: list[str]) -> dict[str, Any]:
-    """By BCC, which also creates the maps: they are let go of again. Raises CannotCompile.
+    """The compiled program `text`. BCC also creates its maps; they are closed again. Raises CannotCompile.
 
     maps: name → its kind, sizes, entries and flags, as BPF_MAP_CREATE wants them; programs: name → instructions
     (base64), with 0 for every map; places: program → [[index of the instruction that names a map, that map]]; read:
@@ -88,11 +88,11 @@ def _taken_from(module: Any, lib: ctypes.CDLL) -> dict[str, Any]:
 
 
 def _maps_of(module: Any, lib: ctypes.CDLL) -> tuple[dict[int, str], dict[str, list[int]]]:
-    """Maps: descriptor → name, and name → what _MAP_FACTS asks."""
+    """Of the maps: descriptor → name, and name → the values of _MAP_FACTS."""
     lib.bpf_num_tables.argtypes, lib.bpf_num_tables.restype = [ctypes.c_void_p], ctypes.c_size_t
 
-    def ask(number: int, what: str, result: type) -> Any:
-        function = getattr(lib, f"bpf_table_{what}")
+    def ask(number: int, fact: str, result: type) -> Any:
+        function = getattr(lib, f"bpf_table_{fact}")
         function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_size_t], result
         return function(module.module, number)
 
@@ -100,12 +100,12 @@ def _maps_of(module: Any, lib: ctypes.CDLL) -> tuple[dict[int, str], dict[str, l
     for number in range(lib.bpf_num_tables(module.module)):
         name = ask(number, "name", ctypes.c_char_p).decode()
         names[ask(number, "fd_id", ctypes.c_int)] = name
-        maps[name] = [ask(number, what, ctypes.c_size_t) for what in _MAP_FACTS]
+        maps[name] = [ask(number, fact, ctypes.c_size_t) for fact in _MAP_FACTS]
     return names, maps
 
 
 def _without_maps(program: str, code: bytearray, names: dict[int, str]) -> list[tuple[int, str]]:
-    """Where the code names which map; it then names none."""
+    """[(index of an instruction that names a map, that map)]; in `code` the descriptors there become 0."""
     places = []
     for index in range(len(code) // 8):
         opcode, registers, _, value = struct.unpack_from("<BBhi", code, 8 * index)
@@ -118,8 +118,8 @@ def _without_maps(program: str, code: bytearray, names: dict[int, str]) -> list[
 
 
 def _prerequisites(rule: bytes) -> list[str]:
-    """The files behind the colon of a make rule as clang's -MD writes it, a blank or a # of theirs behind a \\, a $
-    doubled."""
+    """The files behind the colon of a make rule that clang's -MD wrote: in their names a blank or # stands behind a
+    \\, and a $ is doubled."""
     text = os.fsdecode(rule).replace("\\\n", " ").partition(": ")[2]
     return [
         re.sub(r"\\([ #])", r"\1", word).replace("$$", "$")

@@ -1,8 +1,8 @@
-"""The probes compiled for this kernel, by BCC and its clang, once: what comes out is kept for the next time.
+"""Compiles the probes for this kernel with BCC and its clang, and keeps the result in a cache for the next run.
 
-Compiling takes half a second and more, loading what was kept a few milliseconds. What is loaded runs in the kernel for
-whoever starts iotrace next, so neither the place where it is compiled nor that where it is kept may let in anybody but
-the user it runs as (root), and only the probes' own files may be read.
+Compiling takes half a second and more, loading from the cache a few milliseconds. The cached programs run in the kernel
+for whoever starts iotrace next. So nobody but the user that iotrace runs as (root) may write where they are compiled or
+kept, and clang may read only the probes' own files.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CannotCompile(IotraceError):
 
 @dataclass(frozen=True)
 class MapSpec:
-    """What BPF_MAP_CREATE wants to know."""
+    """The arguments of BPF_MAP_CREATE for one map."""
 
     kind: int
     key_size: int
@@ -103,7 +103,7 @@ def source() -> str:
 
 
 def who_else_writes(cache: Path = CACHE) -> str:
-    """Why nothing is kept in the cache or taken from it; '' where nobody but this user and root can write there."""
+    """Why the cache is not used: who else can write to it; '' where nobody but this user and root can."""
     directory = places.open_to_others(cache.parent.resolve() / cache.name)
     return f"others may write to {directory}" if directory else ""
 
@@ -118,7 +118,7 @@ def _key(constants: dict[str, int]) -> str:
 
 
 def _kept(path: Path) -> Compiled | None:
-    """What was kept, if nobody but us could have written it."""
+    """The cached result, if nobody but this user could have written it; else None."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(fd, "rb") as file:
@@ -131,7 +131,7 @@ def _kept(path: Path) -> Compiled | None:
 
 
 def _parsed(text: bytes) -> Compiled:
-    """What tracer/bpf/bcc_compiler.py wrote; raises ValueError, LookupError, TypeError where that is damaged."""
+    """The JSON of tracer/bpf/bcc_compiler.py, parsed; raises ValueError, LookupError, TypeError if it is damaged."""
     raw = json.loads(text)
     return Compiled(
         raw["license"].encode(),
@@ -142,7 +142,7 @@ def _parsed(text: bytes) -> Compiled:
 
 
 def _keep(path: Path, text: bytes) -> None:
-    """Best effort: where it cannot be written, the next run compiles again."""
+    """Writes the result into the cache, if possible; else the next run compiles again."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         older = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)
@@ -159,7 +159,7 @@ def _keep(path: Path, text: bytes) -> None:
 
 
 def _compile(constants: dict[str, int]) -> bytes:
-    """By BCC, in a process that stands in the probes' directory and has no environment of the caller's; raises
+    """The JSON of tracer/bpf/bcc_compiler.py, run in the probes' directory without the caller's environment; raises
     CannotCompile."""
     # BCC opens included files only below the header directory
     flags = [*(f"-D{name}={value}" for name, value in constants.items()), f"-I{PROBES}"]
@@ -173,15 +173,15 @@ def _compile(constants: dict[str, int]) -> bytes:
         env=environment,
         start_new_session=True,
     )
-    said = done.stderr[:4000].decode(errors="replace").strip()
+    messages = done.stderr[:4000].decode(errors="replace").strip()
     try:
         result = json.loads(done.stdout)
     except ValueError:  # it crashed
         raise CannotCompile(
-            f"BCC could not compile the probes: status {done.returncode}\n{said}".strip()
+            f"BCC could not compile the probes: status {done.returncode}\n{messages}".strip()
         ) from None
     if "error" in result:
-        raise CannotCompile(f"{result['error']}\n{said}".strip())
+        raise CannotCompile(f"{result['error']}\n{messages}".strip())
     if foreign := _foreign(result["read"], PROBES):
         raise CannotCompile(
             f"the probes would be compiled with {foreign}, which is none of iotrace's files"
@@ -193,13 +193,13 @@ def _foreign(read: list[str], directory: Path) -> str:
     """The first file read that is neither the probes' nor built into BCC, '' if there is none."""
     if not read:
         return "files that clang does not name"
-    ours = os.path.realpath(directory) + os.sep
+    own_directory = os.path.realpath(directory) + os.sep
     return next(
         (
             name
             for name in read
             if not os.path.normpath(name).startswith(_BUILT_IN)
-            and not os.path.realpath(directory / name).startswith(ours)
+            and not os.path.realpath(directory / name).startswith(own_directory)
         ),
         "",
     )

@@ -29,11 +29,10 @@ _AGAIN = ("again_sys_exit", "again_task_newtask")
 class Attachment:
     """Probes on this kernel. Use as a context manager; raises CannotTrace where the kernel refuses them.
 
-    secret: the number by which one target may announce itself (tracer/capture/exec_gate.py), and by which this process
-    and no other, adopts what runs already (tracer/capture/attach.py). Nobody is told of it but a target's gate, when it
-    is opened.
+    secret: the number with which one target may announce itself (tracer/capture/exec_gate.py), and with which only this
+    process may adopt running threads (tracer/capture/attach.py). Only a target's gate gets it, when it is opened.
     ring_bytes: a power of two, at least a page.
-    selected: the numbers of the calls to record, all where None; the others still teach what they set up.
+    selected: the numbers of the calls to record, all where None; the probes learn from the others, too.
     follow: whether new threads and children of traced threads are traced too.
     maps: by name.
     """
@@ -78,7 +77,7 @@ class Attachment:
 
     @contextlib.contextmanager
     def calls_unprobed(self) -> Iterator[None]:
-        """A while in which system calls cost what they cost without the probes: sys_enter and sys_exit are detached."""
+        """A context in which sys_enter and sys_exit are detached, so that system calls cost what they cost untraced."""
         attached = [program for program in _CALL_PROBES if program in self._links]
         for program in attached:
             os.close(self._links.pop(program))
@@ -89,8 +88,8 @@ class Attachment:
                 self._attach(program, self._features)
 
     def missed(self) -> int | None:
-        """How many runs of its programs the kernel has skipped, None where it does not say (before 5.12). Of a program
-        that is there twice the smaller number counts: an event is missed if both instances were skipped."""
+        """How many runs of the programs the kernel has skipped, None where it does not count them (before 5.12).
+        Of a program that is loaded twice the smaller count counts: an event is missed if both were skipped."""
         skipped: dict[str, int] = {}
         for name, fd in self._programs.items():
             misses = syscall.recursion_misses(fd)
@@ -101,9 +100,9 @@ class Attachment:
         return sum(skipped.values())
 
     def detach(self) -> None:
-        """Detaches all programs; what they recorded stays. Those of calls first, lest a call end after the last switch
-        that is seen. The others side by side: for some the kernel waits until no program runs any more (100 ms for a
-        uprobe)."""
+        """Detaches all programs; their records stay. Programs of system calls go first, so that no call ends after the
+        last traced switch. The others go in parallel: for some the kernel waits until no program runs any more
+        (100 ms for a uprobe)."""
         for program in _CALL_PROBES:
             if program in self._links:
                 os.close(self._links.pop(program))
@@ -121,8 +120,8 @@ class Attachment:
             self.maps.popitem()[1].close()
 
     def _make_known(self) -> None:
-        """Says to the probes that this process is the one from which they take orders; raises CannotTrace. More than
-        once, for the kernel may skip a program whose CPU runs another one."""
+        """Tells the probes that they take orders from this process; raises CannotTrace. Tries several times: the kernel
+        may skip a program while its CPU runs another one."""
         for _ in range(_TRIES):
             own(self.secret)
             if struct.unpack(_OWNER, self.maps["owners"].values())[1]:
@@ -165,7 +164,7 @@ class Attachment:
             )
 
     def _attach(self, program: str, features: Features) -> None:
-        """By the program's name: tracepoint_NAME or again_NAME, kprobe_FUNCTION, uprobe_FUNCTION of the C library."""
+        """Attaches a program to what its name says: tracepoint_NAME or again_NAME, kprobe_FUNCTION, uprobe_FUNCTION."""
         kind, _, name = program.partition("_")
         fd = self._programs[program]
         if kind in ("tracepoint", "again"):
@@ -176,8 +175,8 @@ class Attachment:
             self._attach_uprobe(program, name, features)
 
     def _attach_uprobe(self, program: str, name: str, features: Features) -> None:
-        """One can do without it: BCC's tools attach theirs with a ref_ctr_offset that they never set, and while one
-        is there the kernel refuses all others at that place."""
+        """Attaches a uprobe; a failure is noted in the features' sources. BCC's tools attach uprobes with a
+        ref_ctr_offset that they never set, and while one is attached the kernel refuses all others at that place."""
         path, offset = features.library_calls[name]
         try:
             self._links[program] = syscall.attach_probe(
@@ -202,6 +201,6 @@ def _constants(features: Features) -> dict[str, int]:
 
 
 def _slots() -> int:
-    """A power of two that holds every thread id, or the most we care to allocate (64 bytes each)."""
+    """Number of slots (64 bytes each): the power of two that has one for every thread ID, at most _MOST_SLOTS."""
     most = int(Path("/proc/sys/kernel/pid_max").read_text())
     return min(1 << (most - 1).bit_length(), _MOST_SLOTS)

@@ -1,4 +1,4 @@
-"""What iotrace itself says to the attached probes: a prctl(2) that no kernel knows (probes/arrival.bpf.c)."""
+"""How iotrace speaks to the attached probes: by a prctl(2) option that no kernel knows (probes/arrival.bpf.c)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(0x10774AD0, 0x10774AD
 
 
 def own(secret: int) -> None:
-    """Says to the probes that have `secret` that this process may adopt; to be called before anybody else has it."""
+    """Tells the probes that have `secret` that this process may adopt; to be called before anyone else has it."""
     prctl()(PRCTL_OWN, secret, 0, 0, 0)
 
 

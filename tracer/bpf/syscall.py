@@ -1,5 +1,7 @@
-"""The kernel's BPF objects: maps and programs by bpf(2), which libbpf's low-level API packs, and what programs are
-attached to, by perf_event_open(2), for which libbpf wants objects that only its own loader makes."""
+"""The kernel's BPF objects: maps, programs and their attachment.
+
+Maps and programs are made by bpf(2), through libbpf's low-level API. Kprobes and uprobes are made by perf_event_open(2)
+directly, because libbpf's functions for them want objects that only its own loader makes."""
 
 from __future__ import annotations
 
@@ -30,12 +32,12 @@ _INFO_SIZE, _MISSES_AT = 216, 208
 
 
 class Map:
-    """A map with keys of 32 bits (an array) or one that is only named by its descriptor `fd`."""
+    """A map: an array with keys of 32 bits, or a map (the ring) that is used through its descriptor `fd` alone."""
 
     def __init__(
         self, name: str, kind: int, key_size: int, value_size: int, entries: int, flags: int
     ) -> None:
-        """Creates it; raises OSError."""
+        """Creates the map; raises OSError."""
         self.value_size, self.entries = value_size, entries
         options = MapOptions(sz=ctypes.sizeof(MapOptions), map_flags=flags)
         self.fd = _checked(
@@ -61,7 +63,7 @@ class Map:
         return mmap.mmap(self.fd, self.entries * self.value_size, mmap.MAP_SHARED, mmap.PROT_READ)
 
     def close(self) -> None:
-        """Lets go of it."""
+        """Closes the map's descriptor."""
         os.close(self.fd)
 
     def _read_at_once(self, out: bytearray) -> None:
@@ -121,7 +123,10 @@ def attach_raw_tracepoint(tracepoint: str, program: int) -> int:
 
 
 def attach_probe(pmu: str, target: str, offset: int, program: int) -> int:
-    """The same for a probe of `pmu` (kprobe: `target` is a function; uprobe: a file, `offset` into it)."""
+    """A descriptor of a probe that runs the program, until it is closed; raises OSError.
+
+    pmu: "kprobe" (`target` is a function) or "uprobe" (`target` is a file, `offset` is in that file).
+    """
     name = ctypes.create_string_buffer(os.fsencode(target))
     attributes = ctypes.create_string_buffer(
         _PERF_ATTRIBUTES.pack(type_of(pmu), _PERF_ATTRIBUTES.size, ctypes.addressof(name), offset),
@@ -141,7 +146,7 @@ def attach_probe(pmu: str, target: str, offset: int, program: int) -> int:
 
 
 def recursion_misses(program: int) -> int | None:
-    """How often the kernel skipped the program (struct bpf_prog_info), None where it does not tell: before
+    """How often the kernel skipped the program (struct bpf_prog_info), None where it does not count that: before
     9ed9e9ba2337 ("bpf: Count the number of times recursion was prevented"), in 5.12."""
     info = ctypes.create_string_buffer(_INFO_SIZE)
     size = ctypes.c_uint32(_INFO_SIZE)
@@ -151,8 +156,8 @@ def recursion_misses(program: int) -> int | None:
 
 
 def _perf_event_open(attributes: ctypes.Array[ctypes.c_char]) -> int:
-    """Of every process, on CPU 0; raises OSError. All arguments are longs: a C int would leave the upper half of a
-    register undefined."""
+    """perf_event_open(2) for every process, on CPU 0; raises OSError. All arguments are longs: a C int would leave the
+    upper half of a register undefined."""
     arguments = (ctypes.addressof(attributes), -1, 0, -1, _FD_CLOEXEC)
     call = ctypes.CDLL(None, use_errno=True).syscall
     return _checked(call(*map(ctypes.c_long, (syscalls.numbers()["perf_event_open"], *arguments))))

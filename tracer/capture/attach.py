@@ -23,20 +23,23 @@ class Adopter:
         self._prctl = prctl()
 
     def adopt(self, pid: int, tid: int, compat: bool = False) -> bool:
-        """One thread; False if it is gone."""
+        """Adopts one thread; returns False if the thread has ended."""
         if not self._say(PRCTL_ADOPT, pid, tid, tid, int(compat)):
             return False
         self.tids.add(tid)
         return True
 
     def release(self, pid: int, tid: int) -> None:
-        """Traces the thread no more."""
+        """Stops tracing the thread."""
         self._say(PRCTL_RELEASE, pid, tid)
         self.tids.discard(tid)
 
     def adopt_all(self, process: proc.Process, drain: Callable[[], None]) -> None:
-        """Every thread of a process. New ones of adopted threads are followed by the probes, so when a look around
-        finds none that was not adopted before, none is left out. drain: called now and then to empty the ring."""
+        """Adopts every thread of a process, and looks for more until a look finds no new one: the probes follow by
+        themselves the threads that adopted threads make, so then none is left out.
+
+        drain: called after every look, to empty the ring.
+        """
         compat = process.is_32_bit()
         while new := set(process.threads()) - self.tids:
             adopted = [self.adopt(process.pid, tid, compat) for tid in sorted(new)]
@@ -45,19 +48,19 @@ class Adopter:
             drain()
 
     def learn(self, process: proc.Process, last: int, drain: Callable[[], None]) -> None:
-        """Makes its descriptors up to `last` known to the probes: sockets for readiness, all for the recording."""
+        """Makes a process's descriptors up to `last` known to the probes: sockets for readiness, all to be recorded."""
         for first in range(0, last + 1, DESCRIPTORS_AT_ONCE):
             if not self._say(PRCTL_LEARN, process.pid, process.pid, first):
                 break
             drain()
 
-    def _say(self, option: int, pid: int, tid: int, *rest: int) -> bool:
+    def _say(self, option: int, pid: int, tid: int, *arguments: int) -> bool:
         try:
             directory = os.open(f"/proc/{pid}/task/{tid}", os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
             return False
         try:
-            self._prctl(option, self._secret, directory, *rest, *[0] * (2 - len(rest)))
+            self._prctl(option, self._secret, directory, *arguments, *[0] * (2 - len(arguments)))
         finally:
             os.close(directory)
         return True

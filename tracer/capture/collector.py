@@ -1,4 +1,4 @@
-"""What attached probes record: drained from the ring and, at the end, from what CPUs and slots still hold."""
+"""The records of attached probes: drained from the ring and, at the end, from the CPUs' batches and the slots."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Collector:
         return records
 
     def oldest_held(self) -> int | None:
-        """When the oldest record was made that a CPU may still hold in its batch (ns), None if they hold none."""
+        """Time (ns) of the oldest record that a CPU's batch may still hold, None if all batches are empty."""
         batches = self._values("batches", BATCH)
         times = batches["elements"]["record"]["time"][batches["count"] > 0, 0]
         return int(times.min()) if len(times) else None
@@ -60,28 +60,31 @@ class Collector:
                 table.update(index, bytes(table.value_size))
 
     def open_calls(self) -> dict[int, OpenCall]:
-        """Thread → the call it is in. Its number is NR_UNSEEN where the thread was adopted and has made neither entry
-        nor exit since: it is in the call that it was in then, if it was in one."""
+        """Thread → the call that the thread is in.
+
+        The call's number is NR_UNSEEN where the thread was adopted and has made neither an entry nor an exit since: if
+        the thread was in a call when it was adopted, it still is.
+        """
         slots = self._slots()
-        held = slots[(slots["regs"] != 0) & (slots["enter"] != 0)]
-        return {int(slot["tid"]): (int(slot["nr"]), int(slot["enter"])) for slot in held}
+        in_call = slots[(slots["regs"] != 0) & (slots["enter"] != 0)]
+        return {int(slot["tid"]): (int(slot["nr"]), int(slot["enter"])) for slot in in_call}
 
     def finish(self, now: int, seen: dict[int, SeenCall] | None = None) -> RecordBatch:
-        """Detaches the probes, drains a last time and fills the ledger. Calls still open become OPEN records that end
-        `now` (ns), or after the last record: while the probes were being detached a call may have begun, and a thread
-        have taken its leader's ID.
+        """Detaches the probes, drains a last time and fills the ledger. Calls still open become OPEN records.
 
-        seen: thread → the call that it is in: believed where that call is still open, and needed where its entry was
-        before the thread was adopted.
+        now: time (ns) at which OPEN records end, or later: they end after the last record, because a call may have
+        begun, or a thread have taken its leader's ID, while the probes were being detached.
+        seen: thread → its call as /proc shows it. Used where that call is still open; the only source where the thread
+        entered the call before it was adopted.
         """
         missed = self._probes.missed()
         self._probes.detach()
         rows: list[_Row] = []
         try:
-            parts = self._drained_whole()
-            last = max((int(part.time.max()) for part in parts if len(part)), default=now)
-            rows += self._open_rows(max(now, last + 1), seen or {})
-            return joined([*parts, RecordBatch.of(np.array(rows, RECORD))])
+            batches = self._drained_whole()
+            last_ns = max((int(batch.time.max()) for batch in batches if len(batch)), default=now)
+            rows += self._open_rows(max(now, last_ns + 1), seen or {})
+            return joined([*batches, RecordBatch.of(np.array(rows, RECORD))])
         finally:
             self.ledger = Ledger.of(
                 self._values("ledgers", LEDGER),
@@ -96,21 +99,24 @@ class Collector:
         self._probes.detach()
 
     def close(self) -> None:
-        """Unmaps the ring; the probes are their owner's."""
+        """Unmaps the ring; the probes stay attached until their owner detaches them."""
         self._ring.close()
 
     def _drained_whole(self) -> list[RecordBatch]:
-        """All that is left in the ring and, last, in the batches. A program that was still running when the probes went
-        may have sent its CPU's batch in the meantime: then both are looked at again."""
-        parts, left = [self.drain()], self._left_in_batches()
+        """All records that are left in the ring and, last, those in the batches.
+
+        A BPF program that was still running when the probes were detached may send its CPU's batch to the ring after
+        the batches were read: so both are read again until the ring brings nothing more.
+        """
+        batches, left = [self.drain()], self._left_in_batches()
         while len(more := self.drain()):
-            parts.append(more)
+            batches.append(more)
             left = self._left_in_batches()
         self._delivered += len(left)
-        return [*parts, left]
+        return [*batches, left]
 
     def _left_in_batches(self) -> RecordBatch:
-        """What CPUs had not yet sent to the ring when the probes went."""
+        """The records that CPUs had not yet sent to the ring when the probes were detached."""
         return joined(
             [
                 RecordBatch.of(batch["elements"]["record"][: batch["count"]])
@@ -131,7 +137,7 @@ class Collector:
         return rows
 
     def _slots(self) -> np.ndarray:
-        """SLOT[n], as it changes."""
+        """SLOT[n], mapped: the values change while the probes run."""
         return np.frombuffer(self._mapped_slots, SLOT)
 
     def _values(self, name: str, dtype: np.dtype[np.void]) -> np.ndarray:

@@ -15,8 +15,10 @@ _ROUNDS, _CALLS = 5, 2000
 
 
 def event_ns(probes: Attachment, collector: Collector, adopter: Adopter) -> float:
-    """CPU time in ns that the probes add to a system call, never less than 0; to be called before anything else is
-    traced. The least of each kind of round counts, for what disturbs a round only adds to it."""
+    """CPU time (ns, at least 0) that the probes add to a system call; to be called before anything else is traced.
+
+    The shortest round with probes is compared with the shortest without: a disturbance only makes a round longer.
+    """
     with_probes: list[int] = []
     without: list[int] = []
     thread = threading.Thread(target=_measure, args=(probes, adopter, with_probes, without))

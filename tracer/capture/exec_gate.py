@@ -31,8 +31,11 @@ def main(argv: list[str]) -> int:
     prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 
     def is_alone() -> bool:
-        """Whether the tracer has gone. The kernel's signal says so only from when it is asked for, and a change of user
-        takes the wish back; so the parent is looked at after each step in which it can have gone."""
+        """Whether the tracer has ended.
+
+        The kernel sends PR_SET_PDEATHSIG's signal only for an end after the prctl, and forgets the prctl on a change
+        of user. So the parent is looked at after each step during which it can have ended.
+        """
         if tied:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         # 0: the tracer is in another PID namespace, and nothing can be seen
@@ -59,7 +62,7 @@ def main(argv: list[str]) -> int:
 
 
 def executed(command: list[str], environment: dict[bytes, bytes]) -> int:
-    """Becomes the command; returns the status for it only where it cannot."""
+    """Executes the command in place of this process; returns an exit status only if that fails."""
     try:
         os.execvpe(command[0], command, environment)
     except FileNotFoundError:
@@ -69,7 +72,7 @@ def executed(command: list[str], environment: dict[bytes, bytes]) -> int:
 
 
 def refused(name: str, why: str, status: int) -> int:
-    """Says why the command cannot be executed, in one line, whatever is in its name; the status for that."""
+    """Prints in one line why the command cannot be executed, and returns `status`; its name may hold any characters."""
     # tracer.text.printable, which may not be imported here: this file runs alone (-I -S)
     shown = "".join(character if character.isprintable() else "?" for character in name)
     print(f"iotrace: {shown}: {why}", file=sys.stderr)
@@ -77,7 +80,7 @@ def refused(name: str, why: str, status: int) -> int:
 
 
 def announce(prctl: Callable[..., int], secret: int) -> None:
-    """Has the probes learn the descriptors that are open, the first ones last: with those the thread arrives."""
+    """Has the probes learn the open descriptors, the lowest last: the prctl with first = 0 begins the tracing."""
     if secret:
         last = max(map(int, os.listdir("/proc/self/fd")))
         for first in reversed(range(0, last + 1, DESCRIPTORS_AT_ONCE)):

@@ -36,7 +36,7 @@ class Names:
         self._known: set[tuple[int, int]] = set()
 
     def look(self, pid: int, drain: Callable[[], None] = lambda: None) -> list[Descriptor]:
-        """All that a process has open now; nothing if it is gone. drain: called now and then to empty the ring."""
+        """All files that a process has open now, [] if it has ended. drain: called now and then to empty the ring."""
         try:
             descriptors = Process(pid).descriptors(drain)
         except OSError:

@@ -12,19 +12,22 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 @contextmanager
 def signalled(numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[Callable[[], list[int]]]:
-    """Gives a function that gives out, once, the signals that came. An exception in their place could come between a
-    drain of the ring and its records' way into the recording, which would lack them and not say so. Those that
-    iotrace was started to ignore stay ignored. (Blocking them would not do: numpy's threads would take them.)"""
-    noted: list[int] = []
+    """Gives a function that returns the signals that came since it was last called.
+
+    An exception instead could come between a drain of the ring and the writing of the drained records, and the
+    recording would lack them without a word. Signals that iotrace was started to ignore stay ignored. (Blocking the
+    signals would not do: numpy's threads would take them.)
+    """
+    noted_signals: list[int] = []
     before = {
-        number: signal.signal(number, lambda came, _: noted.append(came))
+        number: signal.signal(number, lambda came, _: noted_signals.append(came))
         for number in numbers
         if signal.getsignal(number) != signal.SIG_IGN
     }
 
     def taken() -> list[int]:
-        some, noted[:] = noted[:], []
-        return some
+        signals, noted_signals[:] = noted_signals[:], []
+        return signals
 
     try:
         yield taken

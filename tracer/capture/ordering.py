@@ -22,12 +22,12 @@ class TimeOrder:
             self.count += len(records)
 
     def pull(self, watermark: int) -> RecordBatch:
-        """Those up to `watermark` (ns), in time order; the others are held on."""
+        """The held records up to `watermark` (ns), in time order; later ones stay held."""
         columns = joined(self._held)
         if not (columns.time[1:] >= columns.time[:-1]).all():
             columns = columns.take(np.argsort(columns.time, kind="stable"))
         cut = int(np.searchsorted(columns.time, watermark, "right"))
-        rest = columns.take(slice(cut, None))
-        self._held = [rest] if len(rest) else []
-        self.count = len(rest)
+        later = columns.take(slice(cut, None))
+        self._held = [later] if len(later) else []
+        self.count = len(later)
         return columns.take(slice(cut))

@@ -23,9 +23,12 @@ MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are w
 class Recorder:
     """Drains `collector` into `writer`, and shows `watch` what it drained.
 
-    count: records so far; base: when the first thread announced itself or was adopted (ns), or 0; began: when that
-    thread first executed a program, or 0; seen_as: ID in iotrace's PID namespace → the kernel's, for adopted threads.
-    failure: the first exception of iotrace's own; ended_early: whether the recording lacks all that came after it.
+    count: number of records so far.
+    base: time (ns) at which the first thread announced itself or was adopted, 0 before that.
+    began: time (ns) at which that thread first executed a program, 0 before that.
+    seen_as: of each adopted thread, its ID in iotrace's PID namespace → its ID in the kernel.
+    failure: the first exception of iotrace's own, if there was one.
+    ended_early: whether the recording lacks all records after that failure.
     """
 
     def __init__(
@@ -36,9 +39,9 @@ class Recorder:
     ) -> None:
         self.collector, self._writer, self._order = collector, writer, TimeOrder()
         self._watch = watch
-        self._before = 0
+        self._drained_ns = 0
         self._written = 0  # records that are in the recording
-        self._made = 0  # those of them that no probe has made
+        self._made = 0  # records among the written ones that were added, not made by a probe
         self.count = 0
         self.base = 0
         self.began = 0
@@ -55,8 +58,10 @@ class Recorder:
 
     @contextmanager
     def aside(self, *raised: type[Exception]) -> Iterator[None]:
-        """For what a recording can do without (names): a failure is noted, and nothing ends. raised: what is no failure
-        of iotrace's."""
+        """A context for steps that a recording can do without (names): a failure is noted, and the recording goes on.
+
+        raised: exceptions that are no failures of iotrace, and pass through.
+        """
         try:
             yield
         except raised:
@@ -65,14 +70,14 @@ class Recorder:
             self.failure = self.failure or error
 
     def _drain(self) -> None:
-        now = time.monotonic_ns()
-        # looked at before the drain: what leaves a batch meanwhile is in it
-        held = self.collector.oldest_held()
-        watermark = max(min(self._before, held or now), now - MOST_HELD_NS)
+        now_ns = time.monotonic_ns()
+        # read before the drain: a record that leaves its batch after this is in the drain
+        oldest_held_ns = self.collector.oldest_held()
+        watermark = max(min(self._drained_ns, oldest_held_ns or now_ns), now_ns - MOST_HELD_NS)
         self._order.push(self._seen(self.collector.drain()))
         if self._order.count >= ROWS:
             self._write(watermark)
-        self._before = now
+        self._drained_ns = now_ns
 
     def _write(self, until: int) -> None:
         records = self._order.pull(until)
@@ -80,13 +85,15 @@ class Recorder:
         self._written += len(records)
 
     def add(self, records: RecordBatch) -> None:
-        """Records that did not come from the probes, not older than the last drain but one."""
+        """Adds records that did not come from the probes; none may be older than the last drain but one."""
         self._made += len(records)
         self._order.push(self._counted(records))
 
     def finish(self, now: int, seen: dict[int, tuple[int, int, int]] | None = None) -> None:
-        """Detaches the probes and takes the rest; calls still open end `now` (ns); `seen` as Collector.finish has it.
-        Where a drain has failed before, what it brought is written if that can be."""
+        """Detaches the probes and writes the remaining records; `now` and `seen` as in Collector.finish.
+
+        Where a drain has failed before, the records that it brought are written if possible.
+        """
         with self.or_end():
             self._order.push(self._seen(self.collector.finish(now, seen)))
         with self.or_end():
@@ -107,7 +114,7 @@ class Recorder:
 
     @contextmanager
     def or_end(self) -> Iterator[None]:
-        """A failure is noted, and ends the recording: the target goes on without the probes."""
+        """A context whose failure is noted and ends the recording: the target goes on without the probes."""
         try:
             yield
         except Exception as error:  # whatever it is, the target must go on

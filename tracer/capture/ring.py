@@ -17,9 +17,9 @@ _AT_ONCE = 4096  # elements whose fields are taken apart while they are in the c
 class Ring:
     """A mapped ring buffer of `size` bytes whose records are all of one size.
 
-    Its fd maps at 0 (consumer position, writable) and, from one page on, as producer position and the data mapped
-    twice in a row, so that a drain is one slice even where the ring wraps. Plain loads must be
-    seen in their order: tracer/kernel/arch/x86_64.py.
+    The descriptor is mapped in two pieces: page 0 is the consumer position, writable; from page 1 on follow the
+    producer position and the data, which is mapped twice in a row, so that a drain is one slice even where the ring
+    wraps. This relies on a CPU that keeps plain loads in their order: tracer/kernel/arch/x86_64.py.
     """
 
     def __init__(self, fd: int, size: int) -> None:
@@ -37,27 +37,27 @@ class Ring:
 
     def drain(self) -> RecordBatch:
         """Takes all committed records out, in the order in which they were reserved."""
-        consumed = int(self._consumer[0])
-        count = (int(self._producer[0]) - consumed) // ELEMENT.itemsize
-        view = np.ndarray(count, ELEMENT, self._data, consumed % self._size)
+        consumed_bytes = int(self._consumer[0])
+        count = (int(self._producer[0]) - consumed_bytes) // ELEMENT.itemsize
+        view = np.ndarray(count, ELEMENT, self._data, consumed_bytes % self._size)
         columns = sized(count)
-        seen = taken = 0
-        while seen < count:
-            some = view[seen : seen + _AT_ONCE]
-            marks = some["length"] & (BUSY | DISCARDED)
+        seen_count = taken_count = 0
+        while seen_count < count:
+            elements = view[seen_count : seen_count + _AT_ONCE]
+            marks = elements["length"] & (BUSY | DISCARDED)
             is_busy = False
             if marks.any():
                 busy = np.flatnonzero(marks & BUSY)
                 is_busy = len(busy) > 0
-                some = some[: busy[0]] if is_busy else some
-            seen += len(some)
-            kept = some[some["length"] & DISCARDED == 0] if marks.any() else some
-            columns.put(taken, kept)
-            taken += len(kept)
+                elements = elements[: busy[0]] if is_busy else elements
+            seen_count += len(elements)
+            kept = elements[elements["length"] & DISCARDED == 0] if marks.any() else elements
+            columns.put(taken_count, kept)
+            taken_count += len(kept)
             if is_busy:
                 break
-        self._consumer[0] = consumed + seen * ELEMENT.itemsize
-        return columns if taken == count else columns.take(slice(taken))
+        self._consumer[0] = consumed_bytes + seen_count * ELEMENT.itemsize
+        return columns if taken_count == count else columns.take(slice(taken_count))
 
     def close(self) -> None:
         """Unmaps the ring; arrays that were drained stay valid."""

@@ -97,8 +97,15 @@ def _held(
             os.set_inheritable(read_end, True)
         else:
             popen["pass_fds"] = (read_end, *pass_fds, *(() if space is None else (space,)))
-        given = (read_end, os.getpid(), int(tied), uid, gid, -1 if space is None else space)
-        process = subprocess.Popen([*gate, *map(str, given), *command], **popen)
+        gate_arguments = (
+            read_end,
+            os.getpid(),
+            int(tied),
+            uid,
+            gid,
+            -1 if space is None else space,
+        )
+        process = subprocess.Popen([*gate, *map(str, gate_arguments), *command], **popen)
     except BaseException:
         os.close(write_end)
         raise
@@ -126,7 +133,7 @@ class Target:
 
     @property
     def pid(self) -> int:
-        """Its process ID, as this PID namespace sees it."""
+        """The program's process ID in this PID namespace."""
         return self._process.pid
 
     @property
@@ -143,7 +150,7 @@ class Target:
             self._gate = None
 
     def wait(self, milliseconds: float) -> bool:
-        """Waits for the end, at most so long; whether it has ended."""
+        """Waits at most so long for the program's end; returns whether it has ended."""
         if self._process.returncode is not None:
             return True
         poll = select.poll()
@@ -176,19 +183,19 @@ class Target:
 
 
 class Command(Target):
-    """A user's command. It shares iotrace's process group, and what it leaves behind is its own affair. Once it has
-    begun so is its end: whatever fails in iotrace does not end it."""
+    """A user's command. It shares iotrace's process group, and processes that it leaves behind are not killed. Once
+    the command has begun, no failure in iotrace ends it."""
 
     tied = False
 
     def send(self, number: int) -> None:
-        """Sends it a signal, unless it has ended or is still at the gate."""
+        """Sends the command a signal, unless it has ended or is still at the gate."""
         if self._gate is None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
     def kill(self) -> None:
-        """Kills it if it is still at the gate."""
+        """Kills the command only if it is still at the gate."""
         if self._gate is not None:
             super().kill()
         elif self._pidfd >= 0:

@@ -61,16 +61,16 @@ def command(
     from tracer.kernel import features
     from tracer.run import attach
 
-    every = [pid for some in (*pids, *more) for pid in some]
+    wanted_pids = [pid for option_pids in (*pids, *more) for pid in option_pids]
     output, plan = tracing.output, tracing.plan(spawn.invoking_user())
     kernel = features.find()
     with files.recorded(output, plan.user, tracing.mode) as (path, keep):
         with progress.of_events(True) as say:
-            ended = attach.attach(every, children, plan, kernel, path, say)
+            ended = attach.attach(wanted_pids, children, plan, kernel, path, say)
         if ended.recorded:
             keep()
             with files.rescuing(output, keep):
                 show.recording(output or path, wanted, mode=tracing.mode)
         if ended.failure:
-            said = files.survived(ended, path, output, "the program goes on")
-            raise IotraceError(said) from ended.failure
+            problem = files.survived(ended, path, output, "the program goes on")
+            raise IotraceError(problem) from ended.failure

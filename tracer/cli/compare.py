@@ -45,8 +45,8 @@ DEFAULT = (
     "posix-aio",
     "io-uring",
 )
-Name: TypeAlias = tuple[str, Literal["python", "c"]]  # a scenario's and its language's
-Unavailable: TypeAlias = list[tuple[Name, str]]  # who cannot be compared, and why
+Name: TypeAlias = tuple[str, Literal["python", "c"]]  # (scenario, language)
+Unavailable: TypeAlias = list[tuple[Name, str]]  # (program that cannot be compared, reason)
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ def command() -> None:
     _said("--net", _net())
 
 
-def _said(what: str, words: str) -> None:
-    show.line(f"{what:<12}{words}")
+def _said(subject: str, words: str) -> None:
+    show.line(f"{subject:<12}{words}")
 
 
 def _net() -> str:

@@ -11,7 +11,7 @@ from tracer.errors import FAILED, EventsLost, IotraceError
 
 
 class Failed(click.ClickException):
-    """A failure as it is said: one line, and the exit status. What has failed is its cause."""
+    """A failure as one line for the user and an exit status; its __cause__ is the exception that led to it."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -19,10 +19,11 @@ class Failed(click.ClickException):
 
 
 class Command(click.Command):
-    """A command whose failures are one line. Subclasses say what is special about theirs."""
+    """A command whose failures are one line. Subclasses set the exit status and the message after Ctrl-C."""
 
-    own_status: int | None = None  # of every failure, where the other statuses are somebody else's
-    interrupted = "interrupted"  # what is said at Ctrl-C
+    # the exit status of every failure, where other statuses are the traced command's
+    own_status: int | None = None
+    interrupted = "interrupted"  # message after Ctrl-C
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
@@ -42,9 +43,9 @@ class Command(click.Command):
 def failed(
     error: BaseException, own_status: int | None = None, interrupted: str = "interrupted"
 ) -> Failed:
-    """What is said of an exception. own_status: the command's, for all but --strict, which its user has asked for."""
+    """The exception as a Failed. own_status: the exit status of all failures but those of --strict."""
     match error:
-        case Failed():  # said already
+        case Failed():  # made by a subcommand
             return error
         case EventsLost():
             return Failed(str(error), error.status)
@@ -56,7 +57,7 @@ def failed(
             message, status = text.failure(error), FAILED
         case KeyboardInterrupt() | click.Abort():
             message, status = interrupted, FAILED
-        case _:  # what nobody foresaw
+        case _:  # a failure that nobody foresaw
             assert isinstance(error, Exception)
             message = f"iotrace failed: {text.failure(error)} (--debug shows where)"
             status = FAILED

@@ -40,7 +40,7 @@ def check_writable(path: str) -> str | None:
     existed = os.path.lexists(path)
     if existed and not stat.S_ISREG(os.lstat(path).st_mode):
         return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
-    try:  # what lies there may be a link by now, in a directory like /tmp
+    try:  # in a directory like /tmp the file may have become a link meanwhile
         os.close(
             os.open(path, os.O_WRONLY | os.O_NOFOLLOW | (0 if existed else os.O_CREAT | os.O_EXCL))
         )
@@ -99,7 +99,7 @@ def survived(ended: Ended, path: str, output: str | None, otherwise: str) -> str
     """One line for a failure of iotrace's own that a target has survived, recorded to `path`."""
     assert ended.failure is not None
     failure = text.failure(_telling(ended.failure, path, output))
-    if ended.how == "failed":
+    if ended.ending == "failed":
         return f"{failure}; tracing ended early, {otherwise}"
     return f"{failure}; names and calls still open may be missing, nothing else is; {otherwise}"
 
@@ -113,7 +113,8 @@ def rescuing(output: str | None, keep: Keep, otherwise: str = "") -> Iterator[No
     except (click.exceptions.Exit, click.Abort, EventsLost):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.filename in STREAMS:  # which takes no more
+        # a stream that takes no more output
+        if isinstance(error, OSError) and error.filename in STREAMS:
             raise
         where = output
         if not where:

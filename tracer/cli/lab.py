@@ -84,10 +84,10 @@ class Machine:
         if self.icount and (self.cpus > 1 or self.accel == "kvm"):
             why = "--icount is for one emulated CPU: leave out --cpus and --accel kvm"
             raise IotraceError(why, USAGE)
-        how = lab.MachineOptions(
+        options = lab.MachineOptions(
             self.accel, self.icount, self.host_root, self.cpus, self.memory, self.timeout
         )
-        return lab.Lab(_store(), _pins(self.lock_file), how)
+        return lab.Lab(_store(), _pins(self.lock_file), options)
 
 
 machine_options = gathered(
@@ -148,9 +148,9 @@ class _WithCommand(_Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" in args:
-            at = args.index("--")
-            ctx.meta["rest"] = args[at + 1 :]
-            args = args[:at]
+            separator = args.index("--")
+            ctx.meta["rest"] = args[separator + 1 :]
+            args = args[:separator]
         return super().parse_args(ctx, args)
 
 
@@ -268,7 +268,7 @@ def _refuse_early_end(outcome: machine.Outcome, timeout: float) -> None:
     if outcome.ended == "done":
         return
     _quote(outcome.last_lines)
-    what = {
+    endings = {
         "panic": "the guest's kernel panicked",
         "died": "the machine ended early",
         "hung": "the machine did not come up and was ended",
@@ -277,7 +277,7 @@ def _refuse_early_end(outcome: machine.Outcome, timeout: float) -> None:
     console = (
         "its console's last lines are above" if outcome.last_lines else "its console said nothing"
     )
-    raise IotraceError(f"{what[outcome.ended]}; {console}")
+    raise IotraceError(f"{endings[outcome.ended]}; {console}")
 
 
 def _quote(lines: Iterable[str]) -> None:
@@ -385,8 +385,8 @@ def _matrix(
     for kernel in result["kernels"]:
         if kernel["ended"] != "done":
             _quote(kernel["last_lines"])
-            how = f"the machine with {kernel['name']} ended early ({kernel['ended']})"
-            raise IotraceError(how)
+            problem = f"the machine with {kernel['name']} ended early ({kernel['ended']})"
+            raise IotraceError(problem)
     if strict and not matrix.complete(result):
         raise IotraceError("not every run was complete and as the workload says")
 

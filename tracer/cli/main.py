@@ -16,7 +16,7 @@ from tracer import __version__, places, text
 from tracer.cli import commands, files
 from tracer.cli.errors import Failed, failed
 
-_DEBUG = f"{__name__}.debug"  # of a context's meta, which those of all commands share
+_DEBUG = f"{__name__}.debug"  # key in the contexts' meta, which all commands share
 
 
 class OneLine(click.Group):
@@ -27,10 +27,11 @@ class OneLine(click.Group):
         os.environ["PATH"] = places.path()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # names that the locale has no letters for
+                # names may have characters that the locale lacks
+                stream.reconfigure(errors="replace")
         try:
             status = super().main(*args, **{**kwargs, "standalone_mode": False})
-        except OSError as error:  # of stdout: whoever reads it is gone, or its disk is full
+        except OSError as error:  # on stdout: the reader has ended, or the disk is full
             error.filename = error.filename or files.STREAMS[0]
             status = _said(failed(error))
         except (click.ClickException, click.Abort, KeyboardInterrupt) as error:
@@ -93,8 +94,8 @@ def _debug(command: click.Command) -> None:
             help="Show the traceback of a failure.",
         )
     )
-    for its in getattr(command, "commands", {}).values():
-        _debug(its)
+    for subcommand in getattr(command, "commands", {}).values():
+        _debug(subcommand)
 
 
 for _command in commands():

@@ -135,8 +135,8 @@ def gathered(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def command(*arguments: Any, **values: Any) -> Any:
-            own = {key: values.pop(key) for key in names}
-            return function(*arguments, **values, **{name: make(**own)})
+            gathered_values = {key: values.pop(key) for key in names}
+            return function(*arguments, **values, **{name: make(**gathered_values)})
 
         params: list[click.Parameter] = command.__dict__.setdefault("__click_params__", [])
         before = len(params)
@@ -256,13 +256,16 @@ def output_options(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The options of every format that applies to such a result, and --strict; they come as one argument, `wanted`.
     backwards: in --help the common ones come first, those of single formats last."""
-    formats = [its for its in output.formats() if kind in its.renders and its.flag]
+    formats = [format_ for format_ in output.formats() if kind in format_.renders and format_.flag]
     switches = [
-        switch for its in output.formats() for switch in its.switches if kind in switch.kinds
+        switch
+        for format_ in output.formats()
+        for switch in format_.switches
+        if kind in switch.kinds
     ]
-    every: list[Format | Switch] = [*formats, *switches]
-    ordered = sorted(every, key=lambda its: its.order)
-    options = [_option(its) for its in ordered] + [_strict] * strict
+    offered: list[Format | Switch] = [*formats, *switches]
+    ordered = sorted(offered, key=lambda format_: format_.order)
+    options = [_option(format_) for format_ in ordered] + [_strict] * strict
     make = functools.partial(_wanted, formats, switches)
     return gathered("wanted", make, options[::-1] if backwards else options)
 
@@ -285,13 +288,15 @@ def _wanted(
     formats: list[Format], switches: list[Switch], strict: bool = False, **values: Any
 ) -> Wanted:
     """From the options' values; raises IotraceError where a file cannot be written."""
-    asked = [(its, values[f"format_{its.name}"]) for its in formats]
-    files = tuple((its, path) for its, path in asked if its.metavar and path)
+    asked = [(format_, values[f"format_{format_.name}"]) for format_ in formats]
+    files = tuple((format_, path) for format_, path in asked if format_.metavar and path)
     for _, path in files:
         refuse_unwritable(path)
     return Wanted(
-        formats=tuple(its for its, is_wanted in asked if is_wanted and not its.metavar),
+        formats=tuple(format_ for format_, is_wanted in asked if is_wanted and not format_.metavar),
         files=files,
-        switches=frozenset(its.name for its in switches if values[f"switch_{its.name}"]),
+        switches=frozenset(
+            format_.name for format_ in switches if values[f"switch_{format_.name}"]
+        ),
         strict=strict,
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tracer.run import scenario as experiment
 
 ORDER = 2
-_LONG_NS = 3 * 10**9  # a run that is watched
+_LONG_NS = 3 * 10**9  # from this length on a run shows its progress
 
 
 @dataclass(frozen=True)

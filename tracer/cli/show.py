@@ -36,13 +36,13 @@ class Wanted:
     def refuse_all_but(self, kind: Kind, why: str) -> None:
         """Raises IotraceError if anything was asked for that does not apply to this kind of result."""
         asked = [*self.formats, *(format_ for format_, _ in self.files)]
-        taken = {
+        applicable = {
             switch.name
             for format_ in output.formats()
             for switch in format_.switches
             if kind in switch.kinds
         }
-        if any(kind not in format_.renders for format_ in asked) or not self.switches <= taken:
+        if any(kind not in format_.renders for format_ in asked) or not self.switches <= applicable:
             raise IotraceError(why, USAGE)
 
 
@@ -67,7 +67,7 @@ def show(
     chosen = next((format_ for format_ in wanted.formats if kind in format_.renders), None)
     to_stderr = err and chosen is None
     stream = sys.stderr if to_stderr else sys.stdout
-    if stream is None:  # it was closed before we began
+    if stream is None:  # stdout was closed before iotrace began
         return
     render = (chosen or default(kind)).renders[kind]
     for piece in render(result(), _paper(stream, wanted.switches)):
@@ -76,7 +76,9 @@ def show(
 
 def default(kind: Kind) -> Format:
     """The format in which such a result is shown if no other is asked for."""
-    return next(its for its in output.formats() if its.flag is None and kind in its.renders)
+    return next(
+        format_ for format_ in output.formats() if format_.flag is None and kind in format_.renders
+    )
 
 
 def recording(path: str, wanted: Wanted, *, err: bool = False, mode: int = files.PRIVATE) -> None:
@@ -108,7 +110,7 @@ def put(piece: str | bytes, err: bool = False) -> None:
     """A piece of output on stdout or stderr; raises OSError, which names the stream."""
     try:
         click.echo(piece, nl=False, err=err)
-    except OSError as error:  # whoever reads it is gone, or its disk is full
+    except OSError as error:  # the reader has ended, or the disk is full
         raise OSError(error.errno, error.strerror, files.STREAMS[err]) from None
 
 

@@ -45,13 +45,13 @@ def command(
     kernel = features.find()
     with files.recorded(output, plan.user, tracing.mode) as (path, keep):
         ended = program.trace(list(command), plan, kernel, path)
-        how = f"the command ended with status {ended.status}; "
+        ended_text = f"the command ended with status {ended.status}; "
         if ended.began and ended.recorded:
             keep()
-            with files.rescuing(output, keep, how):
+            with files.rescuing(output, keep, ended_text):
                 show.recording(output or path, wanted, err=True, mode=tracing.mode)
         if ended.failure:
-            went_on = f"the command went on and ended with status {ended.status}"
-            said = files.survived(ended, path, output, went_on)
-            raise IotraceError(said) from ended.failure
+            program_text = f"the command went on and ended with status {ended.status}"
+            problem = files.survived(ended, path, output, program_text)
+            raise IotraceError(problem) from ended.failure
         ctx.exit(ended.status or 0)

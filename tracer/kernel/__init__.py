@@ -1,1 +1,1 @@
-"""What this kernel is and offers: calls, structures, /proc; and the numbers that machines differ in."""
+"""The running kernel: its calls, structures and /proc, and the numbers that differ between machines."""

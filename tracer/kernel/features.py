@@ -1,5 +1,5 @@
-"""What the running kernel offers the probes, found by looking, never by its version: tracepoints and offsets from
-BTF, kprobes and uprobes from their PMUs in /sys/bus/event_source/devices."""
+"""Finds the features of the running kernel that the probes use; it looks for each one and never asks for the kernel's
+version. Tracepoints and offsets are in BTF, kprobes and uprobes among the PMUs in /sys/bus/event_source/devices."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ OPTIONAL = {
 }
 LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes: HAVE_AIO_READ, HAVE_AIO_SUSPEND
 
-# What is seen: where its evidence comes from, best first, each with the constant that says that it is there (None: it
-# always is). A report carries the words of the first one (docs/model.md, "Estimated boundaries").
+# Event: the sources of its evidence, best first, each as (the constant that is set where the source exists, None: it
+# always does; words). A report has the words of the first that exists (docs/model.md, "Estimated boundaries").
 EVIDENCE: dict[str, tuple[tuple[str | None, str], ...]] = {
     "ready": (
         ("HAVE_SK_DATA_READY", "tracepoint sk_data_ready"),
@@ -108,12 +108,12 @@ class CannotTrace(IotraceError):
 
 @dataclass
 class Features:
-    """What this kernel has.
+    """The features of this kernel.
 
-    constants: the -D of the probes.
-    library_calls: name → (the C library's file, offset in it) of each function that a uprobe can watch.
-    sources: where the evidence of each boundary comes from, for a report.
-    preemptible: a tracepoint's program may be preempted, and is skipped for others meanwhile.
+    constants: the probes' -D constants, name → value.
+    library_calls: function that a uprobe can watch → (the C library's file, offset in it).
+    sources: key of EVIDENCE → the words for its source, for the report.
+    preemptible: whether a tracepoint's program may be preempted; other events skip the program meanwhile.
     """
 
     constants: dict[str, int] = field(default_factory=dict)
@@ -144,7 +144,7 @@ def find() -> Features:
 
 
 def _check_surroundings() -> None:
-    """Raises CannotTrace where it is not the kernel that is in the way."""
+    """Raises CannotTrace for obstacles outside the kernel: the machine, the user, a time namespace."""
     if platform.machine() not in SUPPORTED:
         raise CannotTrace(
             f"{platform.machine()} is not supported yet (supported: {', '.join(SUPPORTED)})"

@@ -1,4 +1,4 @@
-"""Where io_uring's tracepoints carry what: their arguments have changed with nearly every kernel, and BTF tells how."""
+"""Positions of the arguments of io_uring's tracepoints: they changed with nearly every kernel, and BTF tells how."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def io_uring(types: KernelTypes) -> dict[str, int]:
     for key, name in (("SUBMIT", submit), *_OTHERS.items()):
         if shape := types.tracepoint_shape(name):
             constants[f"HAVE_{key}"] = 1
-            constants |= {f"{key}_{what}": position for what, position in _positions(shape).items()}
+            constants |= {
+                f"{key}_{argument}": position for argument, position in _positions(shape).items()
+            }
     if "COMPLETE_CQE" not in constants:
         constants |= _after_data(constants["COMPLETE_DATA"], len(complete))
     if types.tracepoint_shape("io_uring_create"):
@@ -61,7 +63,7 @@ def _fields(types: KernelTypes) -> dict[str, int]:
 
 
 def _positions(shape: list[str | int]) -> dict[str, int]:
-    """Which argument is the request, its user_data, its opcode, the completion; those that are there."""
+    """The positions among a tracepoint's arguments of the request, user_data, opcode and completion that it has."""
     positions = {}
     pointers = [i for i, kind in enumerate(shape) if isinstance(kind, str)]
     if shape[0] == "*io_kiocb":  # since 6.0 most pass the request alone
@@ -72,7 +74,7 @@ def _positions(shape: list[str | int]) -> dict[str, int]:
         positions["CQE"] = len(shape) - 1
         if positions.get("REQUEST") == positions["CQE"]:
             del positions["REQUEST"]
-    for what, size in (("DATA", _DATA_SIZE), ("OPCODE", _OPCODE_SIZE)):
+    for argument, size in (("DATA", _DATA_SIZE), ("OPCODE", _OPCODE_SIZE)):
         if size in shape:
-            positions[what] = shape.index(size)
+            positions[argument] = shape.index(size)
     return positions

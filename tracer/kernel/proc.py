@@ -41,29 +41,29 @@ class Process:
         self._proc = Path(f"/proc/{pid}")
 
     def threads(self) -> list[int]:
-        """The IDs of its threads."""
+        """The IDs of the process's threads."""
         return sorted(map(int, os.listdir(self._proc / "task")))
 
     def is_kernel_thread(self) -> bool:
         return bool(int(self._stat()[6]) & PF_KTHREAD)
 
     def has_ended(self) -> bool:
-        """Whether it is a zombie: it has ended, and nobody has asked for its status. (A first thread can be one while
-        others run on.)"""
+        """Whether the process is a zombie: it has ended, and its parent has not asked for its status. (A first thread
+        can be one while other threads run on.)"""
         return self._stat()[0] in "ZX" and len(self.threads()) == 1
 
     def leader(self) -> int:
-        """The ID of its process (its own, unless it is a thread's)."""
+        """The ID of the thread's process; of a process its own ID."""
         status = text.read(self._proc / "status")
         return int(status.partition("\nTgid:")[2].split(maxsplit=1)[0])
 
     def command(self) -> list[str]:
-        """Its command line; its name alone where it has none."""
+        """The command line; where there is none the name alone."""
         words = text.read(self._proc / "cmdline").split("\0")[:-1]
         return words or [text.read(self._proc / "comm").removesuffix("\n")]
 
     def is_32_bit(self) -> bool:
-        """Whether its program is a 32-bit one (e_ident[EI_CLASS] of its ELF file)."""
+        """Whether the process runs a 32-bit program (e_ident[EI_CLASS] of its ELF file)."""
         with open(self._proc / "exe", "rb") as file:
             return file.read(5)[4:] == bytes([_ELF_CLASS_32])
 
@@ -94,18 +94,20 @@ class Process:
         )
 
     def last_descriptor(self) -> int:
-        """The highest number of its open files, -1 if it has none."""
+        """The highest descriptor number of the process's open files, -1 if it has none."""
         return max(map(int, os.listdir(self._proc / "fd")), default=-1)
 
     def descriptors(self, pause: Callable[[], None] = lambda: None) -> list[Descriptor]:
-        """Its open files in the order of their numbers, sockets with their addresses. pause: called after every 100."""
+        """The open files in the order of their numbers, sockets with their addresses. pause: called after every 100."""
         descriptors = []
         for count, fd in enumerate(sorted(map(int, os.listdir(self._proc / "fd"))), 1):
             if descriptor := self.descriptor(fd):
                 descriptors.append(descriptor)
             if count % 100 == 0:
                 pause()
-        sockets = [one for one in descriptors if one.link.startswith("socket:")]
+        sockets = [
+            descriptor for descriptor in descriptors if descriptor.link.startswith("socket:")
+        ]
         if sockets:
             names = proc_net.names(self._proc / "net")
             for socket in sockets:
@@ -118,9 +120,9 @@ class Process:
 
 
 def _inode(info: str) -> int | None:
-    """The inode's number as the kernel itself has it, from fdinfo (Linux 5.14 on); stat may say another."""
-    found = re.search(r"^ino:\s*(\d+)", info, re.M)
-    return int(found[1]) if found else None
+    """The kernel's own number of the inode, from fdinfo (Linux 5.14 on); stat may return another."""
+    match = re.search(r"^ino:\s*(\d+)", info, re.M)
+    return int(match[1]) if match else None
 
 
 def _registrations(info: str) -> dict[int, int]:

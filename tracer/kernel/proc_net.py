@@ -59,8 +59,8 @@ def _unix(words: list[str]) -> tuple[int, str]:
 
 def pair(local: tuple[str, int], remote: tuple[str, int]) -> str:
     """127.0.0.1:80->127.0.0.1:40112, or the local address alone where there is no remote port."""
-    here, there = joined(*local), joined(*remote)
-    return f"{here}->{there}" if remote[1] else here
+    local_address, remote_address = joined(*local), joined(*remote)
+    return f"{local_address}->{remote_address}" if remote[1] else local_address
 
 
 def joined(address: str, port: int) -> str:

@@ -19,7 +19,7 @@ EMULATED = "software emulation (TCG): times are shapes, not figures"
 def choose(store: Store, wanted: str, kernel: Kernel) -> tuple[str, str]:
     """("kvm" or "tcg", why). wanted: kvm, tcg or auto; `kernel` is what is booted to find out.
 
-    Raises CannotLab where kvm is wanted and does not work. What was found is kept until the host boots again.
+    Raises CannotLab where kvm is wanted and does not work. The answer is kept until the host boots again.
     """
     if wanted == "tcg":
         return "tcg", EMULATED
@@ -44,16 +44,16 @@ def _works(store: Store, kernel: Kernel) -> tuple[bool, str]:
         .strip()
     )
     key = [boot, binary.st_mtime_ns]
-    kept = store.root / "kvm.json"
+    answer_path = store.root / "kvm.json"
     try:
-        found = json.loads(kept.read_text(encoding="utf-8"))
-        if found["key"] == key:
-            return found["works"], found["why"]
+        answer = json.loads(answer_path.read_text(encoding="utf-8"))
+        if answer["key"] == key:
+            return answer["works"], answer["why"]
     except (OSError, ValueError, LookupError):
         pass
     store.say(f"trying KVM, {_PROBE_S:.0f} s at most")
     works, why = _boots(kernel)
-    write_json(kept, {"key": key, "works": works, "why": why})
+    write_json(answer_path, {"key": key, "works": works, "why": why})
     return works, why
 
 

@@ -32,7 +32,7 @@ class Package:
         return f"{self.name}_{self.version.replace(':', '%3a')}.deb"
 
     def facts(self) -> dict[str, Any]:
-        """As the lock file keeps it."""
+        """The package as the lock file keeps it."""
         return asdict(self)
 
 
@@ -68,14 +68,14 @@ class Archive:
     def newest(self, name: str) -> str | None:
         """The highest version of a package, None where the suite has none."""
         versions = [stanza["Version"] for stanza in self._stanzas(name)]
-        return versions[0] if versions else None  # apt-cache sorts them so
+        return versions[0] if versions else None  # apt-cache prints the newest first
 
     def package(self, name: str, version: str) -> tuple[Package, list[str]]:
         """The package, and the names of what it depends on (of alternatives the first)."""
         for stanza in self._stanzas(f"{name}={version}"):
             needs = [
-                re.split(r"[ (|:]", part.strip())[0]
-                for part in stanza.get("Depends", "").split(",")
+                re.split(r"[ (|:]", dependency.strip())[0]
+                for dependency in stanza.get("Depends", "").split(",")
             ]
             return Package(name, version, int(stanza["Size"]), stanza["SHA256"]), [
                 need for need in needs if need
@@ -96,8 +96,8 @@ class Archive:
             "?essential",
             *names,
         )
-        found = re.findall(r"^Inst (\S+) \((\S+) ", lines, re.M)
-        return [self.package(name, version)[0] for name, version in sorted(found)]
+        installed = re.findall(r"^Inst (\S+) \((\S+) ", lines, re.M)
+        return [self.package(name, version)[0] for name, version in sorted(installed)]
 
     def fetch(self, packages: list[Package], directory: Path) -> None:
         """Downloads packages into `directory` under `Package.file`; checks signature, size and the lock's checksum."""
@@ -120,12 +120,12 @@ class Archive:
                 )
             have[package.sha256].rename(directory / package.file)
 
-    def _stanzas(self, what: str) -> list[dict[str, str]]:
+    def _stanzas(self, name_or_version: str) -> list[dict[str, str]]:
         text = self._apt(
             "apt-cache",
             "show",
-            "--no-all-versions" if "=" in what else "--all-versions",
-            what,
+            "--no-all-versions" if "=" in name_or_version else "--all-versions",
+            name_or_version,
             missing_ok=True,
         )
         return [
@@ -141,14 +141,14 @@ class Archive:
         cwd: Path | str = tools.ELSEWHERE,
         missing_ok: bool = False,
     ) -> str:
-        here = self._directory
+        directory = self._directory
         options = {
-            "Dir::State": here / "state",
+            "Dir::State": directory / "state",
             "Dir::State::status": "/dev/null",
-            "Dir::Cache": here / "cache",
+            "Dir::Cache": directory / "cache",
             "Dir::Cache::pkgcache": "pkgcache.bin",
             "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
-            "Dir::Etc::sourcelist": here / "sources.list",
+            "Dir::Etc::sourcelist": directory / "sources.list",
             "Dir::Etc::sourceparts": "/dev/null",
             "Dir::Etc::preferences": "/dev/null",
             "Dir::Etc::preferencesparts": "/dev/null",
@@ -158,7 +158,7 @@ class Archive:
             "APT::Sandbox::User": "root" if os.geteuid() == 0 else "",
             "Acquire::http::Timeout": "20",
         }
-        flags = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+        flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         try:
             return tools.run(program, *flags, *arguments, cwd=cwd)
         except LabError as error:

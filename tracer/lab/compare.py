@@ -1,4 +1,4 @@
-"""What kernels have in common and where they differ, from their runs' reports, in the order of kernels."""
+"""Compares the runs' reports of several kernels: where do they differ, and since which kernel?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tracer.terms import PHASES
 Cell = dict[str, Any]
 """One scenario on one kernel, as cell() makes it (docs/json.md)."""
 
-# what is compared: (its name, from a cell; None: not known there)
+# aspects that are compared: (name, the function that takes its value from a cell; None: not known)
 _COMPARED: tuple[tuple[str, Callable[[Cell], object]], ...] = (
     ("outcome", lambda cell: _outcome(cell)),
     ("verdict", lambda cell: cell.get("verdict")),
@@ -32,20 +32,20 @@ def cell(
     round_trip_ns: int | None,
     recording: str | None,
 ) -> Cell:
-    """One scenario on one kernel: what of its report is compared.
+    """One scenario on one kernel: the parts of its report that are compared.
 
     wakes: how often the scenario's threads were woken in its window, from the recording; round_trip_ns: that kernel's
     untraced round trip, with which its phases become ratios.
     """
-    found: Cell = {"status": status, "error": error, "recording": recording}
+    outcome: Cell = {"status": status, "error": error, "recording": recording}
     if report is None:
-        return found
+        return outcome
     operations = len(report["operations"])
     expected = report["expected"] or {}
     phases = {
         name: {key: report["phases"][name][key] for key in ("p50_ns", "p90_ns")} for name in PHASES
     }
-    return found | {
+    return outcome | {
         "verdict": report["model"]["name"],
         "synchronous": report["model"]["synchronous"],
         "operations": operations,
@@ -104,7 +104,9 @@ def sequence(figure: dict[str, Any] | None) -> list[str]:
         elif kind in ("library", "signal"):
             words.append(step["name"])
         elif kind in ("ready", "wake") or (kind == "run" and "wake" in words):
-            words.append(kind)  # it runs after no waking if it had only lost its CPU
+            words.append(
+                kind
+            )  # a run without a wake-up before it: the thread had only lost its CPU
     return [word for word, _ in itertools.groupby(words)]
 
 
@@ -116,15 +118,18 @@ def differences(
     scenario is None for what concerns every scenario alike (where a boundary's evidence comes from). `since` is the
     first kernel that differs from those before it, where all after it agree with it; else null.
     """
-    found: list[dict[str, Any]] = []
+    differing: list[dict[str, Any]] = []
     names = [kernel["name"] for kernel in kernels]
     per_kernel = {name: _features(cells.get(name, {})) for name in names}
-    for what in dict.fromkeys(key for features in per_kernel.values() for key in features):
+    for aspect in dict.fromkeys(key for features in per_kernel.values() for key in features):
         _add(
-            found, None, f"evidence of {what}", {name: per_kernel[name].get(what) for name in names}
+            differing,
+            None,
+            f"evidence of {aspect}",
+            {name: per_kernel[name].get(aspect) for name in names},
         )
     _add(
-        found,
+        differing,
         None,
         "events missed are counted by the kernel",
         {name: _counts_missed(cells.get(name, {})) for name in names},
@@ -135,20 +140,25 @@ def differences(
     }
     for claim in dict.fromkeys(claim for judged in verdicts.values() for claim in judged):
         _add(
-            found,
+            differing,
             None,
             f"claim {claim}",
             {name: judged.get(claim) for name, judged in verdicts.items()},
         )
     for scenario in scenarios:
-        there = {name: cells[name][scenario] for name in names if scenario in cells.get(name, {})}
-        for what, of in _COMPARED:
-            _add(found, scenario, what, {name: of(cell) for name, cell in there.items()})
-    return found
+        present = {name: cells[name][scenario] for name in names if scenario in cells.get(name, {})}
+        for aspect, value_of in _COMPARED:
+            _add(
+                differing,
+                scenario,
+                aspect,
+                {name: value_of(cell) for name, cell in present.items()},
+            )
+    return differing
 
 
 def _add(
-    found: list[dict[str, Any]], scenario: str | None, what: str, values: dict[str, object]
+    differing: list[dict[str, Any]], scenario: str | None, aspect: str, values: dict[str, object]
 ) -> None:
     known = {name: value for name, value in values.items() if value is not None}
     groups = [
@@ -157,11 +167,11 @@ def _add(
     ]
     if len(groups) > 1:
         since = groups[1]["kernels"][0] if len(groups) == 2 else None
-        found.append({"scenario": scenario, "what": what, "groups": groups, "since": since})
+        differing.append({"scenario": scenario, "what": aspect, "groups": groups, "since": since})
 
 
 def _features(cells: dict[str, Cell]) -> dict[str, str]:
-    """Where the evidence of each boundary comes from on one kernel; paths are the root file system's affair."""
+    """The source of each boundary's evidence on one kernel, without paths, which depend on the root file system."""
     for cell in cells.values():
         if cell.get("features"):
             return {name: text.split(" on /")[0] for name, text in cell["features"].items()}
@@ -194,11 +204,11 @@ def _agreement(cell: Cell) -> str | None:
     return "traced exactly" if not cell["differences"] else "; ".join(cell["differences"])
 
 
-def _per_message(cell: Cell, what: str) -> float | None:
-    """Rounded so that a stray one in a run is no difference."""
+def _per_message(cell: Cell, count_name: str) -> float | None:
+    """A count for each message, rounded to quarters so that one more or less in a run makes no difference."""
     return (
-        round(cell[what] / cell["messages"] * 4) / 4
-        if cell.get(what) is not None and cell.get("messages")
+        round(cell[count_name] / cell["messages"] * 4) / 4
+        if cell.get(count_name) is not None and cell.get("messages")
         else None
     )
 

@@ -150,8 +150,12 @@ def _state(bzimage: Path, modules: dict[str, Path]) -> str:
 
 def _installed_modules(bzimage: Path, release: str) -> dict[str, Path]:
     """{name under /lib/modules/RELEASE: file} where packages put the modules of an image, {} if they are not there."""
-    beside = bzimage.parent.parent
-    for base in (beside / "lib/modules", beside / "usr/lib/modules", Path("/lib/modules")):
+    package_root = bzimage.parent.parent
+    for base in (
+        package_root / "lib/modules",
+        package_root / "usr/lib/modules",
+        Path("/lib/modules"),
+    ):
         tree = base / release
         if _belongs(tree / "kernel", bzimage):
             return {str(file.relative_to(tree)): file for file in (tree / "kernel").rglob("*.ko*")}
@@ -199,8 +203,8 @@ def _boot_order(tree: Path) -> list[Path]:
     """The files of BOOT_MODULES, each behind what it depends on, from modules.dep."""
     needs = {}
     for line in (tree / "modules.dep").read_text(encoding="utf-8", errors="replace").splitlines():
-        name, _, rest = line.partition(":")
-        needs[name] = rest.split()  # a module's own needs, the first of them loaded last
+        name, _, dependencies = line.partition(":")
+        needs[name] = dependencies.split()  # a module's own needs, the first of them loaded last
     by_name = {Path(name).name.split(".")[0].replace("-", "_"): name for name in needs}
     ordered: list[str] = []
     for wanted in BOOT_MODULES:

@@ -48,7 +48,7 @@ class Lab:
     def prepare(self, names: list[str]) -> tuple[str, str]:
         """Fetches and builds whatever machines with these kernels need; (accelerator, why)."""
         tools.require(_MACHINE_TOOLS)
-        found = [self.kernel(name) for name in names]
+        wanted = [self.kernel(name) for name in names]
         if not self.options.host_root:
             rootfs.get(self.store, self.locked.root)
         if self.options.icount:
@@ -56,7 +56,7 @@ class Lab:
                 "tcg",
                 "software emulation, one instruction counted as 2 ns: times repeat, and are no figures",
             )
-        return accel.choose(self.store, self.options.accel, found[0])
+        return accel.choose(self.store, self.options.accel, wanted[0])
 
     def iotrace(self, *arguments: str) -> tuple[str, ...]:
         """The argv in the guest of `iotrace ARGUMENT…`."""
@@ -125,7 +125,7 @@ class Lab:
         )
 
     def _environment(self, columns: int) -> dict[str, str]:
-        there = {
+        variables = {
             "PATH": _GUEST_PATH,
             "HOME": "/root",
             "LANG": "C.UTF-8",
@@ -134,10 +134,10 @@ class Lab:
             "PYTHONUNBUFFERED": "1",
         }
         if self.options.host_root:
-            there["PATH"] = os.environ.get("PATH", _GUEST_PATH)
+            variables["PATH"] = os.environ.get("PATH", _GUEST_PATH)
             if not sys.flags.isolated:
-                there["PYTHONPATH"] = str(Path(tracer.__file__).parents[1])
-        return there
+                variables["PYTHONPATH"] = str(Path(tracer.__file__).parents[1])
+        return variables
 
 
 def _keep_compiled(archive: bytes, cache: Path) -> None:
@@ -149,13 +149,13 @@ def _keep_compiled(archive: bytes, cache: Path) -> None:
         return
     with (
         contextlib.suppress(OSError, tarfile.TarError),
-        tarfile.open(fileobj=io.BytesIO(archive)) as found,
+        tarfile.open(fileobj=io.BytesIO(archive)) as tar,
     ):
         cache.mkdir(parents=True, exist_ok=True)
         inside = {
             Path(member.name).name: content.read()
-            for member in found
-            if member.isfile() and (content := found.extractfile(member))
+            for member in tar
+            if member.isfile() and (content := tar.extractfile(member))
         }
         for name, data in inside.items():
             write_atomically(cache / name, data)

@@ -23,7 +23,7 @@ Files = dict[str, bytes]
 def by_job(files: BinaryIO) -> dict[int, Files]:
     """{job: {file: its bytes}} of what a machine's jobs left: tar archives one behind another (vm.Job). What is named
     otherwise is passed over."""
-    found: dict[int, Files] = {}
+    per_job: dict[int, Files] = {}
     try:
         with tarfile.open(fileobj=files, mode="r:", ignore_zeros=True) as archive:
             for member in archive:
@@ -31,10 +31,10 @@ def by_job(files: BinaryIO) -> dict[int, Files]:
                 if not (member.isfile() and number.isdecimal()):  # a link could lead elsewhere
                     continue
                 if content := archive.extractfile(member):
-                    found.setdefault(int(number), {})[name] = content.read()
+                    per_job.setdefault(int(number), {})[name] = content.read()
     except tarfile.TarError:  # nothing came, or a machine ended in the middle: what is whole counts
         pass
-    return found
+    return per_job
 
 
 def cell(status: int, files: Files, round_trip_ns: int | None, place: Path) -> dict[str, Any]:

@@ -70,5 +70,5 @@ class Outcome:
             for line in self.console.splitlines()
         ]
         lines = [line for line in lines if line]
-        told = [line for line in lines[:-_LAST_LINES] if "Kernel panic" in line]
-        return told[-1:] + lines[-_LAST_LINES:]
+        panics = [line for line in lines[:-_LAST_LINES] if "Kernel panic" in line]
+        return panics[-1:] + lines[-_LAST_LINES:]

@@ -97,4 +97,6 @@ def complete(matrix: dict[str, Any]) -> bool:
 
 
 def _version(release: str) -> list[int]:
-    return [int(part) for part in release.split("-")[0].split("+")[0].split(".") if part.isdigit()]
+    return [
+        int(number) for number in release.split("-")[0].split("+")[0].split(".") if number.isdigit()
+    ]

@@ -112,14 +112,14 @@ def _jobs(lab: Lab, plan: MatrixPlan) -> tuple[Job, ...]:
 
 
 def _progress(kernel: str, commands: list[str], say: _Say) -> _Say:
-    """Says what a machine's lines tell of it."""
+    """A function that turns a machine's lines into messages for the user."""
 
     def heard(line: str) -> None:
-        word, *rest = line.split()
+        word, *arguments = line.split()
         if word == "up":
-            say(f"{kernel}: booted {rest[0]}")
-        elif word == "begin" and 0 < int(rest[0]) <= len(commands):
-            say(f"{kernel}: {commands[int(rest[0]) - 1]}")
+            say(f"{kernel}: booted {arguments[0]}")
+        elif word == "begin" and 0 < int(arguments[0]) <= len(commands):
+            say(f"{kernel}: {commands[int(arguments[0]) - 1]}")
 
     return heard
 
@@ -161,7 +161,7 @@ def _command_here(plan: MatrixPlan, name: str) -> tuple[int, Files]:
 
 
 def _run_here(module: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """A module of ours in a Python like this one."""
+    """Runs a module of iotrace with the Python that runs this."""
     return subprocess.run(
         [sys.executable, *["-I"] * sys.flags.isolated, "-m", module, *arguments],
         cwd=Path(tracer.__file__).parents[1],

@@ -137,7 +137,9 @@ def resolve(apt: Path, say: Callable[[str], None]) -> Pins:
             pin = _kernel(archive, version)
             kernels.setdefault(pin.name, pin)
     root = _root(archives[ROOT_SUITE])
-    ordered = sorted(kernels.values(), key=lambda pin: [int(part) for part in pin.name.split(".")])
+    ordered = sorted(
+        kernels.values(), key=lambda pin: [int(value) for value in pin.name.split(".")]
+    )
     return Pins(tuple(ordered), root)
 
 
@@ -150,7 +152,7 @@ def wheel_flags(python: str) -> list[str]:
         python,
         "--implementation",
         "cp",
-        *(part for platform in platforms for part in ("--platform", platform)),
+        *(value for platform in platforms for value in ("--platform", platform)),
     ]
 
 
@@ -179,19 +181,22 @@ def _root(archive: Archive) -> RootPin:
 
 def _kernel(archive: Archive, version: str) -> KernelPin:
     """The packages with files in them that the flavour's metapackage leads to, all of one version."""
-    seen: dict[str, Package] = {}
+    packages: dict[str, Package] = {}
     todo = [META]
     while todo:
         name = todo.pop()
-        if name not in seen:
-            seen[name], needs = archive.package(name, version)
+        if name not in packages:
+            packages[name], needs = archive.package(name, version)
             todo += [
                 need for need in needs if re.match(r"linux-(image|binary|modules|base)-\d", need)
             ]
-    del seen[META]
+    del packages[META]
     name = ".".join(re.findall(r"\d+", version)[:2])
     return KernelPin(
-        name, archive.suite, version, tuple(sorted(seen.values(), key=lambda package: package.name))
+        name,
+        archive.suite,
+        version,
+        tuple(sorted(packages.values(), key=lambda package: package.name)),
     )
 
 

@@ -24,8 +24,8 @@ SPARE_BYTES = 64 << 20  # left free beside what is written
 def default_root() -> Path:
     """$XDG_CACHE_HOME/iotrace/lab, or ~/.cache/iotrace/lab of the user that this process acts as; a relative
     XDG_CACHE_HOME is to be ignored, as XDG's base directories have it."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else _home() / ".cache") / "iotrace" / "lab"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (cache if cache.is_absolute() else _home() / ".cache") / "iotrace" / "lab"
 
 
 def _home() -> Path:
@@ -95,7 +95,7 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Alone in making `name`; says so if another lab command makes it now."""
+        """A context in which only this command makes `name`; says so if it must wait for another lab command."""
         fd = os.open(
             self.root / "locks" / name.replace("/", "_"),
             os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
@@ -111,7 +111,7 @@ class Store:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """While entries are used: `clean` keeps away."""
+        """A context in which entries are used: `clean` refuses meanwhile."""
         fd = os.open(self.root / "locks" / "use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH)
@@ -121,12 +121,12 @@ class Store:
 
     @contextlib.contextmanager
     def running(self, facts: dict[str, Any]) -> Iterator[None]:
-        """While a machine runs: `lab list` shows `facts`, also to others."""
+        """A context in which a machine runs: every `lab list` shows its `facts`."""
         self.machines()
         fd, new = tempfile.mkstemp(dir=self.root / "running", suffix=".new")
         path = Path(new)
         try:
-            # before it has its name, lest somebody take it for one that was left
+            # locked before it gets its name: a file without a lock is taken for one that a killed command left
             fcntl.flock(fd, fcntl.LOCK_EX)
             os.write(fd, json.dumps(facts).encode())
             path = path.rename(path.with_suffix(".json"))
@@ -137,14 +137,16 @@ class Store:
 
     def machines(self) -> list[dict[str, Any]]:
         """The facts of the machines that run now; what a killed command left is removed."""
-        found = []
+        running = []
         for path in sorted((self.root / "running").glob("*.json")):
             with contextlib.suppress(FileNotFoundError, ValueError), open(path, "rb") as file:
-                if _try_lock(file.fileno(), fcntl.LOCK_SH):  # nobody holds it: its command is gone
+                if _try_lock(
+                    file.fileno(), fcntl.LOCK_SH
+                ):  # nobody holds the lock: the command has ended
                     path.unlink(missing_ok=True)
                 else:
-                    found.append(json.load(file))
-        return found
+                    running.append(json.load(file))
+        return running
 
     def clean(self) -> int:
         """Removes everything; returns the bytes that were freed. Raises LabError if another lab command runs."""
@@ -161,7 +163,7 @@ class Store:
 
 
 def _make(directory: Path) -> None:
-    """Makes it and those above it, where they are not there, so that whatever the umask none but us may write there."""
+    """Makes the directory and its missing parents; whatever the umask, nobody but this user may write there."""
     for place in (*reversed(directory.parents), directory):
         if not place.exists():
             place.mkdir(mode=0o755, exist_ok=True)
@@ -179,7 +181,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file in one step: readers see the old one or the new one, and nobody but this user either."""
+    """Writes a file in one step: readers see the old file or the new one. Nobody but this user may read it."""
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(fd, "wb") as file:
@@ -190,9 +192,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def _try_lock(fd: int, how: int) -> bool:
+def _try_lock(fd: int, operation: int) -> bool:
     try:
-        fcntl.flock(fd, how | fcntl.LOCK_NB)
+        fcntl.flock(fd, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

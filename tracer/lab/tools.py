@@ -37,7 +37,7 @@ def find(program: str) -> str | None:
 
 
 def path_of(program: str) -> Path:
-    """The same of a program that is needed; raises CannotLab where it is missing."""
+    """The path of a program that is needed; raises CannotLab where it is missing."""
     require((program,))
     return Path(find(program) or program)
 
@@ -72,7 +72,7 @@ def command(program: str, *arguments: object) -> list[str]:
 
 
 def as_user() -> dict[str, Any]:
-    """What Popen needs so that a program has wholly the user that this process acts as."""
+    """Popen's arguments by which a program runs wholly as the user that this process acts as."""
     if os.geteuid() == os.getuid():
         return {}
     surroundings = {**os.environ, "HOME": _home()}

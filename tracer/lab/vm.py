@@ -51,11 +51,11 @@ def run(
 def _started(
     machine: Machine, stack: contextlib.ExitStack
 ) -> tuple[subprocess.Popen[bytes], dict[str, int], float]:
-    """QEMU, our ends of the ports, and when it was started; all of it goes with the stack."""
+    """(QEMU's process, port → our end, time of the start in s); the stack closes and ends all of it."""
     ends = {name: os.pipe2(os.O_CLOEXEC) for name in PORTS}
-    for ours, _ in ends.values():
-        stack.callback(os.close, ours)
-    theirs = stack.enter_context(_closing([end for _, end in ends.values()]))
+    for our_end, _ in ends.values():
+        stack.callback(os.close, our_end)
+    their_ends = stack.enter_context(_closing([end for _, end in ends.values()]))
     boot = _memory(stack, guest_script.initramfs_of(machine))
     sharing: list[str] = []
     passed: tuple[int, ...] = ()
@@ -63,7 +63,7 @@ def _started(
         sharing, passed = stack.enter_context(host_root.shared(machine))
     argv = tools.command(
         "qemu-system-x86_64",
-        *qemu.arguments(machine, boot, dict(zip(PORTS, theirs, strict=True))),
+        *qemu.arguments(machine, boot, dict(zip(PORTS, their_ends, strict=True))),
         *sharing,
     )
     began = time.monotonic()
@@ -72,7 +72,7 @@ def _started(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        pass_fds=(boot, *theirs, *passed),
+        pass_fds=(boot, *their_ends, *passed),
         cwd=tools.ELSEWHERE,
         start_new_session=True,
         **tools.as_user(),
@@ -80,14 +80,14 @@ def _started(
     assert process.stderr
     stack.callback(process.stderr.close)
     stack.callback(_end, process)
-    for fd in theirs:
+    for fd in their_ends:
         os.close(fd)
-    theirs.clear()
-    return process, {name: ours for name, (ours, _) in ends.items()}, began
+    their_ends.clear()
+    return process, {name: our_end for name, (our_end, _) in ends.items()}, began
 
 
 class _Watch:
-    """Reads what comes out of a machine, and knows when it has had its time."""
+    """Reads the output of a machine's ports, and ends the machine when its time is over."""
 
     def __init__(self, machine: Machine, outcome: Outcome, take: Take, say: Say) -> None:
         self._machine, self._outcome = machine, outcome
@@ -122,8 +122,8 @@ class _Watch:
             self._console += data
             del self._console[:-_CONSOLE_BYTES]
         elif port == "control":
-            *lines, rest = bytes(self._control + data).split(b"\n")
-            self._control[:] = rest
+            *lines, unfinished = bytes(self._control + data).split(b"\n")
+            self._control[:] = unfinished
             for line in lines:
                 self._hear(line.decode(errors="replace"))
                 self._deadline = time.monotonic() + self._machine.job_s
@@ -148,7 +148,7 @@ class _Watch:
 
 
 def _memory(stack: contextlib.ExitStack, data: bytes) -> int:
-    """A descriptor of a file in memory: nothing to remove, however we end."""
+    """A descriptor of a file in memory, so that nothing must be removed, however this process ends."""
     fd = os.memfd_create("iotrace-lab")
     stack.callback(os.close, fd)
     with open(fd, "wb", closefd=False) as file:

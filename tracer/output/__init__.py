@@ -15,4 +15,4 @@ def formats() -> list[Format]:
         for entry in pkgutil.iter_modules(__path__)
     ]
     declared = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
-    return sorted(declared, key=lambda its: its.order)
+    return sorted(declared, key=lambda format_: format_.order)

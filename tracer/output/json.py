@@ -27,8 +27,8 @@ def render(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _listed(items: Iterable[Any]) -> Iterator[str]:
     yield "["
-    separator, rest = "", iter(items)
-    while batch := list(islice(rest, _AT_ONCE)):
+    separator, remaining = "", iter(items)
+    while batch := list(islice(remaining, _AT_ONCE)):
         yield separator + json.dumps(batch)[1:-1]
         separator = ", "
     yield "]"

@@ -52,9 +52,9 @@ def _call(event: Event) -> str:
 
 
 def _in_pieces(events: Iterable[Event], options: Options) -> Iterator[str]:
-    rest = lines(events)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield "\n".join(some) + "\n"
+    remaining = lines(events)
+    while batch := list(islice(remaining, _AT_ONCE)):
+        yield "\n".join(batch) + "\n"
 
 
 FORMAT = Format(renders={Kind.LISTING: _in_pieces})

@@ -24,11 +24,11 @@ def render(matrix: Result) -> str:
     for head, rows in filter(lambda table: table[1], tables):
         lines += ["", _row(head), _row(["---"] + ["---:"] * (len(head) - 1)), *map(_row, rows)]
     lines += ["", "| what differs | since | on | is |", "|---|---|---|---|"]
-    for what, since, groups in matrix_tables.differences(matrix):
+    for difference, since, groups in matrix_tables.differences(matrix):
         for number, (kernels, value) in enumerate(groups):
             lines.append(
                 _row(
-                    [what, since.removeprefix("since "), kernels, value]
+                    [difference, since.removeprefix("since "), kernels, value]
                     if number == 0
                     else ["", "", kernels, value]
                 )

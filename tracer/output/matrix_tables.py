@@ -21,7 +21,9 @@ def kernels(matrix: Result) -> tuple[list[str], list[list[str]]]:
     rows = []
     for kernel in matrix["kernels"]:
         ledgers = [
-            its["ledger"] for its in matrix["cells"][kernel["name"]].values() if its.get("ledger")
+            cell["ledger"]
+            for cell in matrix["cells"][kernel["name"]].values()
+            if cell.get("ledger")
         ]
         missed = [ledger["missed"] for ledger in ledgers]
         rows.append(
@@ -57,8 +59,12 @@ def extent(matrix: Result) -> str:
 
 
 def _minutes(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+    whole_seconds = round(seconds)
+    return (
+        f"{whole_seconds // 60} min {whole_seconds % 60} s"
+        if whole_seconds >= 60
+        else f"{whole_seconds} s"
+    )
 
 
 def outcomes(matrix: Result) -> tuple[list[str], list[list[str]]]:
@@ -84,20 +90,22 @@ def ratios(matrix: Result, phase: str) -> tuple[list[str], list[list[str]]]:
 def claims(matrix: Result) -> tuple[list[str], list[list[str]]]:
     """One row a claim of `iotrace verify`, one column a kernel: + holds, (+) with a qualification, − does not, ? could
     not be tested. No rows where none was."""
-    found = {
-        its["name"]: {claim["number"]: claim for claim in its["claims"] or ()}
-        for its in matrix["kernels"]
+    judged = {
+        kernel["name"]: {claim["number"]: claim for claim in kernel["claims"] or ()}
+        for kernel in matrix["kernels"]
     }
-    known = {number: claim["name"] for its in found.values() for number, claim in its.items()}
+    known = {
+        number: claim["name"] for numbered in judged.values() for number, claim in numbered.items()
+    }
     rows = [
         [
             str(number),
             name,
             *(
-                _SIGNS.get(found[kernel][number]["verdict"], MISSING)
-                if number in found[kernel]
+                _SIGNS.get(judged[kernel][number]["verdict"], MISSING)
+                if number in judged[kernel]
                 else MISSING
-                for kernel in found
+                for kernel in judged
             ),
         ]
         for number, name in sorted(known.items())
@@ -114,20 +122,20 @@ def differences(matrix: Result) -> list[tuple[str, str, list[tuple[str, str]]]]:
         key = repr((difference["what"], difference["groups"]))
         kept[key] = difference
         merged.setdefault(key, []).append(difference["scenario"] or "all")
-    found = []
+    differing = []
     for key, difference in kept.items():
         groups = [
             (_span(group["kernels"]), clean(str(group["value"]))) for group in difference["groups"]
         ]
         where = "" if merged[key] == ["all"] else f" ({', '.join(merged[key])})"
-        found.append(
+        differing.append(
             (
                 f"{difference['what']}{where}",
                 f"since {difference['since']}" if difference["since"] else "",
                 groups,
             )
         )
-    return found
+    return differing
 
 
 def _span(names: list[str]) -> str:

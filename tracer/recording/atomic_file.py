@@ -36,9 +36,9 @@ class Unnamed:
             self._link(path)
             return
         # no call puts a file without a name in the place of another
-        with tempfile.TemporaryDirectory(prefix=".iotrace-", dir=self._directory) as beside:
-            self._link(f"{beside}/whole")
-            os.replace(f"{beside}/whole", path)
+        with tempfile.TemporaryDirectory(prefix=".iotrace-", dir=self._directory) as directory:
+            self._link(f"{directory}/whole")
+            os.replace(f"{directory}/whole", path)
 
     def _link(self, path: str) -> None:
         """linkat(2) with AT_SYMLINK_FOLLOW, which Python calls for a `src_dir_fd` alone; the path is absolute."""

@@ -33,7 +33,7 @@ class RecordBatch:
         )
 
     def has(self, kind: int) -> bool:
-        """Whether there are records of this kind (below 32). Most batches lack most kinds, so it is counted once."""
+        """Whether there are records of this kind (below 32). The first call notes all kinds: most batches lack most."""
         if self._present is None:
             bits = np.left_shift(np.uint32(1), self.kind, dtype=np.uint32)
             self._present = int(np.bitwise_or.reduce(bits))
@@ -41,7 +41,7 @@ class RecordBatch:
 
     @classmethod
     def of(cls, records: np.ndarray) -> RecordBatch:
-        """RECORD[n] as columns."""
+        """A batch of an array RECORD[n]."""
         return cls(*(np.ascontiguousarray(records[name]) for name in NAMES))
 
     def put(self, place: int, records: np.ndarray) -> None:
@@ -52,12 +52,12 @@ class RecordBatch:
     def __len__(self) -> int:
         return len(self.time)
 
-    def take(self, which: np.ndarray | slice) -> RecordBatch:
+    def take(self, rows: np.ndarray | slice) -> RecordBatch:
         """The rows that an index, a mask or a slice selects."""
-        return RecordBatch(*(getattr(self, name)[which] for name in NAMES))
+        return RecordBatch(*(getattr(self, name)[rows] for name in NAMES))
 
     def records(self) -> np.ndarray:
-        """The same as RECORD[n]."""
+        """The rows as an array RECORD[n]."""
         records = np.empty(len(self), RECORD)
         for name in NAMES:
             records[name] = getattr(self, name)
@@ -73,11 +73,13 @@ def sized(count: int) -> RecordBatch:
     return RecordBatch(*(np.empty(count, RECORD[name]) for name in NAMES))
 
 
-def joined(parts: Sequence[RecordBatch]) -> RecordBatch:
-    """One after the other."""
-    if not parts:
+def joined(batches: Sequence[RecordBatch]) -> RecordBatch:
+    """The batches as one, in their order."""
+    if not batches:
         return sized(0)
-    return RecordBatch(*(np.concatenate([getattr(part, name) for part in parts]) for name in NAMES))
+    return RecordBatch(
+        *(np.concatenate([getattr(batch, name) for batch in batches]) for name in NAMES)
+    )
 
 
 def rows_by(keys: np.ndarray) -> dict[int, np.ndarray]:
@@ -100,7 +102,7 @@ class Scratch:
         self._room = RecordBatch.of(np.empty(0, RECORD))
 
     def hold(self, first: RecordBatch, second: RecordBatch) -> RecordBatch:
-        """One after the other, until the next call."""
+        """Both batches as one, `first` first; valid until the next call."""
         size = len(first) + len(second)
         if len(self._room) < size:
             self._room = RecordBatch.of(np.empty(size + size // 4, RECORD))

@@ -35,13 +35,13 @@ _EXECVE = syscalls.numbers()["execve"]
 
 
 class View:
-    """Rows `at` (indices, a mask or a slice) of a batch, all of the view's KINDS."""
+    """Some rows of a batch (`rows`: indices, a mask or a slice), all of the view's KINDS."""
 
     KINDS: ClassVar[tuple[Kind, ...]] = ()
-    __slots__ = ("at", "batch")
+    __slots__ = ("batch", "rows")
 
-    def __init__(self, batch: RecordBatch, at: np.ndarray | slice) -> None:
-        self.batch, self.at = batch, at
+    def __init__(self, batch: RecordBatch, rows: np.ndarray | slice) -> None:
+        self.batch, self.rows = batch, rows
 
     @classmethod
     def of(cls, batch: RecordBatch) -> Self:
@@ -55,7 +55,7 @@ class View:
         return cls(batch, np.flatnonzero(wanted))
 
     def where(self, chosen: np.ndarray) -> Self:
-        """Those of the view's rows that a mask or indices choose."""
+        """The view of the rows that a mask or indices choose among this view's."""
         return type(self)(self.batch, self.places[chosen])
 
     def __len__(self) -> int:
@@ -64,25 +64,25 @@ class View:
     @property
     def places(self) -> np.ndarray:
         """int[n]: the rows' indices in the batch."""
-        if isinstance(self.at, slice) or self.at.dtype == bool:
-            places: np.ndarray = np.arange(len(self.batch))[self.at]
+        if isinstance(self.rows, slice) or self.rows.dtype == bool:
+            places: np.ndarray = np.arange(len(self.batch))[self.rows]
             return places
-        return self.at
+        return self.rows
 
     @property
     def kind(self) -> np.ndarray:
         """enum kind."""
-        return self.batch.kind[self.at]
+        return self.batch.kind[self.rows]
 
     @property
     def time(self) -> np.ndarray:
         """When it happened (ns)."""
-        return self.batch.time[self.at]
+        return self.batch.time[self.rows]
 
     @property
     def tid(self) -> np.ndarray:
         """The thread that it is about."""
-        return self.batch.tid[self.at]
+        return self.batch.tid[self.rows]
 
 
 class Calls(View):
@@ -94,27 +94,27 @@ class Calls(View):
     @property
     def start(self) -> np.ndarray:
         """When the call was entered (ns); `time` is its return."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def number(self) -> np.ndarray:
         """The system call's number."""
-        return self.batch.nr[self.at]
+        return self.batch.nr[self.rows]
 
     @property
     def result(self) -> np.ndarray:
         """Its result, a negative errno where it failed."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def fd(self) -> np.ndarray:
         """Argument 0."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def argument(self) -> np.ndarray:
         """The argument that the table of calls says to keep (tracer/bpf/actions.py)."""
-        return self.batch.arg[self.at]
+        return self.batch.arg[self.rows]
 
 
 class Arguments(View):
@@ -126,27 +126,27 @@ class Arguments(View):
     @property
     def number(self) -> np.ndarray:
         """The system call's number."""
-        return self.batch.nr[self.at]
+        return self.batch.nr[self.rows]
 
     @property
     def first(self) -> np.ndarray:
         """Argument 0."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def second(self) -> np.ndarray:
         """Argument 1."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def third(self) -> np.ndarray:
         """Argument 2."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def fourth(self) -> np.ndarray:
         """Argument 3; of epoll_ctl the events that it points at."""
-        return self.batch.arg[self.at]
+        return self.batch.arg[self.rows]
 
 
 class SwitchesOut(View):
@@ -157,9 +157,9 @@ class SwitchesOut(View):
 
     @property
     def preempted(self) -> np.ndarray:
-        """bool[n]: it could have run on. Its state says so (0 is TASK_RUNNING), or the kernel took the CPU from it on
-        its way to sleep."""
-        preempted: np.ndarray = (self.batch.arg[self.at] == 0) | (self.batch.fd[self.at] == 1)
+        """bool[n]: the thread could have run on. Its state is TASK_RUNNING (0), or the kernel took the CPU from it on
+        the way to sleep."""
+        preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
 
 
@@ -171,15 +171,15 @@ class Turns(View):
 
     @property
     def runs(self) -> np.ndarray:
-        """bool[n]: the thread has a CPU from then on. One that came into the trace had (START), a new one has not yet
-        (THREAD)."""
+        """bool[n]: the thread has a CPU from then on. A thread that came into the trace (START) has one; a new thread
+        (THREAD) has none yet."""
         runs: np.ndarray = (self.kind == Kind.SWITCH_IN) | (self.kind == Kind.START)
         return runs
 
     @property
     def cpu(self) -> np.ndarray:
         """Which CPU."""
-        return self.batch.nr[self.at]
+        return self.batch.nr[self.rows]
 
 
 class SwitchesIn(View):
@@ -191,12 +191,12 @@ class SwitchesIn(View):
     @property
     def previous(self) -> np.ndarray:
         """The thread that had the CPU before (0: it was idle)."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def cpu(self) -> np.ndarray:
         """Which CPU."""
-        return self.batch.nr[self.at]
+        return self.batch.nr[self.rows]
 
 
 class Wakings(View):
@@ -207,8 +207,8 @@ class Wakings(View):
 
     @property
     def waker(self) -> np.ndarray:
-        """The thread on the CPU where that happened: who woke it, or whom an interrupt interrupted (0: idle)."""
-        return self.batch.fd[self.at]
+        """The thread that had the CPU of the waking: it woke the other, or was interrupted for that (0: idle)."""
+        return self.batch.fd[self.rows]
 
 
 class Readinesses(View):
@@ -220,7 +220,7 @@ class Readinesses(View):
     @property
     def inode(self) -> np.ndarray:
         """The socket's inode."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
 
 class Copies(View):
@@ -231,8 +231,8 @@ class Copies(View):
 
     @property
     def bytes(self) -> np.ndarray:
-        """How many."""
-        return self.batch.result[self.at]
+        """Number of bytes."""
+        return self.batch.result[self.rows]
 
 
 class Signals(View):
@@ -244,34 +244,34 @@ class Signals(View):
     @property
     def number(self) -> np.ndarray:
         """The signal."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def code(self) -> np.ndarray:
         """int32[n]: si_code (sigaction(2))."""
-        return self.batch.arg[self.at].view(np.int32)
+        return self.batch.arg[self.rows].view(np.int32)
 
     @property
     def made(self) -> np.ndarray:
-        """bool[n]: sent; else delivered."""
-        said: np.ndarray = self.kind == Kind.SIGNAL_GENERATE
-        return said
+        """bool[n]: true where the signal was sent, false where it was delivered."""
+        flags: np.ndarray = self.kind == Kind.SIGNAL_GENERATE
+        return flags
 
     @property
     def outcome(self) -> np.ndarray:
-        """Of one sent: TRACE_SIGNAL_* (include/trace/events/signal.h)."""
-        return self.batch.result[self.at]
+        """Of a sent signal: TRACE_SIGNAL_* (include/trace/events/signal.h)."""
+        return self.batch.result[self.rows]
 
     @property
     def handled(self) -> np.ndarray:
-        """bool[n], of one delivered: a handler runs."""
-        said: np.ndarray = self.batch.start[self.at] == 1
-        return said
+        """bool[n], of a delivered signal: whether a handler runs."""
+        flags: np.ndarray = self.batch.start[self.rows] == 1
+        return flags
 
     @property
     def fd(self) -> np.ndarray:
         """si_fd, where si_code is one of POLL_*."""
-        return np.where(self.made, self.batch.start[self.at], self.batch.result[self.at])
+        return np.where(self.made, self.batch.start[self.rows], self.batch.result[self.rows])
 
 
 class Descriptors(View):
@@ -283,28 +283,28 @@ class Descriptors(View):
     @property
     def fd(self) -> np.ndarray:
         """The descriptor."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def inode(self) -> np.ndarray:
         """The file's inode."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def mode(self) -> np.ndarray:
         """i_mode: the file's type and permissions (inode(7))."""
-        return self.batch.arg[self.at]
+        return self.batch.arg[self.rows]
 
     @property
     def flags(self) -> np.ndarray:
         """f_flags (open(2))."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def was_open(self) -> np.ndarray:
-        """bool[n]: it was open before it was looked at; no call that was seen has just opened it."""
-        said: np.ndarray = self.batch.nr[self.at] & WAS_OPEN != 0
-        return said
+        """bool[n]: the file was open before this record; no traced call has just opened it."""
+        flags: np.ndarray = self.batch.nr[self.rows] & WAS_OPEN != 0
+        return flags
 
 
 class Births(View):
@@ -316,22 +316,22 @@ class Births(View):
     @property
     def tgid(self) -> np.ndarray:
         """Its process."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def creator(self) -> np.ndarray:
-        """The thread that made it, 0 where that was not seen."""
-        return self.batch.fd[self.at]
+        """The thread that created this one, 0 where that was not traced."""
+        return self.batch.fd[self.rows]
 
     @property
     def adopted(self) -> np.ndarray:
-        """When it was adopted while it ran (ns), 0: it was not."""
-        return np.where(self.kind == Kind.START, self.batch.start[self.at], 0)
+        """Time (ns) at which the running thread was adopted, 0 where it was not adopted."""
+        return np.where(self.kind == Kind.START, self.batch.start[self.rows], 0)
 
     @property
     def local_tid(self) -> np.ndarray:
-        """Of one adopted: its ID as iotrace's PID namespace has it."""
-        return self.batch.arg[self.at]
+        """Of an adopted thread: its ID in iotrace's PID namespace."""
+        return self.batch.arg[self.rows]
 
 
 class Exits(View):
@@ -342,19 +342,19 @@ class Exits(View):
 
     @property
     def tgid(self) -> np.ndarray:
-        """Its process; where it goes on, its ID from now on."""
-        return self.batch.result[self.at]
+        """The thread's process; where the thread goes on, its ID from now on."""
+        return self.batch.result[self.rows]
 
     @property
     def goes_on(self) -> np.ndarray:
-        """bool[n]: no leader, it has called execve, and lives with its leader's ID."""
-        said: np.ndarray = self.batch.arg[self.at] == GOES_ON
-        return said
+        """bool[n]: the thread, not its process's leader, has called execve and lives on with the leader's ID."""
+        flags: np.ndarray = self.batch.arg[self.rows] == GOES_ON
+        return flags
 
     @property
     def exec_start(self) -> np.ndarray:
-        """Where it goes on: when execve was entered (ns)."""
-        return self.batch.start[self.at]
+        """Where the thread goes on: time (ns) of its entry into execve."""
+        return self.batch.start[self.rows]
 
 
 class Names(View):
@@ -366,17 +366,17 @@ class Names(View):
     @property
     def low(self) -> np.ndarray:
         """The first 8 bytes."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def high(self) -> np.ndarray:
         """The other 8."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def tgid(self) -> np.ndarray:
         """The thread's process."""
-        return self.batch.arg[self.at]
+        return self.batch.arg[self.rows]
 
 
 class LibraryCalls(View):
@@ -386,19 +386,19 @@ class LibraryCalls(View):
     __slots__ = ()
 
     @property
-    def which(self) -> np.ndarray:
+    def function(self) -> np.ndarray:
         """enum library: a key of records.LIBRARY_NAMES."""
-        return self.batch.nr[self.at]
+        return self.batch.nr[self.rows]
 
     @property
     def fd(self) -> np.ndarray:
         """The descriptor that it was given."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def block(self) -> np.ndarray:
         """The address of its control block (struct aiocb)."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
 
 class UringRequests(View):
@@ -410,32 +410,32 @@ class UringRequests(View):
     @property
     def address(self) -> np.ndarray:
         """The address of the kernel's request (struct io_kiocb), 0: unknown."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def user_data(self) -> np.ndarray:
-        """The program's own number for it."""
-        return self.batch.result[self.at]
+        """The number that the program gave the request."""
+        return self.batch.result[self.rows]
 
     @property
     def opcode(self) -> np.ndarray:
-        """Of one submitted: IORING_OP_*."""
-        return self.batch.nr[self.at]
+        """Of a submitted request: IORING_OP_*."""
+        return self.batch.nr[self.rows]
 
     @property
     def fd(self) -> np.ndarray:
-        """Of one submitted: its descriptor, or the index of a registered file."""
-        return self.batch.fd[self.at]
+        """Of a submitted request: its descriptor, or the index of a registered file."""
+        return self.batch.fd[self.rows]
 
     @property
     def flags(self) -> np.ndarray:
-        """Of one submitted REQ_F_*, of one complete IORING_CQE_F_*."""
-        return self.batch.arg[self.at]
+        """Of a submitted request REQ_F_*, of a complete one IORING_CQE_F_*."""
+        return self.batch.arg[self.rows]
 
     @property
     def outcome(self) -> np.ndarray:
-        """Of one complete: the completion's res, bytes or a negative errno."""
-        return self.batch.fd[self.at]
+        """Of a complete request: the completion's res, bytes or a negative errno."""
+        return self.batch.fd[self.rows]
 
 
 class UringRings(View):
@@ -447,17 +447,17 @@ class UringRings(View):
     @property
     def fd(self) -> np.ndarray:
         """The ring's descriptor."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def address(self) -> np.ndarray:
         """The address of the kernel's ring (struct io_ring_ctx)."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def flags(self) -> np.ndarray:
         """IORING_SETUP_*."""
-        return self.batch.arg[self.at]
+        return self.batch.arg[self.rows]
 
 
 class UringFiles(View):
@@ -469,17 +469,17 @@ class UringFiles(View):
     @property
     def address(self) -> np.ndarray:
         """The request's, as in UringRequests."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def inode(self) -> np.ndarray:
         """The file's inode."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def mode(self) -> np.ndarray:
         """The file's i_mode."""
-        return self.batch.arg[self.at]
+        return self.batch.arg[self.rows]
 
 
 class AioRequests(View):
@@ -491,27 +491,27 @@ class AioRequests(View):
     @property
     def block(self) -> np.ndarray:
         """The address of its control block (struct iocb)."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def opcode(self) -> np.ndarray:
-        """Of one submitted: IOCB_CMD_*."""
-        return self.batch.nr[self.at]
+        """Of a submitted request: IOCB_CMD_*."""
+        return self.batch.nr[self.rows]
 
     @property
     def fd(self) -> np.ndarray:
-        """Of one submitted: its descriptor."""
-        return self.batch.fd[self.at]
+        """Of a submitted request: its descriptor."""
+        return self.batch.fd[self.rows]
 
     @property
     def result(self) -> np.ndarray:
-        """Of one submitted the bytes asked for; of an event its res, bytes or a negative errno."""
-        return self.batch.result[self.at]
+        """Of a submitted request the bytes asked for; of an event its res, bytes or a negative errno."""
+        return self.batch.result[self.rows]
 
     @property
     def place(self) -> np.ndarray:
-        """Which one it is of its call's, from 0."""
-        return self.batch.arg[self.at]
+        """Index of the request or event in its call's array, from 0."""
+        return self.batch.arg[self.rows]
 
 
 class Addresses(View):
@@ -523,38 +523,38 @@ class Addresses(View):
     @property
     def fd(self) -> np.ndarray:
         """The socket's descriptor."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def remote(self) -> np.ndarray:
-        """bool[n]: the other end's; else its own."""
-        said: np.ndarray = self.batch.nr[self.at] == 1
-        return said
+        """bool[n]: true for the address of the other end, false for the socket's own."""
+        flags: np.ndarray = self.batch.nr[self.rows] == 1
+        return flags
 
     @property
     def low(self) -> np.ndarray:
         """The address' first 8 bytes; of IPv4 the first 4 count."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def high(self) -> np.ndarray:
         """Its last 8 bytes."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def port(self) -> np.ndarray:
         """The port."""
-        return self.batch.arg[self.at] & 0xFFFF
+        return self.batch.arg[self.rows] & 0xFFFF
 
     @property
     def socket_type(self) -> np.ndarray:
         """SOCK_*."""
-        return self.batch.arg[self.at] >> 16 & 0xFF
+        return self.batch.arg[self.rows] >> 16 & 0xFF
 
     @property
     def family(self) -> np.ndarray:
         """AF_*."""
-        return self.batch.arg[self.at] >> 24
+        return self.batch.arg[self.rows] >> 24
 
 
 class Paths(View):
@@ -566,22 +566,22 @@ class Paths(View):
     @property
     def fd(self) -> np.ndarray:
         """The descriptor."""
-        return self.batch.fd[self.at]
+        return self.batch.fd[self.rows]
 
     @property
     def low(self) -> np.ndarray:
         """The first 8 of the bytes."""
-        return self.batch.start[self.at]
+        return self.batch.start[self.rows]
 
     @property
     def high(self) -> np.ndarray:
         """The other 8."""
-        return self.batch.result[self.at]
+        return self.batch.result[self.rows]
 
     @property
     def piece(self) -> np.ndarray:
-        """Which 16 bytes of the path, from 0."""
-        return self.batch.nr[self.at]
+        """Index of these 16 bytes among the pieces of the path, from 0."""
+        return self.batch.nr[self.rows]
 
 
 class Row(NamedTuple):
@@ -608,7 +608,7 @@ def each(*wanted: tuple[View, tuple[str, ...]]) -> Iterator[Row]:
 
 
 def executed(batch: RecordBatch) -> np.ndarray:
-    """bool[n]: which records say that a program was executed: of its execve's two the call's own comes first."""
+    """bool[n]: the records that say that a program was executed. Of an execve's two records the call's comes first."""
     calls = (batch.kind == Kind.CALL) & (batch.nr == _EXECVE) & (batch.result == 0)
     says: np.ndarray = calls | (batch.kind == Kind.EXEC)
     return says

@@ -122,7 +122,7 @@ class Writer:
             self._file.close()
 
     def abandon(self) -> None:
-        """Closes a file that will not be finished; what kept it from that has been raised."""
+        """Closes a file that will not be finished; the exception that prevented that has been raised already."""
         with suppress(OSError):
             self._writer.close()
         with suppress(OSError):
@@ -189,8 +189,8 @@ def columns(path: str, since: int | None = None, until: int | None = None) -> It
                 _columns(file.read_row_group(group, _READ)) for group in groups
             )
             if not facts["ordered"]:
-                whole = joined([RecordBatch.of(empty()), *batches])
-                batches = iter([whole.take(np.argsort(whole.time, kind="stable"))])
+                all_records = joined([RecordBatch.of(empty()), *batches])
+                batches = iter([all_records.take(np.argsort(all_records.time, kind="stable"))])
             for batch in batches:
                 first = 0 if since is None else np.searchsorted(batch.time, since, "left")
                 last = len(batch) if until is None else np.searchsorted(batch.time, until, "right")
@@ -211,7 +211,7 @@ def _kind_names() -> list[str]:
 
 
 def _numbered(name: str) -> int:
-    """The number of a kind that had no name when it was written; 0, which nothing reads, for one newer than we are."""
+    """The number of a kind that was written without a name; 0, which nothing reads, for a kind newer than we are."""
     prefix, _, number = name.partition("_")
     return int(number) if prefix == "kind" and number.isdigit() and int(number) <= max(Kind) else 0
 
@@ -248,7 +248,7 @@ def _columns(table: pa.Table) -> RecordBatch:
 
 
 def _overlaps(group: pq.RowGroupMetaData, since: int | None, until: int | None) -> bool:
-    """Whether a row group may hold records of that time; one that does not say may."""
+    """Whether a row group may hold records of that time; true where the group has no statistics."""
     statistics = group.column(0).statistics
     if statistics is None or not statistics.has_min_max:
         return True

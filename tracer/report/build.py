@@ -41,7 +41,7 @@ def build(read: Read, facts: Facts) -> Report:
 
 
 def _facts(recording: Recording) -> dict[str, Any]:
-    """What the recording says of itself."""
+    """The parts of the report that are the recording's facts."""
     facts, base = recording.facts, recording.base_ns
     whole = recording.window == Window()
     return {
@@ -59,10 +59,10 @@ def _facts(recording: Recording) -> dict[str, Any]:
 
 
 def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
-    """What needs the parts together. report: those."""
+    """The parts of the report that need other parts. report: the parts so far."""
     facts, received = results.recording.facts, results[OperationsInWindow]
     unseen = results[TimelineStep].unseen_switches
-    cpu_ns = sum(its.kernel_ns + its.user_ns for its in results[ThreadStates])
+    cpu_ns = sum(thread.kernel_ns + thread.user_ns for thread in results[ThreadStates])
     drawn = None
     if report["model"]["name"] != "none":
         recording = results.recording

@@ -108,9 +108,9 @@ def _meanwhile(counts: MeanwhileCounts) -> str | None:
 
 def _copier(operation: Operation) -> str:
     """Who copied an operation's data into the program's buffer."""
-    how = operation.get("how")
-    if how in _COPIERS:
-        return _COPIERS[how]
+    completion = operation.get("how")
+    if completion in _COPIERS:
+        return _COPIERS[completion]
     return "a helper thread" if operation.get("helper_tid") else OWN_CALL
 
 
@@ -120,16 +120,18 @@ def comparison(
     unavailable: Sequence[tuple[int, str]],
     about: About,
 ) -> Comparison:
-    """What `compare` prints.
+    """The result of `compare`.
 
-    contenders: name and language of each; runs: (which, what `measured` says of a run, its recording) in their order;
-    unavailable: (which, why not).
+    contenders: (name, language) of each.
+    runs: (index of the contender, what `measured` says of the run, path of its recording or None), in their order.
+    unavailable: (index of the contender, why it did not run).
     """
     entries = []
-    for which, (name, lang) in enumerate(contenders):
-        mine = [run for run in runs if run[0] == which]
-        if mine:
-            entries.append(_entry(name, lang, [run[1] for run in mine], [run[2] for run in mine]))
+    for index, (name, lang) in enumerate(contenders):
+        own_runs = [run for run in runs if run[0] == index]
+        if own_runs:
+            measures, recordings = [run[1] for run in own_runs], [run[2] for run in own_runs]
+            entries.append(_entry(name, lang, measures, recordings))
     return {
         "schema": SCHEMA,
         "host": about["host"],
@@ -137,8 +139,8 @@ def comparison(
         "models": entries,
         "differences": _differences(entries),
         "unavailable": [
-            {"name": contenders[which][0], "lang": contenders[which][1], "why": why}
-            for which, why in unavailable
+            {"name": contenders[index][0], "lang": contenders[index][1], "why": why}
+            for index, why in unavailable
         ],
     }
 
@@ -164,12 +166,12 @@ def _entry(name: str, lang: Lang, runs: list[Measured], recordings: list[str | N
 
 
 def _agreed(words: list[Word]) -> Word | None:
-    """What all say, None where they differ."""
+    """The word that all runs have, None where they differ."""
     return words[0] if all(word == words[0] for word in words) else None
 
 
 def _spread(values: list[float | None]) -> Spread | None:
-    """median, min and max of the runs, and the runs themselves; None where one does not know."""
+    """Median, minimum and maximum of the runs' values, and the values; None where a run has no value."""
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return None
@@ -177,17 +179,17 @@ def _spread(values: list[float | None]) -> Spread | None:
 
 
 def _differences(entries: list[Contender]) -> list[Difference]:
-    """Each measure of each two that know it."""
+    """One entry for each measure and each two contenders that have a value of it."""
     return [
-        _difference(measure, one, other, mine, theirs)
+        _difference(measure, one, other, first, second)
         for measure in MEASURES
         for one, other in combinations(entries, 2)
-        if (mine := one["measures"][measure]) and (theirs := other["measures"][measure])
+        if (first := one["measures"][measure]) and (second := other["measures"][measure])
     ]
 
 
 def _difference(
-    measure: str, one: Contender, other: Contender, mine: Spread, theirs: Spread
+    measure: str, one: Contender, other: Contender, first: Spread, second: Spread
 ) -> Difference:
     """Two differ where every run of one lies beyond every run of the other.
 
@@ -197,6 +199,6 @@ def _difference(
         "measure": measure,
         "one": [one["name"], one["lang"]],
         "other": [other["name"], other["lang"]],
-        "differs": mine["max"] < theirs["min"] or theirs["max"] < mine["min"],
-        "ratio": round(theirs["median"] / mine["median"], 3) if mine["median"] else None,
+        "differs": first["max"] < second["min"] or second["max"] < first["min"],
+        "ratio": round(second["median"] / first["median"], 3) if first["median"] else None,
     }

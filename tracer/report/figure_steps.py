@@ -66,18 +66,20 @@ def figure(operations: Operations, models: np.ndarray, read: Read, base: int) ->
     }
 
 
-def _median(operations: Operations, mine: np.ndarray) -> int:
-    """The median, by the time from ask to done, of the chosen operations (indices); of those that were waited for, if
-    there are any. Of equal ones the first."""
-    waited = mine[operations.wait_kind[mine] != AT_ONCE]
-    mine = waited if len(waited) else mine
-    took = operations.done[mine] - operations.ask[mine]
-    middle = (len(mine) - 1) // 2
-    return int(mine[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
+def _median(operations: Operations, rows: np.ndarray) -> int:
+    """Index of the operation with the median time from ask to done; of several with that time the first.
+
+    rows: indices of the operations to choose from. If any of them was waited for, only such ones count.
+    """
+    waited = rows[operations.wait_kind[rows] != AT_ONCE]
+    rows = waited if len(waited) else rows
+    took = operations.done[rows] - operations.ask[rows]
+    middle = (len(rows) - 1) // 2
+    return int(rows[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
 
 
 def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
-    """All steps; of those at one time, in this order. records: those from its ask to its end."""
+    """All steps; steps at one time stay in this order. records: those from the operation's ask to its end."""
     thread = _thread(records, operation["receiver_tid"] or operation["tid"])
     yield from _library(operation, records)
     if _is_request(operation):
@@ -95,22 +97,22 @@ def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
 
 
 def _thread(records: RecordBatch, tid: int) -> TimelineBatch:
-    """What one thread did; calls that were still open when tracing ended are left out."""
+    """The timeline of one thread, without calls that were still open when tracing ended."""
     return Timeline().feed(records.take((records.tid == tid) & (records.kind != Kind.OPEN)))
 
 
 def _is_request(operation: Row) -> bool:
-    """Whether a request was given away, and another carried it out."""
+    """Whether the program gave a request to the kernel or to another thread, which carried it out."""
     kind = operation["wait_kind"]
     return kind in (IO_URING, LINUX_AIO) or (kind == POSIX_AIO and operation["receiver_tid"] > 0)
 
 
 def _library(operation: Row, records: RecordBatch) -> Iterator[LibraryStep]:
-    """The C library's call with which it was asked."""
+    """The C library's call that asked for the operation."""
     calls = LibraryCalls.of(records)
     calls = calls.where(calls.time == operation["ask"])
-    for which, tid in zip(calls.which.tolist(), calls.tid.tolist(), strict=True):
-        name = LIBRARY_NAMES[which]
+    for function, tid in zip(calls.function.tolist(), calls.tid.tolist(), strict=True):
+        name = LIBRARY_NAMES[function]
         yield {"kind": "library", "name": name, "enter_ns": operation["ask"], "tid": tid}
 
 
@@ -133,7 +135,7 @@ def _copy(operation: Row) -> CopyStep:
 
 
 def _moving() -> set[str]:
-    """The receives that copy nothing to user space. What the kernel does for a request is no such call."""
+    """Names of the receives that copy nothing to user space; a request that the kernel carries out is none of them."""
     return set(syscalls.RECEIVE) - set(syscalls.COPY)
 
 
@@ -159,7 +161,7 @@ def _handler_ends(operation: Row, thread: TimelineBatch) -> Iterator[HandlerEndS
 
 
 def _requests(operation: Row, records: RecordBatch) -> Iterator[RequestStep | RunStep]:
-    """What the kernel did with the request, and when who completed it began to run, if that is another thread."""
+    """What the kernel did with the request; if another thread completed it, also when that thread began to run."""
     requests = UringRequests.of(records)
     completed = (requests.kind == Kind.URING_COMPLETE) & (requests.time == operation["copy_end"])
     if completed.any():
@@ -171,14 +173,14 @@ def _requests(operation: Row, records: RecordBatch) -> Iterator[RequestStep | Ru
 
 
 def _became(requests: UringRequests, row: int) -> Iterator[RequestStep]:
-    """What became of the request that is completed in `row`, before: the same address and user_data."""
+    """Earlier events of the request that is completed in `row`: those with its address and user_data."""
     address = requests.address[row]
-    mine = requests.user_data == requests.user_data[row]
+    of_request = requests.user_data == requests.user_data[row]
     if address:
-        mine &= requests.address == address
+        of_request &= requests.address == address
     for kind in (Kind.URING_POLL, Kind.URING_WORK):
-        those = requests.where(mine & (requests.kind == kind))
-        for time, tid in zip(those.time.tolist(), those.tid.tolist(), strict=True):
+        events = requests.where(of_request & (requests.kind == kind))
+        for time, tid in zip(events.time.tolist(), events.tid.tolist(), strict=True):
             yield {
                 "kind": "request",
                 "what": "poll armed" if kind == Kind.URING_POLL else "given to a worker",
@@ -188,7 +190,7 @@ def _became(requests: UringRequests, row: int) -> Iterator[RequestStep]:
 
 
 def _last_run(switches: SwitchesIn, tid: int, until: int) -> Iterator[RunStep]:
-    """When a thread last got a CPU until then (ns)."""
+    """The step in which a thread last got a CPU. until: time (ns)."""
     times = switches.time[(switches.tid == tid) & (switches.time <= until)]
     for time in times[-1:].tolist():
         yield {"kind": "run", "at_ns": time, "tid": tid}
@@ -198,15 +200,15 @@ def _last_run(switches: SwitchesIn, tid: int, until: int) -> Iterator[RunStep]:
 
 
 def _calls(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
-    """The calls of the wait, and the receive; the first, and the last MOST_ASKS of the others."""
+    """The calls that wait, and the receive: the first call, and the last MOST_ASKS of the others."""
     calls = thread.calls
     before = calls.end < operation["copy_end"]
     brings = (calls.end == operation["copy_end"]) & (calls.fd == operation["fd"])
     waits = np.isin(calls.nr, [*_wait_numbers(), operation["wait_nr"]])
     asks = np.isin(calls.nr, syscalls.class_numbers(syscalls.RECEIVE))
     asks &= (calls.fd == operation["fd"]) & ((calls.result < 0) | before)
-    mine = ((waits | asks) & before) | brings
-    rows = np.flatnonzero(mine & (calls.start >= operation["raw_ask"]))
+    shown = ((waits | asks) & before) | brings
+    rows = np.flatnonzero(shown & (calls.start >= operation["raw_ask"]))
     for row in (*rows[:1].tolist(), *rows[1:][-MOST_ASKS:].tolist()):
         data = bool(brings[row])
         yield from _call(thread, row, waits=not data and int(calls.result[row]) >= 0, data=data)
@@ -224,23 +226,23 @@ def _asking(operation: Row, asker: TimelineBatch) -> Iterator[Step]:
     """The asking thread's calls that submit requests or wait for their completion."""
     calls = asker.calls
     names: tuple[str, ...] = ("io_uring_enter", "io_submit", "io_getevents", "io_pgetevents")
-    told = calls.end == operation["done"]
-    mine = calls.start >= operation["raw_ask"]
+    notified = calls.end == operation["done"]
+    shown = calls.start >= operation["raw_ask"]
     if operation["wait_kind"] == POSIX_AIO:
-        # it takes locks, too: the one that it slept on until it was told
-        names, mine = ("futex",), mine & told
-    for row in np.flatnonzero(mine & np.isin(calls.nr, syscalls.class_numbers(names))).tolist():
+        # of the thread's futex calls (it takes locks, too), the one that it slept in until it was notified
+        names, shown = ("futex",), shown & notified
+    for row in np.flatnonzero(shown & np.isin(calls.nr, syscalls.class_numbers(names))).tolist():
         name = syscalls.name_of(int(calls.nr[row]))
         waits = name in _AWAIT_COMPLETION or (name == "io_uring_enter" and calls.arg[row] > 0)
-        yield from _call(asker, row, waits=bool(waits and told[row]))
+        yield from _call(asker, row, waits=bool(waits and notified[row]))
 
 
 def _taking(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
     """The call that took the signal, where no handler did."""
     calls = thread.calls
-    mine = calls.nr == syscalls.numbers()["rt_sigtimedwait"]
-    mine &= (calls.end == operation["delivered"]) & (calls.start >= operation["raw_ask"])
-    for row in np.flatnonzero(mine).tolist():
+    taking = calls.nr == syscalls.numbers()["rt_sigtimedwait"]
+    taking &= (calls.end == operation["delivered"]) & (calls.start >= operation["raw_ask"])
+    for row in np.flatnonzero(taking).tolist():
         call, *sleep = _call(thread, row, waits=True)
         yield {**cast("CallStep", call), "signal": signal_name(operation["signal"])}
         yield from sleep
@@ -252,7 +254,7 @@ def _call(thread: TimelineBatch, row: int, *, waits: bool, data: bool = False) -
         int(getattr(thread.calls, name)[row])
         for name in ("tid", "nr", "fd", "result", "start", "end", "count")
     )
-    each = (thread.start >= start) & (thread.end <= end)  # those that were folded into one
+    each = (thread.start >= start) & (thread.end <= end)  # the calls that were folded into this row
     sleeps = thread.inside.take((thread.inside.out >= start) & (thread.inside.out < end))
     call: CallStep = {
         "kind": "call",

@@ -52,8 +52,8 @@ class Listed(Sequence[dict[str, Any]]):
             return [self[place] for place in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        at = index % len(self)
-        return _operation(at, next(self._operations.rows(slice(at, at + 1))), self._base)
+        row = index % len(self)
+        return _operation(row, next(self._operations.rows(slice(row, row + 1))), self._base)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for first in range(0, len(self), _AT_ONCE):

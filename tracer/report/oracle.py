@@ -65,7 +65,7 @@ def expected(
 
 
 def _match(groups: dict[str, list[_Pair]]) -> Match:
-    """Of each group, whether all its counts agree."""
+    """Group → whether all counts of the group agree."""
     agree = {name: all(pair.agrees for pair in pairs) for name, pairs in groups.items()}
     return {
         "calls": agree["calls"],
@@ -76,7 +76,7 @@ def _match(groups: dict[str, list[_Pair]]) -> Match:
 
 
 def _calls(noted: dict[str, int], calls: Sequence[Syscall]) -> list[_Pair]:
-    """Calls by the textbook's name: the program's select is the kernel's pselect6."""
+    """Number of calls by the textbook's name: the program's select is the kernel's pselect6."""
     traced: Counter[str] = Counter()
     for call in calls:
         traced[syscalls.class_of(call["name"])] += call["calls"]

@@ -29,8 +29,11 @@ _NONE = np.empty(0, np.int64)
 
 @dataclass(frozen=True)
 class Threads:
-    """What is known of the threads, each by its ID. slept: what for → ns; calls: how many returned; wakers: waker →
-    how often; comms: names of wakers that were not traced; leaders: Identity.leaders."""
+    """What is known of the threads; each dict has thread IDs as keys.
+
+    slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; comms:
+    names of wakers that were not traced; leaders: Identity.leaders.
+    """
 
     times: list[ThreadTimes]
     slept: dict[int, dict[str, int]]
@@ -43,17 +46,19 @@ class Threads:
     def names(self) -> dict[int, str]:
         """Thread → its name, of all that were seen."""
         return self.comms | {
-            its.tid: its.name for its in self.times if its.name or its.tid not in self.comms
+            thread.tid: thread.name
+            for thread in self.times
+            if thread.name or thread.tid not in self.comms
         }
 
 
 class KnownThreads(Step[None, Threads]):
-    """What all steps found out about threads, together."""
+    """The results of all steps about threads, together."""
 
     NEEDS = (ThreadStates, WaitReasons, Wakers, Identity)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
-        """The other steps have fed on it."""
+        """Nothing to do: the steps in NEEDS have read the batch."""
 
     def finish(self, results: Results) -> Threads:
         comms = results.recording.facts.get("comms") or {}
@@ -113,28 +118,28 @@ def listed(
         by_process[thread.tgid].append(thread)
     rows = rows_by(operations.tgid)
     processes = []
-    for tgid, mine in by_process.items():
+    for tgid, members in by_process.items():
         work = _Work(threads, operations, codes, rows.get(tgid, _NONE))
         context = contexts.get(tgid, io_model.NOTHING_BESIDE)
         leader = threads.leaders.get(tgid, tgid)
         processes.append(
             {
                 "tgid": tgid,
-                "name": threads.names.get(leader) or mine[0].name,
-                "threads": len(mine),
-                "start_ns": min(thread.start_ns for thread in mine) - base,
-                "end_ns": max(thread.end_ns for thread in mine) - base,
-                **work.described(mine, context, counts.get(tgid, IoCounts())),
-                "groups": _groups(mine, work),
+                "name": threads.names.get(leader) or members[0].name,
+                "threads": len(members),
+                "start_ns": min(thread.start_ns for thread in members) - base,
+                "end_ns": max(thread.end_ns for thread in members) - base,
+                **work.described(members, context, counts.get(tgid, IoCounts())),
+                "groups": _groups(members, work),
             }
         )
     return sorted(processes, key=lambda entry: -entry["activity"]["cpu_ns"])
 
 
-def _groups(mine: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
+def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
     """The groups of a process's threads that have one name, where there are several."""
     groups: dict[str, list[ThreadTimes]] = defaultdict(list)
-    for thread in mine:
+    for thread in members:
         groups[thread.name].append(thread)
     if len(groups) < 2:
         return []
@@ -158,9 +163,9 @@ class _Work:
     chosen: np.ndarray
 
     def of_threads(self, threads: list[ThreadTimes]) -> _Work:
-        """Those of these threads."""
-        mine = np.isin(self.operations.tid[self.chosen], [its.tid for its in threads])
-        return _Work(self.threads, self.operations, self.codes, self.chosen[mine])
+        """The chosen operations of these threads."""
+        selected = np.isin(self.operations.tid[self.chosen], [thread.tid for thread in threads])
+        return _Work(self.threads, self.operations, self.codes, self.chosen[selected])
 
     def described(
         self,
@@ -168,7 +173,10 @@ class _Work:
         context: io_model.VerdictContext,
         counts: IoCounts | None,
     ) -> dict[str, Any]:
-        """The verdict on them, and what these threads did. counts: of a process, which may do another thing instead."""
+        """The verdict on the chosen operations, and the activity of `threads`.
+
+        counts: of a process, which may do something else than input and output; None for a group of threads.
+        """
         operations, codes, chosen = self.operations, self.codes, self.chosen
         if len(chosen) < len(operations):
             operations, codes = (
@@ -176,8 +184,8 @@ class _Work:
                 codes[chosen],
             )
         verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
-        if counts is not None and not context.undecoded:  # else it may receive, unseen
-            # what several processes do with one another is not one's: no locks, no lanes
+        if counts is not None and not context.undecoded:  # undecoded calls may be receives
+            # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
             "operations": len(operations),
@@ -187,42 +195,47 @@ class _Work:
         }
 
 
-def activity(mine: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
+def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     """What the threads spent their time on, ns by name, and `mostly`: the one that took more than half, and its share.
 
     A thread that had no CPU and returned from no call did nothing but wait where it was found (a pool's idle worker):
     those are counted (`idle_threads`), and their time is left out unless there is no other.
     """
-    busy = [its for its in mine if threads.calls.get(its.tid) or its.kernel_ns + its.user_ns]
+    busy = [
+        thread
+        for thread in members
+        if threads.calls.get(thread.tid) or thread.kernel_ns + thread.user_ns
+    ]
     totals: dict[str, int] = defaultdict(int)
-    for its in busy or mine:
+    for thread in busy or members:
         for state, name in DOING.items():
-            totals[name] += getattr(its, f"{state}_ns")
-        left = its.blocked_ns
-        for what, ns in threads.slept.get(its.tid, {}).items():
-            ns = min(ns, left)  # asleep counts until it has a CPU again, blocked until it is woken
-            totals[f"waiting for {what}"] += ns
-            left -= ns
-        totals["waiting outside system calls"] += left
-    whole = sum(totals.values())
+            totals[name] += getattr(thread, f"{state}_ns")
+        blocked_left_ns = thread.blocked_ns
+        for reason, ns in threads.slept.get(thread.tid, {}).items():
+            # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
+            ns = min(ns, blocked_left_ns)
+            totals[f"waiting for {reason}"] += ns
+            blocked_left_ns -= ns
+        totals["waiting outside system calls"] += blocked_left_ns
+    total_ns = sum(totals.values())
     most = max(totals, key=totals.__getitem__, default=None)
-    share = round(totals[most] / whole, 4) if whole and most else 0.0
+    share = round(totals[most] / total_ns, 4) if total_ns and most else 0.0
     return {
         "mostly": most if share > MOSTLY else None,
         "share": share if share > MOSTLY else None,
         "cpu_ns": totals["computing"] + totals["in system calls"],
-        "idle_threads": len(mine) - len(busy),
+        "idle_threads": len(members) - len(busy),
         "times_ns": {
             name: ns for name, ns in sorted(totals.items(), key=lambda item: -item[1]) if ns
         },
     }
 
 
-def _wakers(mine: list[ThreadTimes], threads: Threads) -> list[dict[str, Any]]:
+def _wakers(members: list[ThreadTimes], threads: Threads) -> list[dict[str, Any]]:
     """Who woke these threads, the most frequent first: by thread, and `interrupt` where the CPU was idle."""
     counts: dict[int, int] = defaultdict(int)
-    for its in mine:
-        for waker, count in threads.wakers.get(its.tid, {}).items():
+    for thread in members:
+        for waker, count in threads.wakers.get(thread.tid, {}).items():
             counts[waker] += count
     return [
         {

@@ -63,12 +63,14 @@ class Model(ReportPart):
         operations, codes = results[OperationsInWindow], results[Models]
         context = io_model.in_all(results[Contexts].values())
         verdict = io_model.judge(operations, codes, context)
-        if context.undecoded:  # there may be receives, unseen
+        if context.undecoded:  # undecoded calls may be receives
             return {"model": evidence.model(verdict)}
-        beside = results[Identity].shown(results[CpuOverlap] | results[Locks])
+        shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())
         activity = results[Activity]["activity"]
-        verdict = non_io.judged(verdict, len(operations), counts, **beside, activity=activity)
+        verdict = non_io.judged(
+            verdict, len(operations), counts, **shown_context, activity=activity
+        )
         return {"model": evidence.model(verdict)}
 
 
@@ -78,7 +80,7 @@ class FileNames(Step[None, dict[FileKey, str]]):
     NEEDS = (DescriptorUsage, OperationsInWindow, Identity)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
-        """Identity has learnt from it."""
+        """Nothing to do: Identity has read the batch."""
 
     def finish(self, results: Results) -> dict[FileKey, str]:
         identity = results[Identity]
@@ -112,8 +114,8 @@ class Advice(ReportPart):
             results[DescriptorUsage],
             results[FileNames],
             results[PollUsage],
-            {its["tgid"]: its["name"] for its in processes},
-            {its["tgid"]: its["activity"]["cpu_ns"] for its in processes},
+            {process["tgid"]: process["name"] for process in processes},
+            {process["tgid"]: process["activity"]["cpu_ns"] for process in processes},
         )
         return {"advice": wording.advice(advice(io), io)}
 
@@ -132,7 +134,7 @@ def _keys(operations: Operations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _descriptors(
     used: FdUsage, files: dict[FileKey, str], operations: Operations
 ) -> list[dict[str, Any]]:
-    """One for each file that a process received from, sent to, accepted on or connected."""
+    """One entry for each file that a process received from, sent to, accepted on or connected."""
     received, calls = _received(operations), _calls(used)
     entries = []
     for key in calls | received:
@@ -145,7 +147,7 @@ def _descriptors(
             "file": files.get(key),
             **dict(zip(_SHOWN, calls.get(key) or [0] * len(_SHOWN), strict=True)),
         }
-        # what no call of the program's received: a completion brought it
+        # bytes that a completion brought, and no call of the program received
         entry["receives"] = max(entry["receives"], count)
         entry["received_bytes"] = max(entry["received_bytes"], bytes_)
         entry["operations"] = (
@@ -156,12 +158,15 @@ def _descriptors(
 
 
 def _received(operations: Operations) -> dict[FileKey, list[int]]:
-    """Of each file the phases of the operations on it (ns), their number and their bytes."""
+    """File → its operations' phases (ns, summed), their number, and their bytes."""
     sums = GroupSum(3, len(_PHASES) + 2)
     ones = np.ones(len(operations), np.int64)
     sums.add(_keys(operations), (*operations.phases(), ones, operations.bytes))
-    keys, values = (part.tolist() for part in sums.result())
-    return {(tgid, fd, inode): its for (tgid, fd, inode), its in zip(keys, values, strict=True)}
+    keys, values = (column.tolist() for column in sums.result())
+    return {
+        (tgid, fd, inode): values_of_file
+        for (tgid, fd, inode), values_of_file in zip(keys, values, strict=True)
+    }
 
 
 def _calls(used: FdUsage) -> dict[FileKey, list[int]]:

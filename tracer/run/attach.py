@@ -1,4 +1,4 @@
-"""Processes that run already under the probes, without being stopped, until tracing is to end."""
+"""Traces processes that run already, without stopping them, until they or the tracing end."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def attach(
 
 
 class _Running(AnyProgram):
-    """Processes that run already, and with_children their descendants."""
+    """The processes to attach to and, with `with_children`, their descendants."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class _Running(AnyProgram):
                     return "duration"
         return "completed"
 
-    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
+    def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         with recorder.aside():
             for process in self._attached:
                 self.names.look(process["pid"])
@@ -112,11 +112,12 @@ class _Running(AnyProgram):
                 for process in self._attached
             ],
         }
-        base = recorder.base or stopped  # nothing was drained where that failed at once
-        return Ended(how), self.facts(base, stopped, target)
+        base = recorder.base or stopped_ns  # base is 0 where the first drain failed
+        return Ended(ending), self.facts(base, stopped_ns, target)
 
     def _adopt(self, process: proc.Process, recorder: Recorder) -> None:
-        """Its threads adopted and its descriptors learnt, unless it ends meanwhile; raises NotTraceable."""
+        """Adopts a process's threads and has the probes learn its descriptors, unless it ends meanwhile; raises
+        NotTraceable."""
         try:
             before = len(self.adopter.tids)
             if process.leader() == process.pid:
@@ -131,7 +132,7 @@ class _Running(AnyProgram):
                 descriptors = self.names.look(process.pid, recorder.drain)
                 tid = recorder.seen_as.get(process.pid, process.pid)
                 recorder.add(_registrations(tid, process, descriptors))
-            with recorder.aside(OSError):  # which says that it has ended
+            with recorder.aside(OSError):  # raised where the process has ended
                 command = process.command()
         except (FileNotFoundError, ProcessLookupError):
             return
@@ -150,7 +151,7 @@ class _Running(AnyProgram):
         )
 
     def _adopt_children(self, recorder: Recorder) -> None:
-        """The descendants that there are; those still to come are followed by the probes."""
+        """Adopts the descendants that exist now; the probes follow later ones."""
         known = {process["pid"] for process in self._attached}
         while new := set(proc.children(known)) - known - {os.getpid()}:
             known |= new
@@ -185,13 +186,15 @@ def _wanted(pids: list[int]) -> list[proc.Process]:
 def _registrations(
     tid: int, process: proc.Process, descriptors: list[proc.Descriptor]
 ) -> RecordBatch:
-    """What epoll instances watch now, as the records that epoll_ctl would have left, with a time before they are read
-    again, so that a change which was traced since comes after."""
-    number, looked = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
+    """The descriptors that the process's epoll instances watch now, as the records that epoll_ctl would have left.
+
+    The records' time is taken before the instances are read, so that a change that is traced meanwhile comes later.
+    """
+    number, looked_ns = syscalls.numbers()["epoll_ctl"], time.monotonic_ns()
     instances = [process.descriptor(open_.fd) for open_ in descriptors if open_.link == proc.EPOLL]
     rows = [
         arguments_record(
-            looked, tid, number, epoll.fd, syscalls.EPOLL_CTL_ADD, watched, events & 0xFFFFFFFF
+            looked_ns, tid, number, epoll.fd, syscalls.EPOLL_CTL_ADD, watched, events & 0xFFFFFFFF
         )
         for epoll in instances
         if epoll

@@ -14,7 +14,7 @@ from tracer.run.scenario import ScenarioPlan
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn: the how many-th of all (from 0), in which round (from 0), and whose: the plan's index."""
+    """One turn: its number among all turns (from 0), its round (from 0), and the index of its plan."""
 
     number: int
     round: int
@@ -23,7 +23,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a turn: where it was recorded, or why it was not.
+    """The outcome of a turn: the path of its recording, or the error for which there is none.
 
     error: CannotRun where this machine cannot run the plan, NothingSeen, RunFailed (also for a time-out).
     """
@@ -41,8 +41,11 @@ Place = Callable[[Turn], AbstractContextManager[tuple[str, Callable[[], None]]]]
 
 
 def turns(counts: Sequence[int]) -> Iterator[Turn]:
-    """The turns of plans that are run so many times each. Every round has each plan once that is to be run so often,
-    and begins one further than the round before: none always follows the same one."""
+    """The turns of plans; counts: how often each plan is run.
+
+    Round n has one turn of each plan whose count is above n. Each round begins with the next plan in the order, so that
+    no plan always follows the same one.
+    """
     number = 0
     for this_round in range(max(counts, default=0)):
         present = [plan for plan, count in enumerate(counts) if this_round < count]
@@ -59,7 +62,7 @@ def run(
     progress: Callable[[Turn], None],
     left_out: set[int] | None = None,
 ) -> Iterator[Run]:
-    """Runs every plan so many times as `counts` says, in turns. One that failed is given out once, and not run again.
+    """Runs every plan as often as `counts` says, in turns. A plan that failed yields one Run, and is not run again.
 
     place: of a turn, a context that gives the path to record to, and what to call when the recording is whole and has
     been looked at; it is left when the next run is asked for.

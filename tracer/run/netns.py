@@ -39,8 +39,8 @@ class CannotConnect(IotraceError):
 
 @dataclass(frozen=True)
 class Link:
-    """What happens to that which the sender sends: at most `rate` bit/s (None: no limit), `delay` ns later, and lost
-    with probability `loss` (0 to 1)."""
+    """What the link does to the sender's packets: it carries at most `rate` bit/s (None: no limit), `delay` ns later,
+    and loses each with probability `loss` (0 to 1)."""
 
     rate: int | None = None
     delay: int = 0
@@ -105,7 +105,7 @@ def _space() -> int:
 
 
 def _inside(space: int, work: Callable[[IPRoute], T]) -> T:
-    """What `work` returns, called in that namespace; a namespace is a thread's own, so a thread goes there and ends."""
+    """Calls `work` in that namespace and returns its result. A namespace is a thread's own: a new thread enters it."""
 
     def go() -> T:
         _system(_libc().setns(space, CLONE_NEWNET), "a network namespace cannot be entered")
@@ -137,13 +137,13 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _system(result: int, what: str) -> None:
+def _system(result: int, action: str) -> None:
     if result:
-        raise CannotConnect(f"{what}: {os.strerror(ctypes.get_errno())}")
+        raise CannotConnect(f"{action}: {os.strerror(ctypes.get_errno())}")
 
 
 def _index(route: IPRoute) -> int:
-    """Of the namespace's one veth link."""
+    """The interface index of the namespace's one veth link."""
     links = route.get_links()
     return next(int(link["index"]) for link in links if link.get_attr("IFLA_IFNAME") != "lo")
 
@@ -152,17 +152,17 @@ def _hardware_address(route: IPRoute) -> str:
     return str(route.get_links(_index(route))[0].get_attr("IFLA_ADDRESS"))
 
 
-def _configure(route: IPRoute, own: str, other: str, other_hardware: str) -> None:
-    """Addresses, and the link up. The other side is known beforehand, so that no ARP is sent (or lost)."""
+def _configure(route: IPRoute, own_address: str, other_address: str, other_hardware: str) -> None:
+    """Sets addresses and brings the link up. The other side's entry is permanent, so that no ARP is sent (or lost)."""
     index = _index(route)
-    route.addr("add", index=index, address=own, prefixlen=30)
+    route.addr("add", index=index, address=own_address, prefixlen=30)
     route.link("set", index=index, state="up")
     route.link("set", index=route.link_lookup(ifname="lo")[0], state="up")
-    route.neigh("add", ifindex=index, dst=other, lladdr=other_hardware, state="permanent")
+    route.neigh("add", ifindex=index, dst=other_address, lladdr=other_hardware, state="permanent")
 
 
 def _await_up(route: IPRoute) -> None:
-    """Returns when the link carries: it is told some time after both ends were set up."""
+    """Waits until the link has a carrier, which comes some time after both ends were set up."""
     # before the first request: what changes after it is looked at is then told
     route.bind(groups=RTMGRP_LINK)
     index = _index(route)

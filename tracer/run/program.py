@@ -1,5 +1,5 @@
-"""Any command under the probes, from its start to its end; and what it has in common with processes that run already
-(tracer/run/attach.py)."""
+"""Traces any command from its start to its end; also the steps that this has in common with attaching to running
+processes (tracer/run/attach.py)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TracePlan:
     measure_cost: bool = True
 
     def options(self) -> dict[str, Any]:
-        """What was asked, for the report."""
+        """The plan as the report's `options`."""
         return {
             "seconds": self.seconds,
             "follow": self.follow,
@@ -62,13 +62,13 @@ class TracePlan:
         return Attachment(features, self.ring_bytes, selected=self.selected, follow=self.follow)
 
     def deadline(self) -> float:
-        """When tracing that begins now is to end (s of CLOCK_MONOTONIC)."""
+        """Time (s of CLOCK_MONOTONIC) at which tracing that begins now is to end."""
         return float("inf") if self.seconds is None else time.monotonic() + self.seconds
 
 
 class AnyProgram(Subject):
-    """Programs of which nothing is known beforehand: what an event costs is measured, and files are named as they are
-    opened."""
+    """A program of which nothing is known beforehand: the cost of an event is measured, and files are named when they
+    are opened."""
 
     def __init__(self, plan: TracePlan, probes: Attachment) -> None:
         self.plan, self.probes = plan, probes
@@ -83,21 +83,21 @@ class AnyProgram(Subject):
         return {"scenario": None, "options": self.plan.options(), "event_cost_ns": cost}
 
     def unreturned(self, recorder: Recorder) -> dict[int, SeenCall]:
-        """What /proc says of the calls that threads are in now."""
-        here = {seen_by_kernel: tid for tid, seen_by_kernel in recorder.seen_as.items()}
-        seen: dict[int, SeenCall] = {}
+        """Thread → the call that it is in now, from /proc."""
+        local_tids = {seen_by_kernel: tid for tid, seen_by_kernel in recorder.seen_as.items()}
+        seen_calls: dict[int, SeenCall] = {}
         with recorder.aside():
             for tid, (number, entered) in recorder.collector.open_calls().items():
-                call = proc.Process(here.get(tid, tid)).call()
+                call = proc.Process(local_tids.get(tid, tid)).call()
                 if call and number in (NR_UNSEEN, call[0]):
-                    seen[tid] = (entered, *call)
-        return seen
+                    seen_calls[tid] = (entered, *call)
+        return seen_calls
 
-    def facts(self, base: int, stopped: int, target: dict[str, Any]) -> dict[str, Any]:
-        """What is known of the run at its end; base: what its times count from (ns)."""
+    def facts(self, base: int, stopped_ns: int, target: dict[str, Any]) -> dict[str, Any]:
+        """The run's facts at its end. base: time (ns) from which the report counts."""
         return {
             "base_ns": base,
-            "window_ns": [base, stopped],
+            "window_ns": [base, stopped_ns],
             "files": self.names.files,
             "comms": self.names.comms,
             "target": target,
@@ -107,10 +107,10 @@ class AnyProgram(Subject):
 def trace(command: list[str], plan: TracePlan, features: Features, path: str) -> Ended:
     """Runs `command` under the probes until it ends, records to `path`.
 
-    Signals that a process sends to iotrace are passed on to it; those of the terminal reach it by themselves. After
-    `plan.seconds` it is told to end by SIGTERM, and killed if it has not after 5 s. Where iotrace fails while it runs,
-    it goes on untraced to its own end, and what was recorded until then is kept. Raises CannotTrace, NothingSeen, and
-    what fails before the command was begun.
+    Signals that a process sends to iotrace are passed on to the command; the terminal's signals reach the command by
+    themselves. After `plan.seconds` the command gets SIGTERM, and SIGKILL 5 s later. If iotrace fails while the
+    command runs, the command goes on untraced to its own end, and the records until then are kept. Raises
+    CannotTrace, NothingSeen, and any failure before the command began.
     """
     with (
         spawn.start_command(command, plan.user) as program,
@@ -140,21 +140,21 @@ class _Command(AnyProgram):
         self._program.release(self.probes.secret)
 
     def follow(self, recorder: Recorder) -> str:
-        """Until the command has ended, by itself or since it was told to."""
-        deadline, killing, how = self.plan.deadline(), float("inf"), "completed"
+        """Drains until the command has ended, by itself or by a signal; returns Ended.ending."""
+        deadline_s, kill_after_s, ending = self.plan.deadline(), float("inf"), "completed"
         for _ in drained(recorder, self._program.wait):
             for number in self._signals():
                 if not _from_terminal(number):
                     self._program.send(number)
-            now = time.monotonic()
-            if now > deadline:
-                how, deadline, killing = "duration", float("inf"), now + _GRACE_S
+            now_s = time.monotonic()
+            if now_s > deadline_s:
+                ending, deadline_s, kill_after_s = "duration", float("inf"), now_s + _GRACE_S
                 self._program.send(signal.SIGTERM)
-            elif now > killing:
+            elif now_s > kill_after_s:
                 self._program.send(signal.SIGKILL)
-        return how
+        return ending
 
-    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
+    def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         status = self._program.status
         if not recorder.base and not recorder.failure and status not in _NOT_EXECUTED:
             raise NothingSeen("the target was released, but the probes saw nothing of it")
@@ -163,12 +163,12 @@ class _Command(AnyProgram):
             "pid": self._program.pid,
             "exit_status": status,
         }
-        base = recorder.began or recorder.base or stopped
-        return Ended(how, status, bool(recorder.began)), self.facts(base, stopped, target)
+        base = recorder.began or recorder.base or stopped_ns
+        return Ended(ending, status, bool(recorder.began)), self.facts(base, stopped_ns, target)
 
 
 def _from_terminal(number: int) -> bool:
-    """Whether a signal came from the terminal, which sends it to all of the group in its foreground."""
+    """Whether the terminal sent the signal: it sends it to every process of its foreground group."""
     if number not in (signal.SIGINT, signal.SIGQUIT):
         return False
     try:

@@ -1,4 +1,4 @@
-"""One scenario under the probes: receiver at the gate, sender beside it, records into a recording."""
+"""Traces one scenario into a recording: the receiver starts at the gate, the sender runs untraced."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ScenarioPlan:
     net: dict[str, Any] | None = None
 
     def recorded_options(self) -> dict[str, Any]:
-        """What was asked, for the report."""
+        """The plan as the report's `options`."""
         return asdict(self.options) | {
             "lang": self.lang,
             "net": self.net,
@@ -78,7 +78,7 @@ def program(scenario: Scenario, lang: str, user: tuple[int, int] | None) -> tupl
 
 @dataclass
 class _Sides:
-    """Receiver and sender while they run, and where they leave their notes (descriptors of memory)."""
+    """Receiver and sender while they run, and the files in memory (descriptors) into which they write their notes."""
 
     receiver: spawn.Target
     sender: spawn.Target
@@ -91,7 +91,7 @@ class _Sides:
 
 
 def _notes(fd: int) -> dict[str, Any]:
-    """What a program left in its memory; {} if that is nothing, or cut since the program was ended while it wrote."""
+    """The notes that a program wrote; {} if there are none, or the program was ended while it wrote them."""
     try:
         notes: dict[str, Any] = json.loads(os.pread(fd, os.fstat(fd).st_size, 0))
     except ValueError:
@@ -117,7 +117,7 @@ def _spaces(plan: ScenarioPlan) -> Iterator[tuple[int | None, int | None]]:
 
 @contextlib.contextmanager
 def _sides(plan: ScenarioPlan) -> Iterator[_Sides]:
-    """Both sides started, the receiver at the gate, the sender waiting for the receiver."""
+    """Starts both sides: the receiver waits at the gate, the sender for the receiver."""
     with contextlib.ExitStack() as stack:
 
         def memory(name: str) -> int:
@@ -176,11 +176,11 @@ def traced(
         ended = record(probes, features, path, subject)
     if ended.failure and not ended.recorded:
         raise ended.failure
-    return ended.how
+    return ended.ending
 
 
 class _Scenario(Subject):
-    """The receiver, held at the gate until it begins, with the sender beside it."""
+    """The receiver, held at the gate until it begins, and the sender."""
 
     def __init__(
         self,
@@ -199,37 +199,37 @@ class _Scenario(Subject):
         self._sides.receiver.release(self._secret)
 
     def follow(self, recorder: Recorder) -> str:
-        """Until the receiver ends, or must be ended; "abandoned" if the sender left it alone."""
+        """Drains until the receiver ends or must be ended; returns Ended.ending ("abandoned": the sender failed)."""
         receiver, sender = self._sides.receiver, self._sides.sender
         for _ in drained(recorder, receiver.wait):
             self._progress(recorder.count)
             if sender.wait(0) and sender.status and not receiver.wait(1000):
-                how = "abandoned"
+                ending = "abandoned"
             elif self._signals():
-                how = "interrupted"
+                ending = "interrupted"
             elif recorder.ended_early:
-                how = "failed"
+                ending = "failed"
             elif time.monotonic() > self._deadline:
-                how = "timeout"
+                ending = "timeout"
             else:
                 continue
             receiver.interrupt()
             receiver.wait(_STOP_MS)
-            return how
+            return ending
         sender.wait(1000)
         return "completed"
 
-    def end(self, recorder: Recorder, how: str, stopped: int) -> tuple[Ended, dict[str, Any]]:
+    def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         status = self._sides.receiver.status
         if isinstance(recorder.failure, OSError):  # the disk is full: there will be no recording
             raise recorder.failure
         self._sides.kill()
-        self._check("failed" if recorder.ended_early else how, status, bool(recorder.base))
+        self._check("failed" if recorder.ended_early else ending, status, bool(recorder.base))
         plan = self._plan
-        return Ended(how, status), {
+        return Ended(ending, status), {
             "scenario": plan.scenario,
             "options": plan.recorded_options(),
-            "base_ns": recorder.base or stopped,
+            "base_ns": recorder.base or stopped_ns,
             "target": {
                 "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
                 "pid": self._sides.receiver.pid,
@@ -240,20 +240,20 @@ class _Scenario(Subject):
             "untraced": self._before,
         }
 
-    def _check(self, how: str, status: int | None, was_seen: bool) -> None:
+    def _check(self, ending: str, status: int | None, was_seen: bool) -> None:
         """Raises CannotRun, RunFailed, NothingSeen for a run that is not worth a recording."""
-        if how == "completed" and status == _UNABLE:
+        if ending == "completed" and status == _UNABLE:
             _able(self._plan, self._sides)
-        if how == "completed" and status:
+        if ending == "completed" and status:
             raise RunFailed(f"{self._plan.scenario} ended with status {status}")
-        if how == "abandoned":
+        if ending == "abandoned":
             raise RunFailed(f"the sender ended early, with status {self._sides.sender.status}")
-        if not was_seen and how == "interrupted":
+        if not was_seen and ending == "interrupted":
             raise RunFailed("interrupted before the target began")
-        if not was_seen and how != "failed":
+        if not was_seen and ending != "failed":
             raise NothingSeen("the target was released, but the probes saw nothing of it")
 
 
 def failure_of(path: str) -> str:
-    """What failed in iotrace while the recording at `path` was made."""
+    """The failure of iotrace that the recording at `path` notes, '' if there was none."""
     return str(read_facts(path).get("failure", ""))

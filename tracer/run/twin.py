@@ -52,7 +52,7 @@ def built(path: Path) -> Path:
 
 
 def built_as(path: Path, user: tuple[int, int] | None) -> Path:
-    """The same as another user (uid, gid), with that user's rights, in that user's cache; None is who we are."""
+    """built(), run as another user (uid, gid): with that user's rights, into that user's cache. None: as this user."""
     if user is None:
         return built(path)
     uid, gid = user
@@ -85,23 +85,23 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
 
 
 def _digest(path: Path, compiler: str) -> str:
-    """What the program depends on: every source, the flags, which compiler it is, and where it looks for as and ld."""
+    """A digest of all that the program depends on: the sources, the flags, the compiler, and its path to as and ld."""
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, check=False, **_apart("/")
     ).stdout
-    parts = [
+    ingredients = [
         os.fsencode(os.path.realpath(compiler)),
         version,
         " ".join(FLAGS).encode(),
         os.fsencode(places.path()),
     ]
-    parts += [
-        its.read_bytes()
-        for its in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))
+    ingredients += [
+        source.read_bytes()
+        for source in (path, *sorted(SOURCES.glob("*.h")), *(SOURCES / name for name in SHARED))
     ]
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[
-        :16
-    ]
+    return hashlib.sha256(
+        b"".join(hashlib.sha256(ingredient).digest() for ingredient in ingredients)
+    ).hexdigest()[:16]
 
 
 def _compile(path: Path, compiler: str, kept: Path) -> None:
@@ -142,7 +142,7 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
 
 
 def _apart(directory: str) -> dict[str, Any]:
-    """What Popen needs so that nothing of the caller's directory and environment reaches a compiler but PATH."""
+    """Popen's arguments by which nothing of the caller's directory and environment reaches the compiler but PATH."""
     try:
         home = pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
@@ -155,12 +155,12 @@ def _apart(directory: str) -> dict[str, Any]:
 
 
 def _cache() -> Path:
-    """Where this user's twins are kept, made if need be; raises CannotBuild where others could write there."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
+    """The directory of this user's twins, made if need be; raises CannotBuild where others could write to it."""
+    cache_home = os.environ.get("XDG_CACHE_HOME", "")
     try:
         home = (
-            Path(given)
-            if given.startswith("/")
+            Path(cache_home)
+            if cache_home.startswith("/")
             else Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
         )
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

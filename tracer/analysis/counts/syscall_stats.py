@@ -39,7 +39,7 @@ class SyscallStats(ReportPart):
     def feed(self, batch: RecordBatch, state: State) -> None:
         library = LibraryCalls.of(batch)
         inside = state.window.holds(library.time)
-        self._library.update(library.which[inside].tolist())
+        self._library.update(library.function[inside].tolist())
         first, last = np.searchsorted(batch.time, state.window, "left")
         batch = batch.take(slice(first, last))
         calls = Calls(batch, batch.kind == Kind.CALL)

@@ -288,7 +288,7 @@ def _pollers(found: _Reads) -> np.ndarray:
     """Threads that submit without a call of their own: those of IORING_SETUP_SQPOLL."""
     rings = fields.UringRings.of(found.batch)
     polled = rings.where(rings.flags & SETUP_SQPOLL != 0)
-    tgids = found.files.tgid[polled.at]
+    tgids = found.files.tgid[polled.rows]
     mine = np.isin(found.submissions.tgid, tgids)
     return np.setdiff1d(found.submissions.tid[mine], polled.tid)
 

@@ -149,7 +149,7 @@ class KernelRequests:
         self._calls.append(calls.take(np.isin(calls.nr, wanted)))
         self._absences.append(absences.take(np.isin(absences.tid, self._tids)))
         copies = fields.Copies.of(batch)
-        self._copies.append(batch.take(copies.where(np.isin(copies.tid, self._tids)).at))
+        self._copies.append(batch.take(copies.where(np.isin(copies.tid, self._tids)).rows))
 
     def records(self) -> tuple[RecordBatch, Files]:
         """All records of requests, in time order, and the file of each."""
@@ -192,8 +192,8 @@ class KernelRequests:
             fields.UringRequests(batch, np.flatnonzero(batch.kind == Kind.URING_SUBMIT)),
             fields.AioRequests(batch, np.flatnonzero(batch.kind == Kind.AIO_SUBMIT)),
         )
-        fd[uring.at] = np.where(uring.flags & FIXED_FILE, -1, uring.fd)
-        fd[aio.at] = aio.fd
+        fd[uring.rows] = np.where(uring.flags & FIXED_FILE, -1, uring.fd)
+        fd[aio.rows] = aio.fd
         facts, stream = descriptors.facts(tgid, fd, batch.time)
         self._batches.append(batch)
         self._files.append(Files(tgid, facts[:, 0], facts[:, 1], facts[:, 2], stream))

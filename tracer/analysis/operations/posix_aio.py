@@ -81,7 +81,7 @@ class AioReads:
     def feed(self, batch: RecordBatch, part: TimelineBatch) -> fields.LibraryCalls:
         """A batch and its part of the timeline. Its aio_reads, for `serve`."""
         library = fields.LibraryCalls.of(batch)
-        asked = library.where(library.which == AIO_READ)
+        asked = library.where(library.function == AIO_READ)
         self._any |= len(asked) > 0
         if self._any:
             self._keep(batch, part, library)
@@ -199,10 +199,10 @@ class AioReads:
         """What may tell of a receive, for the end."""
         futexes = part.calls.take(part.calls.nr == syscalls.numbers()["futex"])
         self._waits.append(np.array([futexes.tid, futexes.start, futexes.end], np.int64))
-        suspends = library.where(library.which == AIO_SUSPEND)
-        self._suspends.append(batch.take(suspends.at))
+        suspends = library.where(library.function == AIO_SUSPEND)
+        self._suspends.append(batch.take(suspends.rows))
         births = fields.Births.of(batch)
-        self._births.append(batch.take(births.where(births.kind == Kind.THREAD).at))
+        self._births.append(batch.take(births.where(births.kind == Kind.THREAD).rows))
         absences = part.absences
         new = absences.could_run & (absences.woken == NEVER)
         self._firsts.append(np.array([absences.tid[new], absences.back[new]], np.int64))

@@ -398,7 +398,7 @@ def _goes_on(calls: fields.Calls) -> np.ndarray:
     same[1:] = failed[1:] & failed[:-1]
     if not same.any():
         return same
-    breaks = np.cumsum(_BREAKS[calls.batch.kind])[calls.at]
+    breaks = np.cumsum(_BREAKS[calls.batch.kind])[calls.rows]
     for values in (calls.tid, calls.number, calls.fd, calls.result, calls.kind, breaks):
         if same.any():
             same[1:] &= values[1:] == values[:-1]

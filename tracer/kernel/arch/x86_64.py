@@ -1,8 +1,8 @@
-"""x86-64: where the kernel keeps a call's registers, and how a 32-bit program is told.
+"""x86-64: where the kernel keeps a call's registers, and how to tell a 32-bit program.
 
-System call numbers are in tracer/kernel/data/syscalls.tsv. Loads and stores are seen in their order by other CPUs, but
-for a load that may overtake an earlier store (Intel SDM 3A, 9.2; AMD64 APM 2, 7.2): numpy's plain loads are enough to
-read the ring (tracer/capture/ring.py), which they would not be on arm64.
+System call numbers are in tracer/kernel/data/syscalls.tsv. Other CPUs see loads and stores in their order, but for a
+load that may overtake an earlier store (Intel SDM 3A, 9.2; AMD64 APM 2, 7.2). So numpy's plain loads are enough to
+read the ring (tracer/capture/ring.py); on arm64 they would not be.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _claim(claim: Result, width: int) -> list[Text]:
         "─" * max(1, width - len(left) - len(verdict) - 1), style="dim"
     )
     lines = [Text(""), rule.append(" ").append(verdict, style=f"{STYLES[verdict]} not dim")]
-    lines += [Text(part, style="bold") for part in textwrap.wrap(claim["claim"], width)]
+    lines += [Text(line, style="bold") for line in textwrap.wrap(claim["claim"], width)]
     lines += _labelled("measured", claim["evidence"], width)
     lines += _labelled(
         "because" if verdict in ("does not hold", "cannot be tested here") else "but",
@@ -69,11 +69,11 @@ def _claim(claim: Result, width: int) -> list[Text]:
 
 
 def _pointer(runs: list[Result]) -> str:
-    """How to see the first of the runs, and how many there are."""
+    """The command that shows the first of the runs, and the number of the others."""
     recordings = [path for run in runs for path in run["recordings"]]
-    its = f"iotrace report {recordings[0]}" if recordings else runs[0]["command"]
+    shown_command = f"iotrace report {recordings[0]}" if recordings else runs[0]["command"]
     others = len(recordings or runs) - 1
-    return f"{its}  (and {number(others)} more: --json)" if others else its
+    return f"{shown_command}  (and {number(others)} more: --json)" if others else shown_command
 
 
 def _labelled(label: str, text: str | None, width: int, style: str = "") -> list[Text]:

@@ -82,7 +82,7 @@ def render(result: Result, width: int = 80, color: bool = False, unicode: bool =
 
 
 def _labels(models: list[Result]) -> list[str]:
-    """Each one's name, and whether it is in C where not all are."""
+    """The name of each model, with its language where only some are in C."""
     several = len({model.get("lang") for model in models}) > 1
     return [
         clean(model["name"]) + (" in C" if several and model["lang"] == "c" else "")
@@ -125,7 +125,7 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
     head = fit("", NAME) + "".join(title.rjust(CELLS) for title, _ in COLUMNS)
     lines = [Text(f"{head} {'doing':<{MEANWHILE}}{'POSIX':>{POSIX}}", style="dim")]
     for model, label in zip(models, labels, strict=True):
-        row, spread = (Text(fit(part, NAME), style="bold") for part in (label[:NAME], label[NAME:]))
+        row, spread = (Text(fit(cell, NAME), style="bold") for cell in (label[:NAME], label[NAME:]))
         for _, measure in COLUMNS:
             values = (model.get("measures") or {}).get(measure)
             row.append(_value(measure, values and values["median"]).rjust(CELLS), style="not bold")
@@ -140,7 +140,7 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
 
 
 def _plus_minus(measure: str, values: Result | None) -> str:
-    """Half of what lies between the least and the greatest, in two digits; nothing where that is nothing."""
+    """Half the distance from the least to the greatest value, in two digits; '' where that is 0."""
     half = (values["max"] - values["min"]) / 2 if values else 0
     text = _value(measure, float(f"{half:.2g}"))
     return f"±{text}" if any(digit in text for digit in "123456789") else ""
@@ -174,18 +174,20 @@ def _legend(width: int) -> list[Text]:
 
 def _estimated(models: list[Result], labels: list[str], width: int) -> list[Text]:
     """Which boundaries were estimated in most operations of which models."""
-    found = {boundary for model in models for boundary in model.get("estimated") or []}
+    estimated = {boundary for model in models for boundary in model.get("estimated") or []}
     words = []
-    for boundary in sorted(found):
-        of = [
+    for boundary in sorted(estimated):
+        affected = [
             label
             for model, label in zip(models, labels, strict=True)
             if boundary in (model.get("estimated") or [])
         ]
-        words.append(f"{boundary} in {'all' if len(of) == len(models) else ', '.join(of)}")
+        words.append(
+            f"{boundary} in {'all' if len(affected) == len(models) else ', '.join(affected)}"
+        )
     why = "; where copy_start is, copy holds the receive from its entry, its thread's last switch-in, or readiness on"
     return (
-        entry("~estimated", "; ".join(words) + why * ("copy_start" in found), width)
+        entry("~estimated", "; ".join(words) + why * ("copy_start" in estimated), width)
         if words
         else []
     )
@@ -283,10 +285,10 @@ def _ranks(result: Result, models: list[Result], labels: list[str], width: int) 
 
 
 def _unavailable(result: Result, width: int) -> list[Text]:
-    found = result.get("unavailable") or []
+    unavailable = result.get("unavailable") or []
     lines = [
         line
-        for scenario in found
+        for scenario in unavailable
         for line in entry(
             "",
             f"{clean(scenario['name'])}{' in C' if scenario['lang'] == 'c' else ''}: {clean(scenario['why'])}",

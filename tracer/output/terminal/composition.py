@@ -20,15 +20,15 @@ def build(report: Result) -> Figure | None:
     timed = [(time, step) for step in drawn.get("steps") or [] if (time := _time(step)) is not None]
     if not timed:
         return None
-    steps = [step for _, step in sorted(timed, key=lambda its: its[0])]
+    steps = [step for _, step in sorted(timed, key=lambda pair: pair[0])]
     figure = _bare(_operation(report, drawn), steps)
     _find_helper(figure)
     rows = [row for step in _shortened(steps) for row in rows_of(step, figure)]
     rows += boundary_rows(figure, rows)
-    figure.rows = _merged(sorted(rows, key=lambda row: (row.at, row.order)))
+    figure.rows = _merged(sorted(rows, key=lambda row: (row.time_ns, row.order)))
     _mark(figure)
     _comment(report, figure)
-    figure.rows = [part for row in figure.rows for part in (*row.before, row, *row.after)]
+    figure.rows = [shown for row in figure.rows for shown in (*row.before, row, *row.after)]
     return figure
 
 
@@ -48,7 +48,7 @@ def _operation(report: Result, drawn: Result) -> Result:
 
 
 def _bare(operation: Result, steps: list[Step]) -> Figure:
-    """A figure without rows: boundaries, who asked, and which call slept that should not have."""
+    """A figure without rows: its boundaries, the asking thread, and the submission that slept though it should not."""
     return Figure(
         [],
         operation,
@@ -62,7 +62,7 @@ def _bare(operation: Result, steps: list[Step]) -> Figure:
 
 
 def _boundaries(operation: Result, steps: list[Step]) -> dict[str, int | None]:
-    """The operation's boundaries, from the steps where it does not say."""
+    """The operation's boundaries; those that it lacks come from the steps."""
     times: dict[str, int | None] = {name: operation.get(f"{name}_ns") for name in BOUNDARIES}
     for step in steps:
         if step["kind"] == "ready" and times["ready"] is None:
@@ -88,7 +88,7 @@ def _estimated(operation: Result, steps: list[Step]) -> set[str]:
 
 
 def _asker(operation: Result, steps: list[Step]) -> int | None:
-    """The thread that wanted the data: who called the library, else who made the first call, else the operation's."""
+    """The thread that wanted the data: that of the library's call, else of the first call, else the operation's."""
     for kind in ("library", "call"):
         for step in steps:
             if step["kind"] == kind and step.get("tid") is not None:
@@ -98,7 +98,7 @@ def _asker(operation: Result, steps: list[Step]) -> int | None:
 
 
 def _asleep_in_submission(steps: list[Step]) -> str | None:
-    """The first call that submitted and slept, and was not made to wait."""
+    """The first call that submitted and slept, although it was not a call that waits."""
     for step in steps:
         submits = step["kind"] == "call" and step.get("name") in SUBMISSIONS
         if submits and step.get("blocked_ns") and not step.get("waits"):
@@ -166,30 +166,30 @@ def _merged(rows: list[Row]) -> list[Row]:
     return merged
 
 
-def _has_room(row: Row, other: Row) -> bool:
-    """Whether `other` fits into the line of `row`; a call does not return into what the kernel does then, but for the
-    copy's end."""
-    if row.at != other.at or row.after:
+def _has_room(row: Row, later: Row) -> bool:
+    """Whether `later` fits into the line of `row`. A call's return shares no line with an event in the kernel, except
+    with the copy's end."""
+    if row.time_ns != later.time_ns or row.after:
         return False
-    returns = other.arrow == "return" and row.kernel and "copy_end" not in row.marks
+    returns = later.arrow == "return" and row.kernel and "copy_end" not in row.marks
     return not (
-        (row.application and other.application)
-        or (row.kernel and other.kernel)
-        or (row.arrow and other.arrow)
+        (row.application and later.application)
+        or (row.kernel and later.kernel)
+        or (row.arrow and later.arrow)
         or returns
     )
 
 
 def _mark(figure: Figure) -> None:
     """Say which rows stand for asking and being done; those two have no row of their own where a call is the event."""
-    asking = [row for row in figure.rows if row.at == figure.times["ask"]]
+    asking = [row for row in figure.rows if row.time_ns == figure.times["ask"]]
     if asking:
         asking[0].marks.add("ask")
     done = figure.times["done"]
     if done is not None and done == figure.times["copy_end"]:
         next(row for row in figure.rows if "copy_end" in row.marks).marks.add("done")
     elif done is not None:
-        ending = [row for row in figure.rows if row.at == done]
+        ending = [row for row in figure.rows if row.time_ns == done]
         ending[-1].marks.add("done")
     for row in figure.rows:
         row.boundary = bool(row.marks)
@@ -214,8 +214,8 @@ def _name_helper(figure: Figure) -> None:
     first = next((row for row in figure.rows if row.by_helper), None)
     if first is None:
         return
-    who = "kernel worker" if figure.operation.get("how") == "worker" else "helper thread"
-    text = f"{who} {figure.helper}"
+    name = "kernel worker" if figure.operation.get("how") == "worker" else "helper thread"
+    text = f"{name} {figure.helper}"
     text = text if len(text) <= _HELPER_CELLS else f"thread {figure.helper}"
     first.before.append(comment(text, "yellow", by_helper=True))
 
@@ -224,7 +224,7 @@ def _sleeps_elsewhere(report: Result, figure: Figure) -> bool:
     """Whether the thread that asked slept most of its time, and in none of the calls that are drawn: free need not mean
     busy, a program may sleep in a call that is no receive."""
     threads: Sequence[Result] = report.get("threads") or []
-    thread = next((one for one in threads if one.get("tid") == figure.asker), {})
+    thread = next((candidate for candidate in threads if candidate.get("tid") == figure.asker), {})
     cpu = (thread.get("kernel_ns") or 0) + (thread.get("user_ns") or 0)
     slept = any(
         step.get("blocked_ns")

@@ -10,46 +10,48 @@ def draw(figure: Figure) -> None:
     calls = [
         step for step in figure.steps if step["kind"] == "call" and step.get("enter_ns") is not None
     ]
-    last = max(row.at for row in figure.rows if row.at is not None)
-    _left(figure, _sleeps(figure, figure.asker, calls, last))
-    _right(figure, calls, last)
+    last_ns = max(row.time_ns for row in figure.rows if row.time_ns is not None)
+    _left(figure, _sleeps(figure, figure.asker, calls, last_ns))
+    _right(figure, calls, last_ns)
 
 
 def _left(figure: Figure, sleeps: list[tuple[int, int]]) -> None:
     for row in figure.rows:
-        at = row.bound if row.at is None else row.at
-        if at is not None and _within(at, row.at is None, sleeps):
+        time_ns = row.bound if row.time_ns is None else row.time_ns
+        if time_ns is not None and _within(time_ns, row.time_ns is None, sleeps):
             row.left = "┊"
 
 
-def _right(figure: Figure, calls: list[Step], last: int) -> None:
+def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
     """The helper's edge is there from its first entry, or the comment that names it, to its last exit."""
     helped = [
-        at
+        time_ns
         for call in calls
         if call.get("tid") == figure.helper
-        for at in (call["enter_ns"], call.get("exit_ns") or last)
+        for time_ns in (call["enter_ns"], call.get("exit_ns") or last_ns)
     ]
     if figure.helper is None or not helped:
         return
-    sleeps, first, end = _sleeps(figure, figure.helper, calls, last), min(helped), max(helped)
+    sleeps, first, end = _sleeps(figure, figure.helper, calls, last_ns), min(helped), max(helped)
     for row in figure.rows:
-        at = row.bound if row.at is None else row.at
-        if at is None:
+        time_ns = row.bound if row.time_ns is None else row.time_ns
+        if time_ns is None:
             continue
-        begins = row.at is None and row.by_helper and at < first
-        ends = at == end and row.at is not None
-        if begins or first <= at < end or ends:
-            row.right = "┊" if _within(at, row.at is None, sleeps) else "┃"
+        begins = row.time_ns is None and row.by_helper and time_ns < first
+        ends = time_ns == end and row.time_ns is not None
+        if begins or first <= time_ns < end or ends:
+            row.right = "┊" if _within(time_ns, row.time_ns is None, sleeps) else "┃"
 
 
-def _sleeps(figure: Figure, tid: int | None, calls: list[Step], last: int) -> list[tuple[int, int]]:
-    """From each call in which `tid` slept: (entry, switch-in or exit), ns since base."""
+def _sleeps(
+    figure: Figure, tid: int | None, calls: list[Step], last_ns: int
+) -> list[tuple[int, int]]:
+    """Of each call in which thread `tid` slept: (its entry, the last switch-in or else its exit), ns since base."""
     sleeps = []
     for call in calls:
         if call.get("tid") != tid or not call.get("blocked_ns") or (call.get("count") or 1) > 1:
             continue
-        leave = call.get("exit_ns") or last + 1
+        leave = call.get("exit_ns") or last_ns + 1
         runs = [
             step["at_ns"]
             for step in figure.steps
@@ -61,6 +63,9 @@ def _sleeps(figure: Figure, tid: int | None, calls: list[Step], last: int) -> li
     return sleeps
 
 
-def _within(at: int, comment: bool, sleeps: list[tuple[int, int]]) -> bool:
-    """Whether `at` is in one of them: an event stands at its time, a comment just after the event above it."""
-    return any((begin <= at if comment else begin < at) and at < end for begin, end in sleeps)
+def _within(time_ns: int, comment: bool, sleeps: list[tuple[int, int]]) -> bool:
+    """Whether `time_ns` is in a sleep: an event stands at its time, a comment just after the event above it."""
+    return any(
+        (begin <= time_ns if comment else begin < time_ns) and time_ns < end
+        for begin, end in sleeps
+    )

@@ -142,7 +142,7 @@ def _channel(row: Row) -> Text:
 def _rail(figure: Figure) -> _Rail:
     """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled."""
     for name, (begin, end) in PHASE_SPANS.items():
-        first, last = figure.at(begin), figure.at(end)
+        first, last = figure.index_of(begin), figure.index_of(end)
         if first is None or last is None or last <= first:
             continue
         while last - first < 3:
@@ -150,7 +150,7 @@ def _rail(figure: Figure) -> _Rail:
             last += 1
     rail = _Rail()
     for name, (begin, end) in PHASE_SPANS.items():
-        first, last = figure.at(begin), figure.at(end)
+        first, last = figure.index_of(begin), figure.index_of(end)
         if first is None or last is None or last <= first:
             continue
         style = PHASE_STYLES[name]
@@ -173,22 +173,22 @@ def _caption(report: Result, figure: Figure) -> list[Text]:
     if figure.helper is not None:
         lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
     if figure.operation:
-        lines.append(_which(figure, len(report.get("operations") or [])))
-    notes = [part for note in _notes(figure) for part in textwrap.wrap(note, 80)]
+        lines.append(_operation(figure, len(report.get("operations") or [])))
+    notes = [line for note in _notes(figure) for line in textwrap.wrap(note, 80)]
     return [*(Text(line, style="dim") for line in lines), *map(Text, notes)]
 
 
-def _which(figure: Figure, count: int) -> str:
+def _operation(figure: Figure, count: int) -> str:
     """The operation that is drawn, of `count`: how much it received, and how long it took."""
     size, total = figure.operation.get("bytes"), figure.between("ask", "done")
     facts = [plural(size, "byte")] if size is not None else []
     facts += [f"{duration(total)} from asking to done"] if total is not None else []
-    which = (
+    operation = (
         f"Operation {figure.operation['index']}, the median of {count}"
         if count > 1
         else "The only operation"
     )
-    return f"{which}: {', '.join(facts)}."
+    return f"{operation}: {', '.join(facts)}."
 
 
 def _notes(figure: Figure) -> list[str]:

@@ -31,10 +31,10 @@ def lines(report: Result, width: int) -> list[Text]:
 def _title(report: Result) -> Text:
     """The scenario or the command, and what was asked of it."""
     command = (report.get("target") or {}).get("command") or []
-    what = clean(report.get("scenario") or " ".join(map(str, command)) or "a program")
+    subject = clean(report.get("scenario") or " ".join(map(str, command)) or "a program")
     asked = _asked(report)
     title = Text().append("iotrace  ", style="dim")
-    return title.append(what, style="bold").append("  " + ", ".join(asked) if asked else "")
+    return title.append(subject, style="bold").append("  " + ", ".join(asked) if asked else "")
 
 
 def _asked(report: Result) -> list[str]:

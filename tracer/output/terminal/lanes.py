@@ -27,11 +27,11 @@ def of_report(report: Result, width: int = 80) -> list[Text]:
     lines += entry("", f"{scale}: its CPU, ░ waits for one, · asleep", width, "dim")
     for pair in (lanes.get("pairs") or [])[:3]:
         together, possible = pair.get("overlap_ns") or 0, pair.get("possible_ns")
-        who = " and ".join(map(str, pair.get("tids") or []))
+        threads = " and ".join(map(str, pair.get("tids") or []))
         text = (
-            f"{who} never ran at the same time: concurrent, not parallel"
+            f"{threads} never ran at the same time: concurrent, not parallel"
             if not together
-            else f"{who} ran at the same time, in parallel, for {duration(together)}, "
+            else f"{threads} ran at the same time, in parallel, for {duration(together)}, "
             f"{share(together, possible)} of the shorter one's time on a CPU"
         )
         lines += entry("overlap", text, width)

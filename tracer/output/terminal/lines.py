@@ -55,24 +55,25 @@ def fitted(line: Text, width: int) -> Text:
 
 def wrap(text: str, width: int) -> list[str]:
     """Lines of at most `width`, a number never parted from its unit."""
-    held = re.sub(r"(\d) (ns|µs|ms|s)\b", "\\1\u00a0\\2", text)
+    unbroken = re.sub(r"(\d) (ns|µs|ms|s)\b", "\\1\u00a0\\2", text)
     return [
-        line.replace("\u00a0", " ") for line in textwrap.wrap(held, width, break_on_hyphens=False)
+        line.replace("\u00a0", " ")
+        for line in textwrap.wrap(unbroken, width, break_on_hyphens=False)
     ]
 
 
 def entry(label: str, body: str, width: int, style: str = "") -> list[Text]:
     """'label       text …' with a hanging indent."""
     lines = []
-    for index, part in enumerate(wrap(body, width - INDENT) or [""]):
+    for index, text in enumerate(wrap(body, width - INDENT) or [""]):
         line = Text().append((label if index == 0 else "").ljust(INDENT), style="bold")
-        lines.append(line.append(part, style=style))
+        lines.append(line.append(text, style=style))
     return lines
 
 
 def alarm(text: str, width: int) -> list[Text]:
     """'!! text …' as whole lines in the loudest style."""
-    return [Text(f"!! {part}".ljust(width), style=LOUD) for part in textwrap.wrap(text, width - 3)]
+    return [Text(f"!! {line}".ljust(width), style=LOUD) for line in textwrap.wrap(text, width - 3)]
 
 
 def rule(title: str, remark: str | Text, width: int) -> list[Text]:

@@ -29,12 +29,12 @@ def render(matrix: Result, width: int = 80) -> str:
                 console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
                 console.print(_table(head, rows))
         console.print(f"\n── What differs {'─' * (width - 16)}")
-        found = matrix_tables.differences(matrix)
-        for what, since, groups in found:
-            console.print(_filled(f"{what}{': ' if since else ''}{since}", "", "    ", width))
+        differing = matrix_tables.differences(matrix)
+        for difference, since, groups in differing:
+            console.print(_filled(f"{difference}{': ' if since else ''}{since}", "", "    ", width))
             for kernels, value in groups:
                 console.print(_filled(value, f"    {kernels:<12} ", " " * 17, width))
-        if not found:
+        if not differing:
             console.print("nothing that is compared")
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
@@ -55,5 +55,5 @@ def _table(head: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-def _filled(text: str, first: str, other: str, width: int) -> str:
-    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=other)
+def _filled(text: str, first_indent: str, other_indent: str, width: int) -> str:
+    return textwrap.fill(text, width, initial_indent=first_indent, subsequent_indent=other_indent)

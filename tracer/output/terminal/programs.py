@@ -82,9 +82,9 @@ def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
         or MISSING
     )
     idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
-    who = _IO_THREAD.sub(r"\1 (kernel)", clean(threads.get("name") or MISSING))
+    thread_name = _IO_THREAD.sub(r"\1 (kernel)", clean(threads.get("name") or MISSING))
     return (
-        indent + who,
+        indent + thread_name,
         f"{number(threads.get('threads'))}{idle}",
         number(threads.get("operations")),
         name,
@@ -194,24 +194,24 @@ def _common(file: str | None) -> str:
     local, arrow, remote = rest.removesuffix("]").partition("->")
     if not (bracket and arrow and protocol.startswith(("TCP", "UDP"))):
         return ""
-    ours, theirs = (int(address.rpartition(":")[2]) for address in (local, remote))
-    return f"{protocol}:[{local}->*]" if ours < theirs else f"{protocol}:[*->{remote}]"
+    local_port, remote_port = (int(address.rpartition(":")[2]) for address in (local, remote))
+    return f"{protocol}:[{local}->*]" if local_port < remote_port else f"{protocol}:[*->{remote}]"
 
 
 def advice(report: Result, width: int = 80) -> list[Text]:
     """What could be better, each with its evidence."""
-    found = report.get("advice") or []
+    advice_list = report.get("advice") or []
     lines: list[Text] = []
-    for index, advised in enumerate(found[:MOST_ADVICE], 1):
+    for index, advised in enumerate(advice_list[:MOST_ADVICE], 1):
         where = f", {_number(advised)}<{clean(advised['file'])}>" if advised.get("file") else ""
         cost = f" [{duration(advised['cost_ns'])}]" if advised.get("cost_ns") else ""
-        who = f"{clean(advised.get('process') or MISSING)} {advised.get('tgid') or MISSING}"
+        process = f"{clean(advised.get('process') or MISSING)} {advised.get('tgid') or MISSING}"
         text = advised.get("text") or MISSING
         lines += entry(
-            f"{index}.", f"{clean(advised.get('rule'))}: {who}{where}: {text}{cost}", width
+            f"{index}.", f"{clean(advised.get('rule'))}: {process}{where}: {text}{cost}", width
         )
-    if len(found) > MOST_ADVICE:
-        lines.append(Text(f"and {len(found) - MOST_ADVICE} more, in --json", style="dim"))
+    if len(advice_list) > MOST_ADVICE:
+        lines.append(Text(f"and {len(advice_list) - MOST_ADVICE} more, in --json", style="dim"))
     return lines
 
 

@@ -59,9 +59,9 @@ def _phases(report: Result, width: int) -> Parts:
 
 
 def _is_about_receives(report: Result) -> bool:
-    """Not so where a program waits for other things than data, or a scenario sends none."""
-    there = report.get("operations") or (report.get("options") or {}).get("proto") != "none"
-    return bool(there and not (report.get("model") or {}).get("instead"))
+    """Whether the report is about receives: not if the program does something else, or the scenario sends no data."""
+    expected = report.get("operations") or (report.get("options") or {}).get("proto") != "none"
+    return bool(expected and not (report.get("model") or {}).get("instead"))
 
 
 def _histograms(report: Result, width: int) -> Parts:
@@ -140,8 +140,8 @@ def _advice(report: Result, width: int) -> Parts:
 
 def _titled(title: str, lines: Iterable[RenderableType], width: int) -> Parts:
     """The lines below a rule; nothing where there are none."""
-    there = [*lines]
-    return [*rule(title, "", width), *there] if there else []
+    body = [*lines]
+    return [*rule(title, "", width), *body] if body else []
 
 
 SECTIONS: tuple[Callable[[Result, int], Parts], ...] = (

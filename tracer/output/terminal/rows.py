@@ -18,12 +18,15 @@ FREE = "free for other work"
 class Row:
     """One line: what the application does, what crosses, what the kernel does.
 
-    at: ns since base, None for a comment; order: among rows of one time; marks: the boundaries that this row stands
-    for; before, after: comments that go with it; bound: the time (ns) at which a comment stands; left, right: the
-    application's edges, the asking thread's and the helper's.
+    time_ns: since base, None for a comment.
+    order: position among rows of one time.
+    marks: the boundaries that this row stands for.
+    before, after: comments that stand directly above or below this row.
+    bound: of a comment, the time (ns) of the event above it.
+    left, right: the application's edges; the left is the asking thread's, the right the helper's.
     """
 
-    at: int | None
+    time_ns: int | None
     order: int = 0
     application: str = ""
     application_style: str = ""
@@ -52,9 +55,10 @@ def comment(text: str, style: str, by_helper: bool = False) -> Row:
 class Figure:
     """All rows, the operation's boundaries (ns since base) and what the caption needs.
 
-    asker: the thread that wanted the data; helper: another one that is drawn, at the right edge; helper_reads: it
-    received the data; asleep_in_submission: the call that should only have asked, and slept; moved: the data was moved
-    and not copied to user space.
+    asker: the thread that wanted the data.
+    helper: the other thread that is drawn, at the right edge; helper_reads: whether it received the data.
+    asleep_in_submission: the call that should only have asked for the data, but slept.
+    moved: whether the data was moved, and not copied to user space.
     """
 
     rows: list[Row]
@@ -68,7 +72,7 @@ class Figure:
     asleep_in_submission: str | None = None
     moved: bool = False
 
-    def at(self, boundary: str) -> int | None:
+    def index_of(self, boundary: str) -> int | None:
         """The index of the row that stands for `boundary`."""
         return next((index for index, row in enumerate(self.rows) if boundary in row.marks), None)
 
@@ -78,7 +82,7 @@ class Figure:
         return None if first is None or last is None else last - first
 
     def is_estimated(self, begin: str, end: str) -> bool:
-        """Whether one of the two boundaries is."""
+        """Whether one of the two boundaries is estimated."""
         return bool({begin, end} & self.estimated)
 
     def is_helper(self, tid: int | None) -> bool:
@@ -94,8 +98,8 @@ class Figure:
         """Fills the time column, once all rows are there."""
         previous = None
         for row in self.rows:
-            if row.at is None:
+            if row.time_ns is None:
                 row.bound = previous
                 continue
-            row.when = "0" if previous is None else "+" + duration(row.at - previous)
-            previous = row.at
+            row.when = "0" if previous is None else "+" + duration(row.time_ns - previous)
+            previous = row.time_ns

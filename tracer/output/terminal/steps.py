@@ -97,7 +97,7 @@ def _finds_nothing(step: Step, figure: Figure) -> bool:
 
 
 def _return(step: Step, figure: Figure, label: str, style: str) -> Row:
-    """The arrow out of the kernel, and what the thread has or knows by it."""
+    """The arrow out of the kernel, and what the thread has or knows after it."""
     row = Row(
         step["exit_ns"],
         6,
@@ -113,8 +113,8 @@ def _return(step: Step, figure: Figure, label: str, style: str) -> Row:
         has = "knows it was moved" if figure.moved else "has the data"
         row.application, row.application_style = has, "green"
     elif step.get("waits") and isinstance(result, int) and (result > 0 or label == "complete"):
-        told = "told: complete" if complete else "told: readable"
-        row.application = "told" if step.get("signal") else told
+        wording = "told: complete" if complete else "told: readable"
+        row.application = "told" if step.get("signal") else wording
     return row
 
 
@@ -155,13 +155,13 @@ def _count(step: Step) -> int:
 
 
 def _enter(step: Step) -> int | None:
-    """When it was entered; its exit where that was before tracing began."""
+    """Time (ns) of the call's entry; of its exit where the entry was before tracing began."""
     enter: int | None = step.get("enter_ns")
     return step.get("exit_ns") if enter is None else enter
 
 
 def _is_early(step: Step, figure: Figure) -> bool:
-    """Whether the call was entered before the data was there, or nothing says otherwise."""
+    """Whether the call was entered before the data was there; also true where one of the two is unknown."""
     ready, enter = figure.times["ready"], _enter(step)
     return ready is None or enter is None or enter < ready
 
@@ -202,8 +202,8 @@ def _run(step: Step, figure: Figure) -> list[Row]:
 
 
 def _request(step: Step, figure: Figure) -> list[Row]:
-    what = step.get("what")
-    text = REQUESTS.get(what or "", clean(what or "?"))
+    event = step.get("what")
+    text = REQUESTS.get(event or "", clean(event or "?"))
     return [Row(step["at_ns"], 1, kernel=text)]
 
 
@@ -240,15 +240,14 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
 
 
 def boundary_rows(figure: Figure, rows: list[Row]) -> list[Row]:
-    """Rows for the boundaries that none of `rows`, the steps', is."""
-    there = {row.at for row in rows}
-    made = [*_ask_row(figure, there), *_kernel_rows(figure), *_done_row(figure, there)]
-    return made
+    """Rows for the boundaries at whose time none of `rows`, the steps' rows, stands."""
+    taken_ns = {row.time_ns for row in rows}
+    return [*_ask_row(figure, taken_ns), *_kernel_rows(figure), *_done_row(figure, taken_ns)]
 
 
-def _ask_row(figure: Figure, there: set[int | None]) -> list[Row]:
+def _ask_row(figure: Figure, taken_ns: set[int | None]) -> list[Row]:
     ask = figure.times["ask"]
-    if ask is None or ask in there:
+    if ask is None or ask in taken_ns:
         return []
     return [Row(ask, -1, _tilde(figure, "ask") + "wants the data", "bold")]
 
@@ -262,23 +261,23 @@ def _kernel_rows(figure: Figure) -> list[Row]:
         return [row]
     early = times["ask"] == times["ready"] and figure.operation.get("queued_ns")
     begins, ends = MOVED if figure.moved else COPIED
-    wanted = (
+    wordings = (
         ("ready", 1, "data was there" if early else "DATA READY", "bold green"),
         ("copy_start", 4, begins, "bold magenta"),
         ("copy_end", 6, ends, "magenta"),
     )
-    return [_kernel_row(figure, *its) for its in wanted if times[its[0]] is not None]
+    return [_kernel_row(figure, *wording) for wording in wordings if times[wording[0]] is not None]
 
 
 def _kernel_row(figure: Figure, boundary: str, order: int, text: str, style: str) -> Row:
     kernel = _tilde(figure, boundary) + text
-    at = figure.times[boundary]
-    return Row(at, order, kernel=kernel, kernel_style=style, marks={boundary})
+    time_ns = figure.times[boundary]
+    return Row(time_ns, order, kernel=kernel, kernel_style=style, marks={boundary})
 
 
-def _done_row(figure: Figure, there: set[int | None]) -> list[Row]:
+def _done_row(figure: Figure, taken_ns: set[int | None]) -> list[Row]:
     done = figure.times["done"]
-    if done is None or done in there or done == figure.times["copy_end"]:
+    if done is None or done in taken_ns or done == figure.times["copy_end"]:
         return []
     in_thread = figure.operation.get("how") == "thread"
     text = "a new thread is told" if in_thread else "knows it is done"

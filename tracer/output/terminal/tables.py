@@ -37,16 +37,16 @@ def fitted(table: Table, width: int) -> Table:
 
 def phases(report: Result, width: int = 80) -> Table | Text:
     """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
-    found = report.get("phases") or {}
-    names = [name for name in PHASES if name in found] + [
-        name for name in found if name not in PHASES
+    measured = report.get("phases") or {}
+    names = [name for name in PHASES if name in measured] + [
+        name for name in measured if name not in PHASES
     ]
-    if not any((found[name] or {}).get("count") for name in names):
+    if not any((measured[name] or {}).get("count") for name in names):
         return Text("no operation: no phases to measure", style="yellow")
-    whole = sum((found[name] or {}).get("total_ns") or 0 for name in names)
+    total_ns = sum((measured[name] or {}).get("total_ns") or 0 for name in names)
     table = _table(width, "phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
     for name in names:
-        phase = found[name] or {}
+        phase = measured[name] or {}
         count = phase.get("count")
         times = [
             duration(phase.get(key), fixed=True) if count else MISSING
@@ -56,15 +56,15 @@ def phases(report: Result, width: int = 80) -> Table | Text:
             Text(clean(name), style=PHASE_STYLES.get(name, "")),
             number(count),
             *times,
-            share(phase.get("total_ns") if count else None, whole),
+            share(phase.get("total_ns") if count else None, total_ns),
         )
     return fitted(table, width)
 
 
 def threads(report: Result, width: int = 80) -> Table | Text:
     """Where each thread's time went: four states that add up to its traced lifetime, a bar of them, and its CPU use."""
-    found = report.get("threads") or []
-    if not found:
+    listed = report.get("threads") or []
+    if not listed:
         return Text("no thread was seen", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("tid", justify="right", no_wrap=True)
@@ -73,40 +73,40 @@ def threads(report: Result, width: int = 80) -> Table | Text:
         table.add_column(state, justify="right", no_wrap=True, header_style=style)
     table.add_column("CPU", justify="right", no_wrap=True)
     table.add_column("")
-    weight = [thread for thread in found if _lifetime(thread)] or found
+    weight = [thread for thread in listed if _lifetime(thread)] or listed
     shown = sorted(
         weight, key=lambda t: (t.get("kernel_ns") or 0) + (t.get("user_ns") or 0), reverse=True
     )
     shown = shown[:MOST_THREADS]
     for thread in shown:
-        parts = [thread.get(f"{state}_ns") or 0 for state in STATES]
+        states_ns = [thread.get(f"{state}_ns") or 0 for state in STATES]
         bar = Text()
-        cells = stacked(parts, "".join(glyph for _, glyph, _ in _STATES), BAR)
+        cells = stacked(states_ns, "".join(glyph for _, glyph, _ in _STATES), BAR)
         for text, (_, _, style) in zip(cells, _STATES, strict=True):
             bar.append(text, style=style)
-        cpu = parts[2] + parts[3]
+        cpu = states_ns[2] + states_ns[3]
         table.add_row(
             str(thread.get("tid", MISSING)),
             clean(thread.get("name") or MISSING),
-            *(duration(part, fixed=True) for part in parts),
+            *(duration(state_ns, fixed=True) for state_ns in states_ns),
             share(cpu, _lifetime(thread)),
             bar,
         )
-    return fitted(more(table, len(found) - len(shown), "thread"), width)
+    return fitted(more(table, len(listed) - len(shown), "thread"), width)
 
 
 def together(report: Result, width: int = 80) -> list[Text]:
     """Context switches of all threads, and the memory that a scenario had for itself; nothing where none is known."""
-    found, expected = report.get("threads") or [], report.get("expected") or {}
+    listed, expected = report.get("threads") or [], report.get("expected") or {}
     sleeps, preempted = (
-        sum(thread.get(key) or 0 for thread in found) for key in ("switches", "preemptions")
+        sum(thread.get(key) or 0 for thread in listed) for key in ("switches", "preemptions")
     )
     words = (
         [
-            f"{plural(len(found), 'thread')}, {plural(sleeps + preempted, 'context switch')} "
+            f"{plural(len(listed), 'thread')}, {plural(sleeps + preempted, 'context switch')} "
             f"({number(preempted)} preempted)"
         ]
-        if any("switches" in thread for thread in found)
+        if any("switches" in thread for thread in listed)
         else []
     )
     if expected.get("anonymous_bytes"):
@@ -138,12 +138,12 @@ def states_legend() -> Text:
 
 def syscalls(report: Result, width: int = 80) -> Table | Text:
     """Each system call: how often, with which errors, and its times; the dearest first."""
-    found = report.get("syscalls") or []
-    if not found:
+    calls = report.get("syscalls") or []
+    if not calls:
         return Text("no system call was seen", style="yellow")
     table = _table(width, "system call", "calls", "p50", "p99", "max", "total")
     table.add_column("errors", overflow="fold", style="red")
-    ordered = sorted(found, key=lambda call: -(call.get("total_ns") or 0))
+    ordered = sorted(calls, key=lambda call: -(call.get("total_ns") or 0))
     for call in ordered[:MOST_CALLS]:
         name = clean(call.get("name"))
         if call.get("library"):
@@ -167,24 +167,24 @@ def _errors(call: Result) -> str:
 def signals(report: Result, width: int = 80) -> Table | None:
     """Signals sent, delivered to a handler or taken by a wait; those merged into a pending one, and those that found
     the queue full. None if none."""
-    found = [
+    listed = [
         signal
         for signal in report.get("signals") or []
         if any(
             signal.get(key) for key in ("generated", "delivered", "taken", "merged", "overflowed")
         )
     ]
-    if not found:
+    if not listed:
         return None
-    taking = any(signal.get("taken") for signal in found)
+    taking = any(signal.get("taken") for signal in listed)
     table = _table(width, "signal", "sent", "delivered", *["taken"] * taking)
     table.add_column("", style="dim")
-    for signal in found:
+    for signal in listed:
         counts = [signal.get("generated"), signal.get("delivered"), *[signal.get("taken")] * taking]
         left = (counts[0] or 0) - sum(count or 0 for count in counts[1:])
         notes = [
-            f"{number(signal[key])} {what}"
-            for key, what in (
+            f"{number(signal[key])} {meaning}"
+            for key, meaning in (
                 ("merged", "merged into a pending one"),
                 ("overflowed", "found the queue full"),
             )

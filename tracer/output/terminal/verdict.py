@@ -112,21 +112,23 @@ def verdict(report: Result, width: int = 80) -> list[Text]:
     lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
-    shares = {part: value or 0 for part, value in (model.get("shares") or {}).items()}
+    shares = {share_name: value or 0 for share_name, value in (model.get("shares") or {}).items()}
     whole = sum(shares.values())
-    for part, value in sorted(shares.items(), key=lambda item: -item[1]):
+    for share_name, value in sorted(shares.items(), key=lambda item: -item[1]):
         lines += entry(
-            "", f"{share(value, whole):>6}  {MODELS.get(part, (clean(part),))[0]}", width
+            "",
+            f"{share(value, whole):>6}  {MODELS.get(share_name, (clean(share_name),))[0]}",
+            width,
         )
     if name != "none":
         word, why = SYNCHRONOUS[model.get("synchronous")]
         lines += entry("POSIX", f"calls it {word}: {why}" if word else why, width)
     for index, evidence in enumerate(model.get("evidence") or []):
-        for row, part in enumerate(wrap(clean(evidence), width - INDENT - 2)):
+        for row, text in enumerate(wrap(clean(evidence), width - INDENT - 2)):
             line = Text().append(
                 ("because" if index == row == 0 else "").ljust(INDENT), style="bold"
             )
-            lines.append(line.append(("• " if row == 0 else "  ") + part))
+            lines.append(line.append(("• " if row == 0 else "  ") + text))
     return lines
 
 
@@ -134,15 +136,15 @@ def mostly(report: Result, width: int = 80) -> list[Text]:
     """What a program that does something else than input and output spends its time on; nothing for the others, and for
     a scenario, of which that is known."""
     doing = report.get("activity") or {}
-    what = doing.get("mostly")
-    if report.get("scenario") or what is None or what in _ABOUT_IO:
+    activity = doing.get("mostly")
+    if report.get("scenario") or activity is None or activity in _ABOUT_IO:
         return []
-    rest = (
+    addition = (
         ""
         if (report.get("model") or {}).get("name") in (None, "none")
         else "; the model says how it receives what data there is"
     )
-    text = f"{clean(what)}: {share(doing['share'], 1)} of its threads' time{rest}"
+    text = f"{clean(activity)}: {share(doing['share'], 1)} of its threads' time{addition}"
     return entry("mostly", text, width, "bold yellow")
 
 
@@ -236,10 +238,10 @@ def _alarms(book: Result) -> list[str]:
 
 def _gap(book: Result) -> str:
     gap = (book.get("counted") or 0) - (book.get("delivered") or 0) - (book.get("lost") or 0)
-    what = (
+    surplus = (
         "counted, neither delivered nor lost" if gap >= 0 else "delivered that were never counted"
     )
-    return f"THE LEDGER DOES NOT BALANCE: {number(abs(gap))} events {what}; trust no count above"
+    return f"THE LEDGER DOES NOT BALANCE: {number(abs(gap))} events {surplus}; trust no count above"
 
 
 def is_balanced(book: Result) -> bool:
@@ -282,12 +284,12 @@ def oracle(report: Result, width: int = 80) -> list[Text]:
     calls = ", ".join(
         f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items()
     )
-    said = (
+    counts = (
         f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
         if (report.get("options") or {}).get("proto") != "none"
         else plural(expected.get("messages"), "round")
     )
-    said += f"; {calls}" if calls else ""
+    counts += f"; {calls}" if calls else ""
     dropped = (
         f"; {number(expected['dropped'])} dropped on the way" if expected.get("dropped") else ""
     )
@@ -295,8 +297,8 @@ def oracle(report: Result, width: int = 80) -> list[Text]:
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:
         equal = ": traced exactly so" if expected.get("match") else ""
-        return entry("workload", f"says {said}{equal}{dropped}", width, GOOD if equal else "")
-    lines = entry("workload", f"says {said}{dropped}", width)
+        return entry("workload", f"says {counts}{equal}{dropped}", width, GOOD if equal else "")
+    lines = entry("workload", f"says {counts}{dropped}", width)
     for difference in differences or [f"{name} differ" for name in wrong]:
         lines += alarm(f"TRACED OTHERWISE: {clean(difference)}", width)
     return lines

@@ -24,20 +24,20 @@ from tracer.report.contract import Advice
 
 def advice(advised: Iterable[Advised], io: ProgramIo) -> list[Advice]:
     """The report's `advice`; io: for the names of processes and files."""
-    return [_advice(one, io) for one in advised]
+    return [_advice(advice_case, io) for advice_case in advised]
 
 
-def _advice(one: Advised, io: ProgramIo) -> Advice:
-    tgid, fd, _ = one.key
+def _advice(advice_case: Advised, io: ProgramIo) -> Advice:
+    tgid, fd, _ = advice_case.key
     return {
-        "rule": one.rule,
+        "rule": advice_case.rule,
         "tgid": tgid,
         "process": io.names.get(tgid),
         "fd": fd,
-        "file": io.files.get(one.key),
-        "count": one.count,
-        "cost_ns": one.cost_ns,
-        "text": sentence(one.because),
+        "file": io.files.get(advice_case.key),
+        "count": advice_case.count,
+        "cost_ns": advice_case.cost_ns,
+        "text": sentence(advice_case.because),
     }
 
 

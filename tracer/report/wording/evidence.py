@@ -62,7 +62,7 @@ _Instead: TypeAlias = FileCalls | TimeSpent | FutexSleeps | TookTurns | RanToget
 
 def model(verdict: ModelVerdict) -> Model:
     """A verdict as the report has it."""
-    made: Model = {
+    described: Model = {
         "name": verdict.name,
         "synchronous": verdict.synchronous,
         "confidence": verdict.confidence,
@@ -70,17 +70,17 @@ def model(verdict: ModelVerdict) -> Model:
     }
     if verdict.instead:
         return {
-            "name": made["name"],
-            "synchronous": made["synchronous"],
-            "confidence": made["confidence"],
+            "name": described["name"],
+            "synchronous": described["synchronous"],
+            "confidence": described["confidence"],
             "instead": verdict.instead,
-            "evidence": made["evidence"],
+            "evidence": described["evidence"],
         }
     if verdict.shares:
-        made |= {"shares": verdict.shares, "time_shares": verdict.time_shares}
+        described |= {"shares": verdict.shares, "time_shares": verdict.time_shares}
     if verdict.variants:
-        made |= {"variants": verdict.variants}
-    return made
+        described |= {"variants": verdict.variants}
+    return described
 
 
 def sentence(fact: Fact) -> str:
@@ -151,8 +151,8 @@ def _told_ready(fact: ToldReady) -> str:
 def _epoll(fact: _Epoll) -> str:
     match fact:
         case Registered(events, edge):
-            given = " or ".join(map(decode.epoll_events, events))
-            return f"registered with {given}" + ("" if edge else ", without EPOLLET")
+            event_names = " or ".join(map(decode.epoll_events, events))
+            return f"registered with {event_names}" + ("" if edge else ", without EPOLLET")
         case NotRegistered():
             return (
                 "the descriptor that received was not seen registered: told of was another one, "
@@ -307,14 +307,14 @@ def _instead(fact: _Instead) -> str:
 
 
 def _futex_sleeps(fact: FutexSleeps) -> str:
-    how = (
+    meaning = (
         "it woke others there later: it had what it waited for, and gave it back"
         if fact.gave_back
         else "it woke nobody there: what it waited for was an event, and another thread's"
     )
     return (
         f"{fact.times} times a thread slept on a futex, {_ms(fact.slept_ns)} ms in all, at most "
-        f"{_ms(fact.longest_ns)}; {how}"
+        f"{_ms(fact.longest_ns)}; {meaning}"
     )
 
 
