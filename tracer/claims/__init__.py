@@ -1,7 +1,7 @@
 """The textbook's claims, one a file, found by looking in this directory (nothing to register); no kernel interface.
 
-A claim's module says what is claimed and by whom, what has to be run, and `judge`: a pure function from what those
-runs recorded to a verdict with its evidence.
+The module of a claim has the sentence, the source, the runs that the test needs, and `judge`: a pure function from the
+recordings of these runs to a verdict with evidence.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from tracer.claims.claim import Claim
 
 
 def claims() -> list[Claim]:
-    """All of them, by their number; a module without NUMBER (claim, seen) is none."""
-    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    """All claims, by number. A module without NUMBER (claim, run, …) holds no claim."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     return sorted(
         (
             Claim(
-                m.NUMBER,
-                m.NAME,
-                m.SENTENCE,
-                m.SOURCE,
-                m.RUNS,
-                getattr(m, "OPTIONAL", frozenset()),
-                m.judge,
+                claim.NUMBER,
+                claim.NAME,
+                claim.SENTENCE,
+                claim.SOURCE,
+                claim.RUNS,
+                getattr(claim, "OPTIONAL", frozenset()),
+                claim.judge,
             )
-            for m in modules
-            if hasattr(m, "NUMBER")
+            for claim in modules
+            if hasattr(claim, "NUMBER")
         ),
         key=lambda claim: claim.number,
     )

@@ -32,9 +32,9 @@ SEEN_BY = {
 SOCKET = "linux-aio-socket"
 RUNS = {**ASYNCHRONOUS, SOCKET: Wanted("linux_aio_socket")}
 OPTIONAL = frozenset(RUNS)
-MOST_BLOCKED = 0.1  # of the time from asking to the copy's end, in the median of the rounds
+MOST_BLOCKED = 0.1  # at most, of the time from ask to copy_end, at the median of the rounds
 MOST_ASLEEP = (
-    0.1  # of the calls that ask: a kernel may be short of memory or of places in a device's queue
+    0.1  # at most, of the calls that ask: a kernel may lack memory or room in a device's queue
 )
 _SUBMITS = ("io_submit", "io_uring_enter")
 _WAITS = ("io_getevents", "io_pgetevents")
@@ -42,9 +42,10 @@ _ENTER = syscalls.numbers()["io_uring_enter"]
 
 
 def judge(runs: Runs) -> Judgement:
-    """For each way: sleep in the call that asks and until the data is there, and receives of the asking thread; for
-    glibc's, the order of copy and signal, and the thread that waits in its place."""
-    found, signals, copied = Findings(), 0, 0
+    """For each interface: whether the call that asks sleeps, how long the process is blocked until the data is there,
+    and whether the asking thread makes receive calls. For glibc's: the order of copy and signal, and the thread that
+    waits in the place of the asking one."""
+    findings, signals, after_copy = Findings(), 0, 0
     tried = [
         name
         for name in NAMES
@@ -52,59 +53,67 @@ def judge(runs: Runs) -> Judgement:
     ]
     if not tried:
         return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O is to be seen here")
-    blocked = [_returns_at_once(name, runs[name], found) for name in tried]
+    blocked = [_returns_at_once(name, runs[name], findings) for name in tried]
     by_helper = runs["posix-aio"] if "posix-aio" in tried else ()
     for run in by_helper:
-        its = _signals_after_copies(run)
-        signals, copied = signals + its[0], copied + its[1]
-    found.must(copied == signals, f"{signals - copied} of {signals} signals came before the copy")
+        counted = _signals_after_copies(run)
+        signals, after_copy = signals + counted[0], after_copy + counted[1]
+    findings.must(
+        after_copy == signals, f"{signals - after_copy} of {signals} signals came before the copy"
+    )
     helped = [share for run in by_helper if (share := _helper(run)) is not None]
     if helped:
-        found.but.append(
+        findings.but.append(
             f"aio_read is a thread of glibc's that is blocked in read in the caller's place, for "
             f"{span(spread(helped), percent)} of the wait"
         )
-    slept, of = _asleep(runs.get(SOCKET, ()))
-    if slept > MOST_ASLEEP * of:
-        found.but.append(
-            f"native AIO on a socket is not: io_submit sleeps until the data is there ({slept} of {of})"
+    slept, submits = _asleep(runs.get(SOCKET, ()))
+    if slept > MOST_ASLEEP * submits:
+        findings.but.append(
+            f"native AIO on a socket is not: io_submit sleeps until the data is there ({slept} of {submits})"
         )
-    told = f"{copied} of {signals} signals came after the copy; " if signals else ""
-    return found.judgement(
+    told = f"{after_copy} of {signals} signals came after the copy; " if signals else ""
+    return findings.judgement(
         f"{', '.join(NAMES[name] for name in tried)}: the call returned at once; blocked for at most "
         f"{percent(max(blocked))} of the time until the copy's end; {told}no receive call by who asked"
     )
 
 
-def _returns_at_once(name: str, runs: Sequence[TraceView], found: Findings) -> float:
-    """That the call which asks does not sleep, and the process is not blocked; the share of the time that it was."""
-    shares = spread(_blocked(run, NAMES[name], found) for run in runs)
-    found.must(shares.middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked")
-    slept, of = _asleep(runs)
-    found.must(
-        slept <= MOST_ASLEEP * of,
-        f"with {NAMES[name]} the call that asks slept, {slept} of {of} times",
+def _returns_at_once(name: str, runs: Sequence[TraceView], findings: Findings) -> float:
+    """Checks that the call which asks does not sleep and the process is not blocked. Returns the share of the time in
+    which the process was blocked, at the median."""
+    shares = spread(_blocked(run, NAMES[name], findings) for run in runs)
+    findings.must(shares.middle <= MOST_BLOCKED, f"with {NAMES[name]} the process is blocked")
+    slept, submits = _asleep(runs)
+    findings.must(
+        slept <= MOST_ASLEEP * submits,
+        f"with {NAMES[name]} the call that asks slept, {slept} of {submits} times",
     )
-    if 0 < slept <= MOST_ASLEEP * of:
-        found.but.append(
-            f"with {NAMES[name]} the call that asks slept all the same, {slept} of {of} times"
+    if 0 < slept <= MOST_ASLEEP * submits:
+        findings.but.append(
+            f"with {NAMES[name]} the call that asks slept all the same, {slept} of {submits} times"
         )
     return shares.middle
 
 
-def _blocked(run: TraceView, name: str, found: Findings) -> float:
-    """The share of the time until the copy's end in which the asking thread was blocked, but for waiting because it
-    wanted to (io_getevents, an io_uring_enter that submits nothing)."""
+def _blocked(run: TraceView, name: str, findings: Findings) -> float:
+    """The share of the time until the end of the copy in which the asking thread was blocked, without the calls that
+    are there to wait (io_getevents, an io_uring_enter that submits nothing)."""
     base = run.report["base_ns"]
     asker = run.asker
-    found.must(
+    findings.must(
         not len(run.receives(asker)), f"with {name} the thread that asked made receive calls"
     )
-    found.must(
-        all("how" in op or "helper_tid" in op for op in run.operations),
+    findings.must(
+        all("how" in operation or "helper_tid" in operation for operation in run.operations),
         f"with {name} nothing completes by itself",
     )
-    spans = _spans([(base + op["ask_ns"], base + op["copy_end_ns"]) for op in run.operations])
+    spans = _spans(
+        [
+            (base + operation["ask_ns"], base + operation["copy_end_ns"])
+            for operation in run.operations
+        ]
+    )
     wanted = run.of_class(*_WAITS, "io_uring_enter")
     wanted = wanted.take((wanted.tid == asker) & ((wanted.nr != _ENTER) | (wanted.result == 0)))
     chosen = common(spans, np.stack([wanted.start, wanted.end], axis=1))
@@ -112,38 +121,39 @@ def _blocked(run: TraceView, name: str, found: Findings) -> float:
 
 
 def _spans(times: list[tuple[int, int]]) -> np.ndarray:
-    """As int64[n, 2], each cut where the next begins."""
+    """(begin, end) of each span as int64[n, 2]; a span ends at the latest where the next begins."""
     spans = np.array(times, np.int64)
     spans[:-1, 1] = np.minimum(spans[:-1, 1], spans[1:, 0])
     return spans
 
 
 def _signals_after_copies(run: TraceView) -> tuple[int, int]:
-    """(signals delivered to the asking thread; those before which at least as many reads had ended, by any thread)."""
+    """(signals delivered to the asking thread; how many of them came after at least as many reads, by any thread, had
+    ended)."""
     calls = run.of_class(*syscalls.RECEIVE)
     copies = np.sort(calls.end[calls.result > 0])
     signals = run.deliveries.time[run.deliveries.tid == run.asker]
-    had = np.searchsorted(copies, signals, "right")
-    return len(signals), int((had > np.arange(len(signals))).sum())
+    reads_before = np.searchsorted(copies, signals, "right")
+    return len(signals), int((reads_before > np.arange(len(signals))).sum())
 
 
 def _helper(run: TraceView) -> float | None:
-    """The share of the waits, less what it waited for a CPU, in which another thread than the asking one slept in the
-    receive; None where there is none."""
-    slept = runnable = waited = 0
-    for op, wait in zip(run.operations, run.waits(), strict=True):
-        if "helper_tid" in op:
-            slept += run.blocked(op["helper_tid"], wait[None])
-            runnable += run.runnable(op["helper_tid"], wait[None])
-            waited += length(wait[None])
-    return slept / max(1, waited - runnable) if waited else None
+    """The share of the waits in which a helper thread slept in the receive, without the time in which the helper waited
+    for a CPU; None if there is no helper."""
+    slept_ns = runnable_ns = waited_ns = 0
+    for operation, wait in zip(run.operations, run.waits(), strict=True):
+        if "helper_tid" in operation:
+            slept_ns += run.blocked(operation["helper_tid"], wait[None])
+            runnable_ns += run.runnable(operation["helper_tid"], wait[None])
+            waited_ns += length(wait[None])
+    return slept_ns / max(1, waited_ns - runnable_ns) if waited_ns else None
 
 
 def _asleep(runs: Sequence[TraceView]) -> tuple[int, int]:
     """(calls that submitted a request and slept, calls that submitted one)."""
-    slept = of = 0
+    slept = submit_count = 0
     for run in runs:
-        submits = run.of_class(*_SUBMITS)
-        submits = submits.take((submits.tid == run.asker) & (submits.result > 0))
-        slept, of = slept + int((submits.slept > 0).sum()), of + len(submits)
-    return slept, of
+        calls = run.of_class(*_SUBMITS)
+        calls = calls.take((calls.tid == run.asker) & (calls.result > 0))
+        slept, submit_count = slept + int((calls.slept > 0).sum()), submit_count + len(calls)
+    return slept, submit_count

@@ -1,4 +1,4 @@
-"""What a claim is, what it wants to have run, and how it is judged; no kernel interface."""
+"""A claim, the runs that its test needs, and the verdict; no kernel interface."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MESSAGES, INTERVAL_NS = 20, 10_000_000
 
 
 class Verdict(StrEnum):
-    """What a test came to."""
+    """The result of a test."""
 
     HOLDS = "holds"
     QUALIFIED = "holds with a qualification"
@@ -25,11 +25,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """One run: a program of scenarios/ (its module's name; those in trials/ are for claims alone) and what it is sent,
-    as scenarios.kit.options.Options has it.
+    """One run. program: the module of a program of scenarios/ (those in trials/ serve claims only). The options that
+    have the same names as those of scenarios.kit.options.Options have the same meaning.
 
-    native: its twin in C where there is a compiler, so that no interpreter's lock takes part. compared: times or shares
-    of time are compared, so it is made in every round; else what it does is counted, and once is enough.
+    native: run the program's twin in C if there is a compiler, so that no interpreter lock takes part. compared: times
+    or shares of time are compared, so the run is made in every round; else calls are counted, and one round is enough.
     """
 
     program: str
@@ -44,13 +44,13 @@ class Wanted:
 
     @property
     def is_trial(self) -> bool:
-        """Whether it is no scenario, but a small program that one claim needs."""
+        """Whether the program is no scenario, but a small program for one claim."""
         return self.program.startswith("trials.")
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """verdict; evidence: what was measured, in one line; qualification: in what the claim says too much or too little,
+    """A verdict. evidence: what was measured, in one line; qualification: where the claim says too much or too little,
     or why it cannot be tested."""
 
     verdict: Verdict
@@ -65,8 +65,8 @@ Runs = Mapping[
 
 @dataclass(frozen=True)
 class Claim:
-    """`sentence`, as `source` has it. runs: what its test needs, by name; without one that is not in `optional` it
-    cannot be tested. judge: the verdict from what was recorded, and from nothing else."""
+    """A claim: a sentence from a source. runs: the runs that the test needs, by name; all but the `optional` ones have
+    to succeed. judge: gives the verdict from the recordings alone."""
 
     number: int
     name: str
@@ -77,27 +77,27 @@ class Claim:
     judge: Callable[[Runs], Judgement]
 
     def verdict(self, runs: Runs) -> Judgement:
-        """judge's, or why these recordings say nothing."""
-        for name, its in runs.items():
-            if self.runs[name].proto != "none" and not all(run.operations for run in its):
+        """The verdict of `judge`, or why these recordings are no test."""
+        for name, recordings in runs.items():
+            if self.runs[name].proto != "none" and not all(run.operations for run in recordings):
                 return Judgement(Verdict.UNTESTED, "", f"{name}: no data was received")
         return self.judge(runs)
 
 
 @dataclass
 class Findings:
-    """What a judge has found: sentences in which the claim does not hold or needs a qualification."""
+    """The findings of a judge. against: why the claim does not hold; but: in what it needs a qualification."""
 
     against: list[str] = field(default_factory=list)
     but: list[str] = field(default_factory=list)
 
     def must(self, holds: bool, otherwise: str) -> None:
-        """The claim stands or falls with `holds`; each reason is said once."""
+        """The claim fails unless `holds`; otherwise: the reason, which is given once."""
         if not holds and otherwise not in self.against:
             self.against.append(otherwise)
 
     def judgement(self, evidence: str) -> Judgement:
-        """The verdict of all of it."""
+        """The verdict from all findings."""
         if self.against:
             return Judgement(Verdict.FAILS, evidence, "; ".join(self.against))
         if self.but:
@@ -107,7 +107,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Spread:
-    """A value over the rounds: its median and its extremes."""
+    """A value over the rounds: the median and the extremes."""
 
     middle: float
     least: float
@@ -119,15 +119,17 @@ class Spread:
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Of a value in each round; raises statistics.StatisticsError where there is none."""
+    """The spread of the values of all rounds; raises statistics.StatisticsError if there is no value."""
     values = list(values)
     return Spread(statistics.median(values), min(values), max(values))
 
 
-def span(its: Spread, text: Callable[[float], str]) -> str:
-    """Median, and in brackets from the least to the most."""
-    ends = text(its.least), text(its.most)
-    return text(its.middle) if ends[0] == ends[1] else f"{text(its.middle)} ({ends[0]}–{ends[1]})"
+def span(value: Spread, text: Callable[[float], str]) -> str:
+    """The median, and in brackets the least and the most: 2 (1–3)."""
+    ends = text(value.least), text(value.most)
+    return (
+        text(value.middle) if ends[0] == ends[1] else f"{text(value.middle)} ({ends[0]}–{ends[1]})"
+    )
 
 
 def time(ns: float) -> str:

@@ -33,38 +33,43 @@ RUNS = {
     "threads, all at once": _CROWD,
     "one process, all at once": replace(_CROWD, program="trials.crowdprocess"),
 }
-EQUAL = 0.9  # of the threads' switches: what is more is no saving
+EQUAL = 0.9  # of the value of the threads: one process saves something only below this
 
 
 def judge(runs: Runs) -> Judgement:
-    """Switches a message, when one connection at a time has one and when many have; memory of the process's own."""
-    found = Findings()
-    if not all(run.operations for its in runs.values() for run in its):
+    """Switches per message, when one connection at a time has a message and when all have; memory of the process
+    alone."""
+    findings = Findings()
+    if not all(run.operations for rounds in runs.values() for run in rounds):
         return Judgement(Verdict.UNTESTED, "", "no data was received")
-    threads, one, threads_crowded, one_crowded = (_switches(runs[name]) for name in RUNS)
-    kept = {
+    threads, one_process, threads_crowded, process_crowded = (
+        _switches(runs[name]) for name in RUNS
+    )
+    size = {
         name: spread(_noted(run.expected["anonymous_bytes"]) for run in runs[name])
         for name in ("threads", "one process")
     }
     workers = spread(_noted(run.expected["threads"]) for run in runs["threads"]).middle
-    found.must(
-        _fewer(kept["one process"], kept["threads"]), "one process does not take less memory"
+    findings.must(
+        _fewer(size["one process"], size["threads"]), "one process does not take less memory"
     )
-    found.must(_fewer(one_crowded, threads_crowded), "one process does not switch less often")
-    if not _fewer(one, threads):
-        found.but.append(
+    findings.must(
+        _fewer(process_crowded, threads_crowded), "one process does not switch less often"
+    )
+    if not _fewer(one_process, threads):
+        findings.but.append(
             "when one connection at a time has a message, there is nothing to save: "
-            f"{count(one.middle)} switches a message, threads {count(threads.middle)}"
+            f"{count(one_process.middle)} switches a message, threads {count(threads.middle)}"
         )
-    return found.judgement(
-        f"{SOCKETS} connections, a message on all at once: {span(one_crowded, count)} switches a message, threads "
-        f"{span(threads_crowded, count)}; memory of its own {_kib(kept['one process'])}, of {count(workers)} threads "
-        f"{_kib(kept['threads'])}, without their kernel stacks"
+    return findings.judgement(
+        f"{SOCKETS} connections, a message on all at once: {span(process_crowded, count)} switches a message, threads "
+        f"{span(threads_crowded, count)}; memory of its own {_kib(size['one process'])}, of {count(workers)} threads "
+        f"{_kib(size['threads'])}, without their kernel stacks"
     )
 
 
 def _switches(runs: Sequence[TraceView]) -> Spread:
-    """Switches away to sleep, a message, of all threads of the process that receives."""
+    """Switches away to sleep, per message, of all threads of the process that receives."""
     return spread(
         sum(thread["switches"] for thread in run.threads_beside(run.asker)) / len(run.operations)
         for run in runs
@@ -72,7 +77,7 @@ def _switches(runs: Sequence[TraceView]) -> Spread:
 
 
 def _noted(count: int | None) -> int:
-    """A number of the program's notes; raises ValueError where the recording is older than that note."""
+    """A number that the program noted; raises ValueError if the recording is older than that note."""
     if count is None:
         raise ValueError("this recording does not say how much memory the program had")
     return count
@@ -82,5 +87,5 @@ def _fewer(one: Spread, threads: Spread) -> bool:
     return one.apart_from(threads) and one.middle < EQUAL * threads.middle
 
 
-def _kib(its: Spread) -> str:
-    return f"{its.middle / 1024:,.0f} KiB"
+def _kib(bytes_: Spread) -> str:
+    return f"{bytes_.middle / 1024:,.0f} KiB"

@@ -1,4 +1,4 @@
-"""Claim 12: select(2) and descriptors from 1024 on; from what the C library's check did and what pselect6 returned."""
+"""Claim 12: select(2) and descriptors from 1024 on; from the C library's check and the result of pselect6."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FD_SETSIZE = 1024
 
 
 def judge(runs: Runs) -> Judgement:
-    """Processes that asked the C library, and those of them that it aborted; selects of the kernel by their highest
-    descriptor, and the reads after them."""
-    found = Findings()
+    """The number of processes that called the C library's check, and of those that it aborted; the kernel's selects by
+    highest descriptor, and the reads after them."""
+    findings = Findings()
     inside = beyond = told_of = asked = aborted = highest = 0
     for run in runs["beyond"]:
         watched, told, read = _selected(run)
@@ -30,42 +30,43 @@ def judge(runs: Runs) -> Judgement:
         highest = max(highest, int(watched.max(initial=0)))
         asked += len(run.of_class("clone", "clone3", "fork", "vfork"))
         aborted += sum(
-            its["generated"] for its in run.report["signals"] if its["name"] == "SIGABRT"
+            signal["generated"] for signal in run.report["signals"] if signal["name"] == "SIGABRT"
         )
     if not inside or not beyond:
         return Judgement(
             Verdict.UNTESTED, "", f"select was not called on both sides of {FD_SETSIZE}"
         )
     kernel = f"the kernel's pselect6, with a larger bitmap, told of descriptor {highest} in {told_of} of {beyond}"
-    found.must(
+    findings.must(
         told_of == beyond, f"the kernel did not tell of {beyond - told_of} of {beyond} beyond"
     )
-    if found.against:
-        return found.judgement(kernel)
+    if findings.against:
+        return findings.judgement(kernel)
     if not asked:
         return Judgement(
             Verdict.UNTESTED, kernel, "the C library has no __fdelt_chk to ask (glibc has)"
         )
-    found.must(
+    findings.must(
         aborted == beyond == asked - inside,
         f"the C library did not refuse those beyond, and those alone: {aborted} of {beyond}",
     )
-    return found.judgement(
+    return findings.judgement(
         f"glibc's check aborts the program in {aborted} of {beyond} cases beyond and in none of "
         f"{inside} below; {kernel}"
     )
 
 
 def _selected(run: TraceView) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each select: the highest descriptor, whether it was told of, whether the read after that brought data."""
+    """For each select: the highest descriptor, whether select reported it, whether the next read from it brought
+    data."""
     selects, reads = run.of_class("select"), run.of_class("read")
     reads = reads.take(np.isin(reads.tid, selects.tid))
     watched = selects.fd - 1
-    following = np.searchsorted(reads.end, selects.end)
-    has = following < len(reads)
-    at = np.minimum(following, max(0, len(reads) - 1))
+    next_read = np.searchsorted(reads.end, selects.end)
+    has_next = next_read < len(reads)
+    row = np.minimum(next_read, max(0, len(reads) - 1))
     read = (
-        has & (reads.fd[at] == watched) & (reads.result[at] > 0)
+        has_next & (reads.fd[row] == watched) & (reads.result[row] > 0)
         if len(reads)
         else np.zeros(len(selects), bool)
     )

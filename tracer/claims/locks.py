@@ -1,4 +1,5 @@
-"""Claim 11: mutual exclusion and synchronisation; from who slept on a futex(2) and who woke them."""
+"""Claim 11: mutual exclusion and synchronisation; from the threads that slept on a futex(2) and the threads that woke
+them."""
 
 from __future__ import annotations
 
@@ -17,9 +18,10 @@ RUNS = {
 
 
 def judge(runs: Runs) -> Judgement:
-    """On the word waited for longest: whether each who waited was woken by the other, and wakes others in turn."""
-    found, evidence = Findings(), []
-    for name, kind, its in (
+    """On the futex word with the longest waits: whether each waiter was woken by the other thread, and wakes others in
+    turn."""
+    findings, evidence = Findings(), []
+    for name, kind, relation in (
         ("mutex", "mutual exclusion", "each waits for the other"),
         ("condition", "synchronisation", "one waits, the other wakes"),
     ):
@@ -31,16 +33,16 @@ def judge(runs: Runs) -> Judgement:
             pair["count"] for pair in pairs if pair["waker"] not in (None, pair["waiter"])
         )
         waits = sum(word["waits"] for word in longest)
-        found.must(
+        findings.must(
             all(word["kind"] == kind for word in longest),
             f"the {name} shows {' and '.join(sorted({word['kind'] for word in longest}))}",
         )
-        found.must(
+        findings.must(
             by_other == waits,
             f"at the {name} {waits - by_other} of {waits} waits were not ended by another",
         )
-        middle = sum(word["waited_ns"] for word in longest) / waits
+        mean_ns = sum(word["waited_ns"] for word in longest) / waits
         evidence.append(
-            f"{name}: {by_other} of {waits} waits ended by the other's wake, {time(middle)} each, {its}"
+            f"{name}: {by_other} of {waits} waits ended by the other's wake, {time(mean_ns)} each, {relation}"
         )
-    return found.judgement("; ".join(evidence))
+    return findings.judgement("; ".join(evidence))

@@ -19,39 +19,38 @@ RUNS = {
     **{name: Wanted(name.replace("-", "_"), sockets=SOCKETS) for name in CALLS},
     "blocking": SYNCHRONOUS["blocking"],
 }
-LEAST_ASLEEP = (
-    0.9  # of the wait: falling asleep, and waiting for a CPU on a busy machine, are the rest
-)
+LEAST_ASLEEP = 0.9  # at least, of the wait: in the rest the thread falls asleep or waits for a CPU
 
 
 def judge(runs: Runs) -> Judgement:
-    """Where the thread slept while it waited, for how many sockets, and its calls per message."""
-    found, asleep, per_message = Findings(), [], []
+    """The call in which the thread slept while it waited, the number of sockets, and the calls per message."""
+    findings, asleep_shares, per_message = Findings(), [], []
     for name, call in CALLS.items():
         for run in runs[name]:
             waits = run.waits()
-            asleep.append(
+            asleep_shares.append(
                 run.blocked(run.asker, waits)
                 / max(1, length(waits) - run.runnable(run.asker, waits))
             )
             waiting, receives = run.of_class(call), run.receives(run.asker)
-            found.must(
-                asleep[-1] >= LEAST_ASLEEP, f"in {name} the thread is not asleep while it waits"
+            findings.must(
+                asleep_shares[-1] >= LEAST_ASLEEP,
+                f"in {name} the thread is not asleep while it waits",
             )
-            found.must(not receives.slept.any(), f"after {name} a receive slept")
-            found.must(int(waiting.slept.sum()) > 0, f"the thread does not sleep in {name}")
-            found.must(
-                len({op["fd"] for op in run.operations}) >= SOCKETS,
+            findings.must(not receives.slept.any(), f"after {name} a receive slept")
+            findings.must(int(waiting.slept.sum()) > 0, f"the thread does not sleep in {name}")
+            findings.must(
+                len({operation["fd"] for operation in run.operations}) >= SOCKETS,
                 f"{name} did not wait for several",
             )
             per_message.append(run.all_calls / run.messages)
-    blocking = spread(run.all_calls / run.messages for run in runs["blocking"])
+    blocking_calls = spread(run.all_calls / run.messages for run in runs["blocking"])
     calls = spread(per_message)
-    found.must(
-        round(calls.least) == round(calls.most) == 2 and round(blocking.middle) == 1,
+    findings.must(
+        round(calls.least) == round(calls.most) == 2 and round(blocking_calls.middle) == 1,
         "there are not two calls a message against one",
     )
-    return found.judgement(
-        f"{SOCKETS} sockets, asleep in the call for {span(spread(asleep), percent)} of the wait; "
-        f"{span(calls, count)} calls a message, blocking {span(blocking, count)}"
+    return findings.judgement(
+        f"{SOCKETS} sockets, asleep in the call for {span(spread(asleep_shares), percent)} of the wait; "
+        f"{span(calls, count)} calls a message, blocking {span(blocking_calls, count)}"
     )

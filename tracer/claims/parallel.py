@@ -11,7 +11,7 @@ SENTENCE = "On one CPU two threads never run at the same time; on two they do."
 SOURCE = "Bryant and O'Hallaron, CS:APP 1.9.2 and 8.2.2"
 RUNS = {
     "one CPU": Wanted("concurrent", proto="none", compared=True),
-    # longer: on a busy machine they seldom have both
+    # longer: on a busy machine the threads seldom have both CPUs
     "two CPUs": Wanted("parallel", proto="none", messages=60, compared=True),
 }
 OPTIONAL = frozenset({"two CPUs"})
@@ -19,7 +19,7 @@ OPTIONAL = frozenset({"two CPUs"})
 
 def judge(runs: Runs) -> Judgement:
     """The overlap of the two threads' times on a CPU."""
-    found = Findings()
+    findings = Findings()
     one, two = (
         [pair for run in runs.get(name, ()) if (pair := _pair(run.report))] for name in RUNS
     )
@@ -29,24 +29,26 @@ def judge(runs: Runs) -> Judgement:
             "",
             "other work on this machine left the two threads too little of a CPU",
         )
-    found.must(not any(pair["overlap_ns"] for pair in one), "on one CPU both ran at the same time")
-    alone = f"one CPU: both ran at the same time for {_of_possible(one)}"
+    findings.must(
+        not any(pair["overlap_ns"] for pair in one), "on one CPU both ran at the same time"
+    )
+    evidence = f"one CPU: both ran at the same time for {_of_possible(one)}"
     if not two:
-        its = found.judgement(alone)
-        if its.verdict == Verdict.HOLDS:
-            return Judgement(Verdict.UNTESTED, alone, "there is no second CPU to run on")
-        return its
-    found.must(any(pair["overlap_ns"] for pair in two), "on two CPUs they never did")
-    return found.judgement(f"{alone}; on two for {_of_possible(two)}")
+        judgement = findings.judgement(evidence)
+        if judgement.verdict == Verdict.HOLDS:
+            return Judgement(Verdict.UNTESTED, evidence, "there is no second CPU to run on")
+        return judgement
+    findings.must(any(pair["overlap_ns"] for pair in two), "on two CPUs they never did")
+    return findings.judgement(f"{evidence}; on two for {_of_possible(two)}")
 
 
 def _of_possible(pairs: list[Pair]) -> str:
-    """The overlap, and of what: the time that the one of the two had a CPU which had it for less."""
+    """How long both threads had a CPU, of the CPU time of the thread that had less."""
     overlap = sum(pair["overlap_ns"] for pair in pairs)
     possible = sum(pair["possible_ns"] for pair in pairs)
     return f"{time(overlap)} of {time(possible)} ({percent(overlap / max(1, possible))})"
 
 
 def _pair(report: Report) -> Pair | None:
-    """The two threads that computed longest; None where they had too little of a CPU to be compared."""
+    """The two threads that computed longest; None if they had too little CPU time to be compared."""
     return report["lanes"]["pairs"][0] if report["lanes"] else None

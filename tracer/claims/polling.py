@@ -25,7 +25,7 @@ SENTENCE = (
     "and far more system calls per message than any other model."
 )
 SOURCE = "Stevens, UNP 6.2, figure 6.2"
-OTHERS = {name: its for name, its in SYNCHRONOUS.items() if name != "nonblocking"} | {
+OTHERS = {name: wanted for name, wanted in SYNCHRONOUS.items() if name != "nonblocking"} | {
     "posix-aio": ASYNCHRONOUS["posix-aio"]
 }
 RUNS = {
@@ -34,59 +34,61 @@ RUNS = {
     **OTHERS,
 }
 OPTIONAL = frozenset(OTHERS.keys() - {"blocking"})
-LEAST_CPU = 0.9  # of the time in which it did not have to wait for one
-FAR_ABOVE = 10
-MOST_OF_A_WAIT = 0.1  # a call that comes back at once
+LEAST_CPU = 0.9  # at least, of the time in which the poller did not wait for a CPU
+FAR_ABOVE = 10  # times the calls per message of any other model
+MOST_OF_A_WAIT = 0.1  # at most: a call that takes less returns at once
 
 
 def judge(runs: Runs) -> Judgement:
-    """Whether a failing call slept; the poller's share of a CPU at both paces; its calls beside those of the others."""
-    found = Findings()
+    """Whether a failing call slept; the poller's share of a CPU at both paces; calls per message of it and the
+    others."""
+    findings = Findings()
     polled = {name: runs[name] for name in ("short waits", "long waits")}
-    took: list[float] = []
+    took_ns: list[float] = []
     shares: dict[str, Spread] = {}
     for name, of_model in polled.items():
         shares[name] = spread(_cpu_share(run) for run in of_model)
         for run in of_model:
-            took.append(_failing_calls(run, found))
-        found.must(
+            took_ns.append(_failing_calls(run, findings))
+        findings.must(
             shares[name].least >= LEAST_CPU, f"at {name} it did not use the CPU it could have"
         )
-    most = {
+    most_calls = {
         name: max(run.all_calls / run.messages for run in of_model)
         for name, of_model in runs.items()
         if name not in polled
     }
     polls = spread(run.all_calls / run.messages for run in polled["long waits"])
-    name = max(most, key=most.__getitem__)
-    found.must(polls.least >= FAR_ABOVE * most[name], f"{name} makes about as many calls")
+    name = max(most_calls, key=most_calls.__getitem__)
+    findings.must(polls.least >= FAR_ABOVE * most_calls[name], f"{name} makes about as many calls")
     cpu = " and ".join(
         f"{time(spread(_cpu(run) / run.messages for run in of_model).middle)} of CPU for waits of "
         f"{time(spread(length(run.waits()) / run.messages for run in of_model).middle)}"
         for of_model in polled.values()
     )
-    return found.judgement(
-        f"EWOULDBLOCK once in {time(spread(took).middle)}, none slept; {cpu}: "
+    return findings.judgement(
+        f"EWOULDBLOCK once in {time(spread(took_ns).middle)}, none slept; {cpu}: "
         f"{span(_both(shares), percent)} of the CPU that it could have; "
-        f"{count(polls.middle)} calls a message, next is {name} with {count(most[name])} "
-        f"({ratio(polls.middle / most[name])})"
+        f"{count(polls.middle)} calls a message, next is {name} with {count(most_calls[name])} "
+        f"({ratio(polls.middle / most_calls[name])})"
     )
 
 
-def _failing_calls(run: TraceView, found: Findings) -> int:
-    """That there were calls that failed, and did not sleep. How long a call took at the median (ns): most failed."""
+def _failing_calls(run: TraceView, findings: Findings) -> int:
+    """Checks that there were failing calls, and that none slept. Returns the median time of a call (ns): most
+    failed."""
     calls = run.of_class("recvfrom")
     receives = [call for call in run.report["syscalls"] if call["name"] == "recvfrom"]
-    eagains, took = 0, 0
+    eagains, took_ns = 0, 0
     for call in receives[:1]:
-        eagains, took = call["errors"].get("EAGAIN", 0), call["p50_ns"]
-    found.must(eagains > 0, "no call came back with EWOULDBLOCK")
-    found.must(not calls.slept[calls.result < 0].any(), "calls that found nothing slept")
-    found.must(
-        took < MOST_OF_A_WAIT * length(run.waits()) / len(run.operations),
+        eagains, took_ns = call["errors"].get("EAGAIN", 0), call["p50_ns"]
+    findings.must(eagains > 0, "no call came back with EWOULDBLOCK")
+    findings.must(not calls.slept[calls.result < 0].any(), "calls that found nothing slept")
+    findings.must(
+        took_ns < MOST_OF_A_WAIT * length(run.waits()) / len(run.operations),
         "calls that found nothing did not come back at once",
     )
-    return took
+    return took_ns
 
 
 def _cpu(run: TraceView) -> int:
@@ -94,7 +96,8 @@ def _cpu(run: TraceView) -> int:
 
 
 def _cpu_share(run: TraceView) -> float:
-    """On a busy machine even a poller waits for a CPU; that is not the model's doing."""
+    """The share of a CPU that the poller had, without the times in which it waited for a CPU since the machine is
+    busy."""
     waits = run.waits()
     return _cpu(run) / max(1, length(waits) - run.runnable(run.asker, waits))
 

@@ -1,4 +1,4 @@
-"""Claims put to the test on this kernel: what they want is run in interleaved rounds, recorded and judged."""
+"""Tests of claims on this kernel: the runs that they need are made in interleaved rounds, recorded and judged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _TIMEOUT_S = 120  # an emulated machine takes long to start an interpreter
 
 @dataclass
 class RunResults:
-    """What came of the runs: recordings, a round each; what this machine lacks for one; how one failed."""
+    """The results of runs. recorded: one recording for each round; cannot: what this machine lacks for a run; failed:
+    how a run failed."""
 
     recorded: dict[Wanted, list[Path]] = field(default_factory=dict)
     cannot: dict[Wanted, str] = field(default_factory=dict)
@@ -50,13 +51,13 @@ class RunResults:
         )
 
     def reason(self, wanted: Wanted) -> str | None:
-        """Why a run says nothing; None where it does."""
+        """Why a run is of no use; None if it is."""
         return self.failed.get(wanted) or self.cannot.get(wanted)
 
 
 def runs_of(claims: Iterable[Claim]) -> list[Wanted]:
-    """All that they want, each once."""
-    return list(dict.fromkeys(its for claim in claims for its in claim.runs.values()))
+    """All runs that the claims need, each once."""
+    return list(dict.fromkeys(wanted for claim in claims for wanted in claim.runs.values()))
 
 
 def rounds_of(wanted: Wanted) -> int:
@@ -65,43 +66,46 @@ def rounds_of(wanted: Wanted) -> int:
 
 
 def run(
-    wanted: Sequence[Wanted],
+    wanted_runs: Sequence[Wanted],
     features: Features,
     directory: Path,
     user: tuple[int, int] | None,
     progress: Callable[[int, str], None],
 ) -> RunResults:
-    """Every run, recorded into `directory` as `user` (uid, gid), in turns, so that what comes over the machine for a
-    while meets all that are compared. progress: called before each with how many were made and its program.
+    """Makes every run, recorded into `directory` as `user` (uid, gid). Rounds are interleaved, so that other load on
+    the machine affects all runs that are compared. progress: called before each run with the number of runs made and
+    the program.
 
     Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
     """
-    made = RunResults({its: [] for its in wanted})
-    plans = [_plan(its, user) for its in wanted]
+    made = RunResults({wanted: [] for wanted in wanted_runs})
+    plans = [_plan(wanted, user) for wanted in wanted_runs]
     left_out = set()
-    for index, its in enumerate(wanted):
-        if not _has_room(its):
-            made.cannot[its] = f"no process may have {its.sockets} sockets open here (ulimit -H -n)"
+    for index, wanted in enumerate(wanted_runs):
+        if not _has_room(wanted):
+            made.cannot[wanted] = (
+                f"no process may have {wanted.sockets} sockets open here (ulimit -H -n)"
+            )
             left_out.add(index)
 
     @contextlib.contextmanager
     def place(turn: Turn) -> Iterator[tuple[str, Callable[[], None]]]:
-        stem = _stem(wanted[turn.plan])
+        stem = _stem(wanted_runs[turn.plan])
         yield str(directory / f"{stem}-{turn.round + 1}.parquet"), lambda: None
 
     def say(turn: Turn) -> None:
-        progress(turn.number, wanted[turn.plan].program)
+        progress(turn.number, wanted_runs[turn.plan].program)
 
-    counts = [rounds_of(its) for its in wanted]
+    counts = [rounds_of(wanted) for wanted in wanted_runs]
     for result in interleave.run(plans, counts, features, place, say, left_out):
-        _note(wanted[result.turn.plan], result, made)
-        if made.reason(wanted[result.turn.plan]):
+        _note(wanted_runs[result.turn.plan], result, made)
+        if made.reason(wanted_runs[result.turn.plan]):
             left_out.add(result.turn.plan)
     return made
 
 
 def _note(wanted: Wanted, result: Run, made: RunResults) -> None:
-    """What came of one run goes to `made`."""
+    """Adds the result of one run to `made`."""
     if isinstance(result.error, experiment.CannotRun):
         made.cannot[wanted] = str(result.error)
     elif result.path is None:
@@ -134,7 +138,7 @@ def _plan(wanted: Wanted, user: tuple[int, int] | None) -> experiment.ScenarioPl
 
 
 def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[str, ...]]:
-    """(language, command) of what is to run."""
+    """(language, command) of the program to run."""
     scenario = None if wanted.is_trial else scenarios.find(_module(wanted).NAME)
     if scenario and wanted.native and scenario.twin:
         with contextlib.suppress(twin.CannotBuild):
@@ -145,8 +149,8 @@ def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[s
 def report(
     claims: Sequence[Claim], made: RunResults, features: dict[str, str], kept: str | None = None
 ) -> Verification:
-    """The verdicts as docs/json.md has them; features: where each boundary's evidence comes from; kept: the directory
-    in which the recordings will be found, None if they go away."""
+    """The verdicts as in docs/json.md. features: where the evidence for each boundary comes from; kept: the directory
+    in which the recordings stay, None if they are deleted."""
     seen = {
         wanted: [_seen(path) for path in paths]
         for wanted, paths in made.recorded.items()
@@ -161,7 +165,8 @@ def report(
         "features": features,
         "claims": judged,
         "verdicts": {
-            verdict.value: sum(its["verdict"] == verdict for its in judged) for verdict in Verdict
+            verdict.value: sum(entry["verdict"] == verdict for entry in judged)
+            for verdict in Verdict
         },
         "failed": sorted(set(made.failed.values())),
         "ledger": _ledger(path for paths in made.recorded.values() for path in paths),
@@ -169,7 +174,7 @@ def report(
 
 
 def _ledger(paths: Iterable[Path]) -> LedgerSum:
-    """The ledgers of the recordings, summed; missed: None where one does not know."""
+    """The sums of the ledgers of all recordings; missed: None if one recording does not know it."""
     ledgers: list[Ledger] = [parquet.read_facts(str(path))["ledger"] for path in paths]
     missed = [ledger["missed"] for ledger in ledgers]
     return {
@@ -186,9 +191,9 @@ def _judged(
     lacking = {name: why for name, wanted in claim.runs.items() if (why := made.reason(wanted))}
     needed = [why for name, why in lacking.items() if name not in claim.optional]
     if needed:
-        its = Judgement(Verdict.UNTESTED, "", "; ".join(dict.fromkeys(needed)))
+        judgement = Judgement(Verdict.UNTESTED, "", "; ".join(dict.fromkeys(needed)))
     else:
-        its = claim.verdict(
+        judgement = claim.verdict(
             {name: seen[wanted] for name, wanted in claim.runs.items() if wanted in seen}
         )
     return {
@@ -196,9 +201,9 @@ def _judged(
         "name": claim.name,
         "claim": claim.sentence,
         "source": claim.source,
-        "verdict": its.verdict.value,
-        "evidence": its.evidence,
-        "qualification": its.qualification or None,
+        "verdict": judgement.verdict.value,
+        "evidence": judgement.evidence,
+        "qualification": judgement.qualification or None,
         "without": lacking,
         "runs": [
             {
@@ -227,7 +232,7 @@ def _seen(path: str | Path) -> TraceView:
 
 
 def command(wanted: Wanted, lang: str) -> str:
-    """What to type to have this run alone; what is left out has the default that it should have."""
+    """The command line that makes this run alone; options at their default are left out."""
     options, default = _options(wanted), Options()
     messages = [f"--messages {options.messages}"] * (options.messages != default.messages)
     if wanted.is_trial:
@@ -265,7 +270,7 @@ def _options(wanted: Wanted) -> Options:
 
 
 def _stem(wanted: Wanted) -> str:
-    """A file's name, another one for each run that differs."""
+    """The name of a file, different for different runs."""
     words = [
         wanted.program.removeprefix("trials.").replace("_", "-"),
         f"{wanted.interval_ns / 1e6:g}ms",

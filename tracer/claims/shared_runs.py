@@ -1,4 +1,4 @@
-"""The runs that several claims share: each model once, under the same schedule; no kernel interface."""
+"""Runs that several claims share: each model once, with the same schedule of messages; no kernel interface."""
 
 from __future__ import annotations
 

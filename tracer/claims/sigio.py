@@ -19,43 +19,44 @@ SENTENCE = (
 )
 SOURCE = "Stevens, UNP 6.2, figure 6.4, and chapter 25"
 RUNS = {"signal": SYNCHRONOUS["signal"], "polling": SYNCHRONOUS["nonblocking"]}
-MOST_BLOCKED = 0.05  # of the wait
+MOST_BLOCKED = 0.05  # at most, of the wait
 
 
 def judge(runs: Runs) -> Judgement:
-    """The waiting thread's time asleep; calls made while waiting; whether each receive after a signal had its data."""
-    found, blocked = Findings(), []
+    """The time that the waiting thread slept; the calls that it made; whether each receive after a signal had data at
+    once."""
+    findings, shares = Findings(), []
     told = received = announced = 0
     for run in runs["signal"]:
         waits = run.waits()
-        blocked.append(run.blocked(run.asker, waits) / length(waits))
-        its = _told(run)
+        shares.append(run.blocked(run.asker, waits) / length(waits))
+        counted = _told(run)
         told, received, announced = (
-            told + its.signals,
-            received + its.at_once,
-            announced + its.announced,
+            told + counted.signals,
+            received + counted.at_once,
+            announced + counted.announced,
         )
     messages = sum(run.messages for run in runs["signal"])
-    found.must(told > 0, "no signal came")
-    found.must(
+    findings.must(told > 0, "no signal came")
+    findings.must(
         received == told,
         f"after {told - received} of {told} signals the receive slept or found nothing",
     )
-    found.must(
+    findings.must(
         announced == messages,
         f"{messages - announced} of {messages} messages were received without a signal",
     )
-    found.must(max(blocked) <= MOST_BLOCKED, "the process is blocked while it waits")
+    findings.must(max(shares) <= MOST_BLOCKED, "the process is blocked while it waits")
     signal, polling = ([_calling(run) for run in runs[name]] for name in ("signal", "polling"))
-    found.must(
+    findings.must(
         spread(signal).most < spread(polling).least, "it spends as much on calls as polling does"
     )
     calls = [
         sum(run.all_calls for run in runs[name]) / sum(run.messages for run in runs[name])
         for name in ("signal", "polling")
     ]
-    return found.judgement(
-        f"blocked for {span(spread(blocked), percent)} of the wait; calls take {time(spread(signal).middle)} of CPU a "
+    return findings.judgement(
+        f"blocked for {span(spread(shares), percent)} of the wait; calls take {time(spread(signal).middle)} of CPU a "
         f"message ({calls[0]:.0f} calls), polling's {time(spread(polling).middle)} ({calls[1]:,.0f}); "
         f"after {received} of {told} signals the receive had its data at once"
     )
@@ -63,8 +64,8 @@ def judge(runs: Runs) -> Judgement:
 
 @dataclass(frozen=True)
 class _Told:
-    """Signals delivered; those after which the next receive brought data without sleeping; receives that brought data
-    and before which, since the one before, a signal was delivered."""
+    """signals: delivered ones; at_once: those whose next receive brought data without sleeping; announced: receives
+    that brought data, with a signal since the receive before."""
 
     signals: int
     at_once: int
@@ -75,18 +76,20 @@ def _told(run: TraceView) -> _Told:
     deliveries = run.deliveries.where(run.deliveries.tid == run.asker)
     receives = run.of_class(*syscalls.RECEIVE)
     receives = receives.take(receives.tid == run.asker)
-    following = np.searchsorted(receives.start, deliveries.time)
-    following = following[following < len(receives)]
-    at_once = (receives.result[following] > 0) & (receives.slept[following] == 0)
+    next_receive = np.searchsorted(receives.start, deliveries.time)
+    next_receive = next_receive[next_receive < len(receives)]
+    at_once = (receives.result[next_receive] > 0) & (receives.slept[next_receive] == 0)
     brought = receives.take(receives.result > 0)
-    before = np.searchsorted(deliveries.time, brought.start)
-    return _Told(len(deliveries), int(at_once.sum()), int((np.diff(before, prepend=0) > 0).sum()))
+    signals_before = np.searchsorted(deliveries.time, brought.start)
+    return _Told(
+        len(deliveries), int(at_once.sum()), int((np.diff(signals_before, prepend=0) > 0).sum())
+    )
 
 
 def _calling(run: TraceView) -> float:
-    """CPU time in receive calls and in returning from the handler, ns a message: what is needed to know of the data and
-    to have it. What the program does in the meantime is its own."""
+    """CPU time in receive calls and in the return from the handler, ns per message: the cost of learning of the data
+    and receiving it. Other work of the program is not counted."""
     names = (*syscalls.RECEIVE, "rt_sigreturn")
-    total = sum(call["total_ns"] for call in run.report["syscalls"] if call["name"] in names)
-    slept = int(run.of_class(*names).slept.sum())
-    return (total - slept) / run.messages
+    total_ns = sum(call["total_ns"] for call in run.report["syscalls"] if call["name"] in names)
+    slept_ns = int(run.of_class(*names).slept.sum())
+    return (total_ns - slept_ns) / run.messages

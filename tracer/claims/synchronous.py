@@ -1,4 +1,5 @@
-"""Claim 9: who copies, by POSIX's definition of synchronous I/O; from every model's receive calls and completions."""
+"""Claim 9: which thread copies, by POSIX's definition of synchronous I/O; from receive calls and completions of every
+model."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ SOURCE = "Stevens, UNP 6.2, figure 6.6; POSIX.1-2017, definitions of synchronous
 RUNS = SYNCHRONOUS | ASYNCHRONOUS
 OPTIONAL = frozenset(RUNS.keys() - {"blocking", "nonblocking"})
 _OWN = "own call"
-_SAYS = {
+_COPIERS = {
     _OWN: "a call of its own",
     "helper": "another thread",
     "task work": "task work in the asking thread",
     "device": "the device",
     "worker": "a kernel worker",
 }
-_HOWS = {
+_COPIER_OF = {
     "inline": "task work",
     "poll-armed": "task work",
     "multishot": "task work",
@@ -38,8 +39,8 @@ _HOWS = {
 
 
 def judge(runs: Runs) -> Judgement:
-    """For each model who made the copy: a receive call of the thread that asked, or something else."""
-    found = Findings()
+    """For each model what made the copy: a receive call of the thread that asked, or something else."""
+    findings = Findings()
     copied: dict[str, Counter[str]] = {}
     for name in (*SYNCHRONOUS, *ASYNCHRONOUS):
         for run in runs.get(name, ()):
@@ -53,31 +54,32 @@ def judge(runs: Runs) -> Judgement:
         )
     for name in SYNCHRONOUS:
         if name in copied:
-            found.must(
+            findings.must(
                 set(copied[name]) == {_OWN},
                 f"with {name} the caller did not copy by a call of its own",
             )
     for name in asynchronous:
-        found.must(not copied[name][_OWN], f"with {name} the caller copied by a call of its own")
-    mine = sum(sum(copied[name].values()) for name in SYNCHRONOUS if name in copied)
+        findings.must(not copied[name][_OWN], f"with {name} the caller copied by a call of its own")
+    own_copies = sum(sum(copied[name].values()) for name in SYNCHRONOUS if name in copied)
     others = "; ".join(
-        f"{name}: {' and '.join(_SAYS[by] for by in copied[name])} ({sum(copied[name].values())})"
+        f"{name}: {' and '.join(_COPIERS[copier] for copier in copied[name])} ({sum(copied[name].values())})"
         for name in asynchronous
     )
     taken = [name for name in asynchronous if copied[name]["task work"]]
     if taken:
-        found.but.append(
+        findings.but.append(
             f"with {' and '.join(taken)} the copy takes the asking thread's own time, though no call of "
             "it waits: the kernel interrupts it"
         )
-    return found.judgement(
-        f"synchronous models: {mine} copies, each inside a receive call of the thread that asked; {others}"
+    return findings.judgement(
+        f"synchronous models: {own_copies} copies, each inside a receive call of the thread that asked; {others}"
     )
 
 
 def _copies(run: TraceView) -> Counter[str]:
-    """Who copied, of each operation."""
+    """Copier → number of operations."""
     return Counter(
-        _HOWS.get(op.get("how", "")) or ("helper" if "helper_tid" in op else _OWN)
-        for op in run.operations
+        _COPIER_OF.get(operation.get("how", ""))
+        or ("helper" if "helper_tid" in operation else _OWN)
+        for operation in run.operations
     )

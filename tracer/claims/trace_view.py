@@ -1,4 +1,4 @@
-"""What one run recorded, as the claims' judges ask for it: the report, and sums over any times; no kernel interface."""
+"""One recording, with what the judges of claims need: the report, and sums over any times; no kernel interface."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TraceView:
 
     @property
     def operations(self) -> Sequence[Operation]:
-        """Those of the report."""
+        """The operations of the report."""
         return self.report["operations"]
 
     def sees(self, feature: str) -> bool:
@@ -40,37 +40,38 @@ class TraceView:
 
     @property
     def messages(self) -> int:
-        """How many the program says it received, or rounds it made."""
+        """The number of messages that the program noted as received, or of rounds that it made."""
         return self.expected["messages"]
 
     @property
     def expected(self) -> Expected:
-        """What the program says it did."""
+        """What the program noted of its own work."""
         expected = self.report["expected"]
         assert expected, "programs of scenarios/ leave notes, and only they are looked at"
         return expected
 
     @cached_property
     def asker(self) -> int:
-        """The thread that asked for most of the data: as the kernel has its ID."""
-        tids = [op["tid"] for op in self.operations]
+        """The ID of the thread that asked for most of the data."""
+        tids = [operation["tid"] for operation in self.operations]
         return max(set(tids), key=tids.count)
 
     @cached_property
     def window(self) -> tuple[int, int]:
-        """The measured time, ns of CLOCK_MONOTONIC."""
+        """(begin, end) of the measured time, ns of CLOCK_MONOTONIC."""
         base = self.report["base_ns"]
         begin, end = self.report["window_ns"] or (0, self._facts["end_ns"] - base)
         return base + begin, base + end
 
     @property
     def calls(self) -> Calls:
-        """All calls inside the window, a thread's together and in order; equal failing ones as one with a count."""
+        """All calls inside the window, those of a thread together and in order; equal failing ones as one with a
+        count."""
         return self._timeline[1]
 
     @property
     def set_up(self) -> Calls:
-        """The same before the window."""
+        """All calls before the window, in the same form."""
         return self._timeline[0]
 
     @cached_property
@@ -78,15 +79,15 @@ class TraceView:
         """(calls before and inside the window, times off the CPU)."""
         everything = joined([RecordBatch.of(empty()), *self._read(None, None)])
         timeline = Timeline()
-        part = timeline.feed(everything)
+        brought = timeline.feed(everything)
         begin, end = self.window
-        before = part.calls.take(part.calls.end < begin)
-        inside = part.calls.take((part.calls.start >= begin) & (part.calls.end <= end))
-        away = part.absences.joined(timeline.finish(int(everything.time[-1]))[0])
+        before = brought.calls.take(brought.calls.end < begin)
+        inside = brought.calls.take((brought.calls.start >= begin) & (brought.calls.end <= end))
+        away = brought.absences.joined(timeline.finish(int(everything.time[-1]))[0])
         return before, inside, away
 
     def threads_beside(self, tid: int) -> list[Thread]:
-        """The report's entries of all threads of a thread's process."""
+        """The report's entries of all threads in the process of a thread."""
         threads = self.report["threads"]
         tgid = next(thread["tgid"] for thread in threads if thread["tid"] == tid)
         return [thread for thread in threads if thread["tgid"] == tgid]
@@ -100,21 +101,24 @@ class TraceView:
     # sums over times
 
     def waits(self) -> np.ndarray:
-        """Of each operation the time from asking to readiness, ns of CLOCK_MONOTONIC: int64[n, 2]."""
+        """For each operation (ask, ready), ns of CLOCK_MONOTONIC: int64[n, 2]."""
         base = self.report["base_ns"]
-        times = [(base + op["ask_ns"], base + op["ready_ns"]) for op in self.operations]
+        times = [
+            (base + operation["ask_ns"], base + operation["ready_ns"])
+            for operation in self.operations
+        ]
         return np.array(times, np.int64).reshape(-1, 2)
 
     def blocked(self, tid: int, spans: np.ndarray) -> int:
-        """How long (ns) a thread was asleep inside `spans`, int64[n, 2] in order and apart."""
+        """How long (ns) a thread was asleep inside `spans`, int64[n, 2] in order and without overlap."""
         return _overlap(spans, self._away(tid).out, self._away(tid).blocked_until)
 
     def runnable(self, tid: int, spans: np.ndarray) -> int:
-        """How long (ns) it waited for a CPU inside them."""
+        """How long (ns) a thread waited for a CPU inside `spans`."""
         return _overlap(spans, self._away(tid).blocked_until, self._away(tid).back)
 
     def on_cpu(self, tid: int, spans: np.ndarray) -> int:
-        """How long (ns) it had a CPU inside them."""
+        """How long (ns) a thread had a CPU inside `spans`."""
         return length(spans) - _overlap(spans, self._away(tid).out, self._away(tid).back)
 
     def _away(self, tid: int) -> OffCpu:
@@ -124,11 +128,11 @@ class TraceView:
     # counts
 
     def of_class(self, *names: str) -> Calls:
-        """Those of `calls` that are of these names or of these classes (select, poll, epoll_wait)."""
+        """The calls with these names or of these classes (select, poll, epoll_wait)."""
         return of_class(self.calls, *names)
 
     def receives(self, tid: int) -> Calls:
-        """Those of a thread that are of the receive family and brought something."""
+        """The receives of a thread that brought data."""
         calls = self.of_class(*syscalls.RECEIVE)
         return calls.take((calls.tid == tid) & (calls.result > 0))
 
@@ -148,13 +152,13 @@ class TraceView:
 
 
 def of_class(calls: Calls, *names: str) -> Calls:
-    """Those of these names or of these classes."""
+    """The calls with these names or of these classes."""
     members = tuple(member for name in names for member in syscalls.CLASSES.get(name, (name,)))
     return calls.take(np.isin(calls.nr, syscalls.class_numbers(members)))
 
 
 def length(spans: np.ndarray) -> int:
-    """Of int64[n, 2] in all."""
+    """The length of all spans, int64[n, 2], in all."""
     return int((spans[:, 1] - spans[:, 0]).sum())
 
 
@@ -164,7 +168,7 @@ def _overlap(spans: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> int:
 
 
 def common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The times that two lists of spans, int64[n, 2], have in common, as another one."""
+    """The spans, int64[n, 2], that lie in both lists of spans."""
     begin = np.maximum(one[:, None, 0], other[None, :, 0]).ravel()
     end = np.minimum(one[:, None, 1], other[None, :, 1]).ravel()
     both: np.ndarray = np.stack([begin, end], axis=1)[begin < end]

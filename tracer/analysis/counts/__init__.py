@@ -1,1 +1,1 @@
-"""Counts and sums beside the operations: calls, descriptors, polls, reasons for waiting, locks."""
+"""Counts and sums other than the operations: calls, descriptors, polls, reasons for waiting, locks."""

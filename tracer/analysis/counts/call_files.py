@@ -1,4 +1,4 @@
-"""Whose each system call was, and on which file: the process and the file behind the descriptor, as of the call."""
+"""The process of each system call and the file behind its descriptor, as of the call's end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _LOOKED_UP = number_set(
 
 
 class CallFile(NamedTuple):
-    """Of each of a batch's calls (int64[n]); 0 where unknown, and of calls that use no descriptor and did not sleep."""
+    """For each call of a batch (int64[n]): process, inode and i_mode; 0 where unknown, and for calls that use no
+    descriptor and did not sleep."""
 
     tgid: np.ndarray
     inode: np.ndarray
@@ -41,18 +42,20 @@ class CallFile(NamedTuple):
 
 
 class CallFiles(Step[CallFile, None]):
-    """Looks up a batch's calls, once for all steps that ask."""
+    """Looks up the calls of a batch, once for all steps that need them."""
 
-    # What a process inherited is asked of its parent as of the fork, which may lie before the batch: how much is known
-    # of that hangs on what was forgotten by then. So this comes after the operations.
+    # An inherited descriptor is looked up in the parent as of the fork, which may lie before the batch: the answer
+    # depends on what Identity has forgotten by then. The operations make it forget, so this step comes after them.
     NEEDS = (TimelineStep, Identity, OperationsInWindow)
 
     def feed(self, batch: RecordBatch, state: State) -> CallFile:
         calls, identity = state[TimelineStep].calls, state[Identity]
-        at = np.flatnonzero(_LOOKED_UP[calls.nr] | (calls.slept > 0))
+        rows = np.flatnonzero(_LOOKED_UP[calls.nr] | (calls.slept > 0))
         files = CallFile(*np.zeros((3, len(calls)), np.int64))
-        files.tgid[at] = identity.process_of(calls.tid[at], calls.end[at])
-        files.inode[at], files.mode[at] = identity.file(files.tgid[at], calls.fd[at], calls.end[at])
+        files.tgid[rows] = identity.process_of(calls.tid[rows], calls.end[rows])
+        files.inode[rows], files.mode[rows] = identity.file(
+            files.tgid[rows], calls.fd[rows], calls.end[rows]
+        )
         return files
 
     def finish(self, results: Results) -> None:

@@ -1,4 +1,4 @@
-"""How each descriptor was used: receives, sends, accepts and connects, with their bytes and what they waited for."""
+"""How each descriptor was used: receives, sends, accepts and connects, with bytes and times asleep."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
 
 @dataclass(frozen=True)
 class FdUsage:
-    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and inode; mode: of the file, 0:
-    unknown; values: by the names of VALUES, int64[n], counts, bytes and ns.
+    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and inode; mode: i_mode of the file, 0
+    if unknown; values: name of VALUES → int64[n], counts, bytes and ns.
 
-    again_runs: how often receives began to find nothing, after another call; single_bytes: receives of one byte in a
-    row; accept_lost: told of a connection and found none; full_then_wait: a read that filled its buffer, and no other
-    before the next wait.
+    again_runs: runs of receives that found nothing; single_bytes: receives of one byte after another such receive;
+    accept_lost: accepts that found no connection though a wait had told of one; full_then_wait: reads that filled the
+    buffer and were the last before the next wait.
     """
 
     keys: np.ndarray
@@ -96,8 +96,7 @@ class DescriptorUsage(Step[None, FdUsage]):
         self._sums.add(keys, tuple(columns[name] for name in VALUES))
 
     def finish(self, results: Results) -> FdUsage:
-        """What was done on a descriptor before anything was learnt of it counts for the file that it turned out to
-        be."""
+        """Calls on a descriptor before anything was learnt of it count for the file that it turned out to be."""
         keys, values = self._sums.result()
         unknown = np.flatnonzero(keys[:, 2] == 0)
         keys[unknown, 2], keys[unknown, 3] = results[Identity].first_file(
@@ -111,9 +110,9 @@ class DescriptorUsage(Step[None, FdUsage]):
 
 
 class _Neighbours(NamedTuple):
-    """bool[n], of each call. told: the thread's call before was a wait that said that something is ready; waits: the
-    thread waits next, without another receive from the same descriptor; single: it took one byte without waiting, as
-    the call before did from the same descriptor."""
+    """bool[n] for each call. told: the thread's call before was a wait that returned something ready; waits: the thread
+    waits before it receives from the descriptor again; single: the call took one byte without sleeping, and so did the
+    call before from the same descriptor."""
 
     told: np.ndarray
     waits: np.ndarray
@@ -121,62 +120,61 @@ class _Neighbours(NamedTuple):
 
 
 def _columns(calls: Calls, neighbours: _Neighbours) -> dict[str, np.ndarray]:
-    """What each call adds to the values."""
-    number, result, slept, count = calls.nr, calls.result, calls.slept, calls.count
-    took = calls.end - calls.start
+    """What each call adds to each of VALUES."""
+    number, result, slept_ns, count = calls.nr, calls.result, calls.slept, calls.count
+    took_ns = calls.end - calls.start
     bytes_ = np.where(_MESSAGES[number], 0, np.maximum(result, 0))
     receive, send = _RECEIVE[number], _SEND[number]
     accept, connect = _ACCEPT[number], _CONNECT[number]
-    again, good = result == -errno.EAGAIN, result > 0
+    eagain, good = result == -errno.EAGAIN, result > 0
     filled = (number == _READ) & good & (result == calls.arg)
     connects = (result == 0) | (result == -errno.EINPROGRESS)
     return {
         "receives": receive & good,
         "received_bytes": receive * bytes_,
-        "receive_again": receive * again * count,
-        "receive_slept_ns": receive * slept,
+        "receive_again": receive * eagain * count,
+        "receive_slept_ns": receive * slept_ns,
         "single_bytes": neighbours.single,
-        "single_ns": neighbours.single * took,
+        "single_ns": neighbours.single * took_ns,
         "sends": send & good,
         "sent_bytes": send * bytes_,
-        "send_again": send * again * count,
-        "sends_blocked": send & (slept > 0),
-        "send_slept_ns": send * slept,
+        "send_again": send * eagain * count,
+        "sends_blocked": send & (slept_ns > 0),
+        "send_slept_ns": send * slept_ns,
         "accepts": accept & (result >= 0),
-        "accept_again": accept * again * count,
-        "accept_slept_ns": accept * slept,
-        "accept_lost": accept & again & neighbours.told,
+        "accept_again": accept * eagain * count,
+        "accept_slept_ns": accept * slept_ns,
+        "accept_lost": accept & eagain & neighbours.told,
         "full_then_wait": filled & neighbours.waits,
         "connects": connect & connects,
-        "connect_slept_ns": connect * slept,
-        "calls_ns": took,
-        "again_runs": receive & again,
+        "connect_slept_ns": connect * slept_ns,
+        "calls_ns": took_ns,
+        "again_runs": receive & eagain,
     }
 
 
 def _neighbours(calls: Calls) -> _Neighbours:
-    """Of all calls of a batch, a thread's together and in order."""
+    """For all calls of a batch, those of a thread together and in order."""
     receive, wait = _RECEIVE[calls.nr], _WAIT[calls.nr]
     same = calls.tid[1:] == calls.tid[:-1]
     told, single = (np.zeros(len(calls), bool) for _ in range(2))
     told[1:] = same & wait[:-1] & (calls.result[:-1] > 0)
-    one = receive & ~_MESSAGES[calls.nr] & (calls.result == 1)
+    one_byte = receive & ~_MESSAGES[calls.nr] & (calls.result == 1)
     same_fd = same & (calls.fd[1:] == calls.fd[:-1])
-    single[1:] = same_fd & one[1:] & one[:-1] & (calls.slept[1:] == 0)
+    single[1:] = same_fd & one_byte[1:] & one_byte[:-1] & (calls.slept[1:] == 0)
     return _Neighbours(told, _last_before_wait(calls, receive, wait), single)
 
 
 def _last_before_wait(calls: Calls, receive: np.ndarray, wait: np.ndarray) -> np.ndarray:
-    """Which receives were a thread's last from their descriptor before its next wait."""
+    """bool[n]: which receives were the last from their descriptor before the thread's next wait."""
     last = np.zeros(len(calls), bool)
-    another = np.append(True, calls.tid[1:] != calls.tid[:-1])[: len(calls)]
-    part = (
-        np.cumsum(wait | another) - 1
-    )  # from a wait, or a thread's first call, to before the next
-    ends_in_wait = np.append((wait & ~another)[wait | another][1:], False)
+    new_thread = np.append(True, calls.tid[1:] != calls.tid[:-1])[: len(calls)]
+    # from a wait, or a thread's first call, to before the next
+    stretch = np.cumsum(wait | new_thread) - 1
+    ends_in_wait = np.append((wait & ~new_thread)[wait | new_thread][1:], False)
     rows = np.flatnonzero(receive)[::-1]
     _, first = np.unique(
-        part[rows] << 32 | calls.fd[rows].astype(np.int64) & 0xFFFFFFFF, return_index=True
+        stretch[rows] << 32 | calls.fd[rows].astype(np.int64) & 0xFFFFFFFF, return_index=True
     )
-    last[rows[first]] = ends_in_wait[part[rows[first]]]
+    last[rows[first]] = ends_in_wait[stretch[rows[first]]]
     return last

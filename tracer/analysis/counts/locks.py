@@ -1,7 +1,7 @@
-"""Who waited for whom on a futex(2), how long, and whether that was mutual exclusion or synchronisation.
+"""Which thread waited for which on a futex(2), how long, and whether that was mutual exclusion or synchronisation.
 
-A thread that has waited for a mutex has it then, and wakes somebody when it gives it back. One that has waited for an
-event, at a condition or a semaphore, was woken by another and wakes nobody there.
+A thread that waited for a mutex has it afterwards, and wakes another waiter when it unlocks it. A thread that waited
+for an event, at a condition or a semaphore, was woken by another thread and wakes nobody there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tracer.analysis.threads.timeline import TimelineStep
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 
-MOST = 16  # words that are listed, those that were waited for longest
+MOST = 16  # futex words are listed, those with the longest waits
 # FUTEX_WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2 of <linux/futex.h>
 _WAITS = (0, 6, 9, 11, 13)
 # FUTEX_WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, UNLOCK_PI, WAKE_BITSET, CMP_REQUEUE_PI
@@ -30,8 +30,8 @@ _COMMAND, _PRIVATE = 0x7F, 0x80
 
 @dataclass(slots=True)
 class _FutexCalls(Table):
-    """Calls of futex, int64[n]. word: the process and the address; start, end: ns; woken: when the caller was last
-    woken inside (ns, 0: it did not sleep); slept: ns asleep."""
+    """Calls of futex, int64[n]. word: process and address as one number; start, end: entry and exit (ns); woken: when
+    the caller was last woken inside (ns, 0: it did not sleep); slept: time asleep (ns)."""
 
     word: np.ndarray
     tid: np.ndarray
@@ -44,8 +44,8 @@ class _FutexCalls(Table):
 
 
 class Locks(ReportPart):
-    """The report's `locks`: one entry a futex word that somebody slept on, those waited for longest first; of calls
-    that ended inside the window."""
+    """The report's `locks`: one entry for each futex word on which a thread slept, the longest waits first; calls that
+    ended inside the window."""
 
     NEEDS = (TimelineStep, Identity)
 
@@ -78,52 +78,59 @@ class Locks(ReportPart):
         return {"locks": _locks(_joined(self._kept))}
 
 
-def _joined(parts: list[_FutexCalls]) -> _FutexCalls:
-    """All parts as one table."""
+def _joined(pieces: list[_FutexCalls]) -> _FutexCalls:
+    """All pieces as one table."""
     names = _FutexCalls.__slots__
-    if not parts:
+    if not pieces:
         return _FutexCalls(*(np.empty(0, np.int64) for _ in names))
-    return _FutexCalls(*(np.concatenate([getattr(its, name) for its in parts]) for name in names))
+    return _FutexCalls(
+        *(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names)
+    )
 
 
 def _locks(calls: _FutexCalls) -> list[dict[str, Any]]:
     waits = calls.take(np.isin(calls.command, _WAITS) & (calls.woken > 0))
     wakes = calls.take(np.isin(calls.command, _WAKES))
-    by = _wakers(waits, wakes)
+    waker_tids = _wakers(waits, wakes)
     words, index = np.unique(waits.word, return_inverse=True)
-    total = np.zeros(len(words), np.int64)
-    np.add.at(total, index, waits.slept)
-    longest = words[np.argsort(-total, kind="stable")[:MOST]]
-    return [_entry(word, waits, by, wakes) for word in longest.tolist()]
+    slept_ns = np.zeros(len(words), np.int64)
+    np.add.at(slept_ns, index, waits.slept)
+    longest = words[np.argsort(-slept_ns, kind="stable")[:MOST]]
+    return [_entry(word, waits, waker_tids, wakes) for word in longest.tolist()]
 
 
 def _wakers(waits: _FutexCalls, wakes: _FutexCalls) -> np.ndarray:
-    """The thread that woke each one: its call on that word was under way when the waiter was woken. 0: nobody's was."""
+    """The thread that woke each waiter: its call on that word was under way when the waiter was woken. 0: there was
+    none."""
     waker = following(wakes.word, wakes.end, waits.word, waits.woken)
-    told = (waker >= 0) & (at(wakes.start, waker) <= waits.woken)
-    return np.where(told, at(wakes.tid, waker), 0)
+    was_waking = (waker >= 0) & (at(wakes.start, waker) <= waits.woken)
+    return np.where(was_waking, at(wakes.tid, waker), 0)
 
 
 def _kind(waiters: set[int], wakers: set[int]) -> str:
-    """waiters: threads that were woken by another; wakers: threads that called to wake somebody."""
+    """Mutual exclusion if every waiter is a waker too. waiters: threads that another woke; wakers: threads that called
+    futex to wake others."""
     if waiters and waiters <= wakers:
         return "mutual exclusion"
     return "synchronisation" if waiters and not waiters & wakers else "unclear"
 
 
-def _entry(word: int, waits: _FutexCalls, by: np.ndarray, wakes: _FutexCalls) -> dict[str, Any]:
-    """One word's; by: int64[n], the thread that woke each one of `waits`."""
-    mine = waits.word == word
-    waits, by, wakes = waits.take(mine), by[mine], wakes.take(wakes.word == word)
+def _entry(
+    word: int, waits: _FutexCalls, waker_tids: np.ndarray, wakes: _FutexCalls
+) -> dict[str, Any]:
+    """The report's entry of one word; waker_tids: int64[n], the thread that woke each of `waits`."""
+    on_word = waits.word == word
+    waits, waker_tids = waits.take(on_word), waker_tids[on_word]
+    wakes = wakes.take(wakes.word == word)
     pairs: dict[tuple[int, int], list[int]] = defaultdict(list)
     for waiter, waker, ns in zip(
-        waits.tid.tolist(), by.tolist(), waits.slept.tolist(), strict=True
+        waits.tid.tolist(), waker_tids.tolist(), waits.slept.tolist(), strict=True
     ):
         pairs[waiter, waker].append(ns)
     return {
         "address": f"…{word & 0xFFFFFFFF:08x}",
         "process": word >> 32 or None,
-        "kind": _kind(set(waits.tid[by > 0].tolist()), set(wakes.tid.tolist())),
+        "kind": _kind(set(waits.tid[waker_tids > 0].tolist()), set(wakes.tid.tolist())),
         "waits": len(waits),
         "wakes": len(wakes),
         "waited_ns": int(waits.slept.sum()),

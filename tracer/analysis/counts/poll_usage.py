@@ -1,4 +1,5 @@
-"""How select, poll and epoll_wait were used: how much they looked at, how often they came back, and what that cost."""
+"""How select, poll and epoll_wait were used: how many descriptors they watched, how often they returned, and the CPU
+time that they took."""
 
 from __future__ import annotations
 
@@ -19,14 +20,12 @@ _SELECT, _POLL, _EPOLL = (
     number_set(syscalls.class_numbers(names))
     for names in (syscalls.SELECT, syscalls.POLL, syscalls.EPOLL)
 )
-
-
 _LOOKS = _SELECT | _POLL | _EPOLL
 
 
 class PollUsage(Step[None, list[dict[str, Any]]]):
-    """One entry for each process, call and epoll descriptor (−1 for the other calls): counts, sums and ns, of calls
-    that ended inside the window."""
+    """One entry for each process, call and epoll descriptor (−1 for select and poll): counts, sums and times (ns) of
+    calls that ended inside the window."""
 
     NEEDS = (TimelineStep, CallFiles)
 
@@ -39,21 +38,21 @@ class PollUsage(Step[None, list[dict[str, Any]]]):
         if not wanted.any():
             return
         epoll = _EPOLL[calls.nr]
-        on = np.where(epoll, calls.fd, -1)
-        told, repeated = calls.result > 0, _repeated(calls, on, wanted)
+        epoll_fds = np.where(epoll, calls.fd, -1)
+        told, repeated = calls.result > 0, _repeated(calls, epoll_fds, wanted)
         counted = calls.arg.astype(np.int64)  # poll's second argument
         watched = np.where(_POLL[calls.nr], counted, np.where(epoll, 0, calls.fd))
-        cpu = np.maximum(calls.end - calls.start - calls.slept, 0)
+        cpu_ns = np.maximum(calls.end - calls.start - calls.slept, 0)
         columns = (
             calls.count,
             told,
             np.maximum(calls.result, 0),
             watched * calls.count,
             repeated,
-            cpu,
-            cpu * repeated,
+            cpu_ns,
+            cpu_ns * repeated,
         )
-        keys = (state[CallFiles].tgid, calls.nr, on)
+        keys = (state[CallFiles].tgid, calls.nr, epoll_fds)
         self._sums.add(
             tuple(key[wanted] for key in keys), tuple(column[wanted] for column in columns)
         )
@@ -71,15 +70,16 @@ class PollUsage(Step[None, list[dict[str, Any]]]):
         ]
 
 
-def _repeated(calls: Calls, on: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """bool[n]: told, and told again at once, by the same call with no other between. on: the epoll descriptors."""
+def _repeated(calls: Calls, epoll_fds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """bool[n]: which calls returned something ready without sleeping, right after the same call of the thread had done
+    so. epoll_fds: the epoll descriptor of each call."""
     repeated, told = np.zeros(len(calls), bool), calls.result > 0
     repeated[1:] = (
         wanted[1:]
         & wanted[:-1]
         & (calls.tid[1:] == calls.tid[:-1])
         & (calls.nr[1:] == calls.nr[:-1])
-        & (on[1:] == on[:-1])
+        & (epoll_fds[1:] == epoll_fds[:-1])
         & told[1:]
         & told[:-1]
         & (calls.slept[1:] == 0)

@@ -1,4 +1,4 @@
-"""Counts of what happened, batch by batch: system calls by number with their errors and times, signals."""
+"""Counts, batch by batch: system calls by number, with errors and times, and signals."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from tracer.recording.fields import Calls, LibraryCalls, Signals
 from tracer.recording.records import LIBRARY_NAMES, Kind
 
 _SIGWAIT = syscalls.numbers()["rt_sigtimedwait"]
-_RT_SIGRETURN = syscalls.numbers()[
-    "rt_sigreturn"
-]  # its result is the interrupted code's register, no error
+# the result of rt_sigreturn is a register of the interrupted code, no error
+_RT_SIGRETURN = syscalls.numbers()["rt_sigreturn"]
 _NO_TIMES = ("total_ns", "min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
 # The result of a signal's generation (include/trace/events/signal.h, TRACE_SIGNAL_*).
 _SENT, _IGNORED, _MERGED, _OVERFLOWED = range(4)
 
 
 class SyscallStats(ReportPart):
-    """The report's `syscalls` and `signals`: what ended inside the window."""
+    """The report's `syscalls` and `signals`: calls that ended and signals that came inside the window."""
 
     def __init__(self) -> None:
         self._times: dict[int, Distribution] = defaultdict(Distribution)
@@ -59,16 +58,16 @@ class SyscallStats(ReportPart):
             self._generated[sent].update(number[outcome == sent].tolist())
         self._delivered.update(number[~made].tolist())
 
-    def _count_calls(self, nr: np.ndarray, result: np.ndarray, took: np.ndarray) -> None:
+    def _count_calls(self, nr: np.ndarray, result: np.ndarray, took_ns: np.ndarray) -> None:
         if not len(nr):
             return
         if (nr != nr[0]).any():
             order = np.argsort(nr, kind="stable")  # of 16 bits: a radix sort
-            nr, result, took = nr[order], result[order], took[order]
+            nr, result, took_ns = nr[order], result[order], took_ns[order]
         edges = np.concatenate([[0], np.flatnonzero(nr[1:] != nr[:-1]) + 1, [len(nr)]])
         for first, last in itertools.pairwise(edges.tolist()):
             number = int(nr[first])
-            self._times[number].add(took[first:last])
+            self._times[number].add(took_ns[first:last])
             results = result[first:last]
             failed = -results[(results < 0) & (results >= -syscalls.MOST_ERRNO)]
             if len(failed) and number != _RT_SIGRETURN:
@@ -79,7 +78,7 @@ class SyscallStats(ReportPart):
                 )
 
     def _calls(self) -> list[dict[str, Any]]:
-        """By name, those that took longest in all first."""
+        """One entry for each system call, the one that took longest in all first."""
         result = []
         for number, times in self._times.items():
             summary = times.summary()
@@ -97,21 +96,21 @@ class SyscallStats(ReportPart):
         return sorted(result, key=lambda call: -call["total_ns"])
 
     def _library_calls(self) -> list[dict[str, Any]]:
-        """Calls of the C library's that are no system calls; they have no durations."""
+        """One entry for each function of the C library that is traced; its calls have no durations."""
         return [
             {
-                "name": LIBRARY_NAMES[which],
+                "name": LIBRARY_NAMES[number],
                 "library": True,
                 "calls": count,
                 "errors": {},
                 **dict.fromkeys(_NO_TIMES, 0),
                 "hist": {},
             }
-            for which, count in self._library.items()
+            for number, count in self._library.items()
         ]
 
     def _signals(self) -> list[dict[str, Any]]:
-        """By name, in the order of their numbers."""
+        """One entry for each signal, by number."""
         seen = set(self._delivered) | set(self._taken)
         seen |= {number for made in self._generated.values() for number in made}
         return [

@@ -68,7 +68,7 @@ _ON_DISK = number_set((stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK))
 
 @cache
 def _codes() -> np.ndarray:
-    """What a call waits for, by its number; of reads and writes, where the descriptor is no file."""
+    """Number of a call → index into WAITS; for reads and writes: where the descriptor is no file."""
     table = np.full(1024, OTHER, np.int8)
     table[list(syscall_filter.classes()["%file"])] = FILES
     for code, names in _NAMES.items():
@@ -82,7 +82,8 @@ def _numbers(names: tuple[str, ...]) -> np.ndarray:
 
 
 def waited_for(nr: np.ndarray, fd: np.ndarray, arg: np.ndarray, mode: np.ndarray) -> np.ndarray:
-    """Index into WAITS for each call; mode: i_mode of the file behind `fd`, 0 where that is unknown or has none."""
+    """Index into WAITS for each call; mode: i_mode of the file behind `fd`, 0 where it is unknown or there
+    is none."""
     codes = _codes()[np.clip(nr, 0, 1023)]
     on_disk = _ON_DISK[mode & S_IFMT]
     reads = _numbers(syscalls.RECEIVE)[nr] | (codes == SENDING)
@@ -93,14 +94,14 @@ def waited_for(nr: np.ndarray, fd: np.ndarray, arg: np.ndarray, mode: np.ndarray
 
 
 class Slept(NamedTuple):
-    """asleep: thread → what for → ns; calls: thread → how many returned."""
+    """asleep: thread → reason (of WAITS) → ns; calls: thread → number of calls that returned."""
 
     asleep: dict[int, dict[str, int]]
     calls: dict[int, int]
 
 
 class _OpenCall(NamedTuple):
-    """A thread's call that had not returned when tracing ended (ns)."""
+    """A thread's call that had not returned when tracing ended; time: that end (ns)."""
 
     number: int
     fd: int
@@ -108,21 +109,21 @@ class _OpenCall(NamedTuple):
 
 
 class WaitReasons(Step[None, Slept]):
-    """Sums what each thread slept for inside its calls, those still open at the end included."""
+    """Sums the time that each thread slept inside calls, by reason; calls still open at the end included."""
 
     NEEDS = (TimelineStep, CallFiles, Identity)
 
     def __init__(self) -> None:
-        self._asleep = GroupSum(2, 1)  # (thread, what for) → ns
+        self._asleep = GroupSum(2, 1)  # (thread, reason) → ns
         self._calls = GroupSum(1, 1)  # thread → calls that returned
         self._open: dict[int, _OpenCall] = {}  # by thread
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls = state[TimelineStep].calls
-        at = np.flatnonzero(calls.slept > 0)
-        modes = state[CallFiles].mode[at]
-        what = waited_for(calls.nr[at], calls.fd[at], calls.arg[at], modes)
-        self._asleep.add((calls.tid[at], what), (calls.slept[at],))
+        rows = np.flatnonzero(calls.slept > 0)
+        modes = state[CallFiles].mode[rows]
+        reasons = waited_for(calls.nr[rows], calls.fd[rows], calls.arg[rows], modes)
+        self._asleep.add((calls.tid[rows], reasons), (calls.slept[rows],))
         self._calls.add((calls.tid,), (calls.count,))
         still_open = fields.Calls(batch, batch.kind == Kind.OPEN)
         columns = (still_open.tid, still_open.number, still_open.fd, still_open.time)
@@ -133,16 +134,16 @@ class WaitReasons(Step[None, Slept]):
         self._add_unended(results[TimelineStep], results[Identity])
         asleep: dict[int, dict[str, int]] = {}
         keys, values = self._asleep.result()
-        for (tid, what), (ns,) in zip(keys.tolist(), values.tolist(), strict=True):
-            asleep.setdefault(tid, {})[WAITS[what]] = ns
+        for (tid, reason), (ns,) in zip(keys.tolist(), values.tolist(), strict=True):
+            asleep.setdefault(tid, {})[WAITS[reason]] = ns
         keys, values = self._calls.result()
         return Slept(asleep, dict(zip(keys[:, 0].tolist(), values[:, 0].tolist(), strict=True)))
 
     def _add_unended(self, unended: Unended, identity: Identity) -> None:
-        """What slept until the end of the trace, inside a call."""
+        """Adds sleeps inside a call that lasted until the end of the trace."""
         absences = unended.absences.take(unended.in_call & ~unended.absences.could_run)
-        slept = absences.blocked_until - absences.out
-        for tid, ns in zip(absences.tid.tolist(), slept.tolist(), strict=True):
+        slept_ns = absences.blocked_until - absences.out
+        for tid, ns in zip(absences.tid.tolist(), slept_ns.tolist(), strict=True):
             call = self._open.get(tid)
             if call is None:
                 continue

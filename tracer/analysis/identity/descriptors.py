@@ -1,4 +1,5 @@
-"""What is known of threads and descriptors at a time: whose process, which inode, which epoll events, O_ASYNC."""
+"""What is known of threads and descriptors at a time: a thread's process; a descriptor's inode, epoll events and
+whether O_ASYNC is set."""
 
 from __future__ import annotations
 
@@ -29,9 +30,10 @@ class Descriptors:
     def __init__(self) -> None:
         self._processes = AsOf(1)  # thread → process
         self._adopted = AsOf(1)  # thread → when it was adopted while it ran
-        self._parents = AsOf(2)  # process → its parent, when it was forked
+        self._parents = AsOf(2)  # process → parent process, time of the fork
         self._table = AsOf(3)  # (process, fd) → inode, mode, flags
-        self._before = AsOf(3)  # the same of what was open before anything was learnt of it
+        # the same for the first file, if it was open before anything was learnt of it
+        self._before = AsOf(3)
         self._streams = AsOf(1)  # inode → 1
         self._opened = AsOf(1)  # (process, fd) → entry of the socket call that made it a stream
         self._armed = AsOf(1)  # process → when O_ASYNC was set
@@ -42,24 +44,28 @@ class Descriptors:
         self._accepts = number_set(syscalls.class_numbers(("accept", "accept4")))
         self._receives = number_set(syscalls.class_numbers(syscalls.RECEIVE))
 
-    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
-        """A batch in time order, and its part of the timeline."""
+    def feed(self, batch: RecordBatch, timeline: TimelineBatch) -> None:
+        """A batch in time order, and the timeline of that batch."""
         self._births(fields.Births.of(batch))
-        rows, calls = part.lesson_records, part.lessons
+        rows, calls = timeline.lesson_records, timeline.lessons
         if not len(rows):
             return
         tgid = self.process_of(rows.tid, rows.time)
         is_args = rows.kind == Kind.ARGS
-        args, seen = np.flatnonzero(is_args), np.flatnonzero(~is_args)
-        if len(args):
-            self._set_up(fields.Arguments(rows, args), calls.take(args), tgid[args])
-        if len(seen):
-            self._learn(fields.Descriptors(rows, seen), calls.take(seen), tgid[seen])
+        args_rows, descriptor_rows = np.flatnonzero(is_args), np.flatnonzero(~is_args)
+        if len(args_rows):
+            self._set_up(fields.Arguments(rows, args_rows), calls.take(args_rows), tgid[args_rows])
+        if len(descriptor_rows):
+            self._learn(
+                fields.Descriptors(rows, descriptor_rows),
+                calls.take(descriptor_rows),
+                tgid[descriptor_rows],
+            )
 
     def process_of(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
         """The process (int64) of each thread at each time; the thread's own id where nothing is known."""
-        found, values = self._processes.find(tids.astype(np.int64), times)
-        return np.where(found, values[:, 0], tids)
+        known, values = self._processes.find(tids.astype(np.int64), times)
+        return np.where(known, values[:, 0], tids)
 
     def adopted(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
         """When each thread was adopted while it ran (ns), 0 for those that were traced from their birth on."""
@@ -68,16 +74,17 @@ class Descriptors:
     def find(
         self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(whether it is a socket or a pipe, its inode, whether its bytes are a stream of a socket) of each process's
-        descriptor at each time."""
+        """For the descriptor of each process at each time: (whether it is a socket or a pipe, the inode, whether it is
+        a stream socket)."""
         facts, stream = self.facts(tgids, fds, times)
-        form = facts[:, 1] & S_IFMT
-        return (form == stat.S_IFSOCK) | (form == stat.S_IFIFO), facts[:, 0], stream
+        file_type = facts[:, 1] & S_IFMT
+        return (file_type == stat.S_IFSOCK) | (file_type == stat.S_IFIFO), facts[:, 0], stream
 
     def described(
         self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        """(whether it is known, its inode, its mode) of each process's descriptor at each time; 0 where unknown."""
+        """For the descriptor of each process at each time: (whether the file is known, inode, mode); 0 where
+        unknown."""
         facts, _ = self.facts(tgids, fds, times)
         inode, mode = facts[:, 0], facts[:, 1]
         return (inode != 0) | (mode != 0), inode, mode
@@ -85,40 +92,40 @@ class Descriptors:
     def facts(
         self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(inode, i_mode and f_flags, int64[n, 3], 0 where nothing is known; whether its bytes are a stream of a
-        socket) of each process's descriptor at each time."""
+        """For the descriptor of each process at each time: (inode, i_mode and f_flags as int64[n, 3], 0 where nothing
+        is known; whether it is a stream socket)."""
         values, times = self._looked_up(self._table, tgids, fds, times)
         stream, _ = self._streams.find(values[:, 0], times)
         return values, stream
 
     def before(self, tgids: np.ndarray, fds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(inode, mode) of what each process's descriptor was before anything was learnt of it: of the first file that
-        was, where that was open already; 0 where a call opened it then, or the record does not say."""
+        """(inode, mode) of the file behind the descriptor of each process before anything was learnt of the descriptor:
+        the first file that was learnt, if the record says that it was open before; else 0."""
         values, _ = self._looked_up(self._before, tgids, fds, np.full(len(tgids), _LAST))
         return values[:, 0], values[:, 1]
 
     def _looked_up(
         self, table: AsOf, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(values, 0 where nothing is known; as of when) of each process's descriptor at each time. What a process
-        inherited is what its parent had when it forked."""
+        """For the descriptor of each process at each time: (values, 0 where nothing is known; the times as of which
+        they hold). A descriptor that a process inherited is looked up in the parent, as of the fork."""
         tgid, times = tgids.copy(), times.copy()
-        found, values = table.find(_key(tgid, fds.astype(np.int64)), times)
-        missing = np.flatnonzero(~found & (fds >= 0))
+        known, values = table.find(_key(tgid, fds.astype(np.int64)), times)
+        unknown = np.flatnonzero(~known & (fds >= 0))
         for _ in range(_MOST_FORKS):
-            forked, parents = self._parents.find(tgid[missing], times[missing])
-            missing, parents = missing[forked], parents[forked]
-            if not len(missing):
+            forked, parents = self._parents.find(tgid[unknown], times[unknown])
+            unknown, parents = unknown[forked], parents[forked]
+            if not len(unknown):
                 break
-            tgid[missing], times[missing] = parents[:, 0], parents[:, 1]
-            found[missing], values[missing] = table.find(
-                _key(tgid[missing], fds[missing].astype(np.int64)), times[missing]
+            tgid[unknown], times[unknown] = parents[:, 0], parents[:, 1]
+            known[unknown], values[unknown] = table.find(
+                _key(tgid[unknown], fds[unknown].astype(np.int64)), times[unknown]
             )
-            missing = missing[~found[missing]]
+            unknown = unknown[~known[unknown]]
         return values, times
 
     def armed(self, tgids: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """When each process had last set O_ASYNC (ns), 0 for never."""
+        """When each process had last set O_ASYNC on a descriptor (ns), 0 for never."""
         return self._armed.find(tgids, times)[1][:, 0]
 
     def registered(
@@ -143,14 +150,14 @@ class Descriptors:
             table.forget_before(time)
 
     def _births(self, births: fields.Births) -> None:
-        """Whose process each thread is of, when it was adopted, and whose child a new process is."""
+        """The process of each thread, the time when it was adopted, and the parent of each new process."""
         if not len(births):
             return
         tid, time, tgid = births.tid.astype(np.int64), births.time, births.tgid
         self._processes.add(tid, time, tgid)
         adopted = births.adopted
-        came = adopted > 0
-        self._adopted.add(tid[came], time[came], adopted[came])
+        was_adopted = adopted > 0
+        self._adopted.add(tid[was_adopted], time[was_adopted], adopted[was_adopted])
         parent = self.process_of(births.creator, time)
         forked = (births.creator > 0) & (parent != tgid)
         self._parents.add(tgid[forked], time[forked], parent[forked], time[forked])
@@ -171,21 +178,21 @@ class Descriptors:
         )
 
     def _learn(self, learnt: fields.Descriptors, calls: CallDetails, tgid: np.ndarray) -> None:
-        """What descriptors are, each with the call after which it was looked at."""
+        """The file behind each descriptor; calls: the call after which each descriptor was looked at."""
         time, fd, inode = learnt.time, learnt.fd.astype(np.int64), learnt.inode
         key = _key(tgid, fd)
         self._keep_first(key, learnt)
-        # learnt at the exit of its first receive: true of that receive already
+        # learnt at the exit of the first receive: true from the entry of that receive on
         by_receive = self._receives[calls.nr] & (calls.fd == learnt.fd)
         since = np.where(by_receive, calls.start, time)
         self._table.add(key, since, inode, learnt.mode, learnt.flags)
-        made, opened = self._opened.find(key, time)
+        by_socket_call, socket_call = self._opened.find(key, time)
         accepted = self._accepts[calls.nr] & (calls.result == fd)
-        stream = accepted | (made & (opened[:, 0] == calls.start))
+        stream = accepted | (by_socket_call & (socket_call[:, 0] == calls.start))
         self._set(self._streams, stream, inode, time, np.ones(len(key), np.int64))
 
     def _keep_first(self, keys: np.ndarray, learnt: fields.Descriptors) -> None:
-        """Keeps the first that is learnt of a descriptor, where that was open already."""
+        """Keeps the first file that is learnt of a descriptor, if it was open before."""
         order = np.lexsort((learnt.time, keys))
         keys = keys[order]
         first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
@@ -196,10 +203,10 @@ class Descriptors:
 
     @staticmethod
     def _set(
-        table: AsOf, which: np.ndarray, keys: np.ndarray, times: np.ndarray, *values: np.ndarray
+        table: AsOf, mask: np.ndarray, keys: np.ndarray, times: np.ndarray, *values: np.ndarray
     ) -> None:
-        if which.any():
-            table.add(keys[which], times[which], *(value[which] for value in values))
+        if mask.any():
+            table.add(keys[mask], times[mask], *(value[mask] for value in values))
 
 
 def _key(tgids: np.ndarray, fds: np.ndarray) -> np.ndarray:

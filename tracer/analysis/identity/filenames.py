@@ -1,4 +1,4 @@
-"""What a descriptor is at a moment of a recording, in the words of `strace -yy`: TCP:[127.0.0.1:80->127.0.0.1:4711],
+"""The name of a descriptor at a time of a recording, as `strace -yy` writes it: TCP:[127.0.0.1:80->127.0.0.1:4711],
 /var/log/x, pipe:[1234], anon_inode:[eventfd]."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Addresses, Births, Calls, Descriptors, Paths, Row, each
 from tracer.recording.records import Kind, text_of
 
-# What /proc/PID/fd says of a descriptor that such a call made: fs/eventfd.c and others, anon_inode_getfd().
+# Call → the name in /proc/PID/fd of the descriptor that it makes: fs/eventfd.c and others, anon_inode_getfd().
 MAKERS = {
     "eventfd": "eventfd",
     "eventfd2": "eventfd",
@@ -40,28 +40,34 @@ _PROTOCOLS: dict[tuple[int, int], str] = {
 
 
 class FdNames:
-    """Learns from records in time order; `facts` are the recording's, with the files that were found in /proc."""
+    """Learns from records in time order; facts: the metadata of the recording, with the files that were listed in
+    /proc."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        self._files = {(its["fd"], its["inode"]): its["name"] for its in facts.get("files") or []}
+        self._files = {
+            (file["fd"], file["inode"]): file["name"] for file in facts.get("files") or []
+        }
         self._process: dict[int, int] = {}
         self._names: dict[int, dict[int, tuple[int, str]]] = {}
-        self._made: dict[int, tuple[int, str]] = {}  # thread → descriptor that its last call made
+        # thread → (descriptor, name) that its last call made
+        self._made: dict[int, tuple[int, str]] = {}
         self._ever: dict[tuple[int, int, int], str] = {}
-        self._first: dict[tuple[int, int], tuple[int, int, int]] = {}  # process, inode → its first
-        self._by_inode: dict[int, str] = {}  # of sockets and pipes, whose inodes are theirs alone
+        # process, inode → the first key of _ever
+        self._first: dict[tuple[int, int], tuple[int, int, int]] = {}
+        self._by_inode: dict[int, str] = {}  # of sockets and pipes: no two share an inode
         self._opened = False
         self._local: tuple[str, int] = ("", 0)
         numbers = syscalls.numbers()
-        self._makers = {numbers[call]: f"anon_inode:[{what}]" for call, what in MAKERS.items()}
+        self._makers = {numbers[call]: f"anon_inode:[{kind}]" for call, kind in MAKERS.items()}
         self._makes = number_set(self._makers)
 
     def name(self, tid: int, fd: int) -> str | None:
-        """What the descriptor of that thread is now, None where that was never seen."""
+        """The name of the descriptor in the thread's process now, None where it was never seen."""
         return self._of(tid).get(fd, (0, None))[1]
 
     def ever(self, tgid: int, fd: int, inode: int) -> str | None:
-        """What the descriptor with that inode was called, whenever that was; 0: what it was called last. fd −1: any."""
+        """The name of the descriptor when it had that inode, at any time; inode 0: the last name; fd −1: of any
+        descriptor."""
         if fd < 0:
             first = self._first.get((tgid, inode))
             return None if first is None else self._ever.get(first)
@@ -79,7 +85,7 @@ class FdNames:
             self.learn(lesson)
 
     def lessons(self, batch: RecordBatch) -> Iterator[Row]:
-        """The records of a batch that `learn` learns from, in their order."""
+        """The records of a batch that `learn` takes, in order."""
         calls = Calls(batch, batch.kind == Kind.CALL)
         return each(
             (calls.where(self._makes[calls.number]), ("tid", "number", "result")),
@@ -90,7 +96,7 @@ class FdNames:
         )
 
     def learn(self, lesson: Row) -> bool:
-        """One of `lessons`; whether it says what a descriptor of that thread is."""
+        """Takes one of `lessons`. Whether it was about a descriptor of that thread."""
         view, values = lesson.view, lesson.values
         if view is Calls:
             self._make(*values)
@@ -129,7 +135,7 @@ class FdNames:
             self._local = address
 
     def _path(self, tid: int, fd: int, piece: int, low: int, high: int) -> None:
-        if piece == 0:  # where /proc knew better, the path as the program said it is left out
+        if piece == 0:  # a name from /proc is better than the path that the program passed
             self._opened = (self.name(tid, fd) or "inode:").startswith("inode:")
             if self._opened:
                 self._rename(tid, fd, "")

@@ -1,8 +1,7 @@
-"""The one authority on which thread, process, descriptor and file a number means at a time. Everything else asks here.
+"""Which thread, process, descriptor and file a number means at a time. All other analyses ask here.
 
-Lives of threads and processes are told apart before any other step sees a batch (`lives`). Descriptors are known from
-when they were looked at until they are looked at again; lifetimes of descriptor tables and descriptors go into
-`Descriptors`, and change nothing for those who ask.
+Lives of threads and processes are told apart before any other step sees a batch (`lives`). What is known of a
+descriptor holds from the time when it was looked at until it is looked at again (`descriptors`).
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ T = TypeVar("T", bound=Table)
 
 
 class Identity(Step["Identity", "Identity"]):
-    """A step that gives itself: questions may be about any time since the batch before, in order of time."""
+    """A step whose result is the step itself: later steps may ask about any time since the batch before, in order of
+    time."""
 
     NEEDS = (TimelineStep,)
 
@@ -46,10 +46,10 @@ class Identity(Step["Identity", "Identity"]):
         return self
 
     def forget_before(self, time: int) -> None:
-        """Drops what only questions about times before this (ns) need."""
+        """Drops what is needed only to answer questions about earlier times (ns)."""
         self.descriptors.forget_before(time)
 
-    # of a time
+    # at a time
 
     def process_of(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
         """The process (int64[n]) of each thread at each time (ns); the thread's own ID where nothing is known."""
@@ -62,7 +62,7 @@ class Identity(Step["Identity", "Identity"]):
         _, inode, mode = self.descriptors.described(tgids, fds, times)
         return inode, mode
 
-    # of the whole recording
+    # in the whole recording
 
     def first_file(self, tgids: np.ndarray, fds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(inode, i_mode) of the file behind each process's descriptor before anything was learnt of it: of the first
@@ -70,13 +70,14 @@ class Identity(Step["Identity", "Identity"]):
         return self.descriptors.before(tgids, fds)
 
     def name(self, tgid: int, fd: int, inode: int) -> str | None:
-        """What a descriptor with that inode was called, whenever that was; inode 0: what it was called last. fd −1:
-        any of the process's."""
+        """The name of a descriptor when it had that inode, at any time; inode 0: the last name; fd −1: of any
+        descriptor of the process."""
         return self._names.ever(tgid, fd, inode) if self._names else None
 
     @property
     def leaders(self) -> dict[int, int]:
-        """Process → the life of its leader, where that is a second one, after another thread's execve."""
+        """Process → the number of the leader's life, where the leader has a second life since another thread's
+        execve."""
         return self._lives.leaders
 
     # lives and IDs

@@ -1,6 +1,5 @@
-"""Numbers of lives. The kernel gives the IDs of threads and processes again: the first life that has an ID is known by
-the ID itself, each later one by a number from FIRST on. The analysis knows these numbers alone; the report has the IDs
-again."""
+"""Numbers of lives. The kernel reuses the IDs of threads and processes. The number of the first life with an ID is the
+ID itself; later lives have numbers from FIRST on. The analysis sees these numbers only, the report has the IDs."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ _PROCESS_COLUMNS = {name: number_set(kinds) for name, kinds in fields.PROCESS_CO
 
 
 class LifeNumbers:
-    """Which life an ID stood for at a time, as a thread's and as a process's, and which ID a life had."""
+    """The life that an ID stood for at a time, as the ID of a thread and as that of a process; and the ID of a life."""
 
     def __init__(self) -> None:
         self._ids: list[int] = []  # number − FIRST → ID
@@ -35,23 +34,23 @@ class LifeNumbers:
         return len(self._ids)
 
     def new(self, time: int, tid: int) -> int:
-        """The number of a life of this ID that begins (ns)."""
+        """The number of a life that begins at this time (ns) with this ID."""
         number = FIRST + len(self._ids)
         self._ids.append(tid)
         self._threads.new.append((tid, time, number))
         return number
 
     def also_of_process(self, time: int, tid: int, number: int) -> None:
-        """From then on (ns) the ID stands for that life as a process, too."""
+        """From this time on (ns) the ID stands for that life as a process too."""
         self._processes.new.append((tid, time, number))
 
     def settle(self) -> None:
-        """Takes what is new into account, for all batches from the one on that it came from."""
+        """Lets `numbered` know the lives that are new since the last call."""
         self._threads.settle()
         self._processes.settle()
 
     def numbered(self, batch: RecordBatch) -> RecordBatch:
-        """The batch with lives in the place of IDs: itself where no ID was used twice."""
+        """The batch with lives in the place of IDs; the same batch if no ID was used twice."""
         if not self._ids:
             return batch
         numbered = batch.take(slice(None))
@@ -71,11 +70,12 @@ class LifeNumbers:
         if not self._ids:
             return value
         if isinstance(value, list):
-            return [self.shown(one) for one in value]
+            return [self.shown(element) for element in value]
         if not isinstance(value, dict):
             return value
         return {
-            key: self._id(one) if key in _KEYS else self.shown(one) for key, one in value.items()
+            key: self._id(element) if key in _KEYS else self.shown(element)
+            for key, element in value.items()
         }
 
     def with_ids(self, table: T, names: tuple[str, ...]) -> T:
@@ -92,14 +92,14 @@ class LifeNumbers:
 
     def _id(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._id(one) for one in value]
+            return [self._id(element) for element in value]
         if isinstance(value, int) and 0 <= value - FIRST < len(self._ids):
             return self._ids[value - FIRST]
         return value
 
 
 class _AtTimes:
-    """Which number an ID had at a time."""
+    """The number of the life that an ID stood for at a time."""
 
     def __init__(self) -> None:
         self.new: list[tuple[int, int, int]] = []  # ID, since when (ns), number
@@ -107,7 +107,7 @@ class _AtTimes:
         self._again = np.zeros(FIRST, bool)  # IDs that had more than one life
 
     def settle(self) -> None:
-        """Takes the new ones into the table."""
+        """Moves `new` into the table."""
         if self.new:
             ids, since, number = np.array(self.new, np.int64).T
             self._table.add(ids, since, number)
@@ -119,7 +119,7 @@ class _AtTimes:
         rows = np.flatnonzero(self._again[np.clip(ids, 0, FIRST - 1)])
         if not len(rows):
             return ids
-        found, values = self._table.find(ids[rows].astype(np.int64), times[rows])
+        known, values = self._table.find(ids[rows].astype(np.int64), times[rows])
         numbered = ids.copy()
-        numbered[rows[found]] = values[found, 0]
+        numbered[rows[known]] = values[known, 0]
         return numbered

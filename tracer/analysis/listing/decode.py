@@ -14,7 +14,7 @@ from typing import TypeAlias
 from tracer.kernel import syscall_filter, syscalls
 
 Argument: TypeAlias = tuple[str, str]
-"""Its name, and its value as it is written."""
+"""The name of an argument, and the value as text."""
 
 # SOCK_NONBLOCK and SOCK_CLOEXEC are O_NONBLOCK and O_CLOEXEC by definition (include/linux/net.h).
 _SOCK_FLAGS = {"SOCK_NONBLOCK": os.O_NONBLOCK, "SOCK_CLOEXEC": os.O_CLOEXEC}
@@ -47,7 +47,7 @@ def _table(name: str) -> dict[str, int]:
 
 
 def flags(value: int, table: dict[str, int], none: str = "0") -> str:
-    """MSG_DONTWAIT|MSG_PEEK; what no name stands for is left in hexadecimal."""
+    """MSG_DONTWAIT|MSG_PEEK; bits without a name are added in hexadecimal."""
     named = []
     for name, bits in sorted(table.items(), key=lambda item: (-item[1].bit_count(), item[1])):
         if bits and value & bits == bits:
@@ -59,7 +59,7 @@ def flags(value: int, table: dict[str, int], none: str = "0") -> str:
 
 def one_of(value: int, table: dict[str, int]) -> str:
     """The name that stands for a value, or the value."""
-    return next((name for name, its in table.items() if its == value), str(value))
+    return next((name for name, number in table.items() if number == value), str(value))
 
 
 def epoll_events(value: int) -> str:
@@ -123,7 +123,7 @@ def directory(value: int) -> str:
     return "AT_FDCWD" if value == _AT_FDCWD else str(value)
 
 
-# What a record keeps of a call beside its first argument: its name there, and how it is written.
+# Call → the argument that its record keeps beside the first one: (name, function that writes the value).
 _KEPT: dict[str, tuple[str, Callable[[int], str]]] = {
     **dict.fromkeys(
         ("read", "readv", "write", "writev", "sendto", "pread64", "pwrite64"), ("count", str)
@@ -155,7 +155,7 @@ _FIRST: dict[str, tuple[str, Callable[[int], str]]] = {
     "epoll_create1": ("flags", lambda value: flags(value, _EPOLL_FLAGS)),
 }
 _COUNTS = {"readv": "iovcnt", "writev": "iovcnt", "sendto": "len"}
-# Calls of strace's classes desc and network whose first argument is no descriptor; *at calls have a directory there.
+# Calls of strace's classes desc and network whose first argument is no descriptor; that of *at calls is a directory.
 _NO_DESCRIPTOR = {
     "open",
     "creat",
@@ -213,10 +213,10 @@ def opening() -> frozenset[int]:
 def arguments(
     name: str, first: int, kept: int, more: tuple[int, int, int] | None
 ) -> list[Argument]:
-    """(name, value) of those that a recording has of a call.
+    """(name, value) of each argument of a call that a recording has.
 
-    first: argument 0; kept: the one that its record keeps; more: arguments 1, 2 and 3 of a call that sets something
-    up, None where they were not recorded. An argument called "fd" is a descriptor.
+    first: argument 0; kept: the argument that the record of the call keeps; more: arguments 1, 2 and 3 of a call that
+    sets something up, None where they were not recorded. An argument called "fd" is a descriptor.
     """
     if more and name in _SET_UP:
         return _SET_UP[name](first, more)
@@ -224,7 +224,7 @@ def arguments(
 
 
 def _first(name: str, value: int) -> list[Argument]:
-    """Argument 0: a descriptor, a directory, or what _FIRST says."""
+    """Argument 0: a descriptor, a directory, or the argument in _FIRST; nothing for other calls."""
     if syscalls.numbers().get(name) in with_descriptor():
         return [("fd", str(value))]
     if name.endswith("at") or name in _IN_DIRECTORY:
@@ -236,7 +236,7 @@ def _first(name: str, value: int) -> list[Argument]:
 
 
 def _kept(name: str, value: int) -> list[Argument]:
-    """The argument that the call's record keeps."""
+    """The argument that the record of the call keeps."""
     if name in _KEPT:
         label, written = _KEPT[name]
         return [(_COUNTS.get(name, label), written(value))]

@@ -32,7 +32,7 @@ _SHOWN = (
     Kind.ADDRESS,
     Kind.PATH,
 )
-_OVERLAP = 256  # rows of a batch that are held for the next one, so that a call is not parted from its arguments
+_OVERLAP = 256  # rows of a batch are held until the next one, so that a call and its arguments are seen together
 
 
 def events(
@@ -43,10 +43,10 @@ def events(
     fds: Collection[int] | None = None,
     paths: Collection[str] | None = None,
 ) -> Iterator[Event]:
-    """Each event as a dict, in the order in which it ended.
+    """Each event as a dict, in order of their ends.
 
-    calls: numbers, fds: descriptors, paths: names of files that a call must be about to be shown; None for all. Times
-    are ns from `base_ns`; of a call `time_ns` is its entry.
+    calls, fds, paths: numbers of calls, descriptors, names of files; only calls with or on one of them are given; None:
+    all. Times are ns from `base_ns`; `time_ns` of a call is the entry.
     """
     listing = _Listing(facts, calls, fds, paths)
     for records, settled in _overlapping(batches):
@@ -55,8 +55,8 @@ def events(
 
 
 class _Listing:
-    """Events in the making: those of the last records wait, for what a descriptor is comes after the call that made
-    it."""
+    """Makes the events. Those of the last records wait, since the record that names a descriptor comes after the call
+    that opened it."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class _Listing:
         fds: Collection[int] | None,
         paths: Collection[str] | None,
     ) -> None:
-        self._known = FdNames(facts)
+        self._fd_names = FdNames(facts)
         self._base = facts["base_ns"]
         self._window = (
             facts.get("window_ns")
@@ -80,10 +80,10 @@ class _Listing:
         self._last: dict[int, Event] = {}  # tid → its last call
 
     def feed(self, records: np.ndarray, settled: int) -> Iterator[Event]:
-        """The first `settled` of the records; the others come again."""
+        """Takes the first `settled` of the records; the others will be given again."""
         more = _arguments_of(records)
         records = records[:settled]
-        lessons = {row.place: row for row in self._known.lessons(RecordBatch.of(records))}
+        lessons = {row.place: row for row in self._fd_names.lessons(RecordBatch.of(records))}
         columns = [
             records[name].tolist()
             for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")
@@ -93,17 +93,17 @@ class _Listing:
         ):
             if kind == Kind.START and start:
                 self._adopted[tid] = start
-            if index in lessons and self._known.learn(lessons[index]):
-                last = self._last.get(tid)
-                if last and last["on"] == fd:
-                    last["file"] = self._known.name(tid, fd)
+            if index in lessons and self._fd_names.learn(lessons[index]):
+                last_call = self._last.get(tid)
+                if last_call and last_call["on"] == fd:
+                    last_call["file"] = self._fd_names.name(tid, fd)
             elif kind in (Kind.CALL, Kind.OPEN):
                 event = self._call(kind, time, start, result, tid, nr, fd, arg, more.get(index))
                 self._last[tid] = event
                 self._waiting.append(event)
-            elif self._all and (other := _other(kind, result, nr, fd, arg)):
+            elif self._all and (other_event := _other(kind, result, nr, fd, arg)):
                 times = {"time_ns": time - self._base, "end_ns": time, "tid": tid}
-                self._waiting.append(times | other)
+                self._waiting.append(times | other_event)
             while len(self._waiting) > _OVERLAP:
                 yield from self._shown(self._waiting.popleft())
 
@@ -123,32 +123,32 @@ class _Listing:
         arg: int,
         more: tuple[int, int, int] | None,
     ) -> Event:
-        name, opens, done = syscalls.name_of(nr), nr in self._opening, kind == Kind.CALL
-        on = self._about(nr, fd, result)
+        name, opens, returned = syscalls.name_of(nr), nr in self._opening, kind == Kind.CALL
+        about_fd = self._about(nr, fd, result)
         return {
             "time_ns": start - self._base,
             "end_ns": time,
             "tid": tid,
-            "kind": "call" if done else "open",
+            "kind": "call" if returned else "open",
             "nr": nr,
             "name": name,
             "duration_ns": time - start,
             "entered_before": start == self._adopted.get(tid),
-            "on": on,
+            "on": about_fd,
             "opens": opens,
-            "file": None if on is None else self._known.name(tid, on),
+            "file": None if about_fd is None else self._fd_names.name(tid, about_fd),
             "arguments": decode.arguments(name, fd, arg, more),
-            **_result(name, result if done else None),
+            **_result(name, result if returned else None),
         }
 
     def _about(self, nr: int, fd: int, result: int) -> int | None:
-        """The descriptor that a call is about: the one that it opened, or its first argument; None: none."""
+        """The descriptor that a call is about: the one that it opened, or the first argument; None if there is none."""
         if nr in self._opening:
             return result if result >= 0 else None
         return fd if nr in self._with_descriptor else None
 
     def _shown(self, event: Event) -> Iterator[Event]:
-        """The event, if it lies in the window and was asked for."""
+        """The event, if it lies in the window and is wanted."""
         if self._window[0] <= event["end_ns"] <= self._window[1] and (
             event["kind"] not in ("call", "open") or self._is_wanted(event)
         ):
@@ -163,33 +163,38 @@ class _Listing:
 
 
 def _overlapping(batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
-    """The records that are shown, in parts, and how many of each part are settled; the others come again."""
+    """(records for the listing, how many of them are settled), piece by piece; the others are in the next piece
+    again."""
     held = np.empty(0, RECORD)
     for batch in batches:
         rows = np.concatenate([held, batch[np.isin(batch["kind"], _SHOWN)]])
-        cut = max(len(rows) - _OVERLAP, 0)
-        held = rows[cut:].copy()
-        yield rows, cut
+        settled = max(len(rows) - _OVERLAP, 0)
+        held = rows[settled:].copy()
+        yield rows, settled
     yield held, len(held)
 
 
 def _arguments_of(records: np.ndarray) -> dict[int, tuple[int, int, int]]:
-    """Index of a call → its arguments 1, 2 and 3, for those that a KIND_ARGS of the same thread follows."""
+    """Index of a call → arguments 1, 2 and 3, if a KIND_ARGS record of the same thread follows the call."""
     order = np.argsort(records["tid"], kind="stable")
     order = order[np.isin(records["kind"][order], (Kind.CALL, Kind.ARGS))]
-    rows = records[order]
-    second = (
+    by_tid = records[order]
+    args_rows = (
         np.flatnonzero(
-            (rows["kind"][1:] == Kind.ARGS)
-            & (rows["kind"][:-1] == Kind.CALL)
-            & (rows["tid"][1:] == rows["tid"][:-1])
-            & (rows["nr"][1:] == rows["nr"][:-1])
+            (by_tid["kind"][1:] == Kind.ARGS)
+            & (by_tid["kind"][:-1] == Kind.CALL)
+            & (by_tid["tid"][1:] == by_tid["tid"][:-1])
+            & (by_tid["nr"][1:] == by_tid["nr"][:-1])
         )
         + 1
     )
     return {
-        int(order[i - 1]): (int(rows["start"][i]), int(rows["result"][i]), int(rows["arg"][i]))
-        for i in second
+        int(order[row - 1]): (
+            int(by_tid["start"][row]),
+            int(by_tid["result"][row]),
+            int(by_tid["arg"][row]),
+        )
+        for row in args_rows
     }
 
 
@@ -209,7 +214,8 @@ def _result(name: str, result: int | None) -> Event:
 
 
 def _other(kind: int, result: int, nr: int, fd: int, arg: int) -> Event | None:
-    """What is no call: a signal, a call of the C library's, a thread's beginning or end."""
+    """The event of a record that is no system call: a signal, a call of a C library function, the birth or end of a
+    thread."""
     if kind == Kind.SIGNAL_DELIVER:
         return {"kind": "signal", "name": decode.signal_name(fd), "code": int(decode.signed(arg))}
     if kind == Kind.LIBRARY:

@@ -1,1 +1,1 @@
-"""What the steps of the pass over a recording are, and what they ask of one another: nothing of what they find."""
+"""The interface of a step of the pass over a recording; no step itself."""

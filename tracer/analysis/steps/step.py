@@ -1,4 +1,4 @@
-"""A step of the one pass over a recording (tracer/analysis/passes.py), and what steps tell one another.
+"""A step of the one pass over a recording (tracer/analysis/passes.py), and how steps read the results of others.
 
 A new analysis is one file below tracer/analysis with a class that derives from ReportPart:
 
@@ -30,8 +30,8 @@ Whole = TypeVar("Whole")
 
 @dataclass(frozen=True)
 class Recording:
-    """What is analysed. read: gives its records from a time to a time, in order of time and in batches; facts: its
-    metadata; window: the time that is reported."""
+    """A recording to analyse. read: gives the records from a time to a time, in order and in batches; facts: the
+    metadata; window: the time that the report is about."""
 
     read: Read
     facts: dict[str, Any]
@@ -46,18 +46,18 @@ class Recording:
 class Step(ABC, Generic[Part, Whole]):
     """A step: made without arguments, fed every batch, then finished.
 
-    NEEDS: the steps that are fed and finished before this one, and whose results it asks for: state[Other] is what
-    Other.feed gave for this batch, results[Other] what Other.finish gave."""
+    NEEDS: the steps that are fed and finished before this one, since it uses their results: state[Other] is what
+    Other.feed returned for this batch, results[Other] what Other.finish returned."""
 
     NEEDS: ClassVar[tuple[type[Step[Any, Any]], ...]] = ()
 
     @abstractmethod
     def feed(self, batch: RecordBatch, state: State) -> Part:
-        """A batch in order of time, not older than what was fed before; gives what later steps may ask of it."""
+        """Takes a batch not older than the one before; returns what later steps may use of it."""
 
     @abstractmethod
     def finish(self, results: Results) -> Whole:
-        """After the last batch: the result."""
+        """The result, after the last batch."""
 
 
 class ReportPart(Step[None, dict[str, Any]]):
@@ -65,11 +65,11 @@ class ReportPart(Step[None, dict[str, Any]]):
     may be given as the numbers of their lives, in whose place the report has their IDs."""
 
     def feed(self, batch: RecordBatch, state: State) -> None:
-        """Nothing, unless a part looks at batches itself."""
+        """Does nothing; a part that looks at batches itself overrides this."""
 
 
 class State:
-    """Of one batch: what the steps before have made of it."""
+    """What the steps so far have returned for one batch."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -78,19 +78,19 @@ class State:
     def __getitem__(self, step: type[Step[Part, Whole]]) -> Part:
         return cast(Part, self._parts[step])
 
-    def put(self, step: type[Step[Any, Any]], part: object) -> None:
-        """What a step made of the batch."""
-        self._parts[step] = part
+    def put(self, step: type[Step[Any, Any]], result: object) -> None:
+        """Keeps what a step returned for the batch."""
+        self._parts[step] = result
 
     @property
     def window(self) -> Window:
-        """The recording's."""
+        """The window of the recording."""
         return self.recording.window
 
 
 class Results:
-    """Of the whole recording: what the steps before have given. recording.read gives lives in the place of IDs, as the
-    batches of the pass had them."""
+    """What the steps so far have returned for the whole recording. recording.read gives records with lives in the place
+    of IDs, like the batches of the pass."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -100,5 +100,5 @@ class Results:
         return cast(Whole, self._wholes[step])
 
     def put(self, step: type[Step[Any, Any]], whole: object) -> None:
-        """What a step gave."""
+        """Keeps what a step returned."""
         self._wholes[step] = whole

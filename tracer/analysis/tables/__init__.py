@@ -1,1 +1,1 @@
-"""Arrays of one length as tables, and what is asked of any table: as of a time, sums by group, distributions."""
+"""Tables of arrays, and operations on any table: look-ups as of a time, sums by group, distributions."""

@@ -1,7 +1,7 @@
 """A table that grows: rows are added a few at a time, in pieces each as large as all before it.
 
 Fresh memory costs a page fault every 4 KiB, a fifth of the analysis of many operations; numpy asks for huge pages
-where an array has 4 MiB and more (madvise(2), MADV_HUGEPAGE), so large pieces cost next to none.
+if an array has 4 MiB or more (madvise(2), MADV_HUGEPAGE), so large pieces cost next to none.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ T = TypeVar("T", bound=Table)
 
 
 class Appender(Generic[T]):
-    """empty: a table without rows, for its columns' types."""
+    """empty: a table without rows; the pieces get the types of its columns."""
 
     def __init__(self, empty: T) -> None:
         self._empty = empty
         self._pieces: list[T] = []
-        self._free = 0  # rows of the last piece
+        self._free = 0  # rows of the last piece that are not filled yet
         self._total = 0
 
     def add(self, rows: T) -> None:
@@ -40,15 +40,16 @@ class Appender(Generic[T]):
             first, self._free, self._total = first + count, self._free - count, self._total + count
 
     def whole(self) -> T:
-        """All rows as one table; the pieces are given up column by column, so that nothing is there twice."""
+        """All rows as one table. The pieces are given up column by column, so that only one column is in memory
+        twice."""
         columns = []
         for name in names_of(type(self._empty)):
-            parts = [getattr(piece, name) for piece in self._pieces]
-            if parts:
-                parts[-1] = parts[-1][: len(parts[-1]) - self._free]
+            pieces = [getattr(piece, name) for piece in self._pieces]
+            if pieces:
+                pieces[-1] = pieces[-1][: len(pieces[-1]) - self._free]
             else:
-                parts = [getattr(self._empty, name)]
-            columns.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
+                pieces = [getattr(self._empty, name)]
+            columns.append(np.concatenate(pieces) if len(pieces) > 1 else pieces[0])
             for piece in self._pieces:
                 setattr(piece, name, None)
         return type(self._empty)(*columns)
@@ -57,4 +58,6 @@ class Appender(Generic[T]):
         """A new piece, for `wanted` rows at least."""
         self._free = max(_LEAST, min(_MOST, self._total), wanted)
         columns = (getattr(self._empty, name) for name in names_of(type(self._empty)))
-        self._pieces.append(type(self._empty)(*(np.empty(self._free, it.dtype) for it in columns)))
+        self._pieces.append(
+            type(self._empty)(*(np.empty(self._free, column.dtype) for column in columns))
+        )

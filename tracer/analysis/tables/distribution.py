@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 _MOST_PENDING = 1 << 20
-_SMALL = 1 << 16  # values below are counted without sorting
+_SMALL = 1 << 16  # values below this (ns) are counted without sorting
 _KEYS = ("count", "total_ns", "min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns")
 
 
 class Distribution:
-    """Adds up int64 ns batch by batch, exactly: each value that occurs is kept once, with its count."""
+    """Adds up int64 ns batch by batch, exactly: each value is kept once, with the number of times it occurred."""
 
     def __init__(self) -> None:
         self._small = np.zeros(0, np.int64)  # how often each value below _SMALL occurred
@@ -69,7 +69,7 @@ class Distribution:
 
 
 def distribution(values: np.ndarray) -> dict[str, Any]:
-    """Distribution.summary of values (ns) that are all there at once."""
+    """Distribution.summary of one array of values (ns)."""
     whole = Distribution()
     whole.add(np.asarray(values, np.int64))
     return whole.summary()
@@ -85,4 +85,8 @@ def log2_histogram(values: np.ndarray, counts: np.ndarray) -> dict[str, int]:
     """Lower bound of each power-of-two bucket (ns, as text; "0" holds 0 alone) → how many."""
     exponents = np.frexp(np.maximum(values, 0).astype(np.float64))[1]
     totals = np.bincount(exponents, weights=counts)
-    return {str(1 << (e - 1) if e else 0): int(n) for e, n in enumerate(totals) if n}
+    return {
+        str(1 << (exponent - 1) if exponent else 0): int(count)
+        for exponent, count in enumerate(totals)
+        if count
+    }

@@ -12,7 +12,7 @@ _NONE = np.empty(0, np.int64)
 
 
 class GroupSum:
-    """keys: how many int64 make a key; values: how many int64 are summed for each."""
+    """keys: how many columns make a key; values: how many columns are summed for each key. All are int64."""
 
     def __init__(self, keys: int, values: int) -> None:
         self._keys, self._values = [_NONE] * keys, [_NONE] * values
@@ -31,7 +31,7 @@ class GroupSum:
             self._merge()
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """(int64[n, keys], each once and in ascending order, their sums int64[n, values])."""
+        """(keys as int64[n, keys], each once and in ascending order; sums as int64[n, values])."""
         self._merge()
         values = (
             np.stack(self._values, axis=1)
@@ -71,7 +71,7 @@ def _summed(
 
 
 def _order(keys: list[np.ndarray]) -> np.ndarray:
-    """Ascending, the first column first: by one sort where the key fits into one number."""
+    """The order that sorts rows by the first column, then the second, …: one sort where a key fits into one number."""
     if not len(keys[0]):
         return np.empty(0, np.int64)
     low = [int(key.min()) for key in keys]

@@ -11,7 +11,7 @@ _SIZE = 1 << 16  # the numbers of calls and of kinds have 16 bits
 
 def number_set(numbers: Iterable[int]) -> np.ndarray:
     """bool[65536], true at these numbers: `number_set(…)[column]` says which rows have one (np.isin takes eight times
-    as long). −1, which stands for no number, is in no set."""
+    as long). −1 stands for no number, and is in no set."""
     members = np.zeros(_SIZE, bool)
     members[list(numbers)] = True
     return members

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def names_of(table: type[Table]) -> tuple[str, ...]:
-    """The columns of a kind of Table, in order."""
+    """The names of the columns of a kind of Table, in order."""
     return tuple(table.__dataclass_fields__)
 
 
@@ -20,12 +20,12 @@ class Table:
     def __len__(self) -> int:
         return len(getattr(self, names_of(type(self))[0]))
 
-    def take(self, which: np.ndarray | slice) -> Self:
+    def take(self, rows: np.ndarray | slice) -> Self:
         """The rows that an index, a mask or a slice selects."""
-        return type(self)(*[getattr(self, name)[which] for name in names_of(type(self))])
+        return type(self)(*[getattr(self, name)[rows] for name in names_of(type(self))])
 
     def where(self, mask: np.ndarray) -> Self:
-        """The rows where the mask is true: no copy where it is so everywhere."""
+        """The rows where the mask is true; without a copy if all are."""
         return self if mask.all() else self.take(mask)
 
     def joined(self, other: Self) -> Self:

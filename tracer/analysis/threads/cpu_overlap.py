@@ -1,4 +1,5 @@
-"""Which threads had a CPU when, from sched_switch: how long any two ran at the same time, and a stretch as lanes."""
+"""When each thread had a CPU, from sched_switch: how long any two threads ran at the same time, and a stretch of time
+as lanes, one for each thread."""
 
 from __future__ import annotations
 
@@ -17,16 +18,16 @@ from tracer.recording.batch import RecordBatch, joined
 from tracer.recording.fields import SwitchesOut, Turns, Wakings
 from tracer.recording.records import Kind, empty
 
-MOST = 8  # threads that are compared, those that computed longest
-LEAST_SHARE = 0.05  # of the time: a thread that had a CPU for less is not compared
+MOST = 8  # threads are compared, those that had a CPU longest
+LEAST_SHARE = 0.05  # a thread that had a CPU for less of the time is not compared
 CELLS, CELL_NS = 60, 1_000_000
 _KINDS = number_set((*Turns.KINDS, *Wakings.KINDS))
 _AWAY, _WAITS = -1, -2  # in a cell: asleep, or waiting for a CPU
 
 
 class CpuOverlap(ReportPart):
-    """The report's `lanes`: overlaps of each two threads, and a stretch from the middle; None where fewer than two
-    threads computed."""
+    """The report's `lanes`: how long each two threads ran at the same time, and a stretch from the middle of the window
+    cell by cell; None where fewer than two threads computed."""
 
     NEEDS = (ThreadStates,)
 
@@ -35,13 +36,15 @@ class CpuOverlap(ReportPart):
 
 
 def lanes(recording: Recording, times: list[ThreadTimes]) -> dict[str, Any] | None:
-    """The report's `lanes`, times in ns from the recording's base. Reads the recording again, for the threads that
-    computed alone."""
+    """The report's `lanes`, times in ns from the recording's base. Reads the recording a second time, and looks only at
+    the threads that computed."""
     if not times:
         return None
     span = recording.window
     if span == Window():
-        span = Window(min(its.start_ns for its in times), max(its.end_ns for its in times))
+        span = Window(
+            min(thread.start_ns for thread in times), max(thread.end_ns for thread in times)
+        )
     busy = _busiest(times, LEAST_SHARE * (span.end - span.begin))
     if len(busy) < 2:
         return None
@@ -64,10 +67,11 @@ def lanes(recording: Recording, times: list[ThreadTimes]) -> dict[str, Any] | No
     }
 
 
-def _busiest(times: list[ThreadTimes], least: float) -> list[int]:
-    """The threads that had a CPU longest, for `least` ns or more."""
-    had = {its.tid: its.kernel_ns + its.user_ns for its in times}
-    return sorted((tid for tid in had if had[tid] >= least), key=lambda tid: -had[tid])[:MOST]
+def _busiest(times: list[ThreadTimes], least_ns: float) -> list[int]:
+    """The threads that had a CPU longest, for `least_ns` or more."""
+    cpu_ns = {thread.tid: thread.kernel_ns + thread.user_ns for thread in times}
+    busy = [tid for tid, ns in cpu_ns.items() if ns >= least_ns]
+    return sorted(busy, key=lambda tid: -cpu_ns[tid])[:MOST]
 
 
 def _overlaps(
@@ -76,13 +80,13 @@ def _overlaps(
     """How long each two of the threads had a CPU at the same time (ns), up to `end` (ns)."""
     busy = list(threads)
     pairs = dict.fromkeys(itertools.combinations(busy, 2), 0)
-    nothing = RecordBatch.of(empty())  # a last batch, for what goes on until the end
+    nothing = RecordBatch.of(empty())  # a last batch: it closes the turns that last until the end
     for batch in itertools.chain(batches, [nothing]):
         rows = batch.take(np.flatnonzero(_KINDS[batch.kind]))
         rows = rows.take(np.isin(rows.tid, busy))
         until = int(batch.time[-1]) if len(batch) else end
         ran = {tid: lane.feed(rows.take(rows.tid == tid), until) for tid, lane in threads.items()}
-        on_cpu = {tid: Intervals(its.begins, its.ends) for tid, its in ran.items()}
+        on_cpu = {tid: Intervals(turns.begins, turns.ends) for tid, turns in ran.items()}
         for one, other in pairs:
             pairs[one, other] += on_cpu[one].overlap(on_cpu[other])
     return pairs
@@ -96,7 +100,7 @@ class _Stretch(NamedTuple):
 
     @classmethod
     def of(cls, span: Window) -> _Stretch:
-        """From the middle of the time."""
+        """The stretch in the middle of `span`."""
         length = span.end - span.begin
         cell = min(CELL_NS, max(1, length // CELLS))
         return cls(span.begin + max(0, (length - cell * CELLS) // 2), cell)
@@ -107,12 +111,12 @@ class _Stretch(NamedTuple):
 
     @property
     def edges(self) -> np.ndarray:
-        """int64[CELLS + 1]: where cells begin, and the last one ends."""
+        """int64[CELLS + 1]: the beginning of each cell, and the end of the last one (ns)."""
         return self.begin + self.cell * np.arange(CELLS + 1)
 
 
 class _Ran(NamedTuple):
-    """Times on a CPU, from `begins` to `ends` (ns), in order, and which CPU."""
+    """Times on a CPU, from `begins` to `ends` (ns), in order, and the number of the CPU."""
 
     begins: np.ndarray
     ends: np.ndarray
@@ -123,13 +127,14 @@ class _Ran(NamedTuple):
 
 
 class _Lane:
-    """One thread, batch by batch: when it was on which CPU inside `span`, and what it did in `stretch`."""
+    """One thread, batch by batch: the times on each CPU inside `span`, and the cells of `stretch`."""
 
     def __init__(self, tid: int, span: Window, stretch: _Stretch) -> None:
         self._tid, self._span, self._stretch = tid, span, stretch
-        self._since: int | None = None  # it has been on a CPU since then (ns)
+        self._since: int | None = None  # the thread has been on a CPU since then (ns)
         self._cpu = 0
-        self._rows = RecordBatch.of(empty())  # of the stretch, and the switch and wakings before it
+        # the rows inside the stretch, after the last switch away before it and the wakings since
+        self._rows = RecordBatch.of(empty())
         self._ran: list[_Ran] = []  # in the stretch
         self._cpus: set[int] = set()
         self.total = 0  # ns on a CPU
@@ -155,7 +160,8 @@ class _Lane:
         }
 
     def _turns(self, rows: RecordBatch, until: int) -> _Ran:
-        """From each turn at a CPU to the thread's next row, the one that went on from the batch before included."""
+        """The thread's turns at a CPU: each lasts until the thread's next row. A turn that the batch before left open
+        comes first."""
         turns = Turns(rows, rows.kind != Kind.WAKING)
         begins, cpu, runs = turns.time, turns.cpu.astype(np.int64), turns.runs
         ends = np.append(begins[1:], until)[: len(begins)]
@@ -168,13 +174,13 @@ class _Lane:
         return _Ran(begins, ends, cpu).where(runs)
 
     def _cut(self, ran: _Ran) -> _Ran:
-        """The parts that lie inside the span."""
+        """The parts of turns that lie inside the span."""
         begins = np.maximum(ran.begins, self._span.begin)
         ends = np.minimum(ran.ends, self._span.end)
         return _Ran(begins, ends, ran.cpus).where(ends > begins)
 
     def _keep(self, rows: RecordBatch) -> None:
-        """Keeps of the rows before the stretch the last switch away and those after it, and all inside it."""
+        """Keeps the rows inside the stretch, and before it those from the last switch away on."""
         rows = joined([self._rows, rows.take(rows.time <= self._stretch.end)])
         early = (rows.time < self._stretch.begin) & (rows.kind == Kind.SWITCH_OUT)
         before = np.flatnonzero(early)
@@ -185,19 +191,19 @@ def _cells(ran: _Ran, rows: RecordBatch, stretch: _Stretch) -> list[int]:
     """For each cell the CPU that the thread had for at least half of it, else _AWAY or _WAITS."""
     edges = stretch.edges
     cells = np.where(_waits(rows, edges[:-1] + stretch.cell // 2), _WAITS, _AWAY)
-    longest = np.zeros(CELLS, np.int64)
+    longest_ns = np.zeros(CELLS, np.int64)
     for cpu in np.unique(ran.cpus).tolist():
-        mine = ran.where(ran.cpus == cpu)
-        on = Intervals(mine.begins, mine.ends).within(edges[:-1], edges[1:])
-        better = (on * 2 >= stretch.cell) & (on > longest)
-        cells[better], longest[better] = cpu, on[better]
+        turns = ran.where(ran.cpus == cpu)
+        on_cpu_ns = Intervals(turns.begins, turns.ends).within(edges[:-1], edges[1:])
+        better = (on_cpu_ns * 2 >= stretch.cell) & (on_cpu_ns > longest_ns)
+        cells[better], longest_ns[better] = cpu, on_cpu_ns[better]
     chosen: list[int] = cells.tolist()
     return chosen
 
 
 def _waits(rows: RecordBatch, times: np.ndarray) -> np.ndarray:
-    """bool[n]: whether the thread waited for a CPU at each time, if it had none: its last switch away was a preemption,
-    or it has been woken since."""
+    """bool[n]: whether the thread, if it had no CPU, waited for one at each time: the thread's last switch away was a
+    preemption, or a waking has come since."""
     wakings, outs = Wakings.of(rows).time, SwitchesOut.of(rows)
     if not len(outs):
         return np.zeros(len(times), bool)

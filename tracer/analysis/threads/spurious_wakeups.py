@@ -1,6 +1,6 @@
-"""Wake-ups in select, poll and epoll_wait, and how many were for nothing: the thundering herd (epoll(7)).
+"""Wake-ups in select, poll and epoll_wait, and how many were in vain: the thundering herd (epoll(7)).
 
-A thread woken for nothing goes back to sleep without returning, or returns and finds that another was quicker.
+A thread woken in vain goes back to sleep inside the call, or returns and finds that another thread was quicker.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _ACCEPTS = ("accept", "accept4")
 
 @dataclass
 class _Count:
-    """Of one waiting call: how often it returned a descriptor, and the wake-ups inside."""
+    """Of one waiting call (select, poll or epoll_wait): how often it returned a descriptor, and the wake-ups inside
+    it."""
 
     returned: int = 0
     woken: int = 0
@@ -39,7 +40,7 @@ class SpuriousWakeups(ReportPart):
     NEEDS = (TimelineStep,)
 
     def __init__(self) -> None:
-        # by call: 0 of no concern, 1 takes what is there, from 2 on a waiting call
+        # by number of the call: 0 of no concern, 1 a receive or an accept, from 2 on a waiting call
         self._class = np.zeros(1 << 16, np.int64)
         self._class[syscalls.class_numbers((*syscalls.RECEIVE, *_ACCEPTS))] = 1
         self._names = ["", "", *syscalls.CLASSES]
@@ -49,9 +50,9 @@ class SpuriousWakeups(ReportPart):
         self._counts = {code: _Count() for code in range(2, len(self._names))}
 
     def feed(self, batch: RecordBatch, state: State) -> None:
-        part = state[TimelineStep]
-        calls = part.calls.where(self._class[part.calls.nr] > 0)
-        wakes = self._wakes(calls, part)
+        timeline = state[TimelineStep]
+        calls = timeline.calls.where(self._class[timeline.calls.nr] > 0)
+        wakes = self._wakes(calls, timeline)
         if len(self._held):
             calls, wakes = self._held.joined(calls), np.concatenate([self._held_wakes, wakes])
             order = np.argsort(calls.tid, kind="stable")
@@ -59,14 +60,14 @@ class SpuriousWakeups(ReportPart):
         code = self._class[calls.nr]
         last = np.append(calls.tid[1:] != calls.tid[:-1], True)[: len(calls)]
         self._count(calls, wakes, code, last, state.window)
-        held = last & (code > 1)  # the call after it is in a later batch
+        held = last & (code > 1)  # the thread's next call is in a later batch
         self._held, self._held_wakes = calls.take(held), wakes[held]
 
     def finish(self, results: Results) -> dict[str, Any]:
-        held, self._held = self._held, no_calls()  # nothing came after them
-        nothing = np.zeros(len(held), bool)
+        held, self._held = self._held, no_calls()  # no call came after these
+        in_vain = np.zeros(len(held), bool)
         code = self._class[held.nr]
-        self._count(held, self._held_wakes, code, nothing, results.recording.window)
+        self._count(held, self._held_wakes, code, in_vain, results.recording.window)
         wakeups = [
             {
                 "call": self._names[code],
@@ -81,14 +82,16 @@ class SpuriousWakeups(ReportPart):
         ]
         return {"wakeups": wakeups}
 
-    def _wakes(self, calls: Calls, part: TimelineBatch) -> np.ndarray:
+    def _wakes(self, calls: Calls, timeline: TimelineBatch) -> np.ndarray:
         """How often each call's thread was woken inside it."""
         wakes = np.zeros(len(calls), np.int64)
         waiting = np.flatnonzero(self._class[calls.nr] > 1)
-        inside = (part.inside.woken != NEVER) & (part.inside.out >= part.start[part.of])
+        inside = (timeline.inside.woken != NEVER) & (
+            timeline.inside.out >= timeline.start[timeline.of]
+        )
         if not len(waiting) or not inside.any():
             return wakes
-        ends, tids = part.end[part.of[inside]], part.inside.tid[inside].astype(np.int64)
+        ends, tids = timeline.end[timeline.of[inside]], timeline.inside.tid[inside].astype(np.int64)
         call = preceding(calls.tid[waiting].astype(np.int64), calls.end[waiting], tids, ends)
         call = call[(call >= 0) & (calls.end[waiting[call]] == ends)]
         np.add.at(wakes, waiting[call], 1)
@@ -97,17 +100,18 @@ class SpuriousWakeups(ReportPart):
     def _count(
         self, calls: Calls, wakes: np.ndarray, code: np.ndarray, last: np.ndarray, window: Window
     ) -> None:
-        """Counts the calls that returned a descriptor, each with the call after it; not a thread's `last`."""
+        """Counts the waiting calls that returned a descriptor, each with the thread's next call: in vain if that found
+        nothing (EAGAIN). A thread's `last` call is left out, since its next one is not in this batch."""
         follows = np.append(calls.tid[1:] == calls.tid[:-1], False)[: len(code)]
         next_code = np.where(follows, np.append(code[1:], 0)[: len(code)], 0)
         next_result = np.append(calls.result[1:], 0)[: len(code)]
         counted = (code > 1) & ~last & (calls.result > 0) & window.holds(calls.end)
-        nothing = counted & (wakes > 0) & (next_code == 1) & (next_result == -errno.EAGAIN)
+        in_vain = counted & (wakes > 0) & (next_code == 1) & (next_result == -errno.EAGAIN)
         for kind, count in self._counts.items():
-            mine = counted & (code == kind)
-            if mine.any():
-                count.returned += int(mine.sum())
-                count.woken += int(wakes[mine].sum())
-                count.slept_again += int(np.maximum(wakes[mine] - 1, 0).sum())
-                count.found_nothing += int((nothing & mine).sum())
-                count.threads |= set(np.unique(calls.tid[mine]).tolist())
+            of_kind = counted & (code == kind)
+            if of_kind.any():
+                count.returned += int(of_kind.sum())
+                count.woken += int(wakes[of_kind].sum())
+                count.slept_again += int(np.maximum(wakes[of_kind] - 1, 0).sum())
+                count.found_nothing += int((in_vain & of_kind).sum())
+                count.threads |= set(np.unique(calls.tid[of_kind]).tolist())

@@ -1,5 +1,5 @@
-"""Where each thread's time went: blocked, runnable, in the kernel, in user mode; from its times off the CPU and its
-calls."""
+"""Where each thread's time went: blocked, runnable, in the kernel, in user mode; computed from the thread's times off
+the CPU and its calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each
 from tracer.recording.records import text_of
 from tracer.terms import STATES
 
-_SUMMED = STATES[:-1]  # user is the rest
+_SUMMED = STATES[:-1]  # the last, user, is what remains of the lifetime
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class ThreadTimes:
     runnable_ns: int
     kernel_ns: int
     user_ns: int
-    switches: int  # times it gave up its CPU, to sleep
-    preemptions: int  # times its CPU was taken from it
+    switches: int  # times the thread gave up its CPU, to sleep
+    preemptions: int  # times the CPU was taken from the thread
 
 
 @dataclass
 class _Life:
-    """One thread. A tracer that comes later than the thread sees its birth when it first sees the thread."""
+    """One thread. A thread older than the trace is born when the tracer first sees it."""
 
     born: int | None = None
     died: int | None = None
@@ -46,14 +46,13 @@ class _Life:
     creator: int = 0
     name: str = ""
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(_SUMMED), np.int64))
-    switches: np.ndarray = field(
-        default_factory=lambda: np.zeros(2, np.int64)
-    )  # to sleep, preempted
+    # how often the thread left the CPU: [to sleep, preempted]
+    switches: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))
 
 
 class ThreadStates(Step[None, list[ThreadTimes]]):
-    """Adds up every traced thread's states, what lies of them inside the window; the threads in the order in which they
-    began."""
+    """The time of every traced thread in each state, as far as it lies inside the window; threads in the order of their
+    births."""
 
     NEEDS = (TimelineStep,)
 
@@ -64,13 +63,13 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
     def feed(self, batch: RecordBatch, state: State) -> None:
         if not len(batch):
             return
-        part, window = state[TimelineStep], state.window
+        timeline, window = state[TimelineStep], state.window
         self._end = int(batch.time[-1])
         self._births(batch)
-        self._away(part.absences, window)
+        self._away(timeline.absences, window)
         self._switches(batch, window)
-        inside = part.inside.take(part.inside.out >= part.start[part.of])
-        self._add("kernel", part.tid, part.start, part.end, window)
+        inside = timeline.inside.take(timeline.inside.out >= timeline.start[timeline.of])
+        self._add("kernel", timeline.tid, timeline.start, timeline.end, window)
         self._add("kernel", inside.tid, inside.out, inside.back, window, sign=-1)
 
     def finish(self, results: Results) -> list[ThreadTimes]:
@@ -79,7 +78,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         inside = unended.absences.take(unended.in_call)
         self._add("kernel", inside.tid, inside.out, inside.back, window, sign=-1)
         times = (self._times(tid, life, window) for tid, life in self._lives.items())
-        return sorted((its for its in times if its), key=lambda its: its.start_ns)
+        return sorted((thread for thread in times if thread), key=lambda thread: thread.start_ns)
 
     def _away(self, absences: OffCpu, window: Window) -> None:
         blocked_until = absences.blocked_until
@@ -90,11 +89,11 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         """Counts switches away inside the window, as getrusage(2) does."""
         outs = SwitchesOut.of(batch)
         outs = outs.where(window.holds(outs.time))
-        tid, preempted = outs.tid, outs.preempted
-        for which in (0, 1):
-            tids, counts = np.unique(tid[preempted == bool(which)], return_counts=True)
-            for thread, count in zip(tids.tolist(), counts.tolist(), strict=True):
-                self._lives.setdefault(thread, _Life()).switches[which] += count
+        out_tids, preempted = outs.tid, outs.preempted
+        for column in (0, 1):  # of _Life.switches
+            threads, counts = np.unique(out_tids[preempted == bool(column)], return_counts=True)
+            for thread, count in zip(threads.tolist(), counts.tolist(), strict=True):
+                self._lives.setdefault(thread, _Life()).switches[column] += count
 
     def _add(
         self,
@@ -105,7 +104,8 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         window: Window,
         sign: int = 1,
     ) -> None:
-        """Intervals of threads (one thread's together), the parts of them that lie inside the window."""
+        """Adds to a state the parts of intervals that lie inside the window; tids: the thread of each interval, equal
+        ones together; sign −1 takes them away."""
         if not len(tids):
             return
         first = np.flatnonzero(np.append(True, tids[1:] != tids[:-1]))
@@ -115,9 +115,9 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             np.diff(np.append(first, len(tids))),
         )
         lengths = np.maximum(0, np.minimum(ends, window.end) - np.maximum(begins, born))
-        which = _SUMMED.index(state)
+        column = _SUMMED.index(state)
         for life, total in zip(lives, np.add.reduceat(lengths, first).tolist(), strict=True):
-            life.sums[which] += sign * total
+            life.sums[column] += sign * total
 
     def _births(self, batch: RecordBatch) -> None:
         lives = each(
@@ -156,7 +156,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         )
 
     def _name(self, life: _Life) -> str:
-        """What the thread called itself last; a new one has its creator's name until then."""
+        """The last name that the thread was given; until then it has the name of its creator."""
         seen = set()
         while not life.name and life.creator in self._lives and life.creator not in seen:
             seen.add(life.creator)
@@ -171,7 +171,7 @@ class ThreadTable(ReportPart):
 
     def finish(self, results: Results) -> dict[str, Any]:
         base = results.recording.base_ns
-        return {"threads": [_entry(its, base) for its in results[ThreadStates]]}
+        return {"threads": [_entry(thread, base) for thread in results[ThreadStates]]}
 
 
 def _entry(thread: ThreadTimes, base: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Each thread's own story, batch by batch: its system calls with what happened inside them, and its times off the CPU.
+"""Each thread's timeline, batch by batch: system calls with what happened inside them, and times off the CPU.
 
-One pass of array operations over a batch, whose rows are first brought together by thread. What a thread has begun and
-not ended is carried over to the next batch, so that where a batch is cut changes nothing.
+A batch takes one pass of array operations; before it the rows of each thread are brought together. The rows of a call
+or a time off the CPU that has not ended are carried over to the next batch: where batches are cut changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PREVIOUS = 0  # stands for the kind of a call that an earlier batch has dealt w
 
 _CALLS = number_set((Kind.CALL, Kind.OPEN))
 _SWITCHES = number_set((Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.THREAD, Kind.EXIT))
-_RUNS = number_set((Kind.SWITCH_IN, Kind.EXIT))  # only a thread that has a CPU does this
+_RUNS = number_set((Kind.SWITCH_IN, Kind.EXIT))  # a thread has a CPU when it makes these records
 _LESSONS = number_set((Kind.DESCRIPTOR, Kind.ARGS))
 _BREAKS = number_set((Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER))  # end a run of equal failing calls
 _WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | number_set((Kind.COPY,))
@@ -33,8 +33,8 @@ _WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | number_set((Kind.COPY,))
 
 @dataclass(slots=True)
 class OffCpu(Table):
-    """Times off the CPU, ns: from `out`, woken at `woken` (NEVER: by nobody), to `back`. could_run: it waited for a
-    CPU all the while (preempted, woken before it was off, or new)."""
+    """Times off the CPU, from `out` to `back` (ns). woken: when the thread was woken (ns, NEVER: it was not).
+    could_run: the thread waited for a CPU all the while (it was preempted, woken before it left the CPU, or new)."""
 
     tid: np.ndarray
     out: np.ndarray
@@ -44,17 +44,18 @@ class OffCpu(Table):
 
     @property
     def blocked_until(self) -> np.ndarray:
-        """When it could run again (ns): from `out` until then it was blocked, from then to `back` runnable."""
+        """When the thread could run again (ns): it was blocked from `out` until then, runnable from then to `back`."""
         return np.where(self.could_run, self.out, np.minimum(self.woken, self.back))
 
 
 @dataclass(slots=True)
 class Calls(Table):
-    """System calls, a thread's together and in their order; equal failing ones in a row are one with a count.
+    """System calls, those of a thread together and in order. A row stands for `count` equal failing calls one after
+    another; else count is 1. Times are ns, 0 where there is none.
 
-    start: the first one's entry; last_start: the last one's; end: the last one's exit; ns. out, woken, back: the last
-    time that it slept inside and was woken (0: it did not); last_in: when it was last switched in while inside (0);
-    slept: ns asleep inside, in all; copy: the first skb_copy_datagram_iovec inside (0).
+    start, last_start: entry of the first and of the last of them; end: exit of the last. out, woken, back: the last
+    time that the thread slept inside and was woken; last_in: when the thread was last switched in inside; slept: the
+    time asleep inside, in all; copy: the first skb_copy_datagram_iovec inside.
     """
 
     tid: np.ndarray
@@ -89,10 +90,11 @@ class CallDetails(Table):
 class TimelineBatch:
     """What one batch brought.
 
-    tid, start, end: every call that ended in it, and those still open at the end of the trace. inside: times off the
-    CPU since each call's predecessor, `of` being the call's index; those with out >= start were inside the call.
-    absences: the times off the CPU that ended in this batch. calls: equal failing ones as one, none still open.
-    lesson_records: the ARGS and DESCRIPTOR records, and lessons the call that each describes.
+    tid, start, end: every call that ended in the batch, and every call still open at the end of the trace. inside:
+    times off the CPU between the end of the thread's call before and the end of a call; of: the index of that call. A
+    time off the CPU with out >= start was inside the call. absences: the times off the CPU that ended in this batch.
+    calls: the calls that ended, equal failing ones as one row. lesson_records: the ARGS and DESCRIPTOR records;
+    lessons: the call that each of them describes.
     """
 
     tid: np.ndarray
@@ -107,8 +109,8 @@ class TimelineBatch:
 
 
 def by_thread(tids: np.ndarray) -> np.ndarray | slice:
-    """The order that brings each thread's rows (uint32[n]) together, threads ascending, without changing their own
-    order. Ids are numbered first, since numpy's stable sort of 16 bits is a radix sort."""
+    """The order that brings the rows of each thread together, by ascending ID (tids: uint32[n]); the rows of a thread
+    keep their order. IDs are numbered first, since numpy sorts 16 bits by radix sort, if the sort is stable."""
     if not len(tids) or (tids == tids[0]).all():
         return slice(None)
     seen = np.zeros(int(tids.max()) + 1, bool)
@@ -120,9 +122,11 @@ def by_thread(tids: np.ndarray) -> np.ndarray | slice:
 
 
 class Unended(NamedTuple):
-    """Times off the CPU that had not ended with the trace, as if they ended there; in_call: bool[n], whether inside a
-    call that was still open then. unseen_switches: the times off the CPU of the whole trace of which no switch back was
-    shown."""
+    """Times off the CPU that had not ended at the end of the trace, cut there.
+
+    in_call: bool[n], whether the thread was inside a call that was still open then.
+    unseen_switches: how many times off the CPU in the whole trace lack the record of the switch back.
+    """
 
     absences: OffCpu
     in_call: np.ndarray
@@ -135,21 +139,21 @@ class Timeline:
     def __init__(self) -> None:
         self._carried = RecordBatch.of(empty())
         self._scratch = Scratch()
-        self._pending = no_off_cpu()  # ended, and not yet known whether inside a call
+        self._pending = no_off_cpu()  # ended; the call they were in has not
         self._open: dict[int, int] = {}  # thread → entry of the call still open at the trace's end
-        self._unseen = 0  # times off the CPU of which no switch back was shown
+        self._unseen = 0  # times off the CPU without the record of the switch back
 
     def feed(self, batch: RecordBatch) -> TimelineBatch:
         """A batch in time order, not older than what was fed before."""
         rows = self._with_carried(batch)
         is_call = _CALLS[rows.kind]
         calls = fields.Calls(rows, np.flatnonzero(is_call))
-        next_call = np.cumsum(is_call)  # of a row that is no call: the index of the one after it
+        next_call = np.cumsum(is_call)  # for a row that is no call: the index of the call after it
         switches = _Switches(rows)
-        absences, out_rows, unseen = switches.absences()
-        self._unseen += int((unseen | _end_with_calls(absences, rows, out_rows)).sum())
+        absences, out_rows, no_return = switches.absences()
+        self._unseen += int((no_return | _end_with_calls(absences, rows, out_rows)).sum())
         call_tids = calls.tid
-        inside, of = self._attach(absences, next_call[out_rows], call_tids)
+        inside, call_index = self._attach(absences, next_call[out_rows], call_tids)
         copies, copies_left = _copies(rows, calls, next_call)
         self._note_open(rows)
         carried = switches.left() | copies_left | _last_calls(rows, is_call)
@@ -160,9 +164,9 @@ class Timeline:
             calls.start,
             calls.time,
             inside,
-            of,
+            call_index,
             absences,
-            _folded(calls, inside, of, copies),
+            _folded(calls, inside, call_index, copies),
             *_lessons(rows, is_call),
         )
 
@@ -185,7 +189,8 @@ class Timeline:
         return Unended(absences, absences.out >= opened, self._unseen)
 
     def _with_carried(self, batch: RecordBatch) -> RecordBatch:
-        """The rows of concern, after those carried over from the batch before, each thread's together."""
+        """The rows carried over from the batch before and the rows that a timeline needs, those of each thread
+        together."""
         wanted = _WANTED[batch.kind]
         rows = self._scratch.hold(self._carried, batch if wanted.all() else batch.take(wanted))
         return rows.take(by_thread(rows.tid))
@@ -195,16 +200,17 @@ class Timeline:
         self._open |= zip(calls.tid.tolist(), calls.start.tolist(), strict=True)
 
     def _attach(
-        self, new: OffCpu, next_call: np.ndarray, call_tids: np.ndarray
+        self, ended: OffCpu, next_call: np.ndarray, call_tids: np.ndarray
     ) -> tuple[OffCpu, np.ndarray]:
-        """Times off the CPU with the index of the call that ended next in their thread; the others wait for one."""
-        everything = self._pending.joined(new) if len(self._pending) else new
-        of = np.concatenate([np.searchsorted(call_tids, self._pending.tid), next_call])
-        found = np.zeros(len(everything), bool)
-        known = of < len(call_tids)
-        found[known] = call_tids[of[known]] == everything.tid[known]
-        self._pending = everything.take(~found)
-        return everything.where(found), of[found]
+        """Times off the CPU, each with the index of the call of the thread that ended next; where none has ended yet,
+        the time off the CPU stays pending."""
+        absences = self._pending.joined(ended) if len(self._pending) else ended
+        call_index = np.concatenate([np.searchsorted(call_tids, self._pending.tid), next_call])
+        attached = np.zeros(len(absences), bool)
+        known = call_index < len(call_tids)
+        attached[known] = call_tids[call_index[known]] == absences.tid[known]
+        self._pending = absences.take(~attached)
+        return absences.where(attached), call_index[attached]
 
 
 class TimelineStep(Step[TimelineBatch, Unended]):
@@ -224,24 +230,24 @@ class TimelineStep(Step[TimelineBatch, Unended]):
 
 
 class _Switches:
-    """The rows of a batch that begin, end or cut short a time off the CPU: switches, wakings, births and ends; each
-    thread's together, in order of time. A time off the CPU begins with a switch away or a birth, and ends with the
-    thread's next row that is no waking; at the latest with the thread."""
+    """The rows of a batch that bound times off the CPU: switches, wakings, births and ends; those of each thread
+    together, in order of time. A time off the CPU begins with a switch away or a birth, and ends with the thread's next
+    row that is no waking: at the latest with the thread's end."""
 
     def __init__(self, rows: RecordBatch) -> None:
         self._rows = rows
-        self._at = np.flatnonzero(_SWITCHES[rows.kind])
+        self._switch_rows = np.flatnonzero(_SWITCHES[rows.kind])
         self._kind, self._time, self._tid = (
-            column[self._at] for column in (rows.kind, rows.time, rows.tid)
+            column[self._switch_rows] for column in (rows.kind, rows.time, rows.tid)
         )
         self._is_waking = self._kind == Kind.WAKING
-        self._next_is_same = self._tid[1:] == self._tid[:-1]  # its thread
+        self._next_is_same = self._tid[1:] == self._tid[:-1]  # the same thread has the next row
 
     def absences(self) -> tuple[OffCpu, np.ndarray, np.ndarray]:
-        """(those that ended, the row of each one's beginning, whether each one ended with the next switch away: then no
-        switch back was shown)."""
+        """(times off the CPU that ended, the row with which each began, whether each ended with the next switch away:
+        then the record of the switch back is missing)."""
         first, last = self._ended()
-        out_rows = self._at[first]
+        out_rows = self._switch_rows[first]
         woken = self._woken(first)
         could_run = (
             fields.SwitchesOut(self._rows, out_rows).preempted
@@ -252,37 +258,37 @@ class _Switches:
         return absences, out_rows, self._kind[last] == Kind.SWITCH_OUT
 
     def left(self) -> np.ndarray:
-        """bool, one for each of the batch's rows: whether the next batch needs it. Of each thread that needs the rows
-        after its last switch, that switch if it is away, and a waking just before it."""
+        """bool for each row of the batch: whether the next batch needs it. The next batch needs, of each thread, the
+        rows after the last switch; that switch too if it is a switch away, with a waking just before it."""
         needed = np.zeros(len(self._rows), bool)
-        if not len(self._at):
+        if not len(self._switch_rows):
             return needed
-        group_end = np.append(np.flatnonzero(~self._next_is_same), len(self._at) - 1)
+        group_end = np.append(np.flatnonzero(~self._next_is_same), len(self._switch_rows) - 1)
         group_start = np.concatenate([[0], group_end[:-1] + 1])
-        places = np.where(self._is_waking, -1, np.arange(len(self._at)))
+        places = np.where(self._is_waking, -1, np.arange(len(self._switch_rows)))
         last = np.maximum.accumulate(places)[group_end]
         away = (last >= group_start) & ~_RUNS[self._kind[np.maximum(last, 0)]]
         since = np.where(last < group_start, group_start, last + 1 - away)
         since -= away & (since > group_start) & self._is_waking[np.maximum(since - 1, 0)]
-        needed[self._at[_ranges(since, group_end + 1 - since)]] = True
+        needed[self._switch_rows[_ranges(since, group_end + 1 - since)]] = True
         return needed
 
     def _ended(self) -> tuple[np.ndarray, np.ndarray]:
-        """(beginning, end) of each that ended."""
+        """(beginning, end) of each time off the CPU that ended: indices into the switches."""
         switch = np.flatnonzero(~self._is_waking)
         begins = ~_RUNS[self._kind[switch[:-1]]]
         pair = np.flatnonzero(begins & (self._tid[switch[1:]] == self._tid[switch[:-1]]))
         return switch[pair], switch[pair + 1]
 
     def _woken(self, first: np.ndarray) -> np.ndarray:
-        """The time of the waking next after each beginning, NEVER where none came before the end."""
-        following = np.minimum(first + 1, len(self._at) - 1)
+        """When the first waking after each beginning came (ns), NEVER where none came before the end."""
+        following = np.minimum(first + 1, len(self._switch_rows) - 1)
         woken = self._is_waking[following] & (following > first)
         return np.where(woken, self._time[following], NEVER)
 
     def _woken_early(self, first: np.ndarray, woken: np.ndarray) -> np.ndarray:
-        """Whether the waking came just before the switch away: a thread marks itself as asleep before it leaves its
-        CPU."""
+        """Whether the waking came just before the switch away: a thread marks itself as asleep before it leaves the
+        CPU, and can be woken in between."""
         preceding = np.maximum(first - 1, 0)
         same = self._next_is_same[np.minimum(preceding, len(self._next_is_same) - 1)]
         early: np.ndarray = (woken == NEVER) & (first > 0) & self._is_waking[preceding] & same
@@ -309,52 +315,52 @@ def no_off_cpu() -> OffCpu:
 
 
 def _end_with_calls(absences: OffCpu, rows: RecordBatch, out_rows: np.ndarray) -> np.ndarray:
-    """Ends times off the CPU with the exit of the call after them, in place: a thread that returns from a call has a
-    CPU. Gives bool[n], for which that was needed.
+    """Ends times off the CPU, in place, at the exit of the thread's next call at the latest: a thread that returns from
+    a call has a CPU. Gives bool[n]: which times off the CPU were cut.
 
-    Seldom a kernel shows a switch away and not the one back (seen on a 6.18 that never shows who switches away from the
-    threads of its process 1: ftrace and perf lack those too), and counts nothing as missed."""
-    is_call = _CALLS[rows.kind] | (
-        rows.kind == _PREVIOUS
-    )  # of earlier batches only the last is left
-    at = np.flatnonzero(is_call & (rows.kind != Kind.OPEN))
-    call = np.searchsorted(at, out_rows)
-    known = call < len(at)
-    known[known] = rows.tid[at[call[known]]] == absences.tid[known]
-    known[known] = rows.time[at[call[known]]] < absences.back[known]
-    absences.back[known] = rows.time[at[call[known]]]
+    That is needed where a kernel shows a switch away and not the switch back, and counts nothing as missed: rare, seen
+    on a 6.18 that never shows switches from the threads of process 1 to others (ftrace and perf lack them too)."""
+    # of the calls of earlier batches only the last is left
+    is_call = _CALLS[rows.kind] | (rows.kind == _PREVIOUS)
+    call_rows = np.flatnonzero(is_call & (rows.kind != Kind.OPEN))
+    next_call = np.searchsorted(call_rows, out_rows)
+    known = next_call < len(call_rows)
+    known[known] = rows.tid[call_rows[next_call[known]]] == absences.tid[known]
+    known[known] = rows.time[call_rows[next_call[known]]] < absences.back[known]
+    absences.back[known] = rows.time[call_rows[next_call[known]]]
     return known
 
 
 def _copies(
     rows: RecordBatch, calls: fields.Calls, next_call: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(for each call the first copy inside it, ns, 0 where there is none; bool for each row: a copy of a thread whose
-    call has not ended yet)."""
+    """(for each call the time of the first copy inside, ns, 0 where there is none; for each row whether it is a copy
+    inside a call that has not ended yet)."""
     left = np.zeros(len(rows), bool)
-    at = np.flatnonzero(rows.kind == Kind.COPY)[::-1]  # backwards, so that the first one stays
-    of = next_call[at]
-    known = of < len(calls)
-    known[known] = calls.where(of[known]).tid == rows.tid[at[known]]
-    left[at[~known]] = True
-    copies, of = fields.Copies(rows, at[known]), of[known]
-    inside = copies.time >= calls.where(of).start
+    # backwards, so that the first copy in a call stays
+    copy_rows = np.flatnonzero(rows.kind == Kind.COPY)[::-1]
+    call_index = next_call[copy_rows]
+    known = call_index < len(calls)
+    known[known] = calls.where(call_index[known]).tid == rows.tid[copy_rows[known]]
+    left[copy_rows[~known]] = True
+    copies, call_index = fields.Copies(rows, copy_rows[known]), call_index[known]
+    inside = copies.time >= calls.where(call_index).start
     first = np.zeros(len(calls), np.int64)
-    first[of[inside]] = copies.time[inside]
+    first[call_index[inside]] = copies.time[inside]
     return first, left
 
 
 def _last_calls(rows: RecordBatch, is_call: np.ndarray) -> np.ndarray:
-    """bool for each row: it is its thread's last call."""
+    """bool for each row: whether it is the last call of a thread."""
     last = np.zeros(len(rows), bool)
-    at = np.flatnonzero(is_call | (rows.kind == _PREVIOUS))
-    tid = rows.tid[at]
-    last[at[np.append(tid[1:] != tid[:-1], True)[: len(at)]]] = True
+    call_rows = np.flatnonzero(is_call | (rows.kind == _PREVIOUS))
+    tid = rows.tid[call_rows]
+    last[call_rows[np.append(tid[1:] != tid[:-1], True)[: len(call_rows)]]] = True
     return last
 
 
 def _exited(rows: RecordBatch) -> np.ndarray:
-    """bool for each row: its thread is gone, an EXIT of the same ID follows."""
+    """bool for each row: whether the thread is gone (an EXIT of the same ID follows)."""
     gone = np.flatnonzero(rows.kind == Kind.EXIT)
     over = np.zeros(len(rows), bool)
     if len(gone):
@@ -363,14 +369,17 @@ def _exited(rows: RecordBatch) -> np.ndarray:
     return over
 
 
-def _folded(calls: fields.Calls, inside: OffCpu, of: np.ndarray, copies: np.ndarray) -> Calls:
-    """The calls, each run of equal failing ones as one; without those still open. inside, of: TimelineBatch's."""
+def _folded(
+    calls: fields.Calls, inside: OffCpu, call_index: np.ndarray, copies: np.ndarray
+) -> Calls:
+    """The calls that ended, each run of equal failing ones as one row. inside, call_index: TimelineBatch's `inside` and
+    `of`."""
     goes_on = _goes_on(calls)
     first = np.flatnonzero(~goes_on)
     last = np.append(first[1:], len(calls))[: len(first)] - 1
     run = np.cumsum(~goes_on) - 1  # of each call
-    within = inside.out >= calls.where(of).start
-    asleep = _asleep(inside.where(within), run[of[within]], len(first))
+    within = inside.out >= calls.where(call_index).start
+    asleep = _asleep(inside.where(within), run[call_index[within]], len(first))
     begun, ended = calls.where(first), calls.where(last)
     folded = Calls(
         ended.tid,
@@ -389,8 +398,8 @@ def _folded(calls: fields.Calls, inside: OffCpu, of: np.ndarray, copies: np.ndar
 
 
 def _goes_on(calls: fields.Calls) -> np.ndarray:
-    """bool for each call: it failed as the call before it did, which was the same, and nothing else happened to the
-    thread in between."""
+    """bool for each call: whether it repeats the call before: the same thread, call, descriptor and error, and neither
+    a switch nor a signal in between."""
     failed = calls.result < 0
     same = np.zeros(len(calls), bool)
     if len(same) < 2:
@@ -406,7 +415,7 @@ def _goes_on(calls: fields.Calls) -> np.ndarray:
 
 
 class _Asleep(NamedTuple):
-    """Columns of Calls."""
+    """The columns of Calls that say when the thread was off the CPU inside."""
 
     out: np.ndarray
     woken: np.ndarray
@@ -416,18 +425,19 @@ class _Asleep(NamedTuple):
 
 
 def _asleep(inside: OffCpu, run: np.ndarray, count: int) -> _Asleep:
-    """When `count` Calls slept; inside: the times off the CPU inside them, `run` the call that each was in."""
+    """When the threads slept inside `count` calls; inside: the times off the CPU; run: the index of the call that each
+    was in."""
     out, woken, back, last_in, slept = (np.zeros(count, np.int64) for _ in range(5))
     last_in[run] = inside.back
     was_woken = inside.woken != NEVER
-    sleeps, of = inside.where(was_woken), run[was_woken]
-    out[of], woken[of], back[of] = sleeps.out, sleeps.woken, sleeps.back
-    np.add.at(slept, of, sleeps.back - sleeps.out)
+    sleeps, slept_in = inside.where(was_woken), run[was_woken]
+    out[slept_in], woken[slept_in], back[slept_in] = sleeps.out, sleeps.woken, sleeps.back
+    np.add.at(slept, slept_in, sleeps.back - sleeps.out)
     return _Asleep(out, woken, back, last_in, slept)
 
 
 def _restarted(calls: Calls, rows: RecordBatch) -> Calls:
-    """restart_syscall goes on with the call that it restarts, and is taken for it."""
+    """Gives a restart_syscall the number and arguments of the call that it continues, in place."""
     again = np.flatnonzero(calls.nr == syscalls.numbers()["restart_syscall"])
     if not len(again):
         return calls
@@ -435,10 +445,12 @@ def _restarted(calls: Calls, rows: RecordBatch) -> Calls:
     earlier = {tid: row for row, tid in enumerate(previous.tid.tolist())}
     for i in again.tolist():  # few, and one may follow another
         if i and calls.tid[i - 1] == calls.tid[i]:
-            before = tuple(c[i - 1] for c in (calls.nr, calls.fd, calls.arg, calls.result))
+            before = tuple(
+                column[i - 1] for column in (calls.nr, calls.fd, calls.arg, calls.result)
+            )
         elif (row := earlier.get(int(calls.tid[i]))) is not None:
-            its = (previous.number, previous.fd, previous.argument, previous.result)
-            before = tuple(column[row] for column in its)
+            columns = (previous.number, previous.fd, previous.argument, previous.result)
+            before = tuple(column[row] for column in columns)
         else:
             continue
         *call, result = before
@@ -449,14 +461,14 @@ def _restarted(calls: Calls, rows: RecordBatch) -> Calls:
 
 def _lessons(rows: RecordBatch, is_call: np.ndarray) -> tuple[RecordBatch, CallDetails]:
     """ARGS and DESCRIPTOR records, each with the system call that it describes: the thread's last call before it."""
-    at = np.flatnonzero(_LESSONS[rows.kind])
-    if not len(at):
+    lesson_rows = np.flatnonzero(_LESSONS[rows.kind])
+    if not len(lesson_rows):
         none = np.empty(0, np.int64)
-        return rows.take(at), CallDetails(none, none, none, none)
+        return rows.take(lesson_rows), CallDetails(none, none, none, none)
     call_rows = np.where(is_call | (rows.kind == _PREVIOUS), np.arange(len(rows)), -1)
-    last_call = np.maximum.accumulate(call_rows)[at]
+    last_call = np.maximum.accumulate(call_rows)[lesson_rows]
     known = last_call >= 0
-    known[known] = rows.tid[last_call[known]] == rows.tid[at[known]]
+    known[known] = rows.tid[last_call[known]] == rows.tid[lesson_rows[known]]
     call = fields.Calls(rows, last_call)
     number = np.where(known, call.number.astype(np.int64), -1)
-    return rows.take(at), CallDetails(number, call.fd, call.start, call.result)
+    return rows.take(lesson_rows), CallDetails(number, call.fd, call.start, call.result)

@@ -1,5 +1,6 @@
-"""Who woke each thread: the thread that was on the CPU where sched_waking happened. On an idle CPU (thread 0) that was
-an interrupt; on a busy one it is who made the waking, or whom the interrupt interrupted: the record cannot tell."""
+"""Wakers: the thread that was on the CPU where sched_waking happened. On an idle CPU (thread 0) an interrupt woke the
+thread. On a busy CPU the running thread woke it, or an interrupt did that came while it ran: the record does not
+say."""
 
 from __future__ import annotations
 

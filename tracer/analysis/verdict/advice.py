@@ -1,5 +1,5 @@
-"""What of a program's I/O could be better: one function a rule, each with the descriptor, the count and the cost that
-it rests on. A rule that finds no evidence says nothing; how much it takes is in the constants."""
+"""Advice on a program's I/O: one function for each rule. A piece of advice names the descriptor, a count and a cost. A
+rule gives none without evidence; the constants say how much evidence it takes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tracer.kernel import syscalls
 from tracer.recording.batch import rows_by
 from tracer.terms import BOUNDARIES
 
-# EAGAINs of one descriptor, and so many times as many as receives.
+# EAGAINs of one descriptor at least, and how many times the number of receives.
 POLLED_MOST, POLLED_RATIO = 100, 10
-# Wake-ups for the same data, and their share of all.
+# Wake-ups for data that was reported before, at least, and their share of all.
 REPEATED_LEAST, REPEATED_SHARE = 10, 0.1
-# Accepts that another thread had made already, and their share of all.
+# Accepts that found nothing since another thread was quicker, at least, and their share of all.
 LOST_LEAST, LOST_SHARE = 10, 0.2
-# Descriptors that a call looks at, the share of them that is ready, and such calls.
+# Descriptors that a call looks at, at least; the share of them that is ready, at most; such calls, at least.
 WATCHED_LEAST, READY_SHARE, SCANS_LEAST = 100, 0.05, 20
-# Receives of one byte where more were there, and their share of all.
+# Receives of one byte while more bytes were there, at least, and their share of all.
 SINGLE_LEAST, SINGLE_SHARE = 100, 0.5
-AGAIN_SHARE = 0.5  # receives of what an earlier one had left
-# Receives of a process, the share of their time that is notice, and how long that is at the median.
+AGAIN_SHARE = 0.5  # of receives: those of data that an earlier receive had left
+# Receives of a process, the share of their time in which data lay ready, and the median of that time: at least.
 NOTICE_LEAST, NOTICE_SHARE, NOTICE_NS = 10, 0.2, 100_000
 _EPOLL = syscalls.class_numbers(syscalls.EPOLL)
 
@@ -44,7 +44,8 @@ FileKey: TypeAlias = tuple[int, int, int]
 class ProgramIo:
     """What the rules look at.
 
-    files: the names of files. scans: PollUsage.finish. names: process → its name. cpu: process → its CPU time (ns).
+    used: the counts of each descriptor. files: the names of files. scans: what PollUsage.finish returns. names: process
+    → name. cpu: process → CPU time (ns).
     """
 
     operations: Operations
@@ -57,7 +58,8 @@ class ProgramIo:
 
 @dataclass(frozen=True)
 class Advised:
-    """What one rule found of one file: how often, what it cost (ns; 0: cannot be told), and the fact behind it."""
+    """Advice that one rule gives on one file: how often it happened, the cost (ns; 0: unknown), and the fact behind
+    it."""
 
     rule: str
     key: FileKey
@@ -70,14 +72,14 @@ Rule: TypeAlias = Callable[[ProgramIo], list[Advised]]
 
 
 def advice(io: ProgramIo) -> list[Advised]:
-    """All that there is evidence for, the dearest first."""
-    advised = [one for rule in RULES for one in rule(io)]
-    return sorted(advised, key=lambda one: -one.cost_ns)
+    """The advice of all rules, the dearest first."""
+    advised = [entry for rule in RULES for entry in rule(io)]
+    return sorted(advised, key=lambda entry: -entry.cost_ns)
 
 
 def _polling(io: ProgramIo) -> list[Advised]:
-    """Asking again and again. The cost: the time from asking to having, all of it spent asking, as far as the process
-    had a CPU."""
+    """Receives that find nothing, again and again. The cost: the time from ask to done, spent asking, but no more than
+    the CPU time of the process."""
     eagains, receives = io.used.values["receive_again"], io.used.values["receives"]
     many = (eagains >= POLLED_MOST) & (eagains >= POLLED_RATIO * receives)
     if not many.any():
@@ -97,8 +99,8 @@ def _polling(io: ProgramIo) -> list[Advised]:
 
 
 def _asked_ns(used: FdUsage, row: int, polled: tuple[int, int] | None) -> int | None:
-    """How long a descriptor was asked (ns). None where nobody polls: who looks once in passing, whatever else it does
-    (socat, at a socket of its own), neither gets data nor asks in a row."""
+    """How long a descriptor was asked (ns). None if it is not polled: a program that asks once between other calls
+    (socat does, on a socket of its own) neither gets data by asking nor asks twice in a row."""
     if polled and polled[1]:
         return polled[1]
     if used.values["receive_again"][row] < POLLED_RATIO * used.values["again_runs"][row]:
@@ -107,7 +109,8 @@ def _asked_ns(used: FdUsage, row: int, polled: tuple[int, int] | None) -> int | 
 
 
 def _undrained(io: ProgramIo) -> list[Advised]:
-    """Edge-triggered, and data is left: a buffer that was full, else a sleep though data lay in the socket."""
+    """Edge-triggered epoll, and the program leaves data in the socket. Evidence: a read filled the buffer, else the
+    thread slept while data lay in the socket."""
     operations = io.operations
     edge = operations.events & np.uint32(EPOLLET) > 0
     watched = _per_file(operations, edge)
@@ -118,7 +121,7 @@ def _undrained(io: ProgramIo) -> list[Advised]:
         for row, key in _files(io.used, full > 0)
         if key in watched
     ]
-    said = {one.key[:2] for one in filled}
+    said = {entry.key[:2] for entry in filled}
     return filled + [
         Advised("not drained", key, count, ns, facts.LeftInSocket(count))
         for key, (count, ns) in left.items()
@@ -127,22 +130,24 @@ def _undrained(io: ProgramIo) -> list[Advised]:
 
 
 def _repeated(io: ProgramIo) -> list[Advised]:
-    """Wake-ups that tell what the one before has told."""
-    inodes: dict[tuple[int, int], int] = {}  # an epoll descriptor's: all anonymous files have one
+    """Wake-ups that report the same data as the wake-up before."""
+    # of epoll descriptors: all anonymous files share one inode
+    inodes: dict[tuple[int, int], int] = {}
     for tgid, fd, inode in io.files:
         inodes.setdefault((tgid, fd), inode)
     advised = []
     for scan in io.scans:
-        times, calls, tgid, fd = scan["repeated"], scan["calls"], scan["tgid"], scan["fd"]
-        if times >= REPEATED_LEAST and times >= REPEATED_SHARE * calls:
+        returns, calls, tgid, fd = scan["repeated"], scan["calls"], scan["tgid"], scan["fd"]
+        if returns >= REPEATED_LEAST and returns >= REPEATED_SHARE * calls:
             key = tgid, fd, inodes.get((tgid, fd), 0)
-            told = facts.ToldTwice(scan["call"], times, calls)
-            advised.append(Advised("repeated wake-ups", key, times, scan["repeated_ns"], told))
+            told = facts.ToldTwice(scan["call"], returns, calls)
+            advised.append(Advised("repeated wake-ups", key, returns, scan["repeated_ns"], told))
     return advised
 
 
 def _herd(io: ProgramIo) -> list[Advised]:
-    """Threads that are woken for a connection that another one has accepted; of each socket, whoever accepts on it."""
+    """Threads that are woken for a connection that another thread accepts; counted for each socket, over all its
+    threads."""
     values = io.used.values
     lost: Counter[int] = Counter()
     accepted: Counter[int] = Counter()
@@ -161,7 +166,7 @@ def _herd(io: ProgramIo) -> list[Advised]:
 
 
 def _scanning(io: ProgramIo) -> list[Advised]:
-    """Calls that look at many descriptors for few that are ready."""
+    """Calls that look at many descriptors, of which few are ready."""
     advised = []
     for scan in io.scans:
         watched, ready, calls = scan["watched"], scan["ready"], scan["calls"]
@@ -175,7 +180,8 @@ def _scanning(io: ProgramIo) -> list[Advised]:
 
 
 def _single_bytes(io: ProgramIo) -> list[Advised]:
-    """Receives of one byte where more are there: seen by the calls, or by readiness that an earlier receive spent."""
+    """Receives of one byte while more bytes are there. Evidence: the calls before, or a readiness that an earlier
+    receive has used."""
     values, operations = io.used.values, io.operations
     left = _per_file(operations, _left_over(operations) & (operations.bytes == 1))
     advised = []
@@ -191,7 +197,7 @@ def _single_bytes(io: ProgramIo) -> list[Advised]:
 
 
 def _told_again(io: ProgramIo) -> list[Advised]:
-    """Level-triggered epoll that tells of what the receive before has left."""
+    """Level-triggered epoll reports data that the receive before has left."""
     operations = io.operations
     level = np.isin(operations.wait_nr, _EPOLL) & (operations.events & np.uint32(EPOLLET) == 0)
     told = _per_file(operations, level)
@@ -204,7 +210,7 @@ def _told_again(io: ProgramIo) -> list[Advised]:
 
 
 def _noticing(io: ProgramIo) -> list[Advised]:
-    """Data that lies ready for long: of each process that slept for it."""
+    """Data lies ready for long before a process that slept for it has it."""
     kind = io.operations.wait_kind
     operations = io.operations.where((kind == BLOCKED) | (kind == MULTIPLEXED))
     return [
@@ -215,24 +221,24 @@ def _noticing(io: ProgramIo) -> list[Advised]:
 
 
 def _late(tgid: int, operations: Operations) -> Advised | None:
-    """Whether one process's operations lay ready for long, and where more of that time went: until the thread ran, or
-    after that."""
-    notice = operations.copy_start - operations.ready
-    whole = int((operations.done - operations.ask).sum())
-    if np.median(notice) < NOTICE_NS or notice.sum() < NOTICE_SHARE * whole:
+    """Whether data of one process lay ready for long, and where most of that time went: before the thread ran, or
+    after."""
+    notice_ns = operations.copy_start - operations.ready
+    whole_ns = int((operations.done - operations.ask).sum())
+    if np.median(notice_ns) < NOTICE_NS or notice_ns.sum() < NOTICE_SHARE * whole_ns:
         return None
-    woken = int((operations.told - operations.ready).sum())
-    own = int((operations.copy_start - operations.told).sum())
+    woken_ns = int((operations.told - operations.ready).sum())
+    own_ns = int((operations.copy_start - operations.told).sum())
     files = np.stack([operations.fd, operations.inode])
     keys, counts = np.unique(files, axis=1, return_counts=True)
     fd, inode = keys[:, np.argmax(counts)].tolist()
-    count, median = len(operations), int(np.median(notice))
+    count, median = len(operations), int(np.median(notice_ns))
     rule, late = (
         ("woken late", facts.LateToRun(count, median))
-        if woken >= own
+        if woken_ns >= own_ns
         else ("fetched late", facts.LateToFetch(count, median))
     )
-    return Advised(rule, (tgid, fd, inode), count, int(notice.sum()), late)
+    return Advised(rule, (tgid, fd, inode), count, int(notice_ns.sum()), late)
 
 
 RULES: tuple[Rule, ...] = (
@@ -247,19 +253,22 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _files(used: FdUsage, which: np.ndarray) -> Iterator[tuple[int, FileKey]]:
-    """(row, key) of the chosen rows (bool[n])."""
-    for row in np.flatnonzero(which).tolist():
+def _files(used: FdUsage, mask: np.ndarray) -> Iterator[tuple[int, FileKey]]:
+    """(row, key) of the rows that `mask` (bool[n]) chooses."""
+    for row in np.flatnonzero(mask).tolist():
         tgid, fd, inode = used.keys[row].tolist()
         yield row, (tgid, fd, inode)
 
 
-def _per_file(operations: Operations, which: np.ndarray) -> dict[FileKey, tuple[int, int]]:
-    """Of each file how many of the chosen operations (bool[n]), and their time from ask to done in all (ns)."""
-    mine = operations.where(which)
+def _per_file(operations: Operations, mask: np.ndarray) -> dict[FileKey, tuple[int, int]]:
+    """File → (number of the chosen operations, the sum of their times from ask to done, ns). mask: bool[n]."""
+    chosen = operations.where(mask)
     sums = GroupSum(3, 2)
-    sums.add((mine.tgid, mine.fd, mine.inode), (np.ones(len(mine), np.int64), mine.done - mine.ask))
-    keys, values = (part.tolist() for part in sums.result())
+    sums.add(
+        (chosen.tgid, chosen.fd, chosen.inode),
+        (np.ones(len(chosen), np.int64), chosen.done - chosen.ask),
+    )
+    keys, values = (column.tolist() for column in sums.result())
     return {
         (tgid, fd, inode): (count, ns)
         for (tgid, fd, inode), (count, ns) in zip(keys, values, strict=True)
@@ -267,8 +276,8 @@ def _per_file(operations: Operations, which: np.ndarray) -> dict[FileKey, tuple[
 
 
 def _left_over(operations: Operations) -> np.ndarray:
-    """bool[n]: which receives took what came with a readiness that an earlier one had spent: none of its own was seen,
-    though it is seen on that descriptor."""
+    """bool[n]: which receives took data of a readiness that an earlier receive had used: no readiness of their own was
+    recorded, though others on that descriptor were."""
     bit = np.uint8(1 << BOUNDARIES.index("ready"))
     unseen = (operations.estimated & bit > 0) & (operations.raw_ready == operations.ready)
     inodes = np.unique(operations.inode[~unseen])

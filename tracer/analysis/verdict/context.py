@@ -1,4 +1,4 @@
-"""What the verdicts rest on beside the operations themselves: their models, and what else each process did."""
+"""What verdicts rest on apart from the operations: the model of each operation, and other calls of each process."""
 
 from __future__ import annotations
 
@@ -29,23 +29,21 @@ class Models(Step[None, np.ndarray]):
     NEEDS = (OperationsInWindow,)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
-        """The operations say all."""
+        """Nothing: the operations are enough."""
 
     def finish(self, results: Results) -> np.ndarray:
         return io_model.models_of(results[OperationsInWindow])
 
 
 class Contexts(Step[None, dict[int, VerdictContext]]):
-    """Process → what it did that says something about its operations; those of which there is nothing to say are left
-    out."""
+    """Process → calls that qualify its verdict (VerdictContext); processes without such calls are left out."""
 
     NEEDS = (TimelineStep, Identity, ThreadStates)
 
     def __init__(self) -> None:
         self._undecoded = GroupSum(1, 1)  # process → calls of a 32-bit program
-        self._kernel_submits: set[int] = (
-            set()
-        )  # processes whose io_uring a kernel thread submits to
+        # processes whose io_uring a kernel thread submits to
+        self._kernel_submits: set[int] = set()
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls, identity = state[TimelineStep].calls, state[Identity]
@@ -58,8 +56,10 @@ class Contexts(Step[None, dict[int, VerdictContext]]):
     def finish(self, results: Results) -> dict[int, VerdictContext]:
         keys, counts = self._undecoded.result()
         undecoded = dict(zip(keys[:, 0].tolist(), counts[:, 0].tolist(), strict=True))
-        # where the ring was there before us, the kernel's name for its thread tells (io_uring/sqpoll.c)
-        named = {its.tgid for its in results[ThreadStates] if its.name.startswith("iou-sqp-")}
+        # a ring older than the recording is known by the name of its kernel thread (io_uring/sqpoll.c)
+        named = {
+            thread.tgid for thread in results[ThreadStates] if thread.name.startswith("iou-sqp-")
+        }
         submits = self._kernel_submits | named
         return {
             tgid: VerdictContext(undecoded.get(tgid, 0), tgid in submits)
@@ -68,19 +68,19 @@ class Contexts(Step[None, dict[int, VerdictContext]]):
 
 
 class IoOfProcesses(Step[None, dict[int, IoCounts]]):
-    """Process → its calls on files, and those that sent or connected on sockets."""
+    """Process → number of calls on files, and of calls that sent or connected on sockets."""
 
     NEEDS = (DescriptorUsage,)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
-        """The descriptors' use says all."""
+        """Nothing: the counts of the descriptors are enough."""
 
     def finish(self, results: Results) -> dict[int, IoCounts]:
         return io_of_processes(results[DescriptorUsage])
 
 
 def io_of_processes(used: FdUsage) -> dict[int, IoCounts]:
-    """By process. What goes into a pipe may be no more than the program's output, and is left out."""
+    """Process → counts. Writes to pipes are left out: they may be only the program's output."""
     kind, values = used.mode & S_IFMT, used.values
     on_files = np.isin(kind, (stat.S_IFREG, stat.S_IFBLK)) * (values["receives"] + values["sends"])
     on_sockets = values["sends"] + values["accepts"] + values["connects"]
@@ -88,6 +88,6 @@ def io_of_processes(used: FdUsage) -> dict[int, IoCounts]:
     sums.add((used.keys[:, 0],), (on_files, (kind == stat.S_IFSOCK) * on_sockets))
     keys, counts = sums.result()
     return {
-        tgid: IoCounts(*both)
-        for tgid, both in zip(keys[:, 0].tolist(), counts.tolist(), strict=True)
+        tgid: IoCounts(*pair)
+        for tgid, pair in zip(keys[:, 0].tolist(), counts.tolist(), strict=True)
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-# Of an I/O model. `receives` are all of that model, `shown` those that show it by themselves: one that found its data
-# there shows nothing.
+# Facts about an I/O model. `receives` counts all receives of the model, `shown` those that show the model by
+# themselves: a receive that found data waiting already shows nothing.
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class AskedAgain:
 
 @dataclass(frozen=True)
 class NothingTold:
-    """Nonblocking: no receive slept, and no call or signal told of the data."""
+    """Nonblocking: no receive slept, and no call or signal notified the thread of the data."""
 
 
 @dataclass(frozen=True)
 class ToldReady:
-    """Multiplexing: receives after a call had told of them. received_ns: from that call's return, at the median;
-    sleeps: how often the thread slept in it; eagains: calls that found nothing."""
+    """Multiplexing: receives after a wait (`call`) that reported the descriptor. received_ns: median time from the
+    return of the wait; sleeps: how often the thread slept in the wait; eagains: receives that found nothing."""
 
     shown: int
     receives: int
@@ -73,7 +73,7 @@ class ToldReady:
 
 @dataclass(frozen=True)
 class Registered:
-    """epoll: with which events descriptors were registered, each once. edge: whether EPOLLET is among them."""
+    """epoll: the different events with which descriptors were registered. edge: whether EPOLLET is among them."""
 
     events: tuple[int, ...]
     edge: bool
@@ -86,21 +86,21 @@ class NotRegistered:
 
 @dataclass(frozen=True)
 class ArmedOnce:
-    """epoll: times that a descriptor was armed with EPOLLONESHOT."""
+    """epoll: how often a descriptor was armed with EPOLLONESHOT."""
 
     times: int
 
 
 @dataclass(frozen=True)
 class SleptOnData:
-    """epoll, edge-triggered: times that the thread went to sleep though data lay in the socket."""
+    """epoll, edge-triggered: how often the thread went to sleep while data lay in the socket."""
 
     times: int
 
 
 @dataclass(frozen=True)
 class ToldOfRest:
-    """epoll, level-triggered: wake-ups that told of data which the receive before had left."""
+    """epoll, level-triggered: wake-ups for data that the receive before had left."""
 
     times: int
 
@@ -122,7 +122,7 @@ class NamedDescriptor:
 
 @dataclass(frozen=True)
 class TakenByCall:
-    """Signal-driven: signals that a call took which waited for them."""
+    """Signal-driven: signals taken by a call that waits for signals, without a handler."""
 
     times: int
 
@@ -141,33 +141,33 @@ class HelperReceived:
 
 @dataclass(frozen=True)
 class CompletionSignals:
-    """POSIX aio: completions that a signal told of."""
+    """POSIX aio: completions that a signal reported."""
 
     times: int
 
 
 @dataclass(frozen=True)
 class CompletionThreads:
-    """POSIX aio: completions that a new thread told of."""
+    """POSIX aio: completions that a new thread reported."""
 
     times: int
 
 
 @dataclass(frozen=True)
 class CompletionsAwaited:
-    """POSIX aio: completions that the asking thread was told of in aio_suspend."""
+    """POSIX aio: completions that the asking thread awaited in aio_suspend."""
 
     times: int
 
 
 @dataclass(frozen=True)
 class NoCompletionSeen:
-    """POSIX aio: nothing was seen to tell of a completion."""
+    """POSIX aio: nothing was seen that reported a completion."""
 
 
 @dataclass(frozen=True)
 class RingTold:
-    """io_uring: receives after io_uring_enter had told of readiness."""
+    """io_uring: receives after io_uring_enter had reported readiness."""
 
     shown: int
     receives: int
@@ -187,7 +187,7 @@ class RingReads:
 
 @dataclass(frozen=True)
 class RingCopies:
-    """io_uring: how often the asking thread copied, and how often another one did."""
+    """io_uring: how often the asking thread made the copy, and how often another thread did."""
 
     own: int
     others: int
@@ -195,7 +195,7 @@ class RingCopies:
 
 @dataclass(frozen=True)
 class RingCompletions:
-    """io_uring: completions that io_uring_enter told of, and those read from the ring without a call."""
+    """io_uring: completions that io_uring_enter reported, and completions read from the ring without a call."""
 
     told: int
     read: int
@@ -208,7 +208,7 @@ class KernelSubmits:
 
 @dataclass(frozen=True)
 class DoneInSubmit:
-    """Native AIO: reads that were done inside io_submit, and how long it slept for them."""
+    """Native AIO: reads, of `of`, that were done inside io_submit, and how long io_submit slept for them."""
 
     reads: int
     of: int
@@ -217,7 +217,7 @@ class DoneInSubmit:
 
 @dataclass(frozen=True)
 class DoneAfterSubmit:
-    """Native AIO: reads that were done after io_submit had returned."""
+    """Native AIO: reads, of `of`, that were done after io_submit had returned."""
 
     reads: int
     of: int
@@ -225,18 +225,18 @@ class DoneAfterSubmit:
 
 @dataclass(frozen=True)
 class GeteventsTold:
-    """Native AIO: receives after io_getevents had told of readiness."""
+    """Native AIO: receives after io_getevents had reported readiness."""
 
     shown: int
     receives: int
 
 
-# Of what a program does instead.
+# Facts about a program that does something other than message I/O.
 
 
 @dataclass(frozen=True)
 class FileCalls:
-    """Reads and writes of files, beside sends and connections on sockets."""
+    """Number of reads and writes of files, and of sends and connections on sockets."""
 
     files: int
     others: int
@@ -253,7 +253,7 @@ class TimeSpent:
 
 @dataclass(frozen=True)
 class FutexSleeps:
-    """Sleeps on futex words. gave_back: who slept woke others there later (mutual exclusion), else nobody."""
+    """Sleeps on futex words. gave_back: whether the threads that slept woke others there later (mutual exclusion)."""
 
     times: int
     slept_ns: int
@@ -263,7 +263,7 @@ class FutexSleeps:
 
 @dataclass(frozen=True)
 class TookTurns:
-    """Threads that computed on so many CPUs, no two at the same time."""
+    """Threads that computed, no two at the same time, and the number of CPUs that they used."""
 
     threads: int
     cpus: int
@@ -271,7 +271,7 @@ class TookTurns:
 
 @dataclass(frozen=True)
 class RanTogether:
-    """Two threads that both had a CPU, as long as the shorter one's computing allowed."""
+    """Two threads that had a CPU at the same time. possible_ns: the CPU time of the thread that computed less."""
 
     threads: tuple[int, int]
     together_ns: int
@@ -280,18 +280,18 @@ class RanTogether:
 
 @dataclass(frozen=True)
 class FewReceives:
-    """Operations, of these models, that are too few to say what the program is for."""
+    """Operations of these models, too few to say what the program does."""
 
     operations: int
     models: tuple[str, ...]
 
 
-# Of advice.
+# Facts behind advice.
 
 
 @dataclass(frozen=True)
 class Polled:
-    """Receives that found nothing, beside those that did."""
+    """Number of receives that found nothing, and of receives that brought data."""
 
     eagains: int
     receives: int
@@ -299,21 +299,21 @@ class Polled:
 
 @dataclass(frozen=True)
 class BufferFull:
-    """Times that a read filled its buffer and the thread waited again without reading on."""
+    """How often a read filled the buffer and the thread waited again without reading on."""
 
     times: int
 
 
 @dataclass(frozen=True)
 class LeftInSocket:
-    """Times that the thread went to sleep though data lay in the socket."""
+    """How often the thread went to sleep while data lay in the socket."""
 
     times: int
 
 
 @dataclass(frozen=True)
 class ToldTwice:
-    """Returns of a call, of so many, that told what the one before had told."""
+    """Returns of a call, of `calls`, that reported the same as the return before."""
 
     call: str
     times: int
@@ -322,7 +322,7 @@ class ToldTwice:
 
 @dataclass(frozen=True)
 class WokenInVain:
-    """Times that a thread was woken for a connection that another one had accepted, beside those accepted."""
+    """How often a thread was woken for a connection that another thread accepted, and the number of accepted ones."""
 
     times: int
     accepted: int
@@ -330,7 +330,7 @@ class WokenInVain:
 
 @dataclass(frozen=True)
 class Scanned:
-    """Calls of one name, and how many descriptors they looked at in all and found ready."""
+    """Calls of one name, the number of descriptors that they looked at in all, and of those that were ready."""
 
     call: str
     calls: int
@@ -340,7 +340,7 @@ class Scanned:
 
 @dataclass(frozen=True)
 class SingleBytes:
-    """Receives, of so many, that took one byte where more were there."""
+    """Receives, of `receives`, that took one byte while more bytes were there."""
 
     times: int
     receives: int
@@ -348,7 +348,7 @@ class SingleBytes:
 
 @dataclass(frozen=True)
 class LeftByReceive:
-    """Times, of so many, that epoll_wait told of data which the receive before had left."""
+    """How often, of `told` reports, epoll_wait reported data that the receive before had left."""
 
     times: int
     told: int
@@ -356,7 +356,7 @@ class LeftByReceive:
 
 @dataclass(frozen=True)
 class LateToRun:
-    """Receives that lay ready before the thread ran; notice_ns: at the median."""
+    """Receives whose data lay ready before the thread ran; notice_ns: for how long, at the median."""
 
     receives: int
     notice_ns: int
@@ -364,7 +364,8 @@ class LateToRun:
 
 @dataclass(frozen=True)
 class LateToFetch:
-    """Receives that lay ready, most of the time after the program had been told; notice_ns: at the median."""
+    """Receives whose data lay ready, most of the time after the thread had been notified; notice_ns: for how long, at
+    the median."""
 
     receives: int
     notice_ns: int

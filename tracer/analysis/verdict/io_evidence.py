@@ -1,4 +1,4 @@
-"""What was seen of the operations of each I/O model: the facts that its verdict rests on."""
+"""The facts that the verdict on the operations of one I/O model rests on."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def evidence(model: str, operations: Operations) -> list[ModelFact]:
     return [*seen, *([facts.FoundAtOnce(at_once)] if at_once else [])]
 
 
-# Of each model: its operations, and which of them show it by themselves (bool[n]).
+# For each model a function of its operations; shown: which operations show the model by themselves (bool[n]).
 
 
 def _blocking(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    slept = int(operations.slept[shown].sum())
-    return [facts.SleptInCall(_count(shown), len(operations), slept), *_thread_each(operations)]
+    slept_ns = int(operations.slept[shown].sum())
+    return [facts.SleptInCall(_count(shown), len(operations), slept_ns), *_thread_each(operations)]
 
 
 def _thread_each(operations: Operations) -> list[ModelFact]:
@@ -62,12 +62,12 @@ def _nonblocking(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 
 
 def _multiplexed(call: str, operations: Operations, shown: np.ndarray) -> facts.ToldReady:
-    took = (operations.copy_end - operations.told)[shown]
+    took_ns = (operations.copy_end - operations.told)[shown]
     return facts.ToldReady(
         _count(shown),
         len(operations),
         call,
-        int(np.median(took)) if len(took) else 0,
+        int(np.median(took_ns)) if len(took_ns) else 0,
         int(operations.waited_asleep[shown].sum()),
         int(operations.eagain_count.sum()),
     )
@@ -126,7 +126,7 @@ def _posix_aio(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 
 
 def _io_uring(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    """How the requests went, who copied, and where completions were seen."""
+    """How requests were carried out, which thread copied, and where completions were seen."""
     told = operations.wait_kind == MULTIPLEXED
     if told.any():
         rest = operations.where(~told)
@@ -140,13 +140,13 @@ def _io_uring(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 def _ring_reads(operations: Operations) -> list[ModelFact]:
     count = len(operations)
     kinds = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS)).tolist()
-    ways = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT)
+    read_kinds = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT)
     helped = operations.receiver_tid > 0
     by_device = _count((operations.completion_kind == DEVICE) & ~helped)
     own, others = count - _count(helped) - by_device, _count(helped)
     told = _count(operations.estimated >> BOUNDARIES.index("done") & 1 == 0)
     return [
-        facts.RingReads(count, *(kinds[way] for way in ways)),
+        facts.RingReads(count, *(kinds[kind] for kind in read_kinds)),
         *([facts.RingCopies(own, others)] if own or others else []),
         facts.RingCompletions(told, count - told),
     ]
@@ -155,15 +155,15 @@ def _ring_reads(operations: Operations) -> list[ModelFact]:
 def _linux_aio(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
     """Where native AIO's reads were done."""
     count, inside = len(operations), operations.completion_kind == IN_SUBMIT
-    seen: list[ModelFact] = []
+    seen_facts: list[ModelFact] = []
     if inside.any():
-        slept = int(operations.slept[inside].sum())
-        seen.append(facts.DoneInSubmit(_count(inside), count, slept))
+        slept_ns = int(operations.slept[inside].sum())
+        seen_facts.append(facts.DoneInSubmit(_count(inside), count, slept_ns))
     if later := _count(operations.completion_kind == AFTER_SUBMIT):
-        seen.append(facts.DoneAfterSubmit(later, count))
+        seen_facts.append(facts.DoneAfterSubmit(later, count))
     if told := _count(operations.wait_kind == MULTIPLEXED):
-        seen.append(facts.GeteventsTold(told, count))
-    return seen
+        seen_facts.append(facts.GeteventsTold(told, count))
+    return seen_facts
 
 
 _OF_MODEL: dict[str, Callable[[Operations, np.ndarray], list[ModelFact]]] = {
@@ -180,26 +180,26 @@ _OF_MODEL: dict[str, Callable[[Operations, np.ndarray], list[ModelFact]]] = {
 }
 
 
-# What the socket held.
+# Data in the socket.
 
 
 def slept_on_data(operations: Operations) -> np.ndarray:
-    """bool[n]: before which operations the thread went to sleep in a wait though their data lay in the socket."""
+    """bool[n]: before which operations the thread went to sleep in a wait while their data lay in the socket."""
     asleep = operations.fell_asleep > 0
-    lay: np.ndarray = asleep & (operations.raw_ready < operations.fell_asleep)
-    lay &= _ready_seen(operations)
-    return lay
+    on_data: np.ndarray = asleep & (operations.raw_ready < operations.fell_asleep)
+    on_data &= _ready_seen(operations)
+    return on_data
 
 
 def _ready_seen(operations: Operations) -> np.ndarray:
-    """bool[n]: of which operations the socket's readiness was seen."""
+    """bool[n]: for which operations the readiness of the socket was recorded."""
     seen: np.ndarray = operations.estimated >> BOUNDARIES.index("ready") & 1 == 0
     seen |= operations.raw_ready != operations.ready
     return seen
 
 
 def _left_before(operations: Operations) -> np.ndarray:
-    """bool[n]: whether each operation's data was there when the one before it on that socket ended."""
+    """bool[n]: whether the data of each operation was there when the operation before on that socket ended."""
     order = np.lexsort((operations.done, operations.inode))
     inode, done = operations.inode[order], operations.done[order]
     before = np.append(0, np.where(inode[1:] == inode[:-1], done[:-1], 0))[: len(order)]
@@ -209,5 +209,5 @@ def _left_before(operations: Operations) -> np.ndarray:
     return left
 
 
-def _count(which: np.ndarray) -> int:
-    return int(which.sum())
+def _count(mask: np.ndarray) -> int:
+    return int(mask.sum())

@@ -1,4 +1,4 @@
-"""Operations → which I/O model they follow, and the facts that a person can check against the records."""
+"""The I/O model that operations follow, and the facts behind it, which a reader can check against the records."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ _WAITS |= dict.fromkeys(syscalls.class_numbers(("io_uring_enter",)), "io-uring")
 
 @dataclass(frozen=True)
 class ModelVerdict:
-    """What operations, or a program that has none, were found to be.
+    """The verdict on operations, or on a program that has none.
 
-    name: one of MODELS, mixed, or none; synchronous: as POSIX has it, None where operations differ or there are none;
-    confidence: 0 to 1. Of "mixed" the models' shares of the operations (shares) and of their time from ask to done
-    (time_shares). variants: how asynchronous requests were done → how many. instead: where the name is "none", what the
-    program does that receives nothing, or hardly anything (non_io.INSTEADS).
+    name: one of MODELS, mixed, or none; synchronous: by the definition of POSIX, None if operations differ or there are
+    none; confidence: 0 to 1. shares, time_shares: if "mixed", each model's share of the operations and of their time
+    from ask to done. variants: how asynchronous requests were done → number of operations. instead: if "none", what the
+    program does (non_io.INSTEADS), since it receives nothing, or hardly anything.
     """
 
     name: str
@@ -66,8 +66,8 @@ class ModelVerdict:
 
 
 def models_of(operations: Operations) -> np.ndarray:
-    """Each operation's model, as index into MODELS. One that had its data at once says nothing by itself: it goes
-    with the thread's operation before it, else with the one after it, else it counts as blocking (a plain receive)."""
+    """The model of each operation, as index into MODELS. An operation whose data was already there takes the model of
+    the thread's previous operation, else of the next one, else blocking (a plain receive)."""
     codes = np.full(len(operations), -1)
     for wait_kind, name in _MODELS.items():
         codes[operations.wait_kind == wait_kind] = MODELS.index(name)
@@ -87,7 +87,7 @@ def models_of(operations: Operations) -> np.ndarray:
 
 
 def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
-    """What is undecided (−1) takes the nearest decided one before it of the same thread."""
+    """Each undecided code (−1) becomes the last decided code before it, if that is of the same thread."""
     last = np.maximum.accumulate(np.where(codes >= 0, np.arange(len(codes)), -1))
     near = np.maximum(last, 0)
     return np.where((last >= 0) & (tids[near] == tids), codes[near], -1)
@@ -95,32 +95,34 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class VerdictContext:
-    """What was done besides the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel thread
-    submitted to an io_uring."""
+    """What a process did apart from the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel
+    thread submitted to an io_uring."""
 
     undecoded: int = 0
     sqpoll: bool = False
 
 
-def in_all(some: Iterable[VerdictContext]) -> VerdictContext:
-    """Of several processes together."""
-    several = list(some)
-    return VerdictContext(sum(its.undecoded for its in several), any(its.sqpoll for its in several))
+def in_all(contexts: Iterable[VerdictContext]) -> VerdictContext:
+    """The contexts of several processes as one."""
+    several = list(contexts)
+    return VerdictContext(
+        sum(context.undecoded for context in several), any(context.sqpoll for context in several)
+    )
 
 
 NOTHING_BESIDE = VerdictContext()
 
 
 def judge(
-    operations: Operations, models: np.ndarray, beside: VerdictContext = NOTHING_BESIDE
+    operations: Operations, models: np.ndarray, context: VerdictContext = NOTHING_BESIDE
 ) -> ModelVerdict:
     """The verdict on operations with their models (models_of)."""
-    undecoded: list[ModelFact] = [facts.Undecoded(beside.undecoded)] if beside.undecoded else []
+    undecoded: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
     if not len(operations):
         return ModelVerdict("none", None, 1.0, (*(undecoded or [facts.NothingReceived()]),))
     counts = np.bincount(models, minlength=len(MODELS))
     order = [code for code in np.argsort(-counts, kind="stable").tolist() if counts[code]]
-    seen = (*_evidence(operations, models, order, beside), *undecoded)
+    seen = (*_evidence(operations, models, order, context), *undecoded)
     most, name = int(counts[order[0]]), MODELS[order[0]]
     confidence, variants = _confidence(operations, most), _variants(operations)
     if most / len(operations) < DOMINANT:
@@ -135,43 +137,44 @@ def judge(
 
 
 def _evidence(
-    operations: Operations, models: np.ndarray, order: list[int], beside: VerdictContext
+    operations: Operations, models: np.ndarray, order: list[int], context: VerdictContext
 ) -> list[ModelFact]:
-    """What was seen of each model, the most frequent first."""
+    """The facts about each model, the most frequent model first."""
     seen: list[ModelFact] = []
     for code in order:
         seen += evidence(MODELS[code], operations.where(models == code))
-    submits = beside.sqpoll and MODELS.index("io-uring") in order
+    submits = context.sqpoll and MODELS.index("io-uring") in order
     return [*seen, *([facts.KernelSubmits()] if submits else [])]
 
 
 def _confidence(operations: Operations, most: int) -> float:
-    """Laplace's rule of succession on the operations that show the model by themselves; most: those of that model."""
+    """Laplace's rule of succession on the operations that show the model by themselves; most: how many operations have
+    the model."""
     undecided = int((operations.wait_kind == AT_ONCE).sum())
     shown = most - min(undecided, most)
     return min(0.99, round((shown + 1) / (shown + 2), 2)) if shown else 0.5
 
 
 def _variants(operations: Operations) -> dict[str, int]:
-    """How asynchronous requests were done, or told of → how many operations."""
+    """How asynchronous requests were done, or reported → number of operations."""
     done = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS))
     return {COMPLETION_KINDS[kind]: int(done[kind]) for kind in np.flatnonzero(done) if kind}
 
 
 def _time_shares(operations: Operations, models: np.ndarray, order: list[int]) -> dict[str, float]:
     """Each model's share of the operations' time from ask to done."""
-    took = np.bincount(models, operations.done - operations.ask, len(MODELS))
-    whole = took.sum() or 1
-    return {MODELS[code]: round(float(took[code] / whole), 4) for code in order}
+    took_ns = np.bincount(models, operations.done - operations.ask, len(MODELS))
+    whole_ns = took_ns.sum() or 1
+    return {MODELS[code]: round(float(took_ns[code] / whole_ns), 4) for code in order}
 
 
-def _waited_after_all(name: str, operations: Operations, mine: np.ndarray, most: int) -> bool:
-    """Whether an asynchronous model was synchronous for most of its operations: native AIO where its reads were done
-    inside io_submit, or only told of by io_getevents; io_uring where it only told of readiness."""
+def _waited_after_all(name: str, operations: Operations, of_model: np.ndarray, most: int) -> bool:
+    """Whether an asynchronous model was synchronous for most of its operations: native AIO if reads were done inside
+    io_submit, or io_getevents only reported readiness; io_uring if it only reported readiness."""
     if name == "linux-aio":
         waited = operations.completion_kind != AFTER_SUBMIT
     elif name == "io-uring":
         waited = operations.wait_kind == MULTIPLEXED
     else:
         return False
-    return int(waited[mine].sum()) * 2 > most
+    return int(waited[of_model].sum()) * 2 > most

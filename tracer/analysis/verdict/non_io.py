@@ -1,5 +1,5 @@
-"""What a program does that receives no messages, or hardly any: its threads wait for each other, compute, or use files;
-from what other modules found in the records, never from a name. Speaks to no kernel interface."""
+"""What a program does if it receives no messages, or hardly any: the threads wait for each other, compute, or use
+files. Decided by counts and times from other modules, never by a name. Speaks to no kernel interface."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tracer.analysis.verdict.facts import InsteadFact
 from tracer.analysis.verdict.io_model import ModelVerdict
 
 DOING = {"user": "computing", "kernel": "in system calls", "runnable": "waiting for a CPU"}
-MOSTLY = 0.5  # of the threads' time; below it nothing is said to be what it mostly does
+MOSTLY = 0.5  # of the threads' time: the least share of what a program "mostly" does
 MUTUAL_EXCLUSION, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INSTEADS = (
     "mutual exclusion",
     "synchronisation",
@@ -22,14 +22,13 @@ MUTUAL_EXCLUSION, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INST
     "computing",
     "files",
 )
-STRAY = 0.01  # of what a program did, at most: operations that say nothing about it
-OTHERS = 0.05  # sends and connections beside them, at most: who sends much does message I/O
-FEWEST_FILE_CALLS = 100  # what a program reads to start is no disk I/O worth a verdict
-FEWEST_WAITS = (
-    10  # on a futex word; a join waits once, what a library locks to start a thread a few times
-)
+STRAY = 0.01  # at most, of all that a program did: operations that say nothing about the program
+OTHERS = 0.05  # at most, sends and connections then: a program that sends much does message I/O
+FEWEST_FILE_CALLS = 100  # reads at the start of a program alone are no disk I/O worth a verdict
+# on a futex word: a join waits once, a library's lock at the start of a thread a few times
+FEWEST_WAITS = 10
 LEAST_WAIT = 0.05  # of the threads' time, spent on futexes
-_OF_MESSAGES = {f"waiting for {WAITS[what]}" for what in (DATA, CONNECTIONS, SENDING)}
+_OF_MESSAGES = {f"waiting for {WAITS[reason]}" for reason in (DATA, CONNECTIONS, SENDING)}
 _FUTEXES = f"waiting for {WAITS[FUTEXES]}"
 _ACTIVE = {*DOING.values(), "waiting for files"} - {DOING["runnable"]} | _OF_MESSAGES
 
@@ -43,10 +42,12 @@ class IoCounts:
     others: int = 0
 
 
-def in_all(moved: Iterable[IoCounts]) -> IoCounts:
-    """The sum of several processes'."""
-    several = list(moved)
-    return IoCounts(sum(its.files for its in several), sum(its.others for its in several))
+def in_all(of_processes: Iterable[IoCounts]) -> IoCounts:
+    """The sums over several processes."""
+    several = list(of_processes)
+    return IoCounts(
+        sum(counts.files for counts in several), sum(counts.others for counts in several)
+    )
 
 
 def judged(
@@ -57,7 +58,7 @@ def judged(
     lanes: dict[str, Any] | None,
     activity: dict[str, Any],
 ) -> ModelVerdict:
-    """The verdict on so many operations, or one that says what the program does instead.
+    """The verdict on the operations, or one that says what the program does instead; operations: their number.
 
     locks, lanes, activity: parts of the report, times in ns.
     """
@@ -85,7 +86,7 @@ class _Instead:
 
 
 def _is_stray(operations: int, counts: IoCounts, lock_waits: int, activity: dict[str, Any]) -> bool:
-    """Whether so many operations beside so much else say nothing about what the program is for."""
+    """Whether the operations are too few, compared with other calls, to say what the program does."""
     rest = counts.files + lock_waits
     return (
         0 < operations <= STRAY * (operations + rest)
@@ -100,14 +101,15 @@ def _instead(
     lanes: dict[str, Any] | None,
     activity: dict[str, Any],
 ) -> _Instead | None:
-    """The first that holds: it uses files, its threads wait for each other, it computes. None: nothing stands out."""
+    """The first of these that holds: the program uses files, the threads wait for each other, it computes; else
+    None."""
     times = activity["times_ns"]
     computes = _computes(times)
     if not computes and _uses_files(counts, activity):
         return _Instead(FILES, (_file_calls(counts),))
     if waits := _waits_for_each_other(locks, times):
         return waits
-    # those that sleep on futexes join the others
+    # a sleep on a futex counts as the wait to join another thread
     awake = sum(times.values()) - times.get(_FUTEXES, 0)
     wanted = times.get(DOING["user"], 0) + times.get(DOING["runnable"], 0)
     if not computes or wanted <= MOSTLY * awake:
@@ -116,13 +118,13 @@ def _instead(
 
 
 def _computes(times: dict[str, int]) -> bool:
-    """Whether most of what threads did, beside waiting for what is no I/O, was computing."""
+    """Whether the threads computed most of the time, apart from waits that are no I/O."""
     active = sum(ns for doing, ns in times.items() if doing in _ACTIVE)
     return times.get(DOING["user"], 0) > MOSTLY * active
 
 
 def _uses_files(counts: IoCounts, activity: dict[str, Any]) -> bool:
-    """Whether it made enough calls on files, and did not mostly idle."""
+    """Whether the program made enough calls on files, and did not mostly idle."""
     idle = {
         doing
         for doing in activity["times_ns"]
@@ -134,19 +136,19 @@ def _uses_files(counts: IoCounts, activity: dict[str, Any]) -> bool:
 def _waits_for_each_other(
     locks: Sequence[dict[str, Any]], times: dict[str, int]
 ) -> _Instead | None:
-    """Mutual exclusion or synchronisation, which was waited for longer. Words that were waited for again and again
-    count, not a join."""
+    """Mutual exclusion or synchronisation: the one with the longer waits. Only words with repeated waits count; a join
+    is none."""
     words = {
         kind: [word for word in locks if word["kind"] == kind and word["waits"] >= FEWEST_WAITS]
         for kind in (MUTUAL_EXCLUSION, SYNCHRONISATION)
     }
-    slept = {kind: sum(word["waited_ns"] for word in its) for kind, its in words.items()}
-    kind = max(slept, key=slept.__getitem__)
-    if slept[kind] <= LEAST_WAIT * sum(times.values()):
+    slept_ns = {kind: sum(word["waited_ns"] for word in of_kind) for kind, of_kind in words.items()}
+    kind = max(slept_ns, key=slept_ns.__getitem__)
+    if slept_ns[kind] <= LEAST_WAIT * sum(times.values()):
         return None
     sleeps = facts.FutexSleeps(
         sum(word["waits"] for word in words[kind]),
-        slept[kind],
+        slept_ns[kind],
         max(word["longest_ns"] for word in words[kind]),
         kind == MUTUAL_EXCLUSION,
     )
@@ -154,7 +156,7 @@ def _waits_for_each_other(
 
 
 def _on_cpus(lanes: dict[str, Any], times: dict[str, int]) -> _Instead:
-    """Parallel where any two threads had a CPU at the same time, else concurrent."""
+    """Parallel if two threads had a CPU at the same time, else concurrent."""
     most = max(lanes["pairs"], key=lambda pair: pair["overlap_ns"])
     if not most["overlap_ns"]:
         cpus = {cpu for thread in lanes["threads"] for cpu in thread["cpus"]}
