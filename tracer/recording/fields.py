@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import repeat
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -584,12 +584,8 @@ class Paths(View):
         return self.batch.nr[self.rows]
 
 
-class Row(NamedTuple):
-    """One record: its place in the batch, the view that it was seen by, and the fields that were asked for."""
-
-    place: int
-    view: type[View]
-    values: tuple[int, ...]
+Row: TypeAlias = tuple[int, type[View], tuple[int, ...]]
+"""One record: its place in the batch, the view that it was seen by, and the fields that were asked for."""
 
 
 def each(*wanted: tuple[View, tuple[str, ...]]) -> Iterator[Row]:
@@ -602,9 +598,10 @@ def each(*wanted: tuple[View, tuple[str, ...]]) -> Iterator[Row]:
     for view, names in wanted:
         columns = (getattr(view, name).tolist() for name in names)
         rows += zip(repeat(type(view)), zip(*columns, strict=True))
-    place = np.concatenate([view.places for view, _ in wanted])
-    for index in np.argsort(place, kind="stable").tolist():
-        yield Row(int(place[index]), *rows[index])
+    places = np.concatenate([view.places for view, _ in wanted])
+    order = np.argsort(places, kind="stable")
+    for place, index in zip(places[order].tolist(), order.tolist(), strict=True):
+        yield place, *rows[index]
 
 
 def executed(batch: RecordBatch) -> np.ndarray:

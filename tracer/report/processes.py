@@ -24,6 +24,7 @@ from tracer.recording.batch import RecordBatch, rows_by
 from tracer.report.wording import evidence
 
 _MOST_WAKERS = 8
+_NO_IO = IoCounts()
 _NONE = np.empty(0, np.int64)
 
 
@@ -129,7 +130,7 @@ def listed(
                 "threads": len(members),
                 "start_ns": min(thread.start_ns for thread in members) - base,
                 "end_ns": max(thread.end_ns for thread in members) - base,
-                **work.described(members, context, counts.get(tgid, IoCounts())),
+                **work.described(members, context, counts.get(tgid, _NO_IO)),
                 "groups": _groups(members, work),
             }
         )
@@ -153,7 +154,7 @@ def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Work:
     """Some of the operations, `chosen` (rows, int64), with their models."""
 

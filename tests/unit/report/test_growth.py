@@ -20,7 +20,7 @@ from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu
 from tracer.analysis.verdict import advice, io_model
 from tracer.analysis.verdict.context import io_of_processes
-from tracer.recording.fields import Descriptors, Row
+from tracer.recording.fields import Descriptors
 from tracer.report import processes
 
 SMALL, TIMES = 100, 4
@@ -157,7 +157,7 @@ def test_files_are_gone_through_once_for_all_scans() -> None:
 def test_a_registered_file_is_found_without_a_search() -> None:
     known = FdNames({})
     for tid in range(SMALL):
-        known.learn(Row(0, Descriptors, (tid, 3, 100 + tid, 0o140777)))
+        known.learn((0, Descriptors, (tid, 3, 100 + tid, 0o140777)))
     known._ever = WalkedDict(known._ever)
     assert [known.ever(tid, -1, 100 + tid) for tid in range(SMALL)] == [
         f"socket:[{100 + tid}]" for tid in range(SMALL)

@@ -97,7 +97,7 @@ class FdNames:
 
     def learn(self, lesson: Row) -> bool:
         """Takes one of `lessons`. Whether it was about a descriptor of that thread."""
-        view, values = lesson.view, lesson.values
+        _, view, values = lesson
         if view is Calls:
             self._make(*values)
         elif view is Descriptors:

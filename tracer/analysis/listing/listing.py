@@ -83,7 +83,7 @@ class _Listing:
         """Takes the first `settled` of the records; the others will be given again."""
         more = _arguments_of(records)
         records = records[:settled]
-        lessons = {row.place: row for row in self._fd_names.lessons(RecordBatch.of(records))}
+        lessons = {row[0]: row for row in self._fd_names.lessons(RecordBatch.of(records))}
         columns = [
             records[name].tolist()
             for name in ("kind", "time", "start", "result", "tid", "nr", "fd", "arg")

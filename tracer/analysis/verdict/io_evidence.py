@@ -48,6 +48,8 @@ def _blocking(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 
 def _thread_each(operations: Operations) -> list[ModelFact]:
     """Whether each of several descriptors had a thread of its own."""
+    if (operations.tid == operations.tid[0]).all():  # so it is in most processes
+        return []
     sums = GroupSum(2, 0)
     sums.add((operations.tid, operations.inode), ())
     pairs = sums.result()[0]

@@ -45,7 +45,9 @@ _WAITS |= dict.fromkeys(syscalls.class_numbers(("io_getevents", "io_pgetevents")
 _WAITS |= dict.fromkeys(syscalls.class_numbers(("io_uring_enter",)), "io-uring")
 
 
-@dataclass(frozen=True)
+@dataclass(
+    slots=True
+)  # not frozen: to make one would take four times as long, and there is one a process
 class ModelVerdict:
     """The verdict on operations, or on a program that has none.
 

@@ -86,6 +86,10 @@ def model(verdict: ModelVerdict) -> Model:
 def sentence(fact: Fact) -> str:
     """One fact in words."""
     match fact:
+        case NothingReceived() | SleptInCall() | AskedAgain() | NothingTold() | FoundAtOnce():
+            return _plain(
+                fact
+            )  # the most frequent first: there can be a sentence for each of 100,000 processes
         case ToldReady():
             return _told_ready(fact)
         case Registered() | NotRegistered() | ArmedOnce() | SleptOnData() | ToldOfRest():
