@@ -34,6 +34,18 @@ _NO_ROWS = np.empty(0, np.int64)
 _EXECVE = syscalls.numbers()["execve"]
 
 
+class Field:
+    """A column of the records, under the name that it has in a view; `meaning` says what it holds there."""
+
+    def __init__(self, column: str, meaning: str) -> None:
+        self._column, self.__doc__ = column, meaning
+
+    def __get__(self, view: View, owner: type[View]) -> np.ndarray:
+        """The column at the view's rows."""
+        column: np.ndarray = getattr(view.batch, self._column)[view.rows]
+        return column
+
+
 class View:
     """Some rows of a batch (`rows`: indices, a mask or a slice), all of the view's KINDS."""
 
@@ -69,20 +81,9 @@ class View:
             return places
         return self.rows
 
-    @property
-    def kind(self) -> np.ndarray:
-        """enum kind."""
-        return self.batch.kind[self.rows]
-
-    @property
-    def time(self) -> np.ndarray:
-        """When it happened (ns)."""
-        return self.batch.time[self.rows]
-
-    @property
-    def tid(self) -> np.ndarray:
-        """The thread that it is about."""
-        return self.batch.tid[self.rows]
+    kind = Field("kind", "enum kind.")
+    time = Field("time", "When it happened (ns).")
+    tid = Field("tid", "The thread that it is about.")
 
 
 class Calls(View):
@@ -91,30 +92,13 @@ class Calls(View):
     KINDS = (Kind.CALL, Kind.OPEN)
     __slots__ = ()
 
-    @property
-    def start(self) -> np.ndarray:
-        """When the call was entered (ns); `time` is its return."""
-        return self.batch.start[self.rows]
-
-    @property
-    def number(self) -> np.ndarray:
-        """The system call's number."""
-        return self.batch.nr[self.rows]
-
-    @property
-    def result(self) -> np.ndarray:
-        """Its result, a negative errno where it failed."""
-        return self.batch.result[self.rows]
-
-    @property
-    def fd(self) -> np.ndarray:
-        """Argument 0."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def argument(self) -> np.ndarray:
-        """The argument that the table of calls says to keep (tracer/bpf/actions.py)."""
-        return self.batch.arg[self.rows]
+    start = Field("start", "When the call was entered (ns); `time` is its return.")
+    number = Field("nr", "The system call's number.")
+    result = Field("result", "Its result, a negative errno where it failed.")
+    fd = Field("fd", "Argument 0.")
+    argument = Field(
+        "arg", "The argument that the table of calls says to keep (tracer/bpf/actions.py)."
+    )
 
 
 class Arguments(View):
@@ -123,30 +107,11 @@ class Arguments(View):
     KINDS = (Kind.ARGS,)
     __slots__ = ()
 
-    @property
-    def number(self) -> np.ndarray:
-        """The system call's number."""
-        return self.batch.nr[self.rows]
-
-    @property
-    def first(self) -> np.ndarray:
-        """Argument 0."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def second(self) -> np.ndarray:
-        """Argument 1."""
-        return self.batch.start[self.rows]
-
-    @property
-    def third(self) -> np.ndarray:
-        """Argument 2."""
-        return self.batch.result[self.rows]
-
-    @property
-    def fourth(self) -> np.ndarray:
-        """Argument 3; of epoll_ctl the events that it points at."""
-        return self.batch.arg[self.rows]
+    number = Field("nr", "The system call's number.")
+    first = Field("fd", "Argument 0.")
+    second = Field("start", "Argument 1.")
+    third = Field("result", "Argument 2.")
+    fourth = Field("arg", "Argument 3; of epoll_ctl the events that it points at.")
 
 
 class SwitchesOut(View):
@@ -176,10 +141,7 @@ class Turns(View):
         runs: np.ndarray = (self.kind == Kind.SWITCH_IN) | (self.kind == Kind.START)
         return runs
 
-    @property
-    def cpu(self) -> np.ndarray:
-        """Which CPU."""
-        return self.batch.nr[self.rows]
+    cpu = Field("nr", "Which CPU.")
 
 
 class SwitchesIn(View):
@@ -188,15 +150,8 @@ class SwitchesIn(View):
     KINDS = (Kind.SWITCH_IN,)
     __slots__ = ()
 
-    @property
-    def previous(self) -> np.ndarray:
-        """The thread that had the CPU before (0: it was idle)."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def cpu(self) -> np.ndarray:
-        """Which CPU."""
-        return self.batch.nr[self.rows]
+    previous = Field("fd", "The thread that had the CPU before (0: it was idle).")
+    cpu = Field("nr", "Which CPU.")
 
 
 class Wakings(View):
@@ -205,10 +160,10 @@ class Wakings(View):
     KINDS = (Kind.WAKING,)
     __slots__ = ()
 
-    @property
-    def waker(self) -> np.ndarray:
-        """The thread that had the CPU of the waking: it woke the other, or was interrupted for that (0: idle)."""
-        return self.batch.fd[self.rows]
+    waker = Field(
+        "fd",
+        "The thread that had the CPU of the waking: it woke the other, or was interrupted for that (0: idle).",
+    )
 
 
 class Readinesses(View):
@@ -217,10 +172,7 @@ class Readinesses(View):
     KINDS = (Kind.READY,)
     __slots__ = ()
 
-    @property
-    def inode(self) -> np.ndarray:
-        """The socket's inode."""
-        return self.batch.start[self.rows]
+    inode = Field("start", "The socket's inode.")
 
 
 class Copies(View):
@@ -229,10 +181,7 @@ class Copies(View):
     KINDS = (Kind.COPY,)
     __slots__ = ()
 
-    @property
-    def bytes(self) -> np.ndarray:
-        """Number of bytes."""
-        return self.batch.result[self.rows]
+    bytes = Field("result", "Number of bytes.")
 
 
 class Signals(View):
@@ -241,10 +190,7 @@ class Signals(View):
     KINDS = (Kind.SIGNAL_GENERATE, Kind.SIGNAL_DELIVER)
     __slots__ = ()
 
-    @property
-    def number(self) -> np.ndarray:
-        """The signal."""
-        return self.batch.fd[self.rows]
+    number = Field("fd", "The signal.")
 
     @property
     def code(self) -> np.ndarray:
@@ -257,10 +203,7 @@ class Signals(View):
         flags: np.ndarray = self.kind == Kind.SIGNAL_GENERATE
         return flags
 
-    @property
-    def outcome(self) -> np.ndarray:
-        """Of a sent signal: TRACE_SIGNAL_* (include/trace/events/signal.h)."""
-        return self.batch.result[self.rows]
+    outcome = Field("result", "Of a sent signal: TRACE_SIGNAL_* (include/trace/events/signal.h).")
 
     @property
     def handled(self) -> np.ndarray:
@@ -280,25 +223,10 @@ class Descriptors(View):
     KINDS = (Kind.DESCRIPTOR,)
     __slots__ = ()
 
-    @property
-    def fd(self) -> np.ndarray:
-        """The descriptor."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def inode(self) -> np.ndarray:
-        """The file's inode."""
-        return self.batch.start[self.rows]
-
-    @property
-    def mode(self) -> np.ndarray:
-        """i_mode: the file's type and permissions (inode(7))."""
-        return self.batch.arg[self.rows]
-
-    @property
-    def flags(self) -> np.ndarray:
-        """f_flags (open(2))."""
-        return self.batch.result[self.rows]
+    fd = Field("fd", "The descriptor.")
+    inode = Field("start", "The file's inode.")
+    mode = Field("arg", "i_mode: the file's type and permissions (inode(7)).")
+    flags = Field("result", "f_flags (open(2)).")
 
     @property
     def was_open(self) -> np.ndarray:
@@ -313,25 +241,15 @@ class Births(View):
     KINDS = (Kind.THREAD, Kind.START)
     __slots__ = ()
 
-    @property
-    def tgid(self) -> np.ndarray:
-        """Its process."""
-        return self.batch.result[self.rows]
-
-    @property
-    def creator(self) -> np.ndarray:
-        """The thread that created this one, 0 where that was not traced."""
-        return self.batch.fd[self.rows]
+    tgid = Field("result", "Its process.")
+    creator = Field("fd", "The thread that created this one, 0 where that was not traced.")
 
     @property
     def adopted(self) -> np.ndarray:
         """Time (ns) at which the running thread was adopted, 0 where it was not adopted."""
         return np.where(self.kind == Kind.START, self.batch.start[self.rows], 0)
 
-    @property
-    def local_tid(self) -> np.ndarray:
-        """Of an adopted thread: its ID in iotrace's PID namespace."""
-        return self.batch.arg[self.rows]
+    local_tid = Field("arg", "Of an adopted thread: its ID in iotrace's PID namespace.")
 
 
 class Exits(View):
@@ -340,10 +258,7 @@ class Exits(View):
     KINDS = (Kind.EXIT,)
     __slots__ = ()
 
-    @property
-    def tgid(self) -> np.ndarray:
-        """The thread's process; where the thread goes on, its ID from now on."""
-        return self.batch.result[self.rows]
+    tgid = Field("result", "The thread's process; where the thread goes on, its ID from now on.")
 
     @property
     def goes_on(self) -> np.ndarray:
@@ -351,10 +266,7 @@ class Exits(View):
         flags: np.ndarray = self.batch.arg[self.rows] == GOES_ON
         return flags
 
-    @property
-    def exec_start(self) -> np.ndarray:
-        """Where the thread goes on: time (ns) of its entry into execve."""
-        return self.batch.start[self.rows]
+    exec_start = Field("start", "Where the thread goes on: time (ns) of its entry into execve.")
 
 
 class Names(View):
@@ -363,20 +275,9 @@ class Names(View):
     KINDS = (Kind.NAME,)
     __slots__ = ()
 
-    @property
-    def low(self) -> np.ndarray:
-        """The first 8 bytes."""
-        return self.batch.start[self.rows]
-
-    @property
-    def high(self) -> np.ndarray:
-        """The other 8."""
-        return self.batch.result[self.rows]
-
-    @property
-    def tgid(self) -> np.ndarray:
-        """The thread's process."""
-        return self.batch.arg[self.rows]
+    low = Field("start", "The first 8 bytes.")
+    high = Field("result", "The other 8.")
+    tgid = Field("arg", "The thread's process.")
 
 
 class LibraryCalls(View):
@@ -385,20 +286,9 @@ class LibraryCalls(View):
     KINDS = (Kind.LIBRARY,)
     __slots__ = ()
 
-    @property
-    def function(self) -> np.ndarray:
-        """enum library: a key of records.LIBRARY_NAMES."""
-        return self.batch.nr[self.rows]
-
-    @property
-    def fd(self) -> np.ndarray:
-        """The descriptor that it was given."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def block(self) -> np.ndarray:
-        """The address of its control block (struct aiocb)."""
-        return self.batch.start[self.rows]
+    function = Field("nr", "enum library: a key of records.LIBRARY_NAMES.")
+    fd = Field("fd", "The descriptor that it was given.")
+    block = Field("start", "The address of its control block (struct aiocb).")
 
 
 class UringRequests(View):
@@ -407,35 +297,12 @@ class UringRequests(View):
     KINDS = (Kind.URING_SUBMIT, Kind.URING_POLL, Kind.URING_WORK, Kind.URING_COMPLETE)
     __slots__ = ()
 
-    @property
-    def address(self) -> np.ndarray:
-        """The address of the kernel's request (struct io_kiocb), 0: unknown."""
-        return self.batch.start[self.rows]
-
-    @property
-    def user_data(self) -> np.ndarray:
-        """The number that the program gave the request."""
-        return self.batch.result[self.rows]
-
-    @property
-    def opcode(self) -> np.ndarray:
-        """Of a submitted request: IORING_OP_*."""
-        return self.batch.nr[self.rows]
-
-    @property
-    def fd(self) -> np.ndarray:
-        """Of a submitted request: its descriptor, or the index of a registered file."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def flags(self) -> np.ndarray:
-        """Of a submitted request REQ_F_*, of a complete one IORING_CQE_F_*."""
-        return self.batch.arg[self.rows]
-
-    @property
-    def outcome(self) -> np.ndarray:
-        """Of a complete request: the completion's res, bytes or a negative errno."""
-        return self.batch.fd[self.rows]
+    address = Field("start", "The address of the kernel's request (struct io_kiocb), 0: unknown.")
+    user_data = Field("result", "The number that the program gave the request.")
+    opcode = Field("nr", "Of a submitted request: IORING_OP_*.")
+    fd = Field("fd", "Of a submitted request: its descriptor, or the index of a registered file.")
+    flags = Field("arg", "Of a submitted request REQ_F_*, of a complete one IORING_CQE_F_*.")
+    outcome = Field("fd", "Of a complete request: the completion's res, bytes or a negative errno.")
 
 
 class UringRings(View):
@@ -444,20 +311,9 @@ class UringRings(View):
     KINDS = (Kind.URING_RING,)
     __slots__ = ()
 
-    @property
-    def fd(self) -> np.ndarray:
-        """The ring's descriptor."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def address(self) -> np.ndarray:
-        """The address of the kernel's ring (struct io_ring_ctx)."""
-        return self.batch.start[self.rows]
-
-    @property
-    def flags(self) -> np.ndarray:
-        """IORING_SETUP_*."""
-        return self.batch.arg[self.rows]
+    fd = Field("fd", "The ring's descriptor.")
+    address = Field("start", "The address of the kernel's ring (struct io_ring_ctx).")
+    flags = Field("arg", "IORING_SETUP_*.")
 
 
 class UringFiles(View):
@@ -466,20 +322,9 @@ class UringFiles(View):
     KINDS = (Kind.URING_FILE,)
     __slots__ = ()
 
-    @property
-    def address(self) -> np.ndarray:
-        """The request's, as in UringRequests."""
-        return self.batch.start[self.rows]
-
-    @property
-    def inode(self) -> np.ndarray:
-        """The file's inode."""
-        return self.batch.result[self.rows]
-
-    @property
-    def mode(self) -> np.ndarray:
-        """The file's i_mode."""
-        return self.batch.arg[self.rows]
+    address = Field("start", "The request's, as in UringRequests.")
+    inode = Field("result", "The file's inode.")
+    mode = Field("arg", "The file's i_mode.")
 
 
 class AioRequests(View):
@@ -488,30 +333,14 @@ class AioRequests(View):
     KINDS = (Kind.AIO_SUBMIT, Kind.AIO_EVENT)
     __slots__ = ()
 
-    @property
-    def block(self) -> np.ndarray:
-        """The address of its control block (struct iocb)."""
-        return self.batch.start[self.rows]
-
-    @property
-    def opcode(self) -> np.ndarray:
-        """Of a submitted request: IOCB_CMD_*."""
-        return self.batch.nr[self.rows]
-
-    @property
-    def fd(self) -> np.ndarray:
-        """Of a submitted request: its descriptor."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def result(self) -> np.ndarray:
-        """Of a submitted request the bytes asked for; of an event its res, bytes or a negative errno."""
-        return self.batch.result[self.rows]
-
-    @property
-    def place(self) -> np.ndarray:
-        """Index of the request or event in its call's array, from 0."""
-        return self.batch.arg[self.rows]
+    block = Field("start", "The address of its control block (struct iocb).")
+    opcode = Field("nr", "Of a submitted request: IOCB_CMD_*.")
+    fd = Field("fd", "Of a submitted request: its descriptor.")
+    result = Field(
+        "result",
+        "Of a submitted request the bytes asked for; of an event its res, bytes or a negative errno.",
+    )
+    place = Field("arg", "Index of the request or event in its call's array, from 0.")
 
 
 class Addresses(View):
@@ -520,10 +349,7 @@ class Addresses(View):
     KINDS = (Kind.ADDRESS,)
     __slots__ = ()
 
-    @property
-    def fd(self) -> np.ndarray:
-        """The socket's descriptor."""
-        return self.batch.fd[self.rows]
+    fd = Field("fd", "The socket's descriptor.")
 
     @property
     def remote(self) -> np.ndarray:
@@ -531,15 +357,8 @@ class Addresses(View):
         flags: np.ndarray = self.batch.nr[self.rows] == 1
         return flags
 
-    @property
-    def low(self) -> np.ndarray:
-        """The address' first 8 bytes; of IPv4 the first 4 count."""
-        return self.batch.start[self.rows]
-
-    @property
-    def high(self) -> np.ndarray:
-        """Its last 8 bytes."""
-        return self.batch.result[self.rows]
+    low = Field("start", "The address' first 8 bytes; of IPv4 the first 4 count.")
+    high = Field("result", "Its last 8 bytes.")
 
     @property
     def port(self) -> np.ndarray:
@@ -563,25 +382,10 @@ class Paths(View):
     KINDS = (Kind.PATH,)
     __slots__ = ()
 
-    @property
-    def fd(self) -> np.ndarray:
-        """The descriptor."""
-        return self.batch.fd[self.rows]
-
-    @property
-    def low(self) -> np.ndarray:
-        """The first 8 of the bytes."""
-        return self.batch.start[self.rows]
-
-    @property
-    def high(self) -> np.ndarray:
-        """The other 8."""
-        return self.batch.result[self.rows]
-
-    @property
-    def piece(self) -> np.ndarray:
-        """Index of these 16 bytes among the pieces of the path, from 0."""
-        return self.batch.nr[self.rows]
+    fd = Field("fd", "The descriptor.")
+    low = Field("start", "The first 8 of the bytes.")
+    high = Field("result", "The other 8.")
+    piece = Field("nr", "Index of these 16 bytes among the pieces of the path, from 0.")
 
 
 Row: TypeAlias = tuple[int, type[View], tuple[int, ...]]
