@@ -120,8 +120,8 @@ enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TA
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
-	u16 keep; /* the argument (1 to 3) that goes into `arg`, 0 for none */
-	u16 learn;
+	u32 keep; /* the argument (1 to 3) that goes into `arg`, 0 for none */
+	u32 learn;
 };
 #define LEARN_ARGS 1   /* add a KIND_ARGS record */
 #define LEARN_RESULT 2 /* the result is a new descriptor */

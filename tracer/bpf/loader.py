@@ -145,7 +145,7 @@ class Attachment:
 
     def _fill_maps(self, selected: Container[int] | None, follow: bool) -> None:
         for number, (keep, learn) in actions.actions(selected).items():
-            self.maps["calls"].update(number, struct.pack("<HH", keep, learn))
+            self.maps["calls"].update(number, struct.pack("<II", keep, learn))
         self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
         self.maps["no_follow"].update(0, struct.pack("<Q", not follow))
         for index, program in enumerate(_TAILS):
