@@ -84,7 +84,13 @@ def build(room: Path) -> None:
     )
     if compiler is None:
         raise CannotMeasure("no C compiler for the loads: apt-get install gcc libc6-dev")
-    for name, options in (("poll", []), ("bystander", []), ("memlock", ["-shared", "-fPIC"])):
+    loads: tuple[tuple[str, list[str]], ...] = (
+        ("poll", []),
+        ("watch", []),
+        ("bystander", []),
+        ("memlock", ["-shared", "-fPIC"]),
+    )
+    for name, options in loads:
         made = subprocess.run(
             [
                 compiler,

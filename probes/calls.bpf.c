@@ -5,12 +5,17 @@
 
 static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct slot *slot)
 {
-	slot->nr = ctx->args[1];
+	u32 nr = ctx->args[1];
+	struct call *call = calls.lookup(&nr);
+
+	slot->nr = nr;
 	slot->enter = bpf_ktime_get_ns();
-	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat) {
+	if (nr == NR_IO_SUBMIT && !slot->compat) {
 		slot->at = 0;
 		tail_calls.call(ctx, TAIL_SUBMIT);
 	}
+	if (call && call->learn & LEARN_WATCHED && !slot->compat)
+		tail_calls.call(ctx, TAIL_WATCH);
 }
 
 RAW_TRACEPOINT_PROBE(sys_enter)
@@ -151,13 +156,15 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 			arg = args[ARG3];
 		else if (call->keep == 1)
 			arg = args[ARG1];
+		else if (call->keep == 5)
+			arg = args[ARG5];
 		todo = call->learn;
 	}
 	if (slot->compat)
 		nr |= 0x8000;
 	if (!(todo & LEARN_SILENT))
 		batch_record(now, KIND_CALL, tid, nr, start, result, args[ARG0], arg, false);
-	todo &= ~LEARN_SILENT;
+	todo &= ~(LEARN_SILENT | LEARN_WATCHED);
 	if (!todo)
 		return 0;
 	if (todo == LEARN_FIRST) {

@@ -24,6 +24,7 @@ class Learn(IntFlag):
     ADDRESS = 512
     PATH0 = 1024
     PATH1 = 2048
+    WATCHED = 16384
 
 
 _LEARN = {
@@ -52,6 +53,7 @@ _LEARN = {
     Learn.THIRD | Learn.ARGS: ("epoll_ctl",),
     Learn.EXEC: ("execve", "execveat"),
     Learn.EVENTS: ("io_getevents", "io_pgetevents"),
+    Learn.WATCHED: (*syscalls.SELECT, *syscalls.POLL, *syscalls.EPOLL),
 }
 # The argument kept in a call's record: lengths, counts and time-outs worth seeing.
 _KEEP = {
@@ -91,6 +93,7 @@ _KEEP = {
         "pwrite64",
     ),
     3: ("recvfrom", "accept4"),
+    5: ("preadv2", "pwritev2"),
 }
 
 

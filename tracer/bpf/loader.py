@@ -20,7 +20,16 @@ _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
 _TRIES = 100
 # of enum tail (probes/iotrace.h)
-_TAILS = ("tail_arrive", "tail_submit", "tail_learn", "tail_describe", "tail_events")
+_TAILS = (
+    "tail_arrive",
+    "tail_submit",
+    "tail_learn",
+    "tail_describe",
+    "tail_events",
+    "tail_watch",
+    "tail_watch_more",
+)
+_NUMBERS = ("prctl", "io_submit", "poll", "ppoll", "select", "pselect6", "epoll_pwait2")
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
 # Programs that are loaded twice as they stand; sys_enter's second instance differs (probes/calls.bpf.c).
 _AGAIN = ("again_sys_exit", "again_task_newtask")
@@ -195,8 +204,7 @@ def _constants(features: Features) -> dict[str, int]:
         "CPUS": os.sysconf("SC_NPROCESSORS_CONF"),
         "SOCKETS": 65536,
         "RING_PAGES": 1,  # the ring's size is set when it is created
-        "NR_PRCTL": syscalls.numbers()["prctl"],
-        "NR_IO_SUBMIT": syscalls.numbers()["io_submit"],
+        **{f"NR_{name.upper()}": syscalls.numbers()[name] for name in _NUMBERS},
     }
 
 

@@ -37,10 +37,15 @@ class Kind(IntEnum):
     AIO_EVENT = 25
     ADDRESS = 26
     PATH = 27
+    WATCHED = 29
+    NEIGHBOUR = 30
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at
 GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives
+SWITCH_SAYS_NEXT = 1  # in a SWITCH_OUT's start: its result is the thread that gets the CPU
+WATCHED_MORE = 0x8000  # in a WATCHED's nr: not the first record of a set
+TIMEOUT_NEVER, TIMEOUT_UNREAD = -1, -2  # in a WATCHED's start
 LIBRARY_NAMES = {1: "aio_read", 2: "aio_suspend"}
 
 _FIELDS = [

@@ -23,4 +23,5 @@ CONSTANTS = {
     "ARG2": 5,
     "ARG3": 0,
     "ARG4": 2,
+    "ARG5": 1,
 }
