@@ -117,6 +117,7 @@ def decided(
             "eagain_count": len(looks),
             "timeouts": len(timeouts),
             "idle_waits": len(idle_waits),
+            "slept_looking": any(leaves_data(its) and blocked_in(story, its) for its in receives),
             "waited_asleep": bool(slept_waits),
             "slept_nr": syscalls.numbers()[slept_waits[-1].name] if slept_waits else -1,
             "fell_asleep": slept_last.out if slept_last else 0,

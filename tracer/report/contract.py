@@ -53,7 +53,7 @@ Time: TypeAlias = int  # ns from base_ns; before it where negative
 Share: TypeAlias = Annotated[float, Also(minimum=0, maximum=1)]
 Id: TypeAlias = Annotated[int, Also(minimum=0)]  # of a process or thread, as the kernel has it
 Boundary: TypeAlias = Annotated[str, Also(values=BOUNDARIES)]
-ModelName: TypeAlias = Annotated[str, Also(values=MODELS)]
+ModelName: TypeAlias = Annotated[str, Also(values=(*MODELS, "unknown"))]
 Counts: TypeAlias = dict[str, Count]
 Shares: TypeAlias = Annotated[dict[str, Share], Also(keys=MODELS)]
 # A log2 histogram: lower bound (ns) → how many. Empty buckets are left out.
@@ -269,10 +269,13 @@ class Signal(TypedDict):
 class Model(TypedDict):
     """The verdict."""
 
-    name: Annotated[str, Also(values=(*MODELS, "mixed", "none"))]
+    name: Annotated[str, Also(values=(*MODELS, "mixed", "none", "unknown"))]
     synchronous: bool | None
     confidence: Share
+    busy: bool
     evidence: list[str]
+    reason: NotRequired[str]
+    manner: NotRequired[str]
     shares: NotRequired[Shares]
     time_shares: NotRequired[Shares]
     variants: NotRequired[Counts]

@@ -19,6 +19,7 @@ from tracer.analysis.operations.table import (
     Operations,
 )
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
+from tracer.analysis.verdict.io_model import NAMES, UNKNOWN
 from tracer.kernel import syscalls
 from tracer.recording.batch import Read, RecordBatch, joined
 from tracer.recording.fields import LibraryCalls, SwitchesIn, UringRequests
@@ -36,7 +37,7 @@ from tracer.report.contract import (
     Step,
     WakeStep,
 )
-from tracer.terms import BOUNDARIES, MODELS
+from tracer.terms import BOUNDARIES
 
 _WHEN = ("enter_ns", "at_ns", "generated_ns", "delivered_ns")  # a step's place in time: the first
 _TIMES = (*_WHEN, "exit_ns", "end_ns")
@@ -54,14 +55,15 @@ def figure(operations: Operations, models: np.ndarray, read: Read, base: int) ->
     """
     if not len(operations):
         return None
-    model = int(np.bincount(models).argmax())
+    decided = models[models != UNKNOWN]
+    model = int(np.bincount(decided).argmax()) if len(decided) else UNKNOWN
     index = _median(operations, np.flatnonzero(models == model))
     operation = next(operations.rows(slice(index, index + 1)))
     records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
     steps = sorted(_steps(operation, records), key=_when)
     return {
         "operation": index,
-        "model": MODELS[model],
+        "model": NAMES[model],
         "steps": [_shifted(step, base) for step in steps],
     }
 

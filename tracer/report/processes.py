@@ -4,12 +4,13 @@ and of time, and what its threads spent their time on."""
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from tracer.analysis.counts.busy_asking import Asked, BusyAsking
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
@@ -17,8 +18,10 @@ from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.wakers import Wakers
-from tracer.analysis.verdict import io_model, non_io
+from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
+from tracer.analysis.verdict.facts import MostEventsLost
+from tracer.analysis.verdict.io_model import VerdictContext
 from tracer.analysis.verdict.non_io import DOING, MOSTLY, IoCounts
 from tracer.recording.batch import RecordBatch, rows_by
 from tracer.report.wording import evidence
@@ -32,14 +35,15 @@ _NONE = np.empty(0, np.int64)
 class Threads:
     """What is known of the threads; each dict has thread IDs as keys.
 
-    slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; comms:
-    names of wakers that were not traced; leaders: Identity.leaders.
+    slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; asked:
+    calls that found nothing and did not sleep; comms: names of wakers that were not traced; leaders: Identity.leaders.
     """
 
     times: list[ThreadTimes]
     slept: dict[int, dict[str, int]]
     calls: dict[int, int]
     wakers: dict[int, dict[int, int]]
+    asked: dict[int, list[Asked]]
     comms: dict[int, str]
     leaders: dict[int, int]
 
@@ -56,7 +60,7 @@ class Threads:
 class KnownThreads(Step[None, Threads]):
     """The results of all steps about threads, together."""
 
-    NEEDS = (ThreadStates, WaitReasons, Wakers, Identity)
+    NEEDS = (ThreadStates, WaitReasons, Wakers, BusyAsking, Identity)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         """Nothing to do: the steps in NEEDS have read the batch."""
@@ -69,6 +73,7 @@ class KnownThreads(Step[None, Threads]):
             slept.asleep,
             slept.calls,
             results[Wakers],
+            results[BusyAsking],
             {int(tid): name for tid, name in comms.items()},
             results[Identity].leaders,
         )
@@ -97,6 +102,7 @@ class Processes(ReportPart):
             results[Contexts],
             results[IoOfProcesses],
             results.recording.base_ns,
+            io_model.lost(results.recording.facts.get("ledger") or {}),
         )
         return {"processes": processes}
 
@@ -105,14 +111,15 @@ def listed(
     threads: Threads,
     operations: Operations,
     codes: np.ndarray,
-    contexts: dict[int, io_model.VerdictContext],
+    contexts: dict[int, VerdictContext],
     counts: dict[int, IoCounts],
     base: int,
+    lost: MostEventsLost | None = None,
 ) -> list[dict[str, Any]]:
     """The processes of a report, those that used most CPU first.
 
     codes: each operation's model (io_model.models_of); contexts, counts: by process; base: what times are
-    counted from (ns).
+    counted from (ns); lost: if most events of the recording were lost, how many.
     """
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for thread in threads.times:
@@ -121,7 +128,7 @@ def listed(
     processes = []
     for tgid, members in by_process.items():
         work = _Work(threads, operations, codes, rows.get(tgid, _NONE))
-        context = contexts.get(tgid, io_model.NOTHING_BESIDE)
+        context = replace(contexts.get(tgid, io_model.NOTHING_BESIDE), lost=lost)
         leader = threads.leaders.get(tgid, tgid)
         processes.append(
             {
@@ -131,13 +138,15 @@ def listed(
                 "start_ns": min(thread.start_ns for thread in members) - base,
                 "end_ns": max(thread.end_ns for thread in members) - base,
                 **work.described(members, context, counts.get(tgid, _NO_IO)),
-                "groups": _groups(members, work),
+                "groups": _groups(members, work, lost),
             }
         )
     return sorted(processes, key=lambda entry: -entry["activity"]["cpu_ns"])
 
 
-def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
+def _groups(
+    members: list[ThreadTimes], work: _Work, lost: MostEventsLost | None
+) -> list[dict[str, Any]]:
     """The groups of a process's threads that have one name, where there are several."""
     groups: dict[str, list[ThreadTimes]] = defaultdict(list)
     for thread in members:
@@ -148,7 +157,7 @@ def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
         {
             "name": name,
             "threads": len(group),
-            **work.of_threads(group).described(group, io_model.NOTHING_BESIDE, None),
+            **work.of_threads(group).described(group, VerdictContext(lost=lost), None),
         }
         for name, group in groups.items()
     ]
@@ -171,7 +180,7 @@ class _Work:
     def described(
         self,
         threads: list[ThreadTimes],
-        context: io_model.VerdictContext,
+        context: VerdictContext,
         counts: IoCounts | None,
     ) -> dict[str, Any]:
         """The verdict on the chosen operations, and the activity of `threads`.
@@ -184,8 +193,10 @@ class _Work:
                 operations.take(chosen if len(chosen) else slice(0)),
                 codes[chosen],
             )
+        context = replace(context, burnt=busy.burnt(self.threads.asked, threads))
         verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
-        if counts is not None and not context.undecoded:  # undecoded calls may be receives
+        # undecoded calls, and those of which nothing came, may be receives
+        if counts is not None and not context.undecoded and not context.lost:
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,11 +16,11 @@ from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
-from tracer.analysis.verdict import io_model, non_io
+from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.advice import ProgramIo, advice
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
 from tracer.recording.batch import RecordBatch
-from tracer.report.processes import Activity, Processes
+from tracer.report.processes import Activity, KnownThreads, Processes
 from tracer.report.wording import advice as wording
 from tracer.report.wording import evidence
 from tracer.terms import PHASES
@@ -56,14 +57,21 @@ class Model(ReportPart):
         CpuOverlap,
         Locks,
         Activity,
+        KnownThreads,
         Identity,
     )
 
     def finish(self, results: Results) -> dict[str, Any]:
         operations, codes = results[OperationsInWindow], results[Models]
-        context = io_model.in_all(results[Contexts].values())
+        threads, ledger = results[KnownThreads], results.recording.facts.get("ledger") or {}
+        context = replace(
+            io_model.in_all(results[Contexts].values()),
+            burnt=busy.burnt(threads.asked, threads.times),
+            lost=io_model.lost(ledger),
+        )
         verdict = io_model.judge(operations, codes, context)
-        if context.undecoded:  # undecoded calls may be receives
+        # undecoded calls, and those of which nothing came, may be receives
+        if context.undecoded or context.lost:
             return {"model": evidence.model(verdict)}
         shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())

@@ -126,6 +126,7 @@ class Analysis:
             "timeouts": known.timeouts,
             "idle_waits": known.idle_waits,
             "slept": known.slept_ns,
+            "slept_looking": known.slept_look >= 0,
             "waited_asleep": known.slept_nr >= 0,
             "slept_nr": known.slept_nr,
             "fell_asleep": known.fell_asleep,

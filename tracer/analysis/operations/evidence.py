@@ -75,12 +75,14 @@ class Evidence:
     @property
     def slept_for_it(self) -> np.ndarray:
         """bool[n], whether the thread slept until the data was there: in the receive, or in one that looked at it."""
-        return self.slept | (self.slept_look >= 0)
+        slept: np.ndarray = self.slept | (self.slept_look >= 0)
+        return slept
 
     @property
     def slept_ns(self) -> np.ndarray:
         """int64[n], for how long the thread slept in receives, this one and those before it."""
-        return np.where(self.may_block, self.receive.slept, 0) + self.slept_asking
+        slept_ns: np.ndarray = np.where(self.may_block, self.receive.slept, 0) + self.slept_asking
+        return slept_ns
 
     def asleep(self, column: str) -> np.ndarray:
         """int64[n], a column of Calls (out, woken, back) of the receive in which the thread slept, 0 where it did

@@ -82,6 +82,7 @@ class Operations(Table):
     timeouts         receives that slept and found nothing, since then
     idle_waits       calls of select, poll and epoll_wait that said at once that nothing is ready, since then
     slept            ns asleep in the receive, and in those before it that timed out, were interrupted or only looked
+    slept_looking    whether it slept in one that looked at the data (MSG_PEEK)
     waited_asleep    whether the thread slept in a wait between its operation before and this one
     slept_nr         the number of the last such wait, −1 for none
     fell_asleep      when it fell asleep in the last wait of these (ns, 0: it did not)
@@ -121,6 +122,7 @@ class Operations(Table):
     timeouts: np.ndarray
     idle_waits: np.ndarray
     slept: np.ndarray
+    slept_looking: np.ndarray
     waited_asleep: np.ndarray
     slept_nr: np.ndarray
     fell_asleep: np.ndarray
@@ -156,6 +158,7 @@ _SMALL = {  # columns that are kept in fewer than 8 bytes
     "eagain_count": np.int32,
     "timeouts": np.int32,
     "idle_waits": np.int32,
+    "slept_looking": bool,
     "waited_asleep": bool,
     "slept_nr": np.int16,
     "named": bool,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,14 @@ from tracer.analysis.operations.table import (
     Operations,
 )
 from tracer.analysis.verdict import facts
-from tracer.analysis.verdict.facts import Fact, ModelFact
-from tracer.analysis.verdict.io_evidence import evidence
+from tracer.analysis.verdict.facts import Fact, Manner, ModelFact
+from tracer.analysis.verdict.io_evidence import evidence, manner
 from tracer.kernel import syscalls
 from tracer.terms import MODELS, SYNCHRONOUS
 
+NAMES = (*MODELS, "unknown")
+"""The models of operations: what models_of gives is an index into these."""
+UNKNOWN = len(MODELS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
 _MODELS = {
     BLOCKED: "blocking",
@@ -51,10 +55,11 @@ _WAITS |= dict.fromkeys(syscalls.class_numbers(("io_uring_enter",)), "io-uring")
 class ModelVerdict:
     """The verdict on operations, or on a program that has none.
 
-    name: one of MODELS, mixed, or none; synchronous: by the definition of POSIX, None if operations differ or there are
-    none; confidence: 0 to 1. shares, time_shares: if "mixed", each model's share of the operations and of their time
-    from ask to done. variants: how asynchronous requests were done → number of operations. instead: if "none", what the
-    program does (non_io.INSTEADS), since it receives nothing, or hardly anything.
+    name: one of MODELS, mixed, none, or unknown; synchronous: by the definition of POSIX, None if operations differ or
+    there are none; confidence: 0 to 1. reason: if "unknown", why. manner: if one of MODELS, how its operations waited.
+    busy: whether waiting took a CPU. shares, time_shares: if "mixed", each model's share of the operations that show
+    one and of their time from ask to done. variants: how asynchronous requests were done → number of operations.
+    instead: if "none", what the program does (non_io.INSTEADS), since it receives nothing, or hardly anything.
     """
 
     name: str
@@ -65,11 +70,14 @@ class ModelVerdict:
     time_shares: dict[str, float] = field(default_factory=dict)
     variants: dict[str, int] = field(default_factory=dict)
     instead: str | None = None
+    reason: Fact | None = None
+    manner: Manner | None = None
+    busy: bool = False
 
 
 def models_of(operations: Operations) -> np.ndarray:
-    """The model of each operation, as index into MODELS. An operation whose data was already there takes the model of
-    the thread's previous operation, else of the next one, else blocking (a plain receive)."""
+    """The model of each operation, as index into NAMES. An operation whose data was already there takes the model of
+    the thread's previous operation, else of the next one; else it is unknown."""
     codes = np.full(len(operations), -1)
     for wait_kind, name in _MODELS.items():
         codes[operations.wait_kind == wait_kind] = MODELS.index(name)
@@ -85,7 +93,7 @@ def models_of(operations: Operations) -> np.ndarray:
         codes[order] = _filled(codes[order], operations.tid[order])
         backwards = order[::-1]
         codes[backwards] = _filled(codes[backwards], operations.tid[backwards])
-    return np.where(codes < 0, MODELS.index("blocking"), codes)
+    return np.where(codes < 0, UNKNOWN, codes)
 
 
 def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
@@ -98,10 +106,13 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class VerdictContext:
     """What a process did apart from the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel
-    thread submitted to an io_uring."""
+    thread submitted to an io_uring; burnt: whether waiting took a CPU, and how; lost: whether most events of the
+    recording were lost."""
 
     undecoded: int = 0
     sqpoll: bool = False
+    burnt: facts.Burnt | None = None
+    lost: facts.MostEventsLost | None = None
 
 
 def in_all(contexts: Iterable[VerdictContext]) -> VerdictContext:
@@ -112,6 +123,15 @@ def in_all(contexts: Iterable[VerdictContext]) -> VerdictContext:
     )
 
 
+MOST_LOST = 0.5  # of the events: beyond, nothing is said of the model
+
+
+def lost(ledger: dict[str, Any]) -> facts.MostEventsLost | None:
+    """Whether most events of a recording were lost; ledger: as the recording's facts have it."""
+    count, of = ledger.get("lost") or 0, ledger.get("counted") or 0
+    return facts.MostEventsLost(count, of) if count > MOST_LOST * of else None
+
+
 NOTHING_BESIDE = VerdictContext()
 
 
@@ -120,22 +140,36 @@ def judge(
 ) -> ModelVerdict:
     """The verdict on operations with their models (models_of)."""
     undecoded: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
-    if not len(operations):
-        return ModelVerdict("none", None, 1.0, (*(undecoded or [facts.NothingReceived()]),))
-    counts = np.bincount(models, minlength=len(MODELS))
+    burnt: list[ModelFact] = [context.burnt] if context.burnt else []
+    busy = bool(burnt)
+    if not len(operations) and not context.lost:
+        seen = (*(undecoded or [facts.NothingReceived()]), *burnt)
+        return ModelVerdict("none", None, 1.0, seen, busy=busy)
+    counts = np.bincount(models, minlength=len(NAMES))
+    decided = len(operations) - int(counts[UNKNOWN])
     order = [code for code in np.argsort(-counts, kind="stable").tolist() if counts[code]]
-    seen = (*_evidence(operations, models, order, context), *undecoded)
-    most, name = int(counts[order[0]]), MODELS[order[0]]
+    seen = (*_evidence(operations, models, order, context), *burnt, *undecoded)
+    if context.lost or not decided:
+        reason = context.lost or facts.AllThereAlready(len(operations))
+        return ModelVerdict("unknown", None, 0.0, seen, reason=reason, busy=busy)
+    order = [code for code in order if code != UNKNOWN]
+    most, name = int(counts[order[0]]), NAMES[order[0]]
     confidence, variants = _confidence(operations, most), _variants(operations)
-    if most / len(operations) < DOMINANT:
-        shares = {MODELS[code]: round(int(counts[code]) / len(operations), 4) for code in order}
+    if most / decided < DOMINANT:
+        shares = {NAMES[code]: round(int(counts[code]) / decided, 4) for code in order}
         kinds = {SYNCHRONOUS[model] for model in shares}
         synchronous = kinds.pop() if len(kinds) == 1 else None
         times = _time_shares(operations, models, order)
-        return ModelVerdict("mixed", synchronous, confidence, seen, shares, times, variants)
-    waited = _waited_after_all(name, operations, models == order[0], most)
+        return ModelVerdict(
+            "mixed", synchronous, confidence, seen, shares, times, variants, busy=busy
+        )
+    of_model = models == order[0]
+    waited = _waited_after_all(name, operations, of_model, most)
     synchronous = SYNCHRONOUS[name] or waited
-    return ModelVerdict(name, synchronous, confidence, seen, variants=variants)
+    how = manner(name, operations.where(of_model), busy)
+    return ModelVerdict(
+        name, synchronous, confidence, seen, variants=variants, manner=how, busy=busy
+    )
 
 
 def _evidence(
@@ -144,7 +178,7 @@ def _evidence(
     """The facts about each model, the most frequent model first."""
     seen: list[ModelFact] = []
     for code in order:
-        seen += evidence(MODELS[code], operations.where(models == code))
+        seen += evidence(NAMES[code], operations.where(models == code))
     submits = context.sqpoll and MODELS.index("io-uring") in order
     return [*seen, *([facts.KernelSubmits()] if submits else [])]
 
@@ -165,9 +199,9 @@ def _variants(operations: Operations) -> dict[str, int]:
 
 def _time_shares(operations: Operations, models: np.ndarray, order: list[int]) -> dict[str, float]:
     """Each model's share of the operations' time from ask to done."""
-    took_ns = np.bincount(models, operations.done - operations.ask, len(MODELS))
-    whole_ns = took_ns.sum() or 1
-    return {MODELS[code]: round(float(took_ns[code] / whole_ns), 4) for code in order}
+    took_ns = np.bincount(models, operations.done - operations.ask, len(NAMES))
+    whole_ns = took_ns[order].sum() or 1
+    return {NAMES[code]: round(float(took_ns[code] / whole_ns), 4) for code in order}
 
 
 def _waited_after_all(name: str, operations: Operations, of_model: np.ndarray, most: int) -> bool:

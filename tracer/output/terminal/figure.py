@@ -35,6 +35,7 @@ TEXTBOOK = {
     "posix-aio": ("Asynchronous I/O: POSIX aio", "6.5"),
     "linux-aio": ("Asynchronous I/O: Linux native aio", "6.5"),
     "io-uring": ("Asynchronous I/O: io_uring", "6.5"),
+    "unknown": ("A receive that found its data there", ""),
 }
 
 

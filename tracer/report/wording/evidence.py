@@ -6,8 +6,11 @@ from typing import TypeAlias, assert_never
 
 from tracer.analysis.listing import decode
 from tracer.analysis.verdict.facts import (
+    AllThereAlready,
     ArmedOnce,
     AskedAgain,
+    Asking,
+    Burnt,
     CompletionsAwaited,
     CompletionSignals,
     CompletionThreads,
@@ -21,6 +24,7 @@ from tracer.analysis.verdict.facts import (
     GeteventsTold,
     HelperReceived,
     KernelSubmits,
+    MostEventsLost,
     NamedDescriptor,
     NoCompletionSeen,
     NothingReceived,
@@ -33,9 +37,11 @@ from tracer.analysis.verdict.facts import (
     RingReads,
     RingTold,
     SleptInCall,
+    SleptLooking,
     SleptOnData,
     TakenByCall,
     ThreadEach,
+    TimedOut,
     TimeSpent,
     ToldBySignal,
     ToldOfRest,
@@ -45,10 +51,23 @@ from tracer.analysis.verdict.facts import (
     WaitedInNoCall,
 )
 from tracer.analysis.verdict.io_model import ModelVerdict
+from tracer.kernel import syscalls
 from tracer.report.contract import Model
+from tracer.report.wording import manner
 
 _Plain: TypeAlias = (
-    NothingReceived | Undecoded | FoundAtOnce | SleptInCall | ThreadEach | AskedAgain | NothingTold
+    NothingReceived
+    | Undecoded
+    | FoundAtOnce
+    | AllThereAlready
+    | MostEventsLost
+    | Burnt
+    | SleptInCall
+    | TimedOut
+    | SleptLooking
+    | ThreadEach
+    | AskedAgain
+    | NothingTold
 )
 _Epoll: TypeAlias = Registered | NotRegistered | ArmedOnce | SleptOnData | ToldOfRest
 _Signal: TypeAlias = ToldBySignal | NamedDescriptor | TakenByCall | WaitedInNoCall
@@ -66,13 +85,19 @@ def model(verdict: ModelVerdict) -> Model:
         "name": verdict.name,
         "synchronous": verdict.synchronous,
         "confidence": verdict.confidence,
+        "busy": verdict.busy,
         "evidence": [sentence(fact) for fact in verdict.evidence],
     }
+    if verdict.reason:
+        described["reason"] = sentence(verdict.reason)
+    if verdict.manner:
+        described["manner"] = manner.sentence(verdict.manner)
     if verdict.instead:
         return {
             "name": described["name"],
             "synchronous": described["synchronous"],
             "confidence": described["confidence"],
+            "busy": described["busy"],
             "instead": verdict.instead,
             "evidence": described["evidence"],
         }
@@ -125,9 +150,11 @@ def _plain(fact: _Plain) -> str:
             return "1 receive found its data waiting already"
         case FoundAtOnce(receives):
             return f"{receives} receives found their data waiting already"
+        case AllThereAlready() | MostEventsLost() | Burnt() | TimedOut() | SleptLooking():
+            return _of_waits(fact)
         case SleptInCall(shown, receives, slept_ns):
             return (
-                f"{shown} of {receives} receives slept inside the call until their data came, "
+                f"{shown} of {receives} receives slept inside the call for their data, "
                 f"{_ms(slept_ns)} ms in all"
             )
         case ThreadEach(threads):
@@ -143,12 +170,56 @@ def _plain(fact: _Plain) -> str:
             assert_never(fact)
 
 
+def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptLooking) -> str:
+    match fact:
+        case AllThereAlready(1):
+            return "its one receive found its data there already: nothing shows how it would have waited"
+        case AllThereAlready(receives):
+            return (
+                f"each of its {receives:,} receives found its data there already: nothing shows how "
+                "it would have waited"
+            )
+        case MostEventsLost(lost, counted):
+            return (
+                f"{lost:,} of {counted:,} events were lost: what is left does not say how the "
+                "program waits"
+            )
+        case Burnt(calls, cpu_ns, of_ns):
+            asked = " and ".join(map(_asking, calls))
+            return (
+                f"{asked} found nothing and did not sleep: {_ms(cpu_ns)} ms on a CPU, of the "
+                f"{_ms(of_ns)} ms that the threads had"
+            )
+        case TimedOut(times):
+            return (
+                f"{_times(times)} a receive slept and timed out (EAGAIN after a sleep: SO_RCVTIMEO)"
+            )
+        case SleptLooking(times):
+            return (
+                f"{_times(times)} the thread slept in a receive that only looked at the data "
+                "(MSG_PEEK), before the one that took it"
+            )
+        case _:
+            assert_never(fact)
+
+
+def _asking(calls: Asking) -> str:
+    if calls.call in syscalls.CLASSES and calls.without_timeout == calls.times:
+        return f"{calls.times:,} calls of {calls.call} with time-out 0"
+    return f"{calls.times:,} calls of {calls.call}"
+
+
+def _times(count: int) -> str:
+    return f"{count:,} time" + ("" if count == 1 else "s")
+
+
 def _told_ready(fact: ToldReady) -> str:
+    elsewhere = f"; {_times(fact.elsewhere)} in {fact.elsewhere_in}" if fact.elsewhere else ""
     return (
         f"{fact.shown} of {fact.receives} receives came after {fact.call} had said the descriptor "
         f"was ready, half of them done within {fact.received_ns / 1e3:.1f} µs of its return; "
-        f"{fact.sleeps} times the thread slept in {fact.call}; "
-        f"{fact.eagains} calls found nothing (EAGAIN)"
+        f"{_times(fact.sleeps)} the thread slept in {fact.call}{elsewhere}; "
+        f"{fact.eagains:,} receives found nothing (EAGAIN)"
     )
 
 

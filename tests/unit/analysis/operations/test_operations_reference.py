@@ -30,7 +30,8 @@ COMPARED = (
     *(f"raw_{name}" for name in MOVABLE),
 )
 OF_RECEIVES = (
-    *("eagain_count", "timeouts", "idle_waits", "slept", "waited_asleep", "slept_nr"),
+    *("eagain_count", "timeouts", "idle_waits", "slept", "slept_looking"),
+    *("waited_asleep", "slept_nr"),
     *("fell_asleep", "epfd", "events"),
     *("signal", "generated", "delivered", "named", "by_sigwait"),
 )
