@@ -85,7 +85,8 @@ class BusyAsking(Step[None, dict[int, list[Asked]]]):
             before[row] = self._last.pop(int(calls.tid[row]), 0)
         for row in np.flatnonzero(np.append(~same, True) & asked).tolist():
             self._last[int(calls.tid[row])] = int(calls.end[row])
-        begin = np.where(calls.start - before < SOON_NS, before, calls.start)
+        soon = (before > 0) & (calls.start - before < SOON_NS)
+        begin = np.where(soon, before, calls.start)
         # who was preempted inside, or slept in the first of several, had no CPU before
         took = calls.end - np.maximum(begin, calls.last_in)
         took[(calls.count > 1) & (calls.end - calls.start >= SOON_NS * calls.count)] = 0
