@@ -13,6 +13,7 @@ import numpy as np
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.identity.lives import Lives
+from tracer.analysis.identity.open_files import S_IFMT, OpenFiles, kinds_of
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.timeline import TimelineStep
@@ -61,6 +62,13 @@ class Identity(Step["Identity", "Identity"]):
         """(inode, i_mode) of the file behind each process's descriptor at each time (ns), 0 where unknown."""
         _, inode, mode = self.descriptors.described(tgids, fds, times)
         return inode, mode
+
+    def open_files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> OpenFiles:
+        """The open file behind the descriptor of each thread at each time (ns): its kind, which one it is, and its
+        peer. A time is that of a call's entry: then the kernel looks the descriptor up."""
+        inode, mode = self.file(self.process_of(tids, times), fds, times)
+        number = np.where((inode != 0) & (mode & S_IFMT != 0), inode, -1)
+        return OpenFiles(kinds_of(mode), number, np.full(len(tids), -1))
 
     # in the whole recording
 
