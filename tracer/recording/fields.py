@@ -309,6 +309,15 @@ class Exits(View):
     exec_start = Field("start", "Where the thread goes on: time (ns) of its entry into execve.")
 
 
+class Executions(View):
+    """A thread has executed another program (execve)."""
+
+    KINDS = (Kind.EXEC,)
+    __slots__ = ()
+
+    tgid = Field("result", "Its process.")
+
+
 class Names(View):
     """A thread's name (comm), 16 bytes: records.text_of has it as text."""
 

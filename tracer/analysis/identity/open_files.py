@@ -46,16 +46,6 @@ class FileKind(IntEnum):
     OTHER = 22
 
 
-_BY_TYPE = {
-    stat.S_IFSOCK: FileKind.SOCKET,
-    stat.S_IFIFO: FileKind.PIPE,
-    stat.S_IFREG: FileKind.REGULAR,
-    stat.S_IFDIR: FileKind.DIRECTORY,
-    stat.S_IFCHR: FileKind.CHARACTER,
-    stat.S_IFBLK: FileKind.BLOCK,
-}
-
-
 @dataclass(slots=True)
 class OpenFiles(Table):
     """Of each descriptor asked about, the open file behind it.
@@ -69,10 +59,78 @@ class OpenFiles(Table):
     peer: np.ndarray
 
 
-def kinds_of(modes: np.ndarray) -> np.ndarray:
-    """The kind that i_mode alone tells (int8[n]); anonymous files have no type there."""
-    kinds = np.full(1 << 4, FileKind.UNKNOWN, np.int8)
+_BY_TYPE = {
+    stat.S_IFSOCK: FileKind.SOCKET,
+    stat.S_IFIFO: FileKind.PIPE,
+    stat.S_IFREG: FileKind.REGULAR,
+    stat.S_IFDIR: FileKind.DIRECTORY,
+    stat.S_IFCHR: FileKind.CHARACTER,
+    stat.S_IFBLK: FileKind.BLOCK,
+    0: FileKind.OTHER,
+}
+
+
+def _folded(magic: int) -> int:
+    """As a FILE record has it."""
+    return (magic ^ magic >> 16) & 0xFFFF
+
+
+# include/uapi/linux/magic.h; ipc/mqueue.c for the last
+_ANON_INODE, _PIPE_FS, _PID_FS, _DEVPTS = map(
+    _folded, (0x09041934, 0x50495045, 0x50494446, 0x1CD1)
+)
+_TMPFS, _HUGETLBFS, _MQUEUE_FS = map(_folded, (0x01021994, 0x958458F6, 0x19800202))
+
+
+def _first8(name: bytes) -> int:
+    return int.from_bytes(name[:8].ljust(8, b"\0"), "little", signed=True)
+
+
+# The names that the kernel gives to anonymous files, to 8 bytes.
+_ANONYMOUS = {
+    _first8(name): kind
+    for kind, names in {
+        FileKind.EVENTFD: (b"[eventfd]",),
+        FileKind.TIMERFD: (b"[timerfd]",),
+        FileKind.SIGNALFD: (b"[signalfd]",),
+        FileKind.EPOLL: (b"[eventpoll]",),
+        FileKind.INOTIFY: (b"inotify",),
+        FileKind.FANOTIFY: (b"[fanotify]",),
+        FileKind.PIDFD: (b"[pidfd]",),
+        FileKind.IO_URING: (b"[io_uring]",),
+        FileKind.PERF: (b"[perf_event]",),
+        FileKind.BPF: (b"bpf-map", b"bpf-prog", b"bpf-link", b"bpf_link", b"bpf_iter", b"btf"),
+        FileKind.USERFAULTFD: (b"[userfaultfd]",),
+    }.items()
+    for name in names
+}
+_MEMFD, _TTY = _first8(b"memfd:"), _first8(b"tty")
+_6_BYTES, _3_BYTES = (1 << 48) - 1, (1 << 24) - 1
+
+
+def kinds_of(modes: np.ndarray, magics: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """The kinds (FileKind, int64[n]) of files.
+
+    modes: i_mode; magics: Files.magic, -1 where no FILE record told more than the mode; names: the first 8 bytes of the
+    name, as a number.
+    """
+    kinds = np.full(1 << 4, FileKind.OTHER, np.int64)
     for file_type, kind in _BY_TYPE.items():
         kinds[file_type >> 12] = kind
-    told: np.ndarray = kinds[(modes & S_IFMT) >> 12]
+    told = kinds[(modes & S_IFMT) >> 12]
+    regular, character = told == FileKind.REGULAR, told == FileKind.CHARACTER
+    told[(told == FileKind.PIPE) & (magics >= 0) & (magics != _PIPE_FS)] = FileKind.FIFO
+    told[character & ((magics == _DEVPTS) | (names & _3_BYTES == _TTY))] = FileKind.TERMINAL
+    in_memory = (magics == _TMPFS) | (magics == _HUGETLBFS)
+    told[regular & in_memory & (names & _6_BYTES == _MEMFD)] = FileKind.MEMFD
+    told[magics == _PID_FS] = FileKind.PIDFD
+    told[regular & (magics == _MQUEUE_FS)] = FileKind.MQUEUE
+    for row in np.flatnonzero(magics == _ANON_INODE).tolist():
+        told[row] = _ANONYMOUS.get(int(names[row]), FileKind.OTHER)
     return told
+
+
+def is_anonymous(magics: np.ndarray) -> np.ndarray:
+    """bool[n]: whether files share their inode with other kinds."""
+    flags: np.ndarray = magics == _ANON_INODE
+    return flags
