@@ -21,6 +21,7 @@ from tracer.analysis.identity.descriptor_tables import DescriptorTables
 from tracer.analysis.identity.file_numbers import FileNumbers
 from tracer.analysis.identity.file_records import FileFacts, FileRecords
 from tracer.analysis.identity.life_facts import Looks
+from tracer.analysis.identity.made import GIVE_BACK, LOOK_AT, MAKERS, PAIRS, SHARE
 from tracer.analysis.identity.open_file_numbers import OpenFileNumbers
 from tracer.analysis.identity.open_files import S_IFMT, FileKind, OpenFiles, is_anonymous, kinds_of
 from tracer.analysis.tables.asof import AsOf
@@ -33,27 +34,6 @@ from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 
 SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/net.h)
-# Calls that return a descriptor that they were given: it was open before, if it is the one that they were given.
-_GIVE_BACK = ("dup2", "dup3", "signalfd", "signalfd4")
-# Calls whose descriptor is another one for an open file that was there before.
-_SHARE = ("dup", "dup2", "dup3", "fcntl", "pidfd_getfd")
-_PAIRS = ("pipe", "pipe2", "socketpair")
-_MAKERS = {
-    "eventfd": FileKind.EVENTFD,
-    "eventfd2": FileKind.EVENTFD,
-    "timerfd_create": FileKind.TIMERFD,
-    "signalfd": FileKind.SIGNALFD,
-    "signalfd4": FileKind.SIGNALFD,
-    "epoll_create": FileKind.EPOLL,
-    "epoll_create1": FileKind.EPOLL,
-    "io_uring_setup": FileKind.IO_URING,
-    "inotify_init": FileKind.INOTIFY,
-    "inotify_init1": FileKind.INOTIFY,
-    "pidfd_open": FileKind.PIDFD,
-    "memfd_create": FileKind.MEMFD,
-}
-
-
 @dataclass(slots=True)
 class Files(Table):
     """Of each descriptor asked about (int64[n] each): life (DescriptorLives); number of the file (FileNumbers: of sockets
@@ -94,9 +74,15 @@ class Descriptors:
         self._socket, self._fcntl, self._epoll_ctl, self._close = (
             numbers[name] for name in ("socket", "fcntl", "epoll_ctl", "close")
         )
-        self._accepts, self._give_back, self._share, self._pairs = (
+        self._accepts, self._give_back, self._look_at, self._share, self._pairs = (
             number_set(syscalls.class_numbers(names))
-            for names in (("accept", "accept4"), _GIVE_BACK, _SHARE, _PAIRS)
+            for names in (
+                ("accept", "accept4"),
+                GIVE_BACK,
+                (*LOOK_AT, *syscalls.RECEIVE),
+                SHARE,
+                PAIRS,
+            )
         )
 
     def feed(self, batch: RecordBatch, timeline: TimelineBatch) -> None:
@@ -108,12 +94,17 @@ class Descriptors:
         is_args = rows.kind == Kind.ARGS
         args_rows, descriptor_rows = np.flatnonzero(is_args), np.flatnonzero(~is_args)
         args = fields.Arguments(rows, args_rows)
+        if len(args_rows):
+            self._set_up(args, calls.take(args_rows))
         ends = self._ends(timeline.calls, args)
         if len(descriptor_rows) or len(ends):
             learnt = fields.Descriptors(rows, descriptor_rows)
             self._learn(learnt, facts, calls.take(descriptor_rows), ends)
-        if len(args_rows):
-            self._set_up(args, calls.take(args_rows))
+        self._register(
+            args.where(
+                (args.number == self._epoll_ctl) & (args.second != syscalls.EPOLL_CTL_DEL)
+            )
+        )
 
     # lives of descriptors, by their numbers in LifeFacts
 
@@ -159,19 +150,18 @@ class Descriptors:
         """When each process had last set O_ASYNC on a descriptor (ns), 0 for never."""
         return self._armed.find(tgids, times)[1][:, 0]
 
-    def registered(
-        self, tids: np.ndarray, watchers: np.ndarray, fds: np.ndarray, times: np.ndarray
-    ) -> np.ndarray:
-        """The events with which each descriptor was registered with each epoll descriptor, 0 for none. What was
-        registered ends with the life of the descriptor."""
-        tgids = self.process_of(tids, times)
+    def registered(self, calls: Calls, watchers: np.ndarray) -> np.ndarray:
+        """The events with which the descriptor of each call was registered with each epoll descriptor when the call
+        returned, 0 for none. What was registered ends with the life of the descriptor."""
+        tids, fds, times = calls.tid, calls.fd, calls.start
+        tgids = self.process_of(tids, calls.end)
         keys = _registration(tgids, np.maximum(watchers, 0).astype(np.int64), fds.astype(np.int64))
-        known, values = self._registered.find(keys, times)
+        known, values = self._registered.find(keys, calls.end)
         rows = np.flatnonzero(known & (watchers >= 0))
         events = np.zeros(len(tids), np.int64)
         lives = self.lives(tids[rows], fds[rows], times[rows])
-        same = self._same_life(lives, values[rows, 1])
-        events[rows[same]] = values[rows[same], 0]
+        same = rows[lives == values[rows, 1]]
+        events[same] = values[same, 0]
         return events
 
     def forget_before(self, time: int) -> None:
@@ -197,11 +187,6 @@ class Descriptors:
         stream = is_socket & (first.low >> 16 & SOCK_TYPE_MASK == socket.SOCK_STREAM)
         known, _ = self._streams.find(first.inode, times)
         return Files(lives, first.number, first.mode, flags, first.kind, stream | known)
-
-    def _same_life(self, lives: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """bool[n]: whether two codes are of one life, or of lives of one open file that was not seen to be closed."""
-        same: np.ndarray = lives == before
-        return same
 
     def _births(self, births: fields.Births) -> None:
         """The process of each thread, and the time when it was adopted."""
@@ -241,6 +226,7 @@ class Descriptors:
         looks = self._looks(learnt, facts, calls)
         given = (calls.fd == fd) | (calls.nr == self._epoll_ctl)
         opened = ~learnt.was_open & ~(self._give_back[calls.nr] & given)
+        opened &= ~((facts.magic < 0) & self._look_at[calls.nr] & given)
         opens, old = np.flatnonzero(opened), np.flatnonzero(~opened)
         used_since = np.where(given & (calls.nr >= 0), calls.start, time)
         numbers = np.empty(len(tid), np.int64)
@@ -293,21 +279,21 @@ class Descriptors:
         return pair
 
     def _set_up(self, args: fields.Arguments, calls: CallDetails) -> None:
-        """What calls set up: a stream socket, O_ASYNC, a registration with epoll."""
+        """What calls set up: a stream socket, O_ASYNC."""
         time, number = args.time, args.number
         tgid = self.process_of(args.tid, time)
         stream = (number == self._socket) & (args.second & SOCK_TYPE_MASK == socket.SOCK_STREAM)
         self._set(self._opened, stream, _key(tgid, calls.result), time, calls.start)
         arms = (args.second == fcntl.F_SETFL) & (args.third & os.O_ASYNC != 0)
         self._set(self._armed, (number == self._fcntl) & arms, tgid, time, time)
-        registers = np.flatnonzero(
-            (number == self._epoll_ctl) & (args.second != syscalls.EPOLL_CTL_DEL)
-        )
-        if len(registers):
-            args, tgid, time = args.where(registers), tgid[registers], time[registers]
-            lives = self.lives(args.tid, args.third, time)
-            keys = _registration(tgid, args.first.astype(np.int64), args.third)
-            self._registered.add(keys, time, args.fourth, lives)
+
+    def _register(self, args: fields.Arguments) -> None:
+        """Registrations with epoll, of the descriptors' lives."""
+        if not len(args):
+            return
+        time, fd = args.time, args.third
+        keys = _registration(self.process_of(args.tid, time), args.first.astype(np.int64), fd)
+        self._registered.add(keys, time, args.fourth, self.lives(args.tid, fd, time))
 
     @staticmethod
     def _set(
@@ -321,7 +307,7 @@ class Descriptors:
 def _made() -> np.ndarray:
     """By number of a call the kind of file that it makes; UNKNOWN also for -1."""
     kinds = np.full(1 << 16, FileKind.UNKNOWN, np.int64)
-    for call, kind in _MAKERS.items():
+    for call, kind in MAKERS.items():
         kinds[syscalls.numbers()[call]] = kind
     return kinds
 
