@@ -93,7 +93,9 @@ class DescriptorUsage(Step[None, FdUsage]):
         neighbours = _Neighbours(*(column[wanted] for column in _neighbours(calls)))
         columns = _columns(calls.where(wanted), neighbours)
         tgid, number, mode, life = (column[wanted] for column in files)
-        keys = (tgid, calls.fd[wanted], number, mode, self._small(life, number == 0))
+        settled = life == 0
+        later = self._small(life, ~settled)
+        keys = (tgid, calls.fd[wanted], number * settled, mode * settled, later)
         self._sums.add(keys, tuple(columns[name] for name in VALUES))
 
     def finish(self, results: Results) -> FdUsage:
@@ -112,7 +114,7 @@ class DescriptorUsage(Step[None, FdUsage]):
         return FdUsage(keys, mode, {name: values[:, i] for i, name in enumerate(VALUES)})
 
     def _small(self, lives: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-        """Numbers in place of the lives of which nothing is known, 0 for the others: sums by large keys take long."""
+        """Numbers in place of the lives that are not settled, 0 for the others: sums by large keys take long."""
         small = np.zeros(len(lives), np.int64)
         if not unknown.any():
             return small

@@ -24,7 +24,7 @@ CLONE_FILES = 0x400  # include/uapi/linux/sched.h
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4  # include/uapi/linux/close_range.h
 _FIRST_VERSION = 1 << 30  # versions have the number of the process or thread that began the table, or one from here on
 _MOST_FD = (1 << 31) - 1
-_BEGINNING = np.iinfo(np.int64).min
+_BEGINNING, _MOST_TIME = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 class Passes(IntEnum):
@@ -184,17 +184,4 @@ class DescriptorTables:
 
     def _add(self, history: History, *row: int) -> None:
         self._new.setdefault(history, []).append(row)
-
-
-_MOST_TIME = np.iinfo(np.int64).max
-
-
-def passed(links: Links, fds: np.ndarray, closes_on_exec: np.ndarray) -> np.ndarray:
-    """bool[n]: whether each descriptor stayed open where its version was made. closes_on_exec: whether it had
-    FD_CLOEXEC then."""
-    within = (fds >= links.first) & (fds <= links.last)
-    closed: np.ndarray = ((links.passes == Passes.EXEC) & closes_on_exec) | (
-        (links.passes == Passes.CLOSED) & within
-    )
-    return ~closed
 

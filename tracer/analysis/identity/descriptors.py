@@ -38,7 +38,7 @@ SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/n
 class Files(Table):
     """Of each descriptor asked about (int64[n] each): life (DescriptorLives); number of the file (FileNumbers: of sockets
     the inode), mode (i_mode) and flags (f_flags), kind (FileKind), 0 where unknown; stream: whether it is a stream
-    socket."""
+    socket. settled: false where a later look may say otherwise (of_lives)."""
 
     life: np.ndarray
     number: np.ndarray
@@ -46,6 +46,7 @@ class Files(Table):
     flags: np.ndarray
     kind: np.ndarray
     stream: np.ndarray
+    settled: np.ndarray
 
     @property
     def on_data(self) -> np.ndarray:
@@ -182,11 +183,12 @@ class Descriptors:
     def _files(self, lives: np.ndarray, times: np.ndarray) -> Files:
         numbers = self._lives.resolved(lives)
         first = self._lives.facts.of(numbers)
-        flags, _, _ = self._lives.facts.flags_at(numbers, times)
+        flags = self._lives.facts.flags_at(numbers, times)
         is_socket = first.kind == FileKind.SOCKET
         stream = is_socket & (first.low >> 16 & SOCK_TYPE_MASK == socket.SOCK_STREAM)
         known, _ = self._streams.find(first.inode, times)
-        return Files(lives, first.number, first.mode, flags, first.kind, stream | known)
+        settled = self._lives.settled(lives) >= 0
+        return Files(lives, first.number, first.mode, flags, first.kind, stream | known, settled)
 
     def _births(self, births: fields.Births) -> None:
         """The process of each thread, and the time when it was adopted."""
