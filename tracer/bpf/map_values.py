@@ -21,7 +21,8 @@ SLOT = np.dtype(
         ("compat", "<u4"),
         ("at", "<u4"),
         ("life", "<u4"),
-        ("tail", "<u8", 1),
+        ("sent_fd", "<i4"),
+        ("changes", "<u4"),
         ("watched", "<u8"),
     ]
 )

@@ -37,11 +37,13 @@ class Kind(IntEnum):
     AIO_EVENT = 25
     ADDRESS = 26
     PATH = 27
+    FILE = 28
     WATCHED = 29
     NEIGHBOUR = 30
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at
+CLOSES_ON_EXEC = 0x10000  # in a DESCRIPTOR's arg, beside the mode
 GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives
 SWITCH_SAYS_NEXT = 1  # in a SWITCH_OUT's start: its result is the thread that gets the CPU
 WATCHED_MORE = 0x8000  # in a WATCHED's nr: not the first record of a set

@@ -84,11 +84,11 @@ class Analysis:
     def _evidence(self, received: Received, served: ServedReads) -> Evidence:
         """What is known of each operation of a batch."""
         receive, tgid = received.calls.take(received.at), received.tgid
-        files, _ = self.descriptors.facts(tgid, receive.fd, receive.end)
+        flags = self.descriptors.files(receive.tid, receive.fd, receive.start).flags
         return gather(
             received,
             receive,
-            does_not_block=files[:, 2] & os.O_NONBLOCK != 0,
+            does_not_block=flags & os.O_NONBLOCK != 0,
             signal=self._signals.last(receive.tid, receive.end, received.previous_done),
             aio=served,
             armed=self.descriptors.armed(tgid, receive.end),
@@ -100,7 +100,7 @@ class Analysis:
         op, kind = known.receive, wait_kind(known)
         multiplexed, signalled, served = (kind == its for its in (MULTIPLEXED, SIGNAL, POSIX_AIO))
         epfd = np.where(multiplexed, known.calls.fd[known.told_by], -1)
-        events = self.descriptors.registered(received.tgid, epfd, op.fd, op.end)
+        events = self.descriptors.registered(op, epfd)
         ask, copy_start = boundaries.ask(known, kind), boundaries.copy_start(known)
         empty_at = boundaries.empty_at(known, kind, events)
         columns = {
