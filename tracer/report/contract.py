@@ -292,6 +292,22 @@ class Activity(TypedDict):
     times_ns: dict[str, Duration]
 
 
+class Waits(TypedDict):
+    """What the threads of a process were blocked for."""
+
+    data_ns: Duration
+    room_ns: Duration
+    connections_ns: Duration
+    time_ns: Duration
+    signals_ns: Duration
+    children_ns: Duration
+    threads_ns: Duration
+    files_ns: Duration
+    locks_ns: Duration
+    other_ns: Duration
+    unknown_ns: Duration
+
+
 class Waker(TypedDict):
     """Who woke threads how often; tid 0: an interrupt on an idle CPU."""
 
@@ -323,6 +339,7 @@ class Process(TypedDict):
     model: Model
     activity: Activity
     wakers: list[Waker]
+    waits: Waits
     groups: list[Group]
 
 

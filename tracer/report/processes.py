@@ -11,6 +11,20 @@ from typing import Any
 import numpy as np
 
 from tracer.analysis.counts.busy_asking import Asked, BusyAsking
+from tracer.analysis.counts.purposes import (
+    CHILDREN,
+    CONNECTIONS,
+    DATA,
+    FILES,
+    FUTEXES,
+    OTHER,
+    SENDING,
+    SIGNALS,
+    THREADS,
+    TIME,
+    UNKNOWN,
+    WAITS,
+)
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
@@ -26,6 +40,24 @@ from tracer.analysis.verdict.non_io import DOING, MOSTLY, IoCounts
 from tracer.recording.batch import RecordBatch, rows_by
 from tracer.report.wording import evidence
 
+FEW = 0.05  # of the busiest thread's work, or of a process's operations: a thread that did less may be idle
+IDLE = 0.95  # of its time: asleep on futexes, where a pool's workers wait for work
+_FUTEXES = WAITS[FUTEXES]
+# Keys of a process's `waits`, by reason.
+_WAITS = {
+    WAITS[DATA]: "data_ns",
+    WAITS[SENDING]: "room_ns",
+    WAITS[CONNECTIONS]: "connections_ns",
+    WAITS[TIME]: "time_ns",
+    WAITS[SIGNALS]: "signals_ns",
+    WAITS[CHILDREN]: "children_ns",
+    WAITS[THREADS]: "threads_ns",
+    WAITS[FILES]: "files_ns",
+    WAITS[FUTEXES]: "locks_ns",
+    WAITS[OTHER]: "other_ns",
+    "": "other_ns",
+    WAITS[UNKNOWN]: "unknown_ns",
+}
 _MOST_WAKERS = 8
 _NO_IO = IoCounts()
 _NONE = np.empty(0, np.int64)
@@ -36,7 +68,7 @@ class Threads:
     """What is known of the threads; each dict has thread IDs as keys.
 
     slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; asked:
-    calls that found nothing and did not sleep; comms: names of wakers that were not traced; leaders: Identity.leaders.
+    calls that found nothing and did not sleep; received: number of operations; comms: names of wakers that were not traced; leaders: Identity.leaders.
     """
 
     times: list[ThreadTimes]
@@ -44,6 +76,7 @@ class Threads:
     calls: dict[int, int]
     wakers: dict[int, dict[int, int]]
     asked: dict[int, list[Asked]]
+    received: dict[int, int]
     comms: dict[int, str]
     leaders: dict[int, int]
 
@@ -60,7 +93,7 @@ class Threads:
 class KnownThreads(Step[None, Threads]):
     """The results of all steps about threads, together."""
 
-    NEEDS = (ThreadStates, WaitReasons, Wakers, BusyAsking, Identity)
+    NEEDS = (ThreadStates, WaitReasons, Wakers, BusyAsking, OperationsInWindow, Identity)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         """Nothing to do: the steps in NEEDS have read the batch."""
@@ -74,9 +107,19 @@ class KnownThreads(Step[None, Threads]):
             slept.calls,
             results[Wakers],
             results[BusyAsking],
+            _received(results[OperationsInWindow]),
             {int(tid): name for tid, name in comms.items()},
             results[Identity].leaders,
         )
+
+
+def _received(operations: Operations) -> dict[int, int]:
+    """Thread that received → number of its operations."""
+    tids, counts = np.unique(
+        np.where(operations.receiver_tid > 0, operations.receiver_tid, operations.tid),
+        return_counts=True,
+    )
+    return dict(zip(tids.tolist(), counts.tolist(), strict=True))
 
 
 class Activity(ReportPart):
@@ -138,6 +181,7 @@ def listed(
                 "start_ns": min(thread.start_ns for thread in members) - base,
                 "end_ns": max(thread.end_ns for thread in members) - base,
                 **work.described(members, context, counts.get(tgid, _NO_IO)),
+                "waits": _waits(members, threads),
                 "groups": _groups(members, work, lost),
             }
         )
@@ -210,37 +254,73 @@ class _Work:
 def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     """What the threads spent their time on, ns by name, and `mostly`: the one that took more than half, and its share.
 
-    A thread that had no CPU and returned from no call did nothing but wait where it was found (a pool's idle worker):
+    Threads that did next to nothing but wait where they were found (a pool's idle workers) say nothing of the program:
     those are counted (`idle_threads`), and their time is left out unless there is no other.
     """
-    busy = [
-        thread
-        for thread in members
-        if threads.calls.get(thread.tid) or thread.kernel_ns + thread.user_ns
-    ]
+    busy = _that_decide(members, threads)
     totals: dict[str, int] = defaultdict(int)
-    for thread in busy or members:
+    for thread in busy:
         for state, name in DOING.items():
             totals[name] += getattr(thread, f"{state}_ns")
-        blocked_left_ns = thread.blocked_ns
-        for reason, ns in threads.slept.get(thread.tid, {}).items():
-            # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
-            ns = min(ns, blocked_left_ns)
-            totals[f"waiting for {reason}"] += ns
-            blocked_left_ns -= ns
-        totals["waiting outside system calls"] += blocked_left_ns
+        for reason, ns in _blocked(thread, threads).items():
+            totals[f"waiting for {reason}" if reason else "waiting outside system calls"] += ns
     total_ns = sum(totals.values())
     most = max(totals, key=totals.__getitem__, default=None)
     share = round(totals[most] / total_ns, 4) if total_ns and most else 0.0
     return {
         "mostly": most if share > MOSTLY else None,
         "share": share if share > MOSTLY else None,
-        "cpu_ns": totals["computing"] + totals["in system calls"],
+        "cpu_ns": sum(thread.kernel_ns + thread.user_ns for thread in members),
         "idle_threads": len(members) - len(busy),
         "times_ns": {
             name: ns for name, ns in sorted(totals.items(), key=lambda item: -item[1]) if ns
         },
     }
+
+
+def _that_decide(members: list[ThreadTimes], threads: Threads) -> list[ThreadTimes]:
+    """The threads that computed, waited for a CPU or received; all where none did."""
+    worked = [thread for thread in members if _work_ns(thread) or threads.calls.get(thread.tid)]
+    most_ns = max(map(_work_ns, worked), default=0)
+    received = sum(threads.received.get(thread.tid, 0) for thread in worked)
+    decide = [
+        thread
+        for thread in worked
+        if _work_ns(thread) >= FEW * most_ns
+        or threads.received.get(thread.tid, 0) > FEW * received
+        or not _is_idle(thread, threads)
+    ]
+    return decide or members
+
+
+def _work_ns(thread: ThreadTimes) -> int:
+    return thread.kernel_ns + thread.user_ns + thread.runnable_ns
+
+
+def _is_idle(thread: ThreadTimes, threads: Threads) -> bool:
+    """Whether a thread did nothing but sleep on futexes, or where it was found."""
+    blocked = _blocked(thread, threads)
+    slept_ns = blocked.get(_FUTEXES, 0) + blocked.get("", 0)
+    return slept_ns >= IDLE * (thread.end_ns - thread.start_ns)
+
+
+def _blocked(thread: ThreadTimes, threads: Threads) -> dict[str, int]:
+    """What a thread was blocked for: reason → ns; "": outside system calls."""
+    left_ns, blocked = thread.blocked_ns, {}
+    for reason, ns in threads.slept.get(thread.tid, {}).items():
+        # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
+        blocked[reason] = min(ns, left_ns)
+        left_ns -= blocked[reason]
+    return blocked | {"": left_ns}
+
+
+def _waits(members: list[ThreadTimes], threads: Threads) -> dict[str, int]:
+    """What all threads of a process were blocked for, ns."""
+    waits = dict.fromkeys([*_WAITS.values()], 0)
+    for thread in members:
+        for reason, ns in _blocked(thread, threads).items():
+            waits[_WAITS[reason]] += ns
+    return waits
 
 
 def _wakers(members: list[ThreadTimes], threads: Threads) -> list[dict[str, Any]]:

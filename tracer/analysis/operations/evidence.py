@@ -114,7 +114,7 @@ def gather(
     return Evidence(
         receive=receive,
         calls=calls,
-        may_block=~does_not_block & ~_never_block(receive, slice(None)),
+        may_block=~does_not_block & ~never_block(receive, slice(None)),
         first_ask=_last(ask[::-1], of[::-1], count),
         told_by=_last(ask[telling], of[telling], count),
         last_look=_last(ask[empty | interrupted], of[empty | interrupted], count),
@@ -135,11 +135,11 @@ def gather(
 
 def _sleeps(calls: Calls, rows: np.ndarray) -> np.ndarray:
     """bool[n]: in which of these receives the thread slept, and no flag of the receive forbids that it waits."""
-    sleeps: np.ndarray = (calls.woken[rows] > 0) & ~_never_block(calls, rows)
+    sleeps: np.ndarray = (calls.woken[rows] > 0) & ~never_block(calls, rows)
     return sleeps
 
 
-def _never_block(calls: Calls, rows: np.ndarray | slice) -> np.ndarray:
+def never_block(calls: Calls, rows: np.ndarray | slice) -> np.ndarray:
     """bool[n]: which of these calls were given MSG_DONTWAIT or RWF_NOWAIT, as far as records keep flags."""
     number, flags = calls.nr[rows], calls.arg[rows]
     dont_wait = _HAS_FLAGS[number] & (flags & np.uint32(socket.MSG_DONTWAIT) != 0)

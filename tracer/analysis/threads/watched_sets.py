@@ -80,7 +80,10 @@ class Watching(NamedTuple):
 
     def entries_of(self, rows: np.ndarray) -> tuple[np.ndarray, Entries]:
         """The entries of some calls: (of each the index into `rows`, the entries)."""
-        sets = self.set[rows]
+        return self.entries_of_sets(self.set[rows])
+
+    def entries_of_sets(self, sets: np.ndarray) -> tuple[np.ndarray, Entries]:
+        """The entries of some sets, −1 for none: (of each entry the index into `sets`, the entries)."""
         known = np.flatnonzero(sets >= 0)
         first, last = (
             np.searchsorted(self.entries.set, sets[known], side) for side in ("left", "right")

@@ -54,7 +54,7 @@ INSTEADS = {
     ),
 }
 _UNDECIDED = ("none", "unknown")
-_ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
+_ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for room to send")
 SYNCHRONOUS = {
     True: ("synchronous", "the thread that wants the data makes the call that copies it."),
     False: ("asynchronous", "no call of the thread that wants the data waits for it or copies it."),
