@@ -32,7 +32,7 @@ static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 see
 
 	if (!regs || find(tid))
 		return;
-	slot = track(regs, tid, tgid, now, NR_UNSEEN);
+	slot = track(regs, tid, tgid, now, SLOT_UNSEEN);
 	if (!slot)
 		return;
 	slot->compat = compat;
@@ -82,7 +82,7 @@ TAIL(arrive)
 		from = args[ARG2];
 		if (!from) { /* the last one said: from now on it is traced */
 			owner->announced = 1;
-			if (!track(regs, tid, tgid, 0, 0))
+			if (!track(regs, tid, tgid, 0, SLOT_ARRIVED))
 				return 0;
 			emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
 		}

@@ -26,8 +26,9 @@ enum kind {
 	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
 				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
 	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
-	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
-			     * entered at start, and goes on with its leader's id (result) */
+	KIND_EXIT = 13,     /* sched_process_exit: result = tgid, fd = its status as wait(2) gives it;
+			     * or arg = GOES_ON: no leader, it has called execve, entered at start,
+			     * and goes on with its leader's id (result) */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
 	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
@@ -47,6 +48,7 @@ enum kind {
 	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
 	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
+	KIND_UNENTERED = 33, /* a call whose exit alone the kernel showed: as KIND_CALL, but start = SAYS_* */
 };
 /* clang-format on */
 
@@ -78,14 +80,22 @@ struct slot {
 	u64 enter; /* ns of the open call's entry, 0 if none is open */
 	u32 tid;
 	u32 tgid;
-	u32 nr;      /* the open call's number */
+	u32 nr;      /* the open call's number as the program gave it; an entry writes this and flags at once */
+	u32 flags;   /* SLOT_* */
 	u32 chained; /* some other thread had to take a neighbouring slot: look there too */
 	s32 last_fd; /* the descriptor last looked up, not to do it again */
-	u32 compat;  /* a 32-bit program: its call numbers are not ours */
 	u32 at;      /* of io_submit's blocks: the next one to tell of */
 	u32 life;    /* of its process: another one where the process ID is used again */
-	u64 tail[2];
+	u32 compat;  /* the ABI of its last call was the 32-bit one: for a call that never returns */
+	u32 spare;
+	u64 tail[1];
 };
+
+#define SLOT_UNSEEN 1  /* the open call, if there is one, was entered before the thread was adopted */
+#define SLOT_ARRIVED 2 /* its next exit ends no call of its own: a new thread, or one that has just arrived */
+#define SLOT_TRAPPED 4 /* a filter's SIGSYS came: the exit that follows is of the call that was trapped */
+#define SLOT_FIRST 8   /* the first instance of the sys_exit program has dealt with this exit (HAVE_PREEMPTION) */
+#define SLOT_SECOND 16 /* the second one has */
 
 /* A traced thread by its id: everybody else's way to its slot. */
 struct thread {
@@ -112,11 +122,12 @@ struct ledger {
 	u64 lost;
 	u64 untracked; /* threads that found no slot */
 	u64 unlearnt;  /* sockets that found no room in the table */
-	u64 pad[4];
+	u64 unentered; /* exits of calls whose entry the kernel did not show */
+	u64 pad[3];
 };
 
 /* Programs that others jump to (tail calls) for what is seldom, so that those stay small. */
-enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAILS };
+enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAIL_UNENTERED, TAIL_EXECUTED, TAILS };
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
@@ -140,7 +151,11 @@ struct call {
 
 #define WAS_OPEN 0x8000 /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
 #define GOES_ON 1
-#define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
+#define NR_COMPAT 0x8000 /* in a call's nr: made by the 32-bit ABI (int 0x80, sysenter), whose numbers are others */
+#define NR_WHOLE 0x7fff  /* a call's nr where the number is 0x4000 or more (x32's have bit 30): it stands in arg */
+#define NR_MOST 0x4000
+#define SAYS_REFUSED 0 /* in a KIND_UNENTERED's start: result is what the program got */
+#define SAYS_TRAPPED 1 /* a filter answered with SIGSYS: result is the call's own number, and means nothing */
 
 /* Who may say which threads are traced. */
 struct owner {

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tracer import text
 from tracer.errors import CANNOT, IotraceError
 from tracer.kernel import io_uring_args
-from tracer.kernel.arch import SUPPORTED
+from tracer.kernel.arch import SUPPORTED, x86_64
 from tracer.kernel.btf import KernelTypes, NoTypes
 from tracer.kernel.c_library import place_of
 from tracer.kernel.libbpf import NoLibbpf
@@ -71,6 +71,8 @@ _OFFSETS = {
     "O_TASK_FILES": ("task_struct", "files"),
     "O_TASK_COMM": ("task_struct", "comm"),
     "O_TASK_STACK": ("task_struct", "stack"),
+    "O_TASK_EXIT_CODE": ("task_struct", "exit_code"),
+    **x86_64.OFFSETS,
     "O_TASK_PID_LINKS": ("task_struct", "pid_links"),
     "O_PROC_PID": ("proc_inode", "pid"),
     "O_PROC_INODE": ("proc_inode", "vfs_inode"),

@@ -18,7 +18,7 @@ import numpy as np
 
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
+from tracer.recording.records import GOES_ON, SAYS_TRAPPED, WAS_OPEN, Kind
 
 # The columns that hold IDs beside `tid`, and of which kinds.
 THREAD_COLUMNS = {"fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN)}
@@ -93,12 +93,34 @@ class Calls(View):
     __slots__ = ()
 
     start = Field("start", "When the call was entered (ns); `time` is its return.")
-    number = Field("nr", "The system call's number.")
+    number = Field(
+        "nr", "The system call's number; syscalls.Call.of has it with its ABI, and in full."
+    )
     result = Field("result", "Its result, a negative errno where it failed.")
     fd = Field("fd", "Argument 0.")
     argument = Field(
-        "arg", "The argument that the table of calls says to keep (tracer/bpf/actions.py)."
+        "arg",
+        "The argument that the table of calls says to keep (tracer/bpf/actions.py); the call's "
+        "number where `number` has no room for it.",
     )
+
+
+class UnenteredCalls(View):
+    """System calls whose exit alone the kernel showed: a seccomp filter or a tracer answered them before they began."""
+
+    KINDS = (Kind.UNENTERED,)
+    __slots__ = ()
+
+    number = Field("nr", "As of Calls.")
+    result = Field("result", "What the program got; of a trapped call its own number.")
+    fd = Field("fd", "Argument 0.")
+    argument = Field("arg", "As of Calls.")
+
+    @property
+    def trapped(self) -> np.ndarray:
+        """bool[n]: the filter answered with SIGSYS; the call has no result."""
+        flags: np.ndarray = self.batch.start[self.rows] == SAYS_TRAPPED
+        return flags
 
 
 class Arguments(View):
@@ -267,6 +289,7 @@ class Exits(View):
         return flags
 
     exec_start = Field("start", "Where the thread goes on: time (ns) of its entry into execve.")
+    status = Field("fd", "Its exit status as wait(2) has it, -1 where it was not recorded.")
 
 
 class Names(View):

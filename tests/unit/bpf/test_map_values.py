@@ -40,5 +40,11 @@ def test_a_struct_has_its_fields_at_their_offsets(name):
     assert (list(dtype.fields), dtype.itemsize) == ([field for _, field, _ in declared], offset)
 
 
-def test_a_call_that_was_not_seen_has_the_number_of_the_header():
-    assert constant("NR_UNSEEN") == map_values.NR_UNSEEN
+def test_a_call_that_was_not_seen_has_the_flag_of_the_header():
+    assert constant("SLOT_UNSEEN") == map_values.SLOT_UNSEEN
+
+
+def test_an_entry_writes_a_call_s_number_and_the_flags_at_once():
+    """probes/calls.bpf.c stores both as one 64-bit number."""
+    assert map_values.SLOT.fields["nr"][1] % 8 == 0
+    assert map_values.SLOT.fields["flags"][1] == map_values.SLOT.fields["nr"][1] + 4

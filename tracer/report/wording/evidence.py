@@ -118,7 +118,7 @@ def _plain(fact: _Plain) -> str:
             return "no receive brought data in on a socket or pipe"
         case Undecoded(calls):
             return (
-                f"{calls} calls were a 32-bit program's: counted, but not decoded; what they "
+                f"{calls} calls were made by the 32-bit ABI: counted, but not decoded; what they "
                 "received is not seen"
             )
         case FoundAtOnce(1):
