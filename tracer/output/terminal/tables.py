@@ -170,10 +170,10 @@ def _call_name(call: Result) -> str:
 def _errors(call: Result) -> str:
     errors = sorted((call.get("errors") or {}).items(), key=lambda item: -(item[1] or 0))
     words = [f"{clean(name)} {number(count)}" for name, count in errors if count]
-    if trapped := call.get("trapped"):
-        words.append(f"trapped (SIGSYS) {number(trapped)}")
-    if unentered := call.get("unentered"):
-        words.append(f"not entered {number(unentered)}")
+    trapped = call.get("trapped") or 0
+    refused = (call.get("unentered") or 0) - trapped
+    words += [f"trapped (SIGSYS) {number(trapped)}"] if trapped else []
+    words += [f"not entered {number(refused)}"] if refused > 0 else []
     return ", ".join(words)
 
 

@@ -232,7 +232,7 @@ def _alarms(book: Result) -> list[str]:
         )
     if missing := book.get("missing_rows"):
         alarms.append(
-            f"THE RECORDING HOLDS {plural(book.get('rows'), 'RECORD')}, {number(abs(missing))} "
+            f"THE RECORDING HOLDS {number(book.get('rows'))} RECORDS, {number(abs(missing))} "
             f"{'FEWER' if missing > 0 else 'MORE'} THAN ITS LEDGER SAYS: it was changed after it was made"
         )
     if missed := book.get("missed"):
