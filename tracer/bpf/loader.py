@@ -15,6 +15,7 @@ from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
 from tracer.kernel.arch import x86_64
 from tracer.kernel.features import CannotTrace, Features
+from tracer.terms import NOT_SEEN
 
 _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
@@ -193,7 +194,7 @@ class Attachment:
                 "uprobe", path, offset, self._programs[program]
             )
         except OSError as error:
-            features.sources[name] = f"not seen ({error.strerror})"
+            features.sources[name] = f"{NOT_SEEN} ({error.strerror})"
 
 
 def _constants(features: Features) -> dict[str, int]:

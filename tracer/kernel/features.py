@@ -17,6 +17,7 @@ from tracer.kernel.btf import KernelTypes, NoTypes
 from tracer.kernel.c_library import place_of
 from tracer.kernel.libbpf import NoLibbpf
 from tracer.kernel.pmu import has_pmu
+from tracer.terms import NOT_SEEN
 
 # Tracepoints without which there is nothing to show.
 REQUIRED = (
@@ -51,11 +52,11 @@ EVIDENCE: dict[str, tuple[tuple[str | None, str], ...]] = {
     ),
     "io_uring": (
         ("HAVE_URING", "tracepoints io_uring_*"),
-        (None, "not seen (no tracepoints)"),
+        (None, f"{NOT_SEEN} (no tracepoints)"),
     ),
     "aio_read": (
         ("HAVE_AIO_READ", "uprobe on {aio_read}"),
-        (None, "not seen (no uprobes)"),
+        (None, f"{NOT_SEEN} (no uprobes)"),
     ),
 }
 

@@ -30,5 +30,5 @@ class OperationsInWindow(Step[None, Operations]):
         window = results.recording.window
         if window == Window():
             return operations
-        # As calls are counted that ended inside (counts/syscall_stats.py), and `done` may be later: a signal's delivery.
+        # As calls are counted that ended inside (counts/syscall_stats.py). `done` may be later: a signal's delivery.
         return operations.where(window.holds(operations.copy_end))
