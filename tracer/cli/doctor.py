@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -50,7 +51,8 @@ def _sources(kernel: Features) -> None:
 
 
 def _said(subject: str, words: str) -> None:
-    show.line(f"{subject:<12}{words}")
+    for line in textwrap.wrap(f"{subject:<12}{words}", 80, subsequent_indent=12 * " "):
+        show.line(line)
 
 
 def _net() -> str:
