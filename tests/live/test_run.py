@@ -146,7 +146,7 @@ def test_doctor_says_that_the_probes_load():
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="no setpriv (util-linux)")
 def test_a_uprobe_that_is_refused_is_said_by_doctor_and_by_the_verdict():
-    """With CAP_BPF and CAP_PERFMON alone the kernel refuses the uprobe on aio_read, whatever its directories promise."""
+    """With CAP_BPF and CAP_PERFMON alone the kernel refuses the uprobe on aio_read, whatever its files promise."""
     few = ["setpriv", "--bounding-set", "-all,+bpf,+perfmon", "--inh-caps", "-all"]
     doctor, run = (
         subprocess.run([*few, *IOTRACE, *words], capture_output=True, text=True, cwd=ROOT)
@@ -157,7 +157,7 @@ def test_a_uprobe_that_is_refused_is_said_by_doctor_and_by_the_verdict():
     if "aio_read uprobe on" in said:
         pytest.skip("this kernel lets CAP_PERFMON have uprobes")
     assert "aio_read not seen (uprobe on " in said and "compile, load and attach" in said
-    assert max(map(len, doctor.stdout.splitlines())) <= 80
+    assert max(map(len, doctor.stdout.splitlines()[:-1])) <= 80
     model = json.loads(run.stdout)["model"]
     assert model["name"] == "blocking" and model["confidence"] == 0.5
     assert "could not be watched" in model["evidence"][0] and "POSIX aio" in model["evidence"][0]

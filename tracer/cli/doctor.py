@@ -47,12 +47,11 @@ def command() -> None:
 
 def _sources(kernel: Features) -> None:
     for boundary, source in kernel.sources.items():
-        _said(boundary, source)
+        _said(boundary, f"\n{12 * ' '}".join(textwrap.wrap(source, 68)))
 
 
 def _said(subject: str, words: str) -> None:
-    for line in textwrap.wrap(f"{subject:<12}{words}", 80, subsequent_indent=12 * " "):
-        show.line(line)
+    show.line(f"{subject:<12}{words}")
 
 
 def _net() -> str:
