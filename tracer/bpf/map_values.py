@@ -21,11 +21,12 @@ SLOT = np.dtype(
         ("flags", "<u4"),
         ("chained", "<u4"),
         ("last_fd", "<i4"),
-        ("at", "<u4"),
+        ("at", "<u2"),
+        ("compat", "<u2"),
         ("life", "<u4"),
-        ("compat", "<u4"),
-        ("spare", "<u4"),
-        ("tail", "<u8", 1),
+        ("sent_fd", "<i4"),
+        ("changes", "<u4"),
+        ("tail", "<u8"),
     ]
 )
 """struct slot: one traced thread; regs 0: free; enter: ns, 0 if it is in no call."""
