@@ -14,6 +14,7 @@ HEADER = re.sub(r"/\*.*?\*/", "", (PROBES / "iotrace.h").read_text(), flags=re.S
 DTYPES = {
     "u64": np.dtype("<u8"),
     "u32": np.dtype("<u4"),
+    "u16": np.dtype("<u2"),
     "s32": np.dtype("<i4"),
     "record": map_values.RECORD,
     "element": map_values.ELEMENT,
