@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracer.output.terminal.rows import Figure, Step
+from tracer.output.figure.rows import Figure, Step
 
 
 def draw(figure: Figure) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from tracer.output.figure.composition import build
+from tracer.output.figure.rows import Figure, Row
 from tracer.output.format import Result
 from tracer.output.terminal import edges
-from tracer.output.terminal.composition import build
 from tracer.output.terminal.lines import fit
-from tracer.output.terminal.rows import Figure, Row
 from tracer.output.terminal.tables import PHASE_STYLES
 from tracer.output.units import clean, duration, plural
 from tracer.report.contract import PHASE_SPANS

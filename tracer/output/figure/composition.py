@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracer.output.figure.rows import FREE, Figure, Row, Step, comment
+from tracer.output.figure.steps import SUBMISSIONS, boundary_rows, rows_of
 from tracer.output.format import Result
-from tracer.output.terminal.rows import FREE, Figure, Row, Step, comment
-from tracer.output.terminal.steps import SUBMISSIONS, boundary_rows, rows_of
 from tracer.output.units import clean
 from tracer.report.contract import BOUNDARIES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tracer.output.terminal.rows import FREE, Figure, Row, Step, comment
+from tracer.output.figure.rows import FREE, Figure, Row, Step, comment
 from tracer.output.units import clean, duration, number, plural
 
 AGAIN = ("EAGAIN", "EWOULDBLOCK")
