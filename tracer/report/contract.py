@@ -547,6 +547,15 @@ class RequestStep(TypedDict):
     tid: Id
 
 
+class ArrivalStep(TypedDict):
+    """More data came to the descriptor before the program was told of the operation's. count: how often; at_ns: the
+    last time."""
+
+    kind: Literal["arrival"]
+    at_ns: Time
+    count: Annotated[int, Also(minimum=1)]
+
+
 Step: TypeAlias = (
     CallStep
     | LibraryStep
@@ -557,6 +566,7 @@ Step: TypeAlias = (
     | SignalStep
     | HandlerEndStep
     | RequestStep
+    | ArrivalStep
 )
 
 
