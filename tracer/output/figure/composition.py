@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.output.figure.rows import FREE, RETURNS_FROM_HANDLER, Figure, Row, Step, comment
 from tracer.output.figure.notes import notes_of
+from tracer.output.figure.rows import FREE, RETURNS_FROM_HANDLER, Figure, Row, Step, comment
 from tracer.output.figure.steps import SUBMISSIONS, boundary_rows, rows_of
 from tracer.output.format import Result
 from tracer.output.units import clean
@@ -224,6 +224,8 @@ def _before_it_continues(figure: Figure) -> Row | None:
     in_call = not before or before[-1].arrow == "call"
     if not before or (in_call and before[-1].label != RETURNS_FROM_HANDLER):
         return None
+    if before[-1].application.startswith("×"):  # it asked again and again
+        return None
     until = after[0].time_ns if after else figure.times["done"]
     since = before[-1].time_ns
     if since is None or until is None or 2 * (until - since) < ready - ask:
@@ -239,6 +241,7 @@ def _name_helper(figure: Figure) -> None:
     text = f"{helper_word(figure)} {figure.helper}"
     text = text if len(text) <= _HELPER_CELLS else f"thread {figure.helper}"
     first.before.append(comment(text, "yellow", by_helper=True))
+    first.before[-1].names_helper = True
 
 
 def helper_word(figure: Figure) -> str:

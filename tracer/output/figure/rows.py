@@ -25,6 +25,7 @@ class Row:
     before, after: comments that stand directly above or below this row.
     bound: of a comment, the time (ns) of the event above it.
     left, right: the application's edges; the left is the asking thread's, the right the helper's.
+    names_helper: whether it only says who the helper is.
     """
 
     time_ns: int | None
@@ -45,6 +46,7 @@ class Row:
     left: str = "┃"
     right: str = "│"
     bound: int | None = None
+    names_helper: bool = False
 
 
 def comment(text: str, style: str, by_helper: bool = False) -> Row:

@@ -205,11 +205,12 @@ def _signal(step: Step, figure: Figure) -> list[Row]:
 def _sent(step: Step, figure: Figure) -> int:
     """When the signal was sent (ns): by the waking of the thread that took it, at the latest. The kernel tells of the
     signal only after that (kernel/signal.c: complete_signal wakes, trace_signal_generate comes last)."""
-    ready, sent = figure.times["ready"], int(step["generated_ns"])
+    sent: int = step["generated_ns"]
+    ready = figure.times["ready"]
     if not step.get("taken") or ready is None:
         return sent
-    wakes = [its["at_ns"] for its in figure.steps if its["kind"] == "wake"]
-    return min([sent, *(wake for wake in wakes if wake >= ready)])
+    wakes: list[int] = [its["at_ns"] for its in figure.steps if its["kind"] == "wake"]
+    return min((wake for wake in wakes if ready <= wake <= sent), default=sent)
 
 
 def _arrival(step: Step, figure: Figure) -> list[Row]:

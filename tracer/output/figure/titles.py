@@ -18,12 +18,14 @@ _MODELS = {
     "linux-aio": ("Asynchronous I/O: Linux native aio", "6.5"),
     "io-uring": ("Asynchronous I/O: io_uring", "6.5"),
 }
-# by the model and how the operation was carried out or told of (the operation's `how`)
+# by the model and how the operation was carried out or told of (the operation's `how`; none: by a call that receives)
 _VARIANTS: dict[tuple[str, str], tuple[str, str | None]] = {
     ("posix-aio", "signal"): ("Asynchronous I/O: aio_read, told by a signal", "6.5"),
     ("posix-aio", "thread"): ("Asynchronous I/O: aio_read, told in a new thread", "6.5"),
     ("posix-aio", "suspend"): ("Asynchronous I/O: aio_read and aio_suspend", "6.5"),
+    ("linux-aio", ""): ("I/O multiplexing: the poll of Linux native aio", "6.3"),
     ("linux-aio", "device"): ("Asynchronous I/O: native aio, by the device", "6.5"),
+    ("linux-aio", "after io_submit"): ("Asynchronous I/O: native aio, by the device", "6.5"),
     ("linux-aio", "in io_submit"): ("Linux native aio: io_submit itself receives", None),
     ("io-uring", "inline"): ("io_uring: the data was there, and asking copied it", None),
     ("io-uring", "multishot"): ("Asynchronous I/O: io_uring, asked once for all", "6.5"),
@@ -34,7 +36,8 @@ _VARIANTS: dict[tuple[str, str], tuple[str, str | None]] = {
 
 def title_of(figure: Figure) -> tuple[str, str | None]:
     """(title, number of the textbook's figure; None: it has none of this)."""
-    if variant := _VARIANTS.get((figure.model, figure.operation.get("how") or "")):
+    variant = _VARIANTS.get((figure.model, figure.operation.get("how") or ""))
+    if variant and figure.operation:
         return variant
     if any(step["kind"] == "signal" and step.get("taken") for step in figure.steps):
         return "Signal-driven I/O: a call takes the signal", "6.4"

@@ -20,7 +20,7 @@ from tracer.output.figure.notes import caption
 from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
-from tracer.output.terminal import edges
+from tracer.output.figure import edges
 from tracer.output.terminal.lines import fit
 from tracer.output.terminal.tables import PHASE_STYLES
 from tracer.output.units import duration
