@@ -17,7 +17,7 @@ def test_every_recording_gives_a_picture_whose_parts_lie_inside_it(name: str) ->
     named = {child.get("id") for child in root if child.tag in (f"{SVG}title", f"{SVG}desc")}
     assert named == set((root.get("aria-labelledby") or "").split())
     _, _, width, height = map(float, (root.get("viewBox") or "").split())
-    words = [text for text in root.iter(f"{SVG}text")]
+    words = list(root.iter(f"{SVG}text"))
     assert all(text.text and text.text.strip() for text in words)
     for element in root.iter():
         for key, most in (("x", width), ("x1", width), ("x2", width), ("y", height)):

@@ -14,7 +14,7 @@ from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
 from tracer.output.svg.layout import MARGIN, PAD, TOP, Lane, Layout, Phase, arrange
-from tracer.output.svg.style import BODY, SMALL, TITLE, classes_of, sheet, width_of, wrapped
+from tracer.output.svg.style import SMALL, TITLE, classes_of, sheet, width_of, wrapped
 from tracer.output.units import clean, duration, share
 from tracer.report.contract import PHASE_SPANS
 

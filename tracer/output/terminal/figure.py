@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from tracer.output.figure import edges
 from tracer.output.figure.composition import build
 from tracer.output.figure.notes import caption
 from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
-from tracer.output.figure import edges
 from tracer.output.terminal.lines import fit
 from tracer.output.terminal.tables import PHASE_STYLES
 from tracer.output.units import duration
