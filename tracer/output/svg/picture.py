@@ -34,6 +34,16 @@ def picture(report: Result) -> str:
     return drawing.text()
 
 
+def style_of(drawn: str) -> str:
+    """The style sheet that a picture has in it, as a browser reads it."""
+    return ElementTree.fromstring(drawn).findtext("{http://www.w3.org/2000/svg}style") or ""
+
+
+def drawn_width(drawn: str) -> float:
+    """How wide a picture is (px)."""
+    return float(ElementTree.fromstring(drawn).get("width") or 0)
+
+
 def _nothing() -> str:
     canvas = _Canvas("An operation", NOTHING)
     for place, line in enumerate(wrapped(NOTHING, _LEAST_WIDTH - 2 * MARGIN)):
