@@ -12,7 +12,8 @@ from tracer.output.format import Result
 from tracer.output.html import sections
 from tracer.output.html.data import data
 from tracer.output.html.elements import el, html, section
-from tracer.output.svg.picture import drawn_width, picture, style_of
+from tracer.output.svg.canvas import drawn_width, style_of
+from tracer.output.svg.picture import picture
 
 WIDE = 620  # px: a wider figure is not made smaller on a small screen, but moved in its frame
 _LINKS = (

@@ -1,10 +1,11 @@
-"""The textbook's figure with the measured times as a picture: --svg FILE, one SVG that needs nothing beside it."""
+"""Pictures, --svg FILE: of a report the textbook's figure with the measured times, of a comparison its bars."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tracer.output.format import Format, Kind, Options, Result
+from tracer.output.svg.bars import bars
 from tracer.output.svg.picture import picture
 
 
@@ -14,10 +15,16 @@ def render(report: Result, options: Options) -> Iterator[str]:
     yield picture(report) + "\n"
 
 
+def render_comparison(result: Result, options: Options) -> Iterator[str]:
+    """The picture of a comparison."""
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield bars(result) + "\n"
+
+
 FORMAT = Format(
     flag="--svg",
     metavar="FILE",
-    help="The figure as a picture (SVG) in this file.",
-    renders={Kind.REPORT: render},
+    help="The figure, or the bars, as a picture (SVG) in this file.",
+    renders={Kind.REPORT: render, Kind.COMPARISON: render_comparison},
     order=60,
 )

@@ -3,9 +3,7 @@ takes part, arrows, measured times, and the phases to scale in a bar below."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from xml.etree import ElementTree
 
 from tracer.output.figure import edges
 from tracer.output.figure.composition import build
@@ -13,8 +11,9 @@ from tracer.output.figure.notes import caption
 from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
+from tracer.output.svg.canvas import Canvas
 from tracer.output.svg.layout import MARGIN, PAD, TOP, Lane, Layout, Phase, arrange
-from tracer.output.svg.style import SMALL, TITLE, classes_of, sheet, width_of, wrapped
+from tracer.output.svg.style import SMALL, TITLE, classes_of, width_of, wrapped
 from tracer.output.units import clean, duration, share
 from tracer.report.contract import PHASE_SPANS
 
@@ -34,61 +33,11 @@ def picture(report: Result) -> str:
     return drawing.text()
 
 
-def style_of(drawn: str) -> str:
-    """The style sheet that a picture has in it, as a browser reads it."""
-    return ElementTree.fromstring(drawn).findtext("{http://www.w3.org/2000/svg}style") or ""
-
-
-def drawn_width(drawn: str) -> float:
-    """How wide a picture is (px)."""
-    return float(ElementTree.fromstring(drawn).get("width") or 0)
-
-
 def _nothing() -> str:
-    canvas = _Canvas("An operation", NOTHING)
+    canvas = Canvas("An operation", NOTHING)
     for place, line in enumerate(wrapped(NOTHING, _LEAST_WIDTH - 2 * MARGIN)):
         canvas.text(line, MARGIN, 30 + place * _LINE, "small")
     return canvas.closed(_LEAST_WIDTH, 60)
-
-
-class _Canvas:
-    """An SVG element that grows; title and desc: what a screen reader says of it."""
-
-    def __init__(self, title: str, description: str) -> None:
-        digest = hashlib.sha256((title + description).encode()).hexdigest()
-        self.prefix = f"iotrace-{digest[:8]}"  # several may stand in one page
-        self._root = ElementTree.Element("svg", {"xmlns": "http://www.w3.org/2000/svg"})
-        self._root.set("class", self.prefix)
-        self._root.set("role", "img")
-        self._root.set("aria-labelledby", f"{self.prefix}-title {self.prefix}-desc")
-        for name, words in (("title", title), ("desc", description)):
-            child = ElementTree.SubElement(self._root, name, {"id": f"{self.prefix}-{name}"})
-            child.text = clean(words)
-        ElementTree.SubElement(self._root, "style").text = sheet(self.prefix)
-        self._paper = self.add("rect", "paper", x=0, y=0)
-
-    def add(self, name: str, classes: str, **attributes: float | str) -> ElementTree.Element:
-        """An element with these classes and attributes, numbers rounded."""
-        values = {
-            key.replace("_", "-"): value
-            if isinstance(value, str)
-            else f"{value:.1f}".rstrip("0").rstrip(".")
-            for key, value in attributes.items()
-        }
-        return ElementTree.SubElement(self._root, name, {"class": classes, **values})
-
-    def text(self, words: str, x: float, y: float, classes: str = "") -> None:
-        """Words that begin (or end, or have their middle) at x, on a line at y."""
-        self.add("text", classes, x=x, y=y).text = clean(words)
-
-    def closed(self, width: float, height: float) -> str:
-        """The whole element, of that size."""
-        for element in (self._root, self._paper):
-            element.set("width", f"{width:.0f}")
-            element.set("height", f"{height:.0f}")
-        self._root.set("viewBox", f"0 0 {width:.0f} {height:.0f}")
-        ElementTree.indent(self._root)
-        return ElementTree.tostring(self._root, encoding="unicode")
 
 
 class _Drawing:
@@ -97,7 +46,7 @@ class _Drawing:
     def __init__(self, report: Result, figure: Figure, layout: Layout) -> None:
         self._report, self._figure, self._layout = report, figure, layout
         title, self._number = title_of(figure)
-        self._canvas = _Canvas(title, " ".join(_told(figure)))
+        self._canvas = Canvas(title, " ".join(_told(figure)))
         self._title = title
         self._width = max(layout.width, _LEAST_WIDTH)
         self._y = float(MARGIN)  # how far down it has come
