@@ -485,6 +485,7 @@
       for (const [its] of charts) its.resize();
     }).observe(document.body);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    document.documentElement.dataset.readyAt = String(Math.round(performance.now())); // ms from navigation
     document.documentElement.dataset.ready = String(Math.round(performance.now() - began));
   }
 

@@ -158,7 +158,7 @@ def _rail(figure: Figure) -> _Rail:
 
 def _caption(report: Result, figure: Figure) -> list[Text]:
     """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
-    lines = ["   ".join([*_signs(figure), "+ since the line above"])]
+    lines = ["   ".join(_signs(figure))]
     if figure.helper is not None:
         lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
     if figure.operation:
@@ -173,5 +173,6 @@ def _signs(figure: Figure) -> Iterator[str]:
     for sign, meaning in (("┃", "has a CPU"), ("┊", "has none")):
         if sign in edges_drawn:
             yield f"{sign} {meaning}"
+    yield "+ since the line above"
     if figure.estimated:
         yield "~ estimated"
