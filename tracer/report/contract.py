@@ -231,6 +231,7 @@ class Thread(TypedDict):
     start_ns: Time
     end_ns: Time
     blocked_ns: Duration
+    stopped_ns: Duration
     runnable_ns: Duration
     kernel_ns: Duration
     user_ns: Duration

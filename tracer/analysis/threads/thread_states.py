@@ -16,12 +16,14 @@ from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each
 from tracer.recording.records import text_of
 from tracer.terms import STATES
 
-_SUMMED = STATES[:-1]  # the last, user, is what remains of the lifetime
+# the last state, user, is what remains of the lifetime; the time that a thread was stopped is a part of blocked
+_SUMMED = (*STATES[:-1], "stopped")
 
 
 @dataclass(frozen=True)
 class ThreadTimes:
-    """One thread's traced lifetime [start_ns, end_ns) divided into four states; all ns, they sum to its length."""
+    """One thread's traced lifetime [start_ns, end_ns) divided into four states; all ns, they sum to its length.
+    stopped_ns: how much of blocked_ns a signal or a tracer had stopped it."""
 
     tid: int
     tgid: int
@@ -34,6 +36,7 @@ class ThreadTimes:
     user_ns: int
     switches: int  # times the thread gave up its CPU, to sleep
     preemptions: int  # times the CPU was taken from the thread
+    stopped_ns: int = 0
 
 
 @dataclass
@@ -84,6 +87,9 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         blocked_until = absences.blocked_until
         self._add("blocked", absences.tid, absences.out, blocked_until, window)
         self._add("runnable", absences.tid, blocked_until, absences.back, window)
+        if absences.stopped.any():
+            stops = absences.take(absences.stopped)
+            self._add("stopped", stops.tid, stops.out, stops.blocked_until, window)
 
     def _switches(self, batch: RecordBatch, window: Window) -> None:
         """Counts switches away inside the window, as getrusage(2) does."""
@@ -141,7 +147,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         end = min(self._end if life.died is None else life.died, window.end)
         if end <= start:
             return None
-        blocked, runnable, kernel = life.sums.tolist()
+        blocked, runnable, kernel, stopped = life.sums.tolist()
         return ThreadTimes(
             tid,
             life.tgid,
@@ -153,6 +159,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             kernel,
             end - start - blocked - runnable - kernel,
             *life.switches.tolist(),
+            stopped_ns=stopped,
         )
 
     def _name(self, life: _Life) -> str:
@@ -182,6 +189,7 @@ def _entry(thread: ThreadTimes, base: int) -> dict[str, Any]:
         "start_ns": thread.start_ns - base,
         "end_ns": thread.end_ns - base,
         "blocked_ns": thread.blocked_ns,
+        "stopped_ns": thread.stopped_ns,
         "runnable_ns": thread.runnable_ns,
         "kernel_ns": thread.kernel_ns,
         "user_ns": thread.user_ns,

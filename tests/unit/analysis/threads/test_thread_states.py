@@ -43,6 +43,21 @@ def test_a_sleep_in_a_call_is_blocked_then_runnable() -> None:
     assert states(times(until(trace, 101))) == (40, 5, 15, 40)
 
 
+@pytest.mark.parametrize("state", [0x104, 0x108, 0x4, 0x8])
+def test_what_is_stopped_is_blocked_and_is_told_apart(state: int) -> None:
+    trace = Trace().add(Kind.SWITCH_OUT, 21, arg=state).add(Kind.WAKING, 61)
+    trace.add(Kind.SWITCH_IN, 66).sleep(71, 81, 81)
+    its = times(until(trace, 101))
+    assert states(its) == (50, 5, 0, 45) and its.stopped_ns == 40
+    assert times(until(trace, 101), (41, 71)).stopped_ns == 20
+
+
+def test_what_is_preempted_on_its_way_to_a_stop_is_not_yet_stopped() -> None:
+    trace = Trace().add(Kind.SWITCH_OUT, 21, arg=0x104, fd=1).add(Kind.SWITCH_IN, 66)
+    its = times(until(trace, 101))
+    assert its.stopped_ns == 0 and its.runnable_ns == 45
+
+
 def test_preempted_is_runnable() -> None:
     assert states(times(until(Trace().preempted(21, 51), 101))) == (0, 30, 0, 70)
 
