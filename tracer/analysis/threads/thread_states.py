@@ -148,6 +148,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         if end <= start:
             return None
         blocked, runnable, kernel, stopped = life.sums.tolist()
+        switches, preemptions = life.switches.tolist()
         return ThreadTimes(
             tid,
             life.tgid,
@@ -158,8 +159,9 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             runnable,
             kernel,
             end - start - blocked - runnable - kernel,
-            *life.switches.tolist(),
-            stopped_ns=stopped,
+            switches,
+            preemptions,
+            stopped,
         )
 
     def _name(self, life: _Life) -> str:
