@@ -238,6 +238,7 @@ class Thread(TypedDict):
     cpu_ns: Duration
     switches: Count
     preemptions: Count
+    killed_by: str | None
 
 
 class Syscall(TypedDict):

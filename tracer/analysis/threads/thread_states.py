@@ -11,6 +11,7 @@ import numpy as np
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import OffCpu, TimelineStep
+from tracer.kernel.signal_names import killer
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each
 from tracer.recording.records import text_of
@@ -37,6 +38,7 @@ class ThreadTimes:
     switches: int  # times the thread gave up its CPU, to sleep
     preemptions: int  # times the CPU was taken from the thread
     stopped_ns: int = 0
+    status: int = -1  # as wait(2) has it; -1: it lives, or that was not recorded
 
 
 @dataclass
@@ -48,6 +50,7 @@ class _Life:
     tgid: int = 0
     creator: int = 0
     name: str = ""
+    status: int = -1
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(_SUMMED), np.int64))
     # how often the thread left the CPU: [to sleep, preempted]
     switches: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))
@@ -128,13 +131,13 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
     def _births(self, batch: RecordBatch) -> None:
         lives = each(
             (Births.of(batch), ("tid", "time", "tgid", "creator")),
-            (Exits.of(batch), ("tid", "time")),
+            (Exits.of(batch), ("tid", "time", "status")),
             (Names.of(batch), ("tid", "low", "high")),
         )
         for _, view, (tid, *values) in lives:
             life = self._lives.setdefault(tid, _Life())
             if view is Exits:
-                (life.died,) = values
+                life.died, life.status = values
             elif view is Names:
                 life.name = text_of(*values)
             elif life.born is None:
@@ -162,6 +165,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             switches,
             preemptions,
             stopped,
+            life.status,
         )
 
     def _name(self, life: _Life) -> str:
@@ -198,4 +202,5 @@ def _entry(thread: ThreadTimes, base: int) -> dict[str, Any]:
         "cpu_ns": thread.kernel_ns + thread.user_ns,
         "switches": thread.switches,
         "preemptions": thread.preemptions,
+        "killed_by": killer(thread.status),
     }

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.analysing import thread_times
 from support.records_builder import TID, Trace
+from support.reports import built
 
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.recording.records import Kind
@@ -56,6 +57,16 @@ def test_what_is_preempted_on_its_way_to_a_stop_is_not_yet_stopped() -> None:
     trace = Trace().add(Kind.SWITCH_OUT, 21, arg=0x104, fd=1).add(Kind.SWITCH_IN, 66)
     its = times(until(trace, 101))
     assert its.stopped_ns == 0 and its.runnable_ns == 45
+
+
+@pytest.mark.parametrize(
+    ("status", "killed_by"),
+    [(-1, None), (0, None), (7 << 8, None), (31, "SIGSYS"), (11 | 0x80, "SIGSEGV")],
+)
+def test_how_a_thread_ended(status: int, killed_by: str | None) -> None:
+    trace = Trace().add(Kind.EXIT, 101, result=TID, fd=status)
+    (thread,) = built(trace)["threads"]
+    assert thread["killed_by"] == killed_by
 
 
 def test_preempted_is_runnable() -> None:
