@@ -30,6 +30,7 @@ PROCESS_COLUMNS = {
 Record = tuple[int, int, int, int, int, int, int, int]
 """One record as RECORD has it."""
 
+_STOPPED = 0x4 | 0x8  # __TASK_STOPPED, __TASK_TRACED
 _NO_ROWS = np.empty(0, np.int64)
 _EXECVE = syscalls.numbers()["execve"]
 
@@ -148,6 +149,13 @@ class SwitchesOut(View):
         the way to sleep."""
         preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
+
+    @property
+    def stopped(self) -> np.ndarray:
+        """bool[n]: a signal (SIGSTOP, SIGTSTP …) or a tracer (ptrace) stopped the thread: __TASK_STOPPED or
+        __TASK_TRACED is in its state (include/linux/sched.h)."""
+        stopped: np.ndarray = (self.batch.arg[self.rows] & _STOPPED != 0) & ~self.preempted
+        return stopped
 
 
 class Turns(View):

@@ -231,12 +231,14 @@ class Thread(TypedDict):
     start_ns: Time
     end_ns: Time
     blocked_ns: Duration
+    stopped_ns: Duration
     runnable_ns: Duration
     kernel_ns: Duration
     user_ns: Duration
     cpu_ns: Duration
     switches: Count
     preemptions: Count
+    killed_by: str | None
 
 
 class Syscall(TypedDict):
