@@ -84,7 +84,9 @@ def write(pieces: Iterable[str] | Iterable[bytes], path: str, user: User | None,
     with recorded(path, user, mode) as (place, keep):
         with open(place, "wb") as file:
             for piece in pieces:
-                file.write(piece if isinstance(piece, bytes) else piece.encode())
+                file.write(
+                    piece if isinstance(piece, bytes) else piece.encode(errors="backslashreplace")
+                )
         keep()
 
 

@@ -71,7 +71,11 @@ def show(
         return
     render = (chosen or default(kind)).renders[kind]
     for piece in render(result(), _paper(stream, wanted.switches)):
-        put(piece, to_stderr)
+        # what is asked for is a document, in UTF-8 whatever the locale is
+        put(
+            piece.encode(errors="backslashreplace") if chosen and isinstance(piece, str) else piece,
+            to_stderr,
+        )
 
 
 def default(kind: Kind) -> Format:

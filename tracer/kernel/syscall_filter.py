@@ -25,7 +25,7 @@ class FilterError(IotraceError):
 def classes() -> dict[str, frozenset[int]]:
     """%network → the numbers of its calls, for each of strace's classes."""
     members_of: dict[str, set[int]] = {}
-    text = files(__package__).joinpath("data/classes.tsv").read_text()
+    text = files(__package__).joinpath("data/classes.tsv").read_text(encoding="utf-8")
     for line in text.splitlines()[3:]:
         name, members = line.split("\t")
         for member in members.split(","):

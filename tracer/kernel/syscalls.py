@@ -37,7 +37,7 @@ RESTARTS = {
 @cache
 def names() -> dict[int, str]:
     """Number → name on x86-64."""
-    text = files(__package__).joinpath("data/syscalls.tsv").read_text()
+    text = files(__package__).joinpath("data/syscalls.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in text.splitlines()[2:]]
     return {int(number): name for name, number in rows}
 

@@ -8,12 +8,13 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
+from tracer import text
 from tracer.analysis.tables.number_set import number_set
 from tracer.kernel import syscalls
 from tracer.kernel.proc_net import pair
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Addresses, Births, Calls, Descriptors, Paths, Row, each
-from tracer.recording.records import Kind, text_of
+from tracer.recording.records import MOST_PATH, Kind, bytes_of
 
 # Call → the name in /proc/PID/fd of the descriptor that it makes: fs/eventfd.c and others, anon_inode_getfd().
 MAKERS = {
@@ -55,7 +56,8 @@ class FdNames:
         # process, inode → the first key of _ever
         self._first: dict[tuple[int, int], tuple[int, int, int]] = {}
         self._by_inode: dict[int, str] = {}  # of sockets and pipes: no two share an inode
-        self._opened = False
+        # thread → (descriptor, the bytes so far) of the path by which it was opened
+        self._paths: dict[int, tuple[int, bytes]] = {}
         self._local: tuple[str, int] = ("", 0)
         numbers = syscalls.numbers()
         self._makers = {numbers[call]: f"anon_inode:[{kind}]" for call, kind in MAKERS.items()}
@@ -135,12 +137,17 @@ class FdNames:
             self._local = address
 
     def _path(self, tid: int, fd: int, piece: int, low: int, high: int) -> None:
+        """Pieces are joined as bytes: a character may lie in two of them."""
         if piece == 0:  # a name from /proc is better than the path that the program passed
-            self._opened = (self.name(tid, fd) or "inode:").startswith("inode:")
-            if self._opened:
-                self._rename(tid, fd, "")
-        if self._opened:
-            self._rename(tid, fd, (self.name(tid, fd) or "") + text_of(low, high))
+            self._paths.pop(tid, None)
+            if (self.name(tid, fd) or "inode:").startswith("inode:"):
+                self._paths[tid] = fd, b""
+        of, path = self._paths.get(tid, (-1, b""))
+        if of == fd:
+            path += bytes_of(low, high)
+            self._paths[tid] = fd, path
+            name = text.shown(path) + "…" * (len(path) == MOST_PATH)
+            self._keep(tid, fd, self._of(tid).get(fd, (0, ""))[0], name, is_path=True)
 
     def _born(self, tid: int, kind: int, tgid: int, creator: int) -> None:
         self._process[tid] = tgid
@@ -154,12 +161,12 @@ class FdNames:
     def _rename(self, tid: int, fd: int, name: str) -> None:
         self._keep(tid, fd, self._of(tid).get(fd, (0, ""))[0], name)
 
-    def _keep(self, tid: int, fd: int, inode: int, name: str) -> None:
+    def _keep(self, tid: int, fd: int, inode: int, name: str, is_path: bool = False) -> None:
         self._of(tid)[fd] = (inode, name)
         key = process, _, _ = self._process.get(tid, tid), fd, inode
         self._ever[key] = name
         self._first.setdefault((process, inode), key)
-        if name.startswith(_ALONE):
+        if name.startswith(_ALONE) and not is_path:  # a file may be called TCP:[…], too
             self._by_inode[inode] = name
 
 

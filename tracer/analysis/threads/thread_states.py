@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tracer import text
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import OffCpu, TimelineStep
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each
-from tracer.recording.records import text_of
+from tracer.recording.records import bytes_of
 from tracer.terms import STATES
 
 _SUMMED = STATES[:-1]  # the last, user, is what remains of the lifetime
@@ -130,7 +131,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             if view is Exits:
                 (life.died,) = values
             elif view is Names:
-                life.name = text_of(*values)
+                life.name = text.shown(bytes_of(*values))
             elif life.born is None:
                 life.born, life.tgid, life.creator = values
 
