@@ -1,7 +1,7 @@
 """Text from the machine: names, paths and arguments are bytes to Linux, in whatever encoding, cut anywhere.
 
-`shown` makes text of them where they enter, and every output prints that text. Nothing in it moves a cursor, ends a line
-or turns the direction of writing, and no two names look alike:
+`shown` makes text of them where they enter, and every output prints that text. Nothing in it moves a cursor, ends a
+line or turns the direction of writing, and no two names look alike:
 
     \\n \\t \\r   a newline, a tab, a carriage return          \\u202e     a character that shows nothing by itself
     \\x1b        another byte that is no text, 80 to ff too    \\\\         a backslash

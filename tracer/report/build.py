@@ -70,7 +70,8 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     received_bytes = int(received.bytes.sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
-        "ledger": facts["ledger"] | {"unseen_switches": unseen},
+        "ledger": facts["ledger"]
+        | {"checked": facts.get("checked", False), "unseen_switches": unseen},
         "cost": cost.cost(facts, cpu_ns),
         "figure": drawn,
     }

@@ -424,7 +424,7 @@ class Lock(TypedDict):
 
 
 class Ledger(TypedDict):
-    """Whether the trace is complete."""
+    """Whether the trace is complete. checked: whether the recording's checksums and digest were there, and held."""
 
     counted: Count
     delivered: Count
@@ -434,6 +434,7 @@ class Ledger(TypedDict):
     untracked: Count
     unlearnt: Count
     balanced: bool
+    checked: bool
     unseen_switches: Count
 
 

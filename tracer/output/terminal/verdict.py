@@ -187,7 +187,12 @@ def ledger(report: Result, width: int = 80) -> list[Text]:
     alarms = [line for text in _alarms(book) for line in alarm(text, width)]
     text = _sum(book)
     if not alarms and report.get("ended") != "failed" and book.get("missed") is not None:
-        text += " – complete"
+        # what is said here rests on the recording; one without checksums can have been changed
+        text += (
+            " – complete"
+            if book.get("checked")
+            else " – not checked: the recording has no checksums"
+        )
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
     if unseen := book.get("unseen_switches"):
         lines += entry(
