@@ -10,6 +10,7 @@ import numpy as np
 from tracer.recording.batch import NAMES, RecordBatch
 from tracer.recording.facts import MOST_ID, Group
 from tracer.recording.fields import PROCESS_COLUMNS, THREAD_COLUMNS, Calls
+from tracer.recording.records import Kind
 
 MOST_NS = 1 << 62  # of CLOCK_MONOTONIC: 146 years
 
@@ -54,7 +55,8 @@ def refuse_impossible(batch: RecordBatch, ordered: bool) -> None:
         for column, kinds in columns.items():
             for kind in filter(batch.has, kinds):
                 ids = getattr(batch, column)[batch.kind == kind]
-                if int(ids.min()) < -1 or int(ids.max()) > MOST_ID:  # −1: none
+                least = 0 if kind == Kind.WAKING else -1  # none
+                if int(ids.min()) < least or int(ids.max()) > MOST_ID:
                     raise ValueError(f"its records have impossible {what} IDs")
     calls = Calls.of(batch)
     if bool(np.any((calls.start < 0) | (calls.start > calls.time))):

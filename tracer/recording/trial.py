@@ -1,5 +1,5 @@
-"""A recording read once in a child process with limits, before this one reads it: libparquet can abort on a damaged footer,
-and a page can claim more memory than there is (fork(2), setrlimit(2))."""
+"""A recording read once in a child process with limits, before this one reads it: libparquet can abort on a damaged
+footer, and a page can claim more memory than there is (fork(2), setrlimit(2))."""
 
 from __future__ import annotations
 

@@ -71,7 +71,11 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
         "ledger": facts["ledger"]
-        | {"checked": facts.get("checked", False), "unseen_switches": unseen},
+        | {
+            "checked": facts.get("checked", False),
+            "unseen_switches": unseen,
+            "contradictory_threads": sum(thread.excess_ns > 0 for thread in results[ThreadStates]),
+        },
         "cost": cost.cost(facts, cpu_ns),
         "figure": drawn,
     }

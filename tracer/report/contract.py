@@ -436,6 +436,7 @@ class Ledger(TypedDict):
     balanced: bool
     checked: bool
     unseen_switches: Count
+    contradictory_threads: Count
 
 
 class MeasuredCost(TypedDict):

@@ -173,4 +173,6 @@ class FdNames:
 def _host(family: int, low: int, high: int) -> str:
     """The 16 bytes of an address as text; of IPv4 the first 4 count."""
     raw = low.to_bytes(8, "little", signed=True) + high.to_bytes(8, "little", signed=True)
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return f"family {family}"
     return socket.inet_ntop(family, raw[:4] if family == socket.AF_INET else raw)

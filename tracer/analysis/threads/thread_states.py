@@ -22,7 +22,10 @@ _SUMMED = STATES[:-1]  # the last, user, is what remains of the lifetime
 
 @dataclass(frozen=True)
 class ThreadTimes:
-    """One thread's traced lifetime [start_ns, end_ns) divided into four states; all ns, they sum to its length."""
+    """One thread's traced lifetime [start_ns, end_ns) divided into four states; all ns, they sum to its length.
+
+    excess_ns: by how much calls and sleeps are longer than the lifetime in which they lie: the records contradict one
+    another. It is taken from the states."""
 
     tid: int
     tgid: int
@@ -35,6 +38,7 @@ class ThreadTimes:
     user_ns: int
     switches: int  # times the thread gave up its CPU, to sleep
     preemptions: int  # times the CPU was taken from the thread
+    excess_ns: int = 0
 
 
 @dataclass
@@ -142,18 +146,23 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         end = min(self._end if life.died is None else life.died, window.end)
         if end <= start:
             return None
-        blocked, runnable, kernel = life.sums.tolist()
+        excess, remaining, states = 0, end - start, []
+        for state_ns in life.sums.tolist():
+            states.append(min(max(state_ns, 0), remaining))
+            excess += abs(state_ns - states[-1])
+            remaining -= states[-1]
+        to_sleep, preempted = life.switches.tolist()
         return ThreadTimes(
             tid,
             life.tgid,
             self._name(life),
             start,
             end,
-            blocked,
-            runnable,
-            kernel,
-            end - start - blocked - runnable - kernel,
-            *life.switches.tolist(),
+            *states,
+            user_ns=remaining,
+            switches=to_sleep,
+            preemptions=preempted,
+            excess_ns=excess,
         )
 
     def _name(self, life: _Life) -> str:

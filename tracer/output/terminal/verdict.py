@@ -232,6 +232,10 @@ def _alarms(book: Result) -> list[str]:
         alarms.append(
             f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU"
         )
+    if threads := book.get("contradictory_threads"):
+        alarms.append(
+            f"{plural(threads, 'thread')} DID MORE THAN THERE WAS TIME FOR: the records contradict one another"
+        )
     if untracked := book.get("untracked"):
         alarms.append(f"{plural(untracked, 'thread')} NOT TRACED: no slot was free")
     if unlearnt := book.get("unlearnt"):
