@@ -1,4 +1,4 @@
-"""Damaged and forged recordings, made of real ones: each mutation is a function of a recording and a random generator."""
+"""Damaged and forged recordings, made of real ones: a mutation is a function of a recording and a random generator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ODD: tuple[Any, ...] = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Base:
     """A real recording: its bytes, its facts, its records RECORD[n], and whether it has checksums."""
 
@@ -246,7 +246,8 @@ def _shuffled(records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _fewer(records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return records[rng.random(len(records)) > rng.choice([0.01, 0.5, 0.99, 1.0])]
+    kept: np.ndarray = records[rng.random(len(records)) > rng.choice([0.01, 0.5, 0.99, 1.0])]
+    return kept
 
 
 def _more(records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -254,7 +255,7 @@ def _more(records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _others(records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    some = rng.integers(0, len(records), 20)
+    some = rng.integers(0, len(records), min(20, len(records)))
     for name in ("tid", "fd", "nr", "start", "result", "arg"):
         if rng.integers(2):
             records[name][some] = records[name][rng.permutation(len(records))][: len(some)]

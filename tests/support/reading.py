@@ -24,8 +24,8 @@ SECONDS = 60
 
 
 class Outcome(NamedTuple):
-    """kind: "report", "refused", or "failed" (an exception, an abort, a limit); said: the report's JSON without its times
-    of reading, or the line, or the traceback; seconds: CPU time; most: bytes of memory at most."""
+    """kind: "report", "refused", or "failed" (an exception, an abort, a limit); said: the report as JSON, the line, or
+    the traceback; seconds: CPU time; most: bytes of memory at most."""
 
     kind: str
     said: str
@@ -88,18 +88,19 @@ def _shown(path: str) -> tuple[str, bool]:
     for format_ in output.formats():
         for kind, render in format_.renders.items():
             if kind is Kind.REPORT:
-                pieces = [*render(report, Options(switches=frozenset({"hist"})))]
-                drawn = (b"" if format_.binary else "").join(pieces)  # type: ignore[arg-type]
+                pieces = render(report, Options(switches=frozenset({"hist"})))
             elif kind is Kind.LISTING:
-                drawn = "".join(render(listing.events(parquet.read(path), facts), Options()))
+                pieces = render(listing.events(parquet.read(path), facts), Options())
             else:
                 continue
-            if not format_.binary and format_.name != "json":
-                assert all(letter.isprintable() or letter == "\n" for letter in drawn), format_.name
+            drawn = "".join(piece for piece in pieces if isinstance(piece, str))
+            assert all(letter.isprintable() or letter == "\n" for letter in drawn), format_.name
             if format_.name == "json":
-                said = str(drawn)
+                said = drawn
     plain = json.loads(said, parse_constant=_none)
-    assert not (wrong := faults(plain)), wrong[:3]
+    # rows that a forger made can count below 0; nothing of them may be of another type, or missing
+    wrong = [fault for fault in faults(plain) if "less than the minimum" not in fault]
+    assert not wrong, wrong[:3]
     return said, bool(plain["ledger"]["checked"])
 
 

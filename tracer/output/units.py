@@ -76,9 +76,9 @@ def duration(ns: int | float | None, fixed: bool = False) -> str:
         return f"{round(ns)} ns"
     for scale, unit in reversed(_SCALES):
         value = ns / scale
-        if value < 999.5 or unit == "s":
+        if value < 999.5 or (unit == "s" and value < 1e15):
             return f"{_three_digits(value, fixed)} {unit}"
-    raise AssertionError("unreachable: seconds take every value")
+    return f"{ns / 1e9:.2e} s"
 
 
 def _three_digits(value: float, fixed: bool) -> str:
@@ -163,15 +163,17 @@ def to_ascii(line: str) -> str:
     )
 
 
-def fit_for_ascii(value: Any) -> Any:
-    """A result, or a part of one, with the letters of its texts escaped that `to_ascii` would escape: a drawing has to
-    know how wide a text is. What is neither list nor dict (operations, which are made as they are asked for) stays."""
+def drawable(value: Any, unicode: bool = True) -> Any:
+    """A result, or a part of one, all of whose texts are `clean`; without `unicode`, letters that `to_ascii` would
+    escape are escaped here: a drawing has to know how wide a text is. What is neither list nor dict (operations, which
+    are made as they are asked for) stays."""
     if isinstance(value, str):
-        return value if value.isascii() else _spelled(value)
+        line = clean(value)
+        return line if unicode or line.isascii() else _spelled(line)
     if isinstance(value, dict):
-        return {fit_for_ascii(key): fit_for_ascii(item) for key, item in value.items()}
+        return {drawable(key, unicode): drawable(item, unicode) for key, item in value.items()}
     if isinstance(value, list):
-        return [fit_for_ascii(item) for item in value]
+        return [drawable(item, unicode) for item in value]
     return value
 
 

@@ -7,12 +7,14 @@ import zlib
 
 import numpy as np
 
+from tracer.kernel import syscalls
 from tracer.recording.batch import NAMES, RecordBatch
 from tracer.recording.facts import MOST_ID, Group
 from tracer.recording.fields import PROCESS_COLUMNS, THREAD_COLUMNS, Calls
 from tracer.recording.records import Kind
 
 MOST_NS = 1 << 62  # of CLOCK_MONOTONIC: 146 years
+MOST_BYTES = 0x7FFFF000  # of one call: MAX_RW_COUNT (include/linux/fs.h)
 
 
 def crc32(batch: RecordBatch) -> int:
@@ -61,3 +63,6 @@ def refuse_impossible(batch: RecordBatch, ordered: bool) -> None:
     calls = Calls.of(batch)
     if bool(np.any((calls.start < 0) | (calls.start > calls.time))):
         raise ValueError("its records have calls that end before they begin")
+    large = calls.where(calls.result > MOST_BYTES)
+    if bool(np.isin(large.number, syscalls.class_numbers(syscalls.RECEIVE)).any()):
+        raise ValueError("its records have receives of more than the kernel gives")

@@ -44,6 +44,7 @@ def some_records(count: int, seed: int = 1) -> np.ndarray:
     records["time"].sort()
     calls = np.isin(records["kind"], (Kind.CALL, Kind.OPEN))
     records["start"][calls] = records["time"][calls] // 2
+    records["result"][calls] &= 0x7FFF
     return records
 
 

@@ -151,6 +151,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             states.append(min(max(state_ns, 0), remaining))
             excess += abs(state_ns - states[-1])
             remaining -= states[-1]
+        blocked, runnable, kernel = states
         to_sleep, preempted = life.switches.tolist()
         return ThreadTimes(
             tid,
@@ -158,11 +159,13 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             self._name(life),
             start,
             end,
-            *states,
-            user_ns=remaining,
-            switches=to_sleep,
-            preemptions=preempted,
-            excess_ns=excess,
+            blocked,
+            runnable,
+            kernel,
+            remaining,
+            to_sleep,
+            preempted,
+            excess,
         )
 
     def _name(self, life: _Life) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tracer.output.format import Format, Kind, Options, Result, Switch
-from tracer.output.units import fit_for_ascii, to_ascii
+from tracer.output.units import drawable, to_ascii
 
 # rich takes a tenth of a second to import: it is, where something is drawn.
 
@@ -14,36 +14,41 @@ def _report(report: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import report as drawing
 
     hist, unicode = "hist" in options.switches, _unicode(options)
-    yield drawing.render(_fit(report, unicode), options.width, hist, options.color, unicode) + "\n"
+    yield (
+        drawing.render(_drawable(report, unicode), options.width, hist, options.color, unicode)
+        + "\n"
+    )
 
 
 def _comparison(comparison: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import compare
 
     unicode = _unicode(options)
-    yield compare.render(_fit(comparison, unicode), options.width, options.color, unicode)
+    yield compare.render(_drawable(comparison, unicode), options.width, options.color, unicode)
 
 
 def _verify(report: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import claims
 
     unicode = _unicode(options)
-    yield claims.render(_fit(report, unicode), options.width, options.color, unicode)
+    yield claims.render(_drawable(report, unicode), options.width, options.color, unicode)
 
 
 def _matrix(matrix: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import matrix as drawing
 
-    drawn = drawing.render(matrix, options.width) + "\n"
-    yield drawn if _unicode(options) else to_ascii(drawn)
+    unicode = _unicode(options)
+    drawn = drawing.render(_drawable(matrix, unicode), options.width) + "\n"
+    yield drawn if unicode else to_ascii(drawn)
 
 
 def _unicode(options: Options) -> bool:
     return options.unicode and "ascii" not in options.switches
 
 
-def _fit(result: Result, unicode: bool) -> Result:
-    return result if unicode else {key: fit_for_ascii(value) for key, value in result.items()}
+def _drawable(result: Result, unicode: bool) -> Result:
+    """The result as it can be drawn: all of its texts can be printed, however they came into it."""
+    return {key: drawable(value, unicode) for key, value in result.items()}
 
 
 FORMAT = Format(
