@@ -49,7 +49,7 @@ class _Life:
     died: int | None = None
     tgid: int = 0
     creator: int = 0
-    name: str = ""
+    name: str | None = None  # an empty name is one, too
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(_SUMMED), np.int64))
     # how often the thread left the CPU: [to sleep, preempted]
     switches: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))
@@ -171,10 +171,10 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
     def _name(self, life: _Life) -> str:
         """The last name that the thread was given; until then it has the name of its creator."""
         seen = set()
-        while not life.name and life.creator in self._lives and life.creator not in seen:
+        while life.name is None and life.creator in self._lives and life.creator not in seen:
             seen.add(life.creator)
             life = self._lives[life.creator]
-        return life.name
+        return life.name or ""
 
 
 class ThreadTable(ReportPart):
