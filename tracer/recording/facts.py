@@ -128,6 +128,7 @@ class Notes(TypedDict):
     window_ns: NotRequired[Annotated[list[Time], Range(2, 2)] | None]
     anonymous_bytes: NotRequired[Count | None]
     threads: NotRequired[Count | None]
+    tid: NotRequired[Id]
 
 
 class SenderNotes(TypedDict, total=False):
@@ -135,6 +136,13 @@ class SenderNotes(TypedDict, total=False):
 
     send_begin_ns: list[Time]
     sent: Count
+
+
+class UntracedRun(TypedDict):
+    """A run without probes."""
+
+    notes: NotRequired[dict[str, Any] | None]  # Notes, or empty
+    sender: NotRequired[SenderNotes | None]
 
 
 class Group(TypedDict):
@@ -168,7 +176,9 @@ class Facts(TypedDict):
     comms: NotRequired[dict[str, str | None] | None]
     notes: NotRequired[dict[str, Any] | None]  # Notes, or empty
     sender: NotRequired[SenderNotes | None]
-    untraced: NotRequired[dict[str, Any] | None]
+    untraced: NotRequired[
+        Any
+    ]  # UntracedRun or null each; of an older recording an object, which nothing reads
     groups: NotRequired[list[Group]]
     digest: NotRequired[str]
 
@@ -206,9 +216,14 @@ def _check_all(facts: dict[str, Any]) -> None:
     check_of(Facts)(facts)
     of_trace = facts.get("scenario") is None
     within("options", facts["options"], check_of(TraceOptions if of_trace else RunOptions))
-    for key in ("notes", "untraced"):
-        if facts.get(key):
-            within(key, facts[key], check_of(Notes))
+    _check_notes(facts, "")
+    untraced = facts.get("untraced")
+    if isinstance(untraced, list):
+        for run in filter(None, untraced):
+            within("untraced[]", run, check_of(UntracedRun))
+            _check_notes(run, "untraced[].")
+    elif untraced is not None:
+        within("untraced", untraced, check_of(dict[str, Any]))
     for holder in (facts, facts.get("notes") or {}):
         begin, end = holder.get("window_ns") or (0, 0)
         if begin > end:
@@ -216,6 +231,11 @@ def _check_all(facts: dict[str, Any]) -> None:
     for tid in facts.get("comms") or ():
         if not (tid.isascii() and tid.isdecimal() and len(tid) < 8 and int(tid) <= MOST_ID):
             raise Wrong("comms is not what it should be")
+
+
+def _check_notes(holder: dict[str, Any], place: str) -> None:
+    if holder.get("notes"):
+        within(f"{place}notes", holder["notes"], check_of(Notes))
 
 
 class NewerError(Exception):
