@@ -27,6 +27,11 @@ def shown(name: str | bytes) -> str:
     return printable(_bytes(name).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace"))
 
 
+def quoted(name: object) -> str:
+    """A name in a sentence."""
+    return f"'{shown(str(name))}'"
+
+
 def raw(path: str | Path) -> bytes:
     """A file of /proc or /sys, in which any process may have put its name; raises OSError."""
     return Path(path).read_bytes()
