@@ -36,7 +36,7 @@ _AT_ONCE = 1 << 17  # rows read at once: measured best of 2^15 to 2^19
 _MOST_ROWS_A_BYTE = 16
 _MOST_ROWS_A_GROUP = 1 << 20
 _MOST_BYTES_A_GROUP = 1 << 28
-_CALLS = (Kind.CALL, Kind.ARGS, Kind.OPEN)
+_CALLS = (Kind.CALL, Kind.ARGS, Kind.OPEN, Kind.UNENTERED)
 _IS_CALL = np.isin(np.arange(1 << 16), _CALLS)
 # The file's name of a column, and the record's.
 _PLAIN = (
@@ -306,18 +306,28 @@ def _numbered(name: str) -> int:
 def _table(records: RecordBatch) -> pa.Table:
     import pyarrow as pa
 
-    is_call = _IS_CALL[records.kind]
-    numbers = np.flatnonzero(np.bincount(records.nr[is_call]))
-    codes = np.zeros(1 << 16, np.int16)
-    codes[numbers] = np.arange(len(numbers))
-    calls = pa.DictionaryArray.from_arrays(
-        pa.array(codes[records.nr], mask=None if is_call.all() else ~is_call),
-        [syscalls.name_of(number) for number in numbers.tolist()] or [""],
-    )
+    calls = pa.DictionaryArray.from_arrays(*_call_names(records))
     kinds = pa.DictionaryArray.from_arrays(pa.array(records.kind.astype(np.int16)), _kind_names())
     plain = {name: pa.array(getattr(records, field)) for name, field in _PLAIN}
     arrays = {**plain, "kind": kinds, "call": calls}
     return pa.table([arrays[name] for name in _schema().names], schema=_schema())
+
+
+def _call_names(records: RecordBatch) -> tuple[pa.Array, list[str]]:
+    """(the index of each record's call among the names, null where the record is of no call; those names)."""
+    import pyarrow as pa
+
+    is_call = _IS_CALL[records.kind]
+    numbers = np.flatnonzero(np.bincount(records.nr[is_call]))
+    codes = np.zeros(1 << 16, np.int16)
+    codes[numbers] = np.arange(len(numbers))
+    codes = codes[records.nr]
+    names = [syscalls.name_of(number) for number in numbers.tolist()]
+    whole = np.flatnonzero(is_call & (records.nr & syscalls.WHOLE == syscalls.WHOLE))
+    for nr, arg in set(zip(records.nr[whole].tolist(), records.arg[whole].tolist(), strict=True)):
+        codes[whole[(records.nr[whole] == nr) & (records.arg[whole] == arg)]] = len(names)
+        names.append(syscalls.name_of(nr, arg))
+    return pa.array(codes, mask=None if is_call.all() else ~is_call), names or [""]
 
 
 def _columns(table: pa.Table) -> RecordBatch:

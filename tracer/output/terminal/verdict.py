@@ -194,6 +194,13 @@ def ledger(report: Result, width: int = 80) -> list[Text]:
             else " – not checked: the recording has no checksums"
         )
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    if unentered := book.get("unentered"):
+        lines += entry(
+            "",
+            f"{plural(unentered, 'call')} returned that had no entry: a seccomp filter or a tracer "
+            "answered in the kernel's place; counted, not timed",
+            width,
+        )
     if unseen := book.get("unseen_switches"):
         lines += entry(
             "",
@@ -227,6 +234,11 @@ def _alarms(book: Result) -> list[str]:
         alarms.append(
             f"{number(lost)} EVENTS LOST ({share(lost, book.get('counted'))}): counts above are too low; "
             "a larger ring buffer may help"
+        )
+    if missing := book.get("missing_rows"):
+        alarms.append(
+            f"THE RECORDING HOLDS {number(book.get('rows'))} RECORDS, {number(abs(missing))} "
+            f"{'FEWER' if missing > 0 else 'MORE'} THAN ITS LEDGER SAYS: it was changed after it was made"
         )
     if missed := book.get("missed"):
         alarms.append(
