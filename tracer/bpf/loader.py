@@ -214,5 +214,5 @@ def _constants(features: Features) -> dict[str, int]:
 
 def _slots() -> int:
     """Number of slots (64 bytes each): the power of two that has one for every thread ID, at most _MOST_SLOTS."""
-    most = int(Path("/proc/sys/kernel/pid_max").read_text())
+    most = int(Path("/proc/sys/kernel/pid_max").read_bytes())
     return min(1 << (most - 1).bit_length(), _MOST_SLOTS)

@@ -74,8 +74,9 @@ def executed(command: list[str], environment: dict[bytes, bytes]) -> int:
 
 def refused(name: str, why: str, status: int) -> int:
     """Prints in one line why the command cannot be executed, and returns `status`; its name may hold any characters."""
-    # tracer.text.printable, which may not be imported here: this file runs alone (-I -S)
-    shown = "".join(character if character.isprintable() else "?" for character in name)
+    # tracer.text.shown in short, which may not be imported here: this file runs alone (-I -S)
+    raw = os.fsencode(name).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+    shown = "".join(its if its.isprintable() else ascii(its)[1:-1] for its in raw)
     print(f"iotrace: {shown}: {why}", file=sys.stderr)
     return status
 

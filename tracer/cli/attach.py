@@ -6,6 +6,7 @@ import re
 
 import click
 
+from tracer import text
 from tracer.cli import files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Tracing, Value, output_options, tracing_options
@@ -26,7 +27,7 @@ class Pids(Value):
     ) -> tuple[int, ...]:
         words = re.split(r"[\s,]+", str(value).strip())
         if not all(re.fullmatch(r"[0-9]+", word) and 0 < int(word) < 1 << 31 for word in words):
-            self.fail(f"{value!r} is no process ID", param, ctx)
+            self.fail(f"{text.quoted(value)} is no process ID", param, ctx)
         return tuple(map(int, words))
 
 

@@ -59,8 +59,8 @@ class Process:
 
     def command(self) -> list[str]:
         """The command line; where there is none the name alone."""
-        words = text.read(self._proc / "cmdline").split("\0")[:-1]
-        return words or [text.read(self._proc / "comm").removesuffix("\n")]
+        words = text.raw(self._proc / "cmdline").split(b"\0")[:-1]
+        return [text.shown(word) for word in words] or [_comm(self._proc)]
 
     def is_32_bit(self) -> bool:
         """Whether the process runs a 32-bit program (e_ident[EI_CLASS] of its ELF file)."""
@@ -141,9 +141,14 @@ def _stat(process: Path) -> list[str]:
 def name_of(tid: int) -> str | None:
     """A thread's name, None once it is gone."""
     try:
-        return text.read(f"/proc/{tid}/comm").removesuffix("\n")
+        return _comm(Path(f"/proc/{tid}"))
     except OSError:
         return None
+
+
+def _comm(process: Path) -> str:
+    """The name, in which there may be newlines: the last one is the kernel's. Raises OSError."""
+    return text.shown(text.raw(process / "comm").removesuffix(b"\n"))
 
 
 def children(parents: set[int]) -> Iterator[int]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from tracer.output.format import Format, Kind, Options, Result
-from tracer.output.units import clean
+from tracer.output.units import clean, to_ascii
 
 Event: TypeAlias = Result  # as tracer/analysis/listing gives them
 _AT_ONCE = 1000  # lines in a piece
@@ -57,8 +57,10 @@ def _call(event: Event) -> str:
 
 def _in_pieces(events: Iterable[Event], options: Options) -> Iterator[str]:
     remaining = lines(events)
+    unicode = options.unicode and "ascii" not in options.switches
     while batch := list(islice(remaining, _AT_ONCE)):
-        yield "\n".join(batch) + "\n"
+        piece = "\n".join(batch) + "\n"
+        yield piece if unicode else to_ascii(piece)
 
 
 FORMAT = Format(renders={Kind.LISTING: _in_pieces})

@@ -350,7 +350,7 @@ class Executions(View):
 
 
 class Names(View):
-    """A thread's name (comm), 16 bytes: records.text_of has it as text."""
+    """A thread's name (comm), 16 bytes: records.bytes_of has them."""
 
     KINDS = (Kind.NAME,)
     __slots__ = ()

@@ -431,7 +431,7 @@ class Lock(TypedDict):
 
 
 class Ledger(TypedDict):
-    """Whether the trace is complete."""
+    """Whether the trace is complete. checked: whether the recording's checksums and digest were there, and held."""
 
     counted: Count
     delivered: Count
@@ -445,7 +445,9 @@ class Ledger(TypedDict):
     balanced: bool
     rows: Count | None
     missing_rows: int | None
+    checked: bool
     unseen_switches: Count
+    contradictory_threads: Count
 
 
 class MeasuredCost(TypedDict):

@@ -269,7 +269,10 @@ class _Scenario(Subject):
             "options": plan.recorded_options(),
             "base_ns": recorder.base or stopped_ns,
             "target": {
-                "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
+                "command": [
+                    text.shown(Path(plan.program[0]).name),
+                    *map(text.shown, plan.program[1:]),
+                ],
                 "pid": self._sides.receiver.pid,
                 "exit_status": status,
             },

@@ -12,6 +12,7 @@ import threading
 import pytest
 from support.records_builder import FILE, Trace
 
+from tracer import text
 from tracer.capture.fd_names_live import Names
 from tracer.kernel import proc_net
 from tracer.kernel.proc import Process, children, name_of
@@ -77,7 +78,7 @@ def test_a_process_may_have_any_name(name):
     try:
         child.stdout.readline()
         its = Process(child.pid)
-        assert name_of(child.pid) == name.decode(errors="replace")
+        assert name_of(child.pid) == text.shown(name)
         assert child.pid in children({os.getpid()})
         assert its.leader() == child.pid and not its.has_ended() and not its.is_kernel_thread()
     finally:
@@ -87,11 +88,13 @@ def test_a_process_may_have_any_name(name):
 def test_a_command_may_have_any_arguments():
     program = "print(flush=True); input()"
     child = subprocess.Popen(
-        [sys.executable, "-c", program, b"\xff\xfe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", program, b"\xff\xfe\x1b\n"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
         child.stdout.readline()
-        assert Process(child.pid).command() == [sys.executable, "-c", program, "\ufffd\ufffd"]
+        assert Process(child.pid).command() == [sys.executable, "-c", program, r"\xff\xfe\x1b\n"]
     finally:
         child.communicate(b"\n")
 
@@ -101,7 +104,7 @@ def test_a_file_may_have_any_name(name, tmp_path):
     with open(os.fsencode(tmp_path) + b"/" + name, "w") as file:
         its = ME.descriptor(file.fileno())
         assert (
-            its.name == f"{tmp_path}/" + name.decode(errors="replace")
+            its.name == f"{tmp_path}/" + text.shown(name)
             and its.inode == os.fstat(file.fileno()).st_ino
         )
 
@@ -111,14 +114,33 @@ def test_a_file_may_have_any_name(name, tmp_path):
     [b"\0abs\xff\x01\n\x1b[31m", b"s\xff\n", b"s\n1: 2 3 4 5 6 7 8", b"s\n\n", b"s\x0b\x1c\x85\n1"],
 )
 def test_a_socket_may_have_any_name(name, tmp_path):
-    """/proc/net/unix shows names as they are: with newlines and all."""
+    """/proc/net/unix shows names as they are: with newlines and all. NULs of an abstract one are @ there."""
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as odd,
         socket.create_server(("127.0.0.1", 0)) as server,
     ):
-        odd.bind(name if name[:1] == b"\0" else os.fsencode(tmp_path) + b"/" + name)
+        bound = name if name[:1] == b"\0" else os.fsencode(tmp_path) + b"/" + name
+        odd.bind(bound)
         names = {its.fd: its.name for its in ME.descriptors()}
-        assert names[odd.fileno()].startswith(f"UNIX-DGRAM:[{os.fstat(odd.fileno()).st_ino}")
+        inode, shown = os.fstat(odd.fileno()).st_ino, text.shown(bound.replace(b"\0", b"@"))
+        assert names[odd.fileno()] == f"UNIX-DGRAM:[{inode},{shown}]"
+        assert names[server.fileno()] == f"TCP:[127.0.0.1:{server.getsockname()[1]}]"
+
+
+def test_a_path_that_looks_like_a_row_names_no_other_socket(tmp_path, monkeypatch):
+    """What two rows claim is nobody's: the table is text, and the path may say anything."""
+    monkeypatch.chdir(tmp_path)
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as honest,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
+        honest.bind("honest")
+        for victim in (honest, server):
+            inode = os.fstat(victim.fileno()).st_ino
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as odd:
+                odd.bind(f"\n{0:016x}: 00000002 00000000 00010000 0002 01 {inode} forged")
+                names = {its.fd: its.name for its in ME.descriptors()}
+            assert "forged" not in names[victim.fileno()]
         assert names[server.fileno()] == f"TCP:[127.0.0.1:{server.getsockname()[1]}]"
 
 

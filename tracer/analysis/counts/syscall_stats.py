@@ -117,7 +117,7 @@ class SyscallStats(ReportPart):
         """One entry for each function of the C library that is traced; its calls have no durations."""
         return [
             {
-                "name": LIBRARY_NAMES[number],
+                "name": LIBRARY_NAMES.get(number, f"library_{number}"),
                 "library": True,
                 "calls": count,
                 "errors": {},

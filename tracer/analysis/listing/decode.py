@@ -41,7 +41,10 @@ def _table(name: str) -> dict[str, int]:
         }
     rows = (
         line.split("\t")
-        for line in files("tracer.kernel").joinpath("data/flags.tsv").read_text().splitlines()[2:]
+        for line in files("tracer.kernel")
+        .joinpath("data/flags.tsv")
+        .read_text(encoding="utf-8")
+        .splitlines()[2:]
     )
     return {key: int(value) for table, key, value in rows if table == name}
 

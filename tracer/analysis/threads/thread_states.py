@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from tracer import text
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import OffCpu, TimelineStep
 from tracer.kernel.signal_names import killer
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each
-from tracer.recording.records import text_of
+from tracer.recording.records import bytes_of
 from tracer.terms import STATES
 
 # the last state, user, is what remains of the lifetime; the time that a thread was stopped is a part of blocked
@@ -24,7 +25,9 @@ _SUMMED = (*STATES[:-1], "stopped")
 @dataclass(frozen=True)
 class ThreadTimes:
     """One thread's traced lifetime [start_ns, end_ns) divided into four states; all ns, they sum to its length.
-    stopped_ns: how much of blocked_ns a signal or a tracer had stopped it."""
+
+    stopped_ns: how much of blocked_ns a signal or a tracer had stopped it. excess_ns: by how much calls and sleeps are
+    longer than the lifetime in which they lie: the records contradict one another. It is taken from the states."""
 
     tid: int
     tgid: int
@@ -39,6 +42,7 @@ class ThreadTimes:
     preemptions: int  # times the CPU was taken from the thread
     stopped_ns: int = 0
     status: int = -1  # as wait(2) has it; -1: it lives, or that was not recorded
+    excess_ns: int = 0
 
 
 @dataclass
@@ -49,7 +53,7 @@ class _Life:
     died: int | None = None
     tgid: int = 0
     creator: int = 0
-    name: str = ""
+    name: str | None = None  # an empty name is one, too
     status: int = -1
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(_SUMMED), np.int64))
     # how often the thread left the CPU: [to sleep, preempted]
@@ -139,7 +143,7 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             if view is Exits:
                 life.died, life.status = values
             elif view is Names:
-                life.name = text_of(*values)
+                life.name = text.shown(bytes_of(*values))
             elif life.born is None:
                 life.born, life.tgid, life.creator = values
 
@@ -150,8 +154,14 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         end = min(self._end if life.died is None else life.died, window.end)
         if end <= start:
             return None
-        blocked, runnable, kernel, stopped = life.sums.tolist()
-        switches, preemptions = life.switches.tolist()
+        excess, remaining, states = 0, end - start, []
+        *state_sums, stopped = life.sums.tolist()
+        for state_ns in state_sums:
+            states.append(min(max(state_ns, 0), remaining))
+            excess += abs(state_ns - states[-1])
+            remaining -= states[-1]
+        blocked, runnable, kernel = states
+        to_sleep, preempted = life.switches.tolist()
         return ThreadTimes(
             tid,
             life.tgid,
@@ -161,20 +171,21 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             blocked,
             runnable,
             kernel,
-            end - start - blocked - runnable - kernel,
-            switches,
-            preemptions,
+            remaining,
+            to_sleep,
+            preempted,
             stopped,
             life.status,
+            excess,
         )
 
     def _name(self, life: _Life) -> str:
         """The last name that the thread was given; until then it has the name of its creator."""
         seen = set()
-        while not life.name and life.creator in self._lives and life.creator not in seen:
+        while life.name is None and life.creator in self._lives and life.creator not in seen:
             seen.add(life.creator)
             life = self._lives[life.creator]
-        return life.name
+        return life.name or ""
 
 
 class ThreadTable(ReportPart):
