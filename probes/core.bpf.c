@@ -32,6 +32,7 @@ BPF_ARRAY(no_follow, u64, 1); /* not 0: new threads and children are not followe
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
 BPF_TABLE("lru_hash", u64, u64, described,
 	  SOCKETS); /* process's life and descriptor -> the inode that a record told of */
+BPF_ARRAY(wakers, u64, WAKERS); /* by id: id << 32 | a digest of its name */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(tail_calls, TAILS);
 
