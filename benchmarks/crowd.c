@@ -52,6 +52,7 @@ static void run(int threads, int descriptors, int ready)
 	if (write(ready, "", 1) != 1)
 		exit(1);
 	pthread_barrier_wait(&all);
+	alarm(300); /* should nobody end it */
 	pause();
 }
 

@@ -57,15 +57,16 @@ def command(
 
     Further PIDs may stand after the options: iotrace attach -p $(pidof nginx).
     """
-    from tracer.capture import spawn
     from tracer.capture.priority import Priority
-    from tracer.kernel import features
-    from tracer.run import attach
 
+    with Priority() as priority:  # where others have the CPUs, the imports take long, too
+        from tracer.capture import spawn
+        from tracer.kernel import features
+        from tracer.run import attach
+
+        kernel = features.find()
     wanted_pids = [pid for option_pids in (*pids, *more) for pid in option_pids]
     output, plan = tracing.output, tracing.plan(spawn.invoking_user())
-    with Priority() as priority:
-        kernel = features.find()
     with files.recorded(output, plan.user, tracing.mode) as (path, keep):
         with priority, progress.of_events(True) as say:
             ended = attach.attach(
