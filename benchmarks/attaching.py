@@ -1,4 +1,4 @@
-"""Attaching to what is busy: nginx, haproxy and PostgreSQL under load, 100 processes, 2,000 threads, 20,000 descriptors.
+"""Attaching to what is busy: servers under load, 100 processes, 2,000 threads, many descriptors.
 
     python attaching.py [LOAD…] [--times N] [--seconds S]       as root
 
@@ -61,7 +61,11 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="iotrace-bench.", dir=options.room) as room:
         os.chmod(room, 0o755)
         machine.build(Path(room))
-        print(measured(Path(room), options.load or list(LOADS), options.times, options.seconds)["table"])
+        print(
+            measured(Path(room), options.load or list(LOADS), options.times, options.seconds)[
+                "table"
+            ]
+        )
     return 0
 
 
@@ -96,7 +100,17 @@ def measured(room: Path, loads: list[str], times: int, seconds: float) -> dict[s
         )
         goals.append(goal(f"attach, {name}: reports", len(late), times, most=False))
         goals.append(goal(f"attach, {name}: latest detach, s", max(late, default=99), _LATEST_S))
-    head = ["", "reports", "threads", "fds", "to the first, s", "late, s", "in all, s", "events", "lost"]
+    head = [
+        "",
+        "reports",
+        "threads",
+        "fds",
+        "to the first, s",
+        "late, s",
+        "in all, s",
+        "events",
+        "lost",
+    ]
     title = f"iotrace attach -d {seconds}: {times} times each"
     return {"runs": figures, "goals": goals, "table": render(title, head, rows)}
 
@@ -113,7 +127,10 @@ def _once(stats: Path, pids: list[int], seconds: float) -> dict[str, Any]:
     began = time.monotonic()
     # as a child of a session's shell would: with no priority of its own
     done = subprocess.run(
-        [*machine.PYTHON, script, str(stats), *arguments], capture_output=True, text=True, check=False
+        [*machine.PYTHON, script, str(stats), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     run = {"reported": False, "wall_s": time.monotonic() - began, "counted": 0, "lost": 0}
     run |= {"threads": 0, "descriptors": 0}
@@ -134,7 +151,8 @@ def _once(stats: Path, pids: list[int], seconds: float) -> dict[str, Any]:
         "lost": report["ledger"]["lost"],
         "operations": len(report["operations"]),
         "rows": len(report["descriptors"]),
-        "same": len(report["descriptors"]) - len({_descriptor(row) for row in report["descriptors"]}),
+        "same": len(report["descriptors"])
+        - len({_descriptor(row) for row in report["descriptors"]}),
     }
 
 
@@ -143,9 +161,14 @@ def _descriptor(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @contextlib.contextmanager
-def _crowd(room: Path, processes: int, threads: int, descriptors: int) -> Iterator[Callable[[], list[int]]]:
+def _crowd(
+    room: Path, processes: int, threads: int, descriptors: int
+) -> Iterator[Callable[[], list[int]]]:
+    # a session of its own, as servers have: the kernel parts the CPUs among sessions first (sched_autogroup)
     command = [str(room.parent / "crowd"), *map(str, (processes, threads, descriptors))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as crowd:
         assert crowd.stdout and crowd.stdin
         pids = [int(line) for line in iter(crowd.stdout.readline, "\n")]
         yield lambda: pids
@@ -153,17 +176,25 @@ def _crowd(room: Path, processes: int, threads: int, descriptors: int) -> Iterat
 
 
 @contextlib.contextmanager
-def _server(command: list[str], load: list[str], port: int, **more: Any) -> Iterator[Callable[[], list[int]]]:
+def _server(
+    command: list[str], load: list[str], port: int, **more: Any
+) -> Iterator[Callable[[], list[int]]]:
     """A server in the foreground and its load; the IDs of its processes and their children."""
     if not shutil.which(command[0]) or not shutil.which(load[0]):
         raise machine.CannotMeasure(f"{command[0]} or {load[0]} is not installed")
     server = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, **more
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        **more,
     )
     client = None
     try:
         _await(port)
-        client = subprocess.Popen(load, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
+        client = subprocess.Popen(
+            load, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more
+        )
         yield lambda: [server.pid, *_children(server.pid)]
     finally:
         if client:
@@ -189,7 +220,9 @@ def _nginx(room: Path, port: int = 45801) -> Iterator[Callable[[], list[int]]]:
     (room / "nginx.conf").write_text(_NGINX.format(room=room, port=port))
     (room / "index.html").write_text("x" * 1000)
     wrk = ["wrk", "-t1", "-c64", "-d1h", f"http://127.0.0.1:{port}/index.html"]
-    with _server(["nginx", "-e", str(room / "e"), "-c", str(room / "nginx.conf")], wrk, port) as pids:
+    with _server(
+        ["nginx", "-e", str(room / "e"), "-c", str(room / "nginx.conf")], wrk, port
+    ) as pids:
         yield pids
 
 
@@ -210,17 +243,30 @@ def _postgresql(room: Path, port: int = 45804) -> Iterator[Callable[[], list[int
     if programs is None:
         raise machine.CannotMeasure("postgresql is not installed")
     user = pwd.getpwnam("postgres")
-    who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": room}
+    who: dict[str, Any] = {
+        "user": user.pw_uid,
+        "group": user.pw_gid,
+        "extra_groups": [],
+        "cwd": room,
+    }
     data, where = str(room / "data"), ["-h", "127.0.0.1", "-p", str(port)]
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
+    quiet: dict[str, Any] = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "check": True,
+    }
     subprocess.run([str(programs / "initdb"), "-A", "trust", "-D", data], **who, **quiet)
     bench = [str(programs / "pgbench"), *where]
     load = [*bench, "-c", "16", "-j", "1", "-S", "-T", "3600", "postgres"]
     serve = [str(programs / "postgres"), "-D", data, *where, "-k", str(room)]
     with _server(serve, ["true"], port, **who) as pids:
-        while subprocess.run([*bench, "-i", "-q", "postgres"], **who, **quiet | {"check": False}).returncode:
+        while subprocess.run(
+            [*bench, "-i", "-q", "postgres"], **who, **quiet | {"check": False}
+        ).returncode:
             pass
-        with subprocess.Popen(load, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who) as client:
+        with subprocess.Popen(
+            load, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who
+        ) as client:
             while len(pids()) < 16:
                 pass
             yield pids

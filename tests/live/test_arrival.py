@@ -29,7 +29,13 @@ for line in sys.stdin:
     directory = os.open(f"/proc/{{pid}}/task/{{pid}}", os.O_RDONLY) if option != {exec_gate.PRCTL_ANNOUNCE} else 0
     prctl(option, secret, directory, *rest, *[0] * (2 - len(rest)))
 """
-OWNER = [("secret", "<u8"), ("birth", "<u8"), ("tgid", "<u4"), ("announced", "<u4"), ("who", "<u8")]  # struct owner
+OWNER = [
+    ("secret", "<u8"),
+    ("birth", "<u8"),
+    ("tgid", "<u4"),
+    ("announced", "<u4"),
+    ("who", "<u8"),
+]  # struct owner
 
 
 @pytest.fixture

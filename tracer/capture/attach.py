@@ -12,7 +12,9 @@ from tracer.bpf.prctl import PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_WHO,
 from tracer.capture.exec_gate import DESCRIPTORS_AT_ONCE
 from tracer.kernel import proc
 
-_MOST_LOOKS = 20  # for threads: a program that makes and ends them all the time shows new ones at each
+_MOST_LOOKS = (
+    20  # for threads: a program that makes and ends them all the time shows new ones at each
+)
 _AT_ONCE = 256  # threads or groups of descriptors between two drains
 
 
@@ -41,8 +43,8 @@ class Adopter:
 
     def adopt_all(self, process: proc.Process, drain: Callable[[], None]) -> int:
         """Adopts every thread of a process, and looks for more until a look finds no new one: the probes follow by
-        themselves the threads that adopted threads make, so then none is left out. Returns how many; none is left if the
-        process has ended.
+        themselves the threads that adopted threads make, so then none is left out. Returns how many; raises OSError if
+        the process has ended.
 
         drain: called now and then, to empty the ring.
         """

@@ -4,6 +4,7 @@ of their directories in /proc, which stand for that process alone (pidfd_send_si
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -41,24 +42,34 @@ class Descendants:
             self._born = {tgid: born for tgid, born in self._born.items() if tgid in traced}
             self._most = max(_MOST, 2 * len(self._born))
 
-    def are_left(self) -> bool:
-        """Whether any of them is alive."""
-        return any(True for _ in self._living())
+    def wait(self, milliseconds: float) -> bool:
+        """Waits at most so long for the end of one of them; returns whether none is alive."""
+        for number, _ in self._living():
+            poll = select.poll()
+            with suppress(
+                OSError
+            ):  # it has ended, or /proc is another PID namespace's and has other numbers
+                poll.register(pidfd := os.pidfd_open(number), select.POLLIN)
+                poll.poll(milliseconds)
+                os.close(pidfd)
+            return False
+        return True
 
-    def send(self, number: int) -> None:
+    def send(self, signal_number: int) -> None:
         """Sends a signal to those that are alive."""
-        for directory in self._living():
+        for _, directory in self._living():
             with suppress(OSError):
-                signal.pidfd_send_signal(directory, number)
+                signal.pidfd_send_signal(directory, signal_number)
 
-    def _living(self) -> Iterator[int]:
-        """For each that is alive a descriptor, good until the next one is asked for."""
+    def _living(self) -> Iterator[tuple[int, int]]:
+        """For each that is alive its number in /proc and its directory's descriptor, good until the next is asked
+        for."""
         for tgid, number in self._numbers.numbers(set(self._born)).items():
             with suppress(OSError):
                 directory = os.open(f"/proc/{number}", os.O_RDONLY | os.O_DIRECTORY)
                 try:
                     if self._is_alive(directory, self._born[tgid]):
-                        yield directory
+                        yield number, directory
                 finally:
                     os.close(directory)
 

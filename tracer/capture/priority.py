@@ -1,5 +1,5 @@
-"""The tracer's own priority (setpriority(2), sched(7)): programs that want all CPUs for themselves must not keep it from
-emptying the ring and from ending in time."""
+"""The tracer's own priority (setpriority(2), sched(7)): programs that want all CPUs for themselves must not keep it
+from emptying the ring and from ending in time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LATE_S = 0.02  # so late after the time it asked for: other programs have the C
 
 
 class Priority:
-    """The priority of this process's threads while it traces. Use as a context manager, which gives back what was before.
+    """The priority of this process's threads while it traces. Use as a context manager: what was before comes back.
 
     It works for a few ms, fifty times a second. At nice −20 it has a CPU soon, an idle one where there is one. Where it
     was late all the same, and in `urgent` steps, it works in real time (SCHED_RR, the lowest priority there). Whatever

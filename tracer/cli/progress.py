@@ -32,7 +32,8 @@ def of_refused(why_not: dict[int, str]) -> None:
     """One line: which processes are not traced while others are, and why."""
     shown = "; ".join(list(why_not.values())[:_MOST_REFUSED])
     more = len(why_not) - _MOST_REFUSED
-    _say(f"iotrace: {text.printable(shown)}{f' and {more} more' if more > 0 else ''}; the others are traced\n")
+    others = f"; and {more} more" if more > 0 else ""
+    _say(f"iotrace: {text.printable(shown)}{others}: the others are traced\n")
 
 
 @contextmanager

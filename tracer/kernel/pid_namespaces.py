@@ -3,6 +3,7 @@ process that we know by ours, and where no process can begin any more."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -32,7 +33,9 @@ def is_in_own_proc() -> bool:
     try:
         status = text.read("/proc/self/status")
     except OSError:
-        raise IotraceError("/proc does not show iotrace: it is another PID namespace's", CANNOT) from None
+        raise IotraceError(
+            "/proc does not show iotrace: it is another PID namespace's", CANNOT
+        ) from None
     return len(_own_numbers(status)) == 1
 
 
@@ -49,7 +52,7 @@ def number_in_proc(pid: int) -> int:
         pidfd = os.pidfd_open(pid)
     except OSError as error:
         if shown:
-            raise Ambiguous(f"no process {pid} in this PID namespace, {_other(pid)}") from None
+            raise Ambiguous(f"no process {pid} here; {_other(pid)}") from None
         raise ProcessLookupError(error.errno, error.strerror) from None
     try:
         # pidfd_show_fdinfo of the kernel: its number in the namespace of the /proc that this file lies in
@@ -61,7 +64,7 @@ def number_in_proc(pid: int) -> int:
     if number <= 0:
         raise ProcessLookupError(f"/proc does not show process {pid}")
     if shown and number != pid:
-        raise Ambiguous(f"process {pid} is {number} in /proc, {_other(pid)}")
+        raise Ambiguous(f"process {pid} is {number} in /proc; {_other(pid)}")
     return number
 
 
@@ -74,7 +77,7 @@ def refuse_half_unshared() -> None:
         apart = os.path.exists("/proc/self/ns/pid")
     if apart:
         raise IotraceError(
-            "iotrace cannot work where its children are in another PID namespace than itself (unshare --pid wants --fork)",
+            "its children would be in another PID namespace than iotrace itself: say unshare --pid --fork",
             CANNOT,
         )
 
@@ -91,11 +94,9 @@ def _own_numbers(status: str) -> list[int]:
 
 def _other(pid: int) -> str:
     name = "another process"
-    try:
-        name = f"{text.printable(' '.join(Process(pid).command()))[:40]}"
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        name = text.printable(" ".join(Process(pid).command()))[:40]
     return (
-        f"and {pid} in /proc, which is another PID namespace's, is {name}: "
-        "mount this namespace's /proc (unshare --mount-proc)"
+        f"/proc shows another PID namespace, in which {pid} is {name}: "
+        "mount this one's /proc (unshare --mount-proc)"
     )

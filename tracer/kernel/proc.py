@@ -109,13 +109,12 @@ class Process:
         )
 
     def open_numbers(self) -> list[int]:
-        """The numbers of the open files, in order; those that there may be, where only their table's size may be known."""
+        """The numbers of the open files, in order; where these may not be read, all that the table has room for."""
         try:
             return sorted(map(int, os.listdir(self._proc / "fd")))
         except PermissionError:
             size = re.search(r"^FDSize:\s*(\d+)", text.read(self._proc / "status"), re.M)
             return list(range(int(size[1]))) if size else []
-
 
     def descriptors(self, pause: Callable[[], None] = lambda: None) -> list[Descriptor]:
         """The open files in the order of their numbers, sockets with their addresses. pause: called after every 100."""

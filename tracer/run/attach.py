@@ -6,7 +6,7 @@ import os
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -26,7 +26,9 @@ from tracer.recording.records import RECORD
 from tracer.run.program import AnyProgram, TracePlan
 from tracer.run.tracing import LOOK_UP_S, Ended, drained, record
 
-_AT_FIRST_S = 0.25  # at most, for what was open when we came; the rest is looked up while events already flow
+_AT_FIRST_S = (
+    0.25  # at most, for what was open when we came; the rest is looked up while events already flow
+)
 _AT_LAST_S = 1.0  # likewise, after the probes are detached
 _GONE = "no process {}"
 
@@ -69,11 +71,9 @@ def attach(
     progress: called with the number of records so far, now and then. refused: called, where there are such, with the
     PIDs that are not traced while others are, each with the reason. Raises CannotTrace, NotTraceable.
     """
-    pid_namespaces.refuse_half_unshared()
     wanted, why_not = _wanted(pids)
     with signalled() as signals, plan.attachment(features) as probes:
-        subject = _Running(wanted, with_children, signals, progress, plan, probes)
-        subject.priority = priority
+        subject = _Running(wanted, with_children, signals, progress, plan, probes, priority)
         subject.why_not, subject.refused = why_not, refused
         return record(probes, features, path, subject)
 
@@ -89,8 +89,9 @@ class _Running(AnyProgram):
         progress: Callable[[int], None],
         plan: TracePlan,
         probes: Attachment,
+        priority: Priority,
     ) -> None:
-        super().__init__(plan, probes)
+        super().__init__(plan, probes, priority)
         self._wanted, self._with_children = wanted, with_children
         self._signals, self._progress = signals, progress
         self._attached: list[tuple[Wanted, Attached]] = []
@@ -112,6 +113,7 @@ class _Running(AnyProgram):
                 with recorder.aside(OSError), _gone():
                     attached["descriptors"] = self._learn(wanted.process, recorder)
             recorder.drain()
+            self.numbers.adopted(recorder.seen_as)
             self._look_up(_AT_FIRST_S, recorder)
         if self.why_not:
             self.refused(self.why_not)
@@ -205,7 +207,7 @@ class _Running(AnyProgram):
         return count
 
     def _look_up(self, seconds: float, recorder: Recorder) -> None:
-        """Names for what was open, while the ring is emptied: for so long, or until the ones that were noted are done."""
+        """Names for what was open, while the ring is emptied: for so long, or until those that were noted are done."""
         until = time.monotonic() + min(seconds, self.plan.seconds or seconds)
         with recorder.aside():
             while not self.names.catch_up(LOOK_UP_S) and time.monotonic() < until:
@@ -272,10 +274,8 @@ def _registrations(looked_ns: int, tid: int, epoll: proc.Descriptor) -> RecordBa
 @contextmanager
 def _gone() -> Iterator[None]:
     """A context for what cannot be done with a process that has ended meanwhile, or of which /proc may not tell."""
-    try:
+    with suppress(OSError):
         yield
-    except OSError:
-        pass
 
 
 @contextmanager

@@ -67,8 +67,8 @@ class TracePlan:
         return Attachment(features, self.ring_bytes, selected=self.selected, follow=self.follow)
 
     def deadline(self, base: int) -> float:
-        """Time (s of CLOCK_MONOTONIC) at which tracing is to end whose first thread is traced since `base` (ns; 0: since
-        now)."""
+        """Time (s of CLOCK_MONOTONIC) at which tracing is to end. base: since when the first thread is traced (ns); 0:
+        since now."""
         since_s = base / 1e9 if base else time.monotonic()
         return float("inf") if self.seconds is None else since_s + self.seconds
 
@@ -77,8 +77,10 @@ class AnyProgram(Subject):
     """A program of which nothing is known beforehand: the cost of an event is measured, and files are named when they
     are opened."""
 
-    def __init__(self, plan: TracePlan, probes: Attachment) -> None:
-        self.plan, self.probes = plan, probes
+    priority: Priority
+
+    def __init__(self, plan: TracePlan, probes: Attachment, priority: Priority) -> None:
+        self.plan, self.probes, self.priority = plan, probes, priority
         self.adopter = Adopter(probes)
         self.numbers = ProcNumbers(self.adopter)
         self.names = Names(self.numbers.number)
@@ -124,18 +126,18 @@ def trace(command: list[str], plan: TracePlan, features: Features, path: str) ->
 
     Signals that a process sends to iotrace are passed on to the command; the terminal's signals reach the command by
     themselves. After `plan.seconds` the command and all traced processes that it has made get SIGTERM, and those that
-    are left SIGKILL 5 s later. If iotrace fails while the command runs, the command goes on untraced to its own end, and
-    the records until then are kept. Raises CannotTrace, NothingSeen, and any failure before the command began.
+    are left SIGKILL 5 s later. If iotrace fails while the command runs, the command goes on untraced to its own end,
+    and the records until then are kept. Raises CannotTrace, NothingSeen, and any failure before the command began.
     """
-    pid_namespaces.refuse_half_unshared()
     with (
-        spawn.start_command(command, plan.user) as program,  # with the priority that iotrace was given
+        spawn.start_command(
+            command, plan.user
+        ) as program,  # with the priority that iotrace was given
         Priority() as priority,
         signalled() as signals,
         plan.attachment(features) as probes,
     ):
-        subject = _Command(command, program, signals, plan, probes)
-        subject.priority = priority
+        subject = _Command(command, program, signals, plan, probes, priority)
         return record(probes, features, path, subject)
 
 
@@ -149,8 +151,9 @@ class _Command(AnyProgram):
         signals: Callable[[], list[int]],
         plan: TracePlan,
         probes: Attachment,
+        priority: Priority,
     ) -> None:
-        super().__init__(plan, probes)
+        super().__init__(plan, probes, priority)
         self._command, self._program, self._signals = command, program, signals
         self._descendants: Descendants | None = None
         self._released_ns = 0
@@ -187,12 +190,7 @@ class _Command(AnyProgram):
         descendants = self._descendants or Descendants(self.numbers, set)
 
         def have_ended(milliseconds: float) -> bool:
-            if not self._program.wait(milliseconds):
-                return False
-            if not descendants.are_left():
-                return True
-            time.sleep(milliseconds / 1000)  # as long as between two drains
-            return False
+            return self._program.wait(milliseconds) and descendants.wait(milliseconds)
 
         self._program.send(number)
         descendants.send(number)

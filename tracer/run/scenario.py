@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from tracer import text
 from tracer.bpf.loader import Attachment
 from tracer.capture import spawn
 from tracer.capture.interrupts import signalled
-from tracer.capture.recorder import Recorder
+from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
 from tracer.recording.parquet import read_facts
@@ -147,12 +148,26 @@ def _able(plan: ScenarioPlan, sides: _Sides) -> dict[str, Any]:
     return notes
 
 
+def _check_loopback(plan: ScenarioPlan) -> None:
+    """Raises CannotRun where messages cannot reach this machine itself: in a new network namespace `lo` is down."""
+    if plan.net is None and plan.options.proto in ("udp", "tcp"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("127.0.0.1", 9))
+            except OSError as error:
+                raise CannotRun(
+                    f"127.0.0.1 cannot be reached in this network namespace ({error.strerror}): ip link set lo up"
+                ) from None
+
+
 def untraced(plan: ScenarioPlan) -> dict[str, Any] | None:
     """The receiver's notes from a run without probes, None if it did not end well in time; raises CannotRun."""
     with _sides(plan) as sides:
         sides.receiver.release()
-        if not sides.receiver.wait(plan.timeout * 1000):
-            return None
+        until = time.monotonic() + plan.timeout
+        while not sides.receiver.wait(DRAIN_MS):
+            if (sides.sender.wait(0) and sides.sender.status) or time.monotonic() > until:
+                return None
         return _able(plan, sides) if sides.receiver.status in (0, _UNABLE) else None
 
 
@@ -166,6 +181,7 @@ def traced(
     iotrace itself did, and the recording says with what, and holds what there was before (`failure` of its facts).
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
+    _check_loopback(plan)
     before = untraced(plan) if plan.measure_cost else None
     with (
         _sides(plan) as sides,

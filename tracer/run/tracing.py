@@ -20,7 +20,6 @@ from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import Writer
 
-
 LOOK_UP_S = 0.01  # between two drains, for what has to be looked up in /proc
 
 
