@@ -360,6 +360,16 @@ class Names(View):
     tgid = Field("arg", "The thread's process.")
 
 
+class WakerNames(View):
+    """The name (comm) of a thread, `tid`, that is not traced and woke one that is: records.text_of has it as text."""
+
+    KINDS = (Kind.WAKER,)
+    __slots__ = ()
+
+    low = Field("start", "The first 8 bytes.")
+    high = Field("result", "The other 8.")
+
+
 class LibraryCalls(View):
     """A function of the C library was called (uprobe)."""
 

@@ -156,6 +156,13 @@ class Attached(TypedDict):
     tgid: Id
 
 
+class Refused(TypedDict):
+    """A process that was not traced though it was asked for, with others. pid: as the user gave it."""
+
+    pid: Id
+    reason: str
+
+
 class Target(TypedDict):
     """What was traced; of several attached processes the first, and all of them in `attached`."""
 
@@ -163,6 +170,7 @@ class Target(TypedDict):
     pid: Id
     exit_status: Count | None
     attached: NotRequired[list[Attached]]
+    refused: NotRequired[list[Refused]]
 
 
 class RawTimes(TypedDict, total=False):
