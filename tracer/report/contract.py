@@ -635,11 +635,12 @@ class SlowOperation(TypedDict):
 
 
 class ThreadCourse(TypedDict):
-    """One thread's states: from each of `at_ns` on the state of that index in STATES."""
+    """One thread's states: from each of `at_ns` on the state of that index in STATES, the last one until `end_ns`."""
 
     tid: Id
     tgid: Id
     name: str
+    end_ns: Time
     at_ns: list[Time]
     states: list[Annotated[int, Also(minimum=0, maximum=len(STATES) - 1)]]
 
