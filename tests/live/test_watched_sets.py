@@ -12,7 +12,7 @@ from tracer.kernel import syscalls
 from tracer.recording import parquet
 from tracer.recording.batch import joined
 from tracer.recording.fields import Neighbours, SwitchesOut, WatchedSets
-from tracer.recording.records import Kind, text_of
+from tracer.recording.records import Kind, bytes_of
 
 # prints [call, time-out in ns, [[descriptor, events], …]] before each call; Python's poll and select make poll and
 # pselect6 of them
@@ -116,7 +116,7 @@ def test_a_switch_says_who_gets_the_cpu_and_by_what_name(tmp_path):
     assert parent in outs.where(outs.tid == child).next
     told = Neighbours.of(batch)
     names = {
-        (other, text_of(low, high))
+        (other, bytes_of(low, high).decode())
         for other, low, high in zip(
             told.other.tolist(), told.low.tolist(), told.high.tolist(), strict=True
         )

@@ -15,9 +15,10 @@ from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
 from tracer.kernel.arch import x86_64
 from tracer.kernel.features import CannotTrace, Features
+from tracer.terms import NOT_SEEN
 
 _MOST_SLOTS = 65536
-_OWNER = "<QQII"  # struct owner
+_OWNER = "<QQIIII"  # struct owner
 _TRIES = 100
 # of enum tail (probes/iotrace.h)
 _TAILS = (
@@ -26,13 +27,18 @@ _TAILS = (
     "tail_learn",
     "tail_describe",
     "tail_events",
+    "tail_unentered",
+    "tail_executed",
     "tail_watch",
     "tail_watch_more",
 )
-_NUMBERS = ("prctl", "io_submit", "poll", "ppoll", "select", "pselect6", "epoll_pwait2")
+_NUMBERS = (
+    *("prctl", "io_submit", "rt_sigreturn"),
+    *("poll", "ppoll", "select", "pselect6", "epoll_pwait2"),
+)
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
-# Programs that are loaded twice as they stand; sys_enter's second instance differs (probes/calls.bpf.c).
-_AGAIN = ("again_sys_exit", "again_task_newtask")
+# Programs that are loaded twice as they stand; those of system calls differ (probes/calls.bpf.c).
+_AGAIN = ("again_task_newtask",)
 
 
 class Attachment:
@@ -96,6 +102,10 @@ class Attachment:
             for program in attached:
                 self._attach(program, self._features)
 
+    def who(self) -> int:
+        """The probes' answer to this process's last PRCTL_WHO: an ID in the initial PID namespace, 0 for none."""
+        return int(struct.unpack(_OWNER, self.maps["owners"].values())[4])
+
     def missed(self) -> int | None:
         """How many runs of the programs the kernel has skipped, None where it does not count them (before 5.12).
         Of a program that is loaded twice the smaller count counts: an event is missed if both were skipped."""
@@ -112,6 +122,8 @@ class Attachment:
         """Detaches all programs; their records stay. Programs of system calls go first, so that no call ends after the
         last traced switch. The others go in parallel: for some the kernel waits until no program runs any more
         (100 ms for a uprobe)."""
+        if self._links:
+            self.maps["closing"].update(0, struct.pack("<Q", 1))
         for program in _CALL_PROBES:
             if program in self._links:
                 os.close(self._links.pop(program))
@@ -155,7 +167,7 @@ class Attachment:
     def _fill_maps(self, selected: Container[int] | None, follow: bool) -> None:
         for number, (keep, learn) in actions.actions(selected).items():
             self.maps["calls"].update(number, struct.pack("<II", keep, learn))
-        self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
+        self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0, 0, 0))
         self.maps["no_follow"].update(0, struct.pack("<Q", not follow))
         for index, program in enumerate(_TAILS):
             self.maps["tail_calls"].update(index, struct.pack("<I", self._programs[program]))
@@ -192,7 +204,7 @@ class Attachment:
                 "uprobe", path, offset, self._programs[program]
             )
         except OSError as error:
-            features.sources[name] = f"not seen ({error.strerror})"
+            features.sources[name] = f"{NOT_SEEN} ({error.strerror})"
 
 
 def _constants(features: Features) -> dict[str, int]:
@@ -210,5 +222,5 @@ def _constants(features: Features) -> dict[str, int]:
 
 def _slots() -> int:
     """Number of slots (64 bytes each): the power of two that has one for every thread ID, at most _MOST_SLOTS."""
-    most = int(Path("/proc/sys/kernel/pid_max").read_text())
+    most = int(Path("/proc/sys/kernel/pid_max").read_bytes())
     return min(1 << (most - 1).bit_length(), _MOST_SLOTS)

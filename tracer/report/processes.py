@@ -68,7 +68,8 @@ class Threads:
     """What is known of the threads; each dict has thread IDs as keys.
 
     slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; asked:
-    calls that found nothing and did not sleep; received: number of operations; comms: names of wakers that were not traced; leaders: Identity.leaders.
+    calls that found nothing and did not sleep; received: number of operations; comms: names of wakers that were not
+    traced; leaders: Identity.leaders.
     """
 
     times: list[ThreadTimes]
@@ -239,8 +240,9 @@ class _Work:
             )
         context = replace(context, burnt=busy.burnt(self.threads.asked, threads))
         verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
-        # undecoded calls, and those of which nothing came, may be receives
-        if counts is not None and not context.undecoded and not context.lost:
+        # calls that were not understood, and those of which nothing came, may be receives
+        unsure = context.undecoded or context.unwatched or context.lost
+        if counts is not None and not unsure:
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
@@ -262,6 +264,7 @@ def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     for thread in busy:
         for state, name in DOING.items():
             totals[name] += getattr(thread, f"{state}_ns")
+        totals["stopped"] += thread.stopped_ns
         for reason, ns in _blocked(thread, threads).items():
             totals[f"waiting for {reason}" if reason else "waiting outside system calls"] += ns
     total_ns = sum(totals.values())
@@ -306,7 +309,7 @@ def _is_idle(thread: ThreadTimes, threads: Threads) -> bool:
 
 def _blocked(thread: ThreadTimes, threads: Threads) -> dict[str, int]:
     """What a thread was blocked for: reason → ns; "": outside system calls."""
-    left_ns, blocked = thread.blocked_ns, {}
+    left_ns, blocked = thread.blocked_ns - thread.stopped_ns, {}
     for reason, ns in threads.slept.get(thread.tid, {}).items():
         # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
         blocked[reason] = min(ns, left_ns)

@@ -70,8 +70,8 @@ class Model(ReportPart):
             lost=io_model.lost(ledger),
         )
         verdict = io_model.judge(operations, codes, context)
-        # undecoded calls, and those of which nothing came, may be receives
-        if context.undecoded or context.lost:
+        # calls that were not understood, and those of which nothing came, may be receives
+        if context.undecoded or context.unwatched or context.lost:
             return {"model": evidence.model(verdict)}
         shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())

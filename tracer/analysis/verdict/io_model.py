@@ -32,6 +32,7 @@ NAMES = (*MODELS, "unknown")
 """The models of operations: what models_of gives is an index into these."""
 UNKNOWN = len(MODELS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
+UNDECIDED = 0.5  # the confidence where the evidence that would decide is missing
 _MODELS = {
     BLOCKED: "blocking",
     POLLED: "nonblocking",
@@ -105,12 +106,13 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class VerdictContext:
-    """What a process did apart from the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel
-    thread submitted to an io_uring; burnt: whether waiting took a CPU, and how; lost: whether most events of the
-    recording were lost."""
+    """What a process did apart from the operations. undecoded: calls of the 32-bit ABI; sqpoll: whether a kernel
+    thread submitted to an io_uring; unwatched: evidence that was missing where it mattered; burnt: whether waiting took
+    a CPU, and how; lost: whether most events of the recording were lost."""
 
     undecoded: int = 0
     sqpoll: bool = False
+    unwatched: tuple[facts.Unwatched, ...] = ()
     burnt: facts.Burnt | None = None
     lost: facts.MostEventsLost | None = None
 
@@ -118,8 +120,14 @@ class VerdictContext:
 def in_all(contexts: Iterable[VerdictContext]) -> VerdictContext:
     """The contexts of several processes as one."""
     several = list(contexts)
+    calls: dict[tuple[str, str], int] = {}
+    for missing in (its for context in several for its in context.unwatched):
+        key = missing.what, missing.reason
+        calls[key] = calls.get(key, 0) + missing.calls
     return VerdictContext(
-        sum(context.undecoded for context in several), any(context.sqpoll for context in several)
+        sum(context.undecoded for context in several),
+        any(context.sqpoll for context in several),
+        tuple(facts.Unwatched(what, count, why) for (what, why), count in calls.items()),
     )
 
 
@@ -139,22 +147,26 @@ def judge(
     operations: Operations, models: np.ndarray, context: VerdictContext = NOTHING_BESIDE
 ) -> ModelVerdict:
     """The verdict on operations with their models (models_of)."""
-    undecoded: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
+    unseen: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
+    unseen += context.unwatched
     burnt: list[ModelFact] = [context.burnt] if context.burnt else []
     busy = bool(burnt)
     if not len(operations) and not context.lost:
-        seen = (*(undecoded or [facts.NothingReceived()]), *burnt)
-        return ModelVerdict("none", None, 1.0, seen, busy=busy)
+        confidence = UNDECIDED if context.unwatched else 1.0
+        seen = (*(unseen or [facts.NothingReceived()]), *burnt)
+        return ModelVerdict("none", None, confidence, seen, busy=busy)
     counts = np.bincount(models, minlength=len(NAMES))
     decided = len(operations) - int(counts[UNKNOWN])
     order = [code for code in np.argsort(-counts, kind="stable").tolist() if counts[code]]
-    seen = (*_evidence(operations, models, order, context), *burnt, *undecoded)
+    seen = (*_evidence(operations, models, order, context), *burnt)
+    seen = (*unseen, *seen) if context.unwatched else (*seen, *unseen)
     if context.lost or not decided:
         reason = context.lost or facts.AllThereAlready(len(operations))
         return ModelVerdict("unknown", None, 0.0, seen, reason=reason, busy=busy)
     order = [code for code in order if code != UNKNOWN]
     most, name = int(counts[order[0]]), NAMES[order[0]]
     confidence, variants = _confidence(operations, most), _variants(operations)
+    confidence = UNDECIDED if context.unwatched else confidence
     if most / decided < DOMINANT:
         shares = {NAMES[code]: round(int(counts[code]) / decided, 4) for code in order}
         kinds = {SYNCHRONOUS[model] for model in shares}
