@@ -124,7 +124,7 @@ def _instead(
 def _works(times: dict[str, int]) -> bool:
     """Whether the threads did enough, beside waiting, to say what they do."""
     work_ns = sum(times.get(doing, 0) for doing in (*DOING.values(), _FILES))
-    return work_ns > 0 and work_ns >= LEAST_WORK * sum(times.values())
+    return work_ns >= LEAST_WORK * sum(times.values())
 
 
 def _computes(times: dict[str, int]) -> bool:
