@@ -558,6 +558,25 @@ class RunStep(TypedDict):
     tid: Id
 
 
+class NextThread(TypedDict):
+    """The thread that got a CPU; tid 0: none, the CPU was idle."""
+
+    tid: Id
+    name: str | None
+
+
+class AwayStep(TypedDict):
+    """The thread had no CPU, outside of the calls whose sleep is drawn."""
+
+    kind: Literal["away"]
+    at_ns: Time
+    end_ns: Time
+    tid: Id
+    state: Annotated[str, Also(values=("preempted", "asleep"))]
+    call: str | None
+    next: NextThread | None
+
+
 class ReadyStep(TypedDict):
     """The data is there."""
 
@@ -618,6 +637,7 @@ Step: TypeAlias = (
     | LibraryStep
     | WakeStep
     | RunStep
+    | AwayStep
     | ReadyStep
     | CopyStep
     | SignalStep
