@@ -30,7 +30,7 @@ BPF_ARRAY(calls, struct call, 512);
 BPF_ARRAY(owners, struct owner, 1);
 BPF_ARRAY(no_follow, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
-BPF_TABLE("lru_hash", u64, struct described, described, SOCKETS); /* by table of descriptors and descriptor */
+BPF_ARRAY(descriptions, struct described, 1);
 BPF_ARRAY(changes, struct changes, 1);
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(tail_calls, TAILS);
