@@ -2,7 +2,7 @@
  *
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
 #define EINPROGRESS 115 /* a connect that will be made */
-#define EBADF 9		/* a close that has closed nothing; with any other error it has (close(2)) */
+#define EBADF 9         /* a close that has closed nothing; with any other error it has (close(2)) */
 
 static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct slot *slot)
 {

@@ -27,7 +27,8 @@ static __always_inline u64 my_files(void)
 	return read8(bpf_get_current_task() + O_TASK_FILES);
 }
 
-/* A descriptor of a table (struct files_struct), whose address is used again by later processes, but not in one life. */
+/* A descriptor of a table (struct files_struct), whose address is used again by later processes, but not in one life.
+ */
 static __always_inline u64 key_of(u32 life, u64 files, s32 fd)
 {
 	return ((u64)(life ^ hidden(files)) << 32 | (u32)fd) * 0x9E3779B97F4A7C15ULL;
@@ -143,7 +144,8 @@ static __always_inline void tell_file(u32 tid, s32 fd, u64 file, u64 inode, u32 
 			  (u64)(read4(sock + O_SOCK_PROTOCOL) & 0xffff) << 32;
 #ifdef O_UNIX_PEER
 		if (family == 1) /* AF_UNIX */
-			what[1] = read8(read8(read8(sock + O_UNIX_PEER) + O_SOCK_SOCKET) + O_SOCKET_INODE + O_INODE_NUMBER);
+			what[1] = read8(read8(read8(sock + O_UNIX_PEER) + O_SOCK_SOCKET) + O_SOCKET_INODE +
+					O_INODE_NUMBER);
 #endif
 #ifdef O_NETLINK_PORT
 		if (family == 16) /* AF_NETLINK */

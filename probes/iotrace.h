@@ -91,8 +91,8 @@ struct slot {
 	u32 compat;  /* a 32-bit program: its call numbers are not ours */
 	u32 at;      /* of io_submit's blocks: the next one to tell of */
 	u32 life;    /* of its process and table of descriptors: another one where the process ID is used again */
-	s32 sent_fd;  /* likewise, last sent to */
-	u32 changes;  /* of the process's descriptors, when the two were looked up */
+	s32 sent_fd; /* likewise, last sent to */
+	u32 changes; /* of the process's descriptors, when the two were looked up */
 	u64 tail;
 };
 
@@ -165,10 +165,10 @@ struct call {
 #define LEARN_PATH0 1024  /* argument 0 is the path by which it was opened */
 #define LEARN_PATH1 2048  /* argument 1 is */
 #define LEARN_SENDS 4096  /* of LEARN_FIRST: data goes there */
-#define LEARN_ENDS 8192	  /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
+#define LEARN_ENDS 8192   /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
 #define LEARN_DUPS 65536  /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
 
-#define WAS_OPEN 0x8000 /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
+#define WAS_OPEN 0x8000        /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
 #define CLOSES_ON_EXEC 0x10000 /* in its arg */
 #define GOES_ON 1
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */

@@ -22,9 +22,9 @@ def traces(draw: st.DrawFn) -> np.ndarray:
     trace, unborn, alive = Trace(), [101, 102, 103], [100]
     for i in range(draw(st.integers(0, 12))):
         time, tid = 10 * (i + 1), draw(st.sampled_from(alive))
-        if unborn and draw(st.booleans()):
-            new = unborn.pop(0)
-            inside = draw(st.booleans())
+        what = draw(st.sampled_from(["thread", "fork", "call"]))
+        if unborn and what != "call":
+            new, inside = unborn.pop(0), what == "thread"
             tgid = as_of.process_of(trace.records(), tid, time) if inside else new
             trace.add(Kind.THREAD, time, tid=new, fd=tid, result=tgid)
             alive.append(new)
