@@ -13,6 +13,7 @@ from tracer.analysis.identity.life_facts import Looks
 from tracer.analysis.identity.open_files import FileKind
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
+from tracer.recording.records import bytes_of
 
 _Key = tuple[int, int, int]
 """Process, descriptor, number of the file."""
@@ -64,9 +65,8 @@ class FileNames:
     def name(self, tgid: int, fd: int, number: int) -> str | None:
         """The name of the process's descriptor while it was this file; number 0 (a native AIO's file): its last name;
         fd −1: of any descriptor. None where nothing is known."""
-        if number:
-            life = self._lives.get((tgid, fd, number), self._anywhere.get(number))
-        else:
+        life = self._lives.get((tgid, fd, number), self._anywhere.get(number))
+        if not number:
             life = self._last.get((tgid, fd))
         if life is None:
             return None
@@ -128,8 +128,8 @@ class FileNames:
         pieces = self._sorted[first:last, 2:].tolist()
         if not pieces:
             return None
-        raw = b"".join(naming.as_bytes(*piece).split(b"\0")[0] for piece in pieces)
-        return raw.decode(errors="replace")
+        # joined as bytes: a character may lie in two pieces
+        return naming.path_shown(b"".join(bytes_of(*piece) for piece in pieces))
 
 
 def _socket(look: Looks) -> str:
