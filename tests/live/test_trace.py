@@ -77,7 +77,7 @@ def test_a_32_bit_program_is_counted_and_said_not_to_be_decoded(tmp_path):
     for its in (report, *report["processes"]):
         (line,) = its["model"]["evidence"]
         assert re.match(
-            r"4[78] calls were a 32-bit program's: counted, but not decoded", line
+            r"4[78] calls were made by the 32-bit ABI: counted, but not decoded", line
         )  # exit may count, too
     check_nothing_lost(report)
 

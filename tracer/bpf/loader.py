@@ -15,15 +15,24 @@ from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
 from tracer.kernel.arch import x86_64
 from tracer.kernel.features import CannotTrace, Features
+from tracer.terms import NOT_SEEN
 
 _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
 _TRIES = 100
 # of enum tail (probes/iotrace.h)
-_TAILS = ("tail_arrive", "tail_submit", "tail_learn", "tail_describe", "tail_events")
+_TAILS = (
+    "tail_arrive",
+    "tail_submit",
+    "tail_learn",
+    "tail_describe",
+    "tail_events",
+    "tail_unentered",
+    "tail_executed",
+)
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
-# Programs that are loaded twice as they stand; sys_enter's second instance differs (probes/calls.bpf.c).
-_AGAIN = ("again_sys_exit", "again_task_newtask")
+# Programs that are loaded twice as they stand; those of system calls differ (probes/calls.bpf.c).
+_AGAIN = ("again_task_newtask",)
 
 
 class Attachment:
@@ -103,6 +112,8 @@ class Attachment:
         """Detaches all programs; their records stay. Programs of system calls go first, so that no call ends after the
         last traced switch. The others go in parallel: for some the kernel waits until no program runs any more
         (100 ms for a uprobe)."""
+        if self._links:
+            self.maps["closing"].update(0, struct.pack("<Q", 1))
         for program in _CALL_PROBES:
             if program in self._links:
                 os.close(self._links.pop(program))
@@ -183,7 +194,7 @@ class Attachment:
                 "uprobe", path, offset, self._programs[program]
             )
         except OSError as error:
-            features.sources[name] = f"not seen ({error.strerror})"
+            features.sources[name] = f"{NOT_SEEN} ({error.strerror})"
 
 
 def _constants(features: Features) -> dict[str, int]:
@@ -197,6 +208,7 @@ def _constants(features: Features) -> dict[str, int]:
         "RING_PAGES": 1,  # the ring's size is set when it is created
         "NR_PRCTL": syscalls.numbers()["prctl"],
         "NR_IO_SUBMIT": syscalls.numbers()["io_submit"],
+        "NR_RT_SIGRETURN": syscalls.numbers()["rt_sigreturn"],
     }
 
 

@@ -103,6 +103,7 @@ class Recorder:
         """What the recording says of itself once it is finished: `ledger`, in which only what was written counts as
         delivered, and `failure`, where iotrace failed."""
         ledger = self.collector.ledger
+        ledger.added = self._made
         if self.ended_early:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)

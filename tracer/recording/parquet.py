@@ -26,7 +26,7 @@ _KEY = b"iotrace"
 # Rows in a row group; each costs the writer some 20 KiB of memory until the file is closed.
 ROWS = 1 << 18
 _AT_ONCE = 1 << 17  # rows read at once: measured best of 2^15 to 2^19
-_CALLS = (Kind.CALL, Kind.ARGS, Kind.OPEN)
+_CALLS = (Kind.CALL, Kind.ARGS, Kind.OPEN, Kind.UNENTERED)
 _IS_CALL = np.isin(np.arange(1 << 16), _CALLS)
 # The file's name of a column, and the record's.
 _PLAIN = (
@@ -146,12 +146,13 @@ class Writer:
 
 
 def read_facts(path: str) -> dict[str, Any]:
-    """The run's facts; raises RecordingError."""
+    """The run's facts, with `rows`: the number of records that the file holds; raises RecordingError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(path).metadata or {}
+        file = pq.read_metadata(path)
+        metadata = file.metadata or {}
     except FileNotFoundError:
         raise RecordingError(f"{path}: no such file") from None
     except (OSError, pa.ArrowException) as error:
@@ -169,7 +170,7 @@ def read_facts(path: str) -> dict[str, Any]:
         raise RecordingError(
             f"{path}: recorded by a newer iotrace (schema {schema}, known up to {SCHEMA})"
         )
-    return facts
+    return facts | {"rows": file.num_rows}
 
 
 def columns(path: str, since: int | None = None, until: int | None = None) -> Iterator[RecordBatch]:
@@ -219,18 +220,28 @@ def _numbered(name: str) -> int:
 def _table(records: RecordBatch) -> pa.Table:
     import pyarrow as pa
 
-    is_call = _IS_CALL[records.kind]
-    numbers = np.flatnonzero(np.bincount(records.nr[is_call]))
-    codes = np.zeros(1 << 16, np.int16)
-    codes[numbers] = np.arange(len(numbers))
-    calls = pa.DictionaryArray.from_arrays(
-        pa.array(codes[records.nr], mask=None if is_call.all() else ~is_call),
-        [syscalls.name_of(number) for number in numbers.tolist()] or [""],
-    )
+    calls = pa.DictionaryArray.from_arrays(*_call_names(records))
     kinds = pa.DictionaryArray.from_arrays(pa.array(records.kind.astype(np.int16)), _kind_names())
     plain = {name: pa.array(getattr(records, field)) for name, field in _PLAIN}
     arrays = {**plain, "kind": kinds, "call": calls}
     return pa.table([arrays[name] for name in _schema().names], schema=_schema())
+
+
+def _call_names(records: RecordBatch) -> tuple[pa.Array, list[str]]:
+    """(the index of each record's call among the names, null where the record is of no call; those names)."""
+    import pyarrow as pa
+
+    is_call = _IS_CALL[records.kind]
+    numbers = np.flatnonzero(np.bincount(records.nr[is_call]))
+    codes = np.zeros(1 << 16, np.int16)
+    codes[numbers] = np.arange(len(numbers))
+    codes = codes[records.nr]
+    names = [syscalls.name_of(number) for number in numbers.tolist()]
+    whole = np.flatnonzero(is_call & (records.nr & syscalls.WHOLE == syscalls.WHOLE))
+    for nr, arg in set(zip(records.nr[whole].tolist(), records.arg[whole].tolist(), strict=True)):
+        codes[whole[(records.nr[whole] == nr) & (records.arg[whole] == arg)]] = len(names)
+        names.append(syscalls.name_of(nr, arg))
+    return pa.array(codes, mask=None if is_call.all() else ~is_call), names or [""]
 
 
 def _columns(table: pa.Table) -> RecordBatch:

@@ -71,6 +71,18 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     received_bytes = int(received.bytes.sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
-        "ledger": facts["ledger"] | {"unseen_switches": unseen},
+        "ledger": _ledger(facts) | {"unseen_switches": unseen},
         "figure": drawn,
     }
+
+
+def _ledger(facts: Facts | dict[str, Any]) -> dict[str, Any]:
+    """The recording's ledger. unentered: None where an older iotrace did not count it; rows: how many records the
+    recording holds, None where it was not read from a file; missing_rows: how many fewer than its ledger says."""
+    book: dict[str, Any] = {"unentered": None, "added": None} | facts["ledger"]
+    rows, missing = facts.get("rows"), None
+    if rows is not None and facts["ended"] != "failed":
+        missing = book["delivered"] + book["open"] + (book["added"] or 0) - rows
+        if book["added"] is None:  # by an older iotrace: there may be more rows, never fewer
+            missing = max(missing, 0)
+    return book | {"rows": rows, "missing_rows": missing}

@@ -240,12 +240,17 @@ class Thread(TypedDict):
 
 
 class Syscall(TypedDict):
-    """The calls of one name. library: it is the C library's, counted and not timed."""
+    """The calls of one name. library: it is the C library's, counted and not timed. abi_name: the name in its own ABI
+    of a call that was not made by x86-64's. unentered: how many of the calls a filter or tracer answered before they
+    began, which are not timed; trapped: how many of those by SIGSYS."""
 
     name: str
+    abi_name: NotRequired[str]
     library: NotRequired[Literal[True]]
     calls: Count
     errors: Counts
+    unentered: Count
+    trapped: Count
     total_ns: Duration
     min_ns: Duration
     p50_ns: Duration
@@ -433,7 +438,11 @@ class Ledger(TypedDict):
     missed: Count | None
     untracked: Count
     unlearnt: Count
+    unentered: Count | None
+    added: Count | None
     balanced: bool
+    rows: Count | None
+    missing_rows: int | None
     unseen_switches: Count
 
 

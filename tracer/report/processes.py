@@ -185,7 +185,8 @@ class _Work:
                 codes[chosen],
             )
         verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
-        if counts is not None and not context.undecoded:  # undecoded calls may be receives
+        # calls that were not understood may be receives
+        if counts is not None and not (context.undecoded or context.unwatched):
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {

@@ -12,10 +12,9 @@ from typing import Any
 
 from tracer import text
 from tracer.bpf.loader import Attachment
-from tracer.bpf.map_values import NR_UNSEEN
 from tracer.capture import event_cost, spawn
 from tracer.capture.attach import Adopter
-from tracer.capture.collector import Collector, SeenCall
+from tracer.capture.collector import UNSEEN, Collector, SeenCall
 from tracer.capture.fd_names_live import Names
 from tracer.capture.interrupts import signalled
 from tracer.capture.recorder import Recorder
@@ -89,7 +88,7 @@ class AnyProgram(Subject):
         with recorder.aside():
             for tid, (number, entered) in recorder.collector.open_calls().items():
                 call = proc.Process(local_tids.get(tid, tid)).call()
-                if call and number in (NR_UNSEEN, call[0]):
+                if call and number in (UNSEEN, call[0]):
                     seen_calls[tid] = (entered, *call)
         return seen_calls
 

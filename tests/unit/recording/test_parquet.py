@@ -87,6 +87,27 @@ def test_facts_come_back(tmp_path: Path) -> None:
     assert found["schema"] == parquet.SCHEMA and found["ordered"] is True
 
 
+def test_a_number_that_does_not_fit_has_its_name_too(tmp_path: Path) -> None:
+    records = np.zeros(6, RECORD)
+    records["time"], records["kind"] = np.arange(6), Kind.CALL
+    records["kind"][4:] = Kind.UNENTERED, Kind.READY
+    for row, (number, compat) in enumerate(
+        [(0x1002D, False), (45, False), (0x8003, True), (0x1002D, False), (0x4000002D, False)]
+    ):
+        records["nr"][row], records["arg"][row] = syscalls.coded(number, compat)
+    records["nr"][5], records["arg"][5] = syscalls.WHOLE, 1
+    write(tmp_path / "run", [records])
+    assert pq.read_table(tmp_path / "run")["call"].to_pylist() == [
+        "syscall_0x1002d",
+        "recvfrom",
+        "i386:0x8003",
+        "syscall_0x1002d",
+        "x32:45",
+        None,
+    ]
+    assert read_facts(str(tmp_path / "run"))["rows"] == 6
+
+
 def test_other_tools_read_names_not_numbers(tmp_path: Path) -> None:
     records = np.zeros(4, RECORD)
     records["time"] = [1, 2, 3, 4]

@@ -189,6 +189,13 @@ def ledger(report: Result, width: int = 80) -> list[Text]:
     if not alarms and report.get("ended") != "failed" and book.get("missed") is not None:
         text += " – complete"
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    if unentered := book.get("unentered"):
+        lines += entry(
+            "",
+            f"{plural(unentered, 'call')} returned that had no entry: a seccomp filter or a tracer "
+            "answered in the kernel's place; counted, not timed",
+            width,
+        )
     if unseen := book.get("unseen_switches"):
         lines += entry(
             "",
@@ -222,6 +229,11 @@ def _alarms(book: Result) -> list[str]:
         alarms.append(
             f"{number(lost)} EVENTS LOST ({share(lost, book.get('counted'))}): counts above are too low; "
             "a larger ring buffer may help"
+        )
+    if missing := book.get("missing_rows"):
+        alarms.append(
+            f"THE RECORDING HOLDS {number(book.get('rows'))} RECORDS, {number(abs(missing))} "
+            f"{'FEWER' if missing > 0 else 'MORE'} THAN ITS LEDGER SAYS: it was changed after it was made"
         )
     if missed := book.get("missed"):
         alarms.append(
