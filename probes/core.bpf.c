@@ -33,6 +33,7 @@ BPF_ARRAY(closing, u64, 1);   /* not 0: sys_enter is being detached, an exit wit
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
 BPF_TABLE("lru_hash", u64, struct described, described, SOCKETS); /* by table of descriptors and descriptor */
 BPF_ARRAY(changes, struct changes, 1);
+BPF_ARRAY(wakers, u64, WAKERS); /* by id: id << 32 | a digest of its name */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(tail_calls, TAILS);
 

@@ -119,9 +119,13 @@ class Recorder:
         try:
             yield
         except Exception as error:  # whatever it is, the target must go on
-            self.failure = self.failure or error
-            self.ended_early = True
-            self.collector.detach()
+            self.end(error)
+
+    def end(self, error: Exception) -> None:
+        """Ends the recording for a failure of iotrace's own: the target goes on without the probes."""
+        self.failure = self.failure or error
+        self.ended_early = True
+        self.collector.detach()
 
     def _seen(self, records: RecordBatch) -> RecordBatch:
         if self._watch:

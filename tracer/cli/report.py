@@ -74,6 +74,10 @@ def command(
     recording: str, events: bool, choice: Choice, slowest: int | None, wanted: Wanted
 ) -> None:
     """Show RECORDING again; needs neither root nor BCC."""
+    from tracer.recording import trial
+
+    if choice and not events:
+        raise IotraceError("-e, --fd and -P choose from the listing: add --events", USAGE)
     if slowest:
         wanted = replace(wanted, parts={"slowest": slowest})
     if events and slowest:
@@ -83,9 +87,10 @@ def command(
     if events:
         why = "--events is a text; the recording itself is Parquet, for other programs to read"
         wanted.refuse_all_but(Kind.LISTING, why)
+        selected(choice.expressions)  # raises what is wrong with them before anything is read
+    trial.refuse_unreadable(recording)
+    if events:
         listing(recording, choice, wanted)
-    elif choice:
-        raise IotraceError("-e, --fd and -P choose from the listing: add --events", USAGE)
     else:
         show.recording(recording, wanted)
 

@@ -90,7 +90,11 @@ def show(
     shown = chosen or default(kind)
     render = shown.renders[kind]
     for piece in render(wanted.of(result(), shown), _paper(stream, wanted.switches)):
-        put(piece, to_stderr)
+        # what is asked for is a document, in UTF-8 whatever the locale is
+        if chosen and isinstance(piece, str):
+            put(piece.encode(errors="backslashreplace"), to_stderr)
+        else:
+            put(piece, to_stderr)
 
 
 def default(kind: Kind) -> Format:

@@ -74,7 +74,7 @@ def shown_number(number: int) -> str:
 @cache
 def _table() -> dict[str, dict[int, str]]:
     """ABI → number → name."""
-    text = files(__package__).joinpath("data/syscalls.tsv").read_text()
+    text = files(__package__).joinpath("data/syscalls.tsv").read_text(encoding="utf-8")
     header, *rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
     columns = {abi: header.index(abi.replace("-", "_")) for abi in (X86_64, I386, X32_ABI)}
     return {

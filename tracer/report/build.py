@@ -12,6 +12,7 @@ from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.steps.step import Recording, Results
 from tracer.analysis.steps.window import Window
+from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.analysis.verdict.context import Models
 from tracer.recording.batch import Read
@@ -71,7 +72,11 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     received_bytes = int(received.bytes.sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
-        "ledger": _ledger(facts) | {"unseen_switches": unseen},
+        "ledger": _ledger(facts)
+        | {
+            "unseen_switches": unseen,
+            "contradictory_threads": sum(thread.excess_ns > 0 for thread in results[ThreadStates]),
+        },
         "figure": drawn,
     }
 
@@ -85,4 +90,5 @@ def _ledger(facts: Facts | dict[str, Any]) -> dict[str, Any]:
         missing = book["delivered"] + book["open"] + (book["added"] or 0) - rows
         if book["added"] is None:  # by an older iotrace: there may be more rows, never fewer
             missing = max(missing, 0)
-    return book | {"rows": rows, "missing_rows": missing}
+    checked = bool(facts.get("checked"))
+    return book | {"rows": rows, "missing_rows": missing, "checked": checked}

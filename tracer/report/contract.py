@@ -156,6 +156,13 @@ class Attached(TypedDict):
     tgid: Id
 
 
+class Refused(TypedDict):
+    """A process that was not traced though it was asked for, with others. pid: as the user gave it."""
+
+    pid: Id
+    reason: str
+
+
 class Target(TypedDict):
     """What was traced; of several attached processes the first, and all of them in `attached`."""
 
@@ -163,6 +170,7 @@ class Target(TypedDict):
     pid: Id
     exit_status: Count | None
     attached: NotRequired[list[Attached]]
+    refused: NotRequired[list[Refused]]
 
 
 class RawTimes(TypedDict, total=False):
@@ -231,12 +239,14 @@ class Thread(TypedDict):
     start_ns: Time
     end_ns: Time
     blocked_ns: Duration
+    stopped_ns: Duration
     runnable_ns: Duration
     kernel_ns: Duration
     user_ns: Duration
     cpu_ns: Duration
     switches: Count
     preemptions: Count
+    killed_by: str | None
 
 
 class Syscall(TypedDict):
@@ -429,7 +439,7 @@ class Lock(TypedDict):
 
 
 class Ledger(TypedDict):
-    """Whether the trace is complete."""
+    """Whether the trace is complete. checked: whether the recording's checksums and digest were there, and held."""
 
     counted: Count
     delivered: Count
@@ -443,7 +453,9 @@ class Ledger(TypedDict):
     balanced: bool
     rows: Count | None
     missing_rows: int | None
+    checked: bool
     unseen_switches: Count
+    contradictory_threads: Count
 
 
 class MeasuredCost(TypedDict):

@@ -8,7 +8,6 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from tracer.analysis.counts.syscall_stats import signal_name
 from tracer.analysis.operations.receives import MOST_ASKS
 from tracer.analysis.operations.table import (
     AT_ONCE,
@@ -20,6 +19,7 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import signal_name
 from tracer.recording.batch import Read, RecordBatch, joined
 from tracer.recording.fields import LibraryCalls, Readinesses, SwitchesIn, UringRequests
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty

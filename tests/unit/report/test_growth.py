@@ -98,7 +98,8 @@ def waiting(count: int) -> Callable[[], dict[str, Any]]:
     its = operations(count)
     out = np.asarray(its.ask)
     absences = OffCpu(
-        its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0))
+        its.tid,
+        *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0, out < 0)),
     )
     return lambda: during_wait.waiting(its, absences)
 

@@ -141,7 +141,8 @@ class WaitReasons(Step[None, Slept]):
 
     def _add_unended(self, unended: Unended, identity: Identity) -> None:
         """Adds sleeps inside a call that lasted until the end of the trace."""
-        absences = unended.absences.take(unended.in_call & ~unended.absences.could_run)
+        waits = unended.in_call & ~(unended.absences.could_run | unended.absences.stopped)
+        absences = unended.absences.take(waits)
         slept_ns = absences.blocked_until - absences.out
         for tid, ns in zip(absences.tid.tolist(), slept_ns.tolist(), strict=True):
             call = self._open.get(tid)

@@ -170,7 +170,7 @@ def _timeline(report: Result) -> Element:
 
 def _asset(name: str) -> str:
     """A file of this package."""
-    return (pkgutil.get_data(__package__ or "", name) or b"").decode()
+    return (pkgutil.get_data(__package__ or "", name) or b"").decode("utf-8")
 
 
 def _hashed(text: str) -> str:

@@ -61,6 +61,9 @@ def phases(report: Result, width: int = 80) -> Table | Text:
     return fitted(table, width)
 
 
+_MOST_KILLED = 3  # that are named
+
+
 def threads(report: Result, width: int = 80) -> Table | Text:
     """Where each thread's time went: four states that add up to its traced lifetime, a bar of them, and its CPU use."""
     listed = report.get("threads") or []
@@ -109,9 +112,24 @@ def together(report: Result, width: int = 80) -> list[Text]:
         if any("switches" in thread for thread in listed)
         else []
     )
+    words += _killed(listed)
     if expected.get("anonymous_bytes"):
         words.append(f"memory of its own: {size(expected['anonymous_bytes'])}")
     return [Text(line, style="dim") for line in textwrap.wrap("; ".join(words), width)]
+
+
+def _killed(listed: list[Result]) -> list[str]:
+    """The threads that a signal ended, a signal at a time."""
+    names: dict[str, list[str]] = {}
+    for thread in listed:
+        if thread.get("killed_by"):
+            name = f"{clean(thread.get('name') or MISSING)} {thread.get('tid')}"
+            names.setdefault(clean(thread["killed_by"]), []).append(name)
+    return [
+        f"killed by {signal}: {', '.join(some[:_MOST_KILLED])}"
+        + (f" and {plural(len(some) - _MOST_KILLED, 'thread')} more" if some[_MOST_KILLED:] else "")
+        for signal, some in names.items()
+    ]
 
 
 def _lifetime(thread: Result) -> int:
