@@ -101,11 +101,14 @@ struct slot {
 	u64 tail;
 };
 
-/* A descriptor that a record has told of: it is no news while nothing of this changes. */
+/* Descriptors that records have told of, a word each: which file it is (40 bits), which descriptor (16), and its flags
+ * (DESCRIBED_STATE). Each has one of two neighbouring places; one that has lost its place is looked at again. */
+#define DESCRIBED 65536
+#define DESCRIBED_FILE 24
+#define DESCRIBED_NAME 8
+#define DESCRIBED_STATE 0xff
 struct described {
-	u64 file;  /* which file it was, in a word */
-	u32 flags; /* f_flags */
-	u32 closes_on_exec;
+	u64 words[DESCRIBED];
 };
 
 /* How often the descriptors of a process have changed. Some processes share an entry: they look again for nothing. */

@@ -296,7 +296,9 @@ class Files(View):
     low = Field("start", "The first 8 bytes of its name; of a socket: socket_facts.")
     high = Field("result", "The other 8; of a socket its peer's inode (AF_UNIX) or port ID.")
     magic = Field("nr", "Its file system's magic number (statfs(2)), both halves xored.")
-    open_file = Field("arg", "Which open file it is; used again when that is closed. Or which table.")
+    open_file = Field(
+        "arg", "Which open file it is; used again when that is closed. Or which table."
+    )
 
 
 class Births(View):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND, CallFiles
-from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
