@@ -9,6 +9,7 @@ import numpy as np
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.poll_usage import PollUsage
+from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
@@ -57,12 +58,16 @@ class Model(ReportPart):
         Locks,
         Activity,
         Identity,
+        SelfWoken,
     )
 
     def finish(self, results: Results) -> dict[str, Any]:
         operations, codes = results[OperationsInWindow], results[Models]
+        woken = results[SelfWoken].operations
+        if woken.any():  # these carry no data from outside
+            operations, codes = operations.take(~woken), codes[~woken]
         context = io_model.in_all(results[Contexts].values())
-        verdict = io_model.judge(operations, codes, context)
+        verdict = io_model.judge(operations, codes, context, int(woken.sum()))
         if context.undecoded:  # undecoded calls may be receives
             return {"model": evidence.model(verdict)}
         shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])

@@ -15,6 +15,27 @@ class NothingReceived:
 
 
 @dataclass(frozen=True)
+class SelfWoken:
+    """Receives, besides `others`, that were wake-ups from threads of the receiver's own process."""
+
+    times: int
+    others: int
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """Receives, of `receives`, of which another thread than the one that received was told. woken: how many of them the
+    told thread woke the receiving one for; through: the calls in which that slept; fetched_ns: median time from the
+    wait's return to the copy's beginning."""
+
+    times: int
+    receives: int
+    woken: int
+    through: tuple[str, ...]
+    fetched_ns: int
+
+
+@dataclass(frozen=True)
 class Undecoded:
     """Calls of 32-bit programs, which are counted and not decoded."""
 
@@ -373,6 +394,8 @@ class LateToFetch:
 
 ModelFact: TypeAlias = (
     NothingReceived
+    | SelfWoken
+    | HandedOver
     | Undecoded
     | FoundAtOnce
     | SleptInCall

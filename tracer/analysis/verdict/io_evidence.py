@@ -26,6 +26,7 @@ from tracer.analysis.operations.table import (
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.verdict import facts
 from tracer.analysis.verdict.facts import ModelFact
+from tracer.kernel import syscalls
 from tracer.terms import BOUNDARIES
 
 _MOST_EVENTS = 3  # different registrations that are named
@@ -75,6 +76,20 @@ def _multiplexed(call: str, operations: Operations, shown: np.ndarray) -> facts.
     )
 
 
+def _handed_over(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    """Whether the thread that was told was another one than that which received."""
+    handed = shown & (operations.told_tid > 0)
+    if not handed.any():
+        return []
+    woken = handed & (operations.woken > 0)
+    calls = np.unique(operations.woken_in[woken]).tolist()
+    through = dict.fromkeys(syscalls.class_of(syscalls.name_of(number)) for number in calls)
+    fetched_ns = int(np.median((operations.copy_start - operations.told)[handed]))
+    return [
+        facts.HandedOver(_count(handed), len(operations), _count(woken), (*through,), fetched_ns)
+    ]
+
+
 def _select(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
     return [_multiplexed("select", operations, shown)]
 
@@ -84,14 +99,22 @@ def _poll(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 
 
 def _epoll_level(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    seen = [_multiplexed("epoll_wait", operations, shown), *_registered(operations, shown, False)]
+    seen = [
+        _multiplexed("epoll_wait", operations, shown),
+        *_handed_over(operations, shown),
+        *_registered(operations, shown, False),
+    ]
     told = (operations.wait_kind == MULTIPLEXED) & ~operations.waited_asleep
     rest = _count(told & _left_before(operations))
     return [*seen, *([facts.ToldOfRest(rest)] if rest else [])]
 
 
 def _epoll_edge(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    seen = [_multiplexed("epoll_wait", operations, shown), *_registered(operations, shown, True)]
+    seen = [
+        _multiplexed("epoll_wait", operations, shown),
+        *_handed_over(operations, shown),
+        *_registered(operations, shown, True),
+    ]
     left = _count(slept_on_data(operations))
     return [*seen, *([facts.SleptOnData(left)] if left else [])]
 

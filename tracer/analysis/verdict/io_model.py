@@ -116,10 +116,15 @@ NOTHING_BESIDE = VerdictContext()
 
 
 def judge(
-    operations: Operations, models: np.ndarray, context: VerdictContext = NOTHING_BESIDE
+    operations: Operations,
+    models: np.ndarray,
+    context: VerdictContext = NOTHING_BESIDE,
+    self_woken: int = 0,
 ) -> ModelVerdict:
-    """The verdict on operations with their models (models_of)."""
+    """The verdict on operations with their models (models_of). self_woken: how many more there were, which only brought
+    wake-ups from threads of the same process."""
     undecoded: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
+    undecoded += [facts.SelfWoken(self_woken, len(operations))] if self_woken else []
     if not len(operations):
         return ModelVerdict("none", None, 1.0, (*(undecoded or [facts.NothingReceived()]),))
     counts = np.bincount(models, minlength=len(MODELS))

@@ -88,7 +88,11 @@ def _estimated(operation: Result, steps: list[Step]) -> set[str]:
 
 
 def _asker(operation: Result, steps: list[Step]) -> int | None:
-    """The thread that wanted the data: that of the library's call, else of the first call, else the operation's."""
+    """The thread that wanted the data: the one that was told of it, else that of the library's call, else of the first
+    call, else the operation's."""
+    if handover := operation.get("handover"):
+        told: int = handover["tid"]
+        return told
     for kind in ("library", "call"):
         for step in steps:
             if step["kind"] == kind and step.get("tid") is not None:
@@ -215,6 +219,7 @@ def _name_helper(figure: Figure) -> None:
     if first is None:
         return
     name = "kernel worker" if figure.operation.get("how") == "worker" else "helper thread"
+    name = "thread" if figure.operation.get("handover") else name
     text = f"{name} {figure.helper}"
     text = text if len(text) <= _HELPER_CELLS else f"thread {figure.helper}"
     first.before.append(comment(text, "yellow", by_helper=True))

@@ -170,7 +170,12 @@ def _caption(report: Result, figure: Figure) -> list[Text]:
     """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
     lines = ["┃ has a CPU   ┊ has none   + since the line above"]
     lines[0] += "   ~ estimated" if figure.estimated else ""
-    if figure.helper is not None:
+    if figure.helper is not None and figure.operation.get("handover"):
+        lines.append(
+            f"Left edge: thread {figure.asker}, which was told; right edge: thread {figure.helper}, "
+            "which received."
+        )
+    elif figure.helper is not None:
         lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
     if figure.operation:
         lines.append(_operation(figure, len(report.get("operations") or [])))
@@ -198,7 +203,9 @@ def _notes(figure: Figure) -> list[str]:
         notes.append(
             f"The data had been in the queue for {duration(queued)} before it was asked for."
         )
-    if figure.helper is not None and figure.helper_reads:
+    if figure.operation.get("handover"):
+        notes.append("Not in the textbook: told in one thread, received in another.")
+    elif figure.helper is not None and figure.helper_reads:
         notes.append(
             f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
             "receives; the thread that asked is free only because that one is not."
