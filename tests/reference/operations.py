@@ -3,7 +3,7 @@ each boundary. It shares no code with tracer/analysis/operations."""
 
 from __future__ import annotations
 
-from reference import posix_aio, signals
+from reference import handover, posix_aio, signals
 from reference.order import Operation, settle
 from reference.readiness import Receive, one_by_one
 from reference.story import Call, Story
@@ -52,9 +52,63 @@ def received(story: Story) -> list[Operation]:
         assert all(its.tid == tid for its in asks)
     found.sort(key=lambda its: its[0].end)
     served = posix_aio.served(story, [call for call, _, _ in found])
+    taken: dict[int, int] = {}  # by inode: when the last receive ended
+    operations = []
+    for (call, asks, previous_done), aio in zip(found, served, strict=True):
+        inode = story.files[call.fd].inode
+        op = decided(story, call, asks, previous_done, aio)
+        hand_over(story, op, call, asks, previous_done, taken.get(inode, 0))
+        operations.append(op)
+        taken[inode] = call.end
+    return operations
+
+
+def hand_over(
+    story: Story, op: Operation, call: Call, asks: list[Call], previous_done: int, taken: int
+) -> None:
+    """Gives an operation the wait of another thread that told of its data, in place, where there was one."""
+    epfd, events = last_registered(story, call)
+    own = op.more["epfd"] if op.wait_kind == "multiplexed" else -1
+    of_epoll = own >= 0 and (teller := who_told(asks)) and teller.name in handover.EPOLL
+    if epfd < 0 or not (op.wait_kind in ("at once", "polled") or (of_epoll and own != epfd)):
+        return
+    told = handover.told_elsewhere(story, call, epfd, previous_done, taken)
+    if told is None:
+        if op.wait_kind == "at once" and handover.is_watched(story, call, epfd):
+            op.more["events"] = events
+        return
+    wait, looks = told.wait, looked_in_vain(asks)
+    asleep = wait.sleep()
+    op.wait_kind, op.told = "multiplexed", wait.end
+    op.ask = min([wait.start, *(look.start for look in looks[-1:])])
+    op.ready = asleep.woken if asleep and asleep.woken else wait.start
+    op.estimated |= {"ask", "told"}
+    op.more |= {
+        "epfd": epfd,
+        "events": events,
+        "waited_asleep": asleep is not None,
+        "told_tid": wait.tid,
+        "woken": told.sleep.woken if told.sleep else 0,
+        "running": told.sleep.back if told.sleep else 0,
+    }
+
+
+def last_registered(story: Story, call: Call) -> tuple[int, int]:
+    """With which epoll descriptor the call's was registered last by then, and for what; (−1, 0): with none."""
+    known = [
+        (epfd, events)
+        for time, epfd, fd, events in story.registered
+        if fd == call.fd and time <= call.end
+    ]
+    return known[-1] if known else (-1, 0)
+
+
+def looked_in_vain(asks: list[Call]) -> list[Call]:
+    """The receives that found nothing, or were interrupted."""
     return [
-        decided(story, call, asks, previous_done, aio)
-        for (call, asks, previous_done), aio in zip(found, served, strict=True)
+        its
+        for its in asks
+        if its.name in RECEIVES and (its.result == EAGAIN or its.result <= RESTARTED)
     ]
 
 
@@ -119,6 +173,9 @@ def decided(
             "delivered": told_by_signal.time if told_by_signal else 0,
             "named": told_by_signal is not None and told_by_signal.fd == call.fd,
             "by_sigwait": told_by_signal is not None and told_by_signal.by_sigwait,
+            "told_tid": 0,
+            "woken": 0,
+            "running": 0,
         },
     )
 
@@ -253,11 +310,7 @@ def last_empty(
     sleep = call.sleep()
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.out
-    looks = [
-        its
-        for its in asks
-        if its.name in RECEIVES and (its.result == EAGAIN or its.result <= RESTARTED)
-    ]
+    looks = looked_in_vain(asks)
     return looks[-1].start if looks else None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness
 from tracer.analysis.operations.evidence import Evidence, gather
-from tracer.analysis.operations.handover import Handover, Handovers, hand_over
+from tracer.analysis.operations.handover import Handover, Handovers, handed_over
 from tracer.analysis.operations.kernel_requests import CompletedReads, KernelRequests
 from tracer.analysis.operations.posix_aio import AioReads, ServedReads
 from tracer.analysis.operations.receives import Received, Receives
@@ -133,9 +133,8 @@ class Analysis:
             "fell_asleep": known.fell_asleep,
             "serial": self._serials(len(op)),
         }
-        columns |= _signal_columns(known, signalled)
+        columns = handed_over(columns | _signal_columns(known, signalled), handover, known)
         operations = with_defaults(len(op), columns)
-        hand_over(operations, handover, known)
         return Pending(operations, empty_at, received.stream)
 
     def _completed(self, reads: CompletedReads, kind: int) -> Pending:

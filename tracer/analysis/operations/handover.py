@@ -16,7 +16,7 @@ from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations.evidence import Evidence
 from tracer.analysis.operations.receives import Received
 from tracer.analysis.operations.registrations import Registrations
-from tracer.analysis.operations.table import AT_ONCE, MULTIPLEXED, POLLED, Operations, bit
+from tracer.analysis.operations.table import AT_ONCE, MULTIPLEXED, POLLED, bit
 from tracer.analysis.tables.asof import following, preceding
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.tables.table import Table, names_of
@@ -34,7 +34,8 @@ _NAPS = number_set(syscalls.class_numbers(("nanosleep", "clock_nanosleep")))  # 
 class Handover(Table):
     """Of n operations. handed: whether another thread was told of the data. by: that thread; start, told: its wait's
     entry and return (ns); ready: when data woke it there, else the entry; asleep: whether it slept there; nr, epfd:
-    that wait; events: as registered there.
+    that wait. events: as registered with epoll, also where the data was there at once and threads of the process are
+    told by that epoll: what was registered is watched, whoever comes to it first.
     woken, running: when it woke the receiving thread, and when that had a CPU (ns; 0: it was not asleep, or not only
     one of several wakings can be meant); woken_in: the number of the call that the receiving thread slept in, else −1.
     Of an operation that is not handed over all but `events` is 0."""
@@ -233,6 +234,10 @@ class Handovers:
         if not candidate.any():
             return
         waits = self._waits.whole(_Waits)
+        rows = np.flatnonzero(candidate & (kind == AT_ONCE))
+        epolls = received.tgid[rows], registered.epfd[rows]
+        rows = rows[_is_watched(waits, *epolls, op.start[rows])]
+        found.events[rows] = registered.events[rows]
         rows = np.flatnonzero(candidate)
         rows = rows[_others_wait(waits, op.tid[rows], received.tgid[rows], registered.epfd[rows])]
         if not len(rows):
@@ -248,9 +253,10 @@ class Handovers:
             np.where(taken[rows] > 0, np.maximum(taken[rows], start - LONGEST_NS), 0),
         )
         handed = self._handed(asked, waits)
+        rows, handed = rows[handed.handed], handed.where(handed.handed)
+        handed.events = registered.events[rows]
         for name in names_of(Handover):
             getattr(found, name)[rows] = getattr(handed, name)
-        found.events[rows] = registered.events[rows]
 
     def _handed(self, asked: _Asked, waits: _Waits) -> Handover:
         """The hand-over of each of these operations."""
@@ -277,23 +283,42 @@ class _Woken:
     certain: np.ndarray
 
 
-def hand_over(operations: Operations, handover: Handover, known: Evidence) -> None:
-    """Gives the operations that were handed over what the told thread's wait says of them, in place. The program wanted
-    the data when that wait began, or when the receiving thread last found nothing."""
-    rows = np.flatnonzero(handover.handed)
-    if not len(rows):
-        return
-    by = handover.take(rows)
-    looked = known.last_look[rows]
-    look = np.where(looked >= 0, known.calls.start[looked], by.start)
-    operations.ask[rows], operations.told[rows] = np.minimum(look, by.start), by.told
-    operations.ready[rows] = by.ready
-    operations.estimated[rows] |= bit("ask", by.handed) | bit("told", by.handed)
-    operations.wait_kind[rows], operations.wait_nr[rows] = MULTIPLEXED, by.nr
-    operations.epfd[rows], operations.events[rows] = by.epfd, by.events
-    operations.waited_asleep[rows] = by.asleep
-    operations.told_tid[rows], operations.woken_in[rows] = by.by, by.woken_in
-    operations.woken[rows], operations.running[rows] = by.woken, by.running
+def handed_over(
+    columns: dict[str, np.ndarray], handover: Handover, known: Evidence
+) -> dict[str, np.ndarray]:
+    """Columns of Operations, with what the told thread's wait says in the place of what the receiving thread did. The
+    program wanted the data when that wait began, or when the receiving thread last found nothing."""
+    handed = handover.handed
+    if not handed.any():
+        return columns
+    look = np.where(known.last_look >= 0, known.calls.start[known.last_look], handover.start)
+    inferred = {
+        "ask": np.minimum(look, handover.start),
+        "ready": handover.ready,
+        "told": handover.told,
+        "estimated": columns["estimated"] | bit("ask", handed) | bit("told", handed),
+        "wait_kind": np.full(len(handed), MULTIPLEXED),
+        "wait_nr": handover.nr,
+        "epfd": handover.epfd,
+        "waited_asleep": handover.asleep,
+        "told_tid": handover.by,
+        "woken": handover.woken,
+        "running": handover.running,
+        "woken_in": handover.woken_in,
+    }
+    return columns | {
+        name: np.where(handed, column, columns.get(name, 0)) for name, column in inferred.items()
+    }
+
+
+def _is_watched(
+    waits: _Waits, processes: np.ndarray, epfds: np.ndarray, times: np.ndarray
+) -> np.ndarray:
+    """bool[n]: whether an epoll descriptor had told a thread of something, not long before each time (ns)."""
+    keys, key = _numbered(_epolls(waits.process, waits.epfd), _epolls(processes, epfds))
+    last = preceding(keys, waits.end, key, times)
+    watched: np.ndarray = (last >= 0) & (times - _values(waits.end, last) <= LONGEST_NS)
+    return watched
 
 
 def _others_wait(

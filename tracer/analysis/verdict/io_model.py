@@ -68,14 +68,16 @@ class ModelVerdict:
 
 
 def models_of(operations: Operations) -> np.ndarray:
-    """The model of each operation, as index into MODELS. An operation whose data was already there takes the model of
-    the thread's previous operation, else of the next one, else blocking (a plain receive)."""
+    """The model of each operation, as index into MODELS. An operation whose data was already there takes epoll, if its
+    descriptor was registered with one that told threads of the process; else the model of the thread's previous
+    operation, else of the next one, else blocking (a plain receive)."""
     codes = np.full(len(operations), -1)
     for wait_kind, name in _MODELS.items():
         codes[operations.wait_kind == wait_kind] = MODELS.index(name)
     multiplexed = operations.wait_kind == MULTIPLEXED
     for number in np.unique(operations.wait_nr[multiplexed]).tolist():
         codes[multiplexed & (operations.wait_nr == number)] = MODELS.index(_WAITS[number])
+    codes[(operations.wait_kind == AT_ONCE) & (operations.events > 0)] = MODELS.index("epoll-lt")
     codes[(codes == MODELS.index("epoll-lt")) & (operations.events & EPOLLET > 0)] = MODELS.index(
         "epoll-et"
     )
