@@ -117,7 +117,7 @@ def settled(story: Story, operations: list[Operation]) -> None:
     for inode in {op.inode for op in operations}:
         mine = sorted((op for op in operations if op.inode == inode), key=lambda op: op.copy_end)
         receives = [
-            Receive(op.copy_end, op.empty_at, op.wait_kind == "polled" and inode > 0, op.stream)
+            Receive(op.copy_end, op.empty_at, op.polled and inode > 0, op.stream)
             for op in mine
         ]
         readies = [time for of, time in story.readies if of == inode]
@@ -135,7 +135,7 @@ def decided(
     teller = who_told(asks) if kind == "multiplexed" else None
     asked = ask(story, kind, asks, call, previous_done, aio)
     edge = told_once(story, teller, call)
-    empty_at = last_empty(kind, asks, call, teller, edge)
+    empty_at = last_empty(story, kind, asks, call, teller, edge)
     looks = [its for its in asks if its.name in RECEIVES and its.result == EAGAIN]
     waits = [its for its in asks if its.name not in RECEIVES]
     slept_last = waits[-1].sleep() if waits else None
@@ -161,10 +161,12 @@ def decided(
         estimated=estimated,
         empty_at=empty_at,
         stream=story.files[call.fd].stream,
+        polled=kind == "polled"
+        or (teller is not None and not teller.sleep() and empty_at is not None),
         more={
             "eagain_count": len(looks),
             "waited_asleep": any(its.sleep() for its in asks),
-            "fell_asleep": slept_last.out if slept_last else 0,
+            "fell_asleep": waits[-1].start if slept_last else 0,
             "slept": sum(its.back - its.out for its in call.away if its.woken is not None),
             "epfd": teller.fd if teller else -1,
             "events": registered(story, teller.fd, call) if teller else 0,
@@ -300,7 +302,7 @@ def copy_start(call: Call) -> int:
 
 
 def last_empty(
-    kind: str, asks: list[Call], call: Call, teller: Call | None, edge: bool
+    story: Story, kind: str, asks: list[Call], call: Call, teller: Call | None, edge: bool
 ) -> int | None:
     """When the socket was last known to be empty before the operation; None: it never was."""
     if teller:
@@ -310,8 +312,30 @@ def last_empty(
     sleep = call.sleep()
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.out
-    looks = looked_in_vain(asks)
-    return looks[-1].start if looks else None
+    times = [look.start for look in looked_in_vain(asks)[-1:]]
+    if teller and not edge:
+        times += [wait_end(wait) for wait in timed_out(story, asks, call, teller)[-1:]]
+    return max(times, default=None)
+
+
+def timed_out(story: Story, asks: list[Call], call: Call, teller: Call) -> list[Call]:
+    """The waits like the one that told which said that nothing was ready; of epoll none if the last of them came before
+    the descriptor was registered."""
+    epoll = teller.name in handover.EPOLL
+    waits = [
+        its
+        for its in asks
+        if its.name == teller.name and its.result == 0 and (not epoll or its.fd == teller.fd)
+    ]
+    if teller.name == "io_uring_enter" or not waits:
+        return []
+    return waits if not epoll or registered(story, teller.fd, call, waits[-1].start) else []
+
+
+def wait_end(wait: Call) -> int:
+    """When a wait that timed out had found nothing at the latest: when it fell asleep, or its entry."""
+    sleep = wait.sleep()
+    return sleep.out if sleep else wait.start
 
 
 def told_once(story: Story, teller: Call | None, call: Call) -> bool:
@@ -321,11 +345,12 @@ def told_once(story: Story, teller: Call | None, call: Call) -> bool:
     )
 
 
-def registered(story: Story, epfd: int, call: Call) -> int:
-    """The events with which the call's descriptor was registered with an epoll descriptor then; 0: it was not."""
+def registered(story: Story, epfd: int, call: Call, by: int | None = None) -> int:
+    """The events with which the call's descriptor was registered with an epoll descriptor by then, or by another time;
+    0: it was not."""
     events = [
         events
         for time, epoll, fd, events in story.registered
-        if (epoll, fd) == (epfd, call.fd) and time <= call.end
+        if (epoll, fd) == (epfd, call.fd) and time <= (call.end if by is None else by)
     ]
     return events[-1] if events else 0

@@ -75,6 +75,8 @@ SCENES = (
     ("register", "wait", "helper woken", "helper receive", "helper receive"),
     ("register", "wait", "helper woken", "helper long pause", "helper receive"),
     ("register", "wait", "helper late", "helper receive"),
+    *[("register", "time out", "one", "receive")] * 2,
+    ("register", "empty", "time out", "one", "receive"),
     *[("register", "ready", "several", "wait", "helper woken", "helper receive")] * 3,
     *[("register", "receive", "several", "ready", "helper follows", "helper receive")] * 3,
     *[("register", "several", "helper several", "helper receive", "helper receive")] * 3,
@@ -222,8 +224,9 @@ class _Teller:
             case "wait" | "sleeping wait":
                 result = (1, 1, 1, 1, 1, 2, 0, EINTR)[step.what]
                 fd, name = EPOLL, WAITS[step.what % 4]
-            case "several":
-                fd, name, result = EPOLL, "epoll_wait", 2
+            case "several" | "one" | "time out":
+                fd, name = EPOLL, "epoll_wait"
+                result = {"several": 2, "one": 1, "time out": 0}[step.kind]
             case "enter":
                 result, arg = (1, 0, 0, EINTR)[step.what % 4], step.what // 4
                 fd, name = EPOLL, "io_uring_enter"

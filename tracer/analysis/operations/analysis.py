@@ -107,7 +107,7 @@ class Analysis:
         events = self.descriptors.registered(received.tgid, epfd, op.fd, op.end)
         events = np.where(events != 0, events, handover.events)
         ask, copy_start = boundaries.ask(known, kind), boundaries.copy_start(known)
-        empty_at = boundaries.empty_at(known, kind, events)
+        empty_at = boundaries.empty_at(known, kind, events, self._watched(received, known))
         columns = {
             "tid": np.where(served, known.aio.tid, op.tid),
             "tgid": received.tgid,
@@ -135,12 +135,26 @@ class Analysis:
         }
         columns = handed_over(columns | _signal_columns(known, signalled), handover, known)
         operations = with_defaults(len(op), columns)
-        return Pending(operations, empty_at, received.stream)
+        polled = boundaries.found_early(known, kind, empty_at)
+        return Pending(operations, empty_at, received.stream, polled)
+
+    def _watched(self, received: Received, known: Evidence) -> np.ndarray:
+        """bool[n], whether the wait that timed out before each operation watched its descriptor: of epoll whether that
+        was registered by then; of select and poll it is taken to have been in the set, as it was when they told."""
+        calls, timed_out = known.calls, known.timed_out
+        epfd = np.where(timed_out >= 0, calls.fd[timed_out], -1)
+        events = self.descriptors.registered(
+            received.tgid, epfd, known.receive.fd, calls.start[timed_out]
+        )
+        is_epoll = np.isin(calls.nr[timed_out], syscalls.class_numbers(syscalls.EPOLL))
+        watched: np.ndarray = ~is_epoll | (events != 0)
+        return watched
 
     def _completed(self, reads: CompletedReads, kind: int) -> Pending:
         """Operations of requests that the kernel completed by itself."""
         operations = reads.operations(kind, self._serials(len(reads)))
-        return Pending(operations, reads.empty_at, reads.stream)
+        polled = np.zeros(len(operations), bool)
+        return Pending(operations, reads.empty_at, reads.stream, polled)
 
     def _serials(self, count: int) -> np.ndarray:
         """The next numbers for operations."""

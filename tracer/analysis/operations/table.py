@@ -81,7 +81,7 @@ class Operations(Table):
     eagain_count     receives that found nothing, since the thread's operation before
     slept            ns asleep in the receive
     waited_asleep    whether the thread slept in a call between its operation before and this one
-    fell_asleep      when it fell asleep in the last wait of these (ns, 0: it did not)
+    fell_asleep      when it entered the last wait of these, if it fell asleep there (ns; else 0)
     serial           the order in which operations were found
     told_tid         the thread that was told, where another received what a wait had told of; else 0
     woken, running   when the told thread woke the receiving one, and when that had a CPU (ns, 0: it was not asleep, or

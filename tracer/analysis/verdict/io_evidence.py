@@ -209,10 +209,12 @@ _OF_MODEL: dict[str, Callable[[Operations, np.ndarray], list[ModelFact]]] = {
 
 
 def slept_on_data(operations: Operations) -> np.ndarray:
-    """bool[n]: before which operations the thread went to sleep in a wait while their data lay in the socket."""
+    """bool[n]: before which operations the thread went to sleep in a wait while their data lay in the socket: an
+    earlier receive had left it there, and it was there when the wait was entered. What comes after that receive, or
+    between the wait's entry and the sleep, brings a wake-up of its own."""
     asleep = operations.fell_asleep > 0
     on_data: np.ndarray = asleep & (operations.raw_ready < operations.fell_asleep)
-    on_data &= _ready_seen(operations)
+    on_data &= _left_before(operations)
     return on_data
 
 
