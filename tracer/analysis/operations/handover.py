@@ -291,7 +291,7 @@ def handed_over(
     handed = handover.handed
     if not handed.any():
         return columns
-    look = np.where(known.last_look >= 0, known.calls.start[known.last_look], handover.start)
+    look = np.where(known.last_look >= 0, known.calls.last_start[known.last_look], handover.start)
     inferred = {
         "ask": np.minimum(look, handover.start),
         "ready": handover.ready,
