@@ -15,6 +15,7 @@ from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.absences import Absences
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
 from tracer.analysis.verdict import io_model, non_io
 from tracer.analysis.verdict.advice import ProgramIo, advice
@@ -110,7 +111,7 @@ class Descriptors(ReportPart):
 class Advice(ReportPart):
     """The report's `advice`."""
 
-    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes)
+    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes, Absences)
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = results[Processes]["processes"]
@@ -121,6 +122,7 @@ class Advice(ReportPart):
             results[PollUsage],
             {process["tgid"]: process["name"] for process in processes},
             {process["tgid"]: process["activity"]["cpu_ns"] for process in processes},
+            results[Absences],
         )
         return {"advice": wording.advice(advice(io), io)}
 

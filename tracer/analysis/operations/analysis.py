@@ -128,6 +128,7 @@ class Analysis:
             "epfd": epfd,
             "events": events,
             "eagain_count": known.eagain_count,
+            "filled": (op.nr == syscalls.numbers()["read"]) & (op.result == op.arg),
             "slept": op.slept,
             "waited_asleep": known.waited_asleep,
             "fell_asleep": known.fell_asleep,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 # Facts about an I/O model. `receives` counts all receives of the model, `shown` those that show the model by
 # themselves: a receive that found data waiting already shows nothing.
@@ -377,19 +377,22 @@ class LeftByReceive:
 
 @dataclass(frozen=True)
 class LateToRun:
-    """Receives whose data lay ready before the thread ran; notice_ns: for how long, at the median."""
+    """Receives of so many processes whose data lay ready while their threads waited for a CPU; notice_ns: for how long,
+    at the median."""
 
     receives: int
     notice_ns: int
+    processes: int = 1
 
 
 @dataclass(frozen=True)
 class LateToFetch:
-    """Receives whose data lay ready, most of the time after the thread had been notified; notice_ns: for how long, at
-    the median."""
+    """Receives whose data lay ready, most of the time while the program did something else; notice_ns: for how long, at
+    the median. handed: how many of them were handed over to another thread."""
 
     receives: int
     notice_ns: int
+    handed: int = 0
 
 
 ModelFact: TypeAlias = (
@@ -440,3 +443,16 @@ AdviceFact: TypeAlias = (
     | LateToRun
     | LateToFetch
 )
+
+
+def summed(several: list[AdviceFact]) -> AdviceFact:
+    """Facts of one kind as one: their counts in all, the longest of their times (…_ns), and what they have in common."""
+    first = several[0]
+    values: dict[str, Any] = {}
+    for name in first.__dataclass_fields__:
+        column = [getattr(fact, name) for fact in several]
+        if name.endswith("_ns"):
+            values[name] = max(column)
+        else:
+            values[name] = sum(column) if isinstance(column[0], int) else column[0]
+    return replace(first, **values)

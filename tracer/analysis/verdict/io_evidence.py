@@ -218,7 +218,7 @@ def slept_on_data(operations: Operations) -> np.ndarray:
     return on_data
 
 
-def _ready_seen(operations: Operations) -> np.ndarray:
+def ready_seen(operations: Operations) -> np.ndarray:
     """bool[n]: for which operations the readiness of the socket was recorded."""
     seen: np.ndarray = operations.estimated >> BOUNDARIES.index("ready") & 1 == 0
     seen |= operations.raw_ready != operations.ready
@@ -232,7 +232,7 @@ def _left_before(operations: Operations) -> np.ndarray:
     before = np.append(0, np.where(inode[1:] == inode[:-1], done[:-1], 0))[: len(order)]
     left = np.zeros(len(order), bool)
     left[order] = operations.raw_ready[order] < before
-    left &= _ready_seen(operations)
+    left &= ready_seen(operations)
     return left
 
 

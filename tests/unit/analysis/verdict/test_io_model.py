@@ -80,6 +80,7 @@ def operation(
         "woken": 0,
         "running": 0,
         "woken_in": 0,
+        "filled": False,
         "slept": 5,
         "waited_asleep": True,
         "serial": index,
