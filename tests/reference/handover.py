@@ -41,18 +41,14 @@ def told_elsewhere(
 def tellers(story: Story, epfd: int) -> list[Call]:
     """The waits on an epoll descriptor that said that something is ready, in the order of their returns."""
     waits = [
-        call
-        for call in story.calls
-        if call.name in EPOLL and call.fd == epfd and call.result > 0
+        call for call in story.calls if call.name in EPOLL and call.fd == epfd and call.result > 0
     ]
     return sorted(waits, key=lambda wait: wait.end)
 
 
 def is_watched(story: Story, call: Call, epfd: int) -> bool:
     """Whether epfd had told a thread of something not long before the call."""
-    return any(
-        call.start - LONGEST <= wait.end <= call.start for wait in tellers(story, epfd)
-    )
+    return any(call.start - LONGEST <= wait.end <= call.start for wait in tellers(story, epfd))
 
 
 def first_ready(story: Story, call: Call, taken: int) -> int:
@@ -80,7 +76,9 @@ def by_wake_up(
         and not (own.name in EPOLL and own.result == 0)
         and own.end <= call.start
     ]
-    told = [(sleep, own) for sleep, own in sleeps if sleep and last_told_by(story, sleep, own, epfd)]
+    told = [
+        (sleep, own) for sleep, own in sleeps if sleep and last_told_by(story, sleep, own, epfd)
+    ]
     if not told:
         return None
     sleep, own = max(told, key=lambda pair: pair[0].back)
@@ -90,9 +88,7 @@ def by_wake_up(
     if sleep.back - sleep.woken > LONGEST:
         return None
     waits = [
-        wait
-        for wait in tellers(story, epfd)
-        if wait.tid == sleep.waker and wait.end <= sleep.woken
+        wait for wait in tellers(story, epfd) if wait.tid == sleep.waker and wait.end <= sleep.woken
     ]
     latest = waits[-1]
     fresh = [wait for wait in waits if since and wait.end >= since]

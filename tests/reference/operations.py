@@ -117,8 +117,7 @@ def settled(story: Story, operations: list[Operation]) -> None:
     for inode in {op.inode for op in operations}:
         mine = sorted((op for op in operations if op.inode == inode), key=lambda op: op.copy_end)
         receives = [
-            Receive(op.copy_end, op.empty_at, op.polled and inode > 0, op.stream)
-            for op in mine
+            Receive(op.copy_end, op.empty_at, op.polled and inode > 0, op.stream) for op in mine
         ]
         readies = [time for of, time in story.readies if of == inode]
         for op, (ready, late) in zip(mine, one_by_one(receives, readies), strict=True):

@@ -198,7 +198,7 @@ class _Work:
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
-            "operations": len(operations),
+            "operations": count,
             "model": evidence.model(verdict),
             "activity": doing,
             "wakers": _wakers(threads, self.threads),

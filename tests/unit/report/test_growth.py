@@ -157,7 +157,8 @@ def test_each_rule_and_list_has_its_say_at_that_size() -> None:
 
 def test_names_are_put_together_once() -> None:
     its = threads(SMALL)
-    found = processes.listed(its, operations(SMALL), np.zeros(SMALL * EACH, np.int64), {}, {}, 0)
+    none, outside = np.zeros(SMALL * EACH, np.int64), np.zeros(SMALL * EACH, bool)
+    found = processes.listed(its, operations(SMALL), none, {}, {}, 0, outside)
     assert all(process["wakers"][0]["name"] == "x" for process in found)
     assert (
         isinstance(its.times, Walked) and its.times.times == 2

@@ -30,7 +30,9 @@ class Pairs(Step[None, dict[int, int]]):
 
     def __init__(self) -> None:
         self._peers: dict[int, int] = {}
-        self._first: dict[tuple[int, int], int] = {}  # thread and entry of the call → its first socket
+        self._first: dict[
+            tuple[int, int], int
+        ] = {}  # thread and entry of the call → its first socket
         self._socketpair = syscalls.numbers()["socketpair"]
 
     def feed(self, batch: RecordBatch, state: State) -> None:

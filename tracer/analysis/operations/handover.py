@@ -393,9 +393,7 @@ def _woken(
 def _otherwise(asked: _Asked, since: np.ndarray, waits: _Waits) -> np.ndarray:
     """Where nobody who had been told woke the thread: the first wait that can have told of the data, else the last
     one before the receive; −1 where that was one of the thread's own."""
-    keys, key = _numbered(
-        _epolls(waits.process, waits.epfd), _epolls(asked.process, asked.epfd)
-    )
+    keys, key = _numbered(_epolls(waits.process, waits.epfd), _epolls(asked.process, asked.epfd))
     after_ready = _until(following(keys, waits.end, key, since), waits, asked.start)
     after_taken = _until(following(keys, waits.end, key, asked.taken), waits, asked.start)
     last = preceding(keys, waits.end, key, asked.start)

@@ -62,7 +62,9 @@ class Registrations:
         by_file &= inodes != 0
         values = np.where(by_file[:, None], of_file, of_fd)
         known = by_file | by_fd
-        return Registered(known, np.where(known, values[:, 0], -1), np.where(known, values[:, 1], 0))
+        return Registered(
+            known, np.where(known, values[:, 0], -1), np.where(known, values[:, 1], 0)
+        )
 
     def forget_before(self, time: int) -> None:
         """Drops what no question about `time` (ns) or later needs."""

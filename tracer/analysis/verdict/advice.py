@@ -320,9 +320,7 @@ def _late(tgid: int, operations: Operations, off_cpu: OffCpuTimes) -> Advised | 
     return Advised("fetched late", (tgid, fd, inode), count, late_ns, fetched)
 
 
-def _runnable(
-    off_cpu: OffCpuTimes, tids: np.ndarray, since: np.ndarray, until: np.ndarray
-) -> int:
+def _runnable(off_cpu: OffCpuTimes, tids: np.ndarray, since: np.ndarray, until: np.ndarray) -> int:
     """How long these threads waited for a CPU between two times of each (ns), in all."""
     asleep_ns, away_ns = off_cpu.within(tids, since, until)
     return int((away_ns - asleep_ns).sum())
@@ -356,9 +354,7 @@ def _per_file(
     chosen = operations.where(mask)
     ns = operations.done - operations.ready if ns is None else ns
     sums = GroupSum(3, 2)
-    sums.add(
-        (chosen.tgid, chosen.fd, chosen.inode), (np.ones(len(chosen), np.int64), ns[mask])
-    )
+    sums.add((chosen.tgid, chosen.fd, chosen.inode), (np.ones(len(chosen), np.int64), ns[mask]))
     return _by_file(sums)
 
 

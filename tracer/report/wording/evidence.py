@@ -163,7 +163,7 @@ def _self_woken(fact: SelfWoken) -> str:
         "that no other process wrote to"
     )
     if fact.others:
-        return what + "; these receives are not counted here"
+        return f"{what}; they are not among the {fact.others} receives here"
     return what + "; no receive brought data in from outside"
 
 

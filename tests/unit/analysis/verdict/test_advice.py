@@ -234,7 +234,11 @@ def test_wake_ups_that_are_not_repeated(what: str) -> None:
 @pytest.mark.parametrize(
     ("between", "result", "fires"),
     [
-        ("epoll_ctl", -9, True),  # libuv 1148: EPOLL_CTL_DEL says EBADF, the file lives on under another number
+        (
+            "epoll_ctl",
+            -9,
+            True,
+        ),  # libuv 1148: EPOLL_CTL_DEL says EBADF, the file lives on under another number
         ("close", -9, True),
         ("clock_gettime", 0, True),
         ("epoll_ctl", 0, False),  # another registration, another thing to be told of
@@ -396,9 +400,7 @@ def test_an_overloaded_machine_is_one_line() -> None:
             at = (i + 1) * 10_000 * US
             trace.sleep(at + US, at + 100 * US, at + 600 * US, tid=tid).ready(at + 99 * US, inode)
             trace.call("recvfrom", at, at + 610 * US, 64, tid=tid)
-    late = [
-        its for its in built(trace)["advice"] if its["rule"] in ("woken late", "fetched late")
-    ]
+    late = [its for its in built(trace)["advice"] if its["rule"] in ("woken late", "fetched late")]
     assert [its["rule"] for its in late] == ["woken late"]
     assert late[0]["count"] == 12 * 20 and late[0]["cost_ns"] == 12 * 20 * 500 * US
     assert "12 processes" in late[0]["text"]

@@ -296,6 +296,8 @@ def test_shares_of_time_are_from_ask_to_done() -> None:
 
 DONE = 1 << BOUNDARIES.index("done")
 EPOLL = {"wait_kind": WAIT_KINDS.index("multiplexed"), "wait_nr": syscalls.numbers()["epoll_wait"]}
+
+
 def _left(events: int, before: int, entered: int) -> list[dict[str, Any]]:
     """Two operations of one socket: the first done at `before`; the second's data ready at 15, and its thread asleep in
     the wait that it had entered at `entered`."""
