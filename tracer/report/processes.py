@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import ReportPart, Results, State, Step

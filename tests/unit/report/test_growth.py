@@ -16,8 +16,8 @@ from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
 from tracer.analysis.tables.table import names_of
-from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.absences import OffCpuTimes
+from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu
 from tracer.analysis.verdict import advice, io_model
 from tracer.analysis.verdict.context import io_of_processes

@@ -82,8 +82,8 @@ class PollUsage(Step[None, list[dict[str, Any]]]):
 
 
 def _repeated(calls: Calls, epoll_fds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """bool[n]: which calls returned something ready without sleeping, after the same call of the thread had done so, and
-    no call in between can have taken it. epoll_fds: the epoll descriptor of each call."""
+    """bool[n]: which calls returned something ready without sleeping, after the same call of the thread had done so,
+    and no call in between can have taken it. epoll_fds: the epoll descriptor of each call."""
     rows = np.flatnonzero(~_takes_nothing(calls))
     repeated, told = np.zeros(len(calls), bool), calls.result > 0
     now, before = rows[1:], rows[:-1]

@@ -1,4 +1,4 @@
-"""Wake-up channels: descriptors through which the threads of one process wake each other, and no data comes from outside
+"""Wake-up channels: descriptors through which threads of one process wake each other, and no data comes from outside
 (asyncio's call_soon_threadsafe, libuv's uv_async_send, Go's netpollBreak, glib's and libevent's loops)."""
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ class Analysis:
     def _decided(
         self, received: Received, known: Evidence, kind: np.ndarray, handover: Handover
     ) -> Pending:
-        """The batch's operations, each boundary by its own rule; `ready` as it is without sk_data_ready. kind: int64[n],
-        how each was waited for by what its own thread did."""
+        """The batch's operations, each boundary by its own rule; `ready` as it is without sk_data_ready. kind:
+        int64[n], how each was waited for by what its own thread did."""
         op = known.receive
         multiplexed, signalled, served = (kind == its for its in (MULTIPLEXED, SIGNAL, POSIX_AIO))
         epfd = np.where(multiplexed, known.calls.fd[known.told_by], -1)

@@ -111,8 +111,8 @@ def _tells(calls: Calls, ask: np.ndarray) -> np.ndarray:
 
 
 def _timed_out_like(calls: Calls, ask: np.ndarray, told_by: np.ndarray) -> np.ndarray:
-    """Whether each ask said that nothing is ready, and is the same call as the wait that told later; of epoll one on the
-    same descriptor."""
+    """Whether each ask said that nothing is ready, and is the same call as the wait that told later; of epoll one on
+    the same descriptor."""
     number, teller = calls.nr[ask], calls.nr[told_by]
     same = (told_by >= 0) & (number == teller) & _LOOKS[number] & (calls.result[ask] == 0)
     timed_out: np.ndarray = same & (~_EPOLL[number] | (calls.fd[ask] == calls.fd[told_by]))

@@ -1,4 +1,4 @@
-"""With which epoll descriptor each file was registered last (epoll_ctl(2)): by the file, which a dup leaves the same."""
+"""With which epoll descriptor each file was registered last (epoll_ctl(2)); a dup leaves the file the same."""
 
 from __future__ import annotations
 

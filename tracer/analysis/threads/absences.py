@@ -1,4 +1,4 @@
-"""All times off the CPU of a recording, by thread: how long a thread slept, or waited for a CPU, in any stretch of time."""
+"""All times off the CPU of a recording: how long a thread slept, or waited for a CPU, in any stretch of time."""
 
 from __future__ import annotations
 

@@ -446,7 +446,7 @@ AdviceFact: TypeAlias = (
 
 
 def summed(several: list[AdviceFact]) -> AdviceFact:
-    """Facts of one kind as one: their counts in all, the longest of their times (…_ns), and what they have in common."""
+    """Facts of one kind as one: their counts in all, the longest of their times (…_ns), what they have in common."""
     first = several[0]
     values: dict[str, Any] = {}
     for name in first.__dataclass_fields__:
