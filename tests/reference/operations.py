@@ -68,8 +68,9 @@ def hand_over(
 ) -> None:
     """Gives an operation the wait of another thread that told of its data, in place, where there was one."""
     epfd, events = last_registered(story, call)
-    own = op.more["epfd"] if op.wait_kind == "multiplexed" else -1
-    of_epoll = own >= 0 and (teller := who_told(asks)) and teller.name in handover.EPOLL
+    teller = who_told(asks) if op.wait_kind == "multiplexed" else None
+    own = teller.fd if teller else -1
+    of_epoll = teller is not None and teller.name in handover.EPOLL
     if epfd < 0 or not (op.wait_kind in ("at once", "polled") or (of_epoll and own != epfd)):
         return
     told = handover.told_elsewhere(story, call, epfd, previous_done, taken)

@@ -7,7 +7,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +53,8 @@ class Pairs(Step[None, dict[int, int]]):
         return self._peers
 
 
-class Channel(NamedTuple):
+@dataclass(frozen=True)
+class Channel:
     """A descriptor that only threads of its own process write to. kind: pipe or socketpair; count: how often a thread
     received from it."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -110,27 +111,33 @@ class _Asked(Table):
     taken: np.ndarray
 
 
-class _Recent:
+T = TypeVar("T", bound=Table)
+
+
+class _Recent(Generic[T]):
     """Pieces of a table, of which those that are too old to matter are dropped."""
 
-    def __init__(self) -> None:
-        self._pieces: list[tuple[int, Table]] = []  # with the latest time in each
+    def __init__(self, kind: type[T]) -> None:
+        none = np.empty(0, np.int64)
+        self._empty = kind(*(none for _ in names_of(kind)))
+        self._pieces: list[tuple[int, T]] = []  # with the latest time in each
 
-    def add(self, latest: int, piece: Table) -> None:
+    def add(self, latest: int, piece: T) -> None:
+        """Rows of times up to the latest (ns)."""
         if len(piece):
             self._pieces.append((latest, piece))
 
     def forget_before(self, time: int) -> None:
+        """Drops pieces that hold nothing but earlier times (ns)."""
         self._pieces = [(latest, piece) for latest, piece in self._pieces if latest >= time]
 
-    def whole(self, kind: type[Table]) -> Table:
+    def whole(self) -> T:
         """All rows that are left."""
-        none = np.empty(0, np.int64)
-        tables = [piece for _, piece in self._pieces] or [kind(*(none for _ in names_of(kind)))]
-        return kind(
+        tables = [self._empty, *(piece for _, piece in self._pieces)]
+        return type(self._empty)(
             *(
                 np.concatenate([getattr(table, name) for table in tables]).astype(np.int64)
-                for name in names_of(kind)
+                for name in names_of(type(self._empty))
             )
         )
 
@@ -140,7 +147,8 @@ class Handovers:
 
     def __init__(self) -> None:
         self._registrations = Registrations()
-        self._waits, self._sleeps, self._wakings, self._readies = (_Recent() for _ in range(4))
+        self._waits, self._sleeps = _Recent(_Waits), _Recent(_Sleeps)
+        self._wakings, self._readies = _Recent(_Wakings), _Recent(_Readies)
         self._taken: dict[int, int] = {}  # inode → when the last receive from it ended (ns)
 
     def feed(
@@ -193,8 +201,11 @@ class Handovers:
 
     def _forget_before(self, time: int) -> None:
         self._registrations.forget_before(time)
-        for recent in (self._waits, self._sleeps, self._wakings, self._readies):
-            recent.forget_before(time - 3 * LONGEST_NS)  # told, woken, running, received
+        earliest = time - 3 * LONGEST_NS  # told, woken, running, received
+        self._waits.forget_before(earliest)
+        self._sleeps.forget_before(earliest)
+        self._wakings.forget_before(earliest)
+        self._readies.forget_before(earliest)
 
     def _last_taken(self, inodes: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """When the receive before each of these from the same file had ended (ns, 0: none is known)."""
@@ -233,7 +244,7 @@ class Handovers:
         candidate = registered.known & waited
         if not candidate.any():
             return
-        waits = self._waits.whole(_Waits)
+        waits = self._waits.whole()
         rows = np.flatnonzero(candidate & (kind == AT_ONCE))
         epolls = received.tgid[rows], registered.epfd[rows]
         rows = rows[_is_watched(waits, *epolls, op.start[rows])]
@@ -260,11 +271,11 @@ class Handovers:
 
     def _handed(self, asked: _Asked, waits: _Waits) -> Handover:
         """The hand-over of each of these operations."""
-        readies = self._readies.whole(_Readies)
+        readies = self._readies.whole()
         readies = readies.where(np.isin(readies.inode, asked.inode))
-        wakings = self._wakings.whole(_Wakings)
+        wakings = self._wakings.whole()
         wakings = wakings.where(np.isin(wakings.tid, asked.tid) & (wakings.waker > 0))
-        sleeps = self._sleeps.whole(_Sleeps)
+        sleeps = self._sleeps.whole()
         sleeps = sleeps.where(np.isin(sleeps.tid, asked.tid))
         since = _since(asked, readies)
         woken = _woken(asked, since, waits, sleeps, wakings)

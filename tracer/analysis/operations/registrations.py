@@ -36,21 +36,22 @@ class Registrations:
         self.any = False  # whether anything was registered at all
 
     def feed(self, timeline: TimelineBatch, descriptors: Descriptors) -> None:
-        """The registrations of a batch."""
+        """The registrations of a batch. Those that were found when a process was attached to follow no epoll_ctl, and
+        hold from its beginning on."""
         rows = timeline.lesson_records
-        args = fields.Arguments(rows, np.flatnonzero(rows.kind == Kind.ARGS))
-        args = args.where(
-            (args.number == self._epoll_ctl) & (args.second != syscalls.EPOLL_CTL_DEL)
-        )
+        chosen = np.flatnonzero((rows.kind == Kind.ARGS) & (rows.nr == self._epoll_ctl))
+        args, calls = fields.Arguments(rows, chosen), timeline.lessons.take(chosen)
+        adds = args.second != syscalls.EPOLL_CTL_DEL
+        args, calls = args.where(adds), calls.take(adds)
         if not len(args):
             return
         self.any = True
         tgid, fd = descriptors.process_of(args.tid, args.time), args.third
         _, inode, _ = descriptors.described(tgid, fd, args.time)
-        known = inode != 0
-        values = args.time, args.first, args.fourth
-        self._by_file.add(_key(tgid, inode)[known], *(value[known] for value in values))
-        self._by_fd.add(_key(tgid, fd)[~known], *(value[~known] for value in values))
+        found = (calls.nr != self._epoll_ctl) | (calls.fd != args.first)
+        known, values = inode != 0, (args.first, args.fourth)
+        _add(self._by_file, _key(tgid, inode), args.time, found, known, values)
+        _add(self._by_fd, _key(tgid, fd), args.time, found, ~known, values)
 
     def find(
         self, tgids: np.ndarray, fds: np.ndarray, inodes: np.ndarray, times: np.ndarray
@@ -70,6 +71,20 @@ class Registrations:
         """Drops what no question about `time` (ns) or later needs."""
         self._by_file.forget_before(time)
         self._by_fd.forget_before(time)
+
+
+def _add(
+    table: AsOf,
+    keys: np.ndarray,
+    times: np.ndarray,
+    found: np.ndarray,
+    chosen: np.ndarray,
+    values: tuple[np.ndarray, ...],
+) -> None:
+    """Adds the chosen rows. found: bool[n], what was found as it was already; the first of a key holds since ever."""
+    since_ever = found & ~table.has(keys)
+    since = np.where(since_ever, 0, times)
+    table.add(keys[chosen], since[chosen], *(value[chosen] for value in values))
 
 
 def _key(tgids: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -156,8 +156,8 @@ def _undrained(io: ProgramIo) -> list[Advised]:
     read on before more came, else a thread slept while data lay in the socket that a receive had left."""
     operations = io.operations
     edge = operations.events & np.uint32(EPOLLET) > 0
-    left_full = _per_file(operations, edge & _left_full(operations), np.zeros_like(operations.done))
     full = io.used.values["full_then_wait"]
+    left_full = _per_file(operations, edge & _left_full(operations)) if full.any() else {}
     filled = [
         Advised("not drained", key, count, 0, facts.BufferFull(count))
         for row, key in _files(io.used, full > 0)

@@ -67,9 +67,8 @@ def _drawn_is_handed_over(report: Result) -> bool:
     """Whether the operation of the figure was told of in one thread and received in another: then the two parts of
     notice are worth a row each."""
     operations, drawn = report.get("operations") or [], report.get("figure") or {}
-    index = drawn.get("operation")
-    known = index is not None and index < len(operations)
-    return bool(known and operations[index].get("handover"))
+    index: int = drawn.get("operation", len(operations))
+    return index < len(operations) and bool(operations[index].get("handover"))
 
 
 def threads(report: Result, width: int = 80) -> Table | Text:

@@ -27,7 +27,7 @@ def advised(trace: Trace, count: int = 1) -> dict[str, dict[str, Any]]:
             keep = (batch.time >= (since or 0)) & (batch.time <= (until or 1 << 62))
             yield batch.take(keep)
 
-    return {its["rule"]: its for its in build.build(read, FACTS)["advice"]}
+    return {its["rule"]: dict(its) for its in build.build(read, FACTS)["advice"]}
 
 
 def registered(trace: Trace, events: int, fd: int = FD) -> Trace:
