@@ -39,6 +39,7 @@ static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 see
 	emit_at(now, KIND_START, tid, cpu, now, tgid, -1, seen_as);
 	bpf_probe_read_kernel(comm, sizeof(comm), (void *)(task + O_TASK_COMM));
 	emit_at(now, KIND_NAME, tid, cpu, comm[0], comm[1], -1, tgid);
+	emit_at(now, KIND_FILE, tid, 0, 0, 0, -1, hidden(read8(task + O_TASK_FILES)));
 #ifdef O_TASK_ON_CPU
 	if (!read4(task + O_TASK_ON_CPU)) {
 		u32 state = read4(task + O_TASK_STATE) & ~TASK_WAKING;
@@ -61,14 +62,14 @@ TAIL(arrive)
 	u32 tid = both, tgid = both >> 32;
 	u32 zero = 0, from = 0;
 	struct owner *owner = owners.lookup(&zero);
-	u64 task, fdt, birth, args[8] = {}; /* of the prctl: its option is ARG0 */
+	u64 task, files, birth, args[8] = {}; /* of the prctl: its option is ARG0 */
 
 	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS));
 	if (!owner || !owner->secret || args[ARG1] != owner->secret)
 		return 0;
 	task = bpf_get_current_task();
 	birth = read8(read8(task + O_TASK_LEADER) + O_TASK_BIRTH);
-	fdt = my_descriptors();
+	files = my_files();
 	if (args[ARG0] == PRCTL_OWN) {
 		if (!owner->birth) {
 			owner->tgid = tgid;
@@ -89,7 +90,7 @@ TAIL(arrive)
 	} else {
 		if (!is_owner(owner, tgid, birth))
 			return 0;
-		task = named_by(file_of(fdt, args[ARG2]), &tid);
+		task = named_by(file_of(read8(files + O_FILES_FDT), args[ARG2]), &tid);
 		if (!task)
 			return 0;
 		tgid = read4(task + O_TASK_TGID);
@@ -101,13 +102,13 @@ TAIL(arrive)
 			untrack(tid);
 			return 0;
 		}
-		fdt = read8(read8(task + O_TASK_FILES) + O_FILES_FDT);
+		files = read8(task + O_TASK_FILES);
 		from = args[ARG3];
 	}
 	struct slot *slot = find(tid);
 	u32 life = slot ? slot->life
 			: tgid; /* at the gate it has none before the last announcement, which gives it this one */
 	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
-		learn(tid, life, from + fd, fdt, false);
+		learn(tid, life, from + fd, files);
 	return 0;
 }

@@ -2,6 +2,7 @@
  *
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
 #define EINPROGRESS 115 /* a connect that will be made */
+#define EBADF 9		/* a close that has closed nothing; with any other error it has (close(2)) */
 
 static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct slot *slot)
 {
@@ -47,7 +48,7 @@ TAIL(learn)
 	u64 regs = ctx->args[0], args[8] = {};
 	struct slot *slot = find_at(regs);
 	s64 result = ctx->args[1];
-	s32 pair[2] = {-1, -1};
+	s32 pair[2] = {-1, -1}; /* descriptors: a new one, and a new one or one to look at */
 
 	if (!slot)
 		return 0;
@@ -57,9 +58,19 @@ TAIL(learn)
 		return 0;
 	u32 todo = call->learn & ~LEARN_SILENT;
 	u64 first = args[ARG0], second = args[ARG1], third = args[ARG2], fourth = args[ARG3];
+	u64 files = my_files();
 	u32 arg = fourth;
 
+	if (todo & LEARN_ENDS) { /* that descriptors are closed is told even of a call that leaves no record */
+		if (result < 0 && (result == -EBADF || !(todo & LEARN_FIRST)))
+			return 0;
+		if (call->learn & (LEARN_SILENT | LEARN_ARGS))
+			emit(KIND_ARGS, tid, nr, second, third, first, arg);
+		closed(slot->life, files, first, !(todo & LEARN_FIRST));
+		return 0;
+	}
 	if (todo & LEARN_EXEC) {
+		closed(slot->life, files, 0, true);
 		u32 segment = read8(regs + REGS_CODE_SEGMENT);
 
 		slot->compat = segment == CODE_SEGMENT_32;
@@ -69,23 +80,22 @@ TAIL(learn)
 	}
 	if (todo & LEARN_EVENTS)
 		tail_calls.call(ctx, TAIL_EVENTS);
-	if (todo & LEARN_THIRD)
+	if (todo & LEARN_THIRD) {
+		pair[1] = third;
 		bpf_probe_read_user(&arg, sizeof(arg), (void *)fourth);
+	}
 	if (todo & LEARN_ARGS)
 		emit(KIND_ARGS, tid, nr, second, third, first, arg);
+	if (todo & LEARN_FIRST)
+		pair[1] = first;
 	if (todo & LEARN_PAIR0)
 		bpf_probe_read_user(pair, sizeof(pair), (void *)first);
 	if (todo & LEARN_PAIR3)
 		bpf_probe_read_user(pair, sizeof(pair), (void *)fourth);
-	if (todo & LEARN_RESULT)
+	if (todo & LEARN_RESULT || (todo & LEARN_DUPS && is_dup(second)))
 		pair[0] = result;
-	if (todo & LEARN_FIRST)
-		pair[0] = first;
-	if (todo & LEARN_THIRD)
-		pair[0] = third;
-	u64 fdt = my_descriptors();
-	learn_as(tid, slot->life, pair[0], fdt, todo == LEARN_FIRST, todo & LEARN_OPENS);
-	learn_as(tid, slot->life, pair[1], fdt, false, true);
+	learn_as(tid, slot->life, pair[1], files, todo & (LEARN_PAIR0 | LEARN_PAIR3));
+	learn_as(tid, slot->life, pair[0], files, true);
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
 		tail_calls.call(ctx, TAIL_DESCRIBE);
 	return 0;
@@ -108,7 +118,7 @@ TAIL(describe)
 	if (call->learn & (LEARN_PATH0 | LEARN_PATH1))
 		path_of(tid, fd, call->learn & LEARN_PATH0 ? args[ARG0] : args[ARG1]);
 	if (call->learn & LEARN_ADDRESS)
-		addresses(tid, fd, my_descriptors());
+		addresses(tid, fd, read8(my_files() + O_FILES_FDT));
 	return 0;
 }
 
@@ -160,11 +170,10 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	todo &= ~LEARN_SILENT;
 	if (!todo)
 		return 0;
-	if (todo == LEARN_FIRST) {
-		if ((s32)args[ARG0] == slot->last_fd)
+	if (!(todo & ~(LEARN_FIRST | LEARN_SENDS))) {
+		if (!may_be_news(slot, args[ARG0], todo & LEARN_SENDS))
 			return 0;
-		slot->last_fd = args[ARG0];
-	} else if (result < 0 && result != -EINPROGRESS) {
+	} else if (result < 0 && result != -EINPROGRESS && !(todo & LEARN_ENDS)) {
 		return 0;
 	}
 	tail_calls.call(ctx, TAIL_LEARN);

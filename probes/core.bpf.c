@@ -30,8 +30,8 @@ BPF_ARRAY(calls, struct call, 512);
 BPF_ARRAY(owners, struct owner, 1);
 BPF_ARRAY(no_follow, u64, 1); /* not 0: new threads and children are not followed */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
-BPF_TABLE("lru_hash", u64, u64, described,
-	  SOCKETS); /* process's life and descriptor -> the inode that a record told of */
+BPF_TABLE("lru_hash", u64, struct described, described, SOCKETS); /* by table of descriptors and descriptor */
+BPF_ARRAY(changes, struct changes, 1);
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(tail_calls, TAILS);
 
@@ -150,6 +150,7 @@ static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter
 			slot->enter = enter;
 			slot->nr = nr;
 			slot->last_fd = -1;
+			slot->sent_fd = -1;
 			slot->compat = 0;
 			slot->life = tgid;
 			asm volatile("" ::: "memory");

@@ -23,9 +23,11 @@ enum kind {
 				   * start = si_fd where si_code is POLL_* */
 	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
 				   * result = si_fd where si_code is POLL_* */
-	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
+	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode | CLOSES_ON_EXEC,
+				   * result = f_flags | mark of the inode (see learn_as) << 32,
 				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
-	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
+	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags,
+			     * start = CLONE_* */
 	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
 			     * entered at start, and goes on with its leader's id (result) */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
@@ -47,6 +49,11 @@ enum kind {
 	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
 	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
+	KIND_FILE = 28,     /* before the KIND_DESCRIPTOR of a file that is news: start, result = the first 16 bytes of its
+			     * name, or of a socket: start = family | type << 16 | protocol << 32, result = peer's inode
+			     * (AF_UNIX) or port ID (AF_NETLINK); nr = its file system's magic (statfs(2)), halves xored;
+			     * arg = which open file (a hash of its address). fd -1, arg = which table of descriptors: of
+			     * a thread that was adopted */
 };
 /* clang-format on */
 
@@ -80,11 +87,30 @@ struct slot {
 	u32 tgid;
 	u32 nr;      /* the open call's number */
 	u32 chained; /* some other thread had to take a neighbouring slot: look there too */
-	s32 last_fd; /* the descriptor last looked up, not to do it again */
+	s32 last_fd; /* the descriptor last received from and looked up, not to do it again */
 	u32 compat;  /* a 32-bit program: its call numbers are not ours */
 	u32 at;      /* of io_submit's blocks: the next one to tell of */
-	u32 life;    /* of its process: another one where the process ID is used again */
-	u64 tail[2];
+	u32 life;    /* of its process and table of descriptors: another one where the process ID is used again */
+	s32 sent_fd;  /* likewise, last sent to */
+	u32 changes;  /* of the process's descriptors, when the two were looked up */
+	u64 tail;
+};
+
+/* A descriptor that a record has told of: it is no news while nothing of this changes. */
+struct described {
+	u64 file;      /* which file it was, in a word */
+	u32 flags;     /* f_flags */
+	u32 closes_on_exec;
+};
+
+/* How often the descriptors of a process have changed. Some processes share an entry: they look again for nothing. */
+#define CHANGES 4096
+struct change {
+	u32 any;  /* any was opened, closed or replaced: what a slot remembers may be another file's */
+	u32 many; /* many at once: what is described may be closed */
+};
+struct changes {
+	struct change of[CHANGES];
 };
 
 /* A traced thread by its id: everybody else's way to its slot. */
@@ -135,10 +161,12 @@ struct call {
 #define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
 #define LEARN_PATH0 1024  /* argument 0 is the path by which it was opened */
 #define LEARN_PATH1 2048  /* argument 1 is */
-
-#define LEARN_OPENS (LEARN_RESULT | LEARN_PAIR0 | LEARN_PAIR3) /* the call has opened what is learnt */
+#define LEARN_SENDS 4096  /* of LEARN_FIRST: data goes there */
+#define LEARN_ENDS 8192	  /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
+#define LEARN_DUPS 65536  /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
 
 #define WAS_OPEN 0x8000 /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
+#define CLOSES_ON_EXEC 0x10000 /* in its arg */
 #define GOES_ON 1
 #define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * Lives of threads: created, executing another program, ended. */
+#define CLONE_FILES 0x400
+
 /* args: task, clone_flags; current is the creator */
 RAW_TRACEPOINT_PROBE(task_newtask)
 {
@@ -21,8 +23,11 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, 0);
 	if (slot) {
 		slot->compat = compat;
-		slot->life = tid == tgid ? tid * 0x9E3779B1 ^ (u32)(bpf_ktime_get_ns() >> 10) : life;
-		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent, read4(ctx->args[0] + O_TASK_FLAGS));
+		if (!(ctx->args[1] & CLONE_FILES))
+			life = tid * 0x9E3779B1 ^ (u32)(bpf_ktime_get_ns() >> 10);
+		slot->life = life;
+		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), ctx->args[1], tgid, parent,
+		     read4(ctx->args[0] + O_TASK_FLAGS));
 	}
 	return 0;
 }

@@ -21,7 +21,9 @@ SLOT = np.dtype(
         ("compat", "<u4"),
         ("at", "<u4"),
         ("life", "<u4"),
-        ("tail", "<u8", 2),
+        ("sent_fd", "<i4"),
+        ("changes", "<u4"),
+        ("tail", "<u8"),
     ]
 )
 """struct slot: one traced thread; regs 0: free; enter: ns, 0 if it is in no call."""

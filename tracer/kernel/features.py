@@ -79,14 +79,24 @@ _OFFSETS = {
     "O_FILES_FDT": ("files_struct", "fdt"),
     "O_FDTABLE_MAX": ("fdtable", "max_fds"),
     "O_FDTABLE_FD": ("fdtable", "fd"),
+    "O_FDTABLE_CLOEXEC": ("fdtable", "close_on_exec"),
     "O_FILE_PRIVATE": ("file", "private_data"),
     "O_FILE_INODE": ("file", "f_inode"),
     "O_FILE_FLAGS": ("file", "f_flags"),
+    "O_FILE_PATH": ("file", "f_path"),
+    "O_PATH_DENTRY": ("path", "dentry"),
+    "O_DENTRY_NAME": ("dentry", "d_name"),
+    "O_QSTR_NAME": ("qstr", "name"),
     "O_INODE_NUMBER": ("inode", "i_ino"),
     "O_INODE_MODE": ("inode", "i_mode"),
+    "O_INODE_GENERATION": ("inode", "i_generation"),
+    "O_INODE_SB": ("inode", "i_sb"),
+    "O_SB_MAGIC": ("super_block", "s_magic"),
+    "O_SB_DEV": ("super_block", "s_dev"),
     "O_SOCKET_SK": ("socket", "sk"),
     "O_SOCK_SOCKET": ("sock", "sk_socket"),
     "O_SOCK_TYPE": ("sock", "sk_type"),
+    "O_SOCK_PROTOCOL": ("sock", "sk_protocol"),
     "O_SOCK_FAMILY": ("sock_common", "skc_family"),
     "O_SOCK_LOCAL_4": ("sock_common", "skc_rcv_saddr"),
     "O_SOCK_REMOTE_4": ("sock_common", "skc_daddr"),
@@ -96,8 +106,12 @@ _OFFSETS = {
     "O_SOCK_REMOTE_PORT": ("sock_common", "skc_dport"),
     "O_SOCKET_INODE": ("socket_alloc", "vfs_inode"),
 }
-# Not in kernels for one CPU alone.
-_OPTIONAL_OFFSETS = {"O_TASK_ON_CPU": ("task_struct", "on_cpu")}
+# Not in every kernel: on_cpu not in those for one CPU alone, the sockets' not where these are modules.
+_OPTIONAL_OFFSETS = {
+    "O_TASK_ON_CPU": ("task_struct", "on_cpu"),
+    "O_UNIX_PEER": ("unix_sock", "peer"),
+    "O_NETLINK_PORT": ("netlink_sock", "portid"),
+}
 
 
 class CannotTrace(IotraceError):

@@ -4,7 +4,6 @@ that process (man proc_pid_net(5))."""
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -24,10 +23,33 @@ _INTERNET = {
     "udplite": "UDPLITE",
     "udplite6": "UDPLITEv6",
 }
-_UNIX_TYPES: dict[int, str] = {
+UNIX_TYPES: dict[int, str] = {
     socket.SOCK_STREAM: "STREAM",
     socket.SOCK_DGRAM: "DGRAM",
     socket.SOCK_SEQPACKET: "SEQPACKET",
+}
+NETLINK = {  # NETLINK_*, include/uapi/linux/netlink.h
+    0: "ROUTE",
+    2: "USERSOCK",
+    3: "FIREWALL",
+    4: "SOCK_DIAG",
+    5: "NFLOG",
+    6: "XFRM",
+    7: "SELINUX",
+    8: "ISCSI",
+    9: "AUDIT",
+    10: "FIB_LOOKUP",
+    11: "CONNECTOR",
+    12: "NETFILTER",
+    13: "IP6_FW",
+    14: "DNRTMSG",
+    15: "KOBJECT_UEVENT",
+    16: "GENERIC",
+    18: "SCSITRANSPORT",
+    19: "ECRYPTFS",
+    20: "RDMA",
+    21: "CRYPTO",
+    22: "SMC",
 }
 
 
@@ -42,8 +64,8 @@ def names(net: Path) -> dict[int, str]:
     return (
         by_inode
         | _named(net / "unix", _unix)
-        | _named(net / "netlink", lambda words: (int(words[9]), f"NETLINK:[{words[1]}:{words[2]}]"))
-        | _named(net / "packet", lambda words: (int(words[8]), f"PACKET:[{words[3]}]"))
+        | _named(net / "netlink", _netlink)
+        | _named(net / "packet", lambda words: (int(words[8]), f"PACKET:[{words[8]}]"))
     )
 
 
@@ -52,9 +74,14 @@ def _internet(protocol: str, words: list[str]) -> tuple[int, str]:
 
 
 def _unix(words: list[str]) -> tuple[int, str]:
-    kind = _UNIX_TYPES.get(int(words[4], 16), "UNIX")
+    kind = UNIX_TYPES.get(int(words[4], 16), "UNIX")
     inode, path = int(words[6]), " ".join(words[7:])
     return inode, f"UNIX-{kind}:[{inode}{',' if path else ''}{path}]"
+
+
+def _netlink(words: list[str]) -> tuple[int, str]:
+    protocol = int(words[1])
+    return int(words[9]), f"NETLINK:[{NETLINK.get(protocol, protocol)}:{words[2]}]"
 
 
 def pair(local: tuple[str, int], remote: tuple[str, int]) -> str:
@@ -84,4 +111,5 @@ def _address(text: str) -> tuple[str, int]:
     """0100007F:1F90 → (127.0.0.1, 8080): words of 32 bits, each in the machine's own order."""
     address, port = text.split(":")
     packed = b"".join(bytes.fromhex(address[i : i + 8])[::-1] for i in range(0, len(address), 8))
-    return str(ipaddress.ip_address(packed)), int(port, 16)
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    return socket.inet_ntop(family, packed), int(port, 16)

@@ -18,7 +18,7 @@ import numpy as np
 
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
+from tracer.recording.records import CLOSES_ON_EXEC, GOES_ON, WAS_OPEN, Kind
 
 # The columns that hold IDs beside `tid`, and of which kinds.
 THREAD_COLUMNS = {"fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN)}
@@ -225,14 +225,50 @@ class Descriptors(View):
 
     fd = Field("fd", "The descriptor.")
     inode = Field("start", "The file's inode.")
-    mode = Field("arg", "i_mode: the file's type and permissions (inode(7)).")
-    flags = Field("result", "f_flags (open(2)).")
+
+    @property
+    def mode(self) -> np.ndarray:
+        """uint32[n], i_mode: the file's type and permissions (inode(7))."""
+        return self.batch.arg[self.rows] & 0xFFFF
+
+    @property
+    def closes_on_exec(self) -> np.ndarray:
+        """bool[n]: execve closes the descriptor (FD_CLOEXEC)."""
+        flags: np.ndarray = self.batch.arg[self.rows] & CLOSES_ON_EXEC != 0
+        return flags
+
+    @property
+    def flags(self) -> np.ndarray:
+        """int64[n], f_flags (open(2))."""
+        return self.batch.result[self.rows] & 0xFFFFFFFF
+
+    @property
+    def mark(self) -> np.ndarray:
+        """int64[n]: a word by which inodes of one number differ, on other file systems or one after the other; 0 in
+        recordings that do not tell it."""
+        return self.batch.result[self.rows] >> 32 & 0xFFFFFFFF
 
     @property
     def was_open(self) -> np.ndarray:
         """bool[n]: the file was open before this record; no traced call has just opened it."""
         flags: np.ndarray = self.batch.nr[self.rows] & WAS_OPEN != 0
         return flags
+
+
+class Files(View):
+    """The file of the DESCRIPTOR record of the same thread that comes next; fd −1: the table of descriptors of a thread
+    that was adopted."""
+
+    KINDS = (Kind.FILE,)
+    __slots__ = ()
+
+    fd = Field("fd", "The descriptor.")
+    low = Field("start", "The first 8 bytes of its name; of a socket: socket_facts.")
+    high = Field("result", "The other 8; of a socket its peer's inode (AF_UNIX) or port ID.")
+    magic = Field("nr", "Its file system's magic number (statfs(2)), both halves xored.")
+    open_file = Field(
+        "arg", "Which open file it is; used again when that is closed. Or which table."
+    )
 
 
 class Births(View):
@@ -243,6 +279,12 @@ class Births(View):
 
     tgid = Field("result", "Its process.")
     creator = Field("fd", "The thread that created this one, 0 where that was not traced.")
+
+    @property
+    def clone_flags(self) -> np.ndarray:
+        """int64[n], of a thread that was created: CLONE_* (clone(2)); 0 for a fork, and in recordings that do not
+        tell them."""
+        return np.where(self.kind == Kind.THREAD, self.batch.start[self.rows], 0)
 
     @property
     def adopted(self) -> np.ndarray:
@@ -267,6 +309,15 @@ class Exits(View):
         return flags
 
     exec_start = Field("start", "Where the thread goes on: time (ns) of its entry into execve.")
+
+
+class Executions(View):
+    """A thread has executed another program (execve)."""
+
+    KINDS = (Kind.EXEC,)
+    __slots__ = ()
+
+    tgid = Field("result", "Its process.")
 
 
 class Names(View):

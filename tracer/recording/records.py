@@ -37,9 +37,11 @@ class Kind(IntEnum):
     AIO_EVENT = 25
     ADDRESS = 26
     PATH = 27
+    FILE = 28
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at
+CLOSES_ON_EXEC = 0x10000  # in a DESCRIPTOR's arg, beside the mode
 GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives
 LIBRARY_NAMES = {1: "aio_read", 2: "aio_suspend"}
 

@@ -27,7 +27,7 @@ from tracer.report.wording import evidence
 from tracer.terms import PHASES
 
 FileKey: TypeAlias = tuple[int, int, int]
-"""Process, descriptor (−1: none), inode (0: unknown)."""
+"""Process, descriptor (−1: none), number of the file (identity; 0: unknown)."""
 
 _PHASES = tuple(f"{phase}_ns" for phase in PHASES)
 _SHOWN = (
@@ -98,14 +98,15 @@ class FileNames(Step[None, dict[FileKey, str]]):
 class Descriptors(ReportPart):
     """The report's `descriptors`, those used most first."""
 
-    NEEDS = (DescriptorUsage, FileNames, OperationsInWindow)
+    NEEDS = (DescriptorUsage, FileNames, OperationsInWindow, Identity)
 
     def finish(self, results: Results) -> dict[str, Any]:
-        return {
-            "descriptors": _descriptors(
-                results[DescriptorUsage], results[FileNames], results[OperationsInWindow]
-            )
-        }
+        entries = _descriptors(
+            results[DescriptorUsage], results[FileNames], results[OperationsInWindow]
+        )
+        for entry in entries:
+            entry["inode"] = results[Identity].inode_of(entry["inode"]) or None
+        return {"descriptors": entries}
 
 
 class Advice(ReportPart):
@@ -146,11 +147,11 @@ def _descriptors(
     entries = []
     for key in calls | received:
         *phases, count, bytes_ = received.get(key, [0] * (len(_PHASES) + 2))
-        tgid, fd, inode = key
+        tgid, fd, number = key
         entry: dict[str, Any] = {
             "tgid": tgid,
             "fd": fd,
-            "inode": inode or None,
+            "inode": number,
             "file": files.get(key),
             **dict(zip(_SHOWN, calls.get(key) or [0] * len(_SHOWN), strict=True)),
         }

@@ -63,8 +63,8 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
 
 @dataclass(frozen=True)
 class FdUsage:
-    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and inode; mode: i_mode of the file, 0
-    if unknown; values: name of VALUES → int64[n], counts, bytes and ns.
+    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and number of the file (identity), each
+    once; mode: i_mode of the file, 0 if unknown; values: name of VALUES → int64[n], counts, bytes and ns.
 
     again_runs: runs of receives that found nothing; single_bytes: receives of one byte after another such receive;
     accept_lost: accepts that found no connection though a wait had told of one; full_then_wait: reads that filled the
@@ -82,7 +82,10 @@ class DescriptorUsage(Step[None, FdUsage]):
     NEEDS = (TimelineStep, CallFiles, Identity)
 
     def __init__(self) -> None:
-        self._sums = GroupSum(4, len(VALUES))
+        self._sums = GroupSum(5, len(VALUES))
+        self._unknown: dict[
+            int, int
+        ] = {}  # life of which nothing was known → a small number, from 1 on
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls, files = state[TimelineStep].calls, state[CallFiles]
@@ -91,22 +94,36 @@ class DescriptorUsage(Step[None, FdUsage]):
             return
         neighbours = _Neighbours(*(column[wanted] for column in _neighbours(calls)))
         columns = _columns(calls.where(wanted), neighbours)
-        tgid, inode, mode = (column[wanted] for column in files)
-        keys = (tgid, calls.fd[wanted], inode, mode)
+        tgid, number, mode, life = (column[wanted] for column in files)
+        keys = (tgid, calls.fd[wanted], number, mode, self._small(life, number == 0))
         self._sums.add(keys, tuple(columns[name] for name in VALUES))
 
     def finish(self, results: Results) -> FdUsage:
         """Calls on a descriptor before anything was learnt of it count for the file that it turned out to be."""
         keys, values = self._sums.result()
-        unknown = np.flatnonzero(keys[:, 2] == 0)
-        keys[unknown, 2], keys[unknown, 3] = results[Identity].first_file(
-            keys[unknown, 0], keys[unknown, 1]
-        )
-        merged = GroupSum(keys.shape[1], len(VALUES))
-        merged.add(tuple(keys.T), tuple(values.T))
+        lives = np.array([0, *self._unknown], np.int64)[keys[:, 4]]
+        unknown = np.flatnonzero(keys[:, 4])
+        files = results[Identity].files_of_lives(lives[unknown])
+        keys[unknown, 2], keys[unknown, 3] = files.number, files.mode
+        merged = GroupSum(3, len(VALUES))
+        merged.add(tuple(keys[:, :3].T), tuple(values.T))
+        # a file's permissions may have changed; its type has not
+        modes = dict(zip(map(tuple, keys[:, :3].tolist()), keys[:, 3].tolist(), strict=True))
         keys, values = merged.result()
-        columns = {name: values[:, i] for i, name in enumerate(VALUES)}
-        return FdUsage(keys[:, :3], keys[:, 3], columns)
+        mode = np.array([modes[tuple(key)] for key in keys.tolist()], np.int64)
+        return FdUsage(keys, mode, {name: values[:, i] for i, name in enumerate(VALUES)})
+
+    def _small(self, lives: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+        """Numbers in place of the lives of which nothing is known, 0 for the others: sums by large keys take long."""
+        small = np.zeros(len(lives), np.int64)
+        if not unknown.any():
+            return small
+        distinct, inverse = np.unique(lives[unknown], return_inverse=True)
+        numbers = [
+            self._unknown.setdefault(life, len(self._unknown) + 1) for life in distinct.tolist()
+        ]
+        small[unknown] = np.array(numbers, np.int64)[inverse]
+        return small
 
 
 class _Neighbours(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND, CallFiles
-from tracer.analysis.identity.descriptors import S_IFMT
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
@@ -149,5 +149,5 @@ class WaitReasons(Step[None, Slept]):
                 continue
             number, fds, times = (np.array([value]) for value in call)
             tids, looked_at = np.array([tid]), np.array([1])
-            _, mode = identity.file(identity.process_of(tids, times), fds, times)
+            mode = identity.files(tids, fds, times).mode
             self._asleep.add((tids, waited_for(number, fds, looked_at, mode)), (np.array([ns]),))

@@ -31,6 +31,7 @@ _SHOWN = (
     Kind.DESCRIPTOR,
     Kind.ADDRESS,
     Kind.PATH,
+    Kind.FILE,
 )
 _OVERLAP = 256  # rows of a batch are held until the next one, so that a call and its arguments are seen together
 
@@ -93,17 +94,18 @@ class _Listing:
         ):
             if kind == Kind.START and start:
                 self._adopted[tid] = start
-            if index in lessons and self._fd_names.learn(lessons[index]):
-                last_call = self._last.get(tid)
-                if last_call and last_call["on"] == fd:
-                    last_call["file"] = self._fd_names.name(tid, fd)
-            elif kind in (Kind.CALL, Kind.OPEN):
+            if kind in (Kind.CALL, Kind.OPEN):
                 event = self._call(kind, time, start, result, tid, nr, fd, arg, more.get(index))
                 self._last[tid] = event
                 self._waiting.append(event)
             elif self._all and (other_event := _other(kind, result, nr, fd, arg)):
                 times = {"time_ns": time - self._base, "end_ns": time, "tid": tid}
                 self._waiting.append(times | other_event)
+            # a call that closes a descriptor still shows its name
+            if index in lessons and self._fd_names.learn(lessons[index]):
+                last_call = self._last.get(tid)
+                if last_call and last_call["on"] == fd:
+                    last_call["file"] = self._fd_names.name(tid, fd)
             while len(self._waiting) > _OVERLAP:
                 yield from self._shown(self._waiting.popleft())
 

@@ -104,10 +104,10 @@ class Analysis:
         op = known.receive
         multiplexed, signalled, served = (kind == its for its in (MULTIPLEXED, SIGNAL, POSIX_AIO))
         epfd = np.where(multiplexed, known.calls.fd[known.told_by], -1)
-        events = self.descriptors.registered(received.tgid, epfd, op.fd, op.end)
+        events = self.descriptors.registered(op, epfd)
         events = np.where(events != 0, events, handover.events)
         ask, copy_start = boundaries.ask(known, kind), boundaries.copy_start(known)
-        empty_at = boundaries.empty_at(known, kind, events, self._watched(received, known))
+        empty_at = boundaries.empty_at(known, kind, events, self._watched(known))
         columns = {
             "tid": np.where(served, known.aio.tid, op.tid),
             "tgid": received.tgid,
@@ -139,16 +139,15 @@ class Analysis:
         polled = boundaries.found_early(known, kind, empty_at)
         return Pending(operations, empty_at, received.stream, polled)
 
-    def _watched(self, received: Received, known: Evidence) -> np.ndarray:
+    def _watched(self, known: Evidence) -> np.ndarray:
         """bool[n], whether the wait that timed out before each operation watched its descriptor: of epoll whether that
         was registered by then; of select and poll it is taken to have been in the set, as it was when they told."""
         calls, timed_out = known.calls, known.timed_out
-        epfd = np.where(timed_out >= 0, calls.fd[timed_out], -1)
-        events = self.descriptors.registered(
-            received.tgid, epfd, known.receive.fd, calls.start[timed_out]
-        )
         is_epoll = np.isin(calls.nr[timed_out], syscalls.class_numbers(syscalls.EPOLL))
-        watched: np.ndarray = ~is_epoll | (events != 0)
+        epfd = np.where((timed_out >= 0) & is_epoll, calls.fd[timed_out], -1)
+        by_then = known.receive.take(slice(None))
+        by_then.end = calls.start[timed_out]
+        watched: np.ndarray = ~is_epoll | (self.descriptors.registered(by_then, epfd) != 0)
         return watched
 
     def _completed(self, reads: CompletedReads, kind: int) -> Pending:

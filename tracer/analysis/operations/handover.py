@@ -16,7 +16,7 @@ import numpy as np
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations.evidence import Evidence
 from tracer.analysis.operations.receives import Received
-from tracer.analysis.operations.registrations import Registrations
+from tracer.analysis.operations.registrations import Registrations, epolls
 from tracer.analysis.operations.table import AT_ONCE, MULTIPLEXED, POLLED, bit
 from tracer.analysis.tables.asof import following, preceding
 from tracer.analysis.tables.number_set import number_set
@@ -27,6 +27,7 @@ from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
 
 LONGEST_NS = 1_000_000_000  # from the wait's return to the receive, and from the wake-up to it
+NO_EPOLL = np.iinfo(np.int64).min
 _EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
 _NAPS = number_set(syscalls.class_numbers(("nanosleep", "clock_nanosleep")))  # time ends these
 
@@ -57,10 +58,11 @@ class Handover(Table):
 
 @dataclass(slots=True)
 class _Waits(Table):
-    """Waits that said that something is ready. process: the waiting thread's; count: of how many descriptors."""
+    """Waits that said that something is ready. epoll: on which instance (registrations.epolls); count: of how many
+    descriptors."""
 
     tid: np.ndarray
-    process: np.ndarray
+    epoll: np.ndarray
     epfd: np.ndarray
     nr: np.ndarray
     start: np.ndarray
@@ -71,11 +73,11 @@ class _Waits(Table):
 
 @dataclass(slots=True)
 class _Sleeps(Table):
-    """The last sleep in each call that slept. epfd: where that call was a wait on an epoll descriptor; else −1."""
+    """The last sleep in each call that slept. epoll: the instance, where that call was a wait on one; else NO_EPOLL."""
 
     tid: np.ndarray
     nr: np.ndarray
-    epfd: np.ndarray
+    epoll: np.ndarray
     woken: np.ndarray
     back: np.ndarray
 
@@ -103,8 +105,7 @@ class _Asked(Table):
     (ns); and when the last receive from that file ended (ns, 0: none is known)."""
 
     tid: np.ndarray
-    process: np.ndarray
-    epfd: np.ndarray
+    epoll: np.ndarray
     inode: np.ndarray
     start: np.ndarray
     previous_done: np.ndarray
@@ -169,7 +170,7 @@ class Handovers:
         self._learn(batch, part, descriptors)
         taken = self._last_taken(received.inode, known.receive.end)
         if len(kind):
-            self._find(found, received, known, kind, taken)
+            self._find(found, received, known, kind, taken, descriptors)
         if len(batch):
             self._forget_before(int(batch.time[0]))
         return found
@@ -180,12 +181,11 @@ class Handovers:
             return
         latest, calls = int(batch.time[-1]), part.calls
         told = calls.take(np.flatnonzero(_EPOLL[calls.nr] & (calls.result > 0)))
-        process = descriptors.process_of(told.tid, told.end)
         self._waits.add(
             latest,
             _Waits(
                 told.tid,
-                process,
+                epolls(descriptors, told.tid, told.fd, told.start),
                 told.fd,
                 told.nr,
                 told.start,
@@ -194,7 +194,7 @@ class Handovers:
                 told.result,
             ),
         )
-        self._sleeps.add(latest, _sleeps(calls))
+        self._sleeps.add(latest, _sleeps(calls, descriptors))
         wakings, readies = fields.Wakings.of(batch), fields.Readinesses.of(batch)
         self._wakings.add(latest, _Wakings(wakings.tid, wakings.time, wakings.waker))
         self._readies.add(latest, _Readies(readies.inode, readies.time))
@@ -229,41 +229,39 @@ class Handovers:
         known: Evidence,
         kind: np.ndarray,
         taken: np.ndarray,
+        descriptors: Descriptors,
     ) -> None:
         """Fills in what is found of each operation."""
         op = known.receive
         registered = self._registrations.find(received.tgid, op.fd, received.inode, op.end)
-        own_epfd = np.where(
-            (kind == MULTIPLEXED) & _EPOLL[known.calls.nr[known.told_by]],
-            known.calls.fd[known.told_by],
-            -1,
-        )
-        own = registered.known & (own_epfd == registered.epfd)
+        by_epoll = (kind == MULTIPLEXED) & _EPOLL[known.calls.nr[known.told_by]]
+        own_epoll = np.full(len(kind), NO_EPOLL)
+        waits = known.calls.take(known.told_by[by_epoll])
+        own_epoll[by_epoll] = epolls(descriptors, waits.tid, waits.fd, waits.start)
+        own = registered.known & by_epoll & (own_epoll == registered.epoll)
         found.events = np.where(own, registered.events, 0)
-        waited = (kind == AT_ONCE) | (kind == POLLED) | (own_epfd >= 0) & ~own
+        waited = (kind == AT_ONCE) | (kind == POLLED) | by_epoll & ~own
         candidate = registered.known & waited
         if not candidate.any():
             return
-        waits = self._waits.whole()
+        told = self._waits.whole()
         rows = np.flatnonzero(candidate & (kind == AT_ONCE))
-        epolls = received.tgid[rows], registered.epfd[rows]
-        rows = rows[_is_watched(waits, *epolls, op.start[rows])]
+        rows = rows[_is_watched(told, registered.epoll[rows], op.start[rows])]
         found.events[rows] = registered.events[rows]
         rows = np.flatnonzero(candidate)
-        rows = rows[_others_wait(waits, op.tid[rows], received.tgid[rows], registered.epfd[rows])]
+        rows = rows[_others_wait(told, op.tid[rows], registered.epoll[rows])]
         if not len(rows):
             return
         start = op.start[rows]
         asked = _Asked(
             op.tid[rows].astype(np.int64),
-            received.tgid[rows],
-            registered.epfd[rows],
+            registered.epoll[rows],
             received.inode[rows],
             start,
             received.previous_done[rows],
             np.where(taken[rows] > 0, np.maximum(taken[rows], start - LONGEST_NS), 0),
         )
-        handed = self._handed(asked, waits)
+        handed = self._handed(asked, told)
         rows, handed = rows[handed.handed], handed.where(handed.handed)
         handed.events = registered.events[rows]
         for name in names_of(Handover):
@@ -322,21 +320,17 @@ def handed_over(
     }
 
 
-def _is_watched(
-    waits: _Waits, processes: np.ndarray, epfds: np.ndarray, times: np.ndarray
-) -> np.ndarray:
-    """bool[n]: whether an epoll descriptor had told a thread of something, not long before each time (ns)."""
-    keys, key = _numbered(_epolls(waits.process, waits.epfd), _epolls(processes, epfds))
+def _is_watched(waits: _Waits, epoll: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """bool[n]: whether an epoll instance had told a thread of something, not long before each time (ns)."""
+    keys, key = _numbered(waits.epoll, epoll)
     last = preceding(keys, waits.end, key, times)
     watched: np.ndarray = (last >= 0) & (times - _values(waits.end, last) <= LONGEST_NS)
     return watched
 
 
-def _others_wait(
-    waits: _Waits, tids: np.ndarray, processes: np.ndarray, epfds: np.ndarray
-) -> np.ndarray:
-    """bool[n]: whether another thread than that of each operation waits with the operation's epoll."""
-    keys, key = _numbered(_epolls(waits.process, waits.epfd), _epolls(processes, epfds))
+def _others_wait(waits: _Waits, tids: np.ndarray, epoll: np.ndarray) -> np.ndarray:
+    """bool[n]: whether another thread than that of each operation waits with the operation's epoll instance."""
+    keys, key = _numbered(waits.epoll, epoll)
     count = max(keys.max(initial=-1), key.max(initial=-1)) + 1
     least, most = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
     np.minimum.at(least, keys, waits.tid)
@@ -345,12 +339,13 @@ def _others_wait(
     return others
 
 
-def _sleeps(calls: Calls) -> _Sleeps:
+def _sleeps(calls: Calls, descriptors: Descriptors) -> _Sleeps:
     """The sleeps that another thread can have ended on purpose: not those that time ended."""
     timed_out = (calls.result == -errno.ETIMEDOUT) | _EPOLL[calls.nr] & (calls.result == 0)
     slept = calls.take(np.flatnonzero((calls.woken > 0) & ~_NAPS[calls.nr] & ~timed_out))
-    epfd = np.where(_EPOLL[slept.nr], slept.fd, -1)
-    return _Sleeps(slept.tid, slept.nr, epfd, slept.woken, slept.back)
+    epoll, rows = np.full(len(slept), NO_EPOLL), np.flatnonzero(_EPOLL[slept.nr])
+    epoll[rows] = epolls(descriptors, slept.tid[rows], slept.fd[rows], slept.start[rows])
+    return _Sleeps(slept.tid, slept.nr, epoll, slept.woken, slept.back)
 
 
 def _since(asked: _Asked, readies: _Readies) -> np.ndarray:
@@ -373,12 +368,10 @@ def _woken(
     teller = preceding(waits.tid, waits.end, waker, sleeps.woken)
     told = (teller >= 0) & (waker != sleeps.tid)
     told &= sleeps.woken - _values(waits.end, teller) <= LONGEST_NS
-    epoll = _epolls(_values(waits.process, teller), _values(waits.epfd, teller))
-    told &= sleeps.epfd != _values(waits.epfd, teller)  # outside any wait for the descriptor
+    epoll = _values(waits.epoll, teller)
+    told &= sleeps.epoll != epoll  # outside any wait for the descriptor
     rows = np.flatnonzero(told)
-    of_waits, of_asked, of_sleeps = _numbered(
-        _epolls(waits.process, waits.epfd), _epolls(asked.process, asked.epfd), epoll[rows]
-    )
+    of_waits, of_asked, of_sleeps = _numbered(waits.epoll, asked.epoll, epoll[rows])
     last = preceding(
         sleeps.tid[rows] << 32 | of_sleeps,
         sleeps.back[rows],
@@ -404,7 +397,7 @@ def _woken(
 def _otherwise(asked: _Asked, since: np.ndarray, waits: _Waits) -> np.ndarray:
     """Where nobody who had been told woke the thread: the first wait that can have told of the data, else the last
     one before the receive; −1 where that was one of the thread's own."""
-    keys, key = _numbered(_epolls(waits.process, waits.epfd), _epolls(asked.process, asked.epfd))
+    keys, key = _numbered(waits.epoll, asked.epoll)
     after_ready = _until(following(keys, waits.end, key, since), waits, asked.start)
     after_taken = _until(following(keys, waits.end, key, asked.taken), waits, asked.start)
     last = preceding(keys, waits.end, key, asked.start)
@@ -455,12 +448,6 @@ def _values(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _until(rows: np.ndarray, waits: _Waits, times: np.ndarray) -> np.ndarray:
     """The rows of waits that returned not later than these times (ns); −1 in place of others."""
     return np.where((rows >= 0) & (_values(waits.end, rows) <= times), rows, -1)
-
-
-def _epolls(processes: np.ndarray, epfds: np.ndarray) -> np.ndarray:
-    """An epoll descriptor of a process as one number."""
-    number: np.ndarray = processes << 24 | epfds & 0xFFFFFF
-    return number
 
 
 def _numbered(*columns: np.ndarray) -> list[np.ndarray]:

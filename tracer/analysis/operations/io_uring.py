@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.identity.descriptors import S_IFMT
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.kernel_requests import (
     FIXED_FILE,
     CompletedReads,

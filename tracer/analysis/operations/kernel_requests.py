@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from tracer.analysis.identity.descriptors import S_IFMT, Descriptors
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.table import AFTER_SUBMIT, Operations, bit, with_defaults
 from tracer.analysis.tables.table import Table, names_of
 from tracer.analysis.threads.timeline import Calls, OffCpu, TimelineBatch, no_calls, no_off_cpu
@@ -194,9 +195,9 @@ class KernelRequests:
         )
         fd[uring.rows] = np.where(uring.flags & FIXED_FILE, -1, uring.fd)
         fd[aio.rows] = aio.fd
-        facts, stream = descriptors.facts(tgid, fd, batch.time)
+        known = descriptors.files(batch.tid, fd, batch.time)
         self._batches.append(batch)
-        self._files.append(Files(tgid, facts[:, 0], facts[:, 1], facts[:, 2], stream))
+        self._files.append(Files(tgid, known.number, known.mode, known.flags, known.stream))
         self._tids = np.union1d(self._tids, batch.tid)
         self.also_waits[self._enter] |= (uring.opcode == URING_POLL_ADD).any()
         self.also_waits[self._getevents] |= (aio.opcode == AIO_POLL).any()

@@ -85,14 +85,14 @@ class Receives:
         calls = calls.where(calls.nr < _MOST_CALLS)
         calls = calls.where(self._receives[calls.nr] | waits[calls.nr])
         tgid = descriptors.process_of(calls.tid, calls.end)
-        on_data, inode, stream = descriptors.find(tgid, calls.fd, calls.end)
-        receives = on_data & self._receives[calls.nr]
+        files = descriptors.files(calls.tid, calls.fd, calls.start)
+        receives = files.on_data & self._receives[calls.nr]
         brought = receives & (calls.result > 0)
         # MSG_PEEK and MSG_ERRQUEUE leave the data queued: such a call is an ask, never an operation
         leaves = self._has_flags[calls.nr] & (calls.arg & LEAVES_DATA != 0) & (calls.result > 0)
         is_operation = brought & ~leaves
         kept = is_operation | waits[calls.nr] | receives & ((calls.result < 0) | leaves)
-        return calls.where(kept), _Facts(is_operation, tgid, inode, stream).where(kept)
+        return calls.where(kept), _Facts(is_operation, tgid, files.number, files.stream).where(kept)
 
     def _with_older_asks(self, calls: Calls, facts: _Facts) -> tuple[Calls, _Facts]:
         """These calls after the asks that were carried over, each thread's together."""

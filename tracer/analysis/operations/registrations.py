@@ -15,19 +15,20 @@ from tracer.recording.records import Kind
 
 
 class Registered(NamedTuple):
-    """Of n descriptors: whether a registration is known (bool[n]), with which epoll descriptor, and the events."""
+    """Of n descriptors: whether a registration is known (bool[n]), with which epoll instance (epolls), and the events."""
 
     known: np.ndarray
-    epfd: np.ndarray
+    epoll: np.ndarray
     events: np.ndarray
 
 
 class Registrations:
     """Feed batches in time order; then ask for any time since the batch before.
 
-    epoll watches an open file, not a number: what is registered as 5 and received from as its dup 7 is one. Where the
-    file was not known when it was registered, its number has to do. EPOLL_CTL_DEL is not forgotten: some programs take
-    a descriptor out while a worker has it.
+    epoll watches an open file, not a number: what is registered as 5 and received from as its dup 7 is one; and so is
+    an epoll instance that is registered with by one number and waited on by its dup (Tokio's are). Where the file was
+    not known when it was registered, its number has to do. EPOLL_CTL_DEL is not forgotten: some programs take a
+    descriptor out while a worker has it.
     """
 
     def __init__(self) -> None:
@@ -46,31 +47,41 @@ class Registrations:
         if not len(args):
             return
         self.any = True
-        tgid, fd = descriptors.process_of(args.tid, args.time), args.third
-        _, inode, _ = descriptors.described(tgid, fd, args.time)
+        tgid, fd, time = descriptors.process_of(args.tid, args.time), args.third, args.time
+        file = descriptors.files(args.tid, fd, time).number
+        epoll = epolls(descriptors, args.tid, args.first, time)
         found = (calls.nr != self._epoll_ctl) | (calls.fd != args.first)
-        known, values = inode != 0, (args.first, args.fourth)
-        _add(self._by_file, _key(tgid, inode), args.time, found, known, values)
-        _add(self._by_fd, _key(tgid, fd), args.time, found, ~known, values)
+        known, values = file != 0, (epoll, args.fourth)
+        _add(self._by_file, _key(tgid, file), time, found, known, values)
+        _add(self._by_fd, _key(tgid, fd), time, found, ~known, values)
 
     def find(
-        self, tgids: np.ndarray, fds: np.ndarray, inodes: np.ndarray, times: np.ndarray
+        self, tgids: np.ndarray, fds: np.ndarray, files: np.ndarray, times: np.ndarray
     ) -> Registered:
-        """The last registration of each process's descriptor, behind which is the file of that inode (0: not known),
+        """The last registration of each process's descriptor, behind which is the file of that number (0: not known),
         not later than each time (ns)."""
-        by_file, of_file = self._by_file.find(_key(tgids, inodes), times)
+        by_file, of_file = self._by_file.find(_key(tgids, files), times)
         by_fd, of_fd = self._by_fd.find(_key(tgids, fds.astype(np.int64)), times)
-        by_file &= inodes != 0
+        by_file &= files != 0
         values = np.where(by_file[:, None], of_file, of_fd)
         known = by_file | by_fd
-        return Registered(
-            known, np.where(known, values[:, 0], -1), np.where(known, values[:, 1], 0)
-        )
+        return Registered(known, values[:, 0], np.where(known, values[:, 1], 0))
 
     def forget_before(self, time: int) -> None:
         """Drops what no question about `time` (ns) or later needs."""
         self._by_file.forget_before(time)
         self._by_fd.forget_before(time)
+
+
+def epolls(
+    descriptors: Descriptors, tids: np.ndarray, epfds: np.ndarray, times: np.ndarray
+) -> np.ndarray:
+    """int64[n], which epoll instance a thread's descriptor means at a time (ns): the number of the open file; where
+    that is not known, process and descriptor as one negative number."""
+    number = descriptors.open_files(tids, epfds, times).number
+    unknown = ~(descriptors.process_of(tids, times) << 24 | epfds & 0xFFFFFF)
+    instance: np.ndarray = np.where(number >= 0, number, unknown)
+    return instance
 
 
 def _add(
@@ -88,6 +99,6 @@ def _add(
 
 
 def _key(tgids: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Process (22 bits) and a descriptor or inode (its low 40 bits) as one number."""
+    """Process (22 bits) and a descriptor or file (its low 40 bits) as one number."""
     key: np.ndarray = tgids << 40 | numbers & 0xFF_FFFF_FFFF
     return key
