@@ -13,6 +13,7 @@ from reference.story import Away, Call, File, Signal, Story
 from tracer.recording.records import Kind
 
 ADOPTED = 102  # a thread that ran before it was traced
+REGISTRAR = 103  # a thread that does nothing but register descriptors with epoll
 DATAGRAMS, STREAM, PIPE, REGULAR, EPOLL = 4, 5, 6, 3, 9
 FILES = {
     DATAGRAMS: File(9000, "socket"),
@@ -397,8 +398,10 @@ def records(story: Story) -> Trace:
         trace.ready(time, inode)
     for time in story.armed:
         trace.args("fcntl", time, 4, 0o20000)
+    trace.add(Kind.THREAD, 3, tid=REGISTRAR, result=TID)
     for time, epfd, fd, events in story.registered:
-        trace.args("epoll_ctl", time, 1, fd, first=epfd, fourth=events)
+        trace.call("epoll_ctl", time, time, 0, fd=epfd, tid=REGISTRAR)
+        trace.args("epoll_ctl", time, 1, fd, first=epfd, fourth=events, tid=REGISTRAR)
     for time, tid, fd in story.aio_reads:
         trace.aio_read(time, fd=fd, tid=tid)
     for time, tid in story.suspends:
