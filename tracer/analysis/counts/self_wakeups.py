@@ -91,7 +91,7 @@ class Ends(Step[None, list[End]]):
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls, files = state[TimelineStep].calls, state[CallFiles]
         receive, send = _RECEIVE[calls.nr], _SEND[calls.nr]
-        rows = np.flatnonzero((receive | send) & (calls.result > 0) & (files.life >= 0))
+        rows = np.flatnonzero((receive | send) & (calls.result > 0))
         lives = state[Identity].descriptors.resolved(files.life[rows])
         looks = state[Identity].descriptors.look_at(lives)
         is_unix = (looks.kind == FileKind.SOCKET) & (looks.low & _FAMILY == socket.AF_UNIX)
