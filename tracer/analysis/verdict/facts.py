@@ -388,11 +388,10 @@ class LateToRun:
 @dataclass(frozen=True)
 class LateToFetch:
     """Receives whose data lay ready, most of the time while the program did something else; notice_ns: for how long, at
-    the median. handed: how many of them were handed over to another thread."""
+    the median."""
 
     receives: int
     notice_ns: int
-    handed: int = 0
 
 
 ModelFact: TypeAlias = (

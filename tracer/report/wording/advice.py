@@ -110,15 +110,10 @@ def _of_receives(
                 f"{_lay_ready(receives, notice_ns)}: {whose} waited for a CPU, which others kept "
                 "busy"
             )
-        case LateToFetch(receives, notice_ns, 0):
+        case LateToFetch(receives, notice_ns):
             return (
                 f"{_lay_ready(receives, notice_ns)}, most of it while the program did something "
                 "else first"
-            )
-        case LateToFetch(receives, notice_ns, handed):
-            return (
-                f"{_lay_ready(receives, notice_ns)}; {handed:,} of them were handed over, and lay "
-                "until another thread came to them: more threads, or less work in each"
             )
         case _:
             assert_never(fact)
