@@ -93,7 +93,8 @@ static __always_inline void tell_file(u32 tid, s32 fd, u64 file, u64 inode, u32 
 			  (u64)(read4(sock + O_SOCK_PROTOCOL) & 0xffff) << 32;
 #ifdef O_UNIX_PEER
 		if (family == 1) /* AF_UNIX */
-			what[1] = read8(read8(read8(sock + O_UNIX_PEER) + O_SOCK_SOCKET) + O_SOCKET_INODE + O_INODE_NUMBER);
+			what[1] = read8(read8(read8(sock + O_UNIX_PEER) + O_SOCK_SOCKET) + O_SOCKET_INODE +
+					O_INODE_NUMBER);
 #endif
 #ifdef O_NETLINK_PORT
 		if (family == 16) /* AF_NETLINK */

@@ -20,7 +20,7 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 
 	if (find(tid)) /* this program was here already (HAVE_PREEMPTION) */
 		return 0;
-	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, 0);
+	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, SLOT_ARRIVED);
 	if (slot) {
 		slot->compat = compat;
 		if (!(ctx->args[1] & CLONE_FILES))
@@ -39,7 +39,8 @@ RAW_TRACEPOINT_PROBE(sched_process_exit)
 	if (!find(both))
 		return 0;
 	name(both, both >> 32);
-	emit(KIND_EXIT, both, bpf_get_smp_processor_id(), 0, both >> 32, -1, 0);
+	emit(KIND_EXIT, both, bpf_get_smp_processor_id(), 0, both >> 32,
+	     read4(bpf_get_current_task() + O_TASK_EXIT_CODE) & 0xffff, 0);
 	untrack(both);
 	return 0;
 }

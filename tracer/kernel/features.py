@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from tracer import text
 from tracer.errors import CANNOT, IotraceError
 from tracer.kernel import io_uring_args
-from tracer.kernel.arch import SUPPORTED
+from tracer.kernel.arch import SUPPORTED, x86_64
 from tracer.kernel.btf import KernelTypes, NoTypes
 from tracer.kernel.c_library import place_of
 from tracer.kernel.libbpf import NoLibbpf
 from tracer.kernel.pmu import has_pmu
+from tracer.terms import NOT_SEEN
 
 # Tracepoints without which there is nothing to show.
 REQUIRED = (
@@ -34,6 +35,8 @@ OPTIONAL = {
     # 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"), in 6.3
     "sk_data_ready": "HAVE_SK_DATA_READY",
     "skb_copy_datagram_iovec": "HAVE_SKB_COPY",
+    # without it a thread has the name that it began with, or had when it ended
+    "task_rename": "HAVE_TASK_RENAME",
 }
 LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes: HAVE_AIO_READ, HAVE_AIO_SUSPEND
 
@@ -51,11 +54,11 @@ EVIDENCE: dict[str, tuple[tuple[str | None, str], ...]] = {
     ),
     "io_uring": (
         ("HAVE_URING", "tracepoints io_uring_*"),
-        (None, "not seen (no tracepoints)"),
+        (None, f"{NOT_SEEN} (no tracepoints)"),
     ),
     "aio_read": (
         ("HAVE_AIO_READ", "uprobe on {aio_read}"),
-        (None, "not seen (no uprobes)"),
+        (None, f"{NOT_SEEN} (no uprobes)"),
     ),
 }
 
@@ -71,6 +74,8 @@ _OFFSETS = {
     "O_TASK_FILES": ("task_struct", "files"),
     "O_TASK_COMM": ("task_struct", "comm"),
     "O_TASK_STACK": ("task_struct", "stack"),
+    "O_TASK_EXIT_CODE": ("task_struct", "exit_code"),
+    **x86_64.OFFSETS,
     "O_TASK_PID_LINKS": ("task_struct", "pid_links"),
     "O_PROC_PID": ("proc_inode", "pid"),
     "O_PROC_INODE": ("proc_inode", "vfs_inode"),

@@ -18,7 +18,7 @@ import numpy as np
 
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import CLOSES_ON_EXEC, GOES_ON, WAS_OPEN, Kind
+from tracer.recording.records import CLOSES_ON_EXEC, GOES_ON, SAYS_TRAPPED, WAS_OPEN, Kind
 
 # The columns that hold IDs beside `tid`, and of which kinds.
 THREAD_COLUMNS = {"fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN)}
@@ -30,6 +30,7 @@ PROCESS_COLUMNS = {
 Record = tuple[int, int, int, int, int, int, int, int]
 """One record as RECORD has it."""
 
+_STOPPED = 0x4 | 0x8  # __TASK_STOPPED, __TASK_TRACED
 _NO_ROWS = np.empty(0, np.int64)
 _EXECVE = syscalls.numbers()["execve"]
 
@@ -93,12 +94,34 @@ class Calls(View):
     __slots__ = ()
 
     start = Field("start", "When the call was entered (ns); `time` is its return.")
-    number = Field("nr", "The system call's number.")
+    number = Field(
+        "nr", "The system call's number; syscalls.Call.of has it with its ABI, and in full."
+    )
     result = Field("result", "Its result, a negative errno where it failed.")
     fd = Field("fd", "Argument 0.")
     argument = Field(
-        "arg", "The argument that the table of calls says to keep (tracer/bpf/actions.py)."
+        "arg",
+        "The argument that the table of calls says to keep (tracer/bpf/actions.py); the call's "
+        "number where `number` has no room for it.",
     )
+
+
+class UnenteredCalls(View):
+    """System calls whose exit alone the kernel showed: a seccomp filter or a tracer answered them before they began."""
+
+    KINDS = (Kind.UNENTERED,)
+    __slots__ = ()
+
+    number = Field("nr", "As of Calls.")
+    result = Field("result", "What the program got; of a trapped call its own number.")
+    fd = Field("fd", "Argument 0.")
+    argument = Field("arg", "As of Calls.")
+
+    @property
+    def trapped(self) -> np.ndarray:
+        """bool[n]: the filter answered with SIGSYS; the call has no result."""
+        flags: np.ndarray = self.batch.start[self.rows] == SAYS_TRAPPED
+        return flags
 
 
 class Arguments(View):
@@ -126,6 +149,13 @@ class SwitchesOut(View):
         the way to sleep."""
         preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
+
+    @property
+    def stopped(self) -> np.ndarray:
+        """bool[n]: a signal (SIGSTOP, SIGTSTP …) or a tracer (ptrace) stopped the thread: __TASK_STOPPED or
+        __TASK_TRACED is in its state (include/linux/sched.h)."""
+        stopped: np.ndarray = (self.batch.arg[self.rows] & _STOPPED != 0) & ~self.preempted
+        return stopped
 
 
 class Turns(View):
@@ -309,6 +339,7 @@ class Exits(View):
         return flags
 
     exec_start = Field("start", "Where the thread goes on: time (ns) of its entry into execve.")
+    status = Field("fd", "Its exit status as wait(2) has it, -1 where it was not recorded.")
 
 
 class Executions(View):
@@ -321,7 +352,7 @@ class Executions(View):
 
 
 class Names(View):
-    """A thread's name (comm), 16 bytes: records.text_of has it as text."""
+    """A thread's name (comm), 16 bytes: records.bytes_of has them."""
 
     KINDS = (Kind.NAME,)
     __slots__ = ()
@@ -329,6 +360,16 @@ class Names(View):
     low = Field("start", "The first 8 bytes.")
     high = Field("result", "The other 8.")
     tgid = Field("arg", "The thread's process.")
+
+
+class WakerNames(View):
+    """The name (comm) of a thread, `tid`, that is not traced and woke one that is: records.text_of has it as text."""
+
+    KINDS = (Kind.WAKER,)
+    __slots__ = ()
+
+    low = Field("start", "The first 8 bytes.")
+    high = Field("result", "The other 8.")
 
 
 class LibraryCalls(View):

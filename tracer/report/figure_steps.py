@@ -8,7 +8,6 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from tracer.analysis.counts.syscall_stats import signal_name
 from tracer.analysis.operations.receives import MOST_ASKS
 from tracer.analysis.operations.table import (
     AT_ONCE,
@@ -20,10 +19,12 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import signal_name
 from tracer.recording.batch import Read, RecordBatch, joined
-from tracer.recording.fields import LibraryCalls, SwitchesIn, UringRequests
+from tracer.recording.fields import LibraryCalls, Readinesses, SwitchesIn, UringRequests
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty
 from tracer.report.contract import (
+    ArrivalStep,
     CallStep,
     CopyStep,
     Figure,
@@ -99,6 +100,7 @@ def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
     if operation["wait_kind"] == SIGNAL:
         yield from _handler_ends(operation, thread)
     yield _ready(operation)
+    yield from _arrivals(operation, records)
     yield _copy(operation)
     if operation["by_sigwait"]:
         yield from _taking(operation, thread)
@@ -129,6 +131,16 @@ def _library(operation: Row, records: RecordBatch) -> Iterator[LibraryStep]:
 def _ready(operation: Row) -> ReadyStep:
     estimated = _is_estimated(operation, "ready")
     return {"kind": "ready", "at_ns": operation["ready"], "estimated": estimated}
+
+
+def _arrivals(operation: Row, records: RecordBatch) -> Iterator[ArrivalStep]:
+    """Data that came to the same file after the operation's own, before the program was told."""
+    came = Readinesses.of(records)
+    own = max(operation["raw_ready"], operation["ready"])
+    times = came.time[(came.inode == operation["inode"]) & (came.time > own)]
+    times = times[times <= operation["told"]]
+    if operation["inode"] and len(times):
+        yield {"kind": "arrival", "at_ns": int(times[-1]), "count": len(times)}
 
 
 def _copy(operation: Row) -> CopyStep:
@@ -241,11 +253,13 @@ def _calls(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
     waits &= operation["told_tid"] == 0  # else another thread's wait told
     asks = np.isin(calls.nr, syscalls.class_numbers(syscalls.RECEIVE))
     asks &= (calls.fd == operation["fd"]) & ((calls.result < 0) | before)
-    shown = ((waits | asks) & before) | brings
+    accepts = np.isin(calls.nr, syscalls.class_numbers(("accept", "accept4")))
+    accepts &= (calls.result < 0) | (calls.result == operation["fd"])
+    shown = ((waits | asks | accepts) & before) | brings
     rows = np.flatnonzero(shown & (calls.start >= operation["raw_ask"]))
     for row in (*rows[:1].tolist(), *rows[1:][-MOST_ASKS:].tolist()):
-        data = bool(brings[row])
-        yield from _call(thread, row, waits=not data and int(calls.result[row]) >= 0, data=data)
+        data, told = bool(brings[row]), int(calls.result[row]) >= 0
+        yield from _call(thread, row, waits=told and not (data or accepts[row]), data=data)
 
 
 @cache

@@ -69,7 +69,7 @@ class Model(ReportPart):
             operations, codes = operations.take(~woken), codes[~woken]
         context = io_model.in_all(results[Contexts].values())
         verdict = io_model.judge(operations, codes, context, int(woken.sum()))
-        if context.undecoded:  # undecoded calls may be receives
+        if context.undecoded or context.unwatched:  # calls that were not understood may be receives
             return {"model": evidence.model(verdict)}
         shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())

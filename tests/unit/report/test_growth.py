@@ -110,7 +110,8 @@ def listing(count: int) -> Callable[[], list[dict[str, Any]]]:
 def away(its: Operations) -> OffCpu:
     out = np.asarray(its.ask)
     return OffCpu(
-        its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0))
+        its.tid,
+        *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0, out < 0)),
     )
 
 

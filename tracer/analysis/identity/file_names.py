@@ -13,6 +13,7 @@ from tracer.analysis.identity.life_facts import Looks
 from tracer.analysis.identity.open_files import FileKind
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
+from tracer.recording.records import bytes_of
 
 _Key = tuple[int, int, int]
 """Process, descriptor, number of the file."""
@@ -122,8 +123,8 @@ class FileNames:
         pieces = self._sorted[first:last, 2:].tolist()
         if not pieces:
             return None
-        raw = b"".join(naming.as_bytes(*piece).split(b"\0")[0] for piece in pieces)
-        return raw.decode(errors="replace")
+        # joined as bytes: a character may lie in two pieces
+        return naming.path_shown(b"".join(bytes_of(*piece) for piece in pieces))
 
 
 def _socket(look: Looks) -> str:

@@ -23,7 +23,7 @@ from tracer.kernel import syscalls
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Row
-from tracer.recording.records import Kind
+from tracer.recording.records import Kind, bytes_of
 
 _ADDRESS = ("low", "high", "port")
 
@@ -60,6 +60,8 @@ class FdNames:
         ] = {}  # thread → number, result, argument of its last such call
         self._told: dict[int, tuple[int, ...]] = {}  # thread → its last FILE record
         self._by_inode: dict[int, str] = {}  # of sockets with addresses
+        # thread → (descriptor, the bytes so far) of the path by which it was opened
+        self._paths: dict[int, tuple[int, bytes]] = {}
         self._local: tuple[str, int] = ("", 0)
         numbers = syscalls.numbers()
         self._makers = {numbers[call]: kind for call, kind in MAKERS.items()}
@@ -195,9 +197,14 @@ class FdNames:
     def _path(self, tid: int, fd: int, piece: int, low: int, high: int) -> None:
         """A name from /proc is better than the path that the program passed."""
         file = self._of(tid).get(fd)
-        if file and file.from_path:
-            text = naming.as_bytes(low, high).split(b"\0")[0].decode(errors="replace")
-            self._of(tid)[fd] = replace(file, name=text if piece == 0 else file.name + text)
+        if not (file and file.from_path):
+            return
+        # pieces are joined as bytes: a character may lie in two of them
+        of, path = self._paths.get(tid, (fd, b"")) if piece else (fd, b"")
+        if of == fd:
+            path += bytes_of(low, high)
+            self._paths[tid] = fd, path
+            self._of(tid)[fd] = replace(file, name=naming.path_shown(path))
 
     def _born(self, tid: int, tgid: int, creator: int, clone_flags: int) -> None:
         self._process[tid] = tgid

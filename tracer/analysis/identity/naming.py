@@ -7,8 +7,10 @@ import socket
 import stat
 from typing import NamedTuple
 
+from tracer import text
 from tracer.analysis.identity.open_files import S_IFMT, FileKind
 from tracer.kernel.proc_net import NETLINK, UNIX_TYPES, pair
+from tracer.recording.records import MOST_PATH
 
 PIECE = 16  # bytes of a name that a record holds
 _ICMP, _SCTP, _DCCP, _UDPLITE, _MPTCP = 1, 132, 33, 136, 262  # include/uapi/linux/in.h
@@ -97,6 +99,8 @@ def addressed(protocol: str, local: tuple[str, int], remote: tuple[str, int]) ->
 
 def host(family: int, low: int, high: int) -> str:
     """The 16 bytes of an address as text; of IPv4 the first 4 count."""
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return f"family {family}"
     raw = as_bytes(low, high)
     return socket.inet_ntop(family, raw[:4] if family == socket.AF_INET else raw)
 
@@ -115,15 +119,20 @@ def named(raw: bytes, kind: int) -> str | None:
     """A file by the name that its FILE record told (raw: the first 16 bytes): as /proc/PID/fd would have it, or for a
     file that has a path, the last part of it. None where the name says nothing."""
     name = raw.split(b"\0")[0]
-    text = name.decode(errors="replace") + "…" * (len(name) == PIECE)
+    shown = text.shown(name) + "…" * (len(name) == PIECE)
     if kind == FileKind.PIDFD:
         return "anon_inode:[pidfd]"
     if kind == FileKind.MEMFD:
-        return f"/{text} (deleted)"
+        return f"/{shown} (deleted)"
     if is_kernels(kind):
-        text = text or _USUAL.get(kind, "")
-        return f"anon_inode:{text}" if text else None
-    return text or None
+        shown = shown or _USUAL.get(kind, "")
+        return f"anon_inode:{shown}" if shown else None
+    return shown or None
+
+
+def path_shown(path: bytes) -> str:
+    """A path by which a file was opened: as much of it as the probes have kept."""
+    return text.shown(path) + "…" * (len(path) == MOST_PATH)
 
 
 def unnamed(mode: int, inode: int) -> str:

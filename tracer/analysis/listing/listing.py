@@ -12,8 +12,9 @@ import numpy as np
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.listing import decode
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import how_ended, signal_name
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import LIBRARY_NAMES, RECORD, Kind
+from tracer.recording.records import LIBRARY_NAMES, RECORD, SAYS_TRAPPED, Kind
 
 Event: TypeAlias = dict[str, Any]
 """What a line of the listing says: `kind`, `time_ns`, `end_ns`, `tid`, and more by its kind."""
@@ -22,6 +23,7 @@ _SHOWN = (
     Kind.CALL,
     Kind.ARGS,
     Kind.OPEN,
+    Kind.UNENTERED,
     Kind.SIGNAL_DELIVER,
     Kind.THREAD,
     Kind.EXIT,
@@ -94,7 +96,9 @@ class _Listing:
         ):
             if kind == Kind.START and start:
                 self._adopted[tid] = start
-            if kind in (Kind.CALL, Kind.OPEN):
+            if kind == Kind.UNENTERED:
+                self._waiting.append(self._unentered(time, start, result, tid, nr, fd, arg))
+            elif kind in (Kind.CALL, Kind.OPEN):
                 event = self._call(kind, time, start, result, tid, nr, fd, arg, more.get(index))
                 self._last[tid] = event
                 self._waiting.append(event)
@@ -125,7 +129,7 @@ class _Listing:
         arg: int,
         more: tuple[int, int, int] | None,
     ) -> Event:
-        name, opens, returned = syscalls.name_of(nr), nr in self._opening, kind == Kind.CALL
+        name, opens, returned = syscalls.name_of(nr, arg), nr in self._opening, kind == Kind.CALL
         about_fd = self._about(nr, fd, result)
         return {
             "time_ns": start - self._base,
@@ -142,6 +146,18 @@ class _Listing:
             "arguments": decode.arguments(name, fd, arg, more),
             **_result(name, result if returned else None),
         }
+
+    def _unentered(
+        self, time: int, says: int, result: int, tid: int, nr: int, fd: int, arg: int
+    ) -> Event:
+        """A call that was answered before it began: when it returned, and no duration."""
+        event = self._call(Kind.CALL, time, time, result, tid, nr, fd, arg, None)
+        event |= {"unentered": True, "trapped": says == SAYS_TRAPPED, "duration_ns": None}
+        if event["trapped"]:
+            event |= {"result": None}
+            event.pop("error", None)
+            event.pop("message", None)
+        return event
 
     def _about(self, nr: int, fd: int, result: int) -> int | None:
         """The descriptor that a call is about: the one that it opened, or the first argument; None if there is none."""
@@ -219,11 +235,11 @@ def _other(kind: int, result: int, nr: int, fd: int, arg: int) -> Event | None:
     """The event of a record that is no system call: a signal, a call of a C library function, the birth or end of a
     thread."""
     if kind == Kind.SIGNAL_DELIVER:
-        return {"kind": "signal", "name": decode.signal_name(fd), "code": int(decode.signed(arg))}
+        return {"kind": "signal", "name": signal_name(fd), "code": int(decode.signed(arg))}
     if kind == Kind.LIBRARY:
         return {"kind": "library", "name": LIBRARY_NAMES.get(nr, f"library_{nr}"), "fd": fd}
     if kind == Kind.THREAD:
         return {"kind": "created", "by": fd, "process": result}
     if kind == Kind.START:
         return {"kind": "attached" if arg else "started", "process": result}
-    return {"kind": "exited"} if kind == Kind.EXIT else None
+    return {"kind": "exited", "how": how_ended(fd)} if kind == Kind.EXIT else None

@@ -317,7 +317,9 @@ def _late(tgid: int, operations: Operations, off_cpu: OffCpuTimes) -> Advised | 
         late = facts.LateToRun(count, median)
         return Advised("woken late", (tgid, fd, inode), count, waited_ns, late)
     if 2 * int((operations.told_tid > 0).sum()) > count:
-        return None  # handed over: what comes to whom when is the scheduler's of Go, Tokio or a pool
+        return (
+            None  # handed over: what comes to whom when is the scheduler's of Go, Tokio or a pool
+        )
     fetched = facts.LateToFetch(count, median)
     return Advised("fetched late", (tgid, fd, inode), count, late_ns, fetched)
 

@@ -187,8 +187,20 @@ def ledger(report: Result, width: int = 80) -> list[Text]:
     alarms = [line for text in _alarms(book) for line in alarm(text, width)]
     text = _sum(book)
     if not alarms and report.get("ended") != "failed" and book.get("missed") is not None:
-        text += " – complete"
+        # what is said here rests on the recording; one without checksums can have been changed
+        text += (
+            " – complete"
+            if book.get("checked")
+            else " – not checked: the recording has no checksums"
+        )
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    if unentered := book.get("unentered"):
+        lines += entry(
+            "",
+            f"{plural(unentered, 'call')} returned that had no entry: a seccomp filter or a tracer "
+            "answered in the kernel's place; counted, not timed",
+            width,
+        )
     if unseen := book.get("unseen_switches"):
         lines += entry(
             "",
@@ -223,9 +235,18 @@ def _alarms(book: Result) -> list[str]:
             f"{number(lost)} EVENTS LOST ({share(lost, book.get('counted'))}): counts above are too low; "
             "a larger ring buffer may help"
         )
+    if missing := book.get("missing_rows"):
+        alarms.append(
+            f"THE RECORDING HOLDS {number(book.get('rows'))} RECORDS, {number(abs(missing))} "
+            f"{'FEWER' if missing > 0 else 'MORE'} THAN ITS LEDGER SAYS: it was changed after it was made"
+        )
     if missed := book.get("missed"):
         alarms.append(
             f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU"
+        )
+    if threads := book.get("contradictory_threads"):
+        alarms.append(
+            f"{plural(threads, 'thread')} DID MORE THAN THERE WAS TIME FOR: the records contradict one another"
         )
     if untracked := book.get("untracked"):
         alarms.append(f"{plural(untracked, 'thread')} NOT TRACED: no slot was free")
@@ -258,22 +279,42 @@ def cost(report: Result, width: int = 80) -> list[Text]:
     if not spent:
         return entry("cost", "of tracing: not measured in this run", width, "dim")
     if spent.get("estimate"):
-        of = share(spent.get("total_ns"), spent.get("cpu_ns"))
-        return entry(
-            "cost",
-            f"of tracing, estimated: {number(spent.get('events'))} events of "
-            f"{duration(spent.get('event_ns'))} each (measured when tracing began) are "
-            f"{duration(spent.get('total_ns'))}, {of} of the traced threads' CPU time",
-            width,
-        )
-    ratio = spent.get("ratio")
+        return entry("cost", f"of tracing, estimated: {_of_events(spent)}", width)
+    ratio, unit = spent.get("ratio"), spent.get("per", "message")
     times = "" if ratio is None else f", ×{ratio:.2f}"
     return entry(
         "cost",
-        f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
-        f"{duration(spent.get('traced_cpu_ns_per_op'))} traced{times} (the receiver's own)",
+        f"of tracing: {duration(spent.get('untraced_cpu_ns'))} of CPU a {unit} untraced"
+        f"{_spread(spent)}, {duration(spent.get('traced_cpu_ns'))} traced{times}",
         width,
     )
+
+
+def latency(report: Result, width: int = 80) -> list[Text]:
+    """What tracing did to the time from send to receive; nothing where that is not known."""
+    measured = report.get("latency")
+    if not measured:
+        return []
+    traced, untraced = (measured.get(run) or {} for run in ("traced", "untraced"))
+    before = f"{duration(untraced.get('p50_ns'))} untraced, " if untraced else ""
+    text = f"send to received: {before}{duration(traced.get('p50_ns'))} traced (medians)"
+    return entry("latency", text, width)
+
+
+def _of_events(spent: Result) -> str:
+    of = share(spent.get("total_ns"), spent.get("cpu_ns"))
+    return (
+        f"{number(spent.get('events'))} events of {duration(spent.get('event_ns'))} each "
+        f"(measured when tracing began) are {duration(spent.get('total_ns'))}, {of} of the "
+        "traced threads' CPU time"
+    )
+
+
+def _spread(spent: Result) -> str:
+    """The least and the most of the untraced runs, where there was more than one."""
+    least, most = spent.get("untraced_spread_ns") or (None, None)
+    runs = spent.get("untraced_runs") or 0
+    return f" ({duration(least)} to {duration(most)} in {runs} runs)" if runs > 1 else ""
 
 
 def oracle(report: Result, width: int = 80) -> list[Text]:

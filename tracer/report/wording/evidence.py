@@ -44,6 +44,7 @@ from tracer.analysis.verdict.facts import (
     ToldReady,
     TookTurns,
     Undecoded,
+    Unwatched,
     WaitedInNoCall,
 )
 from tracer.analysis.verdict.io_model import ModelVerdict
@@ -54,6 +55,7 @@ _Plain: TypeAlias = (
     | SelfWoken
     | HandedOver
     | Undecoded
+    | Unwatched
     | FoundAtOnce
     | SleptInCall
     | ThreadEach
@@ -68,6 +70,12 @@ _PosixAio: TypeAlias = (
 _Ring: TypeAlias = RingTold | RingReads | RingCopies | RingCompletions | KernelSubmits
 _NativeAio: TypeAlias = DoneInSubmit | DoneAfterSubmit | GeteventsTold
 _Instead: TypeAlias = FileCalls | TimeSpent | FutexSleeps | TookTurns | RanTogether | FewReceives
+
+
+_UNWATCHED = {
+    "aio_read": "{calls} reads are as a C library's helper threads make them, so this may be POSIX aio",
+    "io_uring": "what {calls} calls of io_uring_enter brought is not in this verdict",
+}
 
 
 def model(verdict: ModelVerdict) -> Model:
@@ -128,13 +136,16 @@ def _plain(fact: _Plain) -> str:
             return "no receive brought data in on a socket or pipe"
         case Undecoded(calls):
             return (
-                f"{calls} calls were a 32-bit program's: counted, but not decoded; what they "
+                f"{calls} calls were made by the 32-bit ABI: counted, but not decoded; what they "
                 "received is not seen"
             )
         case SelfWoken():
             return _self_woken(fact)
         case HandedOver():
             return _handed_over(fact)
+        case Unwatched(what, calls, reason):
+            unseen = _UNWATCHED.get(what, "what {calls} calls brought is not in this verdict")
+            return f"{what} could not be watched ({reason}): {unseen.format(calls=calls)}"
         case FoundAtOnce(1):
             return "1 receive found its data waiting already"
         case FoundAtOnce(receives):

@@ -56,6 +56,8 @@ def test_a_good_ledger_is_calm() -> None:
         ({"missed": 3}, "3 EVENTS MISSED"),
         ({"untracked": 2}, "2 threads NOT TRACED"),
         ({"unlearnt": 3}, "3 sockets NOT LEARNT"),
+        ({"rows": 200, "missing_rows": 20}, "HOLDS 200 RECORDS, 20 FEWER"),
+        ({"rows": 240, "missing_rows": -20}, "HOLDS 240 RECORDS, 20 MORE"),
     ],
 )
 def test_loss_is_loud(change: dict[str, Any], words: str) -> None:
@@ -79,6 +81,14 @@ def test_a_switch_that_the_kernel_did_not_show_is_said() -> None:
     )
 
 
+def test_calls_without_an_entry_are_said_and_are_no_loss() -> None:
+    report = sample("blocking")
+    assert "no entry" not in squeezed(verdict.ledger(report))
+    report["ledger"]["unentered"] = 200
+    text = squeezed(verdict.ledger(report))
+    assert "– complete 200 calls returned that had no entry" in text and "!!" not in text
+
+
 def test_rounds_are_no_messages() -> None:
     report = sample("blocking")
     report["options"]["proto"] = "none"
@@ -94,10 +104,19 @@ def test_a_kernel_that_does_not_tell_what_it_missed() -> None:
 
 
 def test_cost_measured_and_not() -> None:
-    assert "21.4 µs" in plain(verdict.cost(sample("blocking"))) and "×1.37" in plain(
-        verdict.cost(sample("blocking"))
-    )
+    text = squeezed(verdict.cost(sample("blocking")))
+    assert "21.4 µs of CPU a message untraced (20.1 µs to 23.5 µs in 3 runs)" in text
+    assert text.endswith("29.3 µs traced, ×1.37")
     assert "not measured" in plain(verdict.cost(sample("blocking", cost=None)))
+
+
+def test_latency_beside_the_untraced_one_and_alone() -> None:
+    report = sample("blocking")
+    assert "61.2 µs untraced, 66 µs traced" in squeezed(verdict.latency(report))
+    report["latency"]["untraced"] = None
+    text = squeezed(verdict.latency(report))
+    assert "66 µs traced" in text and "untraced" not in text
+    assert verdict.latency(sample("blocking", latency=None)) == []
 
 
 def test_estimates_are_counted_and_explained() -> None:
