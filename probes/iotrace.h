@@ -180,7 +180,7 @@ struct call {
 #define LEARN_ENDS 8192   /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
 #define LEARN_DUPS 65536  /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
 
-#define WAKERS 8192 /* a power of two: places to remember who was named as a waker */
+#define WAKERS 8192            /* a power of two: places to remember who was named as a waker */
 #define WAS_OPEN 0x8000        /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
 #define CLOSES_ON_EXEC 0x10000 /* in its arg */
 #define GOES_ON 1
@@ -196,7 +196,7 @@ struct owner {
 	u64 birth;     /* of iotrace's own process: when its first thread began; 0 until it has made itself known */
 	u32 tgid;      /* of iotrace's own process */
 	u32 announced; /* a target has arrived: the secret lets in no other */
-	u32 who;       /* the answer to PRCTL_WHO */
+	u32 who;       /* the answer to PRCTL_WHO, 0: it has ended */
 	u32 pad;
 };
 
@@ -209,5 +209,5 @@ struct owner {
 #define PRCTL_ADOPT 0x10774AD0   /* 2: a descriptor of /proc/PID/task/TID, 3: TID */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
 #define PRCTL_LEARN 0x10774AD1   /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
-#define PRCTL_WHO 0x10774AD4     /* 2: the same; its id in the initial PID namespace goes to owner->who, 0: it has ended */
+#define PRCTL_WHO 0x10774AD4     /* 2: the same: owner->who becomes its id in the initial PID namespace */
 #define DESCRIPTORS_AT_ONCE 8    /* the verifier walks through each: 64 took it 45 ms */

@@ -142,6 +142,14 @@ class Descriptors:
         """What is known of lives, as of their first look."""
         return self._files(lives, np.full(len(lives), np.iinfo(np.int64).min))
 
+    def resolved(self, lives: np.ndarray) -> np.ndarray:
+        """Lives (Files.life) by their numbers in LifeFacts, -1 where nothing is known of one so far."""
+        return self._lives.resolved(lives)
+
+    def open_files_of(self, lives: np.ndarray) -> OpenFiles:
+        """The open files of lives, by their numbers in LifeFacts."""
+        return OpenFiles(self._lives.facts.of(lives).kind, *self._open_files.of(lives))
+
     def open_files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> OpenFiles:
         """The open file behind the descriptor of each thread at each time (ns)."""
         numbers = self._lives.resolved(self.lives(tids, fds, times))
