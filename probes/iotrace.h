@@ -111,11 +111,14 @@ struct slot {
 	u64 watched; /* a digest of the last set that it watched (KIND_WATCHED) */
 };
 
-/* A descriptor that a record has told of: it is no news while nothing of this changes. */
+/* Descriptors that records have told of, a word each: which file it is (40 bits), which descriptor (16), and its flags
+ * (DESCRIBED_STATE). Each has one of two neighbouring places; one that has lost its place is looked at again. */
+#define DESCRIBED 65536
+#define DESCRIBED_FILE 24
+#define DESCRIBED_NAME 8
+#define DESCRIBED_STATE 0xff
 struct described {
-	u64 file;  /* which file it was, in a word */
-	u32 flags; /* f_flags */
-	u32 closes_on_exec;
+	u64 words[DESCRIBED];
 };
 
 /* How often the descriptors of a process have changed. Some processes share an entry: they look again for nothing. */
@@ -220,7 +223,7 @@ struct owner {
 	u64 birth;     /* of iotrace's own process: when its first thread began; 0 until it has made itself known */
 	u32 tgid;      /* of iotrace's own process */
 	u32 announced; /* a target has arrived: the secret lets in no other */
-	u32 who;       /* the answer to PRCTL_WHO */
+	u32 who;       /* the answer to PRCTL_WHO, 0: it has ended */
 	u32 pad;
 };
 
@@ -233,7 +236,5 @@ struct owner {
 #define PRCTL_ADOPT 0x10774AD0   /* 2: a descriptor of /proc/PID/task/TID, 3: TID */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
 #define PRCTL_LEARN 0x10774AD1   /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
-#define PRCTL_WHO                                                                                                      \
-	0x10774AD4            /* 2: the same; its id in the initial PID namespace goes to owner->who, 0: it has ended  \
-			       */
-#define DESCRIPTORS_AT_ONCE 8 /* the verifier walks through each: 64 took it 45 ms */
+#define PRCTL_WHO 0x10774AD4     /* 2: the same: owner->who becomes its id in the initial PID namespace */
+#define DESCRIPTORS_AT_ONCE 8    /* the verifier walks through each: 64 took it 45 ms */

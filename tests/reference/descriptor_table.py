@@ -152,7 +152,9 @@ class Machine:
 
         def leaves(end: int) -> None:
             entry.known = True
-            self.trace.call("openat" if seen else "getppid", start, end, fd, fd=-100, tid=thread.tid)
+            self.trace.call(
+                "openat" if seen else "getppid", start, end, fd, fd=-100, tid=thread.tid
+            )
             if seen:
                 self._look(thread, fd, end, opened=True)
 
@@ -193,9 +195,7 @@ class Machine:
         table = thread.table if flags & CLONE_FILES else thread.table.copied()
         tgid = thread.tgid if flags & CLONE_THREAD else tid
         self.threads.append(Thread(tid, tgid, table, self.now))
-        self.trace.add(
-            Kind.THREAD, self.now, start=flags, tid=tid, fd=thread.tid, result=tgid
-        )
+        self.trace.add(Kind.THREAD, self.now, start=flags, tid=tid, fd=thread.tid, result=tgid)
         self.step(1)
 
     def unshare(self, thread: Thread) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
+from tracer import text
 from tracer.kernel import proc_net
 from tracer import text
 from tracer.kernel.proc import Descriptor, Process

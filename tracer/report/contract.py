@@ -17,6 +17,7 @@ from tracer.terms import (
     MEANWHILE,
     MODELS,
     MOVABLE,
+    NOTICE_SPANS,
     PHASE_SPANS,
     PHASES,
     STATES,
@@ -28,6 +29,7 @@ __all__ = [
     "MEANWHILE",
     "MODELS",
     "MOVABLE",
+    "NOTICE_SPANS",
     "PHASES",
     "PHASE_SPANS",
     "STATES",
@@ -182,6 +184,17 @@ class RawTimes(TypedDict, total=False):
     copy_start_ns: Time
 
 
+class Handover(TypedDict):
+    """Another thread than the one that received was told of the data. tid: that thread; told_ns: its wait's return;
+    woken_ns, running_ns: when it woke the receiving thread, and when that had a CPU; null where that was not asleep, or
+    which of several wake-ups was meant is not clear."""
+
+    tid: Id
+    told_ns: Time
+    woken_ns: Time | None
+    running_ns: Time | None
+
+
 class Operation(TypedDict):
     """One successful receive."""
 
@@ -199,16 +212,19 @@ class Operation(TypedDict):
     queued_ns: Duration
     estimated: list[Boundary]
     helper_tid: NotRequired[Id]
+    handover: Handover | None
     raw: NotRequired[RawTimes]
 
 
 class Phases(TypedDict):
-    """The four phases, over all operations."""
+    """The four phases, over all operations; waking and fetching are notice in two, before and after `told`."""
 
     wait: Distribution
     notice: Distribution
     copy: Distribution
     completion: Distribution
+    waking: Distribution
+    fetching: Distribution
 
 
 class MeanwhileCounts(TypedDict):
@@ -398,6 +414,15 @@ class Advice(TypedDict):
     text: str
 
 
+class SelfWakeups(TypedDict):
+    """A descriptor that only threads of its own process write to: how often one was woken through it."""
+
+    tgid: Id
+    fd: Annotated[int, Also(minimum=-1)]
+    kind: Literal["eventfd", "pipe", "socketpair"]
+    count: Count
+
+
 class Wakeups(TypedDict):
     """Wake-ups in one of select, poll and epoll_wait."""
 
@@ -577,6 +602,16 @@ class AwayStep(TypedDict):
     next: NextThread | None
 
 
+class HandoverStep(TypedDict):
+    """The thread that was told (tid) wakes the one that receives (to). through: the call that this one slept in."""
+
+    kind: Literal["handover"]
+    at_ns: Time
+    tid: Id
+    to: Id
+    through: str
+
+
 class ReadyStep(TypedDict):
     """The data is there."""
 
@@ -638,6 +673,7 @@ Step: TypeAlias = (
     | WakeStep
     | RunStep
     | AwayStep
+    | HandoverStep
     | ReadyStep
     | CopyStep
     | SignalStep
@@ -765,6 +801,7 @@ class Report(TypedDict):
     descriptors: list[Descriptor]
     advice: list[Advice]
     wakeups: list[Wakeups]
+    self_wakeups: list[SelfWakeups]
     lanes: Lanes | None
     locks: list[Lock]
     ledger: Ledger

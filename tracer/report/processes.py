@@ -25,6 +25,7 @@ from tracer.analysis.counts.purposes import (
     UNKNOWN,
     WAITS,
 )
+from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
@@ -136,7 +137,7 @@ class Activity(ReportPart):
 class Processes(ReportPart):
     """The report's `processes`, those that used most CPU first."""
 
-    NEEDS = (KnownThreads, OperationsInWindow, Models, Contexts, IoOfProcesses)
+    NEEDS = (KnownThreads, OperationsInWindow, Models, Contexts, IoOfProcesses, SelfWoken)
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = listed(
@@ -146,6 +147,7 @@ class Processes(ReportPart):
             results[Contexts],
             results[IoOfProcesses],
             results.recording.base_ns,
+            results[SelfWoken].operations,
             io_model.lost(results.recording.facts.get("ledger") or {}),
         )
         return {"processes": processes}
@@ -158,12 +160,14 @@ def listed(
     contexts: dict[int, VerdictContext],
     counts: dict[int, IoCounts],
     base: int,
+    self_woken: np.ndarray,
     lost: MostEventsLost | None = None,
 ) -> list[dict[str, Any]]:
     """The processes of a report, those that used most CPU first.
 
     codes: each operation's model (io_model.models_of); contexts, counts: by process; base: what times are
-    counted from (ns); lost: if most events of the recording were lost, how many.
+    counted from (ns); self_woken: bool[n], operations that are wake-ups, which say nothing of the model; lost: if most
+    events of the recording were lost, how many.
     """
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for thread in threads.times:
@@ -171,7 +175,7 @@ def listed(
     rows = rows_by(operations.tgid)
     processes = []
     for tgid, members in by_process.items():
-        work = _Work(threads, operations, codes, rows.get(tgid, _NONE))
+        work = _Work(threads, operations, codes, rows.get(tgid, _NONE), self_woken)
         context = replace(contexts.get(tgid, io_model.NOTHING_BESIDE), lost=lost)
         leader = threads.leaders.get(tgid, tgid)
         processes.append(
@@ -210,17 +214,19 @@ def _groups(
 
 @dataclass(slots=True)
 class _Work:
-    """Some of the operations, `chosen` (rows, int64), with their models."""
+    """Some of the operations, `chosen` (rows, int64), with their models. self_woken: bool[n], of all operations."""
 
     threads: Threads
     operations: Operations
     codes: np.ndarray
     chosen: np.ndarray
+    self_woken: np.ndarray
 
     def of_threads(self, threads: list[ThreadTimes]) -> _Work:
         """The chosen operations of these threads."""
         selected = np.isin(self.operations.tid[self.chosen], [thread.tid for thread in threads])
-        return _Work(self.threads, self.operations, self.codes, self.chosen[selected])
+        chosen = self.chosen[selected]
+        return _Work(self.threads, self.operations, self.codes, chosen, self.self_woken)
 
     def described(
         self,
@@ -233,20 +239,24 @@ class _Work:
         counts: of a process, which may do something else than input and output; None for a group of threads.
         """
         operations, codes, chosen = self.operations, self.codes, self.chosen
+        woken = self.self_woken[chosen]
+        count, self_woken = len(chosen), int(woken.sum())
+        chosen = chosen[~woken] if self_woken else chosen
         if len(chosen) < len(operations):
             operations, codes = (
                 operations.take(chosen if len(chosen) else slice(0)),
                 codes[chosen],
             )
         context = replace(context, burnt=busy.burnt(self.threads.asked, threads))
-        verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
+        verdict = io_model.judge(operations, codes, context, self_woken)
+        doing = activity(threads, self.threads)
         # calls that were not understood, and those of which nothing came, may be receives
         unsure = context.undecoded or context.unwatched or context.lost
         if counts is not None and not unsure:
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
-            "operations": len(operations),
+            "operations": count,
             "model": evidence.model(verdict),
             "activity": doing,
             "wakers": _wakers(threads, self.threads),

@@ -10,11 +10,13 @@ import numpy as np
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.poll_usage import PollUsage
+from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.absences import Absences
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
 from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.advice import ProgramIo, advice
@@ -59,17 +61,21 @@ class Model(ReportPart):
         Activity,
         KnownThreads,
         Identity,
+        SelfWoken,
     )
 
     def finish(self, results: Results) -> dict[str, Any]:
         operations, codes = results[OperationsInWindow], results[Models]
+        woken = results[SelfWoken].operations
+        if woken.any():  # these carry no data from outside
+            operations, codes = operations.take(~woken), codes[~woken]
         threads, ledger = results[KnownThreads], results.recording.facts.get("ledger") or {}
         context = replace(
             io_model.in_all(results[Contexts].values()),
             burnt=busy.burnt(threads.asked, threads.times),
             lost=io_model.lost(ledger),
         )
-        verdict = io_model.judge(operations, codes, context)
+        verdict = io_model.judge(operations, codes, context, int(woken.sum()))
         # calls that were not understood, and those of which nothing came, may be receives
         if context.undecoded or context.unwatched or context.lost:
             return {"model": evidence.model(verdict)}
@@ -114,7 +120,7 @@ class Descriptors(ReportPart):
 class Advice(ReportPart):
     """The report's `advice`."""
 
-    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes)
+    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes, Absences)
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = results[Processes]["processes"]
@@ -125,6 +131,7 @@ class Advice(ReportPart):
             results[PollUsage],
             {process["tgid"]: process["name"] for process in processes},
             {process["tgid"]: process["activity"]["cpu_ns"] for process in processes},
+            results[Absences],
         )
         return {"advice": wording.advice(advice(io), io)}
 

@@ -63,8 +63,8 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
 
 @dataclass(frozen=True)
 class FdUsage:
-    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and number of the file (identity), each
-    once; mode: i_mode of the file, 0 if unknown; values: name of VALUES → int64[n], counts, bytes and ns.
+    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and number of the file (identity),
+    each once; mode: i_mode of the file, 0 if unknown; values: name of VALUES → int64[n], counts, bytes and ns.
 
     again_runs: runs of receives that found nothing; single_bytes: receives of one byte after another such receive;
     accept_lost: accepts that found no connection though a wait had told of one; full_then_wait: reads that filled the
@@ -83,7 +83,9 @@ class DescriptorUsage(Step[None, FdUsage]):
 
     def __init__(self) -> None:
         self._sums = GroupSum(5, len(VALUES))
-        self._unknown: dict[int, int] = {}  # life of which nothing was known → a small number, from 1 on
+        self._unknown: dict[
+            int, int
+        ] = {}  # life of which nothing was known → a small number, from 1 on
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls, files = state[TimelineStep].calls, state[CallFiles]
@@ -119,7 +121,9 @@ class DescriptorUsage(Step[None, FdUsage]):
         if not unknown.any():
             return small
         distinct, inverse = np.unique(lives[unknown], return_inverse=True)
-        numbers = [self._unknown.setdefault(life, len(self._unknown) + 1) for life in distinct.tolist()]
+        numbers = [
+            self._unknown.setdefault(life, len(self._unknown) + 1) for life in distinct.tolist()
+        ]
         small[unknown] = np.array(numbers, np.int64)[inverse]
         return small
 

@@ -98,9 +98,7 @@ class DescriptorLives:
             numbers[others] = self._inherited(keys >> 32, keys & 0xFFFFFFFF, looked_at=True)
         return numbers
 
-    def _inherited(
-        self, versions: np.ndarray, fds: np.ndarray, *, looked_at: bool
-    ) -> np.ndarray:
+    def _inherited(self, versions: np.ndarray, fds: np.ndarray, *, looked_at: bool) -> np.ndarray:
         """The lives (numbers in `facts`) that descriptors had in the versions before, where they stayed open; -1 for
         none. looked_at: those too that nobody saw begin."""
         steps: list[tuple[np.ndarray, Links]] = []  # rows, the links of their versions
@@ -139,9 +137,7 @@ class DescriptorLives:
             closing[gone] = False
             closing[rows[(links.passes == Passes.TO_CLOSE) & within]] = True
 
-    def _closes_on_exec(
-        self, links: Links, fds: np.ndarray, inherited: np.ndarray
-    ) -> np.ndarray:
+    def _closes_on_exec(self, links: Links, fds: np.ndarray, inherited: np.ndarray) -> np.ndarray:
         """bool[n]: whether descriptors had FD_CLOEXEC when versions were made of their tables; inherited: whether they
         had it when their own version was."""
         keys = _key(links.parent, fds)
@@ -178,9 +174,7 @@ class DescriptorLives:
         numbers = self.settled(codes)
         keys = _key(versions, fds)
         order = np.lexsort((files.time, codes, keys))
-        keys, codes, numbers, since = (
-            column[order] for column in (keys, codes, numbers, since)
-        )
+        keys, codes, numbers, since = (column[order] for column in (keys, codes, numbers, since))
         files = files.take(order)
         begins = _begins(keys, codes, files, self.facts.of(numbers))
         new = np.flatnonzero(begins)

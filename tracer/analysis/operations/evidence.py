@@ -19,6 +19,7 @@ from tracer.kernel import syscalls
 
 RWF_NOWAIT = os.RWF_NOWAIT
 _LOOKS = number_set(syscalls.class_numbers((*syscalls.SELECT, *syscalls.POLL, *syscalls.EPOLL)))
+_EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
 _HAS_FLAGS = number_set(syscalls.class_numbers(("recvfrom", "recvmsg")))
 _PREADV2 = syscalls.numbers()["preadv2"]
 RESTARTED = -512  # ERESTARTSYS, and below: the kernel enters the call again
@@ -29,17 +30,18 @@ class Evidence:
     """Of n operations; all arrays have n entries but those of `calls`.
 
     receive        the receives themselves (Calls of n rows)
-    calls          the rows that first_ask, told_by and last_look point into; −1 there: no such call
+    calls          the rows that first_ask, told_by, last_look … point into; −1 there: no such call
     may_block      whether the receive may sleep for data: neither O_NONBLOCK nor a flag of its own forbids it
     first_ask      the first ask: the program wanted the data then at the latest
     told_by        the last wait that said that something is ready
     last_look      the last receive that found nothing, or was interrupted before it found anything
+    timed_out      the last wait like told_by (the same call; of epoll the same descriptor) that said that nothing is
     slept_look     the last receive that left the data (MSG_PEEK) and had slept for it
     eagain_count   how many receives found nothing at once (EAGAIN); timeouts: how many slept before they said so
     slept_asking   how long the thread slept in receives before this one (ns): in vain, or interrupted, or looking
     idle_waits     how many waits said at once that nothing is ready
     slept_nr       the number of the last wait in which the thread slept, −1 for none
-    fell_asleep    when it fell asleep in the last wait (ns, 0: it did not, or there was no wait)
+    fell_asleep    when it entered the last wait, if it fell asleep there (ns; else 0)
     previous_done  when the thread's operation before was done (ns, 0: there was none)
     signal         the last signal since then that said that there is data
     aio            the aio_read that the receive serves
@@ -54,6 +56,7 @@ class Evidence:
     told_by: np.ndarray
     last_look: np.ndarray
     slept_look: np.ndarray
+    timed_out: np.ndarray
     eagain_count: np.ndarray
     timeouts: np.ndarray
     slept_asking: np.ndarray
@@ -111,12 +114,14 @@ def gather(
     telling = is_wait & _tells(calls, ask)
     idle = is_wait & ~asleep & _LOOKS[calls.nr[ask]] & (result == 0)
     looked, asking = ~is_wait & asleep & (result > 0), ~is_wait & asleep
+    told_by = _last(ask[telling], of[telling], count)
+    in_vain = is_wait & _timed_out_like(calls, ask, told_by[of])
     return Evidence(
         receive=receive,
         calls=calls,
         may_block=~does_not_block & ~never_block(receive, slice(None)),
         first_ask=_last(ask[::-1], of[::-1], count),
-        told_by=_last(ask[telling], of[telling], count),
+        told_by=told_by,
         last_look=_last(ask[empty | interrupted], of[empty | interrupted], count),
         slept_look=_last(ask[looked], of[looked], count),
         eagain_count=_sum((calls.count[ask] - asleep)[empty], of[empty], count),
@@ -124,7 +129,10 @@ def gather(
         slept_asking=_sum(calls.slept[ask[asking]], of[asking], count),
         idle_waits=_sum(idle, of, count),
         slept_nr=_last(calls.nr[ask[is_wait & asleep]], of[is_wait & asleep], count),
-        fell_asleep=_in_last_wait(calls.out[ask[is_wait]], of[is_wait], count),
+        timed_out=_last(ask[in_vain], of[in_vain], count),
+        fell_asleep=_in_last_wait(
+            np.where(calls.out[ask], calls.start[ask], 0)[is_wait], of[is_wait], count
+        ),
         previous_done=received.previous_done,
         signal=signal,
         aio=aio,
@@ -156,6 +164,15 @@ def _tells(calls: Calls, ask: np.ndarray) -> np.ndarray:
     return says
 
 
+def _timed_out_like(calls: Calls, ask: np.ndarray, told_by: np.ndarray) -> np.ndarray:
+    """Whether each ask said that nothing is ready, and is the same call as the wait that told later; of epoll one on
+    the same descriptor."""
+    number, teller = calls.nr[ask], calls.nr[told_by]
+    same = (told_by >= 0) & (number == teller) & _LOOKS[number] & (calls.result[ask] == 0)
+    timed_out: np.ndarray = same & (~_EPOLL[number] | (calls.fd[ask] == calls.fd[told_by]))
+    return timed_out
+
+
 def _last(rows: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
     """Of each operation the last of these rows that is one of its own, −1 for none."""
     last = np.full(count, -1)
@@ -168,8 +185,8 @@ def _sum(values: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
     return np.bincount(of, values, count).astype(np.int64)
 
 
-def _in_last_wait(outs: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
-    """When the thread of each operation fell asleep in the last of its waits (ns)."""
+def _in_last_wait(entries: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
+    """When the thread of each operation entered the last of its waits, if it slept there (ns)."""
     fell_asleep = np.zeros(count, np.int64)
-    fell_asleep[of] = outs
+    fell_asleep[of] = entries
     return fell_asleep

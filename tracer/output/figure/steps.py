@@ -208,6 +208,17 @@ def _next(step: Step) -> str:
     return clean(f"to {gets.get('name') or gets['tid']}")[:_WAKE_CELLS]
 
 
+def _handover(step: Step, figure: Figure) -> list[Row]:
+    row = Row(step["at_ns"], 2, f"wakes thread {step.get('to')}", kernel=_through(step))
+    return [row]
+
+
+def _through(step: Step) -> str:
+    """In which call the thread slept that is woken."""
+    name = clean(step.get("through") or "?")
+    return f"by a {name}" if name == "futex" else f"from {name}"
+
+
 def _request(step: Step, figure: Figure) -> list[Row]:
     event = step.get("what")
     text = REQUESTS.get(event or "", clean(event or "?"))
@@ -256,6 +267,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "wake": _wake,
     "run": _run,
     "away": _away,
+    "handover": _handover,
     "request": _request,
     "arrival": _arrival,
     "signal": _signal,

@@ -47,6 +47,8 @@ def _multiplexed(manner: Manner) -> str:
         if manner.model == "epoll-et"
         else "is told what is readable"
     )
+    if _are_most(manner.handed, manner.shown):
+        return f"One thread {told} by {call}, and another one receives."
     if _are_most(manner.asleep, manner.shown):
         return f"The thread sleeps in {call}, {told}, then receives."
     if _are_most(manner.elsewhere, manner.shown):

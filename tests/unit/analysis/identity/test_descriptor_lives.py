@@ -1,5 +1,5 @@
-"""tracer/analysis/identity/descriptor_lives.py, descriptor_tables.py: what each write of made-up programs went to, against
-a kernel's tables in plain Python (tests/reference/descriptor_table.py)."""
+"""tracer/analysis/identity/descriptor_lives.py, descriptor_tables.py: what each write of made-up programs went to,
+against a kernel's tables in plain Python (tests/reference/descriptor_table.py)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from support.analysing import results_of
 from tracer.analysis.counts.fd_usage import DescriptorUsage
 from tracer.analysis.identity.identity import Identity
 
-CALLS = ("write",) * 8 + ("open",) * 4 + ("close",) * 3 + (
-    "open unseen",
-    "dup2",
-    "closes on exec",
-    "thread",
-    "fork",
-    "share",
-    "own table",
-    "unshare",
-    "close_range",
-    "execute",
+CALLS = (
+    ("write",) * 8
+    + ("open",) * 4
+    + ("close",) * 3
+    + (
+        "open unseen",
+        "dup2",
+        "closes on exec",
+        "thread",
+        "fork",
+        "share",
+        "own table",
+        "unshare",
+        "close_range",
+        "execute",
+    )
 )
 FDS = st.integers(3, 7)
 

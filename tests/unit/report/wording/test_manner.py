@@ -14,7 +14,14 @@ SLEEPS = ("blocking", "select", "poll", "epoll-lt", "epoll-et")
 
 
 def of(model: str, **changes: int | str | bool) -> str:
-    given = {"operations": 20, "shown": 20, "asleep": 0, "elsewhere": 0, "elsewhere_in": ""}
+    given = {
+        "operations": 20,
+        "shown": 20,
+        "handed": 0,
+        "asleep": 0,
+        "elsewhere": 0,
+        "elsewhere_in": "",
+    }
     return manner.sentence(Manner(model, **given | {"asked": 0, "busy": False} | changes))
 
 
@@ -36,6 +43,11 @@ def test_asking_that_takes_a_cpu_is_said() -> None:
 def test_a_sleep_in_another_call_is_not_one_in_epoll_wait() -> None:
     words = of("epoll-lt", elsewhere=20, elsewhere_in="poll")
     assert words.startswith("The thread sleeps in poll, asks epoll_wait, ")
+
+
+def test_who_is_told_need_not_be_who_receives() -> None:
+    assert "another one receives" in of("epoll-lt", handed=10)
+    assert "another" not in of("epoll-lt", handed=9)
 
 
 def test_every_model_has_its_sentence() -> None:
