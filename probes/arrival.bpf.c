@@ -24,7 +24,7 @@ static __always_inline u64 file_of(u64 fdt, u32 fd)
 /* A thread that runs is not stopped to be looked at. If its next event is a call's exit it was inside that call, which
  * then counts from now on; if it is an entry, or none, it was not, or is in it still. What it does from the moment
  * when the slot can be found is seen; so whether it has a CPU is looked at after that, and told as of before. */
-static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 seen_as, bool compat)
+static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 seen_as)
 {
 	u64 now = bpf_ktime_get_ns(), comm[2] = {};
 	u32 cpu = bpf_get_smp_processor_id();
@@ -35,7 +35,7 @@ static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 see
 	slot = track(regs, tid, tgid, now, SLOT_UNSEEN);
 	if (!slot)
 		return;
-	slot->compat = compat;
+	slot->compat = (u32)read8(regs + REGS_CODE_SEGMENT) == CODE_SEGMENT_32;
 	emit_at(now, KIND_START, tid, cpu, now, tgid, -1, seen_as);
 	bpf_probe_read_kernel(comm, sizeof(comm), (void *)(task + O_TASK_COMM));
 	emit_at(now, KIND_NAME, tid, cpu, comm[0], comm[1], -1, tgid);
@@ -91,11 +91,15 @@ TAIL(arrive)
 		if (!is_owner(owner, tgid, birth))
 			return 0;
 		task = named_by(file_of(read8(files + O_FILES_FDT), args[ARG2]), &tid);
+		if (args[ARG0] == PRCTL_WHO) {
+			owner->who = task ? tid : 0;
+			return 0;
+		}
 		if (!task)
 			return 0;
 		tgid = read4(task + O_TASK_TGID);
 		if (args[ARG0] == PRCTL_ADOPT) {
-			adopt(task, regs_of(task, regs), tid, tgid, args[ARG3], args[ARG4]);
+			adopt(task, regs_of(task, regs), tid, tgid, args[ARG3]);
 			return 0;
 		}
 		if (args[ARG0] == PRCTL_RELEASE) {

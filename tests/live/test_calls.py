@@ -75,6 +75,8 @@ def test_calls_without_an_entry_of_other_abis_and_of_any_number(tmp_path):
     assert (calls["i386:3"]["calls"], calls["i386:20"]["calls"]) == (23, 29)
     assert [calls[name]["calls"] for name in ("i386:0x8003", "i386:0xffff")] == [1, 1]
     assert (calls["i386:3"]["abi_name"], calls["x32:515"]["abi_name"]) == ("read", "readv")
+    killed = [(its["name"], its["killed_by"]) for its in report["threads"] if its["killed_by"]]
+    assert killed == [("asks", "SIGSYS")]
     check_nothing_lost(report)
     check_operations(report)
     assert ledger["missing_rows"] == 0 and ledger["rows"] == ledger["delivered"] + ledger["open"]

@@ -117,6 +117,24 @@ def test_text_from_the_traced_system_stays_text(browser: Any, tmp_path: Path) ->
     assert scripts_and_images(plain) == scripts_and_images(hostile)
 
 
+def test_many_busy_threads_are_drawn_in_no_more_rectangles(browser: Any, tmp_path: Path) -> None:
+    report = report_of(DATA / "posix-aio.parquet")
+    changes = list(range(0, 12 * 10**7, 6000))
+    threads = [
+        {"tid": tid, "tgid": 1, "name": "busy", "end_ns": 12 * 10**7, "at_ns": changes}
+        | {"states": [at // 6000 * 7 // 3 % 4 for at in changes]}
+        for tid in range(1, 41)
+    ]
+    report["states_over_time"] |= {"threads": threads, "begin_ns": 0, "end_ns": 12 * 10**7}
+    path = tmp_path / "busy.html"
+    path.write_text(page_of(report))
+    with opened(browser, path) as its:
+        assert 3_000 < its.data("drawn") < MOST_DRAWN
+        its.page.fill("#search", "busy 40")
+        its.page.click("#found button")
+        assert "line " in its.page.inner_text("#details") and not its.said
+
+
 def test_a_hundred_thousand_operations_are_drawn_reduced(browser: Any, tmp_path: Path) -> None:
     recording, path = tmp_path / "big.parquet", tmp_path / "big.html"
     module = generated()

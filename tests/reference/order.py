@@ -27,6 +27,7 @@ class Operation:
     estimated: set[str]
     empty_at: int | None = None
     stream: bool = False
+    polled: bool = False
     completion_kind: str = ""
     raw: dict[str, int] = field(default_factory=dict)
     queued: int = 0

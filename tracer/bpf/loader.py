@@ -18,7 +18,7 @@ from tracer.kernel.features import CannotTrace, Features
 from tracer.terms import NOT_SEEN
 
 _MOST_SLOTS = 65536
-_OWNER = "<QQII"  # struct owner
+_OWNER = "<QQIIII"  # struct owner
 _TRIES = 100
 # of enum tail (probes/iotrace.h)
 _TAILS = (
@@ -96,6 +96,10 @@ class Attachment:
             for program in attached:
                 self._attach(program, self._features)
 
+    def who(self) -> int:
+        """The probes' answer to this process's last PRCTL_WHO: an ID in the initial PID namespace, 0 for none."""
+        return int(struct.unpack(_OWNER, self.maps["owners"].values())[4])
+
     def missed(self) -> int | None:
         """How many runs of the programs the kernel has skipped, None where it does not count them (before 5.12).
         Of a program that is loaded twice the smaller count counts: an event is missed if both were skipped."""
@@ -157,7 +161,7 @@ class Attachment:
     def _fill_maps(self, selected: Container[int] | None, follow: bool) -> None:
         for number, (keep, learn) in actions.actions(selected).items():
             self.maps["calls"].update(number, struct.pack("<II", keep, learn))
-        self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
+        self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0, 0, 0))
         self.maps["no_follow"].update(0, struct.pack("<Q", not follow))
         for index, program in enumerate(_TAILS):
             self.maps["tail_calls"].update(index, struct.pack("<I", self._programs[program]))

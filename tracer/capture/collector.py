@@ -52,6 +52,11 @@ class Collector:
         """Whether any thread is being traced now."""
         return bool(self._slots()["regs"].any())
 
+    def processes(self) -> set[int]:
+        """The processes of which a thread is being traced now."""
+        slots = self._slots()
+        return set(slots["tgid"][slots["regs"] != 0].tolist())
+
     def forget(self) -> None:
         """Drops what was recorded and counted so far; to be called while no thread is traced."""
         self._ring.drain()

@@ -20,6 +20,7 @@ DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
 MESSAGE = 8  # bytes: the secret, little-endian, 0 where there are no probes to say it to
 PR_SET_PDEATHSIG = 1
 CLONE_NEWNET = 0x40000000
+IGNORED = "iotrace_ignored"  # the interpreter's -X option with the signals that were ignored: SigIgn of proc(5)
 
 
 def main(argv: list[str]) -> int:
@@ -89,9 +90,13 @@ def announce(prctl: Callable[..., int], secret: int) -> None:
 
 
 def as_before_python() -> None:
-    """Gives signals back the dispositions that this interpreter changed for itself: the command would inherit them."""
+    """Gives signals back the dispositions that iotrace was started with, where an interpreter changed them for itself:
+    the command would inherit them. Python ignores SIGPIPE and SIGXFSZ before any of its code runs, so how they were is
+    told from outside (tracer/capture/spawn.py)."""
+    ignored = int(sys._xoptions.get(IGNORED, "0"), 16)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+        was_ignored = ignored >> (number - 1) & 1
+        signal.signal(number, signal.SIG_IGN if was_ignored else signal.SIG_DFL)
     # not if it was ignored, as in the background
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

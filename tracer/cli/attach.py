@@ -58,16 +58,21 @@ def command(
 
     Further PIDs may stand after the options: iotrace attach -p $(pidof nginx).
     """
-    from tracer.capture import spawn
-    from tracer.kernel import features
-    from tracer.run import attach
+    from tracer.capture.priority import Priority
 
+    with Priority() as priority:  # where others have the CPUs, the imports take long, too
+        from tracer.capture import spawn
+        from tracer.kernel import features
+        from tracer.run import attach
+
+        kernel = features.find()
     wanted_pids = [pid for option_pids in (*pids, *more) for pid in option_pids]
     output, plan = tracing.output, tracing.plan(spawn.invoking_user())
-    kernel = features.find()
     with files.recorded(output, plan.user, tracing.mode) as (path, keep):
-        with progress.of_events(True) as say:
-            ended = attach.attach(wanted_pids, children, plan, kernel, path, say)
+        with priority, progress.of_events(True) as say:
+            ended = attach.attach(
+                wanted_pids, children, plan, kernel, path, say, progress.of_refused, priority
+            )
         if ended.recorded:
             keep()
             with files.rescuing(output, keep):

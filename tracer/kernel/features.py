@@ -35,6 +35,8 @@ OPTIONAL = {
     # 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"), in 6.3
     "sk_data_ready": "HAVE_SK_DATA_READY",
     "skb_copy_datagram_iovec": "HAVE_SKB_COPY",
+    # without it a thread has the name that it began with, or had when it ended
+    "task_rename": "HAVE_TASK_RENAME",
 }
 LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes: HAVE_AIO_READ, HAVE_AIO_SUSPEND
 

@@ -19,6 +19,17 @@ EPOLL_CTL_ADD, EPOLL_CTL_DEL = 1, 2  # of epoll_ctl(2), not in the module select
 # first brings is moved and not copied to user space; figures say so.
 COPY = ("recvfrom", "recvmsg", "recvmmsg", "read", "readv", "pread64", "preadv", "preadv2")
 RECEIVE = (*COPY,)
+SEND = (
+    "write",
+    "writev",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "sendto",
+    "sendmsg",
+    "sendmmsg",
+    "sendfile",
+)
 SELECT = ("select", "pselect6")
 POLL = ("poll", "ppoll")
 EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeAlias
@@ -18,7 +17,7 @@ _OTHERS: dict[str, Callable[[Event], str]] = {
     "created": lambda event: f"+++ created by {event['by']} in process {event['process']} +++",
     "attached": lambda event: f"+++ attached, of process {event['process']} +++",
     "started": lambda event: f"+++ started, process {event['process']} +++",
-    "exited": lambda event: _exited(event.get("status")),
+    "exited": lambda event: f"+++ {event['how']} +++",
 }
 
 
@@ -54,23 +53,6 @@ def _call(event: Event) -> str:
         return f"{text}) = {result}{opened}{failure} <not entered: a filter or tracer answered>"
     longer = ">" if event["entered_before"] else ""  # it was inside when iotrace came
     return f"{text}) = {result}{opened}{failure} <{longer}{event['duration_ns'] / 1e9:.6f}>"
-
-
-def _exited(status: int | None) -> str:
-    """As strace says it; status: as wait(2) has it, None where it was not recorded."""
-    if status is None:
-        return "+++ exited +++"
-    if number := status & 0x7F:
-        dumped = " (core dumped)" if status & 0x80 else ""
-        return f"+++ killed by {_signal(number)}{dumped} +++"
-    return f"+++ exited with {status >> 8 & 0xFF} +++"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN{number - signal.SIGRTMIN:+d}"
 
 
 def _in_pieces(events: Iterable[Event], options: Options) -> Iterator[str]:

@@ -30,6 +30,7 @@ PROCESS_COLUMNS = {
 Record = tuple[int, int, int, int, int, int, int, int]
 """One record as RECORD has it."""
 
+_STOPPED = 0x4 | 0x8  # __TASK_STOPPED, __TASK_TRACED
 _NO_ROWS = np.empty(0, np.int64)
 _EXECVE = syscalls.numbers()["execve"]
 
@@ -148,6 +149,13 @@ class SwitchesOut(View):
         the way to sleep."""
         preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
+
+    @property
+    def stopped(self) -> np.ndarray:
+        """bool[n]: a signal (SIGSTOP, SIGTSTP …) or a tracer (ptrace) stopped the thread: __TASK_STOPPED or
+        __TASK_TRACED is in its state (include/linux/sched.h)."""
+        stopped: np.ndarray = (self.batch.arg[self.rows] & _STOPPED != 0) & ~self.preempted
+        return stopped
 
 
 class Turns(View):
@@ -288,7 +296,9 @@ class Files(View):
     low = Field("start", "The first 8 bytes of its name; of a socket: socket_facts.")
     high = Field("result", "The other 8; of a socket its peer's inode (AF_UNIX) or port ID.")
     magic = Field("nr", "Its file system's magic number (statfs(2)), both halves xored.")
-    open_file = Field("arg", "Which open file it is; used again when that is closed. Or which table.")
+    open_file = Field(
+        "arg", "Which open file it is; used again when that is closed. Or which table."
+    )
 
 
 class Births(View):
@@ -350,6 +360,16 @@ class Names(View):
     low = Field("start", "The first 8 bytes.")
     high = Field("result", "The other 8.")
     tgid = Field("arg", "The thread's process.")
+
+
+class WakerNames(View):
+    """The name (comm) of a thread, `tid`, that is not traced and woke one that is: records.bytes_of has them."""
+
+    KINDS = (Kind.WAKER,)
+    __slots__ = ()
+
+    low = Field("start", "The first 8 bytes.")
+    high = Field("result", "The other 8.")
 
 
 class LibraryCalls(View):

@@ -40,6 +40,7 @@ class Kind(IntEnum):
     PATH = 27
     FILE = 28
     UNENTERED = 33
+    WAKER = 34
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at

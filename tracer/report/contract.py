@@ -17,6 +17,7 @@ from tracer.terms import (
     MEANWHILE,
     MODELS,
     MOVABLE,
+    NOTICE_SPANS,
     PHASE_SPANS,
     PHASES,
     STATES,
@@ -28,6 +29,7 @@ __all__ = [
     "MEANWHILE",
     "MODELS",
     "MOVABLE",
+    "NOTICE_SPANS",
     "PHASES",
     "PHASE_SPANS",
     "STATES",
@@ -156,6 +158,13 @@ class Attached(TypedDict):
     tgid: Id
 
 
+class Refused(TypedDict):
+    """A process that was not traced though it was asked for, with others. pid: as the user gave it."""
+
+    pid: Id
+    reason: str
+
+
 class Target(TypedDict):
     """What was traced; of several attached processes the first, and all of them in `attached`."""
 
@@ -163,6 +172,7 @@ class Target(TypedDict):
     pid: Id
     exit_status: Count | None
     attached: NotRequired[list[Attached]]
+    refused: NotRequired[list[Refused]]
 
 
 class RawTimes(TypedDict, total=False):
@@ -172,6 +182,17 @@ class RawTimes(TypedDict, total=False):
     ready_ns: Time
     told_ns: Time
     copy_start_ns: Time
+
+
+class Handover(TypedDict):
+    """Another thread than the one that received was told of the data. tid: that thread; told_ns: its wait's return;
+    woken_ns, running_ns: when it woke the receiving thread, and when that had a CPU; null where that was not asleep, or
+    which of several wake-ups was meant is not clear."""
+
+    tid: Id
+    told_ns: Time
+    woken_ns: Time | None
+    running_ns: Time | None
 
 
 class Operation(TypedDict):
@@ -191,16 +212,19 @@ class Operation(TypedDict):
     queued_ns: Duration
     estimated: list[Boundary]
     helper_tid: NotRequired[Id]
+    handover: Handover | None
     raw: NotRequired[RawTimes]
 
 
 class Phases(TypedDict):
-    """The four phases, over all operations."""
+    """The four phases, over all operations; waking and fetching are notice in two, before and after `told`."""
 
     wait: Distribution
     notice: Distribution
     copy: Distribution
     completion: Distribution
+    waking: Distribution
+    fetching: Distribution
 
 
 class MeanwhileCounts(TypedDict):
@@ -231,12 +255,14 @@ class Thread(TypedDict):
     start_ns: Time
     end_ns: Time
     blocked_ns: Duration
+    stopped_ns: Duration
     runnable_ns: Duration
     kernel_ns: Duration
     user_ns: Duration
     cpu_ns: Duration
     switches: Count
     preemptions: Count
+    killed_by: str | None
 
 
 class Syscall(TypedDict):
@@ -366,6 +392,15 @@ class Advice(TypedDict):
     count: Count
     cost_ns: Duration
     text: str
+
+
+class SelfWakeups(TypedDict):
+    """A descriptor that only threads of its own process write to: how often one was woken through it."""
+
+    tgid: Id
+    fd: Annotated[int, Also(minimum=-1)]
+    kind: Literal["eventfd", "pipe", "socketpair"]
+    count: Count
 
 
 class Wakeups(TypedDict):
@@ -528,6 +563,16 @@ class RunStep(TypedDict):
     tid: Id
 
 
+class HandoverStep(TypedDict):
+    """The thread that was told (tid) wakes the one that receives (to). through: the call that this one slept in."""
+
+    kind: Literal["handover"]
+    at_ns: Time
+    tid: Id
+    to: Id
+    through: str
+
+
 class ReadyStep(TypedDict):
     """The data is there."""
 
@@ -588,6 +633,7 @@ Step: TypeAlias = (
     | LibraryStep
     | WakeStep
     | RunStep
+    | HandoverStep
     | ReadyStep
     | CopyStep
     | SignalStep
@@ -625,11 +671,12 @@ class SlowOperation(TypedDict):
 
 
 class ThreadCourse(TypedDict):
-    """One thread's states: from each of `at_ns` on the state of that index in STATES."""
+    """One thread's states: from each of `at_ns` on the state of that index in STATES, the last one until `end_ns`."""
 
     tid: Id
     tgid: Id
     name: str
+    end_ns: Time
     at_ns: list[Time]
     states: list[Annotated[int, Also(minimum=0, maximum=len(STATES) - 1)]]
 
@@ -714,6 +761,7 @@ class Report(TypedDict):
     descriptors: list[Descriptor]
     advice: list[Advice]
     wakeups: list[Wakeups]
+    self_wakeups: list[SelfWakeups]
     lanes: Lanes | None
     locks: list[Lock]
     ledger: Ledger

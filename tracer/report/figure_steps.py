@@ -8,7 +8,6 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from tracer.analysis.counts.syscall_stats import signal_name
 from tracer.analysis.operations.receives import MOST_ASKS
 from tracer.analysis.operations.table import (
     AT_ONCE,
@@ -20,6 +19,7 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import signal_name
 from tracer.recording.batch import Read, RecordBatch, joined
 from tracer.recording.fields import LibraryCalls, Readinesses, SwitchesIn, UringRequests
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty
@@ -29,6 +29,7 @@ from tracer.report.contract import (
     CopyStep,
     Figure,
     HandlerEndStep,
+    HandoverStep,
     LibraryStep,
     ReadyStep,
     RequestStep,
@@ -47,16 +48,23 @@ Row: TypeAlias = dict[str, int]
 """One operation's columns, as Operations.rows gives them."""
 
 
-def figure(operations: Operations, models: np.ndarray, read: Read, base: int) -> Figure | None:
+def figure(
+    operations: Operations,
+    models: np.ndarray,
+    read: Read,
+    base: int,
+    chosen: np.ndarray | None = None,
+) -> Figure | None:
     """The operation that is drawn, as its steps; None where there is no operation.
 
     models: each operation's (io_model.models_of). read: gives the recording's records again. base: what the times of
-    steps count from (ns).
+    steps count from (ns). chosen: rows of the operations of which one is drawn; else of all.
     """
-    if not len(operations):
+    chosen = np.arange(len(operations)) if chosen is None else chosen
+    if not len(chosen):
         return None
-    model = int(np.bincount(models).argmax())
-    index = _median(operations, np.flatnonzero(models == model))
+    model = int(np.bincount(models[chosen]).argmax())
+    index = _median(operations, chosen[models[chosen] == model])
     operation = next(operations.rows(slice(index, index + 1)))
     records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
     steps = sorted(_steps(operation, records), key=_when)
@@ -86,6 +94,8 @@ def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
     if _is_request(operation):
         yield from _requests(operation, records)
         yield from _asking(operation, _thread(records, operation["tid"]))
+    if operation["told_tid"]:
+        yield from _handed_over(operation, _thread(records, operation["told_tid"]))
     yield from _calls(operation, thread)
     if operation["wait_kind"] == SIGNAL:
         yield from _handler_ends(operation, thread)
@@ -169,6 +179,29 @@ def _handler_ends(operation: Row, thread: TimelineBatch) -> Iterator[HandlerEndS
         yield {"kind": "handler_end", "at_ns": time, "tid": tid}
 
 
+# a hand-over
+
+
+def _handed_over(operation: Row, teller: TimelineBatch) -> Iterator[Step]:
+    """The wait of the thread that was told, and how it woke the thread that receives."""
+    calls = teller.calls
+    told = (calls.end == operation["raw_told"]) & (calls.nr == operation["wait_nr"])
+    for row in np.flatnonzero(told).tolist():
+        yield from _call(teller, row, waits=True)
+    if operation["woken"]:
+        through = syscalls.class_of(syscalls.name_of(operation["woken_in"]))
+        handover: HandoverStep = {
+            "kind": "handover",
+            "at_ns": operation["woken"],
+            "tid": operation["told_tid"],
+            "to": operation["tid"],
+            "through": through,
+        }
+        yield handover
+        run: RunStep = {"kind": "run", "at_ns": operation["running"], "tid": operation["tid"]}
+        yield run
+
+
 # io_uring's request
 
 
@@ -217,6 +250,7 @@ def _calls(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
     before = calls.end < operation["copy_end"]
     brings = (calls.end == operation["copy_end"]) & (calls.fd == operation["fd"])
     waits = np.isin(calls.nr, [*_wait_numbers(), operation["wait_nr"]])
+    waits &= operation["told_tid"] == 0  # else another thread's wait told
     asks = np.isin(calls.nr, syscalls.class_numbers(syscalls.RECEIVE))
     asks &= (calls.fd == operation["fd"]) & ((calls.result < 0) | before)
     accepts = np.isin(calls.nr, syscalls.class_numbers(("accept", "accept4")))

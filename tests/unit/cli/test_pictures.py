@@ -1,4 +1,4 @@
-"""`iotrace report` with --svg, --html and --slowest: files beside what stdout shows, and parts that are made on request."""
+"""`iotrace report` with --svg, --html and --slowest: files beside what stdout shows, and parts made on request."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from support.records_builder import FILE, Trace
 from tracer import text
 from tracer.capture.fd_names_live import Names
 from tracer.kernel import proc_net
-from tracer.kernel.proc import Process, children, name_of
+from tracer.kernel.proc import Process, Stat, children
 from tracer.recording.batch import RecordBatch, sized
-from tracer.recording.records import Kind
+from tracer.recording.records import WAS_OPEN, Kind
 
 ME = Process(os.getpid())
 
@@ -37,7 +37,7 @@ def test_threads_and_leader():
 
 
 def test_what_kind_of_process():
-    assert not ME.is_kernel_thread() and not ME.has_ended() and not ME.is_32_bit()
+    assert not ME.is_kernel_thread() and not ME.has_ended()
     assert ME.command()[0].endswith(os.path.basename(sys.argv[0])) or "python" in ME.command()[0]
     if os.path.exists("/proc/2/stat"):
         assert Process(2).is_kernel_thread() == (not os.path.exists("/proc/2/exe"))
@@ -54,6 +54,54 @@ def test_children_and_zombies():
         child.wait()
     with pytest.raises((FileNotFoundError, ProcessLookupError)):
         Process(child.pid).threads()
+
+
+def test_what_stat_says(monkeypatch):
+    fields = ["Z", "7", *["0"] * 4, "4194304", *["0"] * 10, "3", "0", "250"]
+    its = Stat(f"5 (a) b) {' '.join(fields)} 0")
+    tick_ns = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    assert (its.parent, its.flags, its.born_ns) == (7, 4194304, 250 * tick_ns)
+    assert its.first_has_ended and not its.has_ended  # two threads more run on
+    assert Stat(f"5 (a) {' '.join([*fields[:17], '1', *fields[18:]])}").has_ended
+
+
+def test_files_are_looked_up_when_there_is_time(tmp_path):
+    """None while records are fed; what was opened just now before what was open; no more than there is time for."""
+    fds = [os.open(tmp_path / str(index), os.O_CREAT) for index in range(3)]
+    trace = Trace()
+    for fd, nr in zip(fds, (WAS_OPEN, WAS_OPEN, 0), strict=True):
+        inode = os.fstat(fd).st_ino
+        trace.add(Kind.DESCRIPTOR, 5, start=inode, fd=fd, arg=FILE, tid=os.getpid(), nr=nr)
+    names = Names()
+    names.feed(RecordBatch.of(trace.records()))
+    assert names.files == [] and not names.catch_up(0)
+    assert [its["name"] for its in names.files] == [str(tmp_path / "2")]
+    assert names.catch_up(60) and len(names.files) == 3
+    for fd in fds:
+        os.close(fd)
+
+
+def test_of_threads_that_proc_does_not_show_nothing_is_looked_up():
+    with open(__file__) as file:
+        names = Names({5: os.getpid()}.get)
+        trace = Trace()
+        for tid in (5, os.getpid()):
+            trace.add(
+                Kind.DESCRIPTOR,
+                5,
+                start=os.fstat(file.fileno()).st_ino,
+                fd=file.fileno(),
+                arg=FILE,
+                tid=tid,
+            )
+        names.feed(RecordBatch.of(trace.records()))
+        assert names.catch_up(60) and [its["pid"] for its in names.files] == [5]
+
+
+def test_the_numbers_of_open_files_are_in_order():
+    with open(__file__) as file:
+        numbers = ME.open_numbers()
+        assert numbers == sorted(numbers) and file.fileno() in numbers
 
 
 ODD = [
@@ -78,7 +126,6 @@ def test_a_process_may_have_any_name(name):
     try:
         child.stdout.readline()
         its = Process(child.pid)
-        assert name_of(child.pid) == text.shown(name)
         assert child.pid in children({os.getpid()})
         assert its.leader() == child.pid and not its.has_ended() and not its.is_kernel_thread()
     finally:
@@ -196,6 +243,7 @@ def test_a_name_is_kept_only_for_the_file_that_was_opened():
                 Kind.DESCRIPTOR, 5, start=seen, fd=file.fileno(), arg=FILE, tid=os.getpid()
             )
             names.feed(RecordBatch.of(trace.records()))
+            assert names.files == [] and names.catch_up(60)
             assert [its["name"] for its in names.files] == wanted
     assert Names().look(1 << 30) == []
     names.feed(sized(0))

@@ -263,6 +263,11 @@ def test_who_is_in_no_call_while_the_data_comes_continues_executing() -> None:
         polling.call("recvfrom", start, start + 4, EAGAIN)
     polling.ready(397).copy(402).call("recvfrom", 400, 405, 64)
     assert not any("continues" in line for line in drawn(polling))
+    waiting = Trace().sleep(110, 390, 392).call("epoll_wait", 100, 395, 0, fd=7)
+    waiting.ready(400).copy(407).call("recvfrom", 405, 410, 64)
+    assert not any("continues" in line for line in drawn(waiting)), (
+        "it was in no call for 10 of 300"
+    )
 
 
 def uring(worker: bool = False) -> Trace:

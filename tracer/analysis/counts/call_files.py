@@ -14,17 +14,7 @@ from tracer.analysis.threads.timeline import TimelineStep
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 
-SEND = (
-    "write",
-    "writev",
-    "pwrite64",
-    "pwritev",
-    "pwritev2",
-    "sendto",
-    "sendmsg",
-    "sendmmsg",
-    "sendfile",
-)
+SEND = syscalls.SEND
 ACCEPT, CONNECT = ("accept", "accept4"), ("connect",)
 WAIT = tuple(name for members in syscalls.CLASSES.values() for name in members)
 _LOOKED_UP = number_set(
@@ -33,8 +23,9 @@ _LOOKED_UP = number_set(
 
 
 class CallFile(NamedTuple):
-    """For each call of a batch (int64[n]): process, number of the file (identity: of sockets the inode), i_mode, and
-    life of the descriptor; 0 where unknown, and for calls that use no descriptor and did not sleep."""
+    """For each call of a batch (int64[n]): process, number of the file (identity: of sockets the inode) and i_mode, 0
+    where unknown, and for calls that use no descriptor and did not sleep; life of the descriptor where a later look may
+    say more, else 0."""
 
     tgid: np.ndarray
     number: np.ndarray
@@ -54,11 +45,8 @@ class CallFiles(Step[CallFile, None]):
         files.tgid[rows] = identity.process_of(calls.tid[rows], calls.end[rows])
         rows = rows[calls.result[rows] != -errno.EBADF]  # else there was no file
         known = identity.files(calls.tid[rows], calls.fd[rows], calls.start[rows])
-        files.number[rows], files.mode[rows], files.life[rows] = (
-            known.number,
-            known.mode,
-            known.life,
-        )
+        files.number[rows], files.mode[rows] = known.number, known.mode
+        files.life[rows] = np.where(known.settled, 0, known.life)
         return files
 
     def finish(self, results: Results) -> None:

@@ -63,8 +63,8 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT
 
 @dataclass(frozen=True)
 class FdUsage:
-    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and number of the file (identity), each
-    once; mode: i_mode of the file, 0 if unknown; values: name of VALUES → int64[n], counts, bytes and ns.
+    """Calls that ended inside the window. keys: int64[n, 3], process, descriptor and number of the file (identity),
+    each once; mode: i_mode of the file, 0 if unknown; values: name of VALUES → int64[n], counts, bytes and ns.
 
     again_runs: runs of receives that found nothing; single_bytes: receives of one byte after another such receive;
     accept_lost: accepts that found no connection though a wait had told of one; full_then_wait: reads that filled the
@@ -83,7 +83,9 @@ class DescriptorUsage(Step[None, FdUsage]):
 
     def __init__(self) -> None:
         self._sums = GroupSum(5, len(VALUES))
-        self._unknown: dict[int, int] = {}  # life of which nothing was known → a small number, from 1 on
+        self._unknown: dict[
+            int, int
+        ] = {}  # life of which nothing was known → a small number, from 1 on
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls, files = state[TimelineStep].calls, state[CallFiles]
@@ -93,7 +95,9 @@ class DescriptorUsage(Step[None, FdUsage]):
         neighbours = _Neighbours(*(column[wanted] for column in _neighbours(calls)))
         columns = _columns(calls.where(wanted), neighbours)
         tgid, number, mode, life = (column[wanted] for column in files)
-        keys = (tgid, calls.fd[wanted], number, mode, self._small(life, number == 0))
+        settled = life == 0
+        later = self._small(life, ~settled)
+        keys = (tgid, calls.fd[wanted], number * settled, mode * settled, later)
         self._sums.add(keys, tuple(columns[name] for name in VALUES))
 
     def finish(self, results: Results) -> FdUsage:
@@ -112,12 +116,14 @@ class DescriptorUsage(Step[None, FdUsage]):
         return FdUsage(keys, mode, {name: values[:, i] for i, name in enumerate(VALUES)})
 
     def _small(self, lives: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-        """Numbers in place of the lives of which nothing is known, 0 for the others: sums by large keys take long."""
+        """Numbers in place of the lives that are not settled, 0 for the others: sums by large keys take long."""
         small = np.zeros(len(lives), np.int64)
         if not unknown.any():
             return small
         distinct, inverse = np.unique(lives[unknown], return_inverse=True)
-        numbers = [self._unknown.setdefault(life, len(self._unknown) + 1) for life in distinct.tolist()]
+        numbers = [
+            self._unknown.setdefault(life, len(self._unknown) + 1) for life in distinct.tolist()
+        ]
         small[unknown] = np.array(numbers, np.int64)[inverse]
         return small
 

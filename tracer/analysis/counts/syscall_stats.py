@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ import numpy as np
 from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.tables.distribution import Distribution
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import signal_name
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Calls, LibraryCalls, Signals, UnenteredCalls
 from tracer.recording.records import LIBRARY_NAMES, Kind
@@ -163,11 +163,3 @@ def _by_number(nr: np.ndarray, arg: np.ndarray) -> Iterator[tuple[_Number, np.nd
         places = np.arange(first, last) if isinstance(rows, slice) else rows
         for whole in np.unique(arg[places]).tolist():
             yield (number, whole), places[arg[places] == whole]
-
-
-def signal_name(number: int) -> str:
-    """SIGIO, SIGRTMIN+3, … as signal(7) names them."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN{number - signal.SIGRTMIN:+d}"

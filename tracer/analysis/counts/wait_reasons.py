@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND, CallFiles
-from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
@@ -141,7 +141,8 @@ class WaitReasons(Step[None, Slept]):
 
     def _add_unended(self, unended: Unended, identity: Identity) -> None:
         """Adds sleeps inside a call that lasted until the end of the trace."""
-        absences = unended.absences.take(unended.in_call & ~unended.absences.could_run)
+        waits = unended.in_call & ~(unended.absences.could_run | unended.absences.stopped)
+        absences = unended.absences.take(waits)
         slept_ns = absences.blocked_until - absences.out
         for tid, ns in zip(absences.tid.tolist(), slept_ns.tolist(), strict=True):
             call = self._open.get(tid)

@@ -34,11 +34,13 @@ from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 
 SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/net.h)
+
+
 @dataclass(slots=True)
 class Files(Table):
-    """Of each descriptor asked about (int64[n] each): life (DescriptorLives); number of the file (FileNumbers: of sockets
-    the inode), mode (i_mode) and flags (f_flags), kind (FileKind), 0 where unknown; stream: whether it is a stream
-    socket."""
+    """Of each descriptor asked about (int64[n] each): life (DescriptorLives); number of the file (FileNumbers: of
+    sockets the inode), mode (i_mode) and flags (f_flags), kind (FileKind), 0 where unknown; stream: whether it is a
+    stream socket. settled: false where a later look may say otherwise (of_lives)."""
 
     life: np.ndarray
     number: np.ndarray
@@ -46,6 +48,7 @@ class Files(Table):
     flags: np.ndarray
     kind: np.ndarray
     stream: np.ndarray
+    settled: np.ndarray
 
     @property
     def on_data(self) -> np.ndarray:
@@ -101,9 +104,7 @@ class Descriptors:
             learnt = fields.Descriptors(rows, descriptor_rows)
             self._learn(learnt, facts, calls.take(descriptor_rows), ends)
         self._register(
-            args.where(
-                (args.number == self._epoll_ctl) & (args.second != syscalls.EPOLL_CTL_DEL)
-            )
+            args.where((args.number == self._epoll_ctl) & (args.second != syscalls.EPOLL_CTL_DEL))
         )
 
     # lives of descriptors, by their numbers in LifeFacts
@@ -140,6 +141,14 @@ class Descriptors:
     def of_lives(self, lives: np.ndarray) -> Files:
         """What is known of lives, as of their first look."""
         return self._files(lives, np.full(len(lives), np.iinfo(np.int64).min))
+
+    def resolved(self, lives: np.ndarray) -> np.ndarray:
+        """Lives (Files.life) by their numbers in LifeFacts, -1 where nothing is known of one so far."""
+        return self._lives.resolved(lives)
+
+    def open_files_of(self, lives: np.ndarray) -> OpenFiles:
+        """The open files of lives, by their numbers in LifeFacts."""
+        return OpenFiles(self._lives.facts.of(lives).kind, *self._open_files.of(lives))
 
     def open_files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> OpenFiles:
         """The open file behind the descriptor of each thread at each time (ns)."""
@@ -182,11 +191,12 @@ class Descriptors:
     def _files(self, lives: np.ndarray, times: np.ndarray) -> Files:
         numbers = self._lives.resolved(lives)
         first = self._lives.facts.of(numbers)
-        flags, _, _ = self._lives.facts.flags_at(numbers, times)
+        flags = self._lives.facts.flags_at(numbers, times)
         is_socket = first.kind == FileKind.SOCKET
         stream = is_socket & (first.low >> 16 & SOCK_TYPE_MASK == socket.SOCK_STREAM)
         known, _ = self._streams.find(first.inode, times)
-        return Files(lives, first.number, first.mode, flags, first.kind, stream | known)
+        settled = self._lives.settled(lives) >= 0
+        return Files(lives, first.number, first.mode, flags, first.kind, stream | known, settled)
 
     def _births(self, births: fields.Births) -> None:
         """The process of each thread, and the time when it was adopted."""
@@ -242,9 +252,7 @@ class Descriptors:
         stream = accepted | (by_socket_call & (socket_call[:, 0] == calls.start))
         self._set(self._streams, stream, learnt.inode, time, np.ones(len(tid), np.int64))
 
-    def _looks(
-        self, learnt: fields.Descriptors, facts: FileFacts, calls: CallDetails
-    ) -> Looks:
+    def _looks(self, learnt: fields.Descriptors, facts: FileFacts, calls: CallDetails) -> Looks:
         """The records as looks. Where no FILE record told more, the call that opened the file tells its kind."""
         inode, mode, mark = learnt.inode, learnt.mode.astype(np.int64), learnt.mark
         kinds = kinds_of(mode, facts.magic, facts.low)
@@ -273,7 +281,9 @@ class Descriptors:
         pair = np.full(len(tids), -1)
         rows = np.flatnonzero(opened & self._pairs[calls.nr])
         rows = rows[np.lexsort((calls.start[rows], tids[rows]))]
-        same = (tids[rows[1:]] == tids[rows[:-1]]) & (calls.start[rows[1:]] == calls.start[rows[:-1]])
+        same = (tids[rows[1:]] == tids[rows[:-1]]) & (
+            calls.start[rows[1:]] == calls.start[rows[:-1]]
+        )
         first, second = rows[:-1][same], rows[1:][same]
         pair[first], pair[second] = second, first
         return pair

@@ -12,6 +12,7 @@ import numpy as np
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.listing import decode
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import how_ended, signal_name
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import LIBRARY_NAMES, RECORD, SAYS_TRAPPED, Kind
 
@@ -234,11 +235,11 @@ def _other(kind: int, result: int, nr: int, fd: int, arg: int) -> Event | None:
     """The event of a record that is no system call: a signal, a call of a C library function, the birth or end of a
     thread."""
     if kind == Kind.SIGNAL_DELIVER:
-        return {"kind": "signal", "name": decode.signal_name(fd), "code": int(decode.signed(arg))}
+        return {"kind": "signal", "name": signal_name(fd), "code": int(decode.signed(arg))}
     if kind == Kind.LIBRARY:
         return {"kind": "library", "name": LIBRARY_NAMES.get(nr, f"library_{nr}"), "fd": fd}
     if kind == Kind.THREAD:
         return {"kind": "created", "by": fd, "process": result}
     if kind == Kind.START:
         return {"kind": "attached" if arg else "started", "process": result}
-    return {"kind": "exited", "status": fd if fd >= 0 else None} if kind == Kind.EXIT else None
+    return {"kind": "exited", "how": how_ended(fd)} if kind == Kind.EXIT else None

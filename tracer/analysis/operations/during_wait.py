@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import POLLED, Operations
-from tracer.analysis.steps.step import ReportPart, Results, State
-from tracer.analysis.tables.appender import Appender
-from tracer.analysis.tables.intervals import Intervals
-from tracer.analysis.threads.timeline import OffCpu, TimelineStep, no_off_cpu
-from tracer.recording.batch import RecordBatch, rows_by
+from tracer.analysis.steps.step import ReportPart, Results
+from tracer.analysis.threads.absences import Absences, OffCpuTimes
 from tracer.terms import MEANWHILE
 
 _AT_ONCE = 1 << 17  # operations
@@ -21,56 +16,26 @@ _AT_ONCE = 1 << 17  # operations
 class DuringWait(ReportPart):
     """The report's `waiting` (ns, and operations by MEANWHILE)."""
 
-    NEEDS = (TimelineStep, OperationsInWindow)
-
-    def __init__(self) -> None:
-        self._absences = Appender(no_off_cpu())
-
-    def feed(self, batch: RecordBatch, state: State) -> None:
-        self._absences.add(state[TimelineStep].absences)
+    NEEDS = (Absences, OperationsInWindow)
 
     def finish(self, results: Results) -> dict[str, Any]:
-        self._absences.add(results[TimelineStep].absences)
-        return {"waiting": waiting(results[OperationsInWindow], self._absences.whole())}
+        return {"waiting": waiting(results[OperationsInWindow], results[Absences])}
 
 
-def waiting(operations: Operations, absences: OffCpu) -> dict[str, Any]:
-    """The report's `waiting` (ns, and operations by MEANWHILE). absences: all threads' times off the CPU, in the order
-    in which they ended."""
-    asleep, away = _by_thread(absences, np.unique(operations.tid))
+def waiting(operations: Operations, off_cpu: OffCpuTimes) -> dict[str, Any]:
+    """The report's `waiting` (ns, and operations by MEANWHILE)."""
     total = dict.fromkeys(("total_ns", "asleep_ns", "runnable_ns", "cpu_ns", "free_ns"), 0)
     counts = dict.fromkeys(MEANWHILE, 0)
     for first in range(0, len(operations), _AT_ONCE):
-        _count(operations.take(slice(first, first + _AT_ONCE)), asleep, away, total, counts)
+        _count(operations.take(slice(first, first + _AT_ONCE)), off_cpu, total, counts)
     return total | {"operations": counts}
 
 
-def _by_thread(
-    absences: OffCpu, tids: np.ndarray
-) -> tuple[dict[int, Intervals], dict[int, Intervals]]:
-    """(when each of these threads was asleep, when it was off the CPU), by thread."""
-    absences = absences.where(np.isin(absences.tid, tids))
-    rows, none = rows_by(absences.tid), np.empty(0, np.int64)
-    asleep, away = {}, {}
-    for tid in tids.tolist():
-        mine = absences.take(rows.get(tid, none))
-        asleep[tid] = Intervals(mine.out, mine.blocked_until)
-        away[tid] = Intervals(mine.out, mine.back)
-    return asleep, away
-
-
 def _count(
-    operations: Operations,
-    asleep: dict[int, Intervals],
-    away: dict[int, Intervals],
-    total: dict[str, int],
-    counts: dict[str, int],
+    operations: Operations, off_cpu: OffCpuTimes, total: dict[str, int], counts: dict[str, int]
 ) -> None:
     """Adds to `total` and `counts` what the threads of some operations did meanwhile."""
-    asleep_ns, away_ns = np.zeros((2, len(operations)), np.int64)
-    for tid, mine in rows_by(operations.tid).items():
-        wait = operations.ask[mine], operations.ready[mine]
-        asleep_ns[mine], away_ns[mine] = asleep[tid].within(*wait), away[tid].within(*wait)
+    asleep_ns, away_ns = off_cpu.within(operations.tid, operations.ask, operations.ready)
     took = operations.ready - operations.ask
     waited, sleeps = took > 0, asleep_ns * 2 >= took
     asks = ~sleeps & (operations.wait_kind == POLLED)

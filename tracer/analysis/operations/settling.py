@@ -9,7 +9,7 @@ import numpy as np
 from tracer.analysis.operations import readiness
 from tracer.analysis.operations.monotone import hold_in_order
 from tracer.analysis.operations.readiness import Readinesses, SocketReceives
-from tracer.analysis.operations.table import POLLED, UNKNOWN, Operations, no_operations
+from tracer.analysis.operations.table import UNKNOWN, Operations, no_operations
 from tracer.analysis.tables.appender import Appender
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
@@ -20,15 +20,18 @@ _NONE = np.empty(0, np.int64)
 @dataclass(slots=True)
 class Pending:
     """Operations whose `ready` is the best that is known without sk_data_ready. empty_at: int64[n], when the socket was
-    last known to be empty (ns, UNKNOWN: it never was); stream: bool[n], whether a receive takes all there is."""
+    last known to be empty (ns, UNKNOWN: it never was); stream: bool[n], whether a receive takes all there is; polled:
+    bool[n], whether its readiness may come late (boundaries.found_early)."""
 
     operations: Operations
     empty_at: np.ndarray
     stream: np.ndarray
+    polled: np.ndarray
 
     def take(self, which: np.ndarray | slice) -> Pending:
         """The rows that a mask, an index or a slice selects."""
-        return Pending(self.operations.take(which), self.empty_at[which], self.stream[which])
+        columns = (column[which] for column in (self.empty_at, self.stream, self.polled))
+        return Pending(self.operations.take(which), *columns)
 
     def joined(self, other: Pending) -> Pending:
         """These, then the other's."""
@@ -38,6 +41,7 @@ class Pending:
             self.operations.joined(other.operations),
             np.concatenate([self.empty_at, other.empty_at]),
             np.concatenate([self.stream, other.stream]),
+            np.concatenate([self.polled, other.polled]),
         )
 
 
@@ -47,7 +51,7 @@ class Settling:
     def __init__(self) -> None:
         self._readies = Readinesses(_NONE, _NONE)  # not yet spent
         self._last_end: dict[int, int] = {}  # socket → end of the last settled operation on it
-        self._pending = Pending(no_operations(), _NONE, _NONE > 0)
+        self._pending = Pending(no_operations(), _NONE, _NONE > 0, _NONE > 0)
         self._final = Appender(no_operations())
 
     def add_readinesses(self, batch: RecordBatch) -> None:
@@ -90,8 +94,8 @@ class Settling:
         last_end = np.roll(ends, 1)
         for i in np.flatnonzero(first).tolist():
             last_end[i] = self._last_end.get(int(sockets[i]), UNKNOWN)
-        polled = pending.operations.wait_kind == POLLED
-        return SocketReceives(sockets, ends, pending.empty_at, pending.stream, polled, last_end)
+        empty_at, polled = pending.empty_at, pending.polled
+        return SocketReceives(sockets, ends, empty_at, pending.stream, polled, last_end)
 
     def _unspent(
         self, readies: Readinesses, sockets: np.ndarray, ends: np.ndarray, spent: np.ndarray

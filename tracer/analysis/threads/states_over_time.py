@@ -102,6 +102,7 @@ class StatesOverTime(ReportPart):
             "tid": thread.tid,
             "tgid": thread.tgid,
             "name": thread.name,
+            "end_ns": thread.end_ns - base,
             "at_ns": (times - base).tolist(),
             "states": states.tolist(),
         }

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
-from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.io_uring import SETUP_SQPOLL
 from tracer.analysis.steps.step import Results, State, Step

@@ -184,6 +184,17 @@ def _run(step: Step, figure: Figure) -> list[Row]:
     return [Row(step["at_ns"], 3, "has a CPU again" if slept else "has a CPU", by_helper=helper)]
 
 
+def _handover(step: Step, figure: Figure) -> list[Row]:
+    row = Row(step["at_ns"], 2, f"wakes thread {step.get('to')}", kernel=_through(step))
+    return [row]
+
+
+def _through(step: Step) -> str:
+    """In which call the thread slept that is woken."""
+    name = clean(step.get("through") or "?")
+    return f"by a {name}" if name == "futex" else f"from {name}"
+
+
 def _request(step: Step, figure: Figure) -> list[Row]:
     event = step.get("what")
     text = REQUESTS.get(event or "", clean(event or "?"))
@@ -231,6 +242,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "library": _library,
     "wake": _wake,
     "run": _run,
+    "handover": _handover,
     "request": _request,
     "arrival": _arrival,
     "signal": _signal,

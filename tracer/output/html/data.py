@@ -52,6 +52,7 @@ def _thread(thread: Result) -> dict[str, Any]:
         "tgid": thread["tgid"],
         "name": clean(thread["name"]),
         "at": doubles(thread["at_ns"]),
+        "end": thread["end_ns"],
         "states": _text(bytes(thread["states"])),
     }
 

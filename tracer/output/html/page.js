@@ -85,7 +85,7 @@
   }
   for (const thread of told.threads) {
     const label = `${thread.name} ${thread.tid}`;
-    lanes.push({ kind: "thread", tid: thread.tid, label, at: doubles(thread.at), states: bytes(thread.states) });
+    lanes.push({ kind: "thread", tid: thread.tid, label, at: doubles(thread.at), end: thread.end, states: bytes(thread.states) });
     addOperations(thread.tid);
   }
   for (const tid of [...byThread.keys()]) addOperations(tid);
@@ -112,7 +112,7 @@
   function* segments(lane, since, until) {
     if (lane.kind === "thread") {
       for (let i = Math.max(0, firstAfter(lane.at, since) - 1); i < lane.at.length && lane.at[i] < until; i++) {
-        yield [lane.at[i], i + 1 < lane.at.length ? lane.at[i + 1] : told.end, lane.states[i], -1];
+        yield [lane.at[i], i + 1 < lane.at.length ? lane.at[i + 1] : lane.end, lane.states[i], -1];
       }
     } else if (lane.kind === "descriptor") {
       for (let i = Math.max(0, firstAfter(lane.at, since) - 1); i < lane.at.length && lane.at[i] < until; i++) {

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.units import MISSING, clean, duration, number, plural, share, size, stacked
-from tracer.report.contract import PHASES, STATES
+from tracer.report.contract import NOTICE_SPANS, PHASES, STATES
 
 PHASE_STYLES = dict(zip(PHASES, ("cyan", "yellow", "magenta", "green"), strict=True))
+_INSIDE = {name: f"· {name}" for name in NOTICE_SPANS}  # rows of a part of the phase above
 # each state, its cell in a thread's bar and its style
 _STATES = tuple(zip(STATES, "·░▓█", ("cyan", "yellow", "magenta", "green"), strict=True))
 BAR = 16
@@ -38,13 +39,14 @@ def fitted(table: Table, width: int) -> Table:
 def phases(report: Result, width: int = 80) -> Table | Text:
     """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
     measured = report.get("phases") or {}
-    names = [name for name in PHASES if name in measured] + [
-        name for name in measured if name not in PHASES
-    ]
+    names = [name for name in PHASES if name in measured]
     if not any((measured[name] or {}).get("count") for name in names):
         return Text("no operation: no phases to measure", style="yellow")
     total_ns = sum((measured[name] or {}).get("total_ns") or 0 for name in names)
     table = _table(width, "phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
+    if "notice" in names and _drawn_is_handed_over(report):
+        place = names.index("notice") + 1
+        names[place:place] = [name for name in NOTICE_SPANS if name in measured]
     for name in names:
         phase = measured[name] or {}
         count = phase.get("count")
@@ -53,12 +55,23 @@ def phases(report: Result, width: int = 80) -> Table | Text:
             for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")
         ]
         table.add_row(
-            Text(clean(name), style=PHASE_STYLES.get(name, "")),
+            Text(_INSIDE.get(name, name), style=PHASE_STYLES.get(name, "dim")),
             number(count),
             *times,
             share(phase.get("total_ns") if count else None, total_ns),
         )
     return fitted(table, width)
+
+
+_MOST_KILLED = 3  # that are named
+
+
+def _drawn_is_handed_over(report: Result) -> bool:
+    """Whether the operation of the figure was told of in one thread and received in another: then the two parts of
+    notice are worth a row each."""
+    operations, drawn = report.get("operations") or [], report.get("figure") or {}
+    index: int = drawn.get("operation", len(operations))
+    return index < len(operations) and bool(operations[index].get("handover"))
 
 
 def threads(report: Result, width: int = 80) -> Table | Text:
@@ -109,9 +122,24 @@ def together(report: Result, width: int = 80) -> list[Text]:
         if any("switches" in thread for thread in listed)
         else []
     )
+    words += _killed(listed)
     if expected.get("anonymous_bytes"):
         words.append(f"memory of its own: {size(expected['anonymous_bytes'])}")
     return [Text(line, style="dim") for line in textwrap.wrap("; ".join(words), width)]
+
+
+def _killed(listed: list[Result]) -> list[str]:
+    """The threads that a signal ended, a signal at a time."""
+    names: dict[str, list[str]] = {}
+    for thread in listed:
+        if thread.get("killed_by"):
+            name = f"{clean(thread.get('name') or MISSING)} {thread.get('tid')}"
+            names.setdefault(clean(thread["killed_by"]), []).append(name)
+    return [
+        f"killed by {signal}: {', '.join(some[:_MOST_KILLED])}"
+        + (f" and {plural(len(some) - _MOST_KILLED, 'thread')} more" if some[_MOST_KILLED:] else "")
+        for signal, some in names.items()
+    ]
 
 
 def _lifetime(thread: Result) -> int:

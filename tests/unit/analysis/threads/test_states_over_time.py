@@ -52,6 +52,7 @@ def test_the_changes_sum_to_the_table_of_threads(
         thread = times[its["tid"]]
         assert its["at_ns"][0] == thread.start_ns
         assert its["at_ns"] == sorted(set(its["at_ns"]))
+        assert its["end_ns"] == thread.end_ns
         assert sums(its, thread.end_ns) == {
             state: getattr(thread, f"{state}_ns") for state in STATES
         }

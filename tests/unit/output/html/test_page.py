@@ -66,7 +66,9 @@ def full(name: str, **changes: Any) -> dict[str, Any]:
         "exact": True,
         "cell_ns": 0,
         "changes": 3,
-        "threads": [{"tid": 1, "tgid": 1, "name": "x", "at_ns": [0, 5], "states": [3, 0]}],
+        "threads": [
+            {"tid": 1, "tgid": 1, "name": "x", "end_ns": 9, "at_ns": [0, 5], "states": [3, 0]}
+        ],
         "more_threads": 0,
     }
     reasons = [{"what": "no data", "who": None, "ns": 9, "text": "nothing had come"}]

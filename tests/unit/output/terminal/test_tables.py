@@ -50,6 +50,15 @@ def test_calls_that_were_not_entered_are_shown_beside_the_dearest() -> None:
     assert re.search(r"^i386:3 read +7 ", text, re.M)
 
 
+def test_threads_that_a_signal_ended_are_named() -> None:
+    report = sample("blocking")
+    (thread,) = report["threads"]
+    report["threads"] += [thread | {"tid": 500 + i, "killed_by": "SIGSYS"} for i in range(5)]
+    text = " ".join(render(report).split())
+    assert "killed by SIGSYS: " in text and " 502 and 2 threads more" in text
+    assert "killed by" not in render(sample("blocking"))
+
+
 def test_merged_signals_are_named() -> None:
     text = render(
         sample(
