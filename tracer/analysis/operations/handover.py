@@ -29,6 +29,9 @@ from tracer.recording.batch import RecordBatch
 LONGEST_NS = 1_000_000_000  # from the wait's return to the receive, and from the wake-up to it
 NO_EPOLL = np.iinfo(np.int64).min
 _EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
+_RECEIVES, _SENDS = (
+    number_set(syscalls.class_numbers(names)) for names in (syscalls.RECEIVE, syscalls.SEND)
+)
 _NAPS = number_set(syscalls.class_numbers(("nanosleep", "clock_nanosleep")))  # time ends these
 
 
@@ -194,7 +197,7 @@ class Handovers:
                 told.result,
             ),
         )
-        self._sleeps.add(latest, _sleeps(calls, descriptors))
+        self._sleeps.add(latest, _sleeps(calls, descriptors, self._registrations))
         wakings, readies = fields.Wakings.of(batch), fields.Readinesses.of(batch)
         self._wakings.add(latest, _Wakings(wakings.tid, wakings.time, wakings.waker))
         self._readies.add(latest, _Readies(readies.inode, readies.time))
@@ -339,10 +342,18 @@ def _others_wait(waits: _Waits, tids: np.ndarray, epoll: np.ndarray) -> np.ndarr
     return others
 
 
-def _sleeps(calls: Calls, descriptors: Descriptors) -> _Sleeps:
-    """The sleeps that another thread can have ended on purpose: not those that time ended."""
+def _sleeps(calls: Calls, descriptors: Descriptors, registrations: Registrations) -> _Sleeps:
+    """The sleeps that another thread can have ended on purpose: not those that time ended, nor those of sends and of
+    receives from what epoll watches, which slept for the socket's lock or for memory."""
     timed_out = (calls.result == -errno.ETIMEDOUT) | _EPOLL[calls.nr] & (calls.result == 0)
     slept = calls.take(np.flatnonzero((calls.woken > 0) & ~_NAPS[calls.nr] & ~timed_out))
+    slept = slept.take(~_SENDS[slept.nr])
+    rows = np.flatnonzero(_RECEIVES[slept.nr])
+    tgid = descriptors.process_of(slept.tid[rows], slept.end[rows])
+    file = descriptors.files(slept.tid[rows], slept.fd[rows], slept.start[rows]).number
+    watched = np.zeros(len(slept), bool)
+    watched[rows] = registrations.find(tgid, slept.fd[rows], file, slept.end[rows]).known
+    slept = slept.take(~watched)
     epoll, rows = np.full(len(slept), NO_EPOLL), np.flatnonzero(_EPOLL[slept.nr])
     epoll[rows] = epolls(descriptors, slept.tid[rows], slept.fd[rows], slept.start[rows])
     return _Sleeps(slept.tid, slept.nr, epoll, slept.woken, slept.back)
