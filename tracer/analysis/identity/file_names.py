@@ -32,7 +32,6 @@ class FileNames:
         for file in facts.get("files") or []:
             self._listed.setdefault((file["fd"], file["inode"]), []).append(file)
         self._lives: dict[_Key, int] = {}  # the last life that showed the file there
-        self._last: dict[tuple[int, int], int] = {}  # process, descriptor → its last life
         self._anywhere: dict[int, int] = {}  # number of a file → its last life
         self._paths: list[np.ndarray] = []  # rows: life, piece, 16 bytes in two words
         self._sorted = _NO_PATH
@@ -45,9 +44,8 @@ class FileNames:
         if len(looks):
             lives, numbers = self._shown(looks)
             tgids = self._descriptors.process_of(looks.tid, looks.time)
-            keys = list(zip(tgids.tolist(), looks.fd.tolist(), numbers.tolist(), strict=True))
+            keys = zip(tgids.tolist(), looks.fd.tolist(), numbers.tolist(), strict=True)
             self._lives.update(zip(keys, lives.tolist(), strict=True))
-            self._last.update(zip((key[:2] for key in keys), lives.tolist(), strict=True))
             self._anywhere.update(zip(numbers.tolist(), lives.tolist(), strict=True))
         paths = fields.Paths.of(batch)
         if len(paths):
@@ -63,14 +61,11 @@ class FileNames:
                 self._address(number, *address)
 
     def name(self, tgid: int, fd: int, number: int) -> str | None:
-        """The name of the process's descriptor while it was this file; number 0 (a native AIO's file): its last name;
-        fd −1: of any descriptor. None where nothing is known."""
+        """The name of the process's descriptor while it was this file (0: unknown); fd −1: of any descriptor. None
+        where nothing is known."""
         life = self._lives.get((tgid, fd, number), self._anywhere.get(number))
-        if not number:
-            life = self._last.get((tgid, fd))
-        if life is None:
+        if not number or life is None:
             return None
-        number = number or int(self._descriptors.look_at(life).number[0])
         look = self._descriptors.look_at(life)
         row = {name: int(getattr(look, name)[0]) for name in ("inode", "mode", "kind", "mark")}
         raw = naming.as_bytes(int(look.low[0]), int(look.high[0]))

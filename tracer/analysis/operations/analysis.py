@@ -72,6 +72,7 @@ class Analysis:
         self._settling.add(self._completed(io_uring.reads(self._requests), IO_URING))
         self._settling.add(self._completed(linux_aio.reads(self._requests), LINUX_AIO))
         operations = self._settling.finish()
+        operations.inode = np.abs(operations.inode)
         self._aio_reads.complete(operations)
         return in_order(operations)
 

@@ -75,7 +75,8 @@ def reads(requests: KernelRequests) -> CompletedReads:
         tgid=asked.tgid,
         receiver_tid=np.zeros(count, np.int64),
         fd=asked.fd,
-        inode=np.where(asked.is_file, 0, asked.inode),  # a file has no readiness
+        # below 0 until they are settled: a file has no readiness, and a socket may have its number
+        inode=np.where(asked.is_file, -asked.inode, asked.inode),
         bytes=found.event.result,
         nr=np.full(count, syscalls.numbers()["io_submit"]),
         completion_kind=np.where(found.by_device, AFTER_SUBMIT, IN_SUBMIT),
