@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from tracer.analysis.operations.registrations import Registrations, epolls
 from tracer.analysis.operations.table import AT_ONCE, MULTIPLEXED, POLLED, bit
 from tracer.analysis.tables.asof import following, preceding
 from tracer.analysis.tables.number_set import number_set
+from tracer.analysis.tables.recent import Recent
 from tracer.analysis.tables.table import Table, names_of
 from tracer.analysis.threads.timeline import Calls, TimelineBatch
 from tracer.kernel import syscalls
@@ -115,44 +115,13 @@ class _Asked(Table):
     taken: np.ndarray
 
 
-T = TypeVar("T", bound=Table)
-
-
-class _Recent(Generic[T]):
-    """Pieces of a table, of which those that are too old to matter are dropped."""
-
-    def __init__(self, kind: type[T]) -> None:
-        none = np.empty(0, np.int64)
-        self._empty = kind(*(none for _ in names_of(kind)))
-        self._pieces: list[tuple[int, T]] = []  # with the latest time in each
-
-    def add(self, latest: int, piece: T) -> None:
-        """Rows of times up to the latest (ns)."""
-        if len(piece):
-            self._pieces.append((latest, piece))
-
-    def forget_before(self, time: int) -> None:
-        """Drops pieces that hold nothing but earlier times (ns)."""
-        self._pieces = [(latest, piece) for latest, piece in self._pieces if latest >= time]
-
-    def whole(self) -> T:
-        """All rows that are left."""
-        tables = [self._empty, *(piece for _, piece in self._pieces)]
-        return type(self._empty)(
-            *(
-                np.concatenate([getattr(table, name) for table in tables]).astype(np.int64)
-                for name in names_of(type(self._empty))
-            )
-        )
-
-
 class Handovers:
     """Feed batches in time order, each with its operations; what may matter to later ones is kept for LONGEST_NS."""
 
     def __init__(self) -> None:
         self._registrations = Registrations()
-        self._waits, self._sleeps = _Recent(_Waits), _Recent(_Sleeps)
-        self._wakings, self._readies = _Recent(_Wakings), _Recent(_Readies)
+        self._waits, self._sleeps = Recent(_Waits), Recent(_Sleeps)
+        self._wakings, self._readies = Recent(_Wakings), Recent(_Readies)
         self._taken: dict[int, int] = {}  # inode → when the last receive from it ended (ns)
 
     def feed(
