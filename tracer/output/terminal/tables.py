@@ -74,7 +74,7 @@ def _drawn_is_handed_over(report: Result) -> bool:
     return index < len(operations) and bool(operations[index].get("handover"))
 
 
-def threads(report: Result, width: int = 80) -> Table | Text:
+def threads(report: Result, width: int = 80, most: int = MOST_THREADS) -> Table | Text:
     """Where each thread's time went: four states that add up to its traced lifetime, a bar of them, and its CPU use."""
     listed = report.get("threads") or []
     if not listed:
@@ -90,7 +90,7 @@ def threads(report: Result, width: int = 80) -> Table | Text:
     shown = sorted(
         weight, key=lambda t: (t.get("kernel_ns") or 0) + (t.get("user_ns") or 0), reverse=True
     )
-    shown = shown[:MOST_THREADS]
+    shown = shown[:most]
     for thread in shown:
         states_ns = [thread.get(f"{state}_ns") or 0 for state in STATES]
         bar = Text()
@@ -164,7 +164,7 @@ def states_legend() -> Text:
     return legend
 
 
-def syscalls(report: Result, width: int = 80) -> Table | Text:
+def syscalls(report: Result, width: int = 80, most: int = MOST_CALLS) -> Table | Text:
     """Each system call: how often, with which errors, and its times; the dearest first."""
     calls = report.get("syscalls") or []
     if not calls:
@@ -173,7 +173,7 @@ def syscalls(report: Result, width: int = 80) -> Table | Text:
     table.add_column("errors", overflow="fold", style="red")
     ordered = sorted(calls, key=lambda call: -(call.get("total_ns") or 0))
     # what a filter refused is never left out: it took no time, and may be all that went wrong
-    shown = [call for i, call in enumerate(ordered) if i < MOST_CALLS or call.get("unentered")]
+    shown = [call for i, call in enumerate(ordered) if i < most or call.get("unentered")]
     for call in shown:
         name = _call_name(call)
         if call.get("library"):
