@@ -145,7 +145,7 @@ def facts(last: int) -> dict[str, Any]:
         "base_ns": 1,
         "end_ns": last,
         "features": {},
-        "target": {"command": ["generated"], "pid": 1, "exit_status": 0},
+        "target": {"command": ["generated"], "pid": TID, "exit_status": 0},
         "host": {"kernel": "none", "arch": "x86_64", "cpus": 1, "bcc": None, "python": ""},
         "ledger": {
             "counted": 0,

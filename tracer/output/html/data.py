@@ -15,7 +15,6 @@ from tracer.report.contract import BOUNDARIES, PHASES
 
 _TIMES = ("queued_ns", *(f"{name}_ns" for name in BOUNDARIES))
 _NUMBERS = ("index", "tid", "fd", "bytes", "estimated", "waker", "sender")
-
 _LARGEST = (1 << 31) - 1
 
 
