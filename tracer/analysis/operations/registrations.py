@@ -15,7 +15,7 @@ from tracer.recording.records import Kind
 
 
 class Registered(NamedTuple):
-    """Of n descriptors: whether a registration is known (bool[n]), with which epoll instance (epolls), for what events."""
+    """Of n descriptors: whether a registration is known (bool[n]), the epoll instance (epolls), and the events."""
 
     known: np.ndarray
     epoll: np.ndarray
