@@ -48,7 +48,7 @@ def test_each_was_handed_over_by_the_thread_that_was_told(traced):
 
 
 def test_it_is_multiplexing_by_what_was_registered_and_through_a_futex(traced):
-    said, report = traced
+    _, report = traced
     (process,) = (its for its in report["processes"] if its["threads"] == 3)
     evidence = " ".join(process["model"]["evidence"])
     assert process["model"]["name"] == "mixed"  # the last part of the program is select's
