@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
@@ -16,7 +17,7 @@
 
 enum { MESSAGES = 97, STALE = 211, TURNS = 31 };
 static int data[2], turn[2], epoll, received_from, done_fd, got, stop;
-static sem_t work;
+static sem_t work, back;
 
 /* The child sends the next one when the last has arrived. */
 static void sender(int messages)
@@ -83,6 +84,38 @@ static int pool(int *woken)
 	return got;
 }
 
+static void *polled_worker(void *unused)
+{
+	char bytes[64];
+
+	for (int i = 0; i < TURNS; i++) {
+		while (sem_wait(&work))
+			;
+		got += recv(data[0], bytes, sizeof bytes, 0) == 5;
+		sem_post(&back);
+	}
+	return unused;
+}
+
+/* The same with poll, and one worker. */
+static int polled(void)
+{
+	struct pollfd watched[2] = {{turn[0], POLLPRI}, {data[0], POLLIN}};
+	pthread_t thread;
+
+	got = 0;
+	pthread_create(&thread, 0, polled_worker, 0);
+	for (int i = 0; i < TURNS; i++) {
+		poll(watched, 2, -1);
+		sem_post(&work);
+		while (sem_wait(&back))
+			;
+		write(turn[0], "", 1);
+	}
+	pthread_join(thread, 0);
+	return got;
+}
+
 /* A socket is registered, dup'ed and closed: epoll goes on telling of it, and EPOLL_CTL_DEL says EBADF (libuv 1148). */
 static int stale(void)
 {
@@ -124,22 +157,29 @@ static int looks_at_another(void)
 
 int main(void)
 {
-	int woken = 0, handed, told, found;
+	int woken = 0, handed, by_poll, told, found;
 
 	socketpair(AF_UNIX, SOCK_DGRAM, 0, data);
 	socketpair(AF_UNIX, SOCK_STREAM, 0, turn);
 	sem_init(&work, 0, 0);
+	sem_init(&back, 0, 0);
 	epoll = epoll_create1(0);
 	done_fd = eventfd(0, EFD_NONBLOCK);
 	if (!fork())
 		sender(MESSAGES);
 	handed = pool(&woken);
 	wait(0);
+	if (!fork())
+		sender(TURNS);
+	sem_init(&work, 0, 0);
+	by_poll = polled();
+	wait(0);
 	told = stale();
 	if (!fork())
 		sender(TURNS);
 	found = looks_at_another();
 	wait(0);
-	printf("{\"handed\": %d, \"woken\": %d, \"told\": %d, \"found\": %d}\n", handed, woken, told, found);
+	printf("{\"handed\": %d, \"polled\": %d, ", handed, by_poll);
+	printf("\"woken\": %d, \"told\": %d, \"found\": %d}\n", woken, told, found);
 	return 0;
 }
