@@ -34,8 +34,12 @@ class FileNames:
             self._listed.setdefault((file["fd"], file["inode"]), []).append(file)
         self._lives: dict[_Key, int] = {}  # the last life that showed the file there
         self._anywhere: dict[int, int] = {}  # number of a file → its last life
-        self._opened: dict[int, int] = {}  # number of a file → its last life that was opened by a path
-        self._peers: dict[int, int] = {}  # inode of a Unix socket → that of the one that it is connected to
+        self._opened: dict[
+            int, int
+        ] = {}  # number of a file → its last life that was opened by a path
+        self._peers: dict[
+            int, int
+        ] = {}  # inode of a Unix socket → that of the one that it is connected to
         self._paths: list[np.ndarray] = []  # rows: life, piece, 16 bytes in two words
         self._sorted = _NO_PATH
         self._local: dict[int, tuple[str, int]] = {}  # number of a socket → address
@@ -53,7 +57,9 @@ class FileNames:
             peers = self._descriptors.look_at(lives)
             unix = (peers.kind == FileKind.SOCKET) & (peers.low & 0xFFFF == socket.AF_UNIX)
             unix &= peers.high > 0
-            self._peers.update(zip(peers.high[unix].tolist(), peers.inode[unix].tolist(), strict=True))
+            self._peers.update(
+                zip(peers.high[unix].tolist(), peers.inode[unix].tolist(), strict=True)
+            )
         paths = fields.Paths.of(batch)
         if len(paths):
             lives, numbers = self._shown(paths)
