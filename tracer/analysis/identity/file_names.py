@@ -85,7 +85,9 @@ class FileNames:
         raw = naming.as_bytes(int(look.low[0]), int(look.high[0]))
         if row["kind"] == FileKind.SOCKET:
             own = _socket(look, self._peers.get(row["inode"], 0))
-            proc = None if "->" in own else self._proc(tgid, fd, row)
+            proc = self._proc(tgid, fd, row)
+            if proc and "->" in own and "," not in proc:
+                proc = None  # who it is connected to says more, but not more than a path
             return self._addressed.get(number) or proc or own
         if row["kind"] == FileKind.PIPE:
             return self._path(life) or naming.unnamed(row["mode"], row["inode"])
