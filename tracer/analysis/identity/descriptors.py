@@ -117,6 +117,10 @@ class Descriptors:
         """The first looks at lives."""
         return self._lives.facts.of(np.atleast_1d(lives))
 
+    def row_of(self, life: int) -> dict[str, int]:
+        """The first look at one life (names: Looks)."""
+        return self._lives.facts.row(life)
+
     # at a time
 
     def process_of(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
