@@ -9,6 +9,8 @@ knows no scenario. The boundaries and what counts as evidence for each are expla
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
@@ -88,9 +90,11 @@ class Analysis:
     def _evidence(self, received: Received, served: ServedReads) -> Evidence:
         """What is known of each operation of a batch."""
         receive, tgid = received.calls.take(received.at), received.tgid
+        flags = self.descriptors.files(receive.tid, receive.fd, receive.start).flags
         return gather(
             received,
             receive,
+            does_not_block=flags & os.O_NONBLOCK != 0,
             signal=self._signals.last(receive.tid, receive.end, received.previous_done),
             aio=served,
             armed=self.descriptors.armed(tgid, receive.end),
@@ -130,8 +134,12 @@ class Analysis:
             "events": events,
             "eagain_count": known.eagain_count,
             "filled": (op.nr == syscalls.numbers()["read"]) & (op.result == op.arg),
-            "slept": op.slept,
-            "waited_asleep": known.waited_asleep,
+            "timeouts": known.timeouts,
+            "idle_waits": known.idle_waits,
+            "slept": known.slept_ns,
+            "slept_looking": known.slept_look >= 0,
+            "waited_asleep": known.slept_nr >= 0,
+            "slept_nr": known.slept_nr,
             "fell_asleep": known.fell_asleep,
             "serial": self._serials(len(op)),
         }
