@@ -61,6 +61,7 @@ class File:
     kind: str  # "socket", "pipe", "file", "disk" or "terminal"
     stream: bool = False
     direct: bool = False  # opened with O_DIRECT
+    nonblocking: bool = False  # opened with O_NONBLOCK
 
 
 @dataclass

@@ -33,8 +33,10 @@ class FileNames:
             self._listed.setdefault((file["fd"], file["inode"]), []).append(file)
         self._lives: dict[_Key, int] = {}  # the last life that showed the file there
         self._anywhere: dict[int, int] = {}  # number of a file → its last life
-        self._opened: dict[int, int] = {}  # number of a file → its last life that was opened by a path
-        self._peers: dict[int, int] = {}  # inode of a Unix socket → that of the one that it is connected to
+        # number of a file → its last life that was opened by a path
+        self._opened: dict[int, int] = {}
+        # inode of a Unix socket → that of the one that it is connected to
+        self._peers: dict[int, int] = {}
         self._paths: list[np.ndarray] = []  # rows: life, piece, 16 bytes in two words
         self._sorted = _NO_PATH
         self._places: dict[int, tuple[int, int]] = {}  # life → its rows there
@@ -53,7 +55,9 @@ class FileNames:
             peers = self._descriptors.look_at(lives)
             unix = (peers.kind == FileKind.SOCKET) & (peers.low & 0xFFFF == socket.AF_UNIX)
             unix &= peers.high > 0
-            self._peers.update(zip(peers.high[unix].tolist(), peers.inode[unix].tolist(), strict=True))
+            self._peers.update(
+                zip(peers.high[unix].tolist(), peers.inode[unix].tolist(), strict=True)
+            )
         paths = fields.Paths.of(batch)
         if len(paths):
             lives, numbers = self._shown(paths)
@@ -78,7 +82,9 @@ class FileNames:
         raw = naming.as_bytes(row["low"], row["high"])
         if row["kind"] == FileKind.SOCKET:
             own = _socket(row, self._peers.get(row["inode"], 0))
-            proc = None if "->" in own else self._proc(tgid, fd, row)
+            proc = self._proc(tgid, fd, row)
+            if proc and "->" in own and "," not in proc:
+                proc = None  # who it is connected to says more, but not more than a path
             return self._addressed.get(number) or proc or own
         if row["kind"] == FileKind.PIPE:
             return self._path(life) or naming.unnamed(row["mode"], row["inode"])

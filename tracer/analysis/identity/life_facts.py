@@ -90,9 +90,7 @@ class LifeFacts:
         """The first look at one life as plain numbers: quicker than `of` for a single one."""
         return dict(zip(NAMES, self._room[:, number].tolist(), strict=True))
 
-    def flags_at(
-        self, numbers: np.ndarray, times: np.ndarray, first: np.ndarray
-    ) -> np.ndarray:
+    def flags_at(self, numbers: np.ndarray, times: np.ndarray, first: np.ndarray) -> np.ndarray:
         """f_flags (int64[n]) at each time; of before the first look what that said (first)."""
         if not len(self._changed):
             return first

@@ -9,6 +9,8 @@ knows no scenario. The boundaries and what counts as evidence for each are expla
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
@@ -32,6 +34,7 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.operations.wait_kind import wait_kind
 from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.analysis.threads.watched_sets import Watching
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 
@@ -50,8 +53,9 @@ class Analysis:
         self._settling = Settling()
         self._serial = 0
 
-    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
-        """A batch in time order, not older than what was fed before, and its part of the timeline."""
+    def feed(self, batch: RecordBatch, part: TimelineBatch, watching: Watching) -> None:
+        """A batch in time order, not older than what was fed before, its part of the timeline, and what its calls
+        watched."""
         self._requests.feed(batch, part, self.descriptors)
         sigwait = syscalls.numbers()["rt_sigtimedwait"]
         completions = self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
@@ -60,7 +64,9 @@ class Analysis:
         served = self._served(received, batch, part, completions)
         known = self._evidence(received, served)
         kind = wait_kind(known)
-        handover = self._handovers.feed(batch, part, received, known, kind, self.descriptors)
+        handover = self._handovers.feed(
+            batch, part, watching, received, known, kind, self.descriptors
+        )
         self._settling.add(self._decided(received, known, kind, handover))
         # a readiness may come late: what ended just now waits for the next batch
         self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
@@ -88,9 +94,11 @@ class Analysis:
     def _evidence(self, received: Received, served: ServedReads) -> Evidence:
         """What is known of each operation of a batch."""
         receive, tgid = received.calls.take(received.at), received.tgid
+        flags = self.descriptors.files(receive.tid, receive.fd, receive.start).flags
         return gather(
             received,
             receive,
+            does_not_block=flags & os.O_NONBLOCK != 0,
             signal=self._signals.last(receive.tid, receive.end, received.previous_done),
             aio=served,
             armed=self.descriptors.armed(tgid, receive.end),
@@ -130,8 +138,12 @@ class Analysis:
             "events": events,
             "eagain_count": known.eagain_count,
             "filled": (op.nr == syscalls.numbers()["read"]) & (op.result == op.arg),
-            "slept": op.slept,
-            "waited_asleep": known.waited_asleep,
+            "timeouts": known.timeouts,
+            "idle_waits": known.idle_waits,
+            "slept": known.slept_ns,
+            "slept_looking": known.slept_look >= 0,
+            "waited_asleep": known.slept_nr >= 0,
+            "slept_nr": known.slept_nr,
             "fell_asleep": known.fell_asleep,
             "serial": self._serials(len(op)),
         }

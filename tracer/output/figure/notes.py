@@ -25,6 +25,9 @@ def notes_of(figure: Figure) -> Iterator[str]:
     """Sentences about what the textbook's figure does not show."""
     if queued := figure.operation.get("queued_ns"):
         yield f"The data had been in the queue for {duration(queued)} before it was asked for."
+    aways = [step["end_ns"] - step["at_ns"] for step in figure.steps if step["kind"] == "away"]
+    if rest := sorted(aways)[: -len(figure.aways) or None]:
+        yield f"Without a CPU {plural(len(rest), 'more time')}, for {duration(sum(rest))} in all."
     if figure.finds_completion:
         yield (
             "The completion lies in memory that the program shares with the kernel: it finds it without a call, "

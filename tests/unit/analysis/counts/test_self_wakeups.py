@@ -99,3 +99,57 @@ def test_a_socket_whose_peer_is_not_known_is_no_channel() -> None:
 def said(report: dict[str, Any]) -> list[str]:
     evidence: list[str] = report["model"]["evidence"]
     return evidence
+
+
+# what the probes tell of files: kinds of anonymous ones, open files, families and peers of sockets
+
+ANONYMOUS, SHARED_INODE = 0o600, 1038
+ANON_INODE = 0x09041934  # its file system (include/uapi/linux/magic.h)
+AF_UNIX, AF_INET, STREAM = 1, 2, 1 << 16
+
+
+def look(trace: Trace, fd: int, inode: int, mode: int, low: int, high: int, open_file: int) -> None:
+    magic = (ANON_INODE ^ ANON_INODE >> 16) & 0xFFFF if mode == ANONYMOUS else 0x1004
+    trace.add(Kind.FILE, 6, start=low, result=high, nr=magic, fd=fd, arg=open_file)
+    trace.add(Kind.DESCRIPTOR, 6, start=inode, fd=fd, arg=mode, nr=0x8000)
+
+
+def eventfd(trace: Trace, fd: int, open_file: int) -> None:
+    name = int.from_bytes(b"[eventfd", "little")
+    look(trace, fd, SHARED_INODE, ANONYMOUS, name, ord("]"), open_file)
+
+
+def test_eventfds_are_told_apart_by_their_open_file() -> None:
+    """Two share the inode of all anonymous files; 22 is a dup of 20. A child writes to 21 too."""
+    trace = Trace().add(Kind.THREAD, 3, tid=HELPER, fd=TID, result=TID)
+    eventfd(trace, 20, 0x111)
+    eventfd(trace, 21, 0x222)
+    eventfd(trace, 22, 0x111)
+    trace.add(Kind.THREAD, 9, tid=OTHER, fd=TID, result=OTHER)
+    for i in range(30):
+        at = (i + 1) * 1000 * US
+        trace.call("write", at, at + US, 8, fd=22, tid=HELPER)
+        trace.call("read", at + 2 * US, at + 3 * US, 8, fd=20)
+        trace.call("write", at + 4 * US, at + 5 * US, 8, fd=21, tid=OTHER if i == 7 else HELPER)
+        trace.call("read", at + 6 * US, at + 7 * US, 8, fd=21)
+    for count in (1, 3):
+        report = built(trace, count)
+        assert report["self_wakeups"] == [
+            {"tgid": TID, "fd": 20, "kind": "eventfd", "count": 30},
+        ]
+        assert not report["operations"]
+
+
+@pytest.mark.parametrize(
+    ("family", "peer", "channel"),
+    [(AF_UNIX, 602, True), (AF_UNIX, 0, False), (AF_INET, 602, False)],
+)
+def test_a_pair_that_was_there_is_known_by_its_peer(family: int, peer: int, channel: bool) -> None:
+    """A process that was attached to: nobody saw its socketpair. What has no peer of its own family is none."""
+    trace = Trace().add(Kind.THREAD, 3, tid=HELPER, fd=TID, result=TID)
+    look(trace, READ_END, 601, SOCKET, family | STREAM, peer, 0x333)
+    look(trace, WRITE_END, 602, SOCKET, family | STREAM, peer and 601, 0x444)
+    report = built(woken(trace, HELPER))
+    found = [{"tgid": TID, "fd": READ_END, "kind": "socketpair", "count": 30}]
+    assert report["self_wakeups"] == (found if channel else [])
+    assert (report["model"]["name"] == "none") is channel
