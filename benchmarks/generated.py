@@ -141,11 +141,11 @@ def facts(last: int) -> dict[str, Any]:
         "version": "",
         "scenario": None,
         "ended": "completed",
-        "options": {"open_loop": False},
+        "options": {"seconds": None, "follow": True, "ring_bytes": 0, "trace": []},
         "base_ns": 1,
         "end_ns": last,
         "features": {},
-        "target": {"command": ["generated"], "exit_status": 0},
+        "target": {"command": ["generated"], "pid": TID, "exit_status": 0},
         "host": {"kernel": "none", "arch": "x86_64", "cpus": 1, "bcc": None, "python": ""},
         "ledger": {
             "counted": 0,
@@ -153,6 +153,8 @@ def facts(last: int) -> dict[str, Any]:
             "lost": 0,
             "open": 0,
             "missed": 0,
+            "untracked": 0,
+            "unlearnt": 0,
             "balanced": True,
         },
     }

@@ -129,6 +129,8 @@ TAIL(learn)
 		bpf_probe_read_user(pair, sizeof(pair), (void *)fourth);
 	if (todo & LEARN_RESULT || (todo & LEARN_DUPS && is_dup(second)))
 		pair[0] = result;
+	if (todo & LEARN_ADDRESS && !(todo & LEARN_RESULT)) /* a bind or connect: its KIND_FILE says more now */
+		forget(key_of(slot->life, files, first));
 	learn_as(tid, slot->life, pair[1], files, todo & (LEARN_PAIR0 | LEARN_PAIR3));
 	learn_as(tid, slot->life, pair[0], files, true);
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))

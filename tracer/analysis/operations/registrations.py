@@ -15,7 +15,7 @@ from tracer.recording.records import Kind
 
 
 class Registered(NamedTuple):
-    """Of n descriptors: whether a registration is known (bool[n]), with which epoll instance (epolls), and the events."""
+    """Of n descriptors: whether a registration is known (bool[n]), with which epoll instance (epolls), for what events."""
 
     known: np.ndarray
     epoll: np.ndarray

@@ -276,8 +276,9 @@ def _epoll(fact: _Epoll) -> str:
             return f"registered with {event_names}" + ("" if edge else ", without EPOLLET")
         case NotRegistered():
             return (
-                "the descriptor that received was not seen registered: told of was another one, "
-                "a listening socket maybe"
+                "no epoll_ctl was seen for the descriptor that received: epoll_wait told of "
+                "another one that led to it (a listening socket, a signalfd), or it was registered "
+                "through io_uring, as libuv does"
             )
         case ArmedOnce(times):
             return f"{times} times armed with EPOLLONESHOT: epoll_ctl arms again what was told once"
