@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -18,11 +19,13 @@ from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.absences import Absences
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
+from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.advice import ProgramIo, advice
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
+from tracer.analysis.verdict.facts import Burnt
 from tracer.recording.batch import RecordBatch
-from tracer.report.processes import Activity, KnownThreads, Processes
+from tracer.report.processes import Activity, KnownThreads, Processes, Threads
 from tracer.report.wording import advice as wording
 from tracer.report.wording import evidence
 from tracer.terms import PHASES
@@ -120,7 +123,15 @@ class Descriptors(ReportPart):
 class Advice(ReportPart):
     """The report's `advice`."""
 
-    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes, Absences)
+    NEEDS = (
+        OperationsInWindow,
+        DescriptorUsage,
+        FileNames,
+        PollUsage,
+        Processes,
+        Absences,
+        KnownThreads,
+    )
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = results[Processes]["processes"]
@@ -132,8 +143,18 @@ class Advice(ReportPart):
             {process["tgid"]: process["name"] for process in processes},
             {process["tgid"]: process["activity"]["cpu_ns"] for process in processes},
             results[Absences],
+            _burnt(results[KnownThreads]),
         )
         return {"advice": wording.advice(advice(io), io)}
+
+
+def _burnt(threads: Threads) -> dict[int, Burnt]:
+    """Process → how it kept a CPU busy asking."""
+    members: dict[int, list[ThreadTimes]] = defaultdict(list)
+    for thread in threads.times if threads.asked else ():
+        members[thread.tgid].append(thread)
+    found = {tgid: busy.burnt(threads.asked, of_process) for tgid, of_process in members.items()}
+    return {tgid: burnt for tgid, burnt in found.items() if burnt}
 
 
 def _distinct(operations: Operations) -> list[FileKey]:

@@ -76,12 +76,14 @@ class MostEventsLost:
 
 @dataclass(frozen=True)
 class Asking:
-    """Calls of one name that found nothing and did not sleep; without_timeout: of how many of them the time-out was
-    recorded, as 0."""
+    """Calls of one name that found nothing new and did not sleep; without_timeout: of how many of them the time-out was
+    recorded, as 0; again: how many told again of what was ready; cpu_ns: how long a CPU was used for them."""
 
     call: str
     times: int
     without_timeout: int
+    again: int
+    cpu_ns: int
 
 
 @dataclass(frozen=True)
@@ -402,6 +404,14 @@ class Polled:
 
 
 @dataclass(frozen=True)
+class BusyWaits:
+    """Calls of one name that said at once, and again and again, that nothing is ready."""
+
+    call: str
+    times: int
+
+
+@dataclass(frozen=True)
 class BufferFull:
     """How often a read filled the buffer and the thread waited again without reading on."""
 
@@ -521,6 +531,7 @@ InsteadFact: TypeAlias = FileCalls | TimeSpent | FutexSleeps | TookTurns | RanTo
 Fact: TypeAlias = ModelFact | InsteadFact
 AdviceFact: TypeAlias = (
     Polled
+    | BusyWaits
     | BufferFull
     | LeftInSocket
     | ToldTwice

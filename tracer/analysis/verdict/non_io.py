@@ -23,6 +23,7 @@ MUTUAL_EXCLUSION, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INST
     "computing",
     "files",
 )
+_COMPUTES = (CONCURRENT, PARALLEL, COMPUTING)
 STRAY = 0.01  # at most, of all that a program did: operations that say nothing about the program
 OTHERS = 0.05  # at most, sends and connections then: a program that sends much does message I/O
 FEWEST_FILE_CALLS = 100  # reads at the start of a program alone are no disk I/O worth a verdict
@@ -69,6 +70,8 @@ def judged(
     if operations and not _is_stray(operations, counts, waits, activity):
         return verdict
     instead = _instead(counts, locks, lanes, activity)
+    if verdict.busy and instead is not None and instead.name in _COMPUTES:
+        instead = None  # it asks for something all the while
     works = _works(activity["times_ns"])
     if instead is None and operations and works and counts.files >= FEWEST_FILE_CALLS:
         instead = _Instead(FILES, (_file_calls(counts),))

@@ -204,10 +204,9 @@ def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptL
                 "program waits"
             )
         case Burnt(calls, cpu_ns, of_ns):
-            asked = " and ".join(map(_asking, calls))
             return (
-                f"{asked} found nothing and did not sleep: {_ms(cpu_ns)} ms on a CPU, of the "
-                f"{_ms(of_ns)} ms that the threads had"
+                f"{', '.join(map(_asking, calls))}; none of these slept: {_ms(cpu_ns)} ms on a CPU, "
+                f"of the {_ms(of_ns)} ms that the threads had"
             )
         case TimedOut(times):
             return (
@@ -223,9 +222,11 @@ def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptL
 
 
 def _asking(calls: Asking) -> str:
-    if calls.call in syscalls.CLASSES and calls.without_timeout == calls.times:
-        return f"{calls.times:,} calls of {calls.call} with time-out 0"
-    return f"{calls.times:,} calls of {calls.call}"
+    if 2 * calls.again >= calls.times:
+        return f"{calls.times:,} calls of {calls.call} told again of what the one before had told"
+    at_once = calls.call in syscalls.CLASSES and calls.without_timeout == calls.times
+    with_0 = " with time-out 0" if at_once else ""
+    return f"{calls.times:,} calls of {calls.call}{with_0} found nothing"
 
 
 def _times(count: int) -> str:

@@ -233,7 +233,7 @@ def test_what_says_nothing_has_no_share() -> None:
 
 
 def test_a_cpu_that_waiting_took_is_said() -> None:
-    burnt = facts.Burnt((facts.Asking("poll", 1000, 1000),), 9, 10)
+    burnt = facts.Burnt((facts.Asking("poll", 1000, 1000, 0, 9),), 9, 10)
     for rows in ([], many("at once"), many("polled"), many("polled", "blocked")):
         verdict = judge(rows, burnt=burnt)
         assert verdict.busy and burnt in verdict.evidence

@@ -40,9 +40,12 @@ EXACT = {  # one of each way in which a sentence bends
     "epoll_wait had said the descriptor was ready, half of them done within 1.5 µs of its return; "
     "0 times the thread slept in epoll_wait; 1 time in poll; 0 receives found nothing (EAGAIN)",
     facts.Burnt(
-        (facts.Asking("poll", 4000, 4000), facts.Asking("recvfrom", 5, 0)), 9 * MS, 10 * MS
-    ): "4,000 calls of poll with time-out 0 and 5 calls of recvfrom found nothing and did not "
-    "sleep: 9.0 ms on a CPU, of the 10.0 ms that the threads had",
+        (facts.Asking("poll", 4000, 4000, 0, 0), facts.Asking("epoll_wait", 50, 0, 49, 0)),
+        9 * MS,
+        10 * MS,
+    ): "4,000 calls of poll with time-out 0 found nothing, 50 calls of epoll_wait told again of what "
+    "the one before had told; none of these slept: 9.0 ms on a CPU, of the 10.0 ms that the threads "
+    "had",
 }
 VERDICT: list[type] = [*typing.get_args(facts.Fact)]
 ADVICE: list[type] = [*typing.get_args(facts.AdviceFact)]
@@ -59,7 +62,7 @@ def example(kind: type) -> Any:
             "tuple[int, int]": (number, number + 1),
             "tuple[int, ...]": (1,),
             "tuple[str, ...]": ("select", "poll"),
-            "tuple[Asking, ...]": (facts.Asking("poll", number, number),),
+            "tuple[Asking, ...]": (facts.Asking("poll", number, number, 0, 0),),
         }.get(str(field.type), number)
     return kind(**values)
 
