@@ -83,9 +83,12 @@ TAIL(learn)
 		pair[0] = first;
 	if (todo & LEARN_THIRD)
 		pair[0] = third;
+	if (todo & LEARN_SECOND)
+		pair[1] = call->keep == 1 ? second : third;
+	bool looks = !(todo & ~(LEARN_FIRST | LEARN_SECOND | LEARN_MESSAGES));
 	u64 fdt = my_descriptors();
-	learn_as(tid, slot->life, pair[0], fdt, todo == LEARN_FIRST, todo & LEARN_OPENS);
-	learn_as(tid, slot->life, pair[1], fdt, false, true);
+	learn_as(tid, slot->life, pair[0], fdt, looks, todo & LEARN_OPENS);
+	learn_as(tid, slot->life, pair[1], fdt, looks, !looks);
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
 		tail_calls.call(ctx, TAIL_DESCRIBE);
 	return 0;
@@ -112,6 +115,12 @@ TAIL(describe)
 	return 0;
 }
 
+/* Both descriptors of a call as one number, below that of any; -1 (look anew) where they are too large. */
+static __always_inline s32 looked_at(u64 first, u64 second)
+{
+	return first < 32768 && second < 32768 ? -2 - (s32)(first << 15 | second) : -1;
+}
+
 RAW_TRACEPOINT_PROBE(sys_exit)
 {
 	struct slot *slot = find_at(ctx->args[0]);
@@ -129,18 +138,21 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	result = ctx->args[1];
 	nr = slot->nr;
 	tid = slot->tid;
-	slot->enter = 0;
 	if (nr == NR_UNSEEN) { /* the call that an adopted thread was in */
 		nr = read8(regs + REGS_NUMBER);
-		if (nr >= NR_UNSEEN)
+		if (nr >= NR_UNSEEN) {
+			slot->enter = 0;
 			return 0;
+		}
 		slot->nr = nr;
 	}
 
 	/* The arguments are still in the registers. */
 	u64 args[8];
-	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
+	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS))) {
+		slot->enter = 0;
 		return 0;
+	}
 	u32 index = nr;
 	struct call *call = calls.lookup(&index);
 	u32 todo = 0;
@@ -153,6 +165,11 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 			arg = args[ARG1];
 		todo = call->learn;
 	}
+	if (todo & LEARN_MESSAGES && result > 0) { /* it tells of the call, too */
+		slot->at = 0;
+		tail_calls.call(ctx, TAIL_MESSAGES);
+	}
+	slot->enter = 0;
 	if (slot->compat)
 		nr |= 0x8000;
 	if (!(todo & LEARN_SILENT))
@@ -160,10 +177,12 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	todo &= ~LEARN_SILENT;
 	if (!todo)
 		return 0;
-	if (todo == LEARN_FIRST) {
-		if ((s32)args[ARG0] == slot->last_fd)
+	if (!(todo & ~(LEARN_FIRST | LEARN_SECOND))) {
+		s32 looked = todo & LEARN_SECOND ? looked_at(args[ARG0], arg) : (s32)args[ARG0];
+
+		if (looked == slot->last_fd && looked != -1)
 			return 0;
-		slot->last_fd = args[ARG0];
+		slot->last_fd = looked;
 	} else if (result < 0 && result != -EINPROGRESS) {
 		return 0;
 	}

@@ -47,6 +47,8 @@ enum kind {
 	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
 	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
+	KIND_MESSAGES = 31, /* before the KIND_CALL of a recvmmsg or sendmmsg, one or several: result = messages whose
+			     * length was read, start = the sum of those, nr = the call's number, fd, arg = its flags */
 };
 /* clang-format on */
 
@@ -80,9 +82,9 @@ struct slot {
 	u32 tgid;
 	u32 nr;      /* the open call's number */
 	u32 chained; /* some other thread had to take a neighbouring slot: look there too */
-	s32 last_fd; /* the descriptor last looked up, not to do it again */
+	s32 last_fd; /* the descriptor last looked up, not to do it again; or two (looked_at, calls.bpf.c) */
 	u32 compat;  /* a 32-bit program: its call numbers are not ours */
-	u32 at;      /* of io_submit's blocks: the next one to tell of */
+	u32 at;      /* of io_submit's blocks, or recvmmsg's messages: the next one to tell of */
 	u32 life;    /* of its process: another one where the process ID is used again */
 	u64 tail[2];
 };
@@ -116,7 +118,7 @@ struct ledger {
 };
 
 /* Programs that others jump to (tail calls) for what is seldom, so that those stay small. */
-enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAILS };
+enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAIL_MESSAGES, TAILS };
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
@@ -135,6 +137,8 @@ struct call {
 #define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
 #define LEARN_PATH0 1024  /* argument 0 is the path by which it was opened */
 #define LEARN_PATH1 2048  /* argument 1 is */
+#define LEARN_MESSAGES 262144 /* argument 1 points at as many struct mmsghdr as the result says: KIND_MESSAGES */
+#define LEARN_SECOND 524288   /* the argument that is kept is a descriptor too: splice's output, sendfile's input */
 
 #define LEARN_OPENS (LEARN_RESULT | LEARN_PAIR0 | LEARN_PAIR3) /* the call has opened what is learnt */
 

@@ -24,11 +24,16 @@ class Learn(IntFlag):
     ADDRESS = 512
     PATH0 = 1024
     PATH1 = 2048
+    MESSAGES = 262144
+    SECOND = 524288
 
 
 _LEARN = {
-    Learn.FIRST: syscalls.RECEIVE,
-    Learn.RESULT | Learn.PATH0: ("open", "creat"),
+    Learn.FIRST: (*syscalls.RECEIVE, "mq_timedreceive"),
+    Learn.FIRST | Learn.MESSAGES: ("recvmmsg",),
+    Learn.MESSAGES: ("sendmmsg",),
+    Learn.FIRST | Learn.SECOND: tuple(syscalls.SECOND),
+    Learn.RESULT | Learn.PATH0: ("open", "creat", "mq_open"),
     Learn.RESULT | Learn.PATH1: ("openat", "openat2"),
     Learn.RESULT: (
         "dup",
@@ -70,8 +75,12 @@ _KEEP = {
         "io_submit",
         "io_getevents",
         "io_pgetevents",
+        *(name for name, place in syscalls.SECOND.items() if place == 1),
     ),
     2: (
+        *(name for name, place in syscalls.SECOND.items() if place == 2),
+        "mq_timedsend",
+        "msgsnd",
         "read",
         "readv",
         "recvmsg",

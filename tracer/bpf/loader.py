@@ -20,7 +20,14 @@ _MOST_SLOTS = 65536
 _OWNER = "<QQII"  # struct owner
 _TRIES = 100
 # of enum tail (probes/iotrace.h)
-_TAILS = ("tail_arrive", "tail_submit", "tail_learn", "tail_describe", "tail_events")
+_TAILS = (
+    "tail_arrive",
+    "tail_submit",
+    "tail_learn",
+    "tail_describe",
+    "tail_events",
+    "tail_messages",
+)
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
 # Programs that are loaded twice as they stand; sys_enter's second instance differs (probes/calls.bpf.c).
 _AGAIN = ("again_sys_exit", "again_task_newtask")

@@ -37,6 +37,7 @@ class Kind(IntEnum):
     AIO_EVENT = 25
     ADDRESS = 26
     PATH = 27
+    MESSAGES = 31
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at

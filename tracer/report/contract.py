@@ -174,19 +174,28 @@ class RawTimes(TypedDict, total=False):
     copy_start_ns: Time
 
 
+class WaitInside(TypedDict):
+    """A sleep in a receive after its first bytes."""
+
+    from_ns: Time
+    to_ns: Time
+
+
 class Operation(TypedDict):
-    """One successful receive."""
+    """One successful receive. bytes: null where the recording does not hold them."""
 
     index: Count
     tid: Id
     fd: Annotated[int, Also(minimum=-1)]
-    bytes: Count
+    bytes: Count | None
+    messages: NotRequired[Count]
     ask_ns: Time
     ready_ns: Time
     told_ns: Time
     copy_start_ns: Time
     copy_end_ns: Time
     done_ns: Time
+    waits_inside: list[WaitInside]
     how: NotRequired[str]
     queued_ns: Duration
     estimated: list[Boundary]

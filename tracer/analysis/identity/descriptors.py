@@ -42,7 +42,10 @@ class Descriptors:
             syscalls.numbers()[name] for name in ("socket", "fcntl", "epoll_ctl")
         )
         self._accepts = number_set(syscalls.class_numbers(("accept", "accept4")))
-        self._receives = number_set(syscalls.class_numbers(syscalls.RECEIVE))
+        self._receives = number_set(
+            syscalls.class_numbers((*syscalls.RECEIVE, *syscalls.SECOND, "mq_timedreceive"))
+        )
+        self._with_second = number_set(syscalls.class_numbers(tuple(syscalls.SECOND)))
 
     def feed(self, batch: RecordBatch, timeline: TimelineBatch) -> None:
         """A batch in time order, and the timeline of that batch."""
@@ -183,7 +186,8 @@ class Descriptors:
         key = _key(tgid, fd)
         self._keep_first(key, learnt)
         # learnt at the exit of the first receive: true from the entry of that receive on
-        by_receive = self._receives[calls.nr] & (calls.fd == learnt.fd)
+        is_second = self._with_second[calls.nr] & (calls.arg.astype(np.int64) == fd)
+        by_receive = self._receives[calls.nr] & (calls.fd == learnt.fd) | is_second
         since = np.where(by_receive, calls.start, time)
         self._table.add(key, since, inode, learnt.mode, learnt.flags)
         by_socket_call, socket_call = self._opened.find(key, time)

@@ -3,7 +3,7 @@
 Array operations over batches of records in time order; what is not yet decided is carried over to the next batch. It
 knows no scenario. The boundaries and what counts as evidence for each are explained in docs/model.md.
 
-    calls ─► receives ─► evidence ─► wait_kind ─► boundaries ─► settling (readiness, monotone) ─► Operations
+    calls ─► receives ─► waits_inside ─► evidence ─► wait_kind ─► boundaries ─► settling (readiness, monotone) ─► Operations
     requests of io_uring and native AIO ─► io_uring, linux_aio ──────►┘
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness
+from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness, waits_inside
 from tracer.analysis.operations.evidence import Evidence, gather
 from tracer.analysis.operations.kernel_requests import CompletedReads, KernelRequests
 from tracer.analysis.operations.posix_aio import AioReads, ServedReads
@@ -30,7 +30,8 @@ from tracer.analysis.operations.table import (
     with_defaults,
 )
 from tracer.analysis.operations.wait_kind import wait_kind
-from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.analysis.tables.appender import Appender
+from tracer.analysis.threads.timeline import Calls, TimelineBatch
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 
@@ -43,20 +44,29 @@ class Analysis:
         self.descriptors = descriptors
         self._signals = Signals()
         self._aio_reads = AioReads()
-        self._requests = KernelRequests()
+        self.requests = KernelRequests()
         self._receives = Receives()
         self._settling = Settling()
+        self._waits_inside = Appender(waits_inside.no_waits())
         self._serial = 0
+        self.waits_inside = waits_inside.no_waits()
+        """Of all operations, once finished."""
 
     def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
         """A batch in time order, not older than what was fed before, and its part of the timeline."""
-        self._requests.feed(batch, part, self.descriptors)
+        self.requests.feed(batch, part, self.descriptors)
         sigwait = syscalls.numbers()["rt_sigtimedwait"]
         completions = self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
         self._settling.add_readinesses(batch)
-        received = self._receives.feed(part.calls, self.descriptors, self._requests.also_waits)
+        received = self._receives.feed(part, self.descriptors, self.requests.also_waits)
         served = self._served(received, batch, part, completions)
-        self._settling.add(self._decided(received, self._evidence(received, served)))
+        serials = self._serials(len(received.at))
+        receive = received.calls.take(received.at)
+        receive, waits = waits_inside.split(receive, part, serials)
+        self._waits_inside.add(waits)
+        inside = np.isin(serials, waits.serial)
+        known = self._evidence(received, receive, inside, served)
+        self._settling.add(self._decided(received, known, serials))
         # a readiness may come late: what ended just now waits for the next batch
         self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
         if len(batch):
@@ -64,10 +74,12 @@ class Analysis:
 
     def finish(self) -> Operations:
         """All operations in the order in which they were done."""
-        self._settling.add(self._completed(io_uring.reads(self._requests), IO_URING))
-        self._settling.add(self._completed(linux_aio.reads(self._requests), LINUX_AIO))
+        self._settling.add(self._completed(io_uring.reads(self.requests), IO_URING))
+        self._settling.add(self._completed(linux_aio.reads(self.requests), LINUX_AIO))
         operations = self._settling.finish()
         self._aio_reads.complete(operations)
+        self.waits_inside = waits_inside.in_order(self._waits_inside.whole(), operations)
+        operations.inside = waits_inside.sums(self.waits_inside, operations)
         return in_order(operations)
 
     def _served(
@@ -79,19 +91,22 @@ class Analysis:
         receives = received.tgid, fd, end
         return self._aio_reads.serve(asked, receives, completions, self.descriptors, self._serial)
 
-    def _evidence(self, received: Received, served: ServedReads) -> Evidence:
+    def _evidence(
+        self, received: Received, receive: Calls, slept_inside: np.ndarray, served: ServedReads
+    ) -> Evidence:
         """What is known of each operation of a batch."""
-        receive, tgid = received.calls.take(received.at), received.tgid
+        tgid = received.tgid
         return gather(
             received,
             receive,
+            slept_inside,
             signal=self._signals.last(receive.tid, receive.end, received.previous_done),
             aio=served,
             armed=self.descriptors.armed(tgid, receive.end),
             adopted=self.descriptors.adopted(receive.tid, receive.end),
         )
 
-    def _decided(self, received: Received, known: Evidence) -> Pending:
+    def _decided(self, received: Received, known: Evidence, serials: np.ndarray) -> Pending:
         """The batch's operations, each boundary by its own rule; `ready` as it is without sk_data_ready."""
         op, kind = known.receive, wait_kind(known)
         multiplexed, signalled, served = (kind == its for its in (MULTIPLEXED, SIGNAL, POSIX_AIO))
@@ -105,7 +120,8 @@ class Analysis:
             "receiver_tid": np.where(served, op.tid, 0),
             "fd": op.fd,
             "inode": received.inode,
-            "bytes": op.result,
+            "bytes": received.bytes,
+            "messages": received.messages,
             "nr": op.nr,
             "wait_kind": kind,
             "ask": ask.time,
@@ -122,15 +138,17 @@ class Analysis:
             "slept": op.slept,
             "waited_asleep": known.waited_asleep,
             "fell_asleep": known.fell_asleep,
-            "serial": self._serials(len(op)),
+            "serial": serials,
         }
         operations = with_defaults(len(op), columns | _signal_columns(known, signalled))
-        return Pending(operations, empty_at, received.stream)
+        return Pending(operations, empty_at, received.stream, received.inode)
 
     def _completed(self, reads: CompletedReads, kind: int) -> Pending:
         """Operations of requests that the kernel completed by itself."""
         operations = reads.operations(kind, self._serials(len(reads)))
-        return Pending(operations, reads.empty_at, reads.stream)
+        # a file has no readiness, and its inode may have the number of a socket's
+        socket = np.where(reads.is_file, 0, reads.inode)
+        return Pending(operations, reads.empty_at, reads.stream, socket)
 
     def _serials(self, count: int) -> np.ndarray:
         """The next numbers for operations."""

@@ -21,7 +21,8 @@ RESTARTED = -512  # ERESTARTSYS, and below: the kernel enters the call again
 class Evidence:
     """Of n operations; all arrays have n entries but those of `calls`.
 
-    receive        the receives themselves (Calls of n rows)
+    receive        the receives themselves (Calls of n rows), as waits_inside.split gives them
+    slept_inside   whether the thread slept in the receive after its first bytes
     calls          the rows that first_ask, told_by and last_look point into; −1 there: no such call
     first_ask      the first ask: the program wanted the data then at the latest
     told_by        the last wait that said that something is ready
@@ -37,6 +38,7 @@ class Evidence:
     """
 
     receive: Calls
+    slept_inside: np.ndarray
     calls: Calls
     first_ask: np.ndarray
     told_by: np.ndarray
@@ -53,19 +55,21 @@ class Evidence:
 
     @property
     def slept(self) -> np.ndarray:
-        """bool[n], whether the thread slept in the receive, and was woken."""
+        """bool[n], whether the thread slept in the receive before its first bytes, and was woken."""
         return self.receive.woken > 0
 
 
 def gather(
     received: Received,
     receive: Calls,
+    slept_inside: np.ndarray,
     signal: LastSignals,
     aio: ServedReads,
     armed: np.ndarray,
     adopted: np.ndarray,
 ) -> Evidence:
-    """The evidence of a batch's operations. receive: received.calls at received.at."""
+    """The evidence of a batch's operations. receive, slept_inside: received.calls at received.at, and which of these
+    slept after their first bytes (waits_inside)."""
     calls, ask, of, count = received.calls, received.ask, received.of, len(receive)
     is_wait = received.is_wait[ask]
     empty = ~is_wait & (calls.result[ask] == -errno.EAGAIN)
@@ -75,6 +79,7 @@ def gather(
     eagains = np.bincount(of[empty], calls.count[ask[empty]], count)
     return Evidence(
         receive=receive,
+        slept_inside=slept_inside,
         calls=calls,
         first_ask=_last(ask[::-1], of[::-1], count),
         told_by=_last(ask[telling], of[telling], count),

@@ -122,6 +122,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         # a request that had to be polled found the socket empty
         empty_at=np.where((found.armed > 0) & ~found.again, found.armed, UNKNOWN),
         stream=asked.stream,
+        is_file=asked.is_file,
     )
 
 

@@ -80,6 +80,7 @@ class CompletedReads(Table):
     copy_seen, done_seen  whether the copy's begin, and the call that told, were seen
     empty_at              when the socket was last known to be empty (ns, or UNKNOWN)
     stream                whether its bytes are a stream of a socket
+    is_file               whether it is for a file or a disk
     """
 
     tid: np.ndarray
@@ -101,6 +102,7 @@ class CompletedReads(Table):
     slept: np.ndarray
     empty_at: np.ndarray
     stream: np.ndarray
+    is_file: np.ndarray
 
     def operations(self, wait_kind: int, serials: np.ndarray) -> Operations:
         """They as operations, numbered by `serials`, whose readiness is not matched yet."""
@@ -116,6 +118,7 @@ class CompletedReads(Table):
             "estimated": estimated,
             "wait_nr": np.full(count, -1),
             "epfd": np.full(count, -1),
+            "messages": np.ones(count, np.int64),
             "serial": serials,
         }
         return with_defaults(count, columns)

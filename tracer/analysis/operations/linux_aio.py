@@ -75,7 +75,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         tgid=asked.tgid,
         receiver_tid=np.zeros(count, np.int64),
         fd=asked.fd,
-        inode=np.where(asked.is_file, 0, asked.inode),  # a file has no readiness
+        inode=asked.inode,
         bytes=found.event.result,
         nr=np.full(count, syscalls.numbers()["io_submit"]),
         completion_kind=np.where(found.by_device, AFTER_SUBMIT, IN_SUBMIT),
@@ -90,6 +90,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         slept=np.where(found.by_device, 0, submit.slept),
         empty_at=np.where(found.slept, submit.out, UNKNOWN),
         stream=asked.stream,
+        is_file=asked.is_file,
     )
 
 

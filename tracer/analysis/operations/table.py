@@ -63,7 +63,8 @@ class Operations(Table):
     tid, tgid        the thread that asked, and its process
     receiver_tid     the thread that received, where another one asked; else 0
     fd, inode        the descriptor, and the inode of its file (0: not known)
-    bytes, nr        the receive's result, and the number of its system call
+    bytes, nr        how much it received (−1: not known), and the number of its system call
+    messages         how many messages that were: of recvmmsg its result, else 1
     wait_kind        index into WAIT_KINDS: how the data was waited for
     completion_kind  index into COMPLETION_KINDS
     ask … done       the boundaries (docs/model.md), ns of CLOCK_MONOTONIC:
@@ -80,6 +81,7 @@ class Operations(Table):
     by_sigwait       whether rt_sigtimedwait took it, not a handler
     eagain_count     receives that found nothing, since the thread's operation before
     slept            ns asleep in the receive
+    inside           ns of that after its first bytes (waits_inside.py), which are wait and not copy
     waited_asleep    whether the thread slept in a call between its operation before and this one
     fell_asleep      when it fell asleep in the last wait of these (ns, 0: it did not)
     serial           the order in which operations were found
@@ -91,6 +93,7 @@ class Operations(Table):
     fd: np.ndarray
     inode: np.ndarray
     bytes: np.ndarray
+    messages: np.ndarray
     nr: np.ndarray
     wait_kind: np.ndarray
     completion_kind: np.ndarray
@@ -116,15 +119,19 @@ class Operations(Table):
     by_sigwait: np.ndarray
     eagain_count: np.ndarray
     slept: np.ndarray
+    inside: np.ndarray
     waited_asleep: np.ndarray
     fell_asleep: np.ndarray
     serial: np.ndarray
 
     def phases(self) -> tuple[np.ndarray, ...]:
         """Each of PHASES, int64[n] ns; an operation's sum to done − ask."""
-        return tuple(
-            getattr(self, end) - getattr(self, begin) for begin, end in PHASE_SPANS.values()
-        )
+        took = {
+            name: getattr(self, end) - getattr(self, begin)
+            for name, (begin, end) in PHASE_SPANS.items()
+        }
+        took["wait"], took["copy"] = took["wait"] + self.inside, took["copy"] - self.inside
+        return tuple(took.values())
 
     def rows(self, which: slice = slice(None)) -> Iterator[dict[str, int]]:
         """Each as a dict of plain integers."""
@@ -139,6 +146,7 @@ _SMALL = {  # columns that are kept in fewer than 8 bytes
     "receiver_tid": np.uint32,
     "fd": np.int32,
     "bytes": np.int32,
+    "messages": np.int16,
     "nr": np.int16,
     "wait_kind": np.uint8,
     "completion_kind": np.uint8,

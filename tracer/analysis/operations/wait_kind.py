@@ -23,7 +23,7 @@ def wait_kind(known: Evidence) -> np.ndarray:
             (known.told_by >= 0)
             & ~known.slept,  # who slept for the data was told of something else
             known.signal.number > 0,
-            known.slept,
+            known.slept | known.slept_inside,
             known.found_empty,
         ],
         [POSIX_AIO, MULTIPLEXED, SIGNAL, BLOCKED, POLLED],

@@ -1,0 +1,85 @@
+"""Pipes that a process fills itself by splice(2), tee(2) and vmsplice(2): what it takes out of them came in before.
+
+A proxy splices from a socket into a pipe and from the pipe into another socket. The first brings data in, and is an
+operation; the second moves on what was there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import numpy as np
+
+from tracer.analysis.identity.descriptors import S_IFMT, Descriptors
+from tracer.analysis.tables.asof import AsOf
+from tracer.analysis.tables.number_set import number_set
+from tracer.analysis.threads.timeline import Calls
+from tracer.kernel import syscalls
+
+
+class OwnPipes:
+    """Feed the calls of each batch, in order of time."""
+
+    def __init__(self) -> None:
+        self._filled = AsOf(1)  # (process, inode) → 1, from the return of the call that filled it first
+        self._moves = number_set(syscalls.class_numbers(("splice", "tee")))
+        self._vmsplice = syscalls.numbers()["vmsplice"]
+
+    def feed(
+        self, calls: Calls, descriptors: Descriptors, tgid: np.ndarray, inode: np.ndarray
+    ) -> np.ndarray:
+        """bool[n]: which calls bring nothing in from outside: they move data out of a pipe that the process fills
+        itself, or into a pipe from memory. tgid, inode: int64[n], each call's process and the inode of what argument 0
+        is."""
+        inside = np.zeros(len(calls), bool)
+        moves, fills = self._moves[calls.nr], calls.nr == self._vmsplice
+        if not (moves | fills).any():
+            return inside
+        moves, fills = np.flatnonzero(moves), np.flatnonzero(fills)
+        fills = fills[writes(descriptors, tgid[fills], calls.fd[fills], calls.end[fills])]
+        self._note(calls, descriptors, tgid, moves, calls.arg[moves].astype(np.int64))
+        self._note(calls, descriptors, tgid, fills, calls.fd[fills].astype(np.int64))
+        inside[fills] = True
+        out = np.flatnonzero(self._moves[calls.nr] | (calls.nr == self._vmsplice))
+        inside[out] |= self._filled.find(_key(tgid[out], inode[out]), calls.end[out])[0]
+        return inside
+
+    def _note(
+        self,
+        calls: Calls,
+        descriptors: Descriptors,
+        tgid: np.ndarray,
+        rows: np.ndarray,
+        fds: np.ndarray,
+    ) -> None:
+        """Keeps which pipes these calls filled. fds: the descriptor that each wrote to."""
+        facts, _ = descriptors.facts(tgid[rows], fds, calls.end[rows])
+        filled = (calls.result[rows] > 0) & stat_is(facts[:, 1], stat.S_IFIFO)
+        keys, times = _key(tgid[rows], facts[:, 0])[filled], calls.end[rows][filled]
+        order = np.lexsort((times, keys))
+        keys, times = keys[order], times[order]
+        new = np.append(True, keys[1:] != keys[:-1])[: len(keys)] & ~self._filled.has(keys)
+        self._filled.add(keys[new], times[new], np.ones(int(new.sum()), np.int64))
+
+
+def writes(
+    descriptors: Descriptors, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
+) -> np.ndarray:
+    """bool[n]: whether each process's descriptor can be written to, as vmsplice decides what it does: it writes where
+    it can (vmsplice_type, fs/splice.c)."""
+    facts, _ = descriptors.facts(tgids, fds, times)
+    writable: np.ndarray = facts[:, 2] & os.O_ACCMODE != os.O_RDONLY
+    return writable
+
+
+def stat_is(modes: np.ndarray, kind: int) -> np.ndarray:
+    """bool[n]: whether each i_mode is of this kind of file (stat.S_IFIFO …)."""
+    is_kind: np.ndarray = modes & S_IFMT == kind
+    return is_kind
+
+
+def _key(tgids: np.ndarray, inodes: np.ndarray) -> np.ndarray:
+    """Process and inode as one number; a pipe's inode has 32 bits (get_next_ino, fs/inode.c)."""
+    key: np.ndarray = tgids << 32 | inodes & 0xFFFFFFFF
+    return key
