@@ -27,7 +27,7 @@ def read(request: Aio, submit: Call, getevents: Call) -> Operation:
         tid=request.tid,
         receiver_tid=0,
         fd=request.fd,
-        inode=request.file.inode if request.file and not on_disk else 0,
+        inode=request.file.inode if request.file else 0,
         bytes=request.result,
         wait_kind="linux-aio",
         completion_kind="after io_submit" if direct else "in io_submit",

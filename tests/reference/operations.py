@@ -6,7 +6,7 @@ from __future__ import annotations
 from reference import posix_aio, signals
 from reference.order import Operation, settle
 from reference.readiness import Receive, one_by_one
-from reference.story import Call, Story
+from reference.story import Away, Call, Story
 
 RECEIVES = {
     "recvfrom",
@@ -17,6 +17,9 @@ RECEIVES = {
     "pread64",
     "preadv",
     "preadv2",
+    "splice",
+    "tee",
+    "vmsplice",
 }
 WAITS = {
     "select",
@@ -63,7 +66,13 @@ def settled(story: Story, operations: list[Operation]) -> None:
     for inode in {op.inode for op in operations}:
         mine = sorted((op for op in operations if op.inode == inode), key=lambda op: op.copy_end)
         receives = [
-            Receive(op.copy_end, op.empty_at, op.wait_kind == "polled" and inode > 0, op.stream)
+            Receive(
+                op.copy_end,
+                op.empty_at,
+                op.wait_kind == "polled" and inode > 0,
+                op.stream,
+                op.messages,
+            )
             for op in mine
         ]
         readies = [time for of, time in story.readies if of == inode]
@@ -96,7 +105,7 @@ def decided(
         receiver_tid=call.tid if aio else 0,
         fd=call.fd,
         inode=story.files[call.fd].inode,
-        bytes=call.result,
+        bytes=brought(call),
         wait_kind=kind,
         ask=asked,
         ready=ready_unseen(kind, call, teller, signal, empty_at, asked),
@@ -107,6 +116,8 @@ def decided(
         estimated=estimated,
         empty_at=empty_at,
         stream=story.files[call.fd].stream,
+        messages=call.result if call.name == "recvmmsg" else 1,
+        waits_inside=[(its.out, its.back) for its in sleeps(call) if not is_early(call, its)],
         more={
             "eagain_count": len(looks),
             "waited_asleep": any(its.sleep() for its in asks),
@@ -132,15 +143,65 @@ def is_wait(story: Story, call: Call) -> bool:
 
 
 def receives_data(story: Story, call: Call) -> bool:
-    """Whether a call receives from a socket or a pipe."""
+    """Whether a call receives from a socket or a pipe, and not what the process itself has moved into the pipe."""
     file = story.files.get(call.fd)
-    return call.name in RECEIVES and file is not None and file.kind in ("socket", "pipe")
+    if call.name not in RECEIVES or file is None or file.kind not in ("socket", "pipe"):
+        return False
+    if call.name == "vmsplice" and file.writable:
+        return False
+    moves = call.name in ("splice", "tee", "vmsplice")
+    return not (moves and any(fills(story, its, file.inode) for its in story.calls if its.end <= call.end))
+
+
+def fills(story: Story, call: Call, inode: int) -> bool:
+    """Whether a call moves something into this pipe."""
+    out = {"splice": call.arg, "tee": call.arg, "vmsplice": call.fd}.get(call.name)
+    file = story.files.get(out) if out is not None else None
+    if file is None or file.kind != "pipe" or call.result <= 0:
+        return False
+    return file.inode == inode and (call.name != "vmsplice" or file.writable)
 
 
 def leaves_data(call: Call) -> bool:
     """Whether a call had data, and left it where it was."""
-    peeks = call.name in ("recvfrom", "recvmsg") and call.arg & (MSG_PEEK | MSG_ERRQUEUE) != 0
+    flags = call.arg if call.name in ("recvfrom", "recvmsg") else 0
+    if call.name == "recvmmsg" and call.messages:
+        flags = call.messages[2]
+    peeks = flags & (MSG_PEEK | MSG_ERRQUEUE) != 0 or call.name == "tee"
     return peeks and call.result > 0
+
+
+def brought(call: Call) -> int:
+    """How many bytes a call brought, −1 where the bytes of its messages are not known."""
+    if call.name != "recvmmsg":
+        return call.result
+    if call.messages is None or call.messages[0] != call.result:
+        return -1
+    return call.messages[1]
+
+
+# what of its sleeps was before its first bytes
+
+
+def sleeps(call: Call) -> list[Away]:
+    """When the thread slept in it and was woken."""
+    return [its for its in call.away if its.woken is not None]
+
+
+def is_early(call: Call, away: Away) -> bool:
+    """Whether the thread was away before it had its first bytes: the copy tells; else of several messages the first
+    sleep is taken for the wait for the first."""
+    if call.copies:
+        return away.out < min(call.copies)
+    if call.name == "recvmmsg" and call.result > 1 and sleeps(call):
+        return away.out < sleeps(call)[0].back
+    return True
+
+
+def early_sleep(call: Call) -> Away | None:
+    """The last sleep before its first bytes."""
+    early = [its for its in sleeps(call) if is_early(call, its)]
+    return early[-1] if early else None
 
 
 # how it was waited for
@@ -152,11 +213,11 @@ def wait_kind(
     """The way in which the data was waited for."""
     if aio:
         return "posix-aio"
-    if who_told(asks) and not call.sleep():
+    if who_told(asks) and not early_sleep(call):
         return "multiplexed"
     if signal:
         return "signal"
-    if call.sleep():
+    if sleeps(call):
         return "blocked"
     if any(its.name in RECEIVES and its.result == EAGAIN for its in asks):
         return "polled"
@@ -215,7 +276,7 @@ def ready_unseen(
     if kind == "signal" and signal and signal.generated >= (empty_at or 1):
         return signal.generated
     waiter = teller if teller else call
-    sleep = waiter.sleep()
+    sleep = teller.sleep() if teller else early_sleep(call)
     if sleep and sleep.woken is not None:
         return sleep.woken
     if kind == "at once":
@@ -229,7 +290,7 @@ def told(kind: str, call: Call, teller: Call | None, signal: signals.Told | None
         return teller.end
     if kind == "signal" and signal:
         return signal.time
-    sleep = call.sleep()
+    sleep = early_sleep(call)
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.back
     return call.start
@@ -239,7 +300,7 @@ def copy_start(call: Call) -> int:
     """The kernel begins to copy."""
     if call.copies:
         return min(call.copies)
-    return max([call.start, *(its.back for its in call.away)])
+    return max([call.start, *(its.back for its in call.away if is_early(call, its))])
 
 
 def last_empty(
@@ -250,7 +311,7 @@ def last_empty(
         sleep = teller.sleep()
         if sleep and not edge:
             return sleep.out
-    sleep = call.sleep()
+    sleep = early_sleep(call)
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.out
     looks = [

@@ -31,6 +31,8 @@ class Call:
     arg: int = 0
     away: list[Away] = field(default_factory=list)
     copies: list[int] = field(default_factory=list)
+    # of recvmmsg: of how many messages the bytes are known, those bytes, the call's flags
+    messages: tuple[int, int, int] | None = None
 
     def sleep(self) -> Away | None:
         """The last time that the thread slept in it and was woken."""
@@ -59,6 +61,7 @@ class File:
     kind: str  # "socket", "pipe", "file", "disk" or "terminal"
     stream: bool = False
     direct: bool = False  # opened with O_DIRECT
+    writable: bool = False  # opened for writing: a pipe's end that is filled
 
 
 @dataclass

@@ -36,27 +36,23 @@ class OwnPipes:
         moves, fills = self._moves[calls.nr], calls.nr == self._vmsplice
         if not (moves | fills).any():
             return inside
-        moves, fills = np.flatnonzero(moves), np.flatnonzero(fills)
+        out = np.flatnonzero(moves | fills)
+        fills = np.flatnonzero(fills)
         fills = fills[writes(descriptors, tgid[fills], calls.fd[fills], calls.end[fills])]
-        self._note(calls, descriptors, tgid, moves, calls.arg[moves].astype(np.int64))
-        self._note(calls, descriptors, tgid, fills, calls.fd[fills].astype(np.int64))
         inside[fills] = True
-        out = np.flatnonzero(self._moves[calls.nr] | (calls.nr == self._vmsplice))
+        filled = np.where(moves, calls.arg, calls.fd).astype(np.int64)
+        moves |= inside
+        self._note(calls.take(moves), descriptors, tgid[moves], filled[moves])
         inside[out] |= self._filled.find(_key(tgid[out], inode[out]), calls.end[out])[0]
         return inside
 
     def _note(
-        self,
-        calls: Calls,
-        descriptors: Descriptors,
-        tgid: np.ndarray,
-        rows: np.ndarray,
-        fds: np.ndarray,
+        self, calls: Calls, descriptors: Descriptors, tgid: np.ndarray, fd: np.ndarray
     ) -> None:
-        """Keeps which pipes these calls filled. fds: the descriptor that each wrote to."""
-        facts, _ = descriptors.facts(tgid[rows], fds, calls.end[rows])
-        filled = (calls.result[rows] > 0) & stat_is(facts[:, 1], stat.S_IFIFO)
-        keys, times = _key(tgid[rows], facts[:, 0])[filled], calls.end[rows][filled]
+        """Keeps which pipes these calls filled first. fd: int64[n], the descriptor that each wrote to."""
+        facts, _ = descriptors.facts(tgid, fd, calls.end)
+        filled = (calls.result > 0) & (facts[:, 1] & S_IFMT == stat.S_IFIFO)
+        keys, times = _key(tgid, facts[:, 0])[filled], calls.end[filled]
         order = np.lexsort((times, keys))
         keys, times = keys[order], times[order]
         new = np.append(True, keys[1:] != keys[:-1])[: len(keys)] & ~self._filled.has(keys)
@@ -71,12 +67,6 @@ def writes(
     facts, _ = descriptors.facts(tgids, fds, times)
     writable: np.ndarray = facts[:, 2] & os.O_ACCMODE != os.O_RDONLY
     return writable
-
-
-def stat_is(modes: np.ndarray, kind: int) -> np.ndarray:
-    """bool[n]: whether each i_mode is of this kind of file (stat.S_IFIFO …)."""
-    is_kind: np.ndarray = modes & S_IFMT == kind
-    return is_kind
 
 
 def _key(tgids: np.ndarray, inodes: np.ndarray) -> np.ndarray:

@@ -31,9 +31,9 @@ COMPARED = (
 )
 OF_RECEIVES = (
     *("eagain_count", "waited_asleep", "fell_asleep", "slept", "epfd", "events"),
-    *("signal", "generated", "delivered", "named", "by_sigwait"),
+    *("signal", "generated", "delivered", "named", "by_sigwait", "inside"),
 )
-OF_REQUESTS = ("slept",)
+OF_REQUESTS = ("slept", "inside")
 # Which values hypothesis prefers depends on the modules that are loaded, derandomized or not: so many stories that the
 # rarest line is reached whichever tests run.
 told = settings(
