@@ -132,11 +132,11 @@ struct call {
 #define LEARN_PAIR3 16 /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32 /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
-#define LEARN_EVENTS 128  /* argument 3 points at the struct io_events that came (io_getevents) */
-#define LEARN_SILENT 256  /* no record: the user asked for other calls. What it sets up is still learnt. */
-#define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
-#define LEARN_PATH0 1024  /* argument 0 is the path by which it was opened */
-#define LEARN_PATH1 2048  /* argument 1 is */
+#define LEARN_EVENTS 128      /* argument 3 points at the struct io_events that came (io_getevents) */
+#define LEARN_SILENT 256      /* no record: the user asked for other calls. What it sets up is still learnt. */
+#define LEARN_ADDRESS 512     /* the descriptor learnt is a socket that has addresses now */
+#define LEARN_PATH0 1024      /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048      /* argument 1 is */
 #define LEARN_MESSAGES 262144 /* argument 1 points at as many struct mmsghdr as the result says: KIND_MESSAGES */
 #define LEARN_SECOND 524288   /* the argument that is kept is a descriptor too: splice's output, sendfile's input */
 

@@ -150,7 +150,9 @@ def receives_data(story: Story, call: Call) -> bool:
     if call.name == "vmsplice" and file.writable:
         return False
     moves = call.name in ("splice", "tee", "vmsplice")
-    return not (moves and any(fills(story, its, file.inode) for its in story.calls if its.end <= call.end))
+    return not (
+        moves and any(fills(story, its, file.inode) for its in story.calls if its.end <= call.end)
+    )
 
 
 def fills(story: Story, call: Call, inode: int) -> bool:

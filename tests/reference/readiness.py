@@ -35,7 +35,9 @@ def one_by_one(receives: list[Receive], readies: list[int]) -> list[tuple[int | 
         if queue and queue[0] <= receive.end:
             ready = queue.pop(0)
             taken = 1
-            while queue and queue[0] <= receive.end and (receive.stream or taken < receive.messages):
+            while (
+                queue and queue[0] <= receive.end and (receive.stream or taken < receive.messages)
+            ):
                 queue.pop(0)
                 taken += 1
             if taken < receive.messages and soon:

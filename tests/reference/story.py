@@ -126,6 +126,7 @@ class Story:
     sleeps: dict[int, list[Away]] = field(default_factory=dict)  # thread → outside of calls
     copies: dict[int, list[int]] = field(default_factory=dict)  # the same
     polled_ring: int | None = None  # the thread that set up a ring with IORING_SETUP_SQPOLL
+    has_addresses: bool = True  # whether the kernel tells io_uring's requests by address
     poll_requests: bool = False  # whether io_uring's POLL_ADD is used: its waits tell of readiness
 
     def threads(self) -> dict[int, list[Call]]:

@@ -38,7 +38,8 @@ SEND = (
     "sendmmsg",
     "sendfile",
 )
-# Calls with two descriptors, argument 0 and this one: data goes from the first to the second, of sendfile the other way.
+# Calls with two descriptors, argument 0 and this one: data goes from the first to the second; of sendfile from the
+# second to the first.
 SECOND = {"splice": 2, "tee": 1, "sendfile": 1, "copy_file_range": 2}
 SECOND_IS_INPUT = ("sendfile",)
 IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes

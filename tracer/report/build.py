@@ -67,7 +67,7 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     if report["model"]["name"] != "none":
         recording = results.recording
         drawn = figure(received, results[Models], recording.read, recording.base_ns)
-    received_bytes = int(received.bytes.sum())
+    received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
         "ledger": facts["ledger"] | {"unseen_switches": unseen},

@@ -333,17 +333,22 @@ class Process(TypedDict):
 
 
 class Descriptor(TypedDict):
-    """How one descriptor of a process was used."""
+    """How one descriptor of a process was used. …_unmeasured: messages whose bytes are not known."""
 
     tgid: Id
     fd: Annotated[int, Also(minimum=-1)]
     inode: Count | None
     file: str | None
     receives: Count
+    received_messages: Count
     received_bytes: Count
+    received_unmeasured: Count
+    looks: Count
     receive_again: Count
     sends: Count
+    sent_messages: Count
     sent_bytes: Count
+    sent_unmeasured: Count
     send_again: Count
     sends_blocked: Count
     send_slept_ns: Duration

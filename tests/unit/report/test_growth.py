@@ -15,6 +15,7 @@ from tracer.analysis.counts.fd_usage import VALUES, FdUsage
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
+from tracer.analysis.operations.waits_inside import no_waits
 from tracer.analysis.tables.table import names_of
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu
@@ -100,7 +101,7 @@ def waiting(count: int) -> Callable[[], dict[str, Any]]:
     absences = OffCpu(
         its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0))
     )
-    return lambda: during_wait.waiting(its, absences)
+    return lambda: during_wait.waiting(its, no_waits(), absences)
 
 
 def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:

@@ -14,21 +14,16 @@ from tracer.analysis.threads.timeline import TimelineStep
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 
-SEND = (
-    "write",
-    "writev",
-    "pwrite64",
-    "pwritev",
-    "pwritev2",
-    "sendto",
-    "sendmsg",
-    "sendmmsg",
-    "sendfile",
-)
+SEND = syscalls.SEND
 ACCEPT, CONNECT = ("accept", "accept4"), ("connect",)
 WAIT = tuple(name for members in syscalls.CLASSES.values() for name in members)
 _LOOKED_UP = number_set(
-    syscalls.class_numbers((*syscalls.RECEIVE, *SEND, *ACCEPT, *CONNECT, *WAIT))
+    syscalls.class_numbers(
+        (
+            *(*syscalls.RECEIVE, *SEND, *syscalls.SECOND, *ACCEPT, *CONNECT, *WAIT),
+            *(*syscalls.QUEUE_RECEIVE, *syscalls.QUEUE_SEND),
+        )
+    )
 )
 
 

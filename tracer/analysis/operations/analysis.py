@@ -3,8 +3,8 @@
 Array operations over batches of records in time order; what is not yet decided is carried over to the next batch. It
 knows no scenario. The boundaries and what counts as evidence for each are explained in docs/model.md.
 
-    calls ─► receives ─► waits_inside ─► evidence ─► wait_kind ─► boundaries ─► settling (readiness, monotone) ─► Operations
-    requests of io_uring and native AIO ─► io_uring, linux_aio ──────►┘
+    calls ─► receives ─► waits_inside ─► evidence ─► wait_kind ─► boundaries ─► settling ─► Operations
+    requests of io_uring and native AIO ─► io_uring, linux_aio ─────────────────►┘ (readiness, monotone)
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.analysis.operations.in_window import OperationsInWindow
+from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.operations.table import POLLED, Operations
+from tracer.analysis.operations.waits_inside import WaitsInside
 from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.tables.appender import Appender
 from tracer.analysis.tables.intervals import Intervals
@@ -21,7 +22,7 @@ _AT_ONCE = 1 << 17  # operations
 class DuringWait(ReportPart):
     """The report's `waiting` (ns, and operations by MEANWHILE)."""
 
-    NEEDS = (TimelineStep, OperationsInWindow)
+    NEEDS = (TimelineStep, OperationsInWindow, InsideWaits)
 
     def __init__(self) -> None:
         self._absences = Appender(no_off_cpu())
@@ -31,17 +32,20 @@ class DuringWait(ReportPart):
 
     def finish(self, results: Results) -> dict[str, Any]:
         self._absences.add(results[TimelineStep].absences)
-        return {"waiting": waiting(results[OperationsInWindow], self._absences.whole())}
+        operations, inside = results[OperationsInWindow], results[InsideWaits]
+        return {"waiting": waiting(operations, inside, self._absences.whole())}
 
 
-def waiting(operations: Operations, absences: OffCpu) -> dict[str, Any]:
+def waiting(operations: Operations, inside: WaitsInside, absences: OffCpu) -> dict[str, Any]:
     """The report's `waiting` (ns, and operations by MEANWHILE). absences: all threads' times off the CPU, in the order
     in which they ended."""
     asleep, away = _by_thread(absences, np.unique(operations.tid))
+    asleep_inside = _asleep_inside(operations, inside, asleep)
     total = dict.fromkeys(("total_ns", "asleep_ns", "runnable_ns", "cpu_ns", "free_ns"), 0)
     counts = dict.fromkeys(MEANWHILE, 0)
     for first in range(0, len(operations), _AT_ONCE):
-        _count(operations.take(slice(first, first + _AT_ONCE)), asleep, away, total, counts)
+        some = slice(first, first + _AT_ONCE)
+        _count(operations.take(some), asleep_inside[some], asleep, away, total, counts)
     return total | {"operations": counts}
 
 
@@ -59,8 +63,22 @@ def _by_thread(
     return asleep, away
 
 
+def _asleep_inside(
+    operations: Operations, inside: WaitsInside, asleep: dict[int, Intervals]
+) -> np.ndarray:
+    """How long each operation's thread was blocked after its first bytes (int64[n], ns)."""
+    blocked = np.zeros(len(operations), np.int64)
+    row = inside.rows_in(operations)
+    inside, row = inside.take(row >= 0), row[row >= 0]
+    for tid, mine in rows_by(operations.tid[row]).items():
+        slept = asleep[tid].within(inside.begin[mine], inside.end[mine])
+        np.add.at(blocked, row[mine], slept)
+    return blocked
+
+
 def _count(
     operations: Operations,
+    asleep_inside: np.ndarray,
     asleep: dict[int, Intervals],
     away: dict[int, Intervals],
     total: dict[str, int],
@@ -71,7 +89,8 @@ def _count(
     for tid, mine in rows_by(operations.tid).items():
         wait = operations.ask[mine], operations.ready[mine]
         asleep_ns[mine], away_ns[mine] = asleep[tid].within(*wait), away[tid].within(*wait)
-    took = operations.ready - operations.ask
+    took = operations.ready - operations.ask + operations.inside
+    asleep_ns, away_ns = asleep_ns + asleep_inside, away_ns + operations.inside
     waited, sleeps = took > 0, asleep_ns * 2 >= took
     asks = ~sleeps & (operations.wait_kind == POLLED)
     free = ~sleeps & ~asks & waited

@@ -137,6 +137,7 @@ class KernelRequests:
         self._absences: list[OffCpu] = []
         self._copies: list[RecordBatch] = []
         self._tids = np.empty(0, np.int64)  # threads that have to do with requests
+        self._still_in = np.empty(0, np.int64)  # threads whose io_uring_enter has not returned
         self.also_waits = np.zeros(1024, bool)
         """By number of call: those that tell of readiness, since such a request was made."""
 
@@ -151,6 +152,9 @@ class KernelRequests:
         wanted = [self._enter, self._submit, *self._getevents]
         self._calls.append(calls.take(np.isin(calls.nr, wanted)))
         self._absences.append(absences.take(np.isin(absences.tid, self._tids)))
+        still_open = fields.Calls(batch, batch.kind == Kind.OPEN)
+        still_in = still_open.where(still_open.number == self._enter).tid
+        self._still_in = np.union1d(self._still_in, still_in)
         copies = fields.Copies.of(batch)
         self._copies.append(batch.take(copies.where(np.isin(copies.tid, self._tids)).rows))
 
@@ -164,6 +168,10 @@ class KernelRequests:
     def enters(self) -> Calls:
         """The calls of io_uring_enter."""
         return self._calls_of(self._enter)
+
+    def entered(self) -> np.ndarray:
+        """The threads that were in io_uring_enter when tracing ended."""
+        return self._still_in
 
     def submits(self) -> Calls:
         """The calls of io_submit."""

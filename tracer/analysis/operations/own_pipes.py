@@ -22,7 +22,9 @@ class OwnPipes:
     """Feed the calls of each batch, in order of time."""
 
     def __init__(self) -> None:
-        self._filled = AsOf(1)  # (process, inode) → 1, from the return of the call that filled it first
+        self._filled = AsOf(
+            1
+        )  # (process, inode) → 1, from the return of the call that filled it first
         self._moves = number_set(syscalls.class_numbers(("splice", "tee")))
         self._vmsplice = syscalls.numbers()["vmsplice"]
 

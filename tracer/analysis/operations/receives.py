@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.tables.table import Table
 from tracer.analysis.operations.own_pipes import OwnPipes
+from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.messages import Messages
 from tracer.analysis.threads.timeline import Calls, TimelineBatch, by_thread, no_calls
 from tracer.kernel import syscalls

@@ -28,6 +28,15 @@ class WaitsInside(Table):
         rows = slice(int(first), int(last))
         return list(zip(self.begin[rows].tolist(), self.end[rows].tolist(), strict=True))
 
+    def rows_in(self, operations: Operations) -> np.ndarray:
+        """The row of each wait's operation, −1 where it is not among these."""
+        if not len(operations):
+            return np.full(len(self), -1)
+        order = np.argsort(operations.serial, kind="stable")
+        place = np.searchsorted(operations.serial[order], self.serial)
+        row = order[np.minimum(place, len(order) - 1)]
+        return np.where(operations.serial[row] == self.serial, row, -1)
+
 
 def no_waits() -> WaitsInside:
     """A table without rows."""
@@ -53,7 +62,9 @@ def split(receive: Calls, part: TimelineBatch, serials: np.ndarray) -> tuple[Cal
     had = np.where(had > 0, had, _ends_of_first_sleeps(away, of, asleep, len(chosen)))
     early = away.out < had[of]
     receive = receive.take(slice(None))
-    _replace(receive, chosen, away.where(early & asleep), of[early & asleep], ("out", "woken", "back"))
+    _replace(
+        receive, chosen, away.where(early & asleep), of[early & asleep], ("out", "woken", "back")
+    )
     _replace(receive, chosen, away.where(early), of[early], ("last_in",))
     late, of = away.where(asleep & ~early), of[asleep & ~early]
     return receive, WaitsInside(serials[chosen[of]], late.out, late.back)
@@ -61,16 +72,11 @@ def split(receive: Calls, part: TimelineBatch, serials: np.ndarray) -> tuple[Cal
 
 def in_order(waits: WaitsInside, operations: Operations) -> WaitsInside:
     """Those of these operations, by serial and time, each between the copy's begin and its end."""
-    place = np.argsort(operations.serial, kind="stable")
-    row = np.searchsorted(operations.serial[place], waits.serial)
-    row = place[np.minimum(row, len(place) - 1)] if len(place) else row
-    if len(place):
-        waits, row = waits.take(mine := operations.serial[row] == waits.serial), row[mine]
-        begin = np.maximum(waits.begin, operations.copy_start[row])
-        end = np.minimum(waits.end, operations.copy_end[row])
-        waits = WaitsInside(waits.serial, begin, end).where(begin < end)
-    else:
-        waits = no_waits()
+    row = waits.rows_in(operations)
+    waits, row = waits.take(row >= 0), row[row >= 0]
+    begin = np.maximum(waits.begin, operations.copy_start[row])
+    end = np.minimum(waits.end, operations.copy_end[row])
+    waits = WaitsInside(waits.serial, begin, end).where(begin < end)
     return waits.take(np.lexsort((waits.begin, waits.serial)))
 
 
@@ -79,11 +85,13 @@ def sums(waits: WaitsInside, operations: Operations) -> np.ndarray:
     size = int(operations.serial.max()) + 1 if len(operations) else 0
     total = np.zeros(size, np.int64)
     np.add.at(total, waits.serial, waits.end - waits.begin)
-    return total[operations.serial]
+    inside: np.ndarray = total[operations.serial]
+    return inside
 
 
 def _first_bytes_known(receive: Calls) -> np.ndarray:
-    return receive.copy > 0
+    known: np.ndarray = receive.copy > 0
+    return known
 
 
 def _takes_several(receive: Calls) -> np.ndarray:

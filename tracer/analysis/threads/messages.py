@@ -31,19 +31,18 @@ class Messages(Table):
         return np.where(known, row, -1)
 
 
-
 def messages_of(
     rows: RecordBatch, calls: fields.Calls, next_call: np.ndarray
 ) -> tuple[Messages, np.ndarray]:
     """(the calls of recvmmsg and sendmmsg, in their order; for each row whether it tells of the messages of a call that
     has not ended yet)."""
     told, left = fields.Messages.of(rows), np.zeros(len(rows), bool)
-    if not len(told.rows):
+    if not len(told):
         return no_messages(), left
-    call_index = next_call[told.rows]
+    call_index = next_call[told.places]
     known = call_index < len(calls)
     known[known] = calls.where(call_index[known]).tid == told.tid[known]
-    left[told.rows[~known]] = True
+    left[told.places[~known]] = True
     told, call_index = told.where(known), call_index[known]
     whose, first = np.unique(call_index, return_index=True)
     of = np.searchsorted(whose, call_index)

@@ -10,7 +10,7 @@ from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
 from tracer.analysis.identity.descriptors import S_IFMT
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
-from tracer.analysis.operations.io_uring import SETUP_SQPOLL
+from tracer.analysis.operations.uring_requests import SETUP_SQPOLL
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.thread_states import ThreadStates

@@ -183,6 +183,7 @@ class RingReads:
     by_worker: int
     by_device: int
     multishot: int
+    sqpoll: int
 
 
 @dataclass(frozen=True)

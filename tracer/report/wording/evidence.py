@@ -250,6 +250,7 @@ def _ring_reads(fact: RingReads) -> str:
         "by a kernel worker (io-wq)": fact.by_worker,
         "by the device": fact.by_device,
         "by multishot requests": fact.multishot,
+        "by the kernel thread that took the requests (IORING_SETUP_SQPOLL)": fact.sqpoll,
     }
     ways = ", ".join(f"{times} {text}" for text, times in words.items() if times)
     return f"{fact.reads} reads were completed by io_uring: {ways}"

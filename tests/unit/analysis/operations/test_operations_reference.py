@@ -104,8 +104,8 @@ def long_story(seed: int) -> tuple[Trace, list[dict[str, Any]]]:
 @cache
 def long_story_of_requests(seed: int) -> tuple[Trace, list[dict[str, Any]]]:
     """A long story of requests."""
-    story = request_stories.made_of(request_stories.drawn(Random(seed), 200))
-    return request_stories.records(story, seed % 2 == 1), wanted(requests_by_reference(story))
+    story = request_stories.made_of(request_stories.drawn(Random(seed), 200), seed % 2 == 1)
+    return request_stories.records(story), wanted(requests_by_reference(story))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -130,12 +130,12 @@ def test_receives_are_the_same_one_by_one(story: Story) -> None:
 
 
 @plainly
-@given(request_stories.stories, request_stories.with_addresses)
-def test_requests_are_the_same_one_by_one(story: Story, has_addresses: bool) -> None:
+@given(request_stories.stories)
+def test_requests_are_the_same_one_by_one(story: Story) -> None:
     found = requests_by_reference(story)
     for op in found:
         event(f"completed: {op.completion_kind}")
-    records = request_stories.records(story, has_addresses)
+    records = request_stories.records(story)
     assert analysed(operations_of(records), OF_REQUESTS) == wanted(found)
 
 

@@ -51,6 +51,7 @@ def operation(
         "fd": fd,
         "inode": 9000,
         "bytes": 64,
+        "messages": 1,
         "nr": 45,
         "wait_kind": WAIT_KINDS.index(wait_kind),
         "ask": at,
@@ -77,6 +78,7 @@ def operation(
         "by_sigwait": False,
         "fell_asleep": 0,
         "slept": 5,
+        "inside": 0,
         "waited_asleep": True,
         "serial": index,
     }
@@ -331,7 +333,7 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
             completed(DEVICE, "io-uring"),
         ],
         (
-            facts.RingReads(4, 1, 1, 1, 1, 0),
+            facts.RingReads(4, 1, 1, 1, 1, 0, 0),
             facts.RingCopies(2, 1),
             facts.RingCompletions(3, 1),
         ),

@@ -25,7 +25,7 @@ EXACT = {  # one of each way in which a sentence bends
         2, 3
     ): "2 times the thread that asked copied, as task work or inside its call, "
     "3 times another thread copied",
-    facts.RingReads(5, 2, 0, 0, 3, 0): "5 reads were completed by io_uring: 2 inside the "
+    facts.RingReads(5, 2, 0, 0, 3, 0, 0): "5 reads were completed by io_uring: 2 inside the "
     "io_uring_enter that submitted them, 3 by the device",
     facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
     "took turns",
