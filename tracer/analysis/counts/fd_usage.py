@@ -15,7 +15,7 @@ import numpy as np
 from tracer.analysis.counts.call_files import ACCEPT, CONNECT, WAIT, CallFile, CallFiles
 from tracer.analysis.counts.request_usage import RequestUsage
 from tracer.analysis.counts.second_files import SecondFiles, moves
-from tracer.analysis.counts.usage_values import SYSV_QUEUE, VALUES, columns
+from tracer.analysis.counts.usage_values import QUEUE, SYSV_QUEUE, VALUES, columns
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.own_pipes import writes
 from tracer.analysis.operations.receives import LEAVES_DATA
@@ -49,7 +49,8 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT | _SECOND
 class FdUsage:
     """Calls that ended inside the window, and requests that were completed in it. keys: int64[n, 3], process,
     descriptor (−1: io_uring knows it by an index; SYSV_QUEUE: a SysV message queue) and inode (of a queue its ID + 1);
-    mode: i_mode of the file, 0 if unknown; values: name of VALUES → int64[n], counts, bytes and ns."""
+    mode: i_mode of the file, 0 if unknown, QUEUE of message queues; values: name of VALUES → int64[n], counts, bytes
+    and ns."""
 
     keys: np.ndarray
     mode: np.ndarray
@@ -75,7 +76,8 @@ class DescriptorUsage(Step[None, FdUsage]):
         # argument 0 of msgrcv is a queue's ID, and no descriptor
         sysv = _SYSV[calls.nr]
         fd = np.where(sysv, SYSV_QUEUE, calls.fd)
-        keys = files.tgid, fd, np.where(sysv, calls.fd + 1, files.inode), files.mode * ~sysv
+        mode = np.where(_QUEUE_RECEIVE[calls.nr] | _QUEUE_SEND[calls.nr], QUEUE, files.mode)
+        keys = files.tgid, fd, np.where(sysv, calls.fd + 1, files.inode), mode
         second = moves(calls, files, state[Identity])
         kinds = _kinds(calls, state[TimelineStep].messages, _fills(calls, files, state[Identity]))
         self._add(keys, _columns(calls, kinds, neighbours, second))
@@ -87,9 +89,9 @@ class DescriptorUsage(Step[None, FdUsage]):
         self._sums.add(*results[RequestUsage])
         keys, values = self._sums.result()
         unknown = np.flatnonzero((keys[:, 2] == 0) & (keys[:, 1] >= 0))
-        keys[unknown, 2], keys[unknown, 3] = results[Identity].first_file(
-            keys[unknown, 0], keys[unknown, 1]
-        )
+        inode, mode = results[Identity].first_file(keys[unknown, 0], keys[unknown, 1])
+        keys[unknown, 2] = inode
+        keys[unknown, 3] = np.where(keys[unknown, 3] == QUEUE, QUEUE, mode)
         merged = GroupSum(keys.shape[1], len(VALUES))
         merged.add(tuple(keys.T), tuple(values.T))
         keys, values = merged.result()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 
 import numpy as np
 
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
+from tracer.analysis.counts.file_kinds import other_reads
 from tracer.analysis.identity.descriptors import S_IFMT
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
@@ -68,26 +70,31 @@ class Contexts(Step[None, dict[int, VerdictContext]]):
 
 
 class IoOfProcesses(Step[None, dict[int, IoCounts]]):
-    """Process → number of calls on files, and of calls that sent or connected on sockets."""
+    """Process → number of calls on files, and of calls that sent or connected on sockets; what it read from other
+    things."""
 
-    NEEDS = (DescriptorUsage,)
+    NEEDS = (DescriptorUsage, Identity)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         """Nothing: the counts of the descriptors are enough."""
 
     def finish(self, results: Results) -> dict[int, IoCounts]:
-        return io_of_processes(results[DescriptorUsage])
+        return io_of_processes(results[DescriptorUsage], results[Identity].name)
 
 
-def io_of_processes(used: FdUsage) -> dict[int, IoCounts]:
-    """Process → counts. Writes to pipes are left out: they may be only the program's output."""
+def io_of_processes(
+    used: FdUsage, name: Callable[[int, int, int], str | None]
+) -> dict[int, IoCounts]:
+    """Process → counts. Writes to pipes are left out: they may be only the program's output. name: of a file, by
+    process, descriptor and inode."""
     kind, values = used.mode & S_IFMT, used.values
+    reads = other_reads(used.keys, used.mode, values["receives"], values["received_bytes"], name)
     on_files = np.isin(kind, (stat.S_IFREG, stat.S_IFBLK)) * (values["receives"] + values["sends"])
     on_sockets = values["sends"] + values["accepts"] + values["connects"]
     sums = GroupSum(1, 2)
     sums.add((used.keys[:, 0],), (on_files, (kind == stat.S_IFSOCK) * on_sockets))
     keys, counts = sums.result()
     return {
-        tgid: IoCounts(*pair)
+        tgid: IoCounts(pair[0], pair[1], reads.get(tgid, ()))
         for tgid, pair in zip(keys[:, 0].tolist(), counts.tolist(), strict=True)
     }

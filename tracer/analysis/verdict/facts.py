@@ -15,6 +15,13 @@ class NothingReceived:
 
 
 @dataclass(frozen=True)
+class OtherReads:
+    """What was read from other things than sockets, pipes and files: (kind, calls, bytes) of each kind."""
+
+    reads: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
 class Undecoded:
     """Calls of 32-bit programs, which are counted and not decoded."""
 
@@ -374,6 +381,7 @@ class LateToFetch:
 
 ModelFact: TypeAlias = (
     NothingReceived
+    | OtherReads
     | Undecoded
     | FoundAtOnce
     | SleptInCall

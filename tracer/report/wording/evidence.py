@@ -26,6 +26,7 @@ from tracer.analysis.verdict.facts import (
     NothingReceived,
     NothingTold,
     NotRegistered,
+    OtherReads,
     RanTogether,
     Registered,
     RingCompletions,
@@ -48,7 +49,14 @@ from tracer.analysis.verdict.io_model import ModelVerdict
 from tracer.report.contract import Model
 
 _Plain: TypeAlias = (
-    NothingReceived | Undecoded | FoundAtOnce | SleptInCall | ThreadEach | AskedAgain | NothingTold
+    NothingReceived
+    | OtherReads
+    | Undecoded
+    | FoundAtOnce
+    | SleptInCall
+    | ThreadEach
+    | AskedAgain
+    | NothingTold
 )
 _Epoll: TypeAlias = Registered | NotRegistered | ArmedOnce | SleptOnData | ToldOfRest
 _Signal: TypeAlias = ToldBySignal | NamedDescriptor | TakenByCall | WaitedInNoCall
@@ -116,6 +124,12 @@ def _plain(fact: _Plain) -> str:
     match fact:
         case NothingReceived():
             return "no receive brought data in on a socket or pipe"
+        case OtherReads(reads):
+            brought = (
+                f"{kind} {calls:,} {'time' if calls == 1 else 'times'}, {size:,} bytes"
+                for kind, calls, size in reads
+            )
+            return f"it read from {'; '.join(brought)}"
         case Undecoded(calls):
             return (
                 f"{calls} calls were a 32-bit program's: counted, but not decoded; what they "
