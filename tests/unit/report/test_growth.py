@@ -62,12 +62,16 @@ def threads(count: int) -> processes.Threads:
     return processes.Threads(times(count), {}, {}, wakers, {}, {})
 
 
-def used(count: int, **values: int) -> FdUsage:
+def no_name(tgid: int, fd: int, inode: int) -> None:
+    """Of no file."""
+
+
+def used(count: int, mode: int = 0o100644, **values: int) -> FdUsage:
     keys = np.stack([1000 + np.arange(count), np.arange(count), np.arange(count)], axis=1)
     columns: dict[str, np.ndarray] = {
         name: np.full(count, values.get(name, 0)).view(Counted) for name in VALUES
     }
-    return FdUsage(keys.view(Counted), np.full(count, 0o100644).view(Counted), columns)
+    return FdUsage(keys.view(Counted), np.full(count, mode).view(Counted), columns)
 
 
 def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.ProgramIo:
@@ -118,13 +122,14 @@ def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
         listing,
         waiting,
         futexes,
-        lambda count: partial(io_of_processes, used(count, receives=3)),
+        lambda count: partial(io_of_processes, used(count, receives=3), no_name),
+        lambda count: partial(io_of_processes, used(count, mode=0o020600, receives=3), no_name),
         lambda count: partial(advice._noticing, seen(count)),
         lambda count: partial(
             advice._polling, seen(count, POLLED, receive_again=1000, again_runs=1)
         ),
     ],
-    ids=["processes", "waiting", "futexes", "moved", "noticing", "polling"],
+    ids=["processes", "waiting", "futexes", "moved", "read", "noticing", "polling"],
 )
 def test_work_does_not_grow_with_the_square(made: Any) -> None:
     small, large = (work(made(count)) for count in (SMALL, TIMES * SMALL))
@@ -136,7 +141,9 @@ def test_each_rule_and_list_has_its_say_at_that_size() -> None:
     assert len(advice._noticing(seen(SMALL))) == len(advice._repeated(seen(SMALL))) == SMALL
     assert len(advice._polling(seen(SMALL, POLLED, receive_again=1000, again_runs=1))) == SMALL
     assert waiting(SMALL)()["asleep_ns"] == SMALL * EACH * 90
-    assert io_of_processes(used(SMALL, receives=3))[1000].files == 3
+    assert io_of_processes(used(SMALL, receives=3), no_name)[1000].files == 3
+    terminals = io_of_processes(used(SMALL, mode=0o020600, receives=3), no_name)
+    assert terminals[1000].reads == (("terminals or other devices", 3, 0),)
     assert io_model.judge(operations(SMALL), np.zeros(SMALL * EACH, np.int64)).name == "blocking"
 
 
