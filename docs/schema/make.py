@@ -72,12 +72,7 @@ RULES: dict[str, list[Schema]] = {
         _where(
             "scenario",
             {"type": "string"},
-            {
-                "properties": {
-                    "options": {"$ref": "#/$defs/RunOptions"},
-                    "cost": {"anyOf": [{"$ref": "#/$defs/MeasuredCost"}, {"type": "null"}]},
-                }
-            },
+            {"properties": {"options": {"$ref": "#/$defs/RunOptions"}}},
         ),
     ],
 }

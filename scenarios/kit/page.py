@@ -15,6 +15,7 @@ FINISHED = 4  # receiver: 1 when it wants nothing more
 SENT = 5  # sender: messages sent
 STOP = 6  # whoever ends a run early: 1
 EACH = 7  # receiver: 1 for each message on a connection of its own
+UP = 8  # sender: 1 when it has started, and only waits for the receiver
 ENDS = 16  # receiver: the numbers of all its ends, from here on
 
 

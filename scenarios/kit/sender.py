@@ -24,6 +24,7 @@ from scenarios.kit.page import (
     RECEIVED,
     SENT,
     STOP,
+    UP,
     map_shared,
 )
 
@@ -131,6 +132,7 @@ def main() -> None:
     page = map_shared(given.shared_fd)
     send_begin_ns = array("Q")
     transport.make_room(options.sockets)
+    page[UP] = 1
     failures = status = 0
     try:
         if options.proto != "none":

@@ -200,4 +200,12 @@ def test_a_report_of_no_scenario_has_the_options_of_trace() -> None:
     assert its["scenario"] is None and not faults(its)
     assert not holds(its | {"options": report("blocking")["options"]})
     assert not holds(its | {"expected": report("blocking")["expected"]})
-    assert not holds(its | {"cost": report("blocking")["cost"]})
+    measured = {
+        "per": "message",
+        **dict.fromkeys(("untraced_cpu_ns", "traced_cpu_ns", "untraced_runs"), 1),
+        **dict.fromkeys(("untraced_cpu_ns_per_op", "traced_cpu_ns_per_op"), 1),
+        "untraced_spread_ns": [1, 1],
+        "ratio": 1.0,
+    }
+    assert holds(report("blocking") | {"cost": measured})
+    assert not holds(its | {"cost": measured})

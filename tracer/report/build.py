@@ -11,11 +11,10 @@ from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.steps.step import Recording, Results
 from tracer.analysis.steps.window import Window
-from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.analysis.verdict.context import Models
 from tracer.recording.batch import Read
-from tracer.report import cost, oracle
+from tracer.report import oracle
 from tracer.report.contract import Facts, Report
 from tracer.report.figure_steps import figure
 
@@ -62,7 +61,6 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     """The parts of the report that need other parts. report: the parts so far."""
     facts, received = results.recording.facts, results[OperationsInWindow]
     unseen = results[TimelineStep].unseen_switches
-    cpu_ns = sum(thread.kernel_ns + thread.user_ns for thread in results[ThreadStates])
     drawn = None
     if report["model"]["name"] != "none":
         recording = results.recording
@@ -71,6 +69,5 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
         "ledger": facts["ledger"] | {"unseen_switches": unseen},
-        "cost": cost.cost(facts, cpu_ns),
         "figure": drawn,
     }

@@ -452,8 +452,16 @@ class Ledger(TypedDict):
 
 
 class MeasuredCost(TypedDict):
-    """What tracing cost the receiver, beside a run without probes."""
+    """What tracing cost the receiver, beside runs without probes.
 
+    per: what CPU time is divided by. untraced_cpu_ns, and the two _per_op, which are per message: of the median run.
+    """
+
+    per: Literal["message", "call"]
+    untraced_cpu_ns: Duration
+    traced_cpu_ns: Duration
+    untraced_runs: Annotated[int, Also(minimum=1)]
+    untraced_spread_ns: Annotated[list[Duration], Also(length=2)]
     untraced_cpu_ns_per_op: Duration
     traced_cpu_ns_per_op: Duration
     ratio: Annotated[float, Also(minimum=0)] | None
@@ -462,6 +470,7 @@ class MeasuredCost(TypedDict):
 class EstimatedCost(TypedDict):
     """What an event costs, times the events."""
 
+    per: Literal["event"]
     untraced_cpu_ns_per_op: None
     traced_cpu_ns_per_op: None
     ratio: None
@@ -470,6 +479,13 @@ class EstimatedCost(TypedDict):
     events: Count
     total_ns: Duration
     cpu_ns: Duration
+
+
+class Latency(TypedDict):
+    """From just before a send to just after the receive that brought the message, by the programs' own clocks."""
+
+    traced: Distribution
+    untraced: Distribution | None
 
 
 class CallStep(TypedDict):
@@ -614,6 +630,7 @@ class Report(TypedDict):
     locks: list[Lock]
     ledger: Ledger
     cost: MeasuredCost | EstimatedCost | None
+    latency: Latency | None
     figure: Figure | None
 
 

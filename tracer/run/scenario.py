@@ -14,10 +14,12 @@ from typing import Any
 
 from scenarios import Scenario
 from scenarios.kit.options import Options, receiver_command, sender_command
-from scenarios.kit.page import make_shared
+from scenarios.kit.page import UP, make_shared, map_shared
 from tracer import text
 from tracer.bpf.loader import Attachment
-from tracer.capture import spawn
+from tracer.capture import event_cost, spawn
+from tracer.capture.attach import Adopter
+from tracer.capture.collector import Collector
 from tracer.capture.interrupts import signalled
 from tracer.capture.recorder import Recorder
 from tracer.errors import CANNOT, IotraceError, NothingSeen
@@ -28,6 +30,11 @@ from tracer.run.tracing import Ended, Subject, drained, record
 
 VETH_ADDRESS = "10.0.0.1"  # of the receiver
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
+_LOOK_MS = 1  # how often to look at the shared page
+_UNTRACED_RUNS, _UNTRACED_S = (
+    3,
+    1.0,
+)  # how many runs without probes, and for how long another one may begin
 _STOP_MS = 1000  # for a receiver that was interrupted to leave its notes
 
 
@@ -136,7 +143,14 @@ def _sides(plan: ScenarioPlan) -> Iterator[_Sides]:
         )
         sender = stack.enter_context(spawn.start(send, plan.user, (shared, notes[1]), spaces[1]))
         sender.release()
+        _await(sender, map_shared(shared))
         yield _Sides(receiver, sender, *notes)
+
+
+def _await(sender: spawn.Target, page: memoryview) -> None:
+    """Returns when the sender has started, or ended: so the windows of all runs begin alike, and hold no start-up."""
+    while not page[UP] and not sender.wait(_LOOK_MS):
+        pass
 
 
 def _able(plan: ScenarioPlan, sides: _Sides) -> dict[str, Any]:
@@ -148,12 +162,29 @@ def _able(plan: ScenarioPlan, sides: _Sides) -> dict[str, Any]:
 
 
 def untraced(plan: ScenarioPlan) -> dict[str, Any] | None:
-    """The receiver's notes from a run without probes, None if it did not end well in time; raises CannotRun."""
+    """Both sides' notes from a run without probes, None if it did not end well in time; raises CannotRun."""
     with _sides(plan) as sides:
         sides.receiver.release()
-        if not sides.receiver.wait(plan.timeout * 1000):
+        if not sides.receiver.wait(plan.timeout * 1000) or sides.receiver.status not in (
+            0,
+            _UNABLE,
+        ):
             return None
-        return _able(plan, sides) if sides.receiver.status in (0, _UNABLE) else None
+        notes = _able(plan, sides)
+        sides.sender.wait(_STOP_MS)
+        return {"notes": notes, "sender": _notes(sides.sender_notes)}
+
+
+def _untraced_runs(plan: ScenarioPlan) -> list[dict[str, Any]]:
+    """What `untraced` gives, several times, to know how much runs differ; fewer where one takes long."""
+    runs: list[dict[str, Any]] = []
+    until = time.monotonic() + _UNTRACED_S
+    while len(runs) < _UNTRACED_RUNS and (not runs or time.monotonic() < until):
+        run = untraced(plan)
+        if run is None:
+            break
+        runs.append(run)
+    return runs
 
 
 def traced(
@@ -166,13 +197,13 @@ def traced(
     iotrace itself did, and the recording says with what, and holds what there was before (`failure` of its facts).
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
-    before = untraced(plan) if plan.measure_cost else None
+    before = _untraced_runs(plan) if plan.measure_cost else None
     with (
         _sides(plan) as sides,
         Attachment(features, plan.ring_bytes) as probes,
         signalled() as signals,
     ):
-        subject = _Scenario(plan, sides, probes.secret, before, signals, progress)
+        subject = _Scenario(plan, sides, probes, before, signals, progress)
         ended = record(probes, features, path, subject)
     if ended.failure and not ended.recorded:
         raise ended.failure
@@ -186,17 +217,24 @@ class _Scenario(Subject):
         self,
         plan: ScenarioPlan,
         sides: _Sides,
-        secret: int,
-        before: dict[str, Any] | None,
+        probes: Attachment,
+        before: list[dict[str, Any]] | None,
         signals: Callable[[], list[int]],
         progress: Callable[[int], None],
     ) -> None:
-        self._plan, self._sides, self._secret, self._before = plan, sides, secret, before
+        self._plan, self._sides, self._probes, self._before = plan, sides, probes, before
         self._signals, self._progress = signals, progress
         self._deadline = time.monotonic() + plan.timeout
 
+    def prepare(self, collector: Collector) -> dict[str, Any]:
+        """What an event costs, for a receiver whose cost cannot be told from its CPU time."""
+        if self._before is None:
+            return {}
+        adopter = Adopter(self._probes.secret)
+        return {"event_cost_ns": event_cost.event_ns(self._probes, collector, adopter)}
+
     def begin(self, recorder: Recorder) -> None:
-        self._sides.receiver.release(self._secret)
+        self._sides.receiver.release(self._probes.secret)
 
     def follow(self, recorder: Recorder) -> str:
         """Drains until the receiver ends or must be ended; returns Ended.ending ("abandoned": the sender failed)."""

@@ -184,4 +184,8 @@ def test_the_cost_is_an_estimate() -> None:
     its = built(Trace().call("getpid", 10, 20, 1), event_cost_ns=300.0, ledger={"counted": 10})[
         "cost"
     ]
-    assert its["estimate"] is True and its["total_ns"] == 3000 and its["ratio"] is None
+    assert (
+        its["estimate"] is True
+        and its["total_ns"] == 300 * its["events"] > 0
+        and its["ratio"] is None
+    )

@@ -129,6 +129,7 @@ def _verdict(report: Result, width: int) -> Parts:
         *verdict.oracle(report, width),
         *verdict.ledger(report, width),
         *verdict.cost(report, width),
+        *verdict.latency(report, width),
     ]
 
 

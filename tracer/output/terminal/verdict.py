@@ -261,22 +261,42 @@ def cost(report: Result, width: int = 80) -> list[Text]:
     if not spent:
         return entry("cost", "of tracing: not measured in this run", width, "dim")
     if spent.get("estimate"):
-        of = share(spent.get("total_ns"), spent.get("cpu_ns"))
-        return entry(
-            "cost",
-            f"of tracing, estimated: {number(spent.get('events'))} events of "
-            f"{duration(spent.get('event_ns'))} each (measured when tracing began) are "
-            f"{duration(spent.get('total_ns'))}, {of} of the traced threads' CPU time",
-            width,
-        )
-    ratio = spent.get("ratio")
+        return entry("cost", f"of tracing, estimated: {_of_events(spent)}", width)
+    ratio, unit = spent.get("ratio"), spent.get("per", "message")
     times = "" if ratio is None else f", ×{ratio:.2f}"
     return entry(
         "cost",
-        f"of tracing: {duration(spent.get('untraced_cpu_ns_per_op'))} of CPU an operation untraced, "
-        f"{duration(spent.get('traced_cpu_ns_per_op'))} traced{times} (the receiver's own)",
+        f"of tracing: {duration(spent.get('untraced_cpu_ns'))} of CPU a {unit} untraced"
+        f"{_spread(spent)}, {duration(spent.get('traced_cpu_ns'))} traced{times}",
         width,
     )
+
+
+def latency(report: Result, width: int = 80) -> list[Text]:
+    """What tracing did to the time from send to receive; nothing where that is not known."""
+    measured = report.get("latency")
+    if not measured:
+        return []
+    traced, untraced = (measured.get(run) or {} for run in ("traced", "untraced"))
+    before = f"{duration(untraced.get('p50_ns'))} untraced, " if untraced else ""
+    text = f"send to received: {before}{duration(traced.get('p50_ns'))} traced (medians)"
+    return entry("latency", text, width)
+
+
+def _of_events(spent: Result) -> str:
+    of = share(spent.get("total_ns"), spent.get("cpu_ns"))
+    return (
+        f"{number(spent.get('events'))} events of {duration(spent.get('event_ns'))} each "
+        f"(measured when tracing began) are {duration(spent.get('total_ns'))}, {of} of the "
+        "traced threads' CPU time"
+    )
+
+
+def _spread(spent: Result) -> str:
+    """The least and the most of the untraced runs, where there was more than one."""
+    least, most = spent.get("untraced_spread_ns") or (None, None)
+    runs = spent.get("untraced_runs") or 0
+    return f" ({duration(least)} to {duration(most)} in {runs} runs)" if runs > 1 else ""
 
 
 def oracle(report: Result, width: int = 80) -> list[Text]:

@@ -94,10 +94,19 @@ def test_a_kernel_that_does_not_tell_what_it_missed() -> None:
 
 
 def test_cost_measured_and_not() -> None:
-    assert "21.4 µs" in plain(verdict.cost(sample("blocking"))) and "×1.37" in plain(
-        verdict.cost(sample("blocking"))
-    )
+    text = squeezed(verdict.cost(sample("blocking")))
+    assert "21.4 µs of CPU a message untraced (20.1 µs to 23.5 µs in 3 runs)" in text
+    assert text.endswith("29.3 µs traced, ×1.37")
     assert "not measured" in plain(verdict.cost(sample("blocking", cost=None)))
+
+
+def test_latency_beside_the_untraced_one_and_alone() -> None:
+    report = sample("blocking")
+    assert "61.2 µs untraced, 66 µs traced" in squeezed(verdict.latency(report))
+    report["latency"]["untraced"] = None
+    text = squeezed(verdict.latency(report))
+    assert "66 µs traced" in text and "untraced" not in text
+    assert verdict.latency(sample("blocking", latency=None)) == []
 
 
 def test_estimates_are_counted_and_explained() -> None:
