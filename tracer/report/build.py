@@ -8,7 +8,7 @@ import tracer.analysis
 import tracer.report
 from tracer.analysis import passes
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.operations.in_window import OperationsInWindow
+from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.steps.step import Recording, Results
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import TimelineStep
@@ -64,7 +64,9 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     drawn = None
     if report["model"]["name"] != "none":
         recording = results.recording
-        drawn = figure(received, results[Models], recording.read, recording.base_ns)
+        drawn = figure(
+            received, results[Models], results[InsideWaits], recording.read, recording.base_ns
+        )
     received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),

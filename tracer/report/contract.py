@@ -550,6 +550,18 @@ class CopyStep(TypedDict):
     moved: NotRequired[Literal[True]]
 
 
+class WaitStep(TypedDict):
+    """The thread waits inside the receive, after its first bytes. count: several such waits, drawn as one; blocked_ns:
+    how long they took."""
+
+    kind: Literal["wait"]
+    at_ns: Time
+    end_ns: Time
+    tid: Id
+    count: Annotated[int, Also(minimum=1)]
+    blocked_ns: Duration
+
+
 class SignalStep(TypedDict):
     """A signal tells. taken: by a call that waited for it."""
 
@@ -584,6 +596,7 @@ Step: TypeAlias = (
     | RunStep
     | ReadyStep
     | CopyStep
+    | WaitStep
     | SignalStep
     | HandlerEndStep
     | RequestStep

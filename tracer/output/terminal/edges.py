@@ -46,8 +46,13 @@ def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
 def _sleeps(
     figure: Figure, tid: int | None, calls: list[Step], last_ns: int
 ) -> list[tuple[int, int]]:
-    """Of each call in which thread `tid` slept: (its entry, the last switch-in or else its exit), ns since base."""
-    sleeps = []
+    """Of each call in which thread `tid` slept: (its entry, the last switch-in or else its exit), ns since base; and of
+    each wait inside a receive."""
+    sleeps = [
+        (step["at_ns"], step["end_ns"])
+        for step in figure.steps
+        if step["kind"] == "wait" and step.get("tid") == tid
+    ]
     for call in calls:
         if call.get("tid") != tid or not call.get("blocked_ns") or (call.get("count") or 1) > 1:
             continue

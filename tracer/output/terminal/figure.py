@@ -161,9 +161,18 @@ def _rail(figure: Figure) -> _Rail:
         rail.glyphs[last] = "┘"
         middle = first + (last - first - 1) // 2
         mark = "~" if figure.is_estimated(begin, end) else ""
-        rail.labels[middle] = (name, f"bold {style}")
-        rail.labels[middle + 1] = (mark + duration(figure.between(begin, end)), style)
+        took_ns, inside_ns = figure.between(begin, end) or 0, 0
+        if name == "copy" and (inside_ns := figure.waited_inside()):
+            _label(rail, first + 2, "wait", duration(inside_ns))
+            middle = first
+        _label(rail, middle, name, mark + duration(took_ns - inside_ns))
     return rail
+
+
+def _label(rail: _Rail, row: int, phase: str, took: str) -> None:
+    """The name of a phase beside a row, and how long it took beside the next."""
+    style = PHASE_STYLES[phase]
+    rail.labels[row], rail.labels[row + 1] = (phase, f"bold {style}"), (took, style)
 
 
 def _caption(report: Result, figure: Figure) -> list[Text]:
@@ -197,6 +206,11 @@ def _notes(figure: Figure) -> list[str]:
     if queued := figure.operation.get("queued_ns"):
         notes.append(
             f"The data had been in the queue for {duration(queued)} before it was asked for."
+        )
+    if inside := figure.operation.get("waits_inside"):
+        notes.append(
+            f"After its first bytes the receive waited {plural(len(inside), 'time')} for the rest, "
+            f"{duration(figure.waited_inside())} in all: that is wait, not copy."
         )
     if figure.helper is not None and figure.helper_reads:
         notes.append(

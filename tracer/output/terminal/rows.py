@@ -81,6 +81,11 @@ class Figure:
         first, last = self.times.get(begin), self.times.get(end)
         return None if first is None or last is None else last - first
 
+    def waited_inside(self) -> int:
+        """Nanoseconds of the copy in which the thread waited for more."""
+        waits = self.operation.get("waits_inside") or []
+        return sum(wait["to_ns"] - wait["from_ns"] for wait in waits)
+
     def is_estimated(self, begin: str, end: str) -> bool:
         """Whether one of the two boundaries is estimated."""
         return bool({begin, end} & self.estimated)

@@ -201,6 +201,15 @@ def _run(step: Step, figure: Figure) -> list[Row]:
     return [Row(step["at_ns"], 3, "has a CPU again", by_helper=helper)]
 
 
+def _wait(step: Step, figure: Figure) -> list[Row]:
+    """A wait inside the receive, or several: from falling asleep to having a CPU again."""
+    helper, count = figure.is_helper(step.get("tid")), _count(step)
+    text = "waits for the rest" if count == 1 else f"waits × {number(count)}"
+    asleep = comment(f"blocked {duration(step['blocked_ns'])}", "cyan", helper)
+    falls = Row(step["at_ns"], 5, text, "", helper, kernel="no more data", after=[asleep])
+    return [falls, Row(step["end_ns"], 5, "has a CPU again", by_helper=helper)]
+
+
 def _request(step: Step, figure: Figure) -> list[Row]:
     event = step.get("what")
     text = REQUESTS.get(event or "", clean(event or "?"))
@@ -230,6 +239,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "library": _library,
     "wake": _wake,
     "run": _run,
+    "wait": _wait,
     "request": _request,
     "signal": _signal,
     "handler_end": _handler_end,
