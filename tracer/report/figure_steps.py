@@ -236,9 +236,9 @@ def _calls(operation: Row, inside: list[tuple[int, int]], thread: TimelineBatch)
     rows = np.flatnonzero(shown & (calls.start >= operation["raw_ask"]))
     for row in (*rows[:1].tolist(), *rows[1:][-MOST_ASKS:].tolist()):
         data = bool(brings[row])
-        waits = not data and int(calls.result[row]) >= 0
+        told = not data and int(calls.result[row]) >= 0
         since = inside[0][0] if data and inside else NEVER
-        yield from _call(thread, row, waits=waits, data=data, until=since)
+        yield from _call(thread, row, waits=told, data=data, until=since)
 
 
 @cache
