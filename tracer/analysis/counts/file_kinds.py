@@ -13,7 +13,7 @@ import numpy as np
 from tracer.analysis.counts.usage_values import QUEUE, SYSV_QUEUE
 from tracer.analysis.identity.descriptors import S_IFMT
 
-_ANONYMOUS = "anon_inode:["
+_ANONYMOUS = "anon_inode:"
 _KINDS = {
     "eventfd": "eventfds",
     "timerfd": "timers (timerfd)",
@@ -66,5 +66,5 @@ def kind_of(mode: int, fd: int, name: str | None) -> str:
         return "SysV message queues" if fd == SYSV_QUEUE else "POSIX message queues"
     if mode & S_IFMT == stat.S_IFCHR:
         return "terminals" if (name or "").startswith(_TERMINALS) else "terminals or other devices"
-    anonymous = (name or "").removeprefix(_ANONYMOUS).rstrip("]")
+    anonymous = (name or "").removeprefix(_ANONYMOUS).strip("[]")
     return _KINDS.get(anonymous, "other descriptors")
