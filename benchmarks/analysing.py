@@ -19,7 +19,7 @@ MIB = 1 << 20
 def speed(setting: Setting) -> dict[str, Any]:
     """Records a second from the file to the finished report, for polls and for blocking operations."""
     sizes = dict.fromkeys(("polls", "blocking"), 1_000_000 if setting.quick else 3_000_000)
-    paths = {which: _generate(setting, which, size) for which, size in sizes.items()}
+    paths = {which: generate(setting, which, size) for which, size in sizes.items()}
     took: dict[str, list[dict[str, Any]]] = {which: [] for which in sizes}
     for _ in range(max(5, setting.rounds)):
         for which, path in paths.items():
@@ -58,7 +58,7 @@ def memory(setting: Setting) -> dict[str, Any]:
         ("polls", 10_000_000),
         ("blocking", 2_000_000 if setting.quick else 10_000_000),
     ):
-        path = _generate(setting, which, records)
+        path = generate(setting, which, records)
         size = path.stat().st_size
         try:
             one = _report(setting, path)
@@ -91,7 +91,7 @@ def growth(setting: Setting) -> dict[str, Any]:
     rows, found = [], {}
     for which in ("processes", "again"):
         for count in (1_000, 10_000) if setting.quick else (1_000, 10_000, 100_000):
-            path = _generate(setting, which, count * len(STEPS))
+            path = generate(setting, which, count * len(STEPS))
             one = _report(setting, path)
             path.unlink()
             found[f"{which} {count}"] = one
@@ -111,7 +111,8 @@ def growth(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _generate(setting: Setting, which: str, records: int) -> Path:
+def generate(setting: Setting, which: str, records: int) -> Path:
+    """A recording that generated.py makes."""
     path = setting.room / f"{which}.parquet"
     subprocess.run(
         [*PYTHON, str(HERE / "generated.py"), which, str(records), str(path)], check=True

@@ -22,6 +22,12 @@ PYTHON = [
     *["-E"] * sys.flags.ignore_environment,
     *["-s"] * sys.flags.no_user_site,
 ]
+LOADS = (
+    ("poll", []),
+    ("bystander", []),
+    ("crowd", ["-pthread"]),
+    ("memlock", ["-shared", "-fPIC"]),
+)
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 1 << 14, 1 << 18
 
 
@@ -84,14 +90,14 @@ def build(room: Path) -> None:
     )
     if compiler is None:
         raise CannotMeasure("no C compiler for the loads: apt-get install gcc libc6-dev")
-    for name, options in (("poll", []), ("bystander", []), ("memlock", ["-shared", "-fPIC"])):
+    for name, options in LOADS:
         made = subprocess.run(
             [
                 compiler,
                 "-O2",
                 *options,
                 "-o",
-                str(room / name) + (".so" if options else ""),
+                str(room / name) + (".so" if "-shared" in options else ""),
                 str(HERE / f"{name}.c"),
             ],
             capture_output=True,

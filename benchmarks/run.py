@@ -18,6 +18,7 @@ from typing import Any
 import analysing
 import calls
 import machine
+import opening
 import rounds
 import soak
 from table import render
@@ -32,6 +33,7 @@ FIGURES = {
     "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),
     "analysis": (analysing.speed, "records a second from file to report"),
     "growth": (analysing.growth, "the report of 1,000 to 100,000 short-lived processes"),
+    "page": (opening.opening, "the page of 100,000 operations: its size, until it can be used"),
     "memory": (analysing.memory, "the memory of a 10-million-record recording's report"),
 }
 

@@ -25,7 +25,7 @@ TAIL(submit)
 		return 0;
 	u32 tid = slot->tid;
 	bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG2));
-	u64 fdt = my_descriptors();
+	u64 files = my_files();
 	u32 from = slot->at;
 	for (u32 i = 0; i < BLOCKS_AT_ONCE; i++) {
 		struct iocb_head block = {};
@@ -37,7 +37,7 @@ TAIL(submit)
 		bpf_probe_read_user(&address, sizeof(address), (void *)(args[0] + 8 * (u64)at));
 		if (bpf_probe_read_user(&block, sizeof(block), (void *)address))
 			return 0;
-		learn(tid, slot->life, block.fd, fdt, true);
+		learn(tid, slot->life, block.fd, files);
 		emit(KIND_AIO_SUBMIT, tid, block.opcode, address, block.length, block.fd, at);
 	}
 	slot->at = from + BLOCKS_AT_ONCE;

@@ -24,7 +24,7 @@ static __always_inline u64 file_of(u64 fdt, u32 fd)
 /* A thread that runs is not stopped to be looked at. If its next event is a call's exit it was inside that call, which
  * then counts from now on; if it is an entry, or none, it was not, or is in it still. What it does from the moment
  * when the slot can be found is seen; so whether it has a CPU is looked at after that, and told as of before. */
-static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 seen_as, bool compat)
+static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 seen_as)
 {
 	u64 now = bpf_ktime_get_ns(), comm[2] = {};
 	u32 cpu = bpf_get_smp_processor_id();
@@ -32,13 +32,14 @@ static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 see
 
 	if (!regs || find(tid))
 		return;
-	slot = track(regs, tid, tgid, now, NR_UNSEEN);
+	slot = track(regs, tid, tgid, now, SLOT_UNSEEN);
 	if (!slot)
 		return;
-	slot->compat = compat;
+	slot->compat = (u32)read8(regs + REGS_CODE_SEGMENT) == CODE_SEGMENT_32;
 	emit_at(now, KIND_START, tid, cpu, now, tgid, -1, seen_as);
 	bpf_probe_read_kernel(comm, sizeof(comm), (void *)(task + O_TASK_COMM));
 	emit_at(now, KIND_NAME, tid, cpu, comm[0], comm[1], -1, tgid);
+	emit_at(now, KIND_FILE, tid, 0, 0, 0, -1, hidden(read8(task + O_TASK_FILES)));
 #ifdef O_TASK_ON_CPU
 	if (!read4(task + O_TASK_ON_CPU)) {
 		u32 state = read4(task + O_TASK_STATE) & ~TASK_WAKING;
@@ -61,14 +62,14 @@ TAIL(arrive)
 	u32 tid = both, tgid = both >> 32;
 	u32 zero = 0, from = 0;
 	struct owner *owner = owners.lookup(&zero);
-	u64 task, fdt, birth, args[8] = {}; /* of the prctl: its option is ARG0 */
+	u64 task, files, birth, args[8] = {}; /* of the prctl: its option is ARG0 */
 
 	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS));
 	if (!owner || !owner->secret || args[ARG1] != owner->secret)
 		return 0;
 	task = bpf_get_current_task();
 	birth = read8(read8(task + O_TASK_LEADER) + O_TASK_BIRTH);
-	fdt = my_descriptors();
+	files = my_files();
 	if (args[ARG0] == PRCTL_OWN) {
 		if (!owner->birth) {
 			owner->tgid = tgid;
@@ -82,32 +83,36 @@ TAIL(arrive)
 		from = args[ARG2];
 		if (!from) { /* the last one said: from now on it is traced */
 			owner->announced = 1;
-			if (!track(regs, tid, tgid, 0, 0))
+			if (!track(regs, tid, tgid, 0, SLOT_ARRIVED))
 				return 0;
 			emit(KIND_START, tid, bpf_get_smp_processor_id(), 0, tgid, -1, 0);
 		}
 	} else {
 		if (!is_owner(owner, tgid, birth))
 			return 0;
-		task = named_by(file_of(fdt, args[ARG2]), &tid);
+		task = named_by(file_of(read8(files + O_FILES_FDT), args[ARG2]), &tid);
+		if (args[ARG0] == PRCTL_WHO) {
+			owner->who = task ? tid : 0;
+			return 0;
+		}
 		if (!task)
 			return 0;
 		tgid = read4(task + O_TASK_TGID);
 		if (args[ARG0] == PRCTL_ADOPT) {
-			adopt(task, regs_of(task, regs), tid, tgid, args[ARG3], args[ARG4]);
+			adopt(task, regs_of(task, regs), tid, tgid, args[ARG3]);
 			return 0;
 		}
 		if (args[ARG0] == PRCTL_RELEASE) {
 			untrack(tid);
 			return 0;
 		}
-		fdt = read8(read8(task + O_TASK_FILES) + O_FILES_FDT);
+		files = read8(task + O_TASK_FILES);
 		from = args[ARG3];
 	}
 	struct slot *slot = find(tid);
 	u32 life = slot ? slot->life
 			: tgid; /* at the gate it has none before the last announcement, which gives it this one */
 	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
-		learn(tid, life, from + fd, fdt, false);
+		learn(tid, life, from + fd, files);
 	return 0;
 }

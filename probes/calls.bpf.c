@@ -2,12 +2,46 @@
  *
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
 #define EINPROGRESS 115 /* a connect that will be made */
+#define EBADF 9         /* a close that has closed nothing; with any other error it has (close(2)) */
+
+/* Whether the 32-bit ABI made the call that current is in (tracer/kernel/arch/x86_64.py). */
+static __always_inline bool in_compat_call(void)
+{
+	return read4(bpf_get_current_task() + O_TASK_STATUS) & TS_COMPAT;
+}
+
+/* Likewise at its exit: nr as it was entered, number: orig_ax now. Another one is an execve's (-1: a sigreturn's). */
+static __always_inline bool was_compat_call(u32 nr, u64 number)
+{
+	if ((u32)number != nr && (s32)number != -1)
+		return nr == I386_EXECVE || nr == I386_EXECVEAT;
+	return in_compat_call();
+}
+
+/* A record's nr; `arg` takes the number that does not fit. */
+static __always_inline u32 code_of(u32 nr, bool compat, u32 *arg)
+{
+	if (nr >= NR_MOST) {
+		*arg = nr;
+		nr = NR_WHOLE;
+	}
+	return compat ? nr | NR_COMPAT : nr;
+}
+
+static __always_inline u32 kept(struct call *call, u64 *args)
+{
+	if (call->keep == 2)
+		return args[ARG2];
+	if (call->keep == 3)
+		return args[ARG3];
+	return call->keep == 1 ? args[ARG1] : 0;
+}
 
 static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct slot *slot)
 {
-	slot->nr = ctx->args[1];
+	*(u64 *)&slot->nr = (u32)ctx->args[1]; /* and flags */
 	slot->enter = bpf_ktime_get_ns();
-	if (ctx->args[1] == NR_IO_SUBMIT && !slot->compat) {
+	if (ctx->args[1] == NR_IO_SUBMIT && !in_compat_call()) {
 		slot->at = 0;
 		tail_calls.call(ctx, TAIL_SUBMIT);
 	}
@@ -26,15 +60,15 @@ RAW_TRACEPOINT_PROBE(sys_enter)
 
 #ifdef HAVE_PREEMPTION
 /* Where a program may be preempted, the kernel skips it for the next thread on that CPU. So sys_enter and sys_exit are
- * there twice, and the second instance does nothing if the first ran. (For sys_exit that is so as it stands.) */
+ * there twice, and the second instance does nothing if the first ran. */
 int again_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct slot *slot = find_at(ctx->args[0]);
 
-	if (ctx->args[1] == NR_PRCTL) { /* a thread that has just arrived is in it, which does not count */
-		if (!slot)
+	if (!slot) {
+		if (ctx->args[1] == NR_PRCTL)
 			tail_calls.call(ctx, TAIL_ARRIVE);
-	} else if (slot && !slot->enter) {
+	} else if (!slot->enter && !(slot->flags & SLOT_ARRIVED)) { /* not the prctl in which it has just arrived */
 		entered(ctx, slot);
 	}
 	return 0;
@@ -47,7 +81,7 @@ TAIL(learn)
 	u64 regs = ctx->args[0], args[8] = {};
 	struct slot *slot = find_at(regs);
 	s64 result = ctx->args[1];
-	s32 pair[2] = {-1, -1};
+	s32 pair[2] = {-1, -1}; /* descriptors: a new one, and a new one or one to look at */
 
 	if (!slot)
 		return 0;
@@ -57,38 +91,41 @@ TAIL(learn)
 		return 0;
 	u32 todo = call->learn & ~LEARN_SILENT;
 	u64 first = args[ARG0], second = args[ARG1], third = args[ARG2], fourth = args[ARG3];
+	u64 files = my_files();
 	u32 arg = fourth;
 
+	if (todo & LEARN_ENDS) { /* that descriptors are closed is told even of a call that leaves no record */
+		if (result < 0 && (result == -EBADF || !(todo & LEARN_FIRST)))
+			return 0;
+		if (call->learn & (LEARN_SILENT | LEARN_ARGS))
+			emit(KIND_ARGS, tid, nr, second, third, first, arg);
+		closed(slot->life, files, first, !(todo & LEARN_FIRST));
+		return 0;
+	}
 	if (todo & LEARN_EXEC) {
-		u32 segment = read8(regs + REGS_CODE_SEGMENT);
-
-		slot->compat = segment == CODE_SEGMENT_32;
-		emit(KIND_EXEC, tid, bpf_get_smp_processor_id(), 0, slot->tgid, -1, segment);
-		name(tid, slot->tgid);
+		tail_calls.call(ctx, TAIL_EXECUTED);
 		return 0;
 	}
 	if (todo & LEARN_EVENTS)
 		tail_calls.call(ctx, TAIL_EVENTS);
-	if (todo & LEARN_THIRD)
+	if (todo & LEARN_THIRD) {
+		pair[1] = third;
 		bpf_probe_read_user(&arg, sizeof(arg), (void *)fourth);
+	}
 	if (todo & LEARN_ARGS)
 		emit(KIND_ARGS, tid, nr, second, third, first, arg);
+	if (todo & LEARN_FIRST)
+		pair[1] = first;
 	if (todo & LEARN_PAIR0)
 		bpf_probe_read_user(pair, sizeof(pair), (void *)first);
 	if (todo & LEARN_PAIR3)
 		bpf_probe_read_user(pair, sizeof(pair), (void *)fourth);
-	if (todo & LEARN_RESULT)
+	if (todo & LEARN_RESULT || (todo & LEARN_DUPS && is_dup(second)))
 		pair[0] = result;
-	if (todo & LEARN_FIRST)
-		pair[0] = first;
-	if (todo & LEARN_THIRD)
-		pair[0] = third;
 	if (todo & LEARN_SECOND)
-		pair[1] = call->keep == 1 ? second : third;
-	bool looks = !(todo & ~(LEARN_FIRST | LEARN_SECOND | LEARN_MESSAGES));
-	u64 fdt = my_descriptors();
-	learn_as(tid, slot->life, pair[0], fdt, looks, todo & LEARN_OPENS);
-	learn_as(tid, slot->life, pair[1], fdt, looks, !looks);
+		pair[0] = kept(call, args);
+	learn_as(tid, slot->life, pair[1], files, todo & (LEARN_PAIR0 | LEARN_PAIR3));
+	learn_as(tid, slot->life, pair[0], files, !(todo & LEARN_SECOND));
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
 		tail_calls.call(ctx, TAIL_DESCRIBE);
 	return 0;
@@ -111,58 +148,105 @@ TAIL(describe)
 	if (call->learn & (LEARN_PATH0 | LEARN_PATH1))
 		path_of(tid, fd, call->learn & LEARN_PATH0 ? args[ARG0] : args[ARG1]);
 	if (call->learn & LEARN_ADDRESS)
-		addresses(tid, fd, my_descriptors());
+		addresses(tid, fd, read8(my_files() + O_FILES_FDT));
 	return 0;
 }
 
-/* Both descriptors of a call as one number, below that of any; -1 (look anew) where they are too large. */
-static __always_inline s32 looked_at(u64 first, u64 second)
+/* A thread executes another program now. */
+TAIL(executed)
 {
-	return first < 32768 && second < 32768 ? -2 - (s32)(first << 15 | second) : -1;
+	struct slot *slot = find_at(ctx->args[0]);
+
+	if (!slot)
+		return 0;
+	closed(slot->life, my_files(), 0, true);
+	u32 segment = read8(ctx->args[0] + REGS_CODE_SEGMENT);
+	slot->compat = segment == CODE_SEGMENT_32;
+	emit(KIND_EXEC, slot->tid, bpf_get_smp_processor_id(), 0, slot->tgid, -1, segment);
+	name(slot->tid, slot->tgid);
+	return 0;
 }
 
-RAW_TRACEPOINT_PROBE(sys_exit)
+/* A call of which sys_enter was not shown: a seccomp filter or a tracer (ptrace) answered it before. */
+TAIL(unentered)
+{
+	struct slot *slot = find_at(ctx->args[0]);
+	struct ledger *ledger = my_ledger();
+	u32 zero = 0, arg = 0;
+	u64 regs[REGS_COUNT], *ending = closing.lookup(&zero);
+
+	if (!slot || !ledger || !ending || *ending)
+		return 0;
+	if (bpf_probe_read_kernel(regs, sizeof(regs), (void *)(ctx->args[0] + REGS_ARGUMENTS)))
+		return 0;
+	u32 nr = regs[REG_NUMBER], trapped = slot->flags & SLOT_TRAPPED;
+	bool compat = in_compat_call();
+	struct call *call = calls.lookup(&nr);
+	__sync_fetch_and_add(&ledger->unentered, 1);
+	slot->flags &= ~SLOT_TRAPPED;
+	if (call && !compat) {
+		if (call->learn & LEARN_SILENT)
+			return 0;
+		arg = kept(call, regs);
+	}
+	u32 code = code_of(nr, compat, &arg);
+	batch_record(bpf_ktime_get_ns(), KIND_UNENTERED, slot->tid, code, trapped ? SAYS_TRAPPED : SAYS_REFUSED,
+		     ctx->args[1], regs[ARG0], arg, false);
+	return 0;
+}
+
+/* me: SLOT_FIRST or SLOT_SECOND, the instance of the program. */
+static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 {
 	struct slot *slot = find_at(ctx->args[0]);
 	u64 regs, start, now;
 	s64 result;
-	u32 tid, nr, arg = 0;
+	u32 tid, nr, arg = 0, todo = 0;
 
 	if (!slot)
 		return 0;
 	start = slot->enter;
-	if (!start) /* the new thread's half of a clone */
+#ifdef HAVE_PREEMPTION
+	if (slot->flags & (SLOT_FIRST | SLOT_SECOND) & ~me) {
+		slot->flags &= ~(SLOT_FIRST | SLOT_SECOND);
 		return 0;
+	}
+	slot->flags |= me;
+#endif
+	if (!start) {
+		if (slot->flags & SLOT_ARRIVED) /* the new thread's half of a clone */
+			slot->flags &= ~SLOT_ARRIVED;
+		else
+			tail_calls.call(ctx, TAIL_UNENTERED);
+		return 0;
+	}
 	now = bpf_ktime_get_ns();
 	regs = ctx->args[0];
 	result = ctx->args[1];
 	nr = slot->nr;
 	tid = slot->tid;
-	if (nr == NR_UNSEEN) { /* the call that an adopted thread was in */
-		nr = read8(regs + REGS_NUMBER);
-		if (nr >= NR_UNSEEN) {
-			slot->enter = 0;
-			return 0;
-		}
-		slot->nr = nr;
-	}
 
 	/* The arguments are still in the registers. */
-	u64 args[8];
+	u64 args[REGS_COUNT];
 	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS))) {
 		slot->enter = 0;
 		return 0;
 	}
+	bool compat = false;
+	if (slot->flags & SLOT_UNSEEN) { /* the call that an adopted thread was in; -1: a sigreturn's */
+		compat = in_compat_call();
+		nr = args[REG_NUMBER];
+		if ((s32)nr == -1)
+			nr = compat ? I386_RT_SIGRETURN : NR_RT_SIGRETURN;
+		slot->nr = nr;
+	} else if (args[REG_CX] != args[REG_IP]) {
+		compat = was_compat_call(nr, args[REG_NUMBER]);
+	}
+	slot->compat = compat;
 	u32 index = nr;
 	struct call *call = calls.lookup(&index);
-	u32 todo = 0;
-	if (call && !slot->compat) {
-		if (call->keep == 2)
-			arg = args[ARG2];
-		else if (call->keep == 3)
-			arg = args[ARG3];
-		else if (call->keep == 1)
-			arg = args[ARG1];
+	if (call && !compat) {
+		arg = kept(call, args);
 		todo = call->learn;
 	}
 	if (todo & LEARN_MESSAGES && result > 0) { /* it tells of the call, too */
@@ -170,22 +254,36 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 		tail_calls.call(ctx, TAIL_MESSAGES);
 	}
 	slot->enter = 0;
-	if (slot->compat)
-		nr |= 0x8000;
 	if (!(todo & LEARN_SILENT))
-		batch_record(now, KIND_CALL, tid, nr, start, result, args[ARG0], arg, false);
+		batch_record(now, KIND_CALL, tid, code_of(nr, compat, &arg), start, result, args[ARG0], arg, false);
 	todo &= ~LEARN_SILENT;
-	if (!todo)
+	if (!todo) {
+		if (compat && (nr == I386_EXECVE || nr == I386_EXECVEAT) && !result)
+			tail_calls.call(ctx, TAIL_EXECUTED);
 		return 0;
-	if (!(todo & ~(LEARN_FIRST | LEARN_SECOND))) {
-		s32 looked = todo & LEARN_SECOND ? looked_at(args[ARG0], arg) : (s32)args[ARG0];
+	}
+	if (!(todo & ~(LEARN_FIRST | LEARN_SENDS | LEARN_SECOND))) {
+		bool news = may_be_news(slot, args[ARG0], todo & LEARN_SENDS);
 
-		if (looked == slot->last_fd && looked != -1)
+		if (todo & LEARN_SECOND)
+			news |= may_be_news(slot, arg, !(todo & LEARN_SENDS));
+		if (!news)
 			return 0;
-		slot->last_fd = looked;
-	} else if (result < 0 && result != -EINPROGRESS) {
+	} else if (result < 0 && result != -EINPROGRESS && !(todo & LEARN_ENDS)) {
 		return 0;
 	}
 	tail_calls.call(ctx, TAIL_LEARN);
 	return 0;
 }
+
+RAW_TRACEPOINT_PROBE(sys_exit)
+{
+	return returned(ctx, SLOT_FIRST);
+}
+
+#ifdef HAVE_PREEMPTION
+int again_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	return returned(ctx, SLOT_SECOND);
+}
+#endif

@@ -29,9 +29,11 @@ BPF_ARRAY(ledgers, struct ledger, CPUS);
 BPF_ARRAY(calls, struct call, 512);
 BPF_ARRAY(owners, struct owner, 1);
 BPF_ARRAY(no_follow, u64, 1); /* not 0: new threads and children are not followed */
+BPF_ARRAY(closing, u64, 1);   /* not 0: sys_enter is being detached, an exit without an entry says nothing */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
-BPF_TABLE("lru_hash", u64, u64, described,
-	  SOCKETS); /* process's life and descriptor -> the inode that a record told of */
+BPF_TABLE("lru_hash", u64, struct described, described, SOCKETS); /* by table of descriptors and descriptor */
+BPF_ARRAY(changes, struct changes, 1);
+BPF_ARRAY(wakers, u64, WAKERS); /* by id: id << 32 | a digest of its name */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(tail_calls, TAILS);
 
@@ -132,8 +134,8 @@ static __always_inline bool name_slot(u32 tid, u32 slot)
 	return false;
 }
 
-/* enter and nr: the call that it is in; they must be there before others can find the slot. */
-static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter, u32 nr)
+/* enter and flags: whether it may be in a call; they must be there before others can find the slot. */
+static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter, u32 flags)
 {
 	u32 zero = 0;
 	u64 key = regs >> STACKS;
@@ -148,8 +150,10 @@ static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter
 			slot->tid = tid;
 			slot->tgid = tgid;
 			slot->enter = enter;
-			slot->nr = nr;
+			slot->nr = 0;
+			slot->flags = flags;
 			slot->last_fd = -1;
+			slot->sent_fd = -1;
 			slot->compat = 0;
 			slot->life = tgid;
 			asm volatile("" ::: "memory");

@@ -1,14 +1,132 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * What a file descriptor is: its inode and mode for the recording, its socket for sk_data_ready. */
-/* The descriptor's inode and mode go into a record, and a socket's address into the table by which
- * sk_data_ready knows it: task -> files -> fdt -> fd[n] -> private_data -> sk. again: only if that is news. opened: by
- * the call that has just returned; else the record says that it was open before. life: of the process (struct slot). */
-static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 fdt, bool again, bool opened)
-{
-	u64 file, inode, number, *known, before = 0, key = (u64)life << 32 | (u32)fd;
-	u32 mode, cpu = bpf_get_smp_processor_id();
+#define SOCKET_TYPE 0140000 /* S_IFSOCK, of S_IFMT 0170000 */
+#define F_DUPFD 0
+#define F_DUPFD_CLOEXEC 1030
 
+/* A number in 32 bits that says nothing of a kernel address to who does not know the run's secret. */
+static __always_inline u32 hidden(u64 address)
+{
+	u32 zero = 0;
+	struct owner *owner = owners.lookup(&zero);
+
+	return owner ? ((address ^ owner->secret) * 0x9E3779B97F4A7C15ULL) >> 32 : 0;
+}
+
+static __always_inline struct change *change_of(u32 life)
+{
+	u32 zero = 0;
+	struct changes *all = changes.lookup(&zero);
+
+	return all ? &all->of[life & (CHANGES - 1)] : 0;
+}
+
+static __always_inline u64 my_files(void)
+{
+	return read8(bpf_get_current_task() + O_TASK_FILES);
+}
+
+/* Where `described` has a descriptor: by its table (struct files_struct), whose address is used again by later
+ * processes, but not in one life. */
+static __always_inline u64 described_as(u32 life, u64 files, s32 fd)
+{
+	return (u64)(life ^ hidden(files)) << 32 | (u32)fd;
+}
+
+/* Whether a descriptor that a call used may be another file than the thread's last such call used. sends: two
+ * memories, since many programs receive and send by turns. */
+static __always_inline bool may_be_news(struct slot *slot, s32 fd, bool sends)
+{
+	struct change *change = change_of(slot->life);
+
+	if (change && slot->changes != change->any) {
+		slot->changes = change->any;
+		slot->last_fd = -1;
+		slot->sent_fd = -1;
+	}
+	if (fd == (sends ? slot->sent_fd : slot->last_fd))
+		return false;
+	if (sends)
+		slot->sent_fd = fd;
+	else
+		slot->last_fd = fd;
+	return true;
+}
+
+static __always_inline void changed(u32 life, bool many)
+{
+	struct change *change = change_of(life);
+
+	if (!change)
+		return;
+	__sync_fetch_and_add(&change->any, 1);
+	if (many)
+		__sync_fetch_and_add(&change->many, 1);
+}
+
+static __always_inline void closed(u32 life, u64 files, s32 fd, bool many)
+{
+	u64 key = described_as(life, files, fd);
+
+	changed(life, many);
+	if (!many)
+		described.delete(&key);
+}
+
+static __always_inline bool is_dup(u64 command)
+{
+	return (u32)command == F_DUPFD || (u32)command == F_DUPFD_CLOEXEC;
+}
+
+/* What kind of file it is: KIND_FILE. */
+static __always_inline void tell_file(u32 tid, s32 fd, u64 file, u64 inode, u32 mode)
+{
+	u64 what[3] = {}; /* 16 bytes and a NUL */
+	u32 magic = read8(read8(inode + O_INODE_SB) + O_SB_MAGIC);
+
+	if ((mode & 0170000) == SOCKET_TYPE) {
+		u64 sock = read8(read8(file + O_FILE_PRIVATE) + O_SOCKET_SK);
+		u32 family = read4(sock + O_SOCK_FAMILY) & 0xffff;
+
+		what[0] = family | (read4(sock + O_SOCK_TYPE) & 0xffff) << 16 |
+			  (u64)(read4(sock + O_SOCK_PROTOCOL) & 0xffff) << 32;
+#ifdef O_UNIX_PEER
+		if (family == 1) /* AF_UNIX */
+			what[1] = read8(read8(read8(sock + O_UNIX_PEER) + O_SOCK_SOCKET) + O_SOCKET_INODE +
+					O_INODE_NUMBER);
+#endif
+#ifdef O_NETLINK_PORT
+		if (family == 16) /* AF_NETLINK */
+			what[1] = read4(sock + O_NETLINK_PORT);
+#endif
+	} else {
+		u64 dentry = read8(file + O_FILE_PATH + O_PATH_DENTRY);
+
+		bpf_probe_read_kernel_str(what, 17, (void *)read8(dentry + O_DENTRY_NAME + O_QSTR_NAME));
+	}
+	emit(KIND_FILE, tid, (magic ^ magic >> 16) & 0xffff, what[0], what[1], fd, hidden(file));
+}
+
+/* A word that tells inodes of one number apart: of other file systems, and of a number that is used again. */
+static __always_inline u32 mark_of(u64 inode)
+{
+	return read4(read8(inode + O_INODE_SB) + O_SB_DEV) * 0x9E3779B1 ^ read4(inode + O_INODE_GENERATION);
+}
+
+/* The descriptor's inode and mode go into a record, and a socket's address into the table by which
+ * sk_data_ready knows it: task -> files -> fdt -> fd[n] -> private_data -> sk. Where it is news only. opened: by the
+ * call that has just returned; else the record says that it was open before. */
+static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 files, bool opened)
+{
+	u64 fdt = read8(files + O_FILES_FDT), key = described_as(life, files, fd);
+	u64 file, inode, number;
+	u32 mode, cpu = bpf_get_smp_processor_id();
+	struct described now = {}, *known;
+	struct change *change = change_of(life);
+
+	if (opened)
+		changed(life, false);
 	if (fd < 0 || fd >= read4(fdt + O_FDTABLE_MAX))
 		return;
 	file = read8(read8(fdt + O_FDTABLE_FD) + 8 * (u64)fd);
@@ -16,13 +134,17 @@ static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 fdt, bool ag
 		return;
 	inode = read8(file + O_FILE_INODE);
 	number = read8(inode + O_INODE_NUMBER);
+	now.file = file ^ number * 0x9E3779B97F4A7C15ULL;
+	if (change)
+		now.file += change->many;
+	now.flags = read4(file + O_FILE_FLAGS);
+	now.closes_on_exec = read8(read8(fdt + O_FDTABLE_CLOEXEC) + (fd >> 6) * 8) >> (fd & 63) & 1;
 	known = described.lookup(&key);
-	if (known)
-		before = *known;
-	if (again && before == number) /* it may be another file by now, opened by a call that we do not learn from */
+	bool same = known && known->file == now.file && !opened;
+	if (same && known->flags == now.flags && known->closes_on_exec == now.closes_on_exec)
 		return;
 	mode = read4(inode + O_INODE_MODE) & 0xffff;
-	if ((mode & 0170000) == 0140000) {
+	if ((mode & 0170000) == SOCKET_TYPE) {
 		u64 sock = read8(read8(file + O_FILE_PRIVATE) + O_SOCKET_SK);
 
 		if (sock && sockets.update(&sock, &number)) {
@@ -31,20 +153,17 @@ static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 fdt, bool ag
 				__sync_fetch_and_add(&ledger->unlearnt, 1);
 		}
 	}
-	emit(KIND_DESCRIPTOR, tid, opened ? cpu : cpu | WAS_OPEN, number, read4(file + O_FILE_FLAGS), fd, mode);
-	/* Who is told that it is known must find it known at the time of its own call. A look from outside, or in
-	 * another call, may come while one receives: so the first receive has a record of its own, true of it already.
-	 */
-	if (again || opened)
-		described.update(&key, &number);
-	else if (before && before != number)
-		described.delete(&key);
+	described.update(&key, &now);
+	if (!same)
+		tell_file(tid, fd, file, inode, mode);
+	emit(KIND_DESCRIPTOR, tid, opened ? cpu : cpu | WAS_OPEN, number, now.flags | (u64)mark_of(inode) << 32, fd,
+	     now.closes_on_exec ? mode | CLOSES_ON_EXEC : mode);
 }
 
 /* A look at a descriptor that was open already. */
-static __always_inline void learn(u32 tid, u32 life, s32 fd, u64 fdt, bool again)
+static __always_inline void learn(u32 tid, u32 life, s32 fd, u64 files)
 {
-	learn_as(tid, life, fd, fdt, again, false);
+	learn_as(tid, life, fd, files, false);
 }
 
 /* Both addresses of an Internet socket: a record each. */
@@ -90,9 +209,4 @@ static __always_inline void path_of(u32 tid, s32 fd, u64 text)
 		if (length < 17)
 			break;
 	}
-}
-
-static __always_inline u64 my_descriptors(void)
-{
-	return read8(read8(bpf_get_current_task() + O_TASK_FILES) + O_FILES_FDT);
 }

@@ -23,11 +23,14 @@ enum kind {
 				   * start = si_fd where si_code is POLL_* */
 	KIND_SIGNAL_DELIVER = 10, /* fd = signal, arg = si_code, start = 1 if a handler runs,
 				   * result = si_fd where si_code is POLL_* */
-	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode, result = f_flags,
+	KIND_DESCRIPTOR = 11,     /* fd opened or learnt: start = inode, arg = i_mode | CLOSES_ON_EXEC,
+				   * result = f_flags | mark of the inode (see learn_as) << 32,
 				   * nr = the CPU, with WAS_OPEN where no call that we saw has just opened it */
-	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags */
-	KIND_EXIT = 13,     /* sched_process_exit: result = tgid; or arg = GOES_ON: no leader, it has called execve,
-			     * entered at start, and goes on with its leader's id (result) */
+	KIND_THREAD = 12,   /* task_newtask: tid = the new one; fd = its creator, result = its tgid, arg = task flags,
+			     * start = CLONE_* */
+	KIND_EXIT = 13,     /* sched_process_exit: result = tgid, fd = its status as wait(2) gives it;
+			     * or arg = GOES_ON: no leader, it has called execve, entered at start,
+			     * and goes on with its leader's id (result) */
 	KIND_NAME = 14,     /* start and result hold the 16 bytes of comm; arg = tgid */
 	KIND_LIBRARY = 15,  /* a C library call (uprobe): nr = which, fd = descriptor, start = its control block */
 	KIND_START = 16,    /* a thread announced itself at the gate: result = tgid; or was adopted while it ran:
@@ -47,6 +50,14 @@ enum kind {
 	KIND_ADDRESS = 26,  /* of the socket fd: start, result = 16 bytes (IPv4: the first 4), nr = 0 local or 1 remote,
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
 	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
+	KIND_FILE = 28,     /* before the KIND_DESCRIPTOR of a file that is news: start, result = the first 16 bytes of its
+			     * name, or of a socket: start = family | type << 16 | protocol << 32, result = peer's inode
+			     * (AF_UNIX) or port ID (AF_NETLINK); nr = its file system's magic (statfs(2)), halves xored;
+			     * arg = which open file (a hash of its address). fd -1, arg = which table of descriptors: of
+			     * a thread that was adopted */
+	KIND_UNENTERED = 33, /* a call whose exit alone the kernel showed: as KIND_CALL, but start = SAYS_* */
+	KIND_WAKER = 34,    /* the name of a thread that is not traced and wakes one that is: tid = the waker's, start and
+			     * result = the 16 bytes of comm; again where another name or thread has taken its place */
 	KIND_MESSAGES = 31, /* before the KIND_CALL of a recvmmsg or sendmmsg, one or several: result = messages whose
 			     * length was read, start = the sum of those, nr = the call's number, fd, arg = its flags */
 };
@@ -80,14 +91,40 @@ struct slot {
 	u64 enter; /* ns of the open call's entry, 0 if none is open */
 	u32 tid;
 	u32 tgid;
-	u32 nr;      /* the open call's number */
+	u32 nr;      /* the open call's number as the program gave it; an entry writes this and flags at once */
+	u32 flags;   /* SLOT_* */
 	u32 chained; /* some other thread had to take a neighbouring slot: look there too */
-	s32 last_fd; /* the descriptor last looked up, not to do it again; or two (looked_at, calls.bpf.c) */
-	u32 compat;  /* a 32-bit program: its call numbers are not ours */
-	u32 at;      /* of io_submit's blocks, or recvmmsg's messages: the next one to tell of */
-	u32 life;    /* of its process: another one where the process ID is used again */
-	u64 tail[2];
+	s32 last_fd; /* the descriptor last received from and looked up, not to do it again */
+	u16 at;      /* of io_submit's blocks, or recvmmsg's messages: the next one to tell of */
+	u16 compat;  /* the ABI of its last call was the 32-bit one: for a call that never returns */
+	u32 life;    /* of its process and table of descriptors: another one where the process ID is used again */
+	s32 sent_fd; /* likewise, last sent to */
+	u32 changes; /* of the process's descriptors, when the two were looked up */
+	u64 tail;
 };
+
+/* A descriptor that a record has told of: it is no news while nothing of this changes. */
+struct described {
+	u64 file;  /* which file it was, in a word */
+	u32 flags; /* f_flags */
+	u32 closes_on_exec;
+};
+
+/* How often the descriptors of a process have changed. Some processes share an entry: they look again for nothing. */
+#define CHANGES 4096
+struct change {
+	u32 any;  /* any was opened, closed or replaced: what a slot remembers may be another file's */
+	u32 many; /* many at once: what is described may be closed */
+};
+struct changes {
+	struct change of[CHANGES];
+};
+
+#define SLOT_UNSEEN 1  /* the open call, if there is one, was entered before the thread was adopted */
+#define SLOT_ARRIVED 2 /* its next exit ends no call of its own: a new thread, or one that has just arrived */
+#define SLOT_TRAPPED 4 /* a filter's SIGSYS came: the exit that follows is of the call that was trapped */
+#define SLOT_FIRST 8   /* the first instance of the sys_exit program has dealt with this exit (HAVE_PREEMPTION) */
+#define SLOT_SECOND 16 /* the second one has */
 
 /* A traced thread by its id: everybody else's way to its slot. */
 struct thread {
@@ -114,11 +151,12 @@ struct ledger {
 	u64 lost;
 	u64 untracked; /* threads that found no slot */
 	u64 unlearnt;  /* sockets that found no room in the table */
-	u64 pad[4];
+	u64 unentered; /* exits of calls whose entry the kernel did not show */
+	u64 pad[3];
 };
 
 /* Programs that others jump to (tail calls) for what is seldom, so that those stay small. */
-enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAIL_MESSAGES, TAILS };
+enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAIL_UNENTERED, TAIL_EXECUTED, TAIL_MESSAGES, TAILS };
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
@@ -132,19 +170,26 @@ struct call {
 #define LEARN_PAIR3 16 /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32 /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
-#define LEARN_EVENTS 128      /* argument 3 points at the struct io_events that came (io_getevents) */
-#define LEARN_SILENT 256      /* no record: the user asked for other calls. What it sets up is still learnt. */
-#define LEARN_ADDRESS 512     /* the descriptor learnt is a socket that has addresses now */
-#define LEARN_PATH0 1024      /* argument 0 is the path by which it was opened */
-#define LEARN_PATH1 2048      /* argument 1 is */
+#define LEARN_EVENTS 128  /* argument 3 points at the struct io_events that came (io_getevents) */
+#define LEARN_SILENT 256  /* no record: the user asked for other calls. What it sets up is still learnt. */
+#define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
+#define LEARN_PATH0 1024  /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048  /* argument 1 is */
+#define LEARN_SENDS 4096  /* of LEARN_FIRST: data goes there */
+#define LEARN_ENDS 8192   /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
+#define LEARN_DUPS 65536  /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
 #define LEARN_MESSAGES 262144 /* argument 1 points at as many struct mmsghdr as the result says: KIND_MESSAGES */
 #define LEARN_SECOND 524288   /* the argument that is kept is a descriptor too: splice's output, sendfile's input */
 
-#define LEARN_OPENS (LEARN_RESULT | LEARN_PAIR0 | LEARN_PAIR3) /* the call has opened what is learnt */
-
-#define WAS_OPEN 0x8000 /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
+#define WAKERS 8192 /* a power of two: places to remember who was named as a waker */
+#define WAS_OPEN 0x8000        /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
+#define CLOSES_ON_EXEC 0x10000 /* in its arg */
 #define GOES_ON 1
-#define NR_UNSEEN 0xffff /* a slot's call that was entered before its thread was adopted */
+#define NR_COMPAT 0x8000 /* in a call's nr: made by the 32-bit ABI (int 0x80, sysenter), whose numbers are others */
+#define NR_WHOLE 0x7fff  /* a call's nr where the number is 0x4000 or more (x32's have bit 30): it stands in arg */
+#define NR_MOST 0x4000
+#define SAYS_REFUSED 0 /* in a KIND_UNENTERED's start: result is what the program got */
+#define SAYS_TRAPPED 1 /* a filter answered with SIGSYS: result is the call's own number, and means nothing */
 
 /* Who may say which threads are traced. */
 struct owner {
@@ -152,6 +197,8 @@ struct owner {
 	u64 birth;     /* of iotrace's own process: when its first thread began; 0 until it has made itself known */
 	u32 tgid;      /* of iotrace's own process */
 	u32 announced; /* a target has arrived: the secret lets in no other */
+	u32 who;       /* the answer to PRCTL_WHO */
+	u32 pad;
 };
 
 /* The prctl options by which threads come to be traced; argument 1 is the run's secret (tracer/capture/exec_gate.py,
@@ -160,7 +207,8 @@ struct owner {
 #define PRCTL_OWN 0x10774AD3
 #define PRCTL_ANNOUNCE 0x10774ACE /* 2: the first of DESCRIPTORS_AT_ONCE descriptors to learn; with 0 it arrives */
 /* of iotrace's own process alone: */
-#define PRCTL_ADOPT 0x10774AD0   /* 2: a descriptor of /proc/PID/task/TID, 3: TID, 4: 1 for a 32-bit program */
+#define PRCTL_ADOPT 0x10774AD0   /* 2: a descriptor of /proc/PID/task/TID, 3: TID */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
 #define PRCTL_LEARN 0x10774AD1   /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
+#define PRCTL_WHO 0x10774AD4     /* 2: the same; its id in the initial PID namespace goes to owner->who, 0: it has ended */
 #define DESCRIPTORS_AT_ONCE 8    /* the verifier walks through each: 64 took it 45 ms */

@@ -40,9 +40,7 @@ TAIL(messages)
 	slot->enter = 0;
 	if (!(call->learn & LEARN_SILENT))
 		batch_record(now, KIND_CALL, tid, nr, start, result, args[ARG0], args[ARG2], false);
-	if (call->learn & LEARN_FIRST && (s32)args[ARG0] != slot->last_fd) {
-		slot->last_fd = args[ARG0];
+	if (may_be_news(slot, args[ARG0], call->learn & LEARN_SENDS))
 		tail_calls.call(ctx, TAIL_LEARN);
-	}
 	return 0;
 }

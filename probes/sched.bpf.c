@@ -22,9 +22,11 @@ RAW_TRACEPOINT_PROBE(sched_switch)
 
 RAW_TRACEPOINT_PROBE(sched_waking)
 {
-	u32 tid = read4(ctx->args[0] + O_TASK_PID);
+	u32 tid = read4(ctx->args[0] + O_TASK_PID), waker = bpf_get_current_pid_tgid();
 
-	if (find(tid))
-		emit(KIND_WAKING, tid, bpf_get_smp_processor_id(), 0, 0, bpf_get_current_pid_tgid(), 0);
+	if (!find(tid))
+		return 0;
+	emit(KIND_WAKING, tid, bpf_get_smp_processor_id(), 0, 0, waker, 0);
+	name_waker(waker);
 	return 0;
 }

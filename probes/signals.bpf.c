@@ -14,13 +14,19 @@ static __always_inline s64 signal_descriptor(u64 info)
 	return code >= 1 && code <= 6 ? (s32)read4(info + 24) : 0;
 }
 
+#define SIGSYS 31
+#define SYS_SECCOMP 1 /* si_code: a seccomp filter said SECCOMP_RET_TRAP, or KILL where the kernel dumps core */
+
 /* args: sig, info, task, group, result */
 RAW_TRACEPOINT_PROBE(signal_generate)
 {
 	u64 task = ctx->args[2];
 	u32 tid = read4(task + O_TASK_PID);
+	struct slot *slot = find(tid);
 
-	if (find(tid) || find(read4(task + O_TASK_TGID)))
+	if (slot && ctx->args[0] == SIGSYS && signal_code(ctx->args[1]) == SYS_SECCOMP)
+		slot->flags |= SLOT_TRAPPED;
+	if (slot || find(read4(task + O_TASK_TGID)))
 		emit(KIND_SIGNAL_GENERATE, tid, bpf_get_smp_processor_id(), signal_descriptor(ctx->args[1]),
 		     (s32)ctx->args[4], ctx->args[0], signal_code(ctx->args[1]));
 	return 0;

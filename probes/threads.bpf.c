@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * Lives of threads: created, executing another program, ended. */
+#define CLONE_FILES 0x400
+
 /* args: task, clone_flags; current is the creator */
 RAW_TRACEPOINT_PROBE(task_newtask)
 {
@@ -18,11 +20,14 @@ RAW_TRACEPOINT_PROBE(task_newtask)
 
 	if (find(tid)) /* this program was here already (HAVE_PREEMPTION) */
 		return 0;
-	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, 0);
+	slot = track(regs_of(ctx->args[0], slot->regs), tid, tgid, 0, SLOT_ARRIVED);
 	if (slot) {
 		slot->compat = compat;
-		slot->life = tid == tgid ? tid * 0x9E3779B1 ^ (u32)(bpf_ktime_get_ns() >> 10) : life;
-		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), 0, tgid, parent, read4(ctx->args[0] + O_TASK_FLAGS));
+		if (!(ctx->args[1] & CLONE_FILES))
+			life = tid * 0x9E3779B1 ^ (u32)(bpf_ktime_get_ns() >> 10);
+		slot->life = life;
+		emit(KIND_THREAD, tid, bpf_get_smp_processor_id(), ctx->args[1], tgid, parent,
+		     read4(ctx->args[0] + O_TASK_FLAGS));
 	}
 	return 0;
 }
@@ -34,7 +39,8 @@ RAW_TRACEPOINT_PROBE(sched_process_exit)
 	if (!find(both))
 		return 0;
 	name(both, both >> 32);
-	emit(KIND_EXIT, both, bpf_get_smp_processor_id(), 0, both >> 32, -1, 0);
+	emit(KIND_EXIT, both, bpf_get_smp_processor_id(), 0, both >> 32,
+	     read4(bpf_get_current_task() + O_TASK_EXIT_CODE) & 0xffff, 0);
 	untrack(both);
 	return 0;
 }

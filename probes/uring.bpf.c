@@ -28,7 +28,7 @@ static __always_inline void submitted(u64 request, u64 data, u32 opcode)
 #endif
 	}
 	if (!(flags & FIXED_FILE))
-		learn(tid, slot->life, fd, my_descriptors(), true);
+		learn(tid, slot->life, fd, my_files());
 	emit(KIND_URING_SUBMIT, tid, opcode, request, data, fd, flags);
 }
 

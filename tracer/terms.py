@@ -30,5 +30,7 @@ SYNCHRONOUS = {
     "io-uring": False,
 }
 MODELS = tuple(SYNCHRONOUS)
+# How a report's `features` begins of evidence that could not be had; the reason follows, in brackets.
+NOT_SEEN = "not seen"
 # What the thread that asked did meanwhile: slept, asked again and again, or was free for its own work.
 MEANWHILE = ("asleep", "asking", "free")

@@ -29,7 +29,13 @@ for line in sys.stdin:
     directory = os.open(f"/proc/{{pid}}/task/{{pid}}", os.O_RDONLY) if option != {exec_gate.PRCTL_ANNOUNCE} else 0
     prctl(option, secret, directory, *rest, *[0] * (2 - len(rest)))
 """
-OWNER = [("secret", "<u8"), ("birth", "<u8"), ("tgid", "<u4"), ("announced", "<u4")]  # struct owner
+OWNER = [
+    ("secret", "<u8"),
+    ("birth", "<u8"),
+    ("tgid", "<u4"),
+    ("announced", "<u4"),
+    ("who", "<u8"),
+]  # struct owner
 
 
 @pytest.fixture
@@ -157,7 +163,7 @@ def test_calls_still_open_come_after_all_else(probes):
 
 def test_iotrace_itself_may_adopt_learn_and_release(probes):
     with Collector(probes) as collector, started() as other:
-        adopter = Adopter(probes.secret)
+        adopter = Adopter(probes)
         assert adopter.adopt(other.pid, other.pid)
         adopter._say(prctl.PRCTL_LEARN, other.pid, other.pid, 0)
         assert collector.announced()
@@ -173,7 +179,7 @@ def test_a_child_of_iotraces_is_not_iotrace(probes):
     with Collector(probes) as collector, started() as other:
         child = os.fork()
         if not child:
-            Adopter(probes.secret).adopt(other.pid, other.pid)
+            Adopter(probes).adopt(other.pid, other.pid)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         assert len(drained(collector)) == 0
@@ -186,5 +192,5 @@ def test_it_is_the_process_that_counts_not_its_id_alone(probes, changed):
     owner[changed] -= 1
     probes.maps["owners"].update(0, owner.tobytes())
     with Collector(probes) as collector, started() as other:
-        assert Adopter(probes.secret).adopt(other.pid, other.pid)
+        assert Adopter(probes).adopt(other.pid, other.pid)
         assert len(drained(collector)) == 0

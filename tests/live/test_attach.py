@@ -6,12 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from support.attaching import await_attached, ended
+from support.attaching import STEP, attached, await_attached, calls, ended, target
 from support.running import (
     PYTHON,
     ROOT,
@@ -27,62 +25,6 @@ from tracer.kernel import syscalls
 from tracer.kernel.proc import Process
 from tracer.recording import parquet
 from tracer.recording.records import Kind
-
-
-class Target:
-    """A Python program that does a step of its work for each line it is sent, and answers it."""
-
-    def __init__(self, setup: str, step: str = "pass", before: tuple[str, ...] = ()) -> None:
-        program = (
-            f"import os, select, socket, sys, threading\n{setup}\nprint('ready', flush=True)\n"
-            f"for line in sys.stdin:\n    {step}\n    print('done', flush=True)\n"
-        )
-        self.process = subprocess.Popen(
-            [*before, sys.executable, "-c", program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        assert self.process.stdout.readline() == "ready\n"
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    def step(self) -> None:
-        self.process.stdin.write("\n")
-        assert self.process.stdout.readline() == "done\n"
-
-    def end(self) -> int:
-        self.process.stdin.close()
-        return self.process.wait(60)
-
-
-@contextmanager
-def target(*arguments: object, **more: object):
-    its = Target(*arguments, **more)
-    try:
-        yield its
-    finally:
-        its.process.kill()
-        its.process.wait()
-        its.process.stdout.close()
-
-
-@contextmanager
-def attached(its: Target, *options: object):
-    """iotrace, attached to all of the target's threads."""
-    with running("attach", "-p", its.pid, "--no-cost", "--json", *options) as run:
-        await_attached(run, its.pid)
-        yield run
-
-
-def calls(report: dict) -> dict[str, int]:
-    return {call["name"]: call["calls"] for call in report["syscalls"]}
-
-
-STEP = "[a.send(b'x' * 7) and b.recv(9) for _ in range(23)]"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -338,7 +280,7 @@ def attach_in_this_namespace() -> None:
     [
         ("4194303", ["no process 4194303"]),
         ("2", ["kernel thread"]),
-        ("1 999999999", ["no process 999999999"]),
+        ("4194303 4194302", ["no process 4194303, and 1 more"]),
     ],
 )
 def test_what_cannot_be_attached_to(pid, words, tmp_path):

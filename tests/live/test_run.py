@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from support.cases import FAST
 from support.running import (
+    IOTRACE,
     NOBODY,
     PYTHON,
     ROOT,
@@ -140,6 +142,25 @@ def test_doctor_says_that_the_probes_load():
         done.stdout.splitlines()[-1].startswith("--net       ")
         and max(map(len, done.stdout.splitlines())) <= 80
     )
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="no setpriv (util-linux)")
+def test_a_uprobe_that_is_refused_is_said_by_doctor_and_by_the_verdict():
+    """With CAP_BPF and CAP_PERFMON alone the kernel refuses the uprobe on aio_read, whatever its files promise."""
+    few = ["setpriv", "--bounding-set", "-all,+bpf,+perfmon", "--inh-caps", "-all"]
+    doctor, run = (
+        subprocess.run([*few, *IOTRACE, *words], capture_output=True, text=True, cwd=ROOT)
+        for words in (["doctor"], ["run", "posix-aio", "--messages", "7", *FAST, "--json"])
+    )
+    assert doctor.returncode == run.returncode == 0, run.stderr
+    said = " ".join(doctor.stdout.split())
+    if "aio_read uprobe on" in said:
+        pytest.skip("this kernel lets CAP_PERFMON have uprobes")
+    assert "aio_read not seen (uprobe on " in said and "compile, load and attach" in said
+    assert max(map(len, doctor.stdout.splitlines()[:-1])) <= 80
+    model = json.loads(run.stdout)["model"]
+    assert model["name"] == "blocking" and model["confidence"] == 0.5
+    assert "could not be watched" in model["evidence"][0] and "POSIX aio" in model["evidence"][0]
 
 
 def test_no_tracefs_is_needed():

@@ -77,12 +77,37 @@ def test_a_32_bit_program_is_counted_and_said_not_to_be_decoded(tmp_path):
     for its in (report, *report["processes"]):
         (line,) = its["model"]["evidence"]
         assert re.match(
-            r"4[78] calls were a 32-bit program's: counted, but not decoded", line
+            r"4[78] calls were made by the 32-bit ABI: counted, but not decoded", line
         )  # exit may count, too
     check_nothing_lost(report)
 
 
 # the command is as it would be
+
+
+@pytest.mark.parametrize("ignored", [[], ["PIPE"], ["PIPE", "XFSZ", "INT", "HUP"]])
+def test_signals_are_ignored_that_were_ignored_and_no_others(ignored, tmp_path):
+    """By the installed command, whose first lines setup/install writes; Python alone cannot know of SIGPIPE."""
+    install = (ROOT / "setup" / "install").read_text()
+    head = install.partition("cat <<EOF\n")[2].partition("EOF\n")[0].replace("\\$", "$")
+    checkout = "" if sys.flags.isolated else f"sys.path.insert(0, {str(ROOT)!r})"
+    body = f"import runpy, sys\n{checkout}\nrunpy.run_module('tracer', run_name='__main__')\n"
+    command = tmp_path / "iotrace"
+    command.write_text(head.replace("$PREFIX/bin/python3", sys.executable) + body)
+    command.chmod(0o755)
+    reads = ["grep", "SigIgn", "/proc/self/status"]
+    traps = "".join(f"trap '' {name}; " for name in ignored)
+    plain, traced_ = (
+        subprocess.run(
+            ["sh", "-c", f'{traps}exec "$@"', "sh", *before, *reads],
+            capture_output=True,
+            text=True,
+            restore_signals=True,
+        )
+        for before in ([], [command, "trace", "--no-cost", "--as-root", "--"])
+    )
+    assert traced_.returncode == 0, traced_.stderr
+    assert traced_.stdout == plain.stdout
 
 
 def test_streams_are_the_commands_own():

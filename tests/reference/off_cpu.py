@@ -14,6 +14,7 @@ from tracer.recording.records import Kind
 CALLS = (Kind.CALL, Kind.OPEN)
 BEGINS = (Kind.SWITCH_OUT, Kind.THREAD)  # a switch away; a thread is born, and waits for a CPU
 ENDS = (*BEGINS, Kind.SWITCH_IN, Kind.EXIT)
+STOPPED = 0x4 | 0x8  # __TASK_STOPPED, __TASK_TRACED
 BREAKS = (Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER)
 
 
@@ -25,6 +26,7 @@ class Away(NamedTuple):
     woken: int | None
     back: int
     could_run: bool
+    stopped: bool  # by a signal or a tracer
     shown: bool  # a switch back
 
 
@@ -75,7 +77,8 @@ def _away(rows: list[np.void], place: int, until: int) -> Away:
     if calls:
         back, shown = int(calls[0]["time"]), False
     could_run = row["kind"] == Kind.THREAD or _preempted(row) or early
-    return Away(int(row["tid"]), int(row["time"]), woken, back, could_run, shown)
+    stopped = not could_run and bool(row["arg"] & STOPPED)
+    return Away(int(row["tid"]), int(row["time"]), woken, back, could_run, stopped, shown)
 
 
 def _preempted(row: np.void) -> bool:

@@ -1,15 +1,18 @@
-"""A running `iotrace attach`: when it has its target, and its report at the end."""
+"""A target to attach to and a running `iotrace attach`: when it has its target, and its report at the end."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from support.contract import faults
-from support.running import Running
+from support.running import Running, running
 
 from tracer.kernel.proc import Process
 
@@ -36,3 +39,59 @@ def ended(run: Running, number: int = signal.SIGINT) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(done.stdout)
     assert not faults(report)
     return report
+
+
+class Target:
+    """A Python program that does a step of its work for each line it is sent, and answers it."""
+
+    def __init__(self, setup: str, step: str = "pass", before: tuple[str, ...] = ()) -> None:
+        program = (
+            f"import os, select, socket, sys, threading\n{setup}\nprint('ready', flush=True)\n"
+            f"for line in sys.stdin:\n    {step}\n    print('done', flush=True)\n"
+        )
+        self.process = subprocess.Popen(
+            [*before, sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        assert self.process.stdout.readline() == "ready\n"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def step(self) -> None:
+        self.process.stdin.write("\n")
+        assert self.process.stdout.readline() == "done\n"
+
+    def end(self) -> int:
+        self.process.stdin.close()
+        return self.process.wait(60)
+
+
+@contextmanager
+def target(*arguments: object, **more: object):
+    its = Target(*arguments, **more)
+    try:
+        yield its
+    finally:
+        its.process.kill()
+        its.process.wait()
+        its.process.stdout.close()
+
+
+@contextmanager
+def attached(its: Target, *options: object):
+    """iotrace, attached to all of the target's threads."""
+    with running("attach", "-p", its.pid, "--no-cost", "--json", *options) as run:
+        await_attached(run, its.pid)
+        yield run
+
+
+def calls(report: dict) -> dict[str, int]:
+    return {call["name"]: call["calls"] for call in report["syscalls"]}
+
+
+STEP = "[a.send(b'x' * 7) and b.recv(9) for _ in range(23)]"

@@ -196,6 +196,7 @@ def _report(
                 "missed": 0,
                 "untracked": 0,
                 "balanced": True,
+                "checked": True,
             },
             "cost": {
                 "per": "message",

@@ -81,6 +81,7 @@ PRINTS = (
     "tracer.capture.exec_gate",
     "tracer.bpf.bcc_compiler",
     "tracer.lab.roundtrip",
+    "tracer.recording.trial",  # its child's end
     "tracer.run.twin",
 )
 

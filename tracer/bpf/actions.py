@@ -24,39 +24,63 @@ class Learn(IntFlag):
     ADDRESS = 512
     PATH0 = 1024
     PATH1 = 2048
+    SENDS = 4096
+    ENDS = 8192
+    DUPS = 65536
     MESSAGES = 262144
     SECOND = 524288
 
 
+# Calls that open a descriptor, of which no more is to be told.
+_OPENS = (
+    "eventfd",
+    "eventfd2",
+    "fanotify_init",
+    "fsmount",
+    "fsopen",
+    "fspick",
+    "inotify_init",
+    "inotify_init1",
+    "io_uring_setup",
+    "landlock_create_ruleset",
+    "memfd_create",
+    "memfd_secret",
+    "open_by_handle_at",
+    "open_tree",
+    "perf_event_open",
+    "pidfd_getfd",
+    "pidfd_open",
+    "signalfd",
+    "signalfd4",
+    "timerfd_create",
+    "epoll_create",
+    "epoll_create1",
+    "userfaultfd",
+)
+_SENDS = (*syscalls.SEND, "vmsplice", "mq_timedsend")
 _LEARN = {
     Learn.FIRST: (*syscalls.RECEIVE, "mq_timedreceive"),
     Learn.FIRST | Learn.MESSAGES: ("recvmmsg",),
-    Learn.MESSAGES: ("sendmmsg",),
-    Learn.FIRST | Learn.SECOND: tuple(syscalls.SECOND),
+    Learn.FIRST | Learn.SENDS: _SENDS,
+    Learn.FIRST | Learn.SENDS | Learn.MESSAGES: ("sendmmsg",),
+    Learn.FIRST | Learn.SENDS | Learn.SECOND: ("sendfile",),
+    Learn.FIRST | Learn.SECOND: tuple(its for its in syscalls.SECOND if its != "sendfile"),
     Learn.RESULT | Learn.PATH0: ("open", "creat", "mq_open"),
     Learn.RESULT | Learn.PATH1: ("openat", "openat2"),
-    Learn.RESULT: (
-        "dup",
-        "dup2",
-        "dup3",
-        "eventfd",
-        "eventfd2",
-        "signalfd",
-        "signalfd4",
-        "timerfd_create",
-        "epoll_create",
-        "epoll_create1",
-        "pidfd_getfd",
-    ),
-    Learn.RESULT | Learn.ADDRESS: ("accept", "accept4"),
+    Learn.RESULT: _OPENS,
+    Learn.RESULT | Learn.FIRST: ("dup", "dup2", "dup3"),
+    Learn.RESULT | Learn.FIRST | Learn.ADDRESS: ("accept", "accept4"),
     Learn.FIRST | Learn.ADDRESS: ("bind", "connect"),
     Learn.RESULT | Learn.ARGS: ("socket",),
-    Learn.FIRST | Learn.ARGS: ("fcntl", "ioctl"),
+    Learn.FIRST | Learn.ARGS: ("ioctl",),
+    Learn.FIRST | Learn.ARGS | Learn.DUPS: ("fcntl",),
     Learn.PAIR0: ("pipe", "pipe2"),
     Learn.PAIR3: ("socketpair",),
     Learn.THIRD | Learn.ARGS: ("epoll_ctl",),
     Learn.EXEC: ("execve", "execveat"),
     Learn.EVENTS: ("io_getevents", "io_pgetevents"),
+    Learn.ENDS | Learn.FIRST: ("close",),
+    Learn.ENDS | Learn.ARGS: ("close_range", "unshare"),
 }
 # The argument kept in a call's record: lengths, counts and time-outs worth seeing.
 _KEEP = {

@@ -70,7 +70,7 @@ def _taken_from(module: Any, lib: ctypes.CDLL) -> dict[str, Any]:
     programs, places = {}, {}
     for number in range(lib.bpf_num_functions(module.module)):
         raw = lib.bpf_function_name(module.module, number)
-        name = raw.decode()
+        name = raw.decode(errors="replace")
         code = bytearray(
             ctypes.string_at(
                 lib.bpf_function_start(module.module, raw),
@@ -80,7 +80,7 @@ def _taken_from(module: Any, lib: ctypes.CDLL) -> dict[str, Any]:
         places[name] = _without_maps(name, code, names)
         programs[name] = base64.b64encode(code).decode()
     return {
-        "license": lib.bpf_module_license(module.module).decode(),
+        "license": lib.bpf_module_license(module.module).decode(errors="replace"),
         "maps": maps,
         "programs": programs,
         "places": places,
@@ -98,7 +98,7 @@ def _maps_of(module: Any, lib: ctypes.CDLL) -> tuple[dict[int, str], dict[str, l
 
     names, maps = {}, {}
     for number in range(lib.bpf_num_tables(module.module)):
-        name = ask(number, "name", ctypes.c_char_p).decode()
+        name = ask(number, "name", ctypes.c_char_p).decode(errors="replace")
         names[ask(number, "fd_id", ctypes.c_int)] = name
         maps[name] = [ask(number, fact, ctypes.c_size_t) for fact in _MAP_FACTS]
     return names, maps

@@ -78,7 +78,7 @@ def version() -> str | None:
     for directory in ("/usr/lib/python3/dist-packages", *sys.path):
         text = Path(directory, "bcc", "version.py")
         with contextlib.suppress(OSError):
-            return text.read_text().partition("=")[2].strip().strip("'\"")
+            return text.read_text(encoding="utf-8").partition("=")[2].strip().strip("'\"")
     return None
 
 
@@ -99,7 +99,7 @@ def source() -> str:
     """All programs as one translation unit; compilers' messages still name the file and its line."""
     others = sorted(path.name for path in PROBES.glob("*.bpf.c") if path.name not in _FIRST)
     paths = [PROBES / name for name in (*_FIRST, *others)]
-    return "".join(f'#line 1 "{path.name}"\n{path.read_text()}' for path in paths)
+    return "".join(f'#line 1 "{path.name}"\n{path.read_text(encoding="utf-8")}' for path in paths)
 
 
 def who_else_writes(cache: Path = CACHE) -> str:

@@ -15,9 +15,10 @@ from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
 from tracer.kernel.arch import x86_64
 from tracer.kernel.features import CannotTrace, Features
+from tracer.terms import NOT_SEEN
 
 _MOST_SLOTS = 65536
-_OWNER = "<QQII"  # struct owner
+_OWNER = "<QQIIII"  # struct owner
 _TRIES = 100
 # of enum tail (probes/iotrace.h)
 _TAILS = (
@@ -26,11 +27,13 @@ _TAILS = (
     "tail_learn",
     "tail_describe",
     "tail_events",
+    "tail_unentered",
+    "tail_executed",
     "tail_messages",
 )
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
-# Programs that are loaded twice as they stand; sys_enter's second instance differs (probes/calls.bpf.c).
-_AGAIN = ("again_sys_exit", "again_task_newtask")
+# Programs that are loaded twice as they stand; those of system calls differ (probes/calls.bpf.c).
+_AGAIN = ("again_task_newtask",)
 
 
 class Attachment:
@@ -94,6 +97,10 @@ class Attachment:
             for program in attached:
                 self._attach(program, self._features)
 
+    def who(self) -> int:
+        """The probes' answer to this process's last PRCTL_WHO: an ID in the initial PID namespace, 0 for none."""
+        return int(struct.unpack(_OWNER, self.maps["owners"].values())[4])
+
     def missed(self) -> int | None:
         """How many runs of the programs the kernel has skipped, None where it does not count them (before 5.12).
         Of a program that is loaded twice the smaller count counts: an event is missed if both were skipped."""
@@ -110,6 +117,8 @@ class Attachment:
         """Detaches all programs; their records stay. Programs of system calls go first, so that no call ends after the
         last traced switch. The others go in parallel: for some the kernel waits until no program runs any more
         (100 ms for a uprobe)."""
+        if self._links:
+            self.maps["closing"].update(0, struct.pack("<Q", 1))
         for program in _CALL_PROBES:
             if program in self._links:
                 os.close(self._links.pop(program))
@@ -153,7 +162,7 @@ class Attachment:
     def _fill_maps(self, selected: Container[int] | None, follow: bool) -> None:
         for number, (keep, learn) in actions.actions(selected).items():
             self.maps["calls"].update(number, struct.pack("<II", keep, learn))
-        self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0))
+        self.maps["owners"].update(0, struct.pack(_OWNER, self.secret, 0, 0, 0, 0, 0))
         self.maps["no_follow"].update(0, struct.pack("<Q", not follow))
         for index, program in enumerate(_TAILS):
             self.maps["tail_calls"].update(index, struct.pack("<I", self._programs[program]))
@@ -190,7 +199,7 @@ class Attachment:
                 "uprobe", path, offset, self._programs[program]
             )
         except OSError as error:
-            features.sources[name] = f"not seen ({error.strerror})"
+            features.sources[name] = f"{NOT_SEEN} ({error.strerror})"
 
 
 def _constants(features: Features) -> dict[str, int]:
@@ -204,10 +213,11 @@ def _constants(features: Features) -> dict[str, int]:
         "RING_PAGES": 1,  # the ring's size is set when it is created
         "NR_PRCTL": syscalls.numbers()["prctl"],
         "NR_IO_SUBMIT": syscalls.numbers()["io_submit"],
+        "NR_RT_SIGRETURN": syscalls.numbers()["rt_sigreturn"],
     }
 
 
 def _slots() -> int:
     """Number of slots (64 bytes each): the power of two that has one for every thread ID, at most _MOST_SLOTS."""
-    most = int(Path("/proc/sys/kernel/pid_max").read_text())
+    most = int(Path("/proc/sys/kernel/pid_max").read_bytes())
     return min(1 << (most - 1).bit_length(), _MOST_SLOTS)

@@ -7,7 +7,9 @@ import numpy as np
 from tracer.recording.records import RECORD
 
 BATCH_RECORDS = 16  # BATCH
-NR_UNSEEN = 0xFFFF  # in a slot's nr: the thread was adopted, and has made neither an entry nor an exit since
+SLOT_UNSEEN = (
+    1  # in a slot's flags: the thread was adopted, and has made neither an entry nor an exit since
+)
 
 SLOT = np.dtype(
     [
@@ -16,12 +18,15 @@ SLOT = np.dtype(
         ("tid", "<u4"),
         ("tgid", "<u4"),
         ("nr", "<u4"),
+        ("flags", "<u4"),
         ("chained", "<u4"),
         ("last_fd", "<i4"),
-        ("compat", "<u4"),
-        ("at", "<u4"),
+        ("at", "<u2"),
+        ("compat", "<u2"),
         ("life", "<u4"),
-        ("tail", "<u8", 2),
+        ("sent_fd", "<i4"),
+        ("changes", "<u4"),
+        ("tail", "<u8"),
     ]
 )
 """struct slot: one traced thread; regs 0: free; enter: ns, 0 if it is in no call."""
@@ -48,7 +53,8 @@ LEDGER = np.dtype(
         ("lost", "<u8"),
         ("untracked", "<u8"),
         ("unlearnt", "<u8"),
-        ("pad", "<u8", 4),
+        ("unentered", "<u8"),
+        ("pad", "<u8", 3),
     ]
 )
 """struct ledger: what one CPU's programs counted of what they wrote straight to the ring."""

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable
 
 # of probes/iotrace.h
-PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN = range(0x10774AD0, 0x10774AD4)
+PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_OWN, PRCTL_WHO = range(0x10774AD0, 0x10774AD5)
 
 
 def own(secret: int) -> None:

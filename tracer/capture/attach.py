@@ -4,27 +4,34 @@ kernel knows (probes/arrival.bpf.c), so that nothing is stopped and PID namespac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
-from tracer.bpf.prctl import PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, prctl
+from tracer.bpf.loader import Attachment
+from tracer.bpf.prctl import PRCTL_ADOPT, PRCTL_LEARN, PRCTL_RELEASE, PRCTL_WHO, prctl
 from tracer.capture.exec_gate import DESCRIPTORS_AT_ONCE
 from tracer.kernel import proc
 
+_MOST_LOOKS = (
+    20  # for threads: a program that makes and ends them all the time shows new ones at each
+)
+_AT_ONCE = 256  # threads or groups of descriptors between two drains
+
 
 class Adopter:
-    """Adopts threads for the attached probes that have `secret`.
+    """Adopts threads for the attached probes. All numbers are as /proc has them.
 
-    tids: those adopted, as this PID namespace has them.
+    tids: the threads that were adopted.
     """
 
-    def __init__(self, secret: int) -> None:
+    def __init__(self, probes: Attachment) -> None:
         self.tids: set[int] = set()
-        self._secret = secret
+        self._probes = probes
         self._prctl = prctl()
 
-    def adopt(self, pid: int, tid: int, compat: bool = False) -> bool:
+    def adopt(self, pid: int, tid: int) -> bool:
         """Adopts one thread; returns False if the thread has ended."""
-        if not self._say(PRCTL_ADOPT, pid, tid, tid, int(compat)):
+        if not self._say(PRCTL_ADOPT, pid, tid, tid):
             return False
         self.tids.add(tid)
         return True
@@ -34,33 +41,60 @@ class Adopter:
         self._say(PRCTL_RELEASE, pid, tid)
         self.tids.discard(tid)
 
-    def adopt_all(self, process: proc.Process, drain: Callable[[], None]) -> None:
+    def adopt_all(self, process: proc.Process, drain: Callable[[], None]) -> int:
         """Adopts every thread of a process, and looks for more until a look finds no new one: the probes follow by
-        themselves the threads that adopted threads make, so then none is left out.
+        themselves the threads that adopted threads make, so then none is left out. Returns how many; raises OSError if
+        the process has ended.
 
-        drain: called after every look, to empty the ring.
+        drain: called now and then, to empty the ring.
         """
-        compat = process.is_32_bit()
-        while new := set(process.threads()) - self.tids:
-            adopted = [self.adopt(process.pid, tid, compat) for tid in sorted(new)]
-            if not any(adopted):
+        count = 0
+        for _ in range(_MOST_LOOKS):
+            new = sorted(set(process.threads()) - self.tids)
+            adopted = 0
+            for done, tid in enumerate(new, 1):
+                adopted += self.adopt(process.pid, tid)
+                if done % _AT_ONCE == 0:
+                    drain()
+            count += adopted
+            if not adopted:
                 break
-            drain()
+        return count
 
-    def learn(self, process: proc.Process, last: int, drain: Callable[[], None]) -> None:
-        """Makes a process's descriptors up to `last` known to the probes: sockets for readiness, all to be recorded."""
-        for first in range(0, last + 1, DESCRIPTORS_AT_ONCE):
-            if not self._say(PRCTL_LEARN, process.pid, process.pid, first):
-                break
-            drain()
+    def learn(self, pid: int, tid: int, fds: Iterable[int], drain: Callable[[], None]) -> None:
+        """Makes descriptors of an adopted thread known to the probes: sockets for readiness, all to be recorded.
 
-    def _say(self, option: int, pid: int, tid: int, *arguments: int) -> bool:
+        fds: in ascending order. The probes take several numbers at once, so what lies close together costs one call.
+        """
+        said, after = 0, -1
+        with _directory(pid, tid) as directory:
+            for fd in fds:
+                if fd > after:
+                    self._prctl(PRCTL_LEARN, self._probes.secret, directory, fd, 0)
+                    after, said = fd + DESCRIPTORS_AT_ONCE - 1, said + 1
+                    if said % _AT_ONCE == 0:
+                        drain()
+
+    def kernel_id(self, pid: int) -> int:
+        """The process's ID in the initial PID namespace, which the probes' records have; 0 if it has ended."""
+        if not self._say(PRCTL_WHO, pid, pid):
+            return 0
+        return self._probes.who()
+
+    def _say(self, option: int, pid: int, tid: int, argument: int = 0) -> bool:
         try:
-            directory = os.open(f"/proc/{pid}/task/{tid}", os.O_RDONLY | os.O_DIRECTORY)
+            with _directory(pid, tid) as directory:
+                self._prctl(option, self._probes.secret, directory, argument, 0)
         except OSError:
             return False
-        try:
-            self._prctl(option, self._secret, directory, *arguments, *[0] * (2 - len(arguments)))
-        finally:
-            os.close(directory)
         return True
+
+
+@contextmanager
+def _directory(pid: int, tid: int) -> Iterator[int]:
+    """A descriptor of a thread's directory in /proc, which names the thread; raises OSError."""
+    directory = os.open(f"/proc/{pid}/task/{tid}", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield directory
+    finally:
+        os.close(directory)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.bpf.loader import Attachment
-from tracer.bpf.map_values import BATCH, LEDGER, NR_UNSEEN, SLOT
+from tracer.bpf.map_values import BATCH, LEDGER, SLOT, SLOT_UNSEEN
 from tracer.capture.ledger import Ledger
 from tracer.capture.ring import Ring
+from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch, joined
 from tracer.recording.records import RECORD, Kind
 
+UNSEEN = -1  # the number of a call that was entered before its thread was adopted
 OpenCall = tuple[int, int]
-"""(number, entry in ns) of a call that has not returned."""
+"""(number or UNSEEN, entry in ns) of a call that has not returned."""
 SeenCall = tuple[int, int, int]
 """(entry in ns as open_calls gave it, number, argument 0) of a call as something else saw it."""
 _Row = tuple[int, int, int, int, Kind, int, int, int]  # the fields of a record
@@ -50,6 +52,11 @@ class Collector:
         """Whether any thread is being traced now."""
         return bool(self._slots()["regs"].any())
 
+    def processes(self) -> set[int]:
+        """The processes of which a thread is being traced now."""
+        slots = self._slots()
+        return set(slots["tgid"][slots["regs"] != 0].tolist())
+
     def forget(self) -> None:
         """Drops what was recorded and counted so far; to be called while no thread is traced."""
         self._ring.drain()
@@ -62,12 +69,14 @@ class Collector:
     def open_calls(self) -> dict[int, OpenCall]:
         """Thread → the call that the thread is in.
 
-        The call's number is NR_UNSEEN where the thread was adopted and has made neither an entry nor an exit since: if
+        The call's number is UNSEEN where the thread was adopted and has made neither an entry nor an exit since: if
         the thread was in a call when it was adopted, it still is.
         """
         slots = self._slots()
         in_call = slots[(slots["regs"] != 0) & (slots["enter"] != 0)]
-        return {int(slot["tid"]): (int(slot["nr"]), int(slot["enter"])) for slot in in_call}
+        number = np.where(in_call["flags"] & SLOT_UNSEEN, UNSEEN, in_call["nr"].astype(np.int64))
+        calls = zip(number.tolist(), in_call["enter"].tolist(), strict=True)
+        return dict(zip(in_call["tid"].tolist(), calls, strict=True))
 
     def finish(self, now: int, seen: dict[int, SeenCall] | None = None) -> RecordBatch:
         """Detaches the probes, drains a last time and fills the ledger. Calls still open become OPEN records.
@@ -127,13 +136,16 @@ class Collector:
     def _open_rows(self, now: int, seen: dict[int, SeenCall]) -> list[_Row]:
         """The fields of an OPEN record for each call that has not returned."""
         rows: list[_Row] = []
+        slots = self._slots()
+        compat = set(slots["tid"][(slots["regs"] != 0) & (slots["compat"] != 0)].tolist())
         for tid, (number, enter) in self.open_calls().items():
             seen_enter, seen_number, first = seen.get(tid, (0, 0, -1))
             same = seen_enter == enter
-            fd = first if same and number in (NR_UNSEEN, seen_number) else -1
-            number = seen_number if number == NR_UNSEEN and same else number
-            if number != NR_UNSEEN:
-                rows.append((max(now, enter), enter, 0, tid, Kind.OPEN, number, fd, 0))
+            fd = first if same and number in (UNSEEN, seen_number) else -1
+            number = seen_number if number == UNSEEN and same else number
+            if number != UNSEEN:
+                nr, arg = syscalls.coded(number, tid in compat)
+                rows.append((max(now, enter), enter, 0, tid, Kind.OPEN, nr, fd, arg))
         return rows
 
     def _slots(self) -> np.ndarray:

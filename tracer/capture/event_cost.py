@@ -33,7 +33,7 @@ def event_ns(probes: Attachment, collector: Collector, adopter: Adopter) -> floa
 def _measure(
     probes: Attachment, adopter: Adopter, with_probes: list[int], without: list[int]
 ) -> None:
-    adopter.adopt(os.getpid(), threading.get_native_id())
+    adopter.adopt(*map(int, os.readlink("/proc/thread-self").split("/task/")))
     for _ in range(_ROUNDS):
         with_probes.append(_loop())
         with probes.calls_unprobed():

@@ -20,6 +20,7 @@ DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
 MESSAGE = 8  # bytes: the secret, little-endian, 0 where there are no probes to say it to
 PR_SET_PDEATHSIG = 1
 CLONE_NEWNET = 0x40000000
+IGNORED = "iotrace_ignored"  # the interpreter's -X option with the signals that were ignored: SigIgn of proc(5)
 
 
 def main(argv: list[str]) -> int:
@@ -73,8 +74,9 @@ def executed(command: list[str], environment: dict[bytes, bytes]) -> int:
 
 def refused(name: str, why: str, status: int) -> int:
     """Prints in one line why the command cannot be executed, and returns `status`; its name may hold any characters."""
-    # tracer.text.printable, which may not be imported here: this file runs alone (-I -S)
-    shown = "".join(character if character.isprintable() else "?" for character in name)
+    # tracer.text.shown in short, which may not be imported here: this file runs alone (-I -S)
+    raw = os.fsencode(name).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+    shown = "".join(its if its.isprintable() else ascii(its)[1:-1] for its in raw)
     print(f"iotrace: {shown}: {why}", file=sys.stderr)
     return status
 
@@ -88,9 +90,13 @@ def announce(prctl: Callable[..., int], secret: int) -> None:
 
 
 def as_before_python() -> None:
-    """Gives signals back the dispositions that this interpreter changed for itself: the command would inherit them."""
+    """Gives signals back the dispositions that iotrace was started with, where an interpreter changed them for itself:
+    the command would inherit them. Python ignores SIGPIPE and SIGXFSZ before any of its code runs, so how they were is
+    told from outside (tracer/capture/spawn.py)."""
+    ignored = int(sys._xoptions.get(IGNORED, "0"), 16)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+        was_ignored = ignored >> (number - 1) & 1
+        signal.signal(number, signal.SIG_IGN if was_ignored else signal.SIG_DFL)
     # not if it was ignored, as in the background
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -14,6 +14,8 @@ class Ledger:
 
     missed: runs of a program that the kernel skipped, None where it does not say (before Linux 5.12).
     untracked: threads that found no slot; unlearnt: sockets that found no room; open: calls not yet returned.
+    unentered: exits of calls whose entry the kernel did not show; added: records that iotrace itself wrote beside those
+    delivered (and those of open calls). So a recording has delivered + open + added rows.
     """
 
     counted: int = 0
@@ -23,6 +25,8 @@ class Ledger:
     missed: int | None = None
     untracked: int = 0
     unlearnt: int = 0
+    unentered: int = 0
+    added: int = 0
 
     @classmethod
     def of(
@@ -43,6 +47,7 @@ class Ledger:
             missed=missed,
             untracked=int(ledgers["untracked"].sum()),
             unlearnt=int(ledgers["unlearnt"].sum()),
+            unentered=int(ledgers["unentered"].sum()),
         )
 
     @property

@@ -103,6 +103,7 @@ class Recorder:
         """What the recording says of itself once it is finished: `ledger`, in which only what was written counts as
         delivered, and `failure`, where iotrace failed."""
         ledger = self.collector.ledger
+        ledger.added = self._made
         if self.ended_early:
             ledger.delivered = min(
                 ledger.delivered, max(0, self._written - self._made - ledger.open)
@@ -118,9 +119,13 @@ class Recorder:
         try:
             yield
         except Exception as error:  # whatever it is, the target must go on
-            self.failure = self.failure or error
-            self.ended_early = True
-            self.collector.detach()
+            self.end(error)
+
+    def end(self, error: Exception) -> None:
+        """Ends the recording for a failure of iotrace's own: the target goes on without the probes."""
+        self.failure = self.failure or error
+        self.ended_early = True
+        self.collector.detach()
 
     def _seen(self, records: RecordBatch) -> RecordBatch:
         if self._watch:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tracer import places
-from tracer.capture.exec_gate import MESSAGE
+from tracer.capture.exec_gate import IGNORED, MESSAGE
 
 _MOST_MS = (1 << 31) - 1  # poll(2) takes an int
 
@@ -43,6 +43,12 @@ def given_environment() -> dict[bytes, bytes]:
     return dict(word.split(b"=", 1) for word in words if b"=" in word[1:])
 
 
+def ignored_signals() -> str:
+    """The signals that were ignored when iotrace was started, as SigIgn of proc(5): the installed command tells it by
+    -X (setup/install). "0", none, where `python -m tracer` was started without: Python has changed it by then."""
+    return str(sys._xoptions.get(IGNORED, "0"))
+
+
 def start(
     command: list[str],
     user: tuple[int, int] | None,
@@ -69,11 +75,19 @@ def start(
 
 def start_command(command: list[str], user: tuple[int, int] | None) -> Command:
     """Starts a user's `command` behind the gate, as a shell would: all is as iotrace itself was given it (streams and
-    other descriptors, directory, environment, process group), but HOME, USER and LOGNAME where it runs as another
-    `user`. Once released it outlives this process."""
+    other descriptors, directory, environment, process group, ignored signals), but HOME, USER and LOGNAME where it runs
+    as another `user`. Once released it outlives this process."""
     # a directory is named lest posix_spawn be used, whose child ignores two of the C library's own signals
     return Command(
-        *_held(command, user, Command.tied, env=given_environment(), close_fds=False, cwd=".")
+        *_held(
+            command,
+            user,
+            Command.tied,
+            ignored=ignored_signals(),
+            env=given_environment(),
+            close_fds=False,
+            cwd=".",
+        )
     )
 
 
@@ -83,15 +97,18 @@ def _held(
     tied: bool,
     pass_fds: tuple[int, ...] | None = None,
     space: int | None = None,
+    ignored: str = "0",
     **popen: Any,
 ) -> tuple[subprocess.Popen[bytes], int]:
     """The process that waits at the gate with `command`, and the descriptor by which the gate is opened.
 
-    tied: the command is killed with this process; pass_fds: what it inherits, None: whatever is inheritable.
+    tied: the command is killed with this process; pass_fds: what it inherits, None: whatever is inheritable; ignored:
+    the signals that it ignores from its beginning, as ignored_signals has them.
     """
     uid, gid = user or (-1, -1)
     read_end, write_end = os.pipe()
-    gate = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("exec_gate.py"))]
+    options = ["-I", "-S", "-B", "-X", f"{IGNORED}={ignored}"]
+    gate = [sys.executable, *options, str(Path(__file__).with_name("exec_gate.py"))]
     try:
         if pass_fds is None:
             os.set_inheritable(read_end, True)

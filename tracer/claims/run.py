@@ -15,7 +15,7 @@ from typing import Literal, cast
 import scenarios
 from scenarios.kit import transport
 from scenarios.kit.options import Options
-from tracer import __version__
+from tracer import __version__, text
 from tracer.bpf import RING_BYTES
 from tracer.capture.host import host
 from tracer.claims.claim import Claim, Judgement, Verdict, Wanted
@@ -212,7 +212,7 @@ def _judged(
                 "command": command(wanted, made.lang(wanted)),
                 "rounds": rounds_of(wanted),
                 "recordings": [
-                    str(Path(kept, path.name)) for path in made.recorded[wanted] if kept
+                    text.shown(str(Path(kept, path.name))) for path in made.recorded[wanted] if kept
                 ],
             }
             for name, wanted in claim.runs.items()

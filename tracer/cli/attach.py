@@ -6,6 +6,7 @@ import re
 
 import click
 
+from tracer import text
 from tracer.cli import files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Tracing, Value, output_options, tracing_options
@@ -26,7 +27,7 @@ class Pids(Value):
     ) -> tuple[int, ...]:
         words = re.split(r"[\s,]+", str(value).strip())
         if not all(re.fullmatch(r"[0-9]+", word) and 0 < int(word) < 1 << 31 for word in words):
-            self.fail(f"{value!r} is no process ID", param, ctx)
+            self.fail(f"{text.quoted(value)} is no process ID", param, ctx)
         return tuple(map(int, words))
 
 
@@ -57,16 +58,21 @@ def command(
 
     Further PIDs may stand after the options: iotrace attach -p $(pidof nginx).
     """
-    from tracer.capture import spawn
-    from tracer.kernel import features
-    from tracer.run import attach
+    from tracer.capture.priority import Priority
 
+    with Priority() as priority:  # where others have the CPUs, the imports take long, too
+        from tracer.capture import spawn
+        from tracer.kernel import features
+        from tracer.run import attach
+
+        kernel = features.find()
     wanted_pids = [pid for option_pids in (*pids, *more) for pid in option_pids]
     output, plan = tracing.output, tracing.plan(spawn.invoking_user())
-    kernel = features.find()
     with files.recorded(output, plan.user, tracing.mode) as (path, keep):
-        with progress.of_events(True) as say:
-            ended = attach.attach(wanted_pids, children, plan, kernel, path, say)
+        with priority, progress.of_events(True) as say:
+            ended = attach.attach(
+                wanted_pids, children, plan, kernel, path, say, progress.of_refused, priority
+            )
         if ended.recorded:
             keep()
             with files.rescuing(output, keep):

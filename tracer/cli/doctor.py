@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+from typing import TYPE_CHECKING
+
 import click
 
 from tracer.cli import show
 from tracer.cli.errors import Command
+
+if TYPE_CHECKING:  # imported where it is used: that takes longer than most commands
+    from tracer.kernel.features import Features
 
 ORDER = 6
 
@@ -25,13 +31,23 @@ def command() -> None:
     )
     kernel = features.find()
     _said("BCC", host["bcc"] or "missing: apt-get install python3-bpfcc")
-    for boundary, source in kernel.sources.items():
-        _said(boundary, source)
-    with Attachment(kernel, 4096):
-        why = build.who_else_writes()
-        anew = f"; compiled anew for each run: {why}" if why else ""
-        _said("probes", f"compile, load and attach{anew}")
+    try:
+        with Attachment(
+            kernel, 4096
+        ):  # which notes what the kernel refuses: a uprobe's directory promises none
+            why = build.who_else_writes()
+            anew = f"; compiled anew for each run: {why}" if why else ""
+            _sources(kernel)
+            _said("probes", f"compile, load and attach{anew}")
+    except features.CannotTrace:
+        _sources(kernel)
+        raise
     _said("--net", _net())
+
+
+def _sources(kernel: Features) -> None:
+    for boundary, source in kernel.sources.items():
+        _said(boundary, f"\n{12 * ' '}".join(textwrap.wrap(source, 68)))
 
 
 def _said(subject: str, words: str) -> None:

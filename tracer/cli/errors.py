@@ -32,7 +32,10 @@ class Command(click.Command):
             raise failed(error, self.own_status) from error
 
     def invoke(self, ctx: click.Context) -> Any:
+        from tracer.kernel import pid_namespaces
+
         try:
+            pid_namespaces.refuse_half_unshared()  # before anything makes a thread: numpy does when it is imported
             return super().invoke(ctx)
         except click.exceptions.Exit:
             raise

@@ -29,17 +29,18 @@ STREAMS = ("standard output", "standard error")
 
 def check_writable(path: str) -> str | None:
     """None if a file can be written there, else why not, as one line."""
+    name = text.shown(path)
     try:
         parent = Path(path).absolute().parent
     except OSError:
-        return f"{path}: the current directory is gone"
+        return f"{name}: the current directory is gone"
     if not os.path.isdir(parent):
-        return f"{path}: no such directory: {parent}"
+        return f"{name}: no such directory: {text.shown(str(parent))}"
     if os.path.isdir(path):
-        return f"{path}: is a directory"
+        return f"{name}: is a directory"
     existed = os.path.lexists(path)
     if existed and not stat.S_ISREG(os.lstat(path).st_mode):
-        return f"{path}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
+        return f"{name}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
     try:  # in a directory like /tmp the file may have become a link meanwhile
         os.close(
             os.open(path, os.O_WRONLY | os.O_NOFOLLOW | (0 if existed else os.O_CREAT | os.O_EXCL))
@@ -84,7 +85,9 @@ def write(pieces: Iterable[str] | Iterable[bytes], path: str, user: User | None,
     with recorded(path, user, mode) as (place, keep):
         with open(place, "wb") as file:
             for piece in pieces:
-                file.write(piece if isinstance(piece, bytes) else piece.encode())
+                file.write(
+                    piece if isinstance(piece, bytes) else piece.encode(errors="backslashreplace")
+                )
         keep()
 
 

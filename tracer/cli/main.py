@@ -28,7 +28,7 @@ class OneLine(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 # names may have characters that the locale lacks
-                stream.reconfigure(errors="replace")
+                stream.reconfigure(errors="backslashreplace")
         try:
             status = super().main(*args, **{**kwargs, "standalone_mode": False})
         except OSError as error:  # on stdout: the reader has ended, or the disk is full

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import click
 
 import scenarios
-from tracer import output
+from tracer import output, text
 from tracer.bpf import RING_BYTES
 from tracer.cli.files import PRIVATE, User, refuse_unwritable
 from tracer.cli.show import Wanted
@@ -49,10 +49,10 @@ class Duration(Value):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s)?", str(value))
         if not match:
-            self.fail(f"{value!r} is not a time such as 10ms, 2s or 500us", param, ctx)
+            self.fail(f"{text.quoted(value)} is not a time such as 10ms, 2s or 500us", param, ctx)
         ns = float(match[1]) * _UNITS[match[2] or "ms"]
         if ns > _MOST_NS:
-            self.fail(f"{value!r} is longer than {_MOST_NS // 10**9} s", param, ctx)
+            self.fail(f"{text.quoted(value)} is longer than {_MOST_NS // 10**9} s", param, ctx)
         return round(ns)
 
 
@@ -66,7 +66,7 @@ class Rate(Value):
         scale = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
         rate = round(float(match[1]) * scale[match[2]]) if match else 0
         if not 8000 <= rate <= 30 * 10**9:
-            self.fail(f"{value!r} is not a rate from 8kbit to 30gbit", param, ctx)
+            self.fail(f"{text.quoted(value)} is not a rate from 8kbit to 30gbit", param, ctx)
         return rate
 
 
@@ -79,7 +79,7 @@ class Mode(Value):
         if isinstance(value, int):
             return value
         if not re.fullmatch("0?[0-7]{3}", str(value)):
-            self.fail(f"{value!r} is no mode such as 600, 640 or 0644", param, ctx)
+            self.fail(f"{text.quoted(value)} is no mode such as 600, 640 or 0644", param, ctx)
         return int(str(value), 8)
 
 
@@ -95,7 +95,7 @@ class Percent(click.FloatRange):
         bare: Any = value.removesuffix("%") if isinstance(value, str) else value
         percent: float = super().convert(bare, param, ctx)
         if percent != percent:
-            self.fail(f"{value!r} is not a percentage", param, ctx)
+            self.fail(f"{text.quoted(value)} is not a percentage", param, ctx)
         return percent
 
 
@@ -105,7 +105,7 @@ class Seconds(click.FloatRange):
     def convert(self, value: Any, param: _Param, ctx: _Ctx) -> float:
         seconds: float = super().convert(value, param, ctx)
         if seconds != seconds:
-            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+            self.fail(f"{text.quoted(value)} is not a number of seconds", param, ctx)
         return seconds
 
 
@@ -121,7 +121,7 @@ class Scenario(Value):
             known = [name for s in scenarios.scenarios() for name in (s.name, *s.aliases)]
             near = difflib.get_close_matches(str(value).lower(), known, 1)
             hint = f"did you mean {near[0]}?" if near else "`iotrace list` shows them all"
-            self.fail(f"no scenario {value!r}: {hint}", param, ctx)
+            self.fail(f"no scenario {text.quoted(value)}: {hint}", param, ctx)
 
 
 # options

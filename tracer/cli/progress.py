@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracer import text
+
 if TYPE_CHECKING:
     from tracer.run.interleave import Turn
 
+_MOST_REFUSED = 5  # processes that are named
 _ERASE = "\r\033[K"  # the line on which the cursor stands
 
 
@@ -23,6 +26,14 @@ def of_events(wanted: bool) -> Iterator[Callable[[int], None]]:
         return
     yield lambda count: _say(f"\r{count:,} events, Ctrl-C ends the run")
     _say(_ERASE)
+
+
+def of_refused(why_not: dict[int, str]) -> None:
+    """One line: which processes are not traced while others are, and why."""
+    shown = "; ".join(list(why_not.values())[:_MOST_REFUSED])
+    more = len(why_not) - _MOST_REFUSED
+    others = f"; and {more} more" if more > 0 else ""
+    _say(f"iotrace: {text.printable(shown)}{others}: the others are traced\n")
 
 
 @contextmanager

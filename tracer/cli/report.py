@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from tracer.errors import USAGE, IotraceError
 from tracer.output.format import Kind
 
 ORDER = 5
+MOST_SLOWEST = 1000  # each has the recording read once more around it
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,34 @@ class Choice:
         ),
     ),
 )
+@click.option(
+    "--slowest",
+    type=click.IntRange(1, MOST_SLOWEST),
+    metavar="N",
+    help="Explain the N slowest operations: where their time went, who woke them, who had the CPU.",
+)
 @output_options(Kind.REPORT, backwards=True)
-def command(recording: str, events: bool, choice: Choice, wanted: Wanted) -> None:
+def command(
+    recording: str, events: bool, choice: Choice, slowest: int | None, wanted: Wanted
+) -> None:
     """Show RECORDING again; needs neither root nor BCC."""
+    from tracer.recording import trial
+
+    if choice and not events:
+        raise IotraceError("-e, --fd and -P choose from the listing: add --events", USAGE)
+    if slowest:
+        wanted = replace(wanted, parts={"slowest": slowest})
+    if events and slowest:
+        raise IotraceError(
+            "--slowest explains operations, --events lists events: one of them", USAGE
+        )
     if events:
         why = "--events is a text; the recording itself is Parquet, for other programs to read"
         wanted.refuse_all_but(Kind.LISTING, why)
+        selected(choice.expressions)  # raises what is wrong with them before anything is read
+    trial.refuse_unreadable(recording)
+    if events:
         listing(recording, choice, wanted)
-    elif choice:
-        raise IotraceError("-e, --fd and -P choose from the listing: add --events", USAGE)
     else:
         show.recording(recording, wanted)
 

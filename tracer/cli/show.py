@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TextIO
 
@@ -21,12 +21,29 @@ from tracer.output.format import Format, Kind, Options
 @dataclass(frozen=True)
 class Wanted:
     """What is to be shown of a result. formats: those asked for that go to stdout; files: those that go to a file, and
-    which; switches: by name; strict: whether it is an error that events were lost."""
+    which; switches: by name; strict: whether it is an error that events were lost; parts: the keys that the user asked
+    for of those that a report has on request, each with how many."""
 
     formats: tuple[Format, ...] = ()
     files: tuple[tuple[Format, str], ...] = ()
     switches: frozenset[str] = frozenset()
     strict: bool = False
+    parts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> dict[str, int]:
+        """The keys that have to be made on request: those that formats need, and those that the user asked for."""
+        needs: dict[str, int] = {}
+        for format_ in [*self.formats, *(format_ for format_, _ in self.files)]:
+            needs |= format_.needs
+        return {**needs, **self.parts}
+
+    def of(self, result: Any, format_: Format) -> Any:
+        """The result without the keys that only other formats need."""
+        others = self.asked.keys() - self.parts.keys() - format_.needs.keys()
+        if not others:
+            return result
+        return {key: value for key, value in result.items() if key not in others}
 
     def refuse_lost(self, lost: int) -> None:
         """Raises EventsLost where --strict asks for it."""
@@ -62,16 +79,22 @@ def show(
     for format_, path in wanted.files:
         from tracer.capture.spawn import invoking_user
 
-        pieces = format_.renders[kind](result(), Options(switches=wanted.switches))
+        own = wanted.of(result(), format_)
+        pieces = format_.renders[kind](own, Options(switches=wanted.switches))
         files.write(pieces, path, invoking_user(), mode)
     chosen = next((format_ for format_ in wanted.formats if kind in format_.renders), None)
     to_stderr = err and chosen is None
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None:  # stdout was closed before iotrace began
         return
-    render = (chosen or default(kind)).renders[kind]
-    for piece in render(result(), _paper(stream, wanted.switches)):
-        put(piece, to_stderr)
+    shown = chosen or default(kind)
+    render = shown.renders[kind]
+    for piece in render(wanted.of(result(), shown), _paper(stream, wanted.switches)):
+        # what is asked for is a document, in UTF-8 whatever the locale is
+        if chosen and isinstance(piece, str):
+            put(piece.encode(errors="backslashreplace"), to_stderr)
+        else:
+            put(piece, to_stderr)
 
 
 def default(kind: Kind) -> Format:
@@ -86,7 +109,8 @@ def recording(path: str, wanted: Wanted, *, err: bool = False, mode: int = files
     from tracer.recording import parquet
     from tracer.report import build
 
-    result = build.build(partial(parquet.columns, path), parquet.read_facts(path))
+    read, facts = partial(parquet.columns, path), parquet.read_facts(path)
+    result = build.build(read, facts, wanted.asked)
     show(Kind.REPORT, lambda: result, wanted, err=err, mode=mode)
     wanted.refuse_lost(result["ledger"]["lost"])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracer import text
 from tracer.cli import files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Value, output_options
@@ -37,7 +38,7 @@ class Claims(Value):
             if str(value).lower() in (str(claim.number), claim.name):
                 return claim
         names = ", ".join(f"{claim.number} {claim.name}" for claim in known)
-        self.fail(f"no claim {value!r}: there are {names}", param, ctx)
+        self.fail(f"no claim {text.quoted(value)}: there are {names}", param, ctx)
 
 
 @click.command("verify", cls=Command)

@@ -75,7 +75,9 @@ class KernelTypes:
         return "*" + (self._name(target) if target else "")
 
     def _name(self, number: int) -> str:
-        return (self._lib.btf__name_by_offset(self._btf, self._words(number)[0]) or b"").decode()
+        return (self._lib.btf__name_by_offset(self._btf, self._words(number)[0]) or b"").decode(
+            errors="replace"
+        )
 
     def _find(self, name: str, kind: int) -> int | None:
         number: int = self._lib.btf__find_by_name_kind(self._btf, name.encode(), kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 
 
 def place_of(name: str) -> tuple[str, int] | None:
@@ -11,10 +12,10 @@ def place_of(name: str) -> tuple[str, int] | None:
         address = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value or 0
     except AttributeError:
         return None
-    with open("/proc/self/maps", encoding="ascii", errors="replace") as maps:
+    with open("/proc/self/maps", "rb") as maps:
         for line in maps:  # proc_pid_maps(5): begin-end perms offset device inode path
             fields = line.split(maxsplit=5)
-            begin, end = (int(bound, 16) for bound in fields[0].split("-"))
+            begin, end = (int(bound, 16) for bound in fields[0].split(b"-"))
             if begin <= address < end and len(fields) == 6:
-                return fields[5].rstrip("\n"), address - begin + int(fields[2], 16)
+                return os.fsdecode(fields[5].rstrip(b"\n")), address - begin + int(fields[2], 16)
     return None

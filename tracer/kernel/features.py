@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from tracer import text
 from tracer.errors import CANNOT, IotraceError
 from tracer.kernel import io_uring_args
-from tracer.kernel.arch import SUPPORTED
+from tracer.kernel.arch import SUPPORTED, x86_64
 from tracer.kernel.btf import KernelTypes, NoTypes
 from tracer.kernel.c_library import place_of
 from tracer.kernel.libbpf import NoLibbpf
 from tracer.kernel.pmu import has_pmu
+from tracer.terms import NOT_SEEN
 
 # Tracepoints without which there is nothing to show.
 REQUIRED = (
@@ -34,6 +35,8 @@ OPTIONAL = {
     # 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"), in 6.3
     "sk_data_ready": "HAVE_SK_DATA_READY",
     "skb_copy_datagram_iovec": "HAVE_SKB_COPY",
+    # without it a thread has the name that it began with, or had when it ended
+    "task_rename": "HAVE_TASK_RENAME",
 }
 LIBRARY_CALLS = ("aio_read", "aio_suspend")  # probed by uprobes: HAVE_AIO_READ, HAVE_AIO_SUSPEND
 
@@ -51,11 +54,11 @@ EVIDENCE: dict[str, tuple[tuple[str | None, str], ...]] = {
     ),
     "io_uring": (
         ("HAVE_URING", "tracepoints io_uring_*"),
-        (None, "not seen (no tracepoints)"),
+        (None, f"{NOT_SEEN} (no tracepoints)"),
     ),
     "aio_read": (
         ("HAVE_AIO_READ", "uprobe on {aio_read}"),
-        (None, "not seen (no uprobes)"),
+        (None, f"{NOT_SEEN} (no uprobes)"),
     ),
 }
 
@@ -71,6 +74,8 @@ _OFFSETS = {
     "O_TASK_FILES": ("task_struct", "files"),
     "O_TASK_COMM": ("task_struct", "comm"),
     "O_TASK_STACK": ("task_struct", "stack"),
+    "O_TASK_EXIT_CODE": ("task_struct", "exit_code"),
+    **x86_64.OFFSETS,
     "O_TASK_PID_LINKS": ("task_struct", "pid_links"),
     "O_PROC_PID": ("proc_inode", "pid"),
     "O_PROC_INODE": ("proc_inode", "vfs_inode"),
@@ -79,14 +84,24 @@ _OFFSETS = {
     "O_FILES_FDT": ("files_struct", "fdt"),
     "O_FDTABLE_MAX": ("fdtable", "max_fds"),
     "O_FDTABLE_FD": ("fdtable", "fd"),
+    "O_FDTABLE_CLOEXEC": ("fdtable", "close_on_exec"),
     "O_FILE_PRIVATE": ("file", "private_data"),
     "O_FILE_INODE": ("file", "f_inode"),
     "O_FILE_FLAGS": ("file", "f_flags"),
+    "O_FILE_PATH": ("file", "f_path"),
+    "O_PATH_DENTRY": ("path", "dentry"),
+    "O_DENTRY_NAME": ("dentry", "d_name"),
+    "O_QSTR_NAME": ("qstr", "name"),
     "O_INODE_NUMBER": ("inode", "i_ino"),
     "O_INODE_MODE": ("inode", "i_mode"),
+    "O_INODE_GENERATION": ("inode", "i_generation"),
+    "O_INODE_SB": ("inode", "i_sb"),
+    "O_SB_MAGIC": ("super_block", "s_magic"),
+    "O_SB_DEV": ("super_block", "s_dev"),
     "O_SOCKET_SK": ("socket", "sk"),
     "O_SOCK_SOCKET": ("sock", "sk_socket"),
     "O_SOCK_TYPE": ("sock", "sk_type"),
+    "O_SOCK_PROTOCOL": ("sock", "sk_protocol"),
     "O_SOCK_FAMILY": ("sock_common", "skc_family"),
     "O_SOCK_LOCAL_4": ("sock_common", "skc_rcv_saddr"),
     "O_SOCK_REMOTE_4": ("sock_common", "skc_daddr"),
@@ -96,8 +111,12 @@ _OFFSETS = {
     "O_SOCK_REMOTE_PORT": ("sock_common", "skc_dport"),
     "O_SOCKET_INODE": ("socket_alloc", "vfs_inode"),
 }
-# Not in kernels for one CPU alone.
-_OPTIONAL_OFFSETS = {"O_TASK_ON_CPU": ("task_struct", "on_cpu")}
+# Not in every kernel: on_cpu not in those for one CPU alone, the sockets' not where these are modules.
+_OPTIONAL_OFFSETS = {
+    "O_TASK_ON_CPU": ("task_struct", "on_cpu"),
+    "O_UNIX_PEER": ("unix_sock", "peer"),
+    "O_NETLINK_PORT": ("netlink_sock", "portid"),
+}
 
 
 class CannotTrace(IotraceError):

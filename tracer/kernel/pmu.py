@@ -14,4 +14,4 @@ def has_pmu(name: str) -> bool:
 
 def type_of(name: str) -> int:
     """The kind's `type` for struct perf_event_attr; raises OSError where the kernel has it not."""
-    return int((_PMUS / name / "type").read_text())
+    return int((_PMUS / name / "type").read_bytes())

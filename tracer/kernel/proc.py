@@ -14,7 +14,7 @@ from tracer import text
 from tracer.kernel import proc_net
 
 PF_KTHREAD = 0x00200000  # include/linux/sched.h; the flags in /proc/PID/stat
-_ELF_CLASS_32 = 1
+_ENDED = "ZX"  # states of a thread that has ended
 EPOLL = "anon_inode:[eventpoll]"  # what /proc/PID/fd says of an epoll instance
 _ALWAYS_WATCHED = select.EPOLLERR | select.EPOLLHUP
 
@@ -32,6 +32,23 @@ class Descriptor:
     epoll: dict[int, int] = field(default_factory=dict)
 
 
+class Stat:
+    """/proc/PID/stat (man proc_pid_stat(5)).
+
+    parent: process ID; flags: PF_*; born_ns: when the first thread began, in ns of CLOCK_BOOTTIME, to a clock tick
+    (mostly 10 ms).
+    first_has_ended: the first thread has, while others may run on; has_ended: the process is a zombie.
+    """
+
+    def __init__(self, content: str) -> None:
+        # from the third (state) on: before them is the name, which may hold anything
+        fields = content.rpartition(")")[2].split()
+        self.parent, self.flags = int(fields[1]), int(fields[6])
+        self.first_has_ended = fields[0] in _ENDED
+        self.has_ended = self.first_has_ended and int(fields[17]) <= 1  # num_threads
+        self.born_ns = int(fields[19]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
 class Process:
     """A process (or a thread) by the ID that this PID namespace has for it. Every method raises ProcessLookupError or
     FileNotFoundError once it is gone."""
@@ -41,16 +58,19 @@ class Process:
         self._proc = Path(f"/proc/{pid}")
 
     def threads(self) -> list[int]:
-        """The IDs of the process's threads."""
-        return sorted(map(int, os.listdir(self._proc / "task")))
+        """The IDs of the process's threads that have not ended (the first one may have, while others run on)."""
+        tids = sorted(map(int, os.listdir(self._proc / "task")))
+        if self.pid in tids and self._stat().first_has_ended:
+            tids.remove(self.pid)
+        return tids
 
     def is_kernel_thread(self) -> bool:
-        return bool(int(self._stat()[6]) & PF_KTHREAD)
+        return bool(self._stat().flags & PF_KTHREAD)
 
     def has_ended(self) -> bool:
         """Whether the process is a zombie: it has ended, and its parent has not asked for its status. (A first thread
         can be one while other threads run on.)"""
-        return self._stat()[0] in "ZX" and len(self.threads()) == 1
+        return self._stat().has_ended
 
     def leader(self) -> int:
         """The ID of the thread's process; of a process its own ID."""
@@ -59,13 +79,8 @@ class Process:
 
     def command(self) -> list[str]:
         """The command line; where there is none the name alone."""
-        words = text.read(self._proc / "cmdline").split("\0")[:-1]
-        return words or [text.read(self._proc / "comm").removesuffix("\n")]
-
-    def is_32_bit(self) -> bool:
-        """Whether the process runs a 32-bit program (e_ident[EI_CLASS] of its ELF file)."""
-        with open(self._proc / "exe", "rb") as file:
-            return file.read(5)[4:] == bytes([_ELF_CLASS_32])
+        words = text.raw(self._proc / "cmdline").split(b"\0")[:-1]
+        return [text.shown(word) for word in words] or [_comm(self._proc)]
 
     def call(self) -> tuple[int, int] | None:
         """(number, argument 0) of the system call that the thread sleeps in; None if it is in none, or is running."""
@@ -93,9 +108,13 @@ class Process:
             fd, link, int(flags[1], 8) if flags else 0, inode, link, _registrations(info)
         )
 
-    def last_descriptor(self) -> int:
-        """The highest descriptor number of the process's open files, -1 if it has none."""
-        return max(map(int, os.listdir(self._proc / "fd")), default=-1)
+    def open_numbers(self) -> list[int]:
+        """The numbers of the open files, in order; where these may not be read, all that the table has room for."""
+        try:
+            return sorted(map(int, os.listdir(self._proc / "fd")))
+        except PermissionError:
+            size = re.search(r"^FDSize:\s*(\d+)", text.read(self._proc / "status"), re.M)
+            return list(range(int(size[1]))) if size else []
 
     def descriptors(self, pause: Callable[[], None] = lambda: None) -> list[Descriptor]:
         """The open files in the order of their numbers, sockets with their addresses. pause: called after every 100."""
@@ -114,9 +133,8 @@ class Process:
                 socket.name = names.get(socket.inode, socket.link)
         return descriptors
 
-    def _stat(self) -> list[str]:
-        """The fields of /proc/PID/stat from the third (state) on."""
-        return _stat(self._proc)
+    def _stat(self) -> Stat:
+        return Stat(text.read(self._proc / "stat"))
 
 
 def _inode(info: str) -> int | None:
@@ -133,17 +151,9 @@ def _registrations(info: str) -> dict[int, int]:
     }
 
 
-def _stat(process: Path) -> list[str]:
-    """The fields of /proc/PID/stat from the third (state) on: before them is the name, which may hold anything."""
-    return text.read(process / "stat").rpartition(")")[2].split()
-
-
-def name_of(tid: int) -> str | None:
-    """A thread's name, None once it is gone."""
-    try:
-        return text.read(f"/proc/{tid}/comm").removesuffix("\n")
-    except OSError:
-        return None
+def _comm(process: Path) -> str:
+    """The name, in which there may be newlines: the last one is the kernel's. Raises OSError."""
+    return text.shown(text.raw(process / "comm").removesuffix(b"\n"))
 
 
 def children(parents: set[int]) -> Iterator[int]:
@@ -151,7 +161,7 @@ def children(parents: set[int]) -> Iterator[int]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                parent = int(_stat(Path("/proc", name))[1])
+                parent = Stat(text.read(f"/proc/{name}/stat")).parent
             except OSError:
                 continue
             if parent in parents:

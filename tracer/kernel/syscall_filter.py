@@ -8,6 +8,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
+from tracer import text
 from tracer.errors import USAGE, IotraceError
 from tracer.kernel import syscalls
 
@@ -25,8 +26,8 @@ class FilterError(IotraceError):
 def classes() -> dict[str, frozenset[int]]:
     """%network → the numbers of its calls, for each of strace's classes."""
     members_of: dict[str, set[int]] = {}
-    text = files(__package__).joinpath("data/classes.tsv").read_text()
-    for line in text.splitlines()[3:]:
+    table = files(__package__).joinpath("data/classes.tsv").read_text(encoding="utf-8")
+    for line in table.splitlines()[3:]:
         name, members = line.split("\t")
         for member in members.split(","):
             members_of.setdefault(f"%{member}", set()).add(syscalls.numbers()[name])
@@ -40,7 +41,7 @@ def parse(expression: str) -> frozenset[int]:
     """
     qualifier, equals, words = expression.rpartition("=")
     if equals and qualifier not in ("trace", "t"):
-        raise FilterError(f"-e {expression}: only -e trace=… is known here")
+        raise FilterError(f"-e {text.shown(expression)}: only -e trace=… is known here")
     everything = frozenset(syscalls.names())
     inverted = words.startswith("!")
     chosen: set[int] = set()
@@ -57,7 +58,7 @@ def _numbers(word: str, expression: str, everything: frozenset[int]) -> frozense
         try:
             wanted = re.compile(word[1:])
         except re.error as error:
-            raise FilterError(f"-e {expression}: {word}: {error}") from None
+            raise FilterError(f"-e {text.shown(expression)}: {text.shown(word)}: {error}") from None
         return frozenset(number for number, name in syscalls.names().items() if wanted.search(name))
     named = f"%{word}" if word in _BARE else _ALIASES.get(word, word)
     if named in classes():
@@ -68,4 +69,6 @@ def _numbers(word: str, expression: str, everything: frozenset[int]) -> frozense
         return frozenset()
     near = difflib.get_close_matches(word, [*syscalls.numbers(), *classes()], 1)
     hint = f": did you mean {near[0]}?" if near else ""
-    raise FilterError(f"-e {expression}: no system call or class {word!r}{hint}")
+    raise FilterError(
+        f"-e {text.shown(expression)}: no system call or class {text.quoted(word)}{hint}"
+    )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
-COMPAT = (
-    0x8000  # added to the number of a call made by a 32-bit program, whose numbers are not ours
-)
+# A call's number in a record has 16 bits (NR_* of probes/iotrace.h). COMPAT marks one of the 32-bit ABI (int 0x80,
+# sysenter), which has other numbers. WHOLE stands for a number from MOST on, which is beside it, in `arg`.
+COMPAT, WHOLE, MOST = 0x8000, 0x7FFF, 0x4000
+X32 = 1 << 30  # in the number of a call of the x32 ABI (__X32_SYSCALL_BIT)
+X86_64, I386, X32_ABI = "x86-64", "i386", "x32"
 EPOLL_CTL_ADD, EPOLL_CTL_DEL = 1, 2  # of epoll_ctl(2), not in the module select
 
 # One class for all the calls that do the same to an I/O model: glibc calls pselect6 where a program wrote select.
@@ -65,12 +68,56 @@ RESTARTS = {
 }
 
 
+class Call(NamedTuple):
+    """Which system call it is: its ABI (X86_64, I386, X32_ABI), and its number there (x32's without bit 30)."""
+
+    abi: str
+    number: int
+
+    @classmethod
+    def of(cls, nr: int, arg: int = 0) -> Call:
+        """From a record's `nr` and `arg`."""
+        number = nr & ~COMPAT
+        if number == WHOLE and arg:
+            number = arg
+        if nr & COMPAT:
+            return cls(I386, number)
+        return cls(X32_ABI, number & ~X32) if number & ~0x3FF == X32 else cls(X86_64, number)
+
+    @property
+    def name(self) -> str:
+        """The call's name; `i386:N` and `x32:N` for the other ABIs, `syscall_N` for a number that no table knows."""
+        if self.abi != X86_64:
+            return f"{self.abi}:{shown_number(self.number)}"
+        return names().get(self.number) or f"syscall_{shown_number(self.number)}"
+
+    @property
+    def name_in_abi(self) -> str | None:
+        """The name that the call has in its own ABI, None for a number that no table knows."""
+        return _table()[self.abi].get(self.number)
+
+
+def shown_number(number: int) -> str:
+    """A number that a table of calls could hold as a decimal, any other one as strace shows it: 0x1002d."""
+    return str(number) if number < MOST else hex(number)
+
+
+@cache
+def _table() -> dict[str, dict[int, str]]:
+    """ABI → number → name."""
+    text = files(__package__).joinpath("data/syscalls.tsv").read_text(encoding="utf-8")
+    header, *rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    columns = {abi: header.index(abi.replace("-", "_")) for abi in (X86_64, I386, X32_ABI)}
+    return {
+        abi: {int(row[column]): row[0] for row in rows if row[column] != "-"}
+        for abi, column in columns.items()
+    }
+
+
 @cache
 def names() -> dict[int, str]:
     """Number → name on x86-64."""
-    text = files(__package__).joinpath("data/syscalls.tsv").read_text()
-    rows = [line.split("\t") for line in text.splitlines()[2:]]
-    return {int(number): name for name, number in rows}
+    return _table()[X86_64]
 
 
 @cache
@@ -79,11 +126,15 @@ def numbers() -> dict[str, int]:
     return {name: number for number, name in names().items()}
 
 
-def name_of(number: int) -> str:
-    """The call's name; `i386:N` for a 32-bit program's, `syscall_N` for one newer than the table."""
-    if number >= COMPAT:
-        return f"i386:{number - COMPAT}"
-    return names().get(number, f"syscall_{number}")
+def name_of(nr: int, arg: int = 0) -> str:
+    """The name (Call.name) of the call in a record with this `nr` and `arg`."""
+    return Call.of(nr, arg).name
+
+
+def coded(number: int, compat: bool) -> tuple[int, int]:
+    """A call's number as a record has it: (nr, arg; 0 where nr holds all of it)."""
+    nr, arg = (number, 0) if number < MOST else (WHOLE, number & 0xFFFFFFFF)
+    return nr | (COMPAT if compat else 0), arg
 
 
 def class_of(name: str) -> str:

@@ -7,7 +7,7 @@ commands its option and its switches, and writes what it makes to stdout or to t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -64,6 +64,7 @@ class Format:
     metavar: what --help calls the file to which it goes beside what stdout shows (`--svg FILE`); None: it goes to
     stdout, instead of the default.
     order: of the options in --help, and of formats for stdout where several are asked for: the first is shown.
+    needs: keys of a report that are made on request (docs/json.md), each with how many of what it says.
     """
 
     renders: Mapping[Kind, Render]
@@ -73,6 +74,7 @@ class Format:
     binary: bool = False
     switches: tuple[Switch, ...] = ()
     order: int = 50
+    needs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from tracer.output.format import Format, Kind, Options, Result
-from tracer.output.units import clean
+from tracer.output.units import clean, to_ascii
 
 Event: TypeAlias = Result  # as tracer/analysis/listing gives them
 _AT_ONCE = 1000  # lines in a piece
@@ -17,7 +17,7 @@ _OTHERS: dict[str, Callable[[Event], str]] = {
     "created": lambda event: f"+++ created by {event['by']} in process {event['process']} +++",
     "attached": lambda event: f"+++ attached, of process {event['process']} +++",
     "started": lambda event: f"+++ started, process {event['process']} +++",
-    "exited": lambda event: "+++ exited +++",
+    "exited": lambda event: f"+++ {event['how']} +++",
 }
 
 
@@ -44,17 +44,23 @@ def _call(event: Event) -> str:
     text = f"{event['name']}({', '.join(words) or '…'}"
     if event["kind"] == "open":
         return f"{text} <unfinished ...>"
+    if event.get("trapped"):
+        return f"{text}) = ? <trapped by a filter: SIGSYS>"
     failure = f" {event['error']} ({event['message']})" if "error" in event else ""
     opened = f"<{event['file']}>" if event["opens"] and event["file"] else ""
     result = hex(event["result"]) if event["result"] >> 32 > 0 else event["result"]  # an address
+    if event.get("unentered"):
+        return f"{text}) = {result}{opened}{failure} <not entered: a filter or tracer answered>"
     longer = ">" if event["entered_before"] else ""  # it was inside when iotrace came
     return f"{text}) = {result}{opened}{failure} <{longer}{event['duration_ns'] / 1e9:.6f}>"
 
 
 def _in_pieces(events: Iterable[Event], options: Options) -> Iterator[str]:
     remaining = lines(events)
+    unicode = options.unicode and "ascii" not in options.switches
     while batch := list(islice(remaining, _AT_ONCE)):
-        yield "\n".join(batch) + "\n"
+        piece = "\n".join(batch) + "\n"
+        yield piece if unicode else to_ascii(piece)
 
 
 FORMAT = Format(renders={Kind.LISTING: _in_pieces})

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+from tracer import text
 
 MISSING = "–"
 _SCALES = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
@@ -73,9 +76,9 @@ def duration(ns: int | float | None, fixed: bool = False) -> str:
         return f"{round(ns)} ns"
     for scale, unit in reversed(_SCALES):
         value = ns / scale
-        if value < 999.5 or unit == "s":
+        if value < 999.5 or (unit == "s" and value < 1e15):
             return f"{_three_digits(value, fixed)} {unit}"
-    raise AssertionError("unreachable: seconds take every value")
+    return f"{ns / 1e9:.2e} s"
 
 
 def _three_digits(value: float, fixed: bool) -> str:
@@ -83,8 +86,8 @@ def _three_digits(value: float, fixed: bool) -> str:
         return f"{value:,.0f}"
     # rounding first: 9.996 has two digits before the point once rounded, and so one after it
     decimals = max(0, 2 - math.floor(math.log10(float(f"{value:.2e}"))))
-    text = f"{value:.{decimals}f}"
-    return text if fixed or "." not in text else text.rstrip("0").rstrip(".")
+    digits = f"{value:.{decimals}f}"
+    return digits if fixed or "." not in digits else digits.rstrip("0").rstrip(".")
 
 
 def bits(count: int) -> str:
@@ -144,10 +147,40 @@ def stacked(parts: list[int], glyphs: str, width: int) -> list[str]:
 
 
 def clean(value: object) -> str:
-    """Text from outside (a thread's name, a command) without control characters, so it can move no cursor."""
-    return "".join(character if character.isprintable() else "?" for character in str(value))
+    """Text from outside (a thread's name, a command), what would move a cursor escaped as in tracer/text.py."""
+    return text.printable(str(value))
 
 
-def to_ascii(text: str) -> str:
-    """`text` in pure ASCII, drawing characters replaced one for one; anything else unknown becomes '?'."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+def to_ascii(line: str) -> str:
+    """`line` in pure ASCII: drawing characters replaced one for one, other letters escaped. Newlines and the colours'
+    escape sequences stay."""
+    drawn = line.translate(_ASCII)
+    if drawn.isascii():
+        return drawn
+    return "".join(
+        character if character.isascii() else text.printable(character, ascii_only=True)
+        for character in drawn
+    )
+
+
+def drawable(value: Any, unicode: bool = True) -> Any:
+    """A result, or a part of one, all of whose texts are `clean`; without `unicode`, letters that `to_ascii` would
+    escape are escaped here: a drawing has to know how wide a text is. What is neither list nor dict (operations, which
+    are made as they are asked for) stays."""
+    if isinstance(value, str):
+        line = clean(value)
+        return line if unicode or line.isascii() else _spelled(line)
+    if isinstance(value, dict):
+        return {drawable(key, unicode): drawable(item, unicode) for key, item in value.items()}
+    if isinstance(value, list):
+        return [drawable(item, unicode) for item in value]
+    return value
+
+
+def _spelled(line: str) -> str:
+    return "".join(
+        character
+        if character.isascii() or ord(character) in _ASCII
+        else text.printable(character, ascii_only=True)
+        for character in line
+    )

@@ -33,9 +33,9 @@ class RecordBatch:
         )
 
     def has(self, kind: int) -> bool:
-        """Whether there are records of this kind (below 32). The first call notes all kinds: most batches lack most."""
+        """Whether there are records of this kind (below 64). The first call notes all kinds: most batches lack most."""
         if self._present is None:
-            bits = np.left_shift(np.uint32(1), self.kind, dtype=np.uint32)
+            bits = np.left_shift(np.uint64(1), self.kind, dtype=np.uint64)
             self._present = int(np.bitwise_or.reduce(bits))
         return bool(self._present >> kind & 1)
 

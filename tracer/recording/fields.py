@@ -18,7 +18,7 @@ import numpy as np
 
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import GOES_ON, WAS_OPEN, Kind
+from tracer.recording.records import CLOSES_ON_EXEC, GOES_ON, SAYS_TRAPPED, WAS_OPEN, Kind
 
 # The columns that hold IDs beside `tid`, and of which kinds.
 THREAD_COLUMNS = {"fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN)}
@@ -30,6 +30,7 @@ PROCESS_COLUMNS = {
 Record = tuple[int, int, int, int, int, int, int, int]
 """One record as RECORD has it."""
 
+_STOPPED = 0x4 | 0x8  # __TASK_STOPPED, __TASK_TRACED
 _NO_ROWS = np.empty(0, np.int64)
 _EXECVE = syscalls.numbers()["execve"]
 
@@ -93,12 +94,34 @@ class Calls(View):
     __slots__ = ()
 
     start = Field("start", "When the call was entered (ns); `time` is its return.")
-    number = Field("nr", "The system call's number.")
+    number = Field(
+        "nr", "The system call's number; syscalls.Call.of has it with its ABI, and in full."
+    )
     result = Field("result", "Its result, a negative errno where it failed.")
     fd = Field("fd", "Argument 0.")
     argument = Field(
-        "arg", "The argument that the table of calls says to keep (tracer/bpf/actions.py)."
+        "arg",
+        "The argument that the table of calls says to keep (tracer/bpf/actions.py); the call's "
+        "number where `number` has no room for it.",
     )
+
+
+class UnenteredCalls(View):
+    """System calls whose exit alone the kernel showed: a seccomp filter or a tracer answered them before they began."""
+
+    KINDS = (Kind.UNENTERED,)
+    __slots__ = ()
+
+    number = Field("nr", "As of Calls.")
+    result = Field("result", "What the program got; of a trapped call its own number.")
+    fd = Field("fd", "Argument 0.")
+    argument = Field("arg", "As of Calls.")
+
+    @property
+    def trapped(self) -> np.ndarray:
+        """bool[n]: the filter answered with SIGSYS; the call has no result."""
+        flags: np.ndarray = self.batch.start[self.rows] == SAYS_TRAPPED
+        return flags
 
 
 class Arguments(View):
@@ -126,6 +149,13 @@ class SwitchesOut(View):
         the way to sleep."""
         preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
+
+    @property
+    def stopped(self) -> np.ndarray:
+        """bool[n]: a signal (SIGSTOP, SIGTSTP …) or a tracer (ptrace) stopped the thread: __TASK_STOPPED or
+        __TASK_TRACED is in its state (include/linux/sched.h)."""
+        stopped: np.ndarray = (self.batch.arg[self.rows] & _STOPPED != 0) & ~self.preempted
+        return stopped
 
 
 class Turns(View):
@@ -238,14 +268,50 @@ class Descriptors(View):
 
     fd = Field("fd", "The descriptor.")
     inode = Field("start", "The file's inode.")
-    mode = Field("arg", "i_mode: the file's type and permissions (inode(7)).")
-    flags = Field("result", "f_flags (open(2)).")
+
+    @property
+    def mode(self) -> np.ndarray:
+        """uint32[n], i_mode: the file's type and permissions (inode(7))."""
+        return self.batch.arg[self.rows] & 0xFFFF
+
+    @property
+    def closes_on_exec(self) -> np.ndarray:
+        """bool[n]: execve closes the descriptor (FD_CLOEXEC)."""
+        flags: np.ndarray = self.batch.arg[self.rows] & CLOSES_ON_EXEC != 0
+        return flags
+
+    @property
+    def flags(self) -> np.ndarray:
+        """int64[n], f_flags (open(2))."""
+        return self.batch.result[self.rows] & 0xFFFFFFFF
+
+    @property
+    def mark(self) -> np.ndarray:
+        """int64[n]: a word by which inodes of one number differ, on other file systems or one after the other; 0 in
+        recordings that do not tell it."""
+        return self.batch.result[self.rows] >> 32 & 0xFFFFFFFF
 
     @property
     def was_open(self) -> np.ndarray:
         """bool[n]: the file was open before this record; no traced call has just opened it."""
         flags: np.ndarray = self.batch.nr[self.rows] & WAS_OPEN != 0
         return flags
+
+
+class Files(View):
+    """The file of the DESCRIPTOR record of the same thread that comes next; fd −1: the table of descriptors of a thread
+    that was adopted."""
+
+    KINDS = (Kind.FILE,)
+    __slots__ = ()
+
+    fd = Field("fd", "The descriptor.")
+    low = Field("start", "The first 8 bytes of its name; of a socket: socket_facts.")
+    high = Field("result", "The other 8; of a socket its peer's inode (AF_UNIX) or port ID.")
+    magic = Field("nr", "Its file system's magic number (statfs(2)), both halves xored.")
+    open_file = Field(
+        "arg", "Which open file it is; used again when that is closed. Or which table."
+    )
 
 
 class Births(View):
@@ -256,6 +322,12 @@ class Births(View):
 
     tgid = Field("result", "Its process.")
     creator = Field("fd", "The thread that created this one, 0 where that was not traced.")
+
+    @property
+    def clone_flags(self) -> np.ndarray:
+        """int64[n], of a thread that was created: CLONE_* (clone(2)); 0 for a fork, and in recordings that do not
+        tell them."""
+        return np.where(self.kind == Kind.THREAD, self.batch.start[self.rows], 0)
 
     @property
     def adopted(self) -> np.ndarray:
@@ -280,10 +352,20 @@ class Exits(View):
         return flags
 
     exec_start = Field("start", "Where the thread goes on: time (ns) of its entry into execve.")
+    status = Field("fd", "Its exit status as wait(2) has it, -1 where it was not recorded.")
+
+
+class Executions(View):
+    """A thread has executed another program (execve)."""
+
+    KINDS = (Kind.EXEC,)
+    __slots__ = ()
+
+    tgid = Field("result", "Its process.")
 
 
 class Names(View):
-    """A thread's name (comm), 16 bytes: records.text_of has it as text."""
+    """A thread's name (comm), 16 bytes: records.bytes_of has them."""
 
     KINDS = (Kind.NAME,)
     __slots__ = ()
@@ -291,6 +373,16 @@ class Names(View):
     low = Field("start", "The first 8 bytes.")
     high = Field("result", "The other 8.")
     tgid = Field("arg", "The thread's process.")
+
+
+class WakerNames(View):
+    """The name (comm) of a thread, `tid`, that is not traced and woke one that is: records.text_of has it as text."""
+
+    KINDS = (Kind.WAKER,)
+    __slots__ = ()
+
+    low = Field("start", "The first 8 bytes.")
+    high = Field("result", "The other 8.")
 
 
 class LibraryCalls(View):

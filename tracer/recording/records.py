@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum
 
 import numpy as np
@@ -37,11 +38,17 @@ class Kind(IntEnum):
     AIO_EVENT = 25
     ADDRESS = 26
     PATH = 27
+    FILE = 28
     MESSAGES = 31
+    UNENTERED = 33
+    WAKER = 34
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at
+CLOSES_ON_EXEC = 0x10000  # in a DESCRIPTOR's arg, beside the mode
+SAYS_TRAPPED = 1  # in an UNENTERED's start: a seccomp filter answered the call with SIGSYS
 GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives
+MOST_PATH = 256  # bytes that are kept of a path: MOST_PATH of probes/descriptors.bpf.c, times 16
 LIBRARY_NAMES = {1: "aio_read", 2: "aio_suspend"}
 
 _FIELDS = [
@@ -66,9 +73,6 @@ def empty() -> np.ndarray:
     return np.empty(0, RECORD)
 
 
-def text_of(start: int, result: int) -> str:
-    """The 16 bytes of a NAME record as text."""
-    raw = int(start).to_bytes(8, "little", signed=True) + int(result).to_bytes(
-        8, "little", signed=True
-    )
-    return raw.split(b"\0")[0].decode(errors="replace")
+def bytes_of(low: int, high: int) -> bytes:
+    """The bytes that two fields of a NAME or PATH record hold, as far as the first NUL."""
+    return struct.pack("<qq", low, high).split(b"\0", 1)[0]

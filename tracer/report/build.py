@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import tracer.analysis
@@ -11,6 +12,7 @@ from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.steps.step import Recording, Results
 from tracer.analysis.steps.window import Window
+from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.analysis.verdict.context import Models
 from tracer.recording.batch import Read
@@ -23,19 +25,21 @@ KEYS = tuple(Report.__annotations__)
 """In the order in which they are printed; those of analyses that the contract does not name come after them."""
 
 
-def build(read: Read, facts: Facts) -> Report:
+def build(read: Read, facts: Facts, asked: Mapping[str, int] | None = None) -> Report:
     """The report.
 
     read: gives the recording's records from a time to a time (ns, None: no limit), in time order and in batches;
-    facts: the recording's metadata.
+    facts: the recording's metadata; asked: the keys that are made on request (docs/json.md), each with how many.
     """
+    asked = asked or {}
     notes = facts.get("notes") or {}
     window = Window.of(notes.get("window_ns") or facts.get("window_ns"))
-    steps = [*passes.registered(tracer.analysis), *passes.registered(tracer.report)]
-    results = passes.run(Recording(read, facts, window), steps)
+    known = [*passes.registered(tracer.analysis), *passes.registered(tracer.report)]
+    steps = [step for step in known if not step.ON_REQUEST or step.ON_REQUEST in asked]
+    results = passes.run(Recording(read, facts, window, asked), steps)
     report = _facts(results.recording) | passes.parts(results, steps)
     report |= _of_the_whole(results, report)
-    keys = [*KEYS, *(key for key in report if key not in KEYS)]
+    keys = [*(key for key in KEYS if key in report), *(key for key in report if key not in KEYS)]
     return cast(Report, results[Identity].shown({key: report[key] for key in keys}))
 
 
@@ -70,6 +74,23 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
-        "ledger": facts["ledger"] | {"unseen_switches": unseen},
+        "ledger": _ledger(facts)
+        | {
+            "unseen_switches": unseen,
+            "contradictory_threads": sum(thread.excess_ns > 0 for thread in results[ThreadStates]),
+        },
         "figure": drawn,
     }
+
+
+def _ledger(facts: Facts | dict[str, Any]) -> dict[str, Any]:
+    """The recording's ledger. unentered: None where an older iotrace did not count it; rows: how many records the
+    recording holds, None where it was not read from a file; missing_rows: how many fewer than its ledger says."""
+    book: dict[str, Any] = {"unentered": None, "added": None} | facts["ledger"]
+    rows, missing = facts.get("rows"), None
+    if rows is not None and facts["ended"] != "failed":
+        missing = book["delivered"] + book["open"] + (book["added"] or 0) - rows
+        if book["added"] is None:  # by an older iotrace: there may be more rows, never fewer
+            missing = max(missing, 0)
+    checked = bool(facts.get("checked"))
+    return book | {"rows": rows, "missing_rows": missing, "checked": checked}

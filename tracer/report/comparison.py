@@ -8,6 +8,7 @@ from itertools import combinations
 from statistics import median
 from typing import Literal, TypeVar
 
+from tracer import text
 from tracer.errors import IotraceError
 from tracer.report.contract import (
     About,
@@ -162,7 +163,7 @@ def _entry(name: str, lang: Lang, runs: list[Measured], recordings: list[str | N
         "measures": {
             measure: _spread([run["values"][measure] for run in runs]) for measure in MEASURES
         },
-        "recordings": [path for path in recordings if path],
+        "recordings": [text.shown(path) for path in recordings if path],
     }
 
 

@@ -156,6 +156,13 @@ class Attached(TypedDict):
     tgid: Id
 
 
+class Refused(TypedDict):
+    """A process that was not traced though it was asked for, with others. pid: as the user gave it."""
+
+    pid: Id
+    reason: str
+
+
 class Target(TypedDict):
     """What was traced; of several attached processes the first, and all of them in `attached`."""
 
@@ -163,6 +170,7 @@ class Target(TypedDict):
     pid: Id
     exit_status: Count | None
     attached: NotRequired[list[Attached]]
+    refused: NotRequired[list[Refused]]
 
 
 class RawTimes(TypedDict, total=False):
@@ -240,21 +248,28 @@ class Thread(TypedDict):
     start_ns: Time
     end_ns: Time
     blocked_ns: Duration
+    stopped_ns: Duration
     runnable_ns: Duration
     kernel_ns: Duration
     user_ns: Duration
     cpu_ns: Duration
     switches: Count
     preemptions: Count
+    killed_by: str | None
 
 
 class Syscall(TypedDict):
-    """The calls of one name. library: it is the C library's, counted and not timed."""
+    """The calls of one name. library: it is the C library's, counted and not timed. abi_name: the name in its own ABI
+    of a call that was not made by x86-64's. unentered: how many of the calls a filter or tracer answered before they
+    began, which are not timed; trapped: how many of those by SIGSYS."""
 
     name: str
+    abi_name: NotRequired[str]
     library: NotRequired[Literal[True]]
     calls: Count
     errors: Counts
+    unentered: Count
+    trapped: Count
     total_ns: Duration
     min_ns: Duration
     p50_ns: Duration
@@ -438,7 +453,7 @@ class Lock(TypedDict):
 
 
 class Ledger(TypedDict):
-    """Whether the trace is complete."""
+    """Whether the trace is complete. checked: whether the recording's checksums and digest were there, and held."""
 
     counted: Count
     delivered: Count
@@ -447,8 +462,14 @@ class Ledger(TypedDict):
     missed: Count | None
     untracked: Count
     unlearnt: Count
+    unentered: Count | None
+    added: Count | None
     balanced: bool
+    rows: Count | None
+    missing_rows: int | None
+    checked: bool
     unseen_switches: Count
+    contradictory_threads: Count
 
 
 class MeasuredCost(TypedDict):
@@ -589,6 +610,15 @@ class RequestStep(TypedDict):
     tid: Id
 
 
+class ArrivalStep(TypedDict):
+    """More data came to the descriptor before the program was told of the operation's. count: how often; at_ns: the
+    last time."""
+
+    kind: Literal["arrival"]
+    at_ns: Time
+    count: Annotated[int, Also(minimum=1)]
+
+
 Step: TypeAlias = (
     CallStep
     | LibraryStep
@@ -600,6 +630,7 @@ Step: TypeAlias = (
     | SignalStep
     | HandlerEndStep
     | RequestStep
+    | ArrivalStep
 )
 
 
@@ -609,6 +640,89 @@ class Figure(TypedDict):
     operation: Count
     model: ModelName
     steps: list[Step]
+
+
+class SlowReason(TypedDict):
+    """Where a slow operation's time went. who: the other thread that it is about; ns: how long."""
+
+    what: Literal[
+        "no data", "sender", "wake-up", "no CPU", "asleep", "in a call", "computing", "copy"
+    ]
+    who: str | None
+    ns: Duration
+    text: str
+
+
+class SlowOperation(TypedDict):
+    """One of the slowest operations, and why it took so long. phases: ns."""
+
+    index: Count
+    phases: Annotated[dict[str, Duration], Also(keys=PHASES)]
+    reasons: list[SlowReason]
+
+
+class ThreadCourse(TypedDict):
+    """One thread's states: from each of `at_ns` on the state of that index in STATES, the last one until `end_ns`."""
+
+    tid: Id
+    tgid: Id
+    name: str
+    end_ns: Time
+    at_ns: list[Time]
+    states: list[Annotated[int, Also(minimum=0, maximum=len(STATES) - 1)]]
+
+
+class StatesOverTime(TypedDict):
+    """What threads did when. changes: in all; exact: each is there, else each cell of `cell_ns` has the state that took
+    most of it; more_threads: those left out."""
+
+    begin_ns: Time
+    end_ns: Time
+    exact: bool
+    cell_ns: Duration
+    changes: Count
+    threads: list[ThreadCourse]
+    more_threads: Count
+
+
+class DescriptorCourse(TypedDict):
+    """When a descriptor had data: from each of from_ns to the same of to_ns."""
+
+    tgid: Id
+    fd: Annotated[int, Also(minimum=-1)]
+    file: str | None
+    from_ns: list[Time]
+    to_ns: list[Time]
+
+
+class OperationColumns(TypedDict):
+    """Operations, a list for each fact. inside_ns: what waits_inside took; estimated: bit i is set where BOUNDARIES[i]
+    is; waker, sender: threads, −1 where not known."""
+
+    index: list[Count]
+    tid: list[Id]
+    fd: list[Annotated[int, Also(minimum=-1)]]
+    bytes: list[int]
+    ask_ns: list[Time]
+    ready_ns: list[Time]
+    told_ns: list[Time]
+    copy_start_ns: list[Time]
+    copy_end_ns: list[Time]
+    done_ns: list[Time]
+    queued_ns: list[Duration]
+    inside_ns: list[Duration]
+    estimated: list[Count]
+    waker: list[Annotated[int, Also(minimum=-1)]]
+    sender: list[Annotated[int, Also(minimum=-1)]]
+
+
+class OperationsOverTime(TypedDict):
+    """Operations to draw: all, or the slowest and every so manieth. count: of all."""
+
+    count: Count
+    columns: OperationColumns
+    descriptors: list[DescriptorCourse]
+    more_descriptors: Count
 
 
 class Report(TypedDict):
@@ -645,6 +759,9 @@ class Report(TypedDict):
     cost: MeasuredCost | EstimatedCost | None
     latency: Latency | None
     figure: Figure | None
+    slowest: NotRequired[list[SlowOperation]]
+    states_over_time: NotRequired[StatesOverTime]
+    operations_over_time: NotRequired[OperationsOverTime]
 
 
 # compare

@@ -8,7 +8,6 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from tracer.analysis.counts.syscall_stats import signal_name
 from tracer.analysis.operations.receives import MOST_ASKS
 from tracer.analysis.operations.table import (
     AT_ONCE,
@@ -21,10 +20,12 @@ from tracer.analysis.operations.table import (
 from tracer.analysis.operations.waits_inside import WaitsInside
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import signal_name
 from tracer.recording.batch import Read, RecordBatch, joined
-from tracer.recording.fields import LibraryCalls, SwitchesIn, UringRequests
+from tracer.recording.fields import LibraryCalls, Readinesses, SwitchesIn, UringRequests
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty
 from tracer.report.contract import (
+    ArrivalStep,
     CallStep,
     CopyStep,
     Figure,
@@ -96,6 +97,7 @@ def _steps(operation: Row, waits: list[tuple[int, int]], records: RecordBatch) -
     if operation["wait_kind"] == SIGNAL:
         yield from _handler_ends(operation, thread)
     yield _ready(operation)
+    yield from _arrivals(operation, records)
     yield _copy(operation)
     yield from _waits_inside(operation, waits)
     if operation["by_sigwait"]:
@@ -127,6 +129,16 @@ def _library(operation: Row, records: RecordBatch) -> Iterator[LibraryStep]:
 def _ready(operation: Row) -> ReadyStep:
     estimated = _is_estimated(operation, "ready")
     return {"kind": "ready", "at_ns": operation["ready"], "estimated": estimated}
+
+
+def _arrivals(operation: Row, records: RecordBatch) -> Iterator[ArrivalStep]:
+    """Data that came to the same file after the operation's own, before the program was told."""
+    came = Readinesses.of(records)
+    own = max(operation["raw_ready"], operation["ready"])
+    times = came.time[(came.inode == operation["inode"]) & (came.time > own)]
+    times = times[times <= operation["told"]]
+    if operation["inode"] and len(times):
+        yield {"kind": "arrival", "at_ns": int(times[-1]), "count": len(times)}
 
 
 def _copy(operation: Row) -> CopyStep:
@@ -232,13 +244,15 @@ def _calls(operation: Row, inside: list[tuple[int, int]], thread: TimelineBatch)
     waits = np.isin(calls.nr, [*_wait_numbers(), operation["wait_nr"]])
     asks = np.isin(calls.nr, syscalls.class_numbers(syscalls.RECEIVE))
     asks &= (calls.fd == operation["fd"]) & ((calls.result < 0) | before)
-    shown = ((waits | asks) & before) | brings
+    accepts = np.isin(calls.nr, syscalls.class_numbers(("accept", "accept4")))
+    accepts &= (calls.result < 0) | (calls.result == operation["fd"])
+    shown = ((waits | asks | accepts) & before) | brings
     rows = np.flatnonzero(shown & (calls.start >= operation["raw_ask"]))
     for row in (*rows[:1].tolist(), *rows[1:][-MOST_ASKS:].tolist()):
-        data = bool(brings[row])
-        told = not data and int(calls.result[row]) >= 0
+        data, told = bool(brings[row]), int(calls.result[row]) >= 0
+        is_wait = told and not (data or accepts[row])
         since = inside[0][0] if data and inside else NEVER
-        yield from _call(thread, row, waits=told, data=data, until=since)
+        yield from _call(thread, row, waits=bool(is_wait), data=data, until=since)
 
 
 @cache

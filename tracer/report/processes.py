@@ -185,7 +185,8 @@ class _Work:
                 codes[chosen],
             )
         verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
-        if counts is not None and not context.undecoded:  # undecoded calls may be receives
+        # calls that were not understood may be receives
+        if counts is not None and not (context.undecoded or context.unwatched):
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
@@ -211,7 +212,8 @@ def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     for thread in busy or members:
         for state, name in DOING.items():
             totals[name] += getattr(thread, f"{state}_ns")
-        blocked_left_ns = thread.blocked_ns
+        totals["stopped"] += thread.stopped_ns
+        blocked_left_ns = thread.blocked_ns - thread.stopped_ns
         for reason, ns in threads.slept.get(thread.tid, {}).items():
             # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
             ns = min(ns, blocked_left_ns)

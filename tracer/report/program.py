@@ -25,7 +25,7 @@ from tracer.report.wording import evidence
 from tracer.terms import PHASES
 
 FileKey: TypeAlias = tuple[int, int, int]
-"""Process, descriptor (−1: none), inode (0: unknown)."""
+"""Process, descriptor (−1: none), number of the file (identity; 0: unknown)."""
 
 _PHASES = tuple(f"{phase}_ns" for phase in PHASES)
 _SHOWN = (
@@ -68,7 +68,7 @@ class Model(ReportPart):
         operations, codes = results[OperationsInWindow], results[Models]
         context = io_model.in_all(results[Contexts].values())
         verdict = io_model.judge(operations, codes, context)
-        if context.undecoded:  # undecoded calls may be receives
+        if context.undecoded or context.unwatched:  # calls that were not understood may be receives
             return {"model": evidence.model(verdict)}
         shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())
@@ -94,24 +94,25 @@ class FileNames(Step[None, dict[FileKey, str]]):
         return {key: name for key in keys if (name := _name(identity, *key))}
 
 
-def _name(identity: Identity, tgid: int, fd: int, inode: int) -> str | None:
+def _name(identity: Identity, tgid: int, fd: int, number: int) -> str | None:
     """The name of a file; of a SysV message queue its ID."""
     if fd == SYSV_QUEUE:
-        return f"SysV message queue:[{inode - 1}]"
-    return identity.name(tgid, fd, inode)
+        return f"SysV message queue:[{number - 1}]"
+    return identity.name(tgid, fd, number)
 
 
 class Descriptors(ReportPart):
     """The report's `descriptors`, those used most first."""
 
-    NEEDS = (DescriptorUsage, FileNames, OperationsInWindow)
+    NEEDS = (DescriptorUsage, FileNames, OperationsInWindow, Identity)
 
     def finish(self, results: Results) -> dict[str, Any]:
-        return {
-            "descriptors": _descriptors(
-                results[DescriptorUsage], results[FileNames], results[OperationsInWindow]
-            )
-        }
+        entries = _descriptors(
+            results[DescriptorUsage], results[FileNames], results[OperationsInWindow]
+        )
+        for entry in entries:
+            entry["inode"] = results[Identity].inode_of(entry["inode"]) or None
+        return {"descriptors": entries}
 
 
 class Advice(ReportPart):
@@ -151,11 +152,11 @@ def _descriptors(
     entries = []
     for key in calls | received:
         *phases, count, bytes_ = received.get(key, [0] * (len(_PHASES) + 2))
-        tgid, fd, inode = key
+        tgid, fd, number = key
         entry: dict[str, Any] = {
             "tgid": tgid,
             "fd": max(fd, -1),
-            "inode": (inode or None) if fd != SYSV_QUEUE else None,
+            "inode": number if fd != SYSV_QUEUE else 0,
             "file": files.get(key),
             **dict(zip(_SHOWN, calls.get(key) or [0] * len(_SHOWN), strict=True)),
         }

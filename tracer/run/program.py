@@ -12,18 +12,22 @@ from typing import Any
 
 from tracer import text
 from tracer.bpf.loader import Attachment
-from tracer.bpf.map_values import NR_UNSEEN
 from tracer.capture import event_cost, spawn
 from tracer.capture.attach import Adopter
-from tracer.capture.collector import Collector, SeenCall
+from tracer.capture.collector import UNSEEN, Collector, SeenCall
+from tracer.capture.descendants import Descendants
 from tracer.capture.fd_names_live import Names
 from tracer.capture.interrupts import signalled
+from tracer.capture.priority import Priority
+from tracer.capture.proc_numbers import ProcNumbers
 from tracer.capture.recorder import Recorder
 from tracer.errors import NothingSeen
-from tracer.kernel import proc
+from tracer.kernel import pid_namespaces, proc
 from tracer.kernel.features import Features
+from tracer.recording.batch import RecordBatch
 from tracer.run.tracing import Ended, Subject, drained, record
 
+_MOST_UNRETURNED_S = 0.2  # to look which calls threads are in: they are traced on meanwhile
 _GRACE_S = 5  # for a command that was told to end
 _NOT_EXECUTED = (125, 126, 127)  # exit statuses of the gate (tracer/capture/exec_gate.py)
 
@@ -61,20 +65,28 @@ class TracePlan:
         """The probes as this plan wants them; raises CannotTrace."""
         return Attachment(features, self.ring_bytes, selected=self.selected, follow=self.follow)
 
-    def deadline(self) -> float:
-        """Time (s of CLOCK_MONOTONIC) at which tracing that begins now is to end."""
-        return float("inf") if self.seconds is None else time.monotonic() + self.seconds
+    def deadline(self, base: int) -> float:
+        """Time (s of CLOCK_MONOTONIC) at which tracing is to end. base: since when the first thread is traced (ns); 0:
+        since now."""
+        since_s = base / 1e9 if base else time.monotonic()
+        return float("inf") if self.seconds is None else since_s + self.seconds
 
 
 class AnyProgram(Subject):
     """A program of which nothing is known beforehand: the cost of an event is measured, and files are named when they
     are opened."""
 
-    def __init__(self, plan: TracePlan, probes: Attachment) -> None:
-        self.plan, self.probes = plan, probes
-        self.adopter = Adopter(probes.secret)
-        self.names = Names()
-        self.watch = self.names.feed
+    priority: Priority
+
+    def __init__(self, plan: TracePlan, probes: Attachment, priority: Priority) -> None:
+        self.plan, self.probes, self.priority = plan, probes, priority
+        self.adopter = Adopter(probes)
+        self.numbers = ProcNumbers(self.adopter)
+        self.names = Names(self.numbers.number)
+        self.watch = self._watch
+
+    def _watch(self, records: RecordBatch) -> None:
+        self.names.feed(records)
 
     def prepare(self, collector: Collector) -> dict[str, Any]:
         cost = None
@@ -84,13 +96,17 @@ class AnyProgram(Subject):
 
     def unreturned(self, recorder: Recorder) -> dict[int, SeenCall]:
         """Thread → the call that it is in now, from /proc."""
-        local_tids = {seen_by_kernel: tid for tid, seen_by_kernel in recorder.seen_as.items()}
+        self.numbers.adopted(recorder.seen_as)
         seen_calls: dict[int, SeenCall] = {}
+        until = time.monotonic() + _MOST_UNRETURNED_S
         with recorder.aside():
             for tid, (number, entered) in recorder.collector.open_calls().items():
-                call = proc.Process(local_tids.get(tid, tid)).call()
-                if call and number in (NR_UNSEEN, call[0]):
+                local = self.numbers.number(tid)
+                call = proc.Process(local).call() if local else None
+                if call and number in (UNSEEN, call[0]):
                     seen_calls[tid] = (entered, *call)
+                if time.monotonic() > until:
+                    break
         return seen_calls
 
     def facts(self, base: int, stopped_ns: int, target: dict[str, Any]) -> dict[str, Any]:
@@ -108,16 +124,20 @@ def trace(command: list[str], plan: TracePlan, features: Features, path: str) ->
     """Runs `command` under the probes until it ends, records to `path`.
 
     Signals that a process sends to iotrace are passed on to the command; the terminal's signals reach the command by
-    themselves. After `plan.seconds` the command gets SIGTERM, and SIGKILL 5 s later. If iotrace fails while the
-    command runs, the command goes on untraced to its own end, and the records until then are kept. Raises
-    CannotTrace, NothingSeen, and any failure before the command began.
+    themselves. After `plan.seconds` the command and all traced processes that it has made get SIGTERM, and those that
+    are left SIGKILL 5 s later. If iotrace fails while the command runs, the command goes on untraced to its own end,
+    and the records until then are kept. Raises CannotTrace, NothingSeen, and any failure before the command began.
     """
     with (
-        spawn.start_command(command, plan.user) as program,
+        spawn.start_command(
+            command, plan.user
+        ) as program,  # with the priority that iotrace was given
+        Priority() as priority,
         signalled() as signals,
         plan.attachment(features) as probes,
     ):
-        return record(probes, features, path, _Command(command, program, signals, plan, probes))
+        subject = _Command(command, program, signals, plan, probes, priority)
+        return record(probes, features, path, subject)
 
 
 class _Command(AnyProgram):
@@ -130,29 +150,63 @@ class _Command(AnyProgram):
         signals: Callable[[], list[int]],
         plan: TracePlan,
         probes: Attachment,
+        priority: Priority,
     ) -> None:
-        super().__init__(plan, probes)
+        super().__init__(plan, probes, priority)
         self._command, self._program, self._signals = command, program, signals
+        self._descendants: Descendants | None = None
+        self._released_ns = 0
+
+    def _watch(self, records: RecordBatch) -> None:
+        if self._descendants:
+            self._descendants.feed(records)
+        super()._watch(records)
 
     def begin(self, recorder: Recorder) -> None:
+        if self.plan.seconds is not None:
+            self._descendants = Descendants(self.numbers, recorder.collector.processes)
         with recorder.aside():
-            self.names.look(self._program.pid)
+            number = pid_namespaces.number_in_proc(self._program.pid)
+            self.numbers.learn(number)
+            self.names.look(number)
+        self._released_ns = time.monotonic_ns()
         self._program.release(self.probes.secret)
 
     def follow(self, recorder: Recorder) -> str:
         """Drains until the command has ended, by itself or by a signal; returns Ended.ending."""
-        deadline_s, kill_after_s, ending = self.plan.deadline(), float("inf"), "completed"
-        for _ in drained(recorder, self._program.wait):
-            for number in self._signals():
-                if not _from_terminal(number):
-                    self._program.send(number)
+        for _ in drained(recorder, self._program.wait, self.names.catch_up, self.priority):
+            self._pass_on()
+            if time.monotonic() > self.plan.deadline(recorder.base or self._released_ns):
+                self._end_all(recorder)
+                return "duration"
+        return "completed"
+
+    def _end_all(self, recorder: Recorder) -> None:
+        """Has the command and what it has made end: asked to, and some seconds later made to. iotrace's process group
+        is none of theirs: whoever shares the terminal may be in it."""
+        kill_after_s, number = time.monotonic() + _GRACE_S, signal.SIGTERM
+        give_up_s = kill_after_s + _GRACE_S  # what not even SIGKILL ends waits inside the kernel
+        descendants = self._descendants or Descendants(self.numbers, set)
+
+        def have_ended(milliseconds: float) -> bool:
+            return self._program.wait(milliseconds) and descendants.wait(milliseconds)
+
+        self._program.send(number)
+        descendants.send(number)
+        for _ in drained(recorder, have_ended, self.names.catch_up, self.priority):
+            self._pass_on()
             now_s = time.monotonic()
-            if now_s > deadline_s:
-                ending, deadline_s, kill_after_s = "duration", float("inf"), now_s + _GRACE_S
-                self._program.send(signal.SIGTERM)
-            elif now_s > kill_after_s:
+            if now_s > give_up_s:
+                break
+            if now_s > kill_after_s:
                 self._program.send(signal.SIGKILL)
-        return ending
+                descendants.send(signal.SIGKILL)
+
+    def _pass_on(self) -> None:
+        """Passes on the signals that came for iotrace alone."""
+        for number in self._signals():
+            if not _from_terminal(number):
+                self._program.send(number)
 
     def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         status = self._program.status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from tracer.capture import event_cost, spawn
 from tracer.capture.attach import Adopter
 from tracer.capture.collector import Collector
 from tracer.capture.interrupts import signalled
-from tracer.capture.recorder import Recorder
+from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
 from tracer.recording.parquet import read_facts
@@ -161,14 +162,27 @@ def _able(plan: ScenarioPlan, sides: _Sides) -> dict[str, Any]:
     return notes
 
 
+def _check_loopback(plan: ScenarioPlan) -> None:
+    """Raises CannotRun where messages cannot reach this machine itself: in a new network namespace `lo` is down."""
+    if plan.net is None and plan.options.proto in ("udp", "tcp"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("127.0.0.1", 9))
+            except OSError as error:
+                raise CannotRun(
+                    f"127.0.0.1 cannot be reached in this network namespace ({error.strerror}): ip link set lo up"
+                ) from None
+
+
 def untraced(plan: ScenarioPlan) -> dict[str, Any] | None:
     """Both sides' notes from a run without probes, None if it did not end well in time; raises CannotRun."""
     with _sides(plan) as sides:
         sides.receiver.release()
-        if not sides.receiver.wait(plan.timeout * 1000) or sides.receiver.status not in (
-            0,
-            _UNABLE,
-        ):
+        until = time.monotonic() + plan.timeout
+        while not sides.receiver.wait(DRAIN_MS):
+            if (sides.sender.wait(0) and sides.sender.status) or time.monotonic() > until:
+                return None
+        if sides.receiver.status not in (0, _UNABLE):
             return None
         notes = _able(plan, sides)
         sides.sender.wait(_STOP_MS)
@@ -197,6 +211,7 @@ def traced(
     iotrace itself did, and the recording says with what, and holds what there was before (`failure` of its facts).
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
+    _check_loopback(plan)
     before = _untraced_runs(plan) if plan.measure_cost else None
     with (
         _sides(plan) as sides,
@@ -230,7 +245,7 @@ class _Scenario(Subject):
         """What an event costs, for a receiver whose cost cannot be told from its CPU time."""
         if self._before is None:
             return {}
-        adopter = Adopter(self._probes.secret)
+        adopter = Adopter(self._probes)
         return {"event_cost_ns": event_cost.event_ns(self._probes, collector, adopter)}
 
     def begin(self, recorder: Recorder) -> None:
@@ -269,7 +284,10 @@ class _Scenario(Subject):
             "options": plan.recorded_options(),
             "base_ns": recorder.base or stopped_ns,
             "target": {
-                "command": [text.shown(Path(plan.program[0]).name), *plan.program[1:]],
+                "command": [
+                    text.shown(Path(plan.program[0]).name),
+                    *map(text.shown, plan.program[1:]),
+                ],
                 "pid": self._sides.receiver.pid,
                 "exit_status": status,
             },

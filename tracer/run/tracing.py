@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +14,13 @@ from tracer import __version__
 from tracer.bpf.loader import Attachment
 from tracer.capture.collector import Collector, SeenCall
 from tracer.capture.host import host
+from tracer.capture.priority import Priority
 from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import Writer
+
+LOOK_UP_S = 0.01  # between two drains, for what has to be looked up in /proc
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,11 @@ class Subject(ABC):
     """The target of a traced run. record() calls its methods in the order in which they stand here.
 
     watch: called with the records as they come; a failure in it costs the recording names alone.
+    priority: the tracer's own while it traces, None: as it was.
     """
 
     watch: Callable[[RecordBatch], None] | None = None
+    priority: Priority | None = None
 
     def prepare(self, collector: Collector) -> dict[str, Any]:
         """Facts of the run that are known before it begins. A failure here does the target no harm."""
@@ -78,18 +84,49 @@ def record(probes: Attachment, features: Features, path: str, subject: Subject) 
         facts |= subject.prepare(collector)
         recorder = Recorder(collector, writer, subject.watch)
         subject.begin(recorder)
-        ending = subject.follow(recorder)
+        ending = _followed(subject, recorder)
         stopped_ns = time.monotonic_ns()
-        recorder.finish(stopped_ns, subject.unreturned(recorder))
+        with subject.priority.urgent() if subject.priority else nullcontext():
+            recorder.finish(stopped_ns, subject.unreturned(recorder))
         ended, more = subject.end(recorder, ending, stopped_ns)
         return _closed(writer, recorder, ended, facts | {"end_ns": stopped_ns} | more)
 
 
-def drained(recorder: Recorder, has_ended: Callable[[int], bool]) -> Iterator[None]:
-    """Drains and yields until the target has ended. has_ended: waits so many ms; returns whether it has."""
-    while not has_ended(DRAIN_MS):
+def drained(
+    recorder: Recorder,
+    has_ended: Callable[[float], bool],
+    beside: Callable[[float], bool] = lambda seconds: True,
+    priority: Priority | None = None,
+) -> Iterator[None]:
+    """Drains and yields until the target has ended.
+
+    has_ended: waits so many ms; returns whether it has. beside: has so many seconds between two drains for something
+    else; returns whether nothing of that is left. priority: is told how late the waits end.
+    """
+    wait_ms: float = DRAIN_MS
+    while True:
+        due_s = time.monotonic() + wait_ms / 1000
+        if has_ended(wait_ms):
+            return
+        if priority:
+            priority.woke(time.monotonic() - due_s)
         recorder.drain()
+        wait_ms = DRAIN_MS
+        with recorder.aside():
+            if not beside(LOOK_UP_S):
+                wait_ms = DRAIN_MS / 4
         yield
+
+
+def _followed(subject: Subject, recorder: Recorder) -> str:
+    """Follows the subject to its end, whatever fails meanwhile; returns Ended.ending."""
+    while True:
+        try:
+            return subject.follow(recorder)
+        except Exception as error:  # whatever it is, the target must go on
+            if recorder.ended_early:  # it has failed without anything to drain
+                raise
+            recorder.end(error)
 
 
 def _closed(writer: Writer, recorder: Recorder, ended: Ended, facts: dict[str, Any]) -> Ended:

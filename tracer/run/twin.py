@@ -75,13 +75,11 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
         },
         cwd="/",
         capture_output=True,
-        text=True,
     )
     if done.returncode:
-        raise CannotBuild(
-            done.stderr.strip().removeprefix("twin: ") or "compiling the C twin failed"
-        )
-    return Path(done.stdout.rstrip("\n"))
+        said = done.stderr.decode(errors="replace").strip().removeprefix("twin: ")
+        raise CannotBuild(said or "compiling the C twin failed")
+    return Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
 
 
 def _digest(path: Path, compiler: str) -> str:
@@ -192,7 +190,8 @@ def main() -> None:
     )
     arguments.add_argument("name", choices=names)
     try:
-        print(built(SOURCES / f"{arguments.parse_args().name}.c"))
+        program = built(SOURCES / f"{arguments.parse_args().name}.c")
+        sys.stdout.buffer.write(os.fsencode(program) + b"\n")
     except CannotBuild as problem:
         print(f"twin: {problem}", file=sys.stderr)
         sys.exit(problem.status)

@@ -14,6 +14,7 @@ HEADER = re.sub(r"/\*.*?\*/", "", (PROBES / "iotrace.h").read_text(), flags=re.S
 DTYPES = {
     "u64": np.dtype("<u8"),
     "u32": np.dtype("<u4"),
+    "u16": np.dtype("<u2"),
     "s32": np.dtype("<i4"),
     "record": map_values.RECORD,
     "element": map_values.ELEMENT,
@@ -40,5 +41,11 @@ def test_a_struct_has_its_fields_at_their_offsets(name):
     assert (list(dtype.fields), dtype.itemsize) == ([field for _, field, _ in declared], offset)
 
 
-def test_a_call_that_was_not_seen_has_the_number_of_the_header():
-    assert constant("NR_UNSEEN") == map_values.NR_UNSEEN
+def test_a_call_that_was_not_seen_has_the_flag_of_the_header():
+    assert constant("SLOT_UNSEEN") == map_values.SLOT_UNSEEN
+
+
+def test_an_entry_writes_a_call_s_number_and_the_flags_at_once():
+    """probes/calls.bpf.c stores both as one 64-bit number."""
+    assert map_values.SLOT.fields["nr"][1] % 8 == 0
+    assert map_values.SLOT.fields["flags"][1] == map_values.SLOT.fields["nr"][1] + 4

@@ -12,7 +12,7 @@ from tracer.capture.ledger import Ledger
 @pytest.fixture
 def ledger():
     ledgers, batches = np.zeros(3, LEDGER), np.zeros(3, BATCH)
-    for number, name in enumerate(("counted", "lost", "untracked", "unlearnt")):
+    for number, name in enumerate(("counted", "lost", "untracked", "unlearnt", "unentered")):
         ledgers[name] = [10**number, 2 * 10**number, 0]
     batches["counted"], batches["lost"] = [1000, 0, 2000], [0, 7, 0]
     batches["count"], batches["busy"] = 5, 1  # which are no counters
@@ -20,7 +20,7 @@ def ledger():
 
 
 def test_counters_are_summed_over_cpus(ledger):
-    assert ledger == Ledger(3003, 2966, 37, 2, None, 300, 3000)
+    assert ledger == Ledger(3003, 2966, 37, 2, None, 300, 3000, 30000)
     assert ledger.balanced
 
 
@@ -34,5 +34,7 @@ def test_what_does_not_add_up_is_said(ledger):
         "missed": None,
         "untracked": 300,
         "unlearnt": 3000,
+        "unentered": 30000,
+        "added": 0,
         "balanced": False,
     }

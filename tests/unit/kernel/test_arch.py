@@ -7,6 +7,7 @@ import re
 from tracer.bpf.build import PROBES
 from tracer.kernel.arch.x86_64 import CONSTANTS
 
+READ = {"CX": "cx", "NUMBER": "orig_ax", "IP": "ip"}  # beside the arguments
 ARGUMENTS = ("di", "si", "dx", "r10", "r8", "r9")  # of a system call, syscall(2)
 
 
@@ -15,7 +16,10 @@ def test_registers_of_x86_64_are_those_of_struct_pt_regs():
     body = re.search(r"struct pt_regs \{(.*?)\};", header, re.S)[1]
     fields = re.findall(r"\w+(?=[,;])", body)
     offsets = {name: 8 * place for place, name in enumerate(fields)}
-    assert CONSTANTS["REGS_NUMBER"] == offsets["orig_ax"]
+    read = {f"REG_{name}": register for name, register in READ.items()}
+    for name, register in read.items():
+        assert CONSTANTS["REGS_ARGUMENTS"] + 8 * CONSTANTS[name] == offsets[register], name
+        assert CONSTANTS[name] < CONSTANTS["REGS_COUNT"]
     assert CONSTANTS["REGS_CODE_SEGMENT"] == offsets["cs"]
     for number, register in enumerate(ARGUMENTS):
         if f"ARG{number}" in CONSTANTS:

@@ -14,34 +14,42 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.recordings import write_recording
 
 from tracer.cli.files import check_writable
 from tracer.kernel import syscalls
+from tracer.recording import facts as facts_of
 from tracer.recording import parquet
 from tracer.recording.batch import RecordBatch
+from tracer.recording.fields import PROCESS_COLUMNS, THREAD_COLUMNS
 from tracer.recording.parquet import RecordingError, Writer, read, read_facts
 from tracer.recording.records import RECORD, Kind
 
 
 def some_records(count: int, seed: int = 1) -> np.ndarray:
-    """Every field from its whole range but the time, which is in order and not below 0."""
+    """Every field from its whole range; but times are in order and not below 0, and IDs are such."""
     rng = np.random.default_rng(seed)
     records = np.zeros(count, RECORD)
     for name in RECORD.names or ():
         limits = np.iinfo(RECORD[name])
         records[name] = rng.integers(limits.min, limits.max, count, RECORD[name], endpoint=True)
     records["kind"] = rng.choice([kind.value for kind in Kind], count)
+    records["tid"] >>= 11
+    for columns in (THREAD_COLUMNS, PROCESS_COLUMNS):
+        for name, kinds in columns.items():
+            rows = np.isin(records["kind"], kinds)
+            records[name][rows] = rng.integers(0, 1 << 22, int(rows.sum()))
     records["nr"] = rng.choice([0, 45, 7, 441, 600, 0x8003], count)
     records["time"] &= 2**62 - 1
     records["time"].sort()
+    calls = np.isin(records["kind"], (Kind.CALL, Kind.OPEN))
+    records["start"][calls] = records["time"][calls] // 2
+    records["result"][calls] &= 0x7FFF
     return records
 
 
-def write(path: Any, batches: Any, facts: Any = None) -> None:
-    writer = Writer(str(path))
-    for batch in batches:
-        writer.write(RecordBatch.of(batch))
-    writer.close({"base_ns": 1} if facts is None else facts)
+def write(path: Any, batches: Any, **facts: Any) -> None:
+    write_recording(path, *batches, **{"base_ns": 1} | facts)
 
 
 def contents(path: Any) -> np.ndarray:
@@ -78,13 +86,35 @@ def test_batches_out_of_order_are_read_in_order(tmp_path: Path) -> None:
 def test_facts_come_back(tmp_path: Path) -> None:
     facts = {
         "base_ns": 2**62,
-        "text": 'für\n"alle"',
+        "more": 'für "alle"',
         "deep": {"list": [1, None, True], "empty": {}},
     }
-    write(tmp_path / "run", [some_records(3)], facts)
+    write(tmp_path / "run", [some_records(3)], **facts)
     found = read_facts(str(tmp_path / "run"))
     assert {key: found[key] for key in facts} == facts
-    assert found["schema"] == parquet.SCHEMA and found["ordered"] is True
+    assert found["schema"] == facts_of.SCHEMA and found["ordered"] is True
+    assert found["rows"] == 3 and found["checked"] is True
+
+
+def test_a_number_that_does_not_fit_has_its_name_too(tmp_path: Path) -> None:
+    records = np.zeros(6, RECORD)
+    records["time"], records["kind"] = np.arange(6), Kind.CALL
+    records["kind"][4:] = Kind.UNENTERED, Kind.READY
+    for row, (number, compat) in enumerate(
+        [(0x1002D, False), (45, False), (0x8003, True), (0x1002D, False), (0x4000002D, False)]
+    ):
+        records["nr"][row], records["arg"][row] = syscalls.coded(number, compat)
+    records["nr"][5], records["arg"][5] = syscalls.WHOLE, 1
+    write(tmp_path / "run", [records])
+    assert pq.read_table(tmp_path / "run")["call"].to_pylist() == [
+        "syscall_0x1002d",
+        "recvfrom",
+        "i386:0x8003",
+        "syscall_0x1002d",
+        "x32:45",
+        None,
+    ]
+    assert read_facts(str(tmp_path / "run"))["rows"] == 6
 
 
 def test_other_tools_read_names_not_numbers(tmp_path: Path) -> None:
@@ -152,10 +182,10 @@ def test_parquet_of_somebody_else(tmp_path: Path) -> None:
 
 
 def test_recording_of_a_newer_iotrace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "SCHEMA", parquet.SCHEMA + 1)
+    monkeypatch.setattr(facts_of, "SCHEMA", facts_of.SCHEMA + 1)
     write(tmp_path / "run", [some_records(3)])
     monkeypatch.undo()
-    refused(tmp_path / "run", "newer", str(parquet.SCHEMA + 1))
+    refused(tmp_path / "run", "newer", str(facts_of.SCHEMA + 1))
 
 
 def test_recording_cut_short_anywhere(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tracer.bpf.build import PROBES
 from tracer.kernel import syscalls
 from tracer.recording import records
-from tracer.recording.records import ELEMENT, RECORD, Kind, empty, text_of
+from tracer.recording.records import ELEMENT, RECORD, Kind, bytes_of, empty
 
 HEADER = re.sub(r"/\*.*?\*/", "", (PROBES / "iotrace.h").read_text(), flags=re.S)
 C_TYPES = {"u64": ("u", 8), "s64": ("i", 8), "u32": ("u", 4), "s32": ("i", 4), "u16": ("u", 2)}
@@ -74,6 +74,12 @@ def test_what_says_that_a_file_was_open_before_is_the_bit_of_the_header() -> Non
     assert said and int(said[1], 16) == records.WAS_OPEN
 
 
+def test_as_much_is_kept_of_a_path_as_the_probes_read() -> None:
+    source = (PROBES / "descriptors.bpf.c").read_text()
+    pieces = re.search(r"#define MOST_PATH (\d+)", source)
+    assert pieces and 16 * int(pieces[1]) == records.MOST_PATH
+
+
 def test_empty_is_no_records() -> None:
     assert empty().dtype == RECORD and len(empty()) == 0
 
@@ -81,12 +87,13 @@ def test_empty_is_no_records() -> None:
 @pytest.mark.parametrize("name", ["", "python3", "0123456789abcde", "0123456789abcdef", "Ärger"])
 def test_name_survives_two_numbers(name: str) -> None:
     start, result = np.frombuffer(name.encode().ljust(16, b"\0"), "<i8")
-    assert text_of(start, result) == name
+    assert bytes_of(start, result) == name.encode()
 
 
-def test_broken_text_is_shown_as_far_as_it_goes() -> None:
-    start, result = np.frombuffer(b"caf\xff".ljust(16, b"\0"), "<i8")
-    assert text_of(start, result) == "caf\N{REPLACEMENT CHARACTER}"
+@pytest.mark.parametrize("name", [b"caf\xff", b"\xff" * 16, b"a\n\x1b[31m"])
+def test_bytes_that_are_no_text_stay_as_they_are(name: bytes) -> None:
+    start, result = np.frombuffer(name.ljust(16, b"\0"), "<i8")
+    assert bytes_of(start, result) == name
 
 
 def test_calls_have_their_names() -> None:

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.analysing import batches, results_of
-from support.drawn import lines_of_figure
+from support.analysing import batches, operations_of, results_of
+from support.drawn import lines_of_figure, row
 from support.records_builder import EAGAIN, SIGIO, TID, Trace
 
 from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
+from tracer.analysis.operations.waits_inside import no_waits
 from tracer.analysis.verdict.io_model import models_of
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 from tracer.report.figure_steps import figure
+from tracer.report.operations import Listed
 
 
 def figure_of(trace: Trace, base: int = 0) -> Any:
@@ -231,3 +233,93 @@ def test_waits_after_the_first_bytes_are_steps_and_rows(waits: int, counts: list
     drawn = "\n".join(lines_of_figure({"figure": its, "operations": [{"waits_inside": inside}]}))
     assert drawn.count("waits") == len(counts) and drawn.count("no more data") == len(counts)
     assert f"waited {waits} time" in drawn
+
+
+def drawn(trace: Trace) -> list[str]:
+    """The lines of the figure of the trace's median operation."""
+    its = figure_of(trace)
+    operations = list(Listed(operations_of(trace), no_waits(), 0))
+    return lines_of_figure({"figure": its, "operations": operations})
+
+
+def test_a_connection_that_was_accepted_before_its_receive_is_drawn() -> None:
+    trace = Trace().sleep(110, 210, 220).call("epoll_wait", 100, 230, 1, fd=7)
+    trace.call("accept4", 240, 250, 4, fd=3).call("accept4", 252, 254, 5, fd=3)
+    its = figure_of(trace.call("recvfrom", 260, 270, 64))
+    calls = [(step["name"], step["result"]) for step in its["steps"] if step["kind"] == "call"]
+    assert calls == [("epoll_wait", 1), ("accept4", 4), ("recvfrom", 64)]
+    lines = drawn(trace)
+    assert row(lines, "accept4", "►") < row(lines, "new fd 4", "◄") < row(lines, "recvfrom", "►")
+
+
+def left_behind() -> Trace:
+    """Edge-triggered: data that was there when epoll_wait slept, until more came."""
+    trace = Trace().call("epoll_create1", 10, 11, 7, fd=0)
+    trace.call("epoll_ctl", 19, 20, 0, fd=7)
+    trace.args("epoll_ctl", 21, 1, 4, first=7, fourth=0x80000001)
+    trace.ready(30).ready(200).sleep(110, 202, 220)
+    return trace.call("epoll_wait", 100, 230, 1, fd=7).call("recvfrom", 240, 250, 64)
+
+
+def test_data_that_comes_to_what_was_left_is_shown_before_the_wake_that_it_makes() -> None:
+    its = figure_of(left_behind())
+    (more,) = [step for step in its["steps"] if step["kind"] == "arrival"]
+    assert (more["at_ns"], more["count"]) == (200, 1)
+    lines = drawn(left_behind())
+    assert row(lines, "epoll_wait", "data was there") < row(lines, "blocked")
+    assert row(lines, "blocked") < row(lines, "more data comes") < row(lines, "wakes tid")
+
+
+def test_a_signal_that_woke_stands_before_the_wake() -> None:
+    trace = Trace().call("recvfrom", 90, 95, EAGAIN).sleep(110, 202, 210).ready(200)
+    trace.add(Kind.SIGNAL_GENERATE, 204, fd=35, arg=1, start=4)
+    trace.call("rt_sigtimedwait", 100, 215, 35).call("recvfrom", 230, 240, 64)
+    lines = drawn(trace)
+    assert row(lines, "DATA READY") < row(lines, "sends SIG") < row(lines, "wakes tid")
+
+
+def test_who_is_in_no_call_while_the_data_comes_continues_executing() -> None:
+    trace = Trace().call("recvfrom", 100, 102, EAGAIN).ready(400).signal(SIGIO, 405, 415)
+    lines = drawn(trace.copy(432).call("recvfrom", 430, 440, 64))
+    assert row(lines, "EAGAIN") < row(lines, "continues executing") < row(lines, "DATA READY")
+    polling = Trace()
+    for start in range(100, 400, 10):
+        polling.call("recvfrom", start, start + 4, EAGAIN)
+    polling.ready(397).copy(402).call("recvfrom", 400, 405, 64)
+    assert not any("continues" in line for line in drawn(polling))
+    waiting = Trace().sleep(110, 390, 392).call("epoll_wait", 100, 395, 0, fd=7)
+    waiting.ready(400).copy(407).call("recvfrom", 405, 410, 64)
+    assert not any("continues" in line for line in drawn(waiting)), (
+        "it was in no call for 10 of 300"
+    )
+
+
+def uring(worker: bool = False) -> Trace:
+    """A request that is completed while the program is in no call, by itself or by a worker."""
+    trace = Trace().add(Kind.URING_SUBMIT, 112, start=64, result=5, nr=27, fd=4)
+    trace.call("io_uring_enter", 110, 120, 1, fd=7).ready(200)
+    tid = 77 if worker else TID
+    if worker:
+        trace.add(Kind.URING_WORK, 114, start=64, result=5)
+        trace.add(Kind.SWITCH_IN, 204, tid=tid, fd=0)
+    return trace.add(Kind.URING_COMPLETE, 215, start=64, result=5, fd=64, tid=tid)
+
+
+def test_a_completion_that_no_call_tells_of_reaches_the_program_all_the_same() -> None:
+    lines = drawn(uring())
+    assert row(lines, "io_uring_enter", "►") < row(lines, "return 1", "◄")
+    assert row(lines, "finds completion", "copy complete")
+    assert not any("◄" in line and "►" in line for line in lines)
+
+
+def test_a_kernels_worker_has_an_edge_from_its_cpu_to_the_copys_end() -> None:
+    lines = drawn(uring(worker=True))
+    runs, copied = row(lines, "has a CPU"), row(lines, "copy complete")
+    assert not any("has a CPU again" in line for line in lines[: row(lines, "└")])
+    assert all(line[31] == "┃" for line in lines[runs : copied + 1])
+
+
+def test_the_legend_has_the_signs_that_were_drawn() -> None:
+    asleep, awake = drawn(blocking(Trace(), 100)), drawn(uring())
+    assert row(asleep, "┃ has a CPU   ┊ has none")
+    assert not any("has none" in line for line in awake)

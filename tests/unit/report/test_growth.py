@@ -13,6 +13,7 @@ from support.counting import Counted, Walked, WalkedDict, counted, work
 from tracer.analysis.counts import locks
 from tracer.analysis.counts.fd_usage import VALUES, FdUsage
 from tracer.analysis.identity.filenames import FdNames
+from tracer.analysis.identity.open_files import FileKind
 from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
 from tracer.analysis.operations.waits_inside import no_waits
@@ -62,16 +63,13 @@ def threads(count: int) -> processes.Threads:
     return processes.Threads(times(count), {}, {}, wakers, {}, {})
 
 
-def no_name(tgid: int, fd: int, inode: int) -> None:
-    """Of no file."""
-
-
-def used(count: int, mode: int = 0o100644, **values: int) -> FdUsage:
+def used(count: int, kind: int = FileKind.REGULAR, **values: int) -> FdUsage:
     keys = np.stack([1000 + np.arange(count), np.arange(count), np.arange(count)], axis=1)
     columns: dict[str, np.ndarray] = {
         name: np.full(count, values.get(name, 0)).view(Counted) for name in VALUES
     }
-    return FdUsage(keys.view(Counted), np.full(count, mode).view(Counted), columns)
+    modes, kinds = (np.full(count, value).view(Counted) for value in (0o100644, int(kind)))
+    return FdUsage(keys.view(Counted), modes, kinds, columns)
 
 
 def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.ProgramIo:
@@ -103,7 +101,8 @@ def waiting(count: int) -> Callable[[], dict[str, Any]]:
     its = operations(count)
     out = np.asarray(its.ask)
     absences = OffCpu(
-        its.tid, *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0))
+        its.tid,
+        *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0, out < 0)),
     )
     return lambda: during_wait.waiting(its, no_waits(), absences)
 
@@ -122,8 +121,8 @@ def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
         listing,
         waiting,
         futexes,
-        lambda count: partial(io_of_processes, used(count, receives=3), no_name),
-        lambda count: partial(io_of_processes, used(count, mode=0o020600, receives=3), no_name),
+        lambda count: partial(io_of_processes, used(count, receives=3)),
+        lambda count: partial(io_of_processes, used(count, kind=FileKind.TERMINAL, receives=3)),
         lambda count: partial(advice._noticing, seen(count)),
         lambda count: partial(
             advice._polling, seen(count, POLLED, receive_again=1000, again_runs=1)
@@ -141,9 +140,9 @@ def test_each_rule_and_list_has_its_say_at_that_size() -> None:
     assert len(advice._noticing(seen(SMALL))) == len(advice._repeated(seen(SMALL))) == SMALL
     assert len(advice._polling(seen(SMALL, POLLED, receive_again=1000, again_runs=1))) == SMALL
     assert waiting(SMALL)()["asleep_ns"] == SMALL * EACH * 90
-    assert io_of_processes(used(SMALL, receives=3), no_name)[1000].files == 3
-    terminals = io_of_processes(used(SMALL, mode=0o020600, receives=3), no_name)
-    assert terminals[1000].reads == (("terminals or other devices", 3, 0),)
+    assert io_of_processes(used(SMALL, receives=3))[1000].files == 3
+    terminals = io_of_processes(used(SMALL, kind=FileKind.TERMINAL, receives=3))
+    assert terminals[1000].reads == (("terminals", 3, 0),)
     assert io_model.judge(operations(SMALL), np.zeros(SMALL * EACH, np.int64)).name == "blocking"
 
 

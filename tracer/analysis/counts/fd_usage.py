@@ -15,8 +15,9 @@ import numpy as np
 from tracer.analysis.counts.call_files import ACCEPT, CONNECT, WAIT, CallFile, CallFiles
 from tracer.analysis.counts.request_usage import RequestUsage
 from tracer.analysis.counts.second_files import SecondFiles, moves
-from tracer.analysis.counts.usage_values import QUEUE, SYSV_QUEUE, VALUES, columns
+from tracer.analysis.counts.usage_values import SYSV_QUEUE, VALUES, columns
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.identity.open_files import FileKind
 from tracer.analysis.operations.own_pipes import writes
 from tracer.analysis.operations.receives import LEAVES_DATA
 from tracer.analysis.steps.step import Results, State, Step
@@ -48,12 +49,13 @@ _ANY = _RECEIVE | _SEND | _ACCEPT | _CONNECT | _SECOND
 @dataclass(frozen=True)
 class FdUsage:
     """Calls that ended inside the window, and requests that were completed in it. keys: int64[n, 3], process,
-    descriptor (−1: io_uring knows it by an index; SYSV_QUEUE: a SysV message queue) and inode (of a queue its ID + 1);
-    mode: i_mode of the file, 0 if unknown, QUEUE of message queues; values: name of VALUES → int64[n], counts, bytes
-    and ns."""
+    descriptor (−1: io_uring knows it by an index; SYSV_QUEUE: a SysV message queue) and number of the file (identity;
+    of such a queue its ID + 1), each once; mode: i_mode of the file, 0 if unknown; kind: FileKind; values: name of
+    VALUES → int64[n], counts, bytes and ns."""
 
     keys: np.ndarray
     mode: np.ndarray
+    kind: np.ndarray
     values: dict[str, np.ndarray]
 
 
@@ -63,7 +65,10 @@ class DescriptorUsage(Step[None, FdUsage]):
     NEEDS = (TimelineStep, CallFiles, Identity, RequestUsage)
 
     def __init__(self) -> None:
-        self._sums = GroupSum(4, len(VALUES))
+        self._sums = GroupSum(6, len(VALUES))
+        self._unknown: dict[
+            int, int
+        ] = {}  # life of which nothing was known → a small number, from 1 on
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls, files = state[TimelineStep].calls, state[CallFiles]
@@ -72,35 +77,64 @@ class DescriptorUsage(Step[None, FdUsage]):
             return
         neighbours = _Neighbours(*(column[wanted] for column in _neighbours(calls)))
         files = CallFile(*(column[wanted] for column in files))
-        calls = calls.where(wanted)
-        # argument 0 of msgrcv is a queue's ID, and no descriptor
-        sysv = _SYSV[calls.nr]
-        fd = np.where(sysv, SYSV_QUEUE, calls.fd)
-        mode = np.where(_QUEUE_RECEIVE[calls.nr] | _QUEUE_SEND[calls.nr], QUEUE, files.mode)
-        keys = files.tgid, fd, np.where(sysv, calls.fd + 1, files.inode), mode
-        second = moves(calls, files, state[Identity])
-        kinds = _kinds(calls, state[TimelineStep].messages, _fills(calls, files, state[Identity]))
-        self._add(keys, _columns(calls, kinds, neighbours, second))
+        calls, identity = calls.where(wanted), state[Identity]
+        second = moves(calls, files, identity)
+        kinds = _kinds(calls, state[TimelineStep].messages, _fills(calls, identity))
+        self._add(self._keys(calls, files), _columns(calls, kinds, neighbours, second))
         if len(second.rows):
-            self._add(second.keys(files.tgid), second.columns(calls.take(second.rows)))
+            its = second.files
+            small = self._small(its.life, its.number == 0)
+            keys = its.tgid, second.fd, its.number, its.mode, its.kind, small
+            self._add(keys, second.columns(calls.take(second.rows)))
 
     def finish(self, results: Results) -> FdUsage:
         """Calls on a descriptor before anything was learnt of it count for the file that it turned out to be."""
         self._sums.add(*results[RequestUsage])
         keys, values = self._sums.result()
-        unknown = np.flatnonzero((keys[:, 2] == 0) & (keys[:, 1] >= 0))
-        inode, mode = results[Identity].first_file(keys[unknown, 0], keys[unknown, 1])
-        keys[unknown, 2] = inode
-        keys[unknown, 3] = np.where(keys[unknown, 3] == QUEUE, QUEUE, mode)
-        merged = GroupSum(keys.shape[1], len(VALUES))
-        merged.add(tuple(keys.T), tuple(values.T))
+        lives = np.array([0, *self._unknown], np.int64)[keys[:, 5]]
+        unknown = np.flatnonzero(keys[:, 5])
+        files = results[Identity].files_of_lives(lives[unknown])
+        keys[unknown, 2], keys[unknown, 3] = files.number, files.mode
+        is_queue = keys[unknown, 4] == FileKind.MQUEUE
+        keys[unknown, 4] = np.where(is_queue, FileKind.MQUEUE, files.kind)
+        merged = GroupSum(3, len(VALUES))
+        merged.add(tuple(keys[:, :3].T), tuple(values.T))
+        # a file's permissions may have changed; its type has not
+        facts = dict(zip(map(tuple, keys[:, :3].tolist()), keys[:, 3:5].tolist(), strict=True))
         keys, values = merged.result()
+        known = np.array([facts[tuple(key)] for key in keys.tolist()], np.int64).reshape(-1, 2)
         return FdUsage(
-            keys[:, :3], keys[:, 3], {name: values[:, i] for i, name in enumerate(VALUES)}
+            keys, known[:, 0], known[:, 1], {name: values[:, i] for i, name in enumerate(VALUES)}
+        )
+
+    def _keys(self, calls: Calls, files: CallFile) -> tuple[np.ndarray, ...]:
+        """Process, descriptor, number, mode and kind of what argument 0 of each call is, and, of a life of which
+        nothing is known, its small number."""
+        sysv = _SYSV[calls.nr]  # whose argument 0 is a queue's ID, and no descriptor
+        queue = _QUEUE_RECEIVE[calls.nr] | _QUEUE_SEND[calls.nr]
+        return (
+            files.tgid,
+            np.where(sysv, SYSV_QUEUE, calls.fd),
+            np.where(sysv, calls.fd + 1, files.number),
+            np.where(sysv, 0, files.mode),
+            np.where(queue, FileKind.MQUEUE, files.kind),
+            self._small(files.life, (files.number == 0) & ~sysv),
         )
 
     def _add(self, keys: tuple[np.ndarray, ...], values: dict[str, np.ndarray]) -> None:
         self._sums.add(keys, columns(len(keys[0]), values))
+
+    def _small(self, lives: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+        """Numbers in place of the lives of which nothing is known, 0 for the others: sums by large keys take long."""
+        small = np.zeros(len(lives), np.int64)
+        if not unknown.any():
+            return small
+        distinct, inverse = np.unique(lives[unknown], return_inverse=True)
+        numbers = [
+            self._unknown.setdefault(life, len(self._unknown) + 1) for life in distinct.tolist()
+        ]
+        small[unknown] = np.array(numbers, np.int64)[inverse]
+        return small
 
 
 class _Neighbours(NamedTuple):
@@ -147,14 +181,12 @@ def _kinds(calls: Calls, messages: Messages, fills: np.ndarray) -> _Kinds:
     return _Kinds(receive, send, leaves & good, good & ~leaves, count, bytes_, unmeasured)
 
 
-def _fills(calls: Calls, files: CallFile, identity: Identity) -> np.ndarray:
+def _fills(calls: Calls, identity: Identity) -> np.ndarray:
     """bool[n]: which calls are a vmsplice that fills a pipe from memory."""
     fills: np.ndarray = calls.nr == _VMSPLICE
     if fills.any():
-        rows = np.flatnonzero(fills)
-        fills[rows] = writes(
-            identity.descriptors, files.tgid[rows], calls.fd[rows], calls.end[rows]
-        )
+        mine = calls.take(fills)
+        fills[fills] = writes(identity.files(mine.tid, mine.fd, mine.start))
     return fills
 
 

@@ -1,29 +1,34 @@
 """What a program reads from that is neither a socket, a pipe nor a file: terminals, timers, event counters, message
-queues … A kind follows from i_mode (inode(7)), or from the kernel's name of an anonymous file (fs/anon_inodes.c)."""
+queues …"""
 
 from __future__ import annotations
 
-import stat
 from collections import Counter
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from tracer.analysis.counts.usage_values import QUEUE, SYSV_QUEUE
-from tracer.analysis.identity.descriptors import S_IFMT
+from tracer.analysis.counts.usage_values import SYSV_QUEUE
+from tracer.analysis.identity.open_files import FileKind
 
-_ANONYMOUS = "anon_inode:"
-_KINDS = {
-    "eventfd": "eventfds",
-    "timerfd": "timers (timerfd)",
-    "inotify": "inotify",
-    "signalfd": "signalfds",
-    "fanotify": "fanotify",
-    "userfaultfd": "userfaultfds",
+# Those that the models, or the counts of files, are about.
+_DATA = (
+    *(FileKind.SOCKET, FileKind.PIPE, FileKind.FIFO),
+    *(FileKind.REGULAR, FileKind.BLOCK, FileKind.MEMFD, FileKind.DIRECTORY),
+)
+_WORDS = {
+    FileKind.TERMINAL: "terminals",
+    FileKind.CHARACTER: "devices",
+    FileKind.EVENTFD: "eventfds",
+    FileKind.TIMERFD: "timers (timerfd)",
+    FileKind.SIGNALFD: "signalfds",
+    FileKind.INOTIFY: "inotify",
+    FileKind.FANOTIFY: "fanotify",
+    FileKind.MQUEUE: "POSIX message queues",
+    FileKind.PERF: "perf events",
+    FileKind.USERFAULTFD: "userfaultfds",
+    FileKind.UNKNOWN: "descriptors of which nothing is known",
 }
-_TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console", "/dev/ptmx")
-_DATA = (stat.S_IFSOCK, stat.S_IFIFO, stat.S_IFREG, stat.S_IFBLK, stat.S_IFDIR)
 
 
 class Reads(NamedTuple):
@@ -35,23 +40,17 @@ class Reads(NamedTuple):
 
 
 def other_reads(
-    keys: np.ndarray,
-    modes: np.ndarray,
-    receives: np.ndarray,
-    received_bytes: np.ndarray,
-    name: Callable[[int, int, int], str | None],
+    keys: np.ndarray, kinds: np.ndarray, receives: np.ndarray, received_bytes: np.ndarray
 ) -> dict[int, tuple[Reads, ...]]:
     """Process → what it read from other things than sockets, pipes and files, by kind, the most frequent first.
 
-    keys: int64[n, 3], process, descriptor and inode; modes: i_mode of each; receives, received_bytes: int64[n]; name:
-    of a file, by its key.
+    keys: int64[n, 3], process, descriptor and file; kinds: FileKind of each; receives, received_bytes: int64[n].
     """
-    rows = np.flatnonzero((receives > 0) & ~np.isin(modes & S_IFMT, _DATA))
     calls: dict[int, Counter[str]] = {}
     sizes: dict[int, Counter[str]] = {}
-    for row in rows.tolist():
-        tgid, fd, inode = keys[row].tolist()
-        kind = kind_of(int(modes[row]), fd, name(tgid, fd, inode))
+    for row in np.flatnonzero((receives > 0) & ~np.isin(kinds, _DATA)).tolist():
+        tgid, fd, _ = keys[row].tolist()
+        kind = words(int(kinds[row]), fd)
         calls.setdefault(tgid, Counter())[kind] += int(receives[row])
         sizes.setdefault(tgid, Counter())[kind] += int(received_bytes[row])
     return {
@@ -60,11 +59,8 @@ def other_reads(
     }
 
 
-def kind_of(mode: int, fd: int, name: str | None) -> str:
-    """The kind of a file, in the plural."""
-    if mode & S_IFMT == QUEUE:
-        return "SysV message queues" if fd == SYSV_QUEUE else "POSIX message queues"
-    if mode & S_IFMT == stat.S_IFCHR:
-        return "terminals" if (name or "").startswith(_TERMINALS) else "terminals or other devices"
-    anonymous = (name or "").removeprefix(_ANONYMOUS).strip("[]")
-    return _KINDS.get(anonymous, "other descriptors")
+def words(kind: int, fd: int) -> str:
+    """What files of a kind (FileKind) are called, in the plural."""
+    if fd == SYSV_QUEUE:
+        return "SysV message queues"
+    return _WORDS.get(FileKind(kind), "other descriptors")

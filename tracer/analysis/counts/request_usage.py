@@ -31,7 +31,7 @@ _AGAIN = (-errno.EAGAIN, -errno.EWOULDBLOCK)
 
 
 class RequestUsage(Step[None, tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]]):
-    """(process, descriptor, inode and mode of each file; what requests added to each of VALUES)."""
+    """(process, descriptor, number, mode and kind of each file, and 0; what requests added to each of VALUES)."""
 
     NEEDS = (OperationsInWindow,)
 
@@ -42,7 +42,7 @@ class RequestUsage(Step[None, tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ..
         self._requests = state[OperationsInWindow].requests
 
     def finish(self, results: Results) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-        sums = GroupSum(4, len(VALUES))
+        sums = GroupSum(6, len(VALUES))
         if self._requests:
             window = results.recording.window
             _add_uring(sums, self._requests, window)
@@ -99,5 +99,6 @@ def _add(sums: GroupSum, asked: Submissions, values: dict[str, np.ndarray]) -> N
     """Only requests that did one of these: others have nothing to do with a descriptor's data."""
     did: np.ndarray = np.logical_or.reduce([column != 0 for column in values.values()])
     asked = asked.take(did)
-    keys = asked.tgid, asked.fd, asked.inode, asked.mode
+    nothing = np.zeros(len(asked), np.int64)
+    keys = asked.tgid, asked.fd, asked.inode, asked.mode, asked.kind, nothing
     sums.add(keys, columns(len(asked), {name: column[did] for name, column in values.items()}))

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tracer.analysis.counts.call_files import CallFile
-from tracer.analysis.identity.descriptors import S_IFMT
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.identity.open_files import S_IFMT, FileKind
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import Calls
 from tracer.kernel import syscalls
@@ -20,13 +20,12 @@ _INPUT = number_set(syscalls.class_numbers(syscalls.SECOND_IS_INPUT))
 
 
 class SecondFiles(NamedTuple):
-    """Of m of n calls the second descriptor. rows: int64[m], which calls; fd, inode, mode: int64[m], what it is; room:
-    bool[m], whether a call that slept, or found nothing to do, lacked room there: from a pipe to a socket."""
+    """Of m of n calls the second descriptor. rows: int64[m], which calls; fd, files: what it is; room: bool[m], whether
+    a call that slept, or found nothing to do, lacked room there: from a pipe to a socket."""
 
     rows: np.ndarray
     fd: np.ndarray
-    inode: np.ndarray
-    mode: np.ndarray
+    files: CallFile
     room: np.ndarray
 
     def for_room(self, count: int) -> np.ndarray:
@@ -34,10 +33,6 @@ class SecondFiles(NamedTuple):
         lack = np.zeros(count, bool)
         lack[self.rows[self.room]] = True
         return lack
-
-    def keys(self, tgid: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Process, descriptor, inode and mode; tgid: int64[n], the calls' processes."""
-        return tgid[self.rows], self.fd, self.inode, self.mode
 
     def columns(self, calls: Calls) -> dict[str, np.ndarray]:
         """What each of these m calls adds to the counts of its second descriptor."""
@@ -58,15 +53,15 @@ class SecondFiles(NamedTuple):
 
 
 def moves(calls: Calls, files: CallFile, identity: Identity) -> SecondFiles:
-    """The second descriptors of those calls that have one and did something with it, or lacked room there."""
+    """The second descriptors of those calls that have one and did something with it, or lacked room there. files: what
+    argument 0 of each call is."""
     rows = np.flatnonzero(_SECOND[calls.nr])
-    if not len(rows):
-        none = np.empty(0, np.int64)
-        return SecondFiles(none, none, none, none, none > 0)
     mine = calls.take(rows)
     fd = mine.arg.astype(np.int64)
-    inode, mode = identity.file(files.tgid[rows], fd, mine.end)
+    known = identity.files(mine.tid, fd, mine.start)
     from_pipe = files.mode[rows] & S_IFMT == stat.S_IFIFO
-    room = ~_INPUT[mine.nr] & from_pipe & (mode & S_IFMT == stat.S_IFSOCK)
+    room = ~_INPUT[mine.nr] & from_pipe & (known.kind == FileKind.SOCKET)
     told = (mine.result > 0) | room & (mine.result == -errno.EAGAIN)
-    return SecondFiles(rows[told], fd[told], inode[told], mode[told], room[told])
+    known = known.take(told)
+    second = CallFile(files.tgid[rows][told], known.number, known.mode, known.kind, known.life)
+    return SecondFiles(rows[told], fd[told], second, room[told])

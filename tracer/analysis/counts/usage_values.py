@@ -7,10 +7,6 @@ import numpy as np
 SYSV_QUEUE = -2
 """Stands for the descriptor of a SysV message queue, which has none."""
 
-QUEUE = 0o170000
-"""Stands for the type of a message queue in i_mode (S_IFMT), where the call says that it is one: a POSIX queue's file
-has that of a regular one, a SysV queue has no file."""
-
 VALUES = (
     "receives",
     "received_messages",

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND, CallFiles
-from tracer.analysis.identity.descriptors import S_IFMT
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
@@ -141,7 +141,8 @@ class WaitReasons(Step[None, Slept]):
 
     def _add_unended(self, unended: Unended, identity: Identity) -> None:
         """Adds sleeps inside a call that lasted until the end of the trace."""
-        absences = unended.absences.take(unended.in_call & ~unended.absences.could_run)
+        waits = unended.in_call & ~(unended.absences.could_run | unended.absences.stopped)
+        absences = unended.absences.take(waits)
         slept_ns = absences.blocked_until - absences.out
         for tid, ns in zip(absences.tid.tolist(), slept_ns.tolist(), strict=True):
             call = self._open.get(tid)
@@ -149,5 +150,5 @@ class WaitReasons(Step[None, Slept]):
                 continue
             number, fds, times = (np.array([value]) for value in call)
             tids, looked_at = np.array([tid]), np.array([1])
-            _, mode = identity.file(identity.process_of(tids, times), fds, times)
+            mode = identity.files(tids, fds, times).mode
             self._asleep.add((tids, waited_for(number, fds, looked_at, mode)), (np.array([ns]),))

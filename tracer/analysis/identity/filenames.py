@@ -1,42 +1,44 @@
-"""The name of a descriptor at a time of a recording, as `strace -yy` writes it: TCP:[127.0.0.1:80->127.0.0.1:4711],
-/var/log/x, pipe:[1234], anon_inode:[eventfd]."""
+"""The name of a descriptor at a time of a recording, record by record: what the listing shows. (Whole recordings are
+named by file_names.)"""
 
 from __future__ import annotations
 
-import socket
-import stat
+import errno
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from tracer.analysis.identity import naming
+from tracer.analysis.identity.descriptor_tables import (
+    CLONE_FILES,
+    CLOSE_RANGE_CLOEXEC,
+    CLOSE_RANGE_UNSHARE,
+)
+from tracer.analysis.identity.made import MAKERS, SHARE
+from tracer.analysis.identity.open_files import FileKind, kinds_of
 from tracer.analysis.tables.number_set import number_set
 from tracer.kernel import syscalls
-from tracer.kernel.proc_net import pair
+from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
-from tracer.recording.fields import Addresses, Births, Calls, Descriptors, Paths, Row, each
-from tracer.recording.records import Kind, text_of
+from tracer.recording.fields import Row
+from tracer.recording.records import Kind, bytes_of
 
-# Call → the name in /proc/PID/fd of the descriptor that it makes: fs/eventfd.c and others, anon_inode_getfd().
-MAKERS = {
-    "eventfd": "eventfd",
-    "eventfd2": "eventfd",
-    "timerfd_create": "timerfd",
-    "signalfd": "signalfd",
-    "signalfd4": "signalfd",
-    "epoll_create": "eventpoll",
-    "epoll_create1": "eventpoll",
-    "io_uring_setup": "io_uring",
-    "inotify_init": "inotify",
-    "inotify_init1": "inotify",
-    "pidfd_open": "pidfd",
-}
 _ADDRESS = ("low", "high", "port")
-_ALONE = ("TCP", "UDP", "UNIX", "pipe:", "socket:", "RAW", "NETLINK")
-_PROTOCOLS: dict[tuple[int, int], str] = {
-    (socket.AF_INET, socket.SOCK_STREAM): "TCP",
-    (socket.AF_INET6, socket.SOCK_STREAM): "TCPv6",
-    (socket.AF_INET, socket.SOCK_DGRAM): "UDP",
-    (socket.AF_INET6, socket.SOCK_DGRAM): "UDPv6",
-}
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is known of a descriptor. from_path: its name is the path by which it was opened, or none."""
+
+    inode: int
+    name: str
+    closes_on_exec: bool
+    from_path: bool = False
+
+
+_Table = dict[int, _File]
 
 
 class FdNames:
@@ -45,39 +47,31 @@ class FdNames:
 
     def __init__(self, facts: dict[str, Any]) -> None:
         self._files = {
-            (file["fd"], file["inode"]): file["name"] for file in facts.get("files") or []
+            (file["fd"], file["inode"]): file["name"]
+            for file in facts.get("files") or []
+            if not file["name"].startswith(("socket:[", "inode:["))
         }
         self._process: dict[int, int] = {}
-        self._names: dict[int, dict[int, tuple[int, str]]] = {}
-        # thread → (descriptor, name) that its last call made
-        self._made: dict[int, tuple[int, str]] = {}
-        self._ever: dict[tuple[int, int, int], str] = {}
-        # process, inode → the first key of _ever
-        self._first: dict[tuple[int, int], tuple[int, int, int]] = {}
-        self._by_inode: dict[int, str] = {}  # of sockets and pipes: no two share an inode
-        self._opened = False
+        self._tables: dict[int, _Table] = {}  # thread → its table; those that share one have the same
+        self._made: dict[int, tuple[int, int, int]] = {}  # thread → number, result, argument of its last such call
+        self._told: dict[int, tuple[int, ...]] = {}  # thread → its last FILE record
+        self._by_inode: dict[int, str] = {}  # of sockets with addresses
+        # thread → (descriptor, the bytes so far) of the path by which it was opened
+        self._paths: dict[int, tuple[int, bytes]] = {}
         self._local: tuple[str, int] = ("", 0)
         numbers = syscalls.numbers()
-        self._makers = {numbers[call]: f"anon_inode:[{kind}]" for call, kind in MAKERS.items()}
-        self._makes = number_set(self._makers)
+        self._makers = {numbers[call]: kind for call, kind in MAKERS.items()}
+        self._share = set(syscalls.class_numbers(SHARE))
+        self._close, self._close_range, self._unshare = (
+            numbers[name] for name in ("close", "close_range", "unshare")
+        )
+        self._calls = number_set((*self._makers, *self._share, self._close))
+        self._args = number_set((self._close, self._close_range, self._unshare))
 
     def name(self, tid: int, fd: int) -> str | None:
-        """The name of the descriptor in the thread's process now, None where it was never seen."""
-        return self._of(tid).get(fd, (0, None))[1]
-
-    def ever(self, tgid: int, fd: int, inode: int) -> str | None:
-        """The name of the descriptor when it had that inode, at any time; inode 0: the last name; fd −1: of any
-        descriptor."""
-        if fd < 0:
-            first = self._first.get((tgid, inode))
-            return None if first is None else self._ever.get(first)
-        if not inode:
-            return self._names.get(tgid, {}).get(fd, (0, None))[1]
-        return (
-            self._ever.get((tgid, fd, inode))
-            or self._by_inode.get(inode)
-            or self._files.get((fd, inode))
-        )
+        """The name of the descriptor in the thread's table now, None where it was never seen, or is closed."""
+        file = self._of(tid).get(fd)
+        return file.name if file else None
 
     def feed(self, batch: RecordBatch) -> None:
         """A batch in time order."""
@@ -86,84 +80,148 @@ class FdNames:
 
     def lessons(self, batch: RecordBatch) -> Iterator[Row]:
         """The records of a batch that `learn` takes, in order."""
-        calls = Calls(batch, batch.kind == Kind.CALL)
-        return each(
-            (calls.where(self._makes[calls.number]), ("tid", "number", "result")),
-            (Descriptors.of(batch), ("tid", "fd", "inode", "mode")),
-            (Addresses.of(batch), ("tid", "fd", "remote", "family", "socket_type", *_ADDRESS)),
-            (Paths.of(batch), ("tid", "fd", "piece", "low", "high")),
-            (Births.of(batch), ("tid", "kind", "tgid", "creator")),
+        calls = fields.Calls(batch, np.flatnonzero(batch.kind == Kind.CALL))
+        args, files = fields.Arguments.of(batch), fields.Files.of(batch)
+        return fields.each(
+            (calls.where(self._calls[calls.number]), ("tid", "number", "result", "fd")),
+            (args.where(self._args[args.number]), ("tid", "number", "first", "second", "third")),
+            (files.where(files.fd >= 0), ("tid", "fd", "magic", "low", "high")),
+            (
+                fields.Descriptors.of(batch),
+                ("tid", "fd", "inode", "mode", "was_open", "closes_on_exec"),
+            ),
+            (
+                fields.Addresses.of(batch),
+                ("tid", "fd", "remote", "family", "socket_type", *_ADDRESS),
+            ),
+            (fields.Paths.of(batch), ("tid", "fd", "piece", "low", "high")),
+            (fields.Births.of(batch), ("tid", "tgid", "creator", "clone_flags")),
+            (fields.Executions.of(batch), ("tid",)),
         )
 
     def learn(self, lesson: Row) -> bool:
         """Takes one of `lessons`. Whether it was about a descriptor of that thread."""
         _, view, values = lesson
-        if view is Calls:
-            self._make(*values)
-        elif view is Descriptors:
-            self._describe(*values)
-        elif view is Addresses:
-            self._address(*values)
-        elif view is Paths:
-            self._path(*values)
-        else:
-            self._born(*values)
-        return view not in (Calls, Births)
+        takes = {
+            fields.Calls: self._call,
+            fields.Arguments: self._many,
+            fields.Files: self._tell,
+            fields.Descriptors: self._describe,
+            fields.Addresses: self._address,
+            fields.Paths: self._path,
+            fields.Births: self._born,
+            fields.Executions: self._execute,
+        }
+        takes[view](*values)
+        return view in (fields.Descriptors, fields.Addresses, fields.Paths)
 
-    def _make(self, tid: int, number: int, result: int) -> None:
-        self._made[tid] = (result, self._makers[number])
+    def _call(self, tid: int, number: int, result: int, fd: int) -> None:
+        if number != self._close:
+            self._made[tid] = (number, result, fd)
+        elif result != -errno.EBADF:
+            self._of(tid).pop(fd, None)
 
-    def _describe(self, tid: int, fd: int, inode: int, mode: int) -> None:
-        made_fd, made = self._made.pop(tid, (-1, ""))
-        if made_fd == fd:
-            name = made
-        elif self._of(tid).get(fd, (-1, ""))[0] == inode:  # looked at again
+    def _many(self, tid: int, number: int, first: int, second: int, third: int) -> None:
+        if number == self._close:  # of which there is no other record
+            self._of(tid).pop(first, None)
             return
-        else:
-            kind = "socket" if stat.S_ISSOCK(mode) else "pipe" if stat.S_ISFIFO(mode) else "inode"
-            name = self._files.get((fd, inode)) or self._by_inode.get(inode) or f"{kind}:[{inode}]"
-        self._keep(tid, fd, inode, name)
+        unshares = first & CLONE_FILES if number == self._unshare else third & CLOSE_RANGE_UNSHARE
+        if unshares:
+            self._tables[tid] = dict(self._of(tid))
+        if number == self._close_range:
+            table, last = self._of(tid), second & 0xFFFFFFFF
+            for fd in [fd for fd in table if first <= fd <= last]:
+                if third & CLOSE_RANGE_CLOEXEC:
+                    table[fd] = replace(table[fd], closes_on_exec=True)
+                else:
+                    del table[fd]
+
+    def _tell(self, tid: int, *told: int) -> None:
+        self._told[tid] = told
+
+    def _describe(
+        self, tid: int, fd: int, inode: int, mode: int, was_open: bool, closes: bool
+    ) -> None:
+        told_fd, *told = self._told.pop(tid, (-1, -1, 0, 0))
+        told = told if told_fd == fd else [-1, 0, 0]
+        number, result, given = self._made.pop(tid, (-1, -1, -1))
+        table = self._of(tid)
+        before = table.get(fd)
+        if before and before.inode == inode and (was_open or told_fd != fd) and result != fd:
+            table[fd] = replace(before, closes_on_exec=closes)
+            return
+        source = table.get(given) if result == fd and number in self._share else None
+        if source and source.inode == inode:
+            table[fd] = replace(source, closes_on_exec=closes)
+            return
+        kind = self._makers.get(number) if result == fd and told[0] < 0 else None
+        name, from_path = self._new(fd, inode, mode, kind, *told)
+        table[fd] = _File(inode, name, closes, from_path)
+
+    def _new(
+        self, fd: int, inode: int, mode: int, kind: int | None, magic: int, low: int, high: int
+    ) -> tuple[str, bool]:
+        """(name, whether a path that follows is better)."""
+        words = (np.array([word]) for word in (mode, magic, low))
+        kind = kind or int(kinds_of(*words)[0])
+        listed = self._files.get((fd, inode))
+        if kind == FileKind.SOCKET:
+            facts = naming.SocketFacts.of(low, high)
+            shown = facts.shown(inode) if facts.family else f"socket:[{inode}]"
+            return self._by_inode.get(inode) or listed or shown, False
+        own = naming.named(naming.as_bytes(low, high), kind)
+        if naming.is_kernels(kind) and own:
+            return own, False
+        if listed:
+            return listed, False
+        return own or naming.unnamed(mode, inode), kind != FileKind.PIPE or not own
 
     def _address(
         self, tid: int, fd: int, remote: int, family: int, kind: int, low: int, high: int, port: int
     ) -> None:
-        address = _host(family, low, high), port
-        if remote:
-            protocol = _PROTOCOLS.get((family, kind), "socket")
-            self._rename(tid, fd, f"{protocol}:[{pair(self._local, address)}]")
-        else:
+        address = naming.host(family, low, high), port
+        if not remote:
             self._local = address
+            return
+        name = naming.addressed(naming.protocol_of(family, kind), self._local, address)
+        file = self._of(tid).get(fd)
+        inode = file.inode if file else 0
+        if inode:
+            self._by_inode[inode] = name
+        self._of(tid)[fd] = _File(inode, name, bool(file and file.closes_on_exec))
 
     def _path(self, tid: int, fd: int, piece: int, low: int, high: int) -> None:
-        if piece == 0:  # a name from /proc is better than the path that the program passed
-            self._opened = (self.name(tid, fd) or "inode:").startswith("inode:")
-            if self._opened:
-                self._rename(tid, fd, "")
-        if self._opened:
-            self._rename(tid, fd, (self.name(tid, fd) or "") + text_of(low, high))
+        """A name from /proc is better than the path that the program passed."""
+        file = self._of(tid).get(fd)
+        if not (file and file.from_path):
+            return
+        # pieces are joined as bytes: a character may lie in two of them
+        of, path = self._paths.get(tid, (fd, b"")) if piece else (fd, b"")
+        if of == fd:
+            path += bytes_of(low, high)
+            self._paths[tid] = fd, path
+            self._of(tid)[fd] = replace(file, name=naming.path_shown(path))
 
-    def _born(self, tid: int, kind: int, tgid: int, creator: int) -> None:
+    def _born(self, tid: int, tgid: int, creator: int, clone_flags: int) -> None:
         self._process[tid] = tgid
-        if kind == Kind.THREAD and self._process.get(creator, creator) != tgid:
-            self._names[tgid] = dict(self._of(creator))  # a fork: its parent's descriptors
+        if creator <= 0:
+            return
+        inside = self._process.get(creator, creator) == tgid
+        if clone_flags & CLONE_FILES or (inside and not clone_flags):
+            self._tables[tid] = self._of(creator)
+        else:
+            self._tables[tid] = dict(self._of(creator))
 
-    def _of(self, tid: int) -> dict[int, tuple[int, str]]:
-        """Descriptor → (inode, name) in the process of that thread."""
-        return self._names.setdefault(self._process.get(tid, tid), {})
+    def _execute(self, tid: int) -> None:
+        self._tables[tid] = {
+            fd: file for fd, file in self._of(tid).items() if not file.closes_on_exec
+        }
 
-    def _rename(self, tid: int, fd: int, name: str) -> None:
-        self._keep(tid, fd, self._of(tid).get(fd, (0, ""))[0], name)
-
-    def _keep(self, tid: int, fd: int, inode: int, name: str) -> None:
-        self._of(tid)[fd] = (inode, name)
-        key = process, _, _ = self._process.get(tid, tid), fd, inode
-        self._ever[key] = name
-        self._first.setdefault((process, inode), key)
-        if name.startswith(_ALONE):
-            self._by_inode[inode] = name
-
-
-def _host(family: int, low: int, high: int) -> str:
-    """The 16 bytes of an address as text; of IPv4 the first 4 count."""
-    raw = low.to_bytes(8, "little", signed=True) + high.to_bytes(8, "little", signed=True)
-    return socket.inet_ntop(family, raw[:4] if family == socket.AF_INET else raw)
+    def _of(self, tid: int) -> _Table:
+        """The thread's table. Where nothing said how it was created, that of its process's leader."""
+        table = self._tables.get(tid)
+        if table is None:
+            leader = self._process.get(tid, tid)
+            table = self._tables.setdefault(leader, {})
+            self._tables[tid] = table
+        return table

@@ -1,7 +1,7 @@
 """Which thread, process, descriptor and file a number means at a time. All other analyses ask here.
 
-Lives of threads and processes are told apart before any other step sees a batch (`lives`). What is known of a
-descriptor holds from the time when it was looked at until it is looked at again (`descriptors`).
+Lives of threads and processes are told apart before any other step sees a batch (`lives`). A descriptor has lives too:
+what is known of one holds from the call that opened it to the one that closed it (`descriptor_lives`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.identity.filenames import FdNames
+from tracer.analysis.identity.descriptors import Descriptors, Files
+from tracer.analysis.identity.file_names import FileNames
 from tracer.analysis.identity.lives import Lives
+from tracer.analysis.identity.open_files import OpenFiles
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.table import Table
 from tracer.analysis.threads.timeline import TimelineStep
@@ -30,7 +31,7 @@ class Identity(Step["Identity", "Identity"]):
     def __init__(self) -> None:
         self.descriptors = Descriptors()
         self._lives = Lives()
-        self._names: FdNames | None = None
+        self._names: FileNames | None = None
 
     def with_lives(self, batch: RecordBatch) -> RecordBatch:
         """A batch with lives in the place of IDs, for this step and all others. Each batch comes here first."""
@@ -38,7 +39,7 @@ class Identity(Step["Identity", "Identity"]):
 
     def feed(self, batch: RecordBatch, state: State) -> Identity:
         self.descriptors.feed(batch, state[TimelineStep])
-        self._names = self._names or FdNames(state.recording.facts)
+        self._names = self._names or FileNames(state.recording.facts, self.descriptors)
         self._names.feed(batch)
         return self
 
@@ -55,24 +56,30 @@ class Identity(Step["Identity", "Identity"]):
         """The process (int64[n]) of each thread at each time (ns); the thread's own ID where nothing is known."""
         return self.descriptors.process_of(tids, times)
 
-    def file(
-        self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(inode, i_mode) of the file behind each process's descriptor at each time (ns), 0 where unknown."""
-        _, inode, mode = self.descriptors.described(tgids, fds, times)
-        return inode, mode
+    def files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> Files:
+        """The file behind the descriptor of each thread at each time (ns). A time is that of a call's entry: then the
+        kernel looks the descriptor up."""
+        return self.descriptors.files(tids, fds, times)
+
+    def open_files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> OpenFiles:
+        """The open file behind the descriptor of each thread at each time (ns, as above): its kind, which one it is,
+        and its peer."""
+        return self.descriptors.open_files(tids, fds, times)
 
     # in the whole recording
 
-    def first_file(self, tgids: np.ndarray, fds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(inode, i_mode) of the file behind each process's descriptor before anything was learnt of it: of the first
-        that was, where that was open already; else 0."""
-        return self.descriptors.before(tgids, fds)
+    def files_of_lives(self, lives: np.ndarray) -> Files:
+        """The files of lives of descriptors (Files.life) as far as they are known by now: a look tells of the whole
+        life."""
+        return self.descriptors.of_lives(lives)
 
-    def name(self, tgid: int, fd: int, inode: int) -> str | None:
-        """The name of a descriptor when it had that inode, at any time; inode 0: the last name; fd −1: of any
-        descriptor of the process."""
-        return self._names.ever(tgid, fd, inode) if self._names else None
+    def inode_of(self, number: int) -> int:
+        """The inode of a file (Files.number)."""
+        return self.descriptors.numbers.inode_of(number)
+
+    def name(self, tgid: int, fd: int, number: int) -> str | None:
+        """The name of a process's descriptor while it was this file; fd −1: of any descriptor."""
+        return self._names.name(tgid, fd, number) if self._names else None
 
     @property
     def leaders(self) -> dict[int, int]:

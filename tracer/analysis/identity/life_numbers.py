@@ -17,7 +17,7 @@ FIRST = 1 << 22  # no ID is as large (PID_MAX_LIMIT, include/linux/threads.h)
 T = TypeVar("T", bound=Table)
 
 # The report's keys that hold IDs.
-_KEYS = ("tid", "tgid", "helper_tid", "tids", "waiter", "waker", "process")
+_KEYS = ("tid", "tgid", "helper_tid", "tids", "waiter", "waker", "sender", "process")
 _THREAD_COLUMNS = {name: number_set(kinds) for name, kinds in fields.THREAD_COLUMNS.items()}
 _PROCESS_COLUMNS = {name: number_set(kinds) for name, kinds in fields.PROCESS_COLUMNS.items()}
 

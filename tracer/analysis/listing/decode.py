@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
 
 from tracer.kernel import syscall_filter, syscalls
+from tracer.kernel.signal_names import signal_name
 
 Argument: TypeAlias = tuple[str, str]
 """The name of an argument, and the value as text."""
@@ -41,7 +41,10 @@ def _table(name: str) -> dict[str, int]:
         }
     rows = (
         line.split("\t")
-        for line in files("tracer.kernel").joinpath("data/flags.tsv").read_text().splitlines()[2:]
+        for line in files("tracer.kernel")
+        .joinpath("data/flags.tsv")
+        .read_text(encoding="utf-8")
+        .splitlines()[2:]
     )
     return {key: int(value) for table, key, value in rows if table == name}
 
@@ -103,14 +106,6 @@ def socket_type(value: int) -> str:
     kind = one_of(value & 0xF, _table("socktypes"))
     rest = flags(value & ~0xF, _SOCK_FLAGS, "")
     return f"{kind}|{rest}" if rest else kind
-
-
-def signal_name(value: int) -> str:
-    """SIGTERM, SIGRTMIN+3."""
-    try:
-        return signal.Signals(value).name
-    except ValueError:
-        return f"SIGRTMIN{value - signal.SIGRTMIN:+d}" if value >= signal.SIGRTMIN else str(value)
 
 
 def signed(value: int) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.listing import decode
 from tracer.kernel import syscalls
+from tracer.kernel.signal_names import how_ended, signal_name
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import LIBRARY_NAMES, RECORD, Kind
+from tracer.recording.records import LIBRARY_NAMES, RECORD, SAYS_TRAPPED, Kind
 
 Event: TypeAlias = dict[str, Any]
 """What a line of the listing says: `kind`, `time_ns`, `end_ns`, `tid`, and more by its kind."""
@@ -22,6 +23,7 @@ _SHOWN = (
     Kind.CALL,
     Kind.ARGS,
     Kind.OPEN,
+    Kind.UNENTERED,
     Kind.SIGNAL_DELIVER,
     Kind.THREAD,
     Kind.EXIT,
@@ -31,6 +33,7 @@ _SHOWN = (
     Kind.DESCRIPTOR,
     Kind.ADDRESS,
     Kind.PATH,
+    Kind.FILE,
 )
 _OVERLAP = 256  # rows of a batch are held until the next one, so that a call and its arguments are seen together
 
@@ -93,10 +96,8 @@ class _Listing:
         ):
             if kind == Kind.START and start:
                 self._adopted[tid] = start
-            if index in lessons and self._fd_names.learn(lessons[index]):
-                last_call = self._last.get(tid)
-                if last_call and last_call["on"] == fd:
-                    last_call["file"] = self._fd_names.name(tid, fd)
+            if kind == Kind.UNENTERED:
+                self._waiting.append(self._unentered(time, start, result, tid, nr, fd, arg))
             elif kind in (Kind.CALL, Kind.OPEN):
                 event = self._call(kind, time, start, result, tid, nr, fd, arg, more.get(index))
                 self._last[tid] = event
@@ -104,6 +105,11 @@ class _Listing:
             elif self._all and (other_event := _other(kind, result, nr, fd, arg)):
                 times = {"time_ns": time - self._base, "end_ns": time, "tid": tid}
                 self._waiting.append(times | other_event)
+            # a call that closes a descriptor still shows its name
+            if index in lessons and self._fd_names.learn(lessons[index]):
+                last_call = self._last.get(tid)
+                if last_call and last_call["on"] == fd:
+                    last_call["file"] = self._fd_names.name(tid, fd)
             while len(self._waiting) > _OVERLAP:
                 yield from self._shown(self._waiting.popleft())
 
@@ -123,7 +129,7 @@ class _Listing:
         arg: int,
         more: tuple[int, int, int] | None,
     ) -> Event:
-        name, opens, returned = syscalls.name_of(nr), nr in self._opening, kind == Kind.CALL
+        name, opens, returned = syscalls.name_of(nr, arg), nr in self._opening, kind == Kind.CALL
         about_fd = self._about(nr, fd, result)
         return {
             "time_ns": start - self._base,
@@ -140,6 +146,18 @@ class _Listing:
             "arguments": decode.arguments(name, fd, arg, more),
             **_result(name, result if returned else None),
         }
+
+    def _unentered(
+        self, time: int, says: int, result: int, tid: int, nr: int, fd: int, arg: int
+    ) -> Event:
+        """A call that was answered before it began: when it returned, and no duration."""
+        event = self._call(Kind.CALL, time, time, result, tid, nr, fd, arg, None)
+        event |= {"unentered": True, "trapped": says == SAYS_TRAPPED, "duration_ns": None}
+        if event["trapped"]:
+            event |= {"result": None}
+            event.pop("error", None)
+            event.pop("message", None)
+        return event
 
     def _about(self, nr: int, fd: int, result: int) -> int | None:
         """The descriptor that a call is about: the one that it opened, or the first argument; None if there is none."""
@@ -217,11 +235,11 @@ def _other(kind: int, result: int, nr: int, fd: int, arg: int) -> Event | None:
     """The event of a record that is no system call: a signal, a call of a C library function, the birth or end of a
     thread."""
     if kind == Kind.SIGNAL_DELIVER:
-        return {"kind": "signal", "name": decode.signal_name(fd), "code": int(decode.signed(arg))}
+        return {"kind": "signal", "name": signal_name(fd), "code": int(decode.signed(arg))}
     if kind == Kind.LIBRARY:
         return {"kind": "library", "name": LIBRARY_NAMES.get(nr, f"library_{nr}"), "fd": fd}
     if kind == Kind.THREAD:
         return {"kind": "created", "by": fd, "process": result}
     if kind == Kind.START:
         return {"kind": "attached" if arg else "started", "process": result}
-    return {"kind": "exited"} if kind == Kind.EXIT else None
+    return {"kind": "exited", "how": how_ended(fd)} if kind == Kind.EXIT else None

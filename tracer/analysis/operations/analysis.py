@@ -111,7 +111,7 @@ class Analysis:
         op, kind = known.receive, wait_kind(known)
         multiplexed, signalled, served = (kind == its for its in (MULTIPLEXED, SIGNAL, POSIX_AIO))
         epfd = np.where(multiplexed, known.calls.fd[known.told_by], -1)
-        events = self.descriptors.registered(received.tgid, epfd, op.fd, op.end)
+        events = self.descriptors.registered(op, epfd)
         ask, copy_start = boundaries.ask(known, kind), boundaries.copy_start(known)
         empty_at = boundaries.empty_at(known, kind, events)
         columns = {

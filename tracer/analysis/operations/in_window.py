@@ -1,4 +1,4 @@
-"""The operations that a report is about: those that were done inside its window."""
+"""The operations that a report is about: those whose data came inside its window."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.recording.batch import RecordBatch
-
-LATEST_NS = 1_000_000  # after the window's end: its last completion may come a little later
 
 
 class OperationsInWindow(Step[Analysis, Operations]):
@@ -34,8 +32,8 @@ class OperationsInWindow(Step[Analysis, Operations]):
         window = results.recording.window
         if window == Window():
             return operations
-        longer = Window(window.begin, window.end + LATEST_NS)
-        return operations.where(longer.holds(operations.done))
+        # As calls are counted that ended inside (counts/syscall_stats.py). `done` may be later: a signal's delivery.
+        return operations.where(window.holds(operations.copy_end))
 
 
 class InsideWaits(Step[None, WaitsInside]):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.identity.descriptors import S_IFMT
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.kernel_requests import (
     CompletedReads,
     Files,

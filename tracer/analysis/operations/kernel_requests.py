@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from tracer.analysis.identity.descriptors import S_IFMT, Descriptors
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.table import AFTER_SUBMIT, Operations, bit, with_defaults
 from tracer.analysis.tables.table import Table, names_of
 from tracer.analysis.threads.timeline import Calls, OffCpu, TimelineBatch, no_calls, no_off_cpu
@@ -38,6 +39,7 @@ class Files(Table):
     inode: np.ndarray
     mode: np.ndarray
     flags: np.ndarray
+    kind: np.ndarray
     stream: np.ndarray
 
 
@@ -51,7 +53,7 @@ class Submissions(Table):
     opcode, flags    IORING_OP_* and REQ_F_*, or IOCB_CMD_*
     fd               its descriptor (−1: none of the process's own)
     inode, mode      of that, as is stream: whether its bytes are a stream of a socket
-    open_flags       how it was opened (open(2))
+    open_flags, kind how it was opened (open(2)), and its kind (FileKind)
     """
 
     time: np.ndarray
@@ -65,6 +67,7 @@ class Submissions(Table):
     inode: np.ndarray
     mode: np.ndarray
     open_flags: np.ndarray
+    kind: np.ndarray
     stream: np.ndarray
 
     @property
@@ -205,9 +208,11 @@ class KernelRequests:
         )
         fd[uring.rows] = np.where(uring.flags & FIXED_FILE, -1, uring.fd)
         fd[aio.rows] = aio.fd
-        facts, stream = descriptors.facts(tgid, fd, batch.time)
+        known = descriptors.files(batch.tid, fd, batch.time)
         self._batches.append(batch)
-        self._files.append(Files(tgid, facts[:, 0], facts[:, 1], facts[:, 2], stream))
+        self._files.append(
+            Files(tgid, known.number, known.mode, known.flags, known.kind, known.stream)
+        )
         self._tids = np.union1d(self._tids, batch.tid)
         self.also_waits[self._enter] |= (uring.opcode == URING_POLL_ADD).any()
         self.also_waits[self._getevents] |= (aio.opcode == AIO_POLL).any()
@@ -229,4 +234,4 @@ def of_process(tgids: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _no_files() -> Files:
     number = np.empty(0, np.int64)
-    return Files(number, number, number, number, np.empty(0, bool))
+    return Files(number, number, number, number, number, np.empty(0, bool))

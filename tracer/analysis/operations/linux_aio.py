@@ -167,6 +167,7 @@ def _submissions(requests: KernelRequests) -> Submissions:
         inode=files.inode,
         mode=files.mode,
         open_flags=files.flags,
+        kind=files.kind,
         stream=files.stream,
     )
 

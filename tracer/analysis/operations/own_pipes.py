@@ -11,7 +11,9 @@ import stat
 
 import numpy as np
 
-from tracer.analysis.identity.descriptors import S_IFMT, Descriptors
+from tracer.analysis.identity.descriptors import Descriptors, Files
+from tracer.analysis.identity.open_files import S_IFMT
+from tracer.analysis.operations.kernel_requests import of_process
 from tracer.analysis.tables.asof import AsOf
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import Calls
@@ -24,54 +26,44 @@ class OwnPipes:
     def __init__(self) -> None:
         self._filled = AsOf(
             1
-        )  # (process, inode) → 1, from the return of the call that filled it first
+        )  # (process, file) → 1, from the return of the call that filled it first
         self._moves = number_set(syscalls.class_numbers(("splice", "tee")))
         self._vmsplice = syscalls.numbers()["vmsplice"]
 
     def feed(
-        self, calls: Calls, descriptors: Descriptors, tgid: np.ndarray, inode: np.ndarray
+        self, calls: Calls, descriptors: Descriptors, tgid: np.ndarray, files: Files
     ) -> np.ndarray:
         """bool[n]: which calls bring nothing in from outside: they move data out of a pipe that the process fills
-        itself, or into a pipe from memory. tgid, inode: int64[n], each call's process and the inode of what argument 0
-        is."""
+        itself, or into a pipe from memory. tgid, files: each call's process, and what argument 0 is."""
         inside = np.zeros(len(calls), bool)
         moves, fills = self._moves[calls.nr], calls.nr == self._vmsplice
         if not (moves | fills).any():
             return inside
         out = np.flatnonzero(moves | fills)
-        fills = np.flatnonzero(fills)
-        fills = fills[writes(descriptors, tgid[fills], calls.fd[fills], calls.end[fills])]
-        inside[fills] = True
+        inside |= fills & writes(files)
         filled = np.where(moves, calls.arg, calls.fd).astype(np.int64)
         moves |= inside
         self._note(calls.take(moves), descriptors, tgid[moves], filled[moves])
-        inside[out] |= self._filled.find(_key(tgid[out], inode[out]), calls.end[out])[0]
+        inside[out] |= self._filled.find(of_process(tgid[out], files.number[out]), calls.end[out])[
+            0
+        ]
         return inside
 
     def _note(
         self, calls: Calls, descriptors: Descriptors, tgid: np.ndarray, fd: np.ndarray
     ) -> None:
         """Keeps which pipes these calls filled first. fd: int64[n], the descriptor that each wrote to."""
-        facts, _ = descriptors.facts(tgid, fd, calls.end)
-        filled = (calls.result > 0) & (facts[:, 1] & S_IFMT == stat.S_IFIFO)
-        keys, times = _key(tgid, facts[:, 0])[filled], calls.end[filled]
+        files = descriptors.files(calls.tid, fd, calls.start)
+        filled = (calls.result > 0) & (files.mode & S_IFMT == stat.S_IFIFO)
+        keys, times = of_process(tgid, files.number)[filled], calls.end[filled]
         order = np.lexsort((times, keys))
         keys, times = keys[order], times[order]
         new = np.append(True, keys[1:] != keys[:-1])[: len(keys)] & ~self._filled.has(keys)
         self._filled.add(keys[new], times[new], np.ones(int(new.sum()), np.int64))
 
 
-def writes(
-    descriptors: Descriptors, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray
-) -> np.ndarray:
-    """bool[n]: whether each process's descriptor can be written to, as vmsplice decides what it does: it writes where
-    it can (vmsplice_type, fs/splice.c)."""
-    facts, _ = descriptors.facts(tgids, fds, times)
-    writable: np.ndarray = facts[:, 2] & os.O_ACCMODE != os.O_RDONLY
+def writes(files: Files) -> np.ndarray:
+    """bool[n]: which descriptors can be written to, as vmsplice decides what it does: it writes where it can
+    (vmsplice_type, fs/splice.c)."""
+    writable: np.ndarray = files.flags & os.O_ACCMODE != os.O_RDONLY
     return writable
-
-
-def _key(tgids: np.ndarray, inodes: np.ndarray) -> np.ndarray:
-    """Process and inode as one number; a pipe's inode has 32 bits (get_next_ino, fs/inode.c)."""
-    key: np.ndarray = tgids << 32 | inodes & 0xFFFFFFFF
-    return key

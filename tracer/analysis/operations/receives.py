@@ -107,16 +107,18 @@ class Receives:
         calls = part.calls.where(part.calls.nr < _MOST_CALLS)
         calls = calls.where(self._receives[calls.nr] | waits[calls.nr])
         tgid = descriptors.process_of(calls.tid, calls.end)
-        on_data, inode, stream = descriptors.find(tgid, calls.fd, calls.end)
-        receives = on_data & self._receives[calls.nr]
-        receives &= ~self._own_pipes.feed(calls, descriptors, tgid, inode)
+        files = descriptors.files(calls.tid, calls.fd, calls.start)
+        receives = files.on_data & self._receives[calls.nr]
+        receives &= ~self._own_pipes.feed(calls, descriptors, tgid, files)
         bytes_, flags = self._brought(calls, part.messages)
         # MSG_PEEK, MSG_ERRQUEUE and tee leave the data queued: such a call is an ask, never an operation
         leaves = (flags & LEAVES_DATA != 0) | (calls.nr == self._tee)
         leaves &= calls.result > 0
         is_operation = receives & (calls.result > 0) & ~leaves
         kept = is_operation | waits[calls.nr] | receives & ((calls.result < 0) | leaves)
-        return calls.where(kept), _Facts(is_operation, tgid, inode, stream, bytes_).where(kept)
+        return calls.where(kept), _Facts(
+            is_operation, tgid, files.number, files.stream, bytes_
+        ).where(kept)
 
     def _brought(self, calls: Calls, messages: Messages) -> tuple[np.ndarray, np.ndarray]:
         """(how many bytes each call brought, −1 where that is not known; its flags, 0 where it has none)."""

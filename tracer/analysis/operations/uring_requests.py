@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracer.analysis.identity.open_files import kinds_of
 from tracer.analysis.operations.kernel_requests import (
     FIXED_FILE,
     Files,
@@ -56,6 +57,7 @@ def submissions_of(batch: RecordBatch, files: Files) -> Submissions:
         inode=files.inode,
         mode=files.mode,
         open_flags=files.flags,
+        kind=files.kind,
         stream=files.stream,
     )
 
@@ -103,6 +105,8 @@ def with_registered_files(
     known &= (again < 0) | (at(registered.time, row) <= at(submissions.time, again))
     asked.inode = np.where(known, at(registered.inode, row), asked.inode)
     asked.mode = np.where(known, at(registered.mode, row).astype(np.int64), asked.mode)
+    nothing = np.zeros(len(known), np.int64)
+    asked.kind = np.where(known, kinds_of(asked.mode, nothing - 1, nothing), asked.kind)
     asked.fd = np.where(fixed, -1, asked.fd)
     return asked
 

@@ -18,7 +18,8 @@ A new analysis is one file below tracer/analysis with a class that derives from 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from tracer.analysis.steps.window import Window
@@ -31,11 +32,13 @@ Whole = TypeVar("Whole")
 @dataclass(frozen=True)
 class Recording:
     """A recording to analyse. read: gives the records from a time to a time, in order and in batches; facts: the
-    metadata; window: the time that the report is about."""
+    metadata; window: the time that the report is about; asked: the parts of the report that are made on request, each
+    with how many (of what it says)."""
 
     read: Read
     facts: dict[str, Any]
     window: Window
+    asked: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def base_ns(self) -> int:
@@ -47,9 +50,11 @@ class Step(ABC, Generic[Part, Whole]):
     """A step: made without arguments, fed every batch, then finished.
 
     NEEDS: the steps that are fed and finished before this one, since it uses their results: state[Other] is what
-    Other.feed returned for this batch, results[Other] what Other.finish returned."""
+    Other.feed returned for this batch, results[Other] what Other.finish returned. ON_REQUEST: what has to be asked for
+    that the step be made (Recording.asked); empty: it always is."""
 
     NEEDS: ClassVar[tuple[type[Step[Any, Any]], ...]] = ()
+    ON_REQUEST: ClassVar[str] = ""
 
     @abstractmethod
     def feed(self, batch: RecordBatch, state: State) -> Part:

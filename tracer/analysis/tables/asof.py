@@ -22,6 +22,13 @@ class AsOf:
         self._instants = _NONE  # the times, sorted
         self._places = _NONE  # (key, rank of the time) of each entry as one number
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def entries(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All entries by key and time: keys, times (int64[n]) and values (int64[n, width])."""
+        return self._keys, self._times, self._values
+
     def add(self, keys: np.ndarray, times: np.ndarray, *values: np.ndarray) -> None:
         """Adds entries; of two with the same key and time the one added later counts. int64[n] each, times in ns."""
         if not len(keys):

@@ -8,20 +8,26 @@ from typing import Any
 
 import numpy as np
 
+from tracer import text
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import OffCpu, TimelineStep
+from tracer.kernel.signal_names import killer
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Births, Exits, Names, SwitchesOut, each
-from tracer.recording.records import text_of
+from tracer.recording.records import bytes_of
 from tracer.terms import STATES
 
-_SUMMED = STATES[:-1]  # the last, user, is what remains of the lifetime
+# the last state, user, is what remains of the lifetime; the time that a thread was stopped is a part of blocked
+_SUMMED = (*STATES[:-1], "stopped")
 
 
 @dataclass(frozen=True)
 class ThreadTimes:
-    """One thread's traced lifetime [start_ns, end_ns) divided into four states; all ns, they sum to its length."""
+    """One thread's traced lifetime [start_ns, end_ns) divided into four states; all ns, they sum to its length.
+
+    stopped_ns: how much of blocked_ns a signal or a tracer had stopped it. excess_ns: by how much calls and sleeps are
+    longer than the lifetime in which they lie: the records contradict one another. It is taken from the states."""
 
     tid: int
     tgid: int
@@ -34,6 +40,9 @@ class ThreadTimes:
     user_ns: int
     switches: int  # times the thread gave up its CPU, to sleep
     preemptions: int  # times the CPU was taken from the thread
+    stopped_ns: int = 0
+    status: int = -1  # as wait(2) has it; -1: it lives, or that was not recorded
+    excess_ns: int = 0
 
 
 @dataclass
@@ -44,7 +53,8 @@ class _Life:
     died: int | None = None
     tgid: int = 0
     creator: int = 0
-    name: str = ""
+    name: str | None = None  # an empty name is one, too
+    status: int = -1
     sums: np.ndarray = field(default_factory=lambda: np.zeros(len(_SUMMED), np.int64))
     # how often the thread left the CPU: [to sleep, preempted]
     switches: np.ndarray = field(default_factory=lambda: np.zeros(2, np.int64))
@@ -84,6 +94,9 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         blocked_until = absences.blocked_until
         self._add("blocked", absences.tid, absences.out, blocked_until, window)
         self._add("runnable", absences.tid, blocked_until, absences.back, window)
+        if absences.stopped.any():
+            stops = absences.take(absences.stopped)
+            self._add("stopped", stops.tid, stops.out, stops.blocked_until, window)
 
     def _switches(self, batch: RecordBatch, window: Window) -> None:
         """Counts switches away inside the window, as getrusage(2) does."""
@@ -122,15 +135,15 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
     def _births(self, batch: RecordBatch) -> None:
         lives = each(
             (Births.of(batch), ("tid", "time", "tgid", "creator")),
-            (Exits.of(batch), ("tid", "time")),
+            (Exits.of(batch), ("tid", "time", "status")),
             (Names.of(batch), ("tid", "low", "high")),
         )
         for _, view, (tid, *values) in lives:
             life = self._lives.setdefault(tid, _Life())
             if view is Exits:
-                (life.died,) = values
+                life.died, life.status = values
             elif view is Names:
-                life.name = text_of(*values)
+                life.name = text.shown(bytes_of(*values))
             elif life.born is None:
                 life.born, life.tgid, life.creator = values
 
@@ -141,7 +154,14 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
         end = min(self._end if life.died is None else life.died, window.end)
         if end <= start:
             return None
-        blocked, runnable, kernel = life.sums.tolist()
+        excess, remaining, states = 0, end - start, []
+        *state_sums, stopped = life.sums.tolist()
+        for state_ns in state_sums:
+            states.append(min(max(state_ns, 0), remaining))
+            excess += abs(state_ns - states[-1])
+            remaining -= states[-1]
+        blocked, runnable, kernel = states
+        to_sleep, preempted = life.switches.tolist()
         return ThreadTimes(
             tid,
             life.tgid,
@@ -151,17 +171,21 @@ class ThreadStates(Step[None, list[ThreadTimes]]):
             blocked,
             runnable,
             kernel,
-            end - start - blocked - runnable - kernel,
-            *life.switches.tolist(),
+            remaining,
+            to_sleep,
+            preempted,
+            stopped,
+            life.status,
+            excess,
         )
 
     def _name(self, life: _Life) -> str:
         """The last name that the thread was given; until then it has the name of its creator."""
         seen = set()
-        while not life.name and life.creator in self._lives and life.creator not in seen:
+        while life.name is None and life.creator in self._lives and life.creator not in seen:
             seen.add(life.creator)
             life = self._lives[life.creator]
-        return life.name
+        return life.name or ""
 
 
 class ThreadTable(ReportPart):
@@ -182,10 +206,12 @@ def _entry(thread: ThreadTimes, base: int) -> dict[str, Any]:
         "start_ns": thread.start_ns - base,
         "end_ns": thread.end_ns - base,
         "blocked_ns": thread.blocked_ns,
+        "stopped_ns": thread.stopped_ns,
         "runnable_ns": thread.runnable_ns,
         "kernel_ns": thread.kernel_ns,
         "user_ns": thread.user_ns,
         "cpu_ns": thread.kernel_ns + thread.user_ns,
         "switches": thread.switches,
         "preemptions": thread.preemptions,
+        "killed_by": killer(thread.status),
     }

@@ -35,13 +35,15 @@ _WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | number_set((Kind.COPY, Kind.
 @dataclass(slots=True)
 class OffCpu(Table):
     """Times off the CPU, from `out` to `back` (ns). woken: when the thread was woken (ns, NEVER: it was not).
-    could_run: the thread waited for a CPU all the while (it was preempted, woken before it left the CPU, or new)."""
+    could_run: the thread waited for a CPU all the while (it was preempted, woken before it left the CPU, or new).
+    stopped: it did not wait for anything of its own: a signal or a tracer (ptrace) had stopped it."""
 
     tid: np.ndarray
     out: np.ndarray
     woken: np.ndarray
     back: np.ndarray
     could_run: np.ndarray
+    stopped: np.ndarray
 
     @property
     def blocked_until(self) -> np.ndarray:
@@ -254,12 +256,12 @@ class _Switches:
         first, last = self._ended()
         out_rows = self._switch_rows[first]
         woken = self._woken(first)
-        could_run = (
-            fields.SwitchesOut(self._rows, out_rows).preempted
-            | (self._kind[first] == Kind.THREAD)
-            | self._woken_early(first, woken)
+        born, outs = self._kind[first] == Kind.THREAD, fields.SwitchesOut(self._rows, out_rows)
+        could_run = outs.preempted | born | self._woken_early(first, woken)
+        stopped = outs.stopped & ~could_run
+        absences = OffCpu(
+            self._tid[first], self._time[first], woken, self._time[last], could_run, stopped
         )
-        absences = OffCpu(self._tid[first], self._time[first], woken, self._time[last], could_run)
         return absences, out_rows, self._kind[last] == Kind.SWITCH_OUT
 
     def left(self) -> np.ndarray:
@@ -316,7 +318,7 @@ def no_calls() -> Calls:
 def no_off_cpu() -> OffCpu:
     """A table without rows."""
     out, woken, back = (np.empty(0, np.int64) for _ in range(3))
-    return OffCpu(np.empty(0, np.uint32), out, woken, back, np.empty(0, bool))
+    return OffCpu(np.empty(0, np.uint32), out, woken, back, np.empty(0, bool), np.empty(0, bool))
 
 
 def _end_with_calls(absences: OffCpu, rows: RecordBatch, out_rows: np.ndarray) -> np.ndarray:
@@ -434,7 +436,7 @@ def _asleep(inside: OffCpu, run: np.ndarray, count: int) -> _Asleep:
     was in."""
     out, woken, back, last_in, slept = (np.zeros(count, np.int64) for _ in range(5))
     last_in[run] = inside.back
-    was_woken = inside.woken != NEVER
+    was_woken = (inside.woken != NEVER) & ~inside.stopped
     sleeps, slept_in = inside.where(was_woken), run[was_woken]
     out[slept_in], woken[slept_in], back[slept_in] = sleeps.out, sleeps.woken, sleeps.back
     np.add.at(slept, slept_in, sleeps.back - sleeps.out)

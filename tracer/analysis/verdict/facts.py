@@ -29,6 +29,16 @@ class Undecoded:
 
 
 @dataclass(frozen=True)
+class Unwatched:
+    """Evidence that could decide the verdict could not be had. what: a key of features.EVIDENCE; calls: calls that show
+    that it matters; reason: why it could not be had."""
+
+    what: str
+    calls: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class FoundAtOnce:
     """Receives that found their data waiting already."""
 
@@ -383,6 +393,7 @@ ModelFact: TypeAlias = (
     NothingReceived
     | OtherReads
     | Undecoded
+    | Unwatched
     | FoundAtOnce
     | SleptInCall
     | ThreadEach

@@ -28,6 +28,7 @@ from tracer.kernel import syscalls
 from tracer.terms import MODELS, SYNCHRONOUS
 
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
+UNDECIDED = 0.5  # the confidence where the evidence that would decide is missing
 _MODELS = {
     BLOCKED: "blocking",
     POLLED: "nonblocking",
@@ -97,18 +98,25 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class VerdictContext:
-    """What a process did apart from the operations. undecoded: calls of 32-bit programs; sqpoll: whether a kernel
-    thread submitted to an io_uring."""
+    """What a process did apart from the operations. undecoded: calls of the 32-bit ABI; sqpoll: whether a kernel
+    thread submitted to an io_uring; unwatched: evidence that was missing where it mattered."""
 
     undecoded: int = 0
     sqpoll: bool = False
+    unwatched: tuple[facts.Unwatched, ...] = ()
 
 
 def in_all(contexts: Iterable[VerdictContext]) -> VerdictContext:
     """The contexts of several processes as one."""
     several = list(contexts)
+    calls: dict[tuple[str, str], int] = {}
+    for missing in (its for context in several for its in context.unwatched):
+        key = missing.what, missing.reason
+        calls[key] = calls.get(key, 0) + missing.calls
     return VerdictContext(
-        sum(context.undecoded for context in several), any(context.sqpoll for context in several)
+        sum(context.undecoded for context in several),
+        any(context.sqpoll for context in several),
+        tuple(facts.Unwatched(what, count, why) for (what, why), count in calls.items()),
     )
 
 
@@ -119,14 +127,18 @@ def judge(
     operations: Operations, models: np.ndarray, context: VerdictContext = NOTHING_BESIDE
 ) -> ModelVerdict:
     """The verdict on operations with their models (models_of)."""
-    undecoded: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
+    unseen: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
+    unseen += context.unwatched
     if not len(operations):
-        return ModelVerdict("none", None, 1.0, (*(undecoded or [facts.NothingReceived()]),))
+        confidence = UNDECIDED if context.unwatched else 1.0
+        return ModelVerdict("none", None, confidence, (*(unseen or [facts.NothingReceived()]),))
     counts = np.bincount(models, minlength=len(MODELS))
     order = [code for code in np.argsort(-counts, kind="stable").tolist() if counts[code]]
-    seen = (*_evidence(operations, models, order, context), *undecoded)
+    seen = (*_evidence(operations, models, order, context), *unseen)
     most, name = int(counts[order[0]]), MODELS[order[0]]
     confidence, variants = _confidence(operations, most), _variants(operations)
+    if context.unwatched:
+        seen, confidence = (*unseen, *seen[: len(seen) - len(unseen)]), UNDECIDED
     if most / len(operations) < DOMINANT:
         shares = {MODELS[code]: round(int(counts[code]) / len(operations), 4) for code in order}
         kinds = {SYNCHRONOUS[model] for model in shares}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tracer.output.format import Format, Kind, Options, Result, Switch
+from tracer.output.units import drawable, to_ascii
 
 # rich takes a tenth of a second to import: it is, where something is drawn.
 
@@ -12,30 +13,42 @@ from tracer.output.format import Format, Kind, Options, Result, Switch
 def _report(report: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import report as drawing
 
-    hist = "hist" in options.switches
-    yield drawing.render(report, options.width, hist, options.color, _unicode(options)) + "\n"
+    hist, unicode = "hist" in options.switches, _unicode(options)
+    yield (
+        drawing.render(_drawable(report, unicode), options.width, hist, options.color, unicode)
+        + "\n"
+    )
 
 
 def _comparison(comparison: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import compare
 
-    yield compare.render(comparison, options.width, options.color, _unicode(options))
+    unicode = _unicode(options)
+    yield compare.render(_drawable(comparison, unicode), options.width, options.color, unicode)
 
 
 def _verify(report: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import claims
 
-    yield claims.render(report, options.width, options.color, _unicode(options))
+    unicode = _unicode(options)
+    yield claims.render(_drawable(report, unicode), options.width, options.color, unicode)
 
 
 def _matrix(matrix: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import matrix as drawing
 
-    yield drawing.render(matrix, options.width) + "\n"
+    unicode = _unicode(options)
+    drawn = drawing.render(_drawable(matrix, unicode), options.width) + "\n"
+    yield drawn if unicode else to_ascii(drawn)
 
 
 def _unicode(options: Options) -> bool:
     return options.unicode and "ascii" not in options.switches
+
+
+def _drawable(result: Result, unicode: bool) -> Result:
+    """The result as it can be drawn: all of its texts can be printed, however they came into it."""
+    return {key: drawable(value, unicode) for key, value in result.items()}
 
 
 FORMAT = Format(
@@ -49,7 +62,6 @@ FORMAT = Format(
         Switch(
             "--ascii",
             "Draw with ASCII alone.",
-            # a listing takes it, too, which is the same with it
             frozenset((Kind.REPORT, Kind.LISTING, Kind.COMPARISON, Kind.VERIFY)),
             order=40,
         ),

@@ -36,6 +36,7 @@ RANKED = (
     ("memory", "anonymous_bytes"),
 )
 NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
+_MOST = 1e30  # of any measure, so that sums stay finite
 _POSIX_SAYS = {True: "sync", False: "async", None: MISSING}
 _LEGEND = (
     (
@@ -128,7 +129,7 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
         row, spread = (Text(fit(cell, NAME), style="bold") for cell in (label[:NAME], label[NAME:]))
         for _, measure in COLUMNS:
             values = (model.get("measures") or {}).get(measure)
-            row.append(_value(measure, values and values["median"]).rjust(CELLS), style="not bold")
+            row.append(_value(measure, _median(model, measure)).rjust(CELLS), style="not bold")
             spread.append(_plus_minus(measure, values).rjust(CELLS), style="not bold dim")
         kind = _POSIX_SAYS[model.get("synchronous")]
         row.append(
@@ -141,7 +142,7 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
 
 def _plus_minus(measure: str, values: Result | None) -> str:
     """Half the distance from the least to the greatest value, in two digits; '' where that is 0."""
-    half = (values["max"] - values["min"]) / 2 if values else 0
+    half = (min(values["max"], _MOST) - min(values["min"], _MOST)) / 2 if values else 0
     text = _value(measure, float(f"{half:.2g}"))
     return f"±{text}" if any(digit in text for digit in "123456789") else ""
 
@@ -251,7 +252,7 @@ def _resources(models: list[Result], labels: list[str]) -> list[Text]:
 
 def _median(model: Result, measure: str) -> float | None:
     values = (model.get("measures") or {}).get(measure)
-    return values["median"] if values else None
+    return min(values["median"], _MOST) if values else None
 
 
 def _ranks(result: Result, models: list[Result], labels: list[str], width: int) -> list[Text]:

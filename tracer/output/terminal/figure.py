@@ -10,32 +10,23 @@ Nothing here knows a scenario: calls, wake-ups, signals and boundaries in, lines
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich.text import Text
 
+from tracer.output.figure import edges
+from tracer.output.figure.composition import build
+from tracer.output.figure.notes import caption
+from tracer.output.figure.rows import Figure, Row
+from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
-from tracer.output.terminal import edges
-from tracer.output.terminal.composition import build
 from tracer.output.terminal.lines import fit
-from tracer.output.terminal.rows import Figure, Row
 from tracer.output.terminal.tables import PHASE_STYLES
-from tracer.output.units import clean, duration, plural
+from tracer.output.units import duration
 from tracer.report.contract import PHASE_SPANS
 
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
-TEXTBOOK = {
-    "blocking": ("Blocking I/O", "6.1"),
-    "nonblocking": ("Nonblocking I/O", "6.2"),
-    "select": ("I/O multiplexing: select", "6.3"),
-    "poll": ("I/O multiplexing: poll", "6.3"),
-    "epoll-lt": ("I/O multiplexing: epoll, level-triggered", "6.3"),
-    "epoll-et": ("I/O multiplexing: epoll, edge-triggered", "6.3"),
-    "signal": ("Signal-driven I/O", "6.4"),
-    "posix-aio": ("Asynchronous I/O: POSIX aio", "6.5"),
-    "linux-aio": ("Asynchronous I/O: Linux native aio", "6.5"),
-    "io-uring": ("Asynchronous I/O: io_uring", "6.5"),
-}
 
 
 @dataclass
@@ -60,15 +51,14 @@ def draw(report: Result) -> list[Text]:
     rail = _rail(figure)
     figure.settle()
     edges.draw(figure)
-    lines = [_title(report), _heads(), _edge("┌", "┐")]
+    lines = [_title(figure), _heads(), _edge("┌", "┐")]
     lines += [_line(row, index, rail) for index, row in enumerate(figure.rows)]
     lines += [_edge("└", "┘"), *_caption(report, figure)]
     return lines
 
 
-def _title(report: Result) -> Text:
-    model = report["figure"].get("model")
-    name, number = TEXTBOOK.get(model, (clean(model or "An operation"), None))
+def _title(figure: Figure) -> Text:
+    name, number = title_of(figure)
     line = Text().append(name, style="bold")
     if number:
         line.append(f"  (Stevens, UNP, figure {number})", style="dim")
@@ -130,7 +120,7 @@ def _channel(row: Row) -> Text:
         line.append(edge)
         line.append(label.center(CHANNEL, "┄") + "│", style="dim")
         return line
-    leaving, arriving = row.arrow in ("call", "both"), row.arrow in ("return", "both")
+    leaving, arriving = row.arrow == "call", row.arrow == "return"
     shaft = label.center(CHANNEL - leaving - arriving, "─")
     joint = "├" if edge == "│" else "┠" if edge == "┃" else edge
     line.append(joint if not arriving else edge)
@@ -161,11 +151,10 @@ def _rail(figure: Figure) -> _Rail:
         rail.glyphs[last] = "┘"
         middle = first + (last - first - 1) // 2
         mark = "~" if figure.is_estimated(begin, end) else ""
-        took_ns, inside_ns = figure.between(begin, end) or 0, 0
         if name == "copy" and (inside_ns := figure.waited_inside()):
             _label(rail, first + 2, "wait", duration(inside_ns))
             middle = first
-        _label(rail, middle, name, mark + duration(took_ns - inside_ns))
+        _label(rail, middle, name, mark + duration(figure.took(name)))
     return rail
 
 
@@ -177,48 +166,21 @@ def _label(rail: _Rail, row: int, phase: str, took: str) -> None:
 
 def _caption(report: Result, figure: Figure) -> list[Text]:
     """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
-    lines = ["┃ has a CPU   ┊ has none   + since the line above"]
-    lines[0] += "   ~ estimated" if figure.estimated else ""
+    lines = ["   ".join(_signs(figure))]
     if figure.helper is not None:
         lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
     if figure.operation:
-        lines.append(_operation(figure, len(report.get("operations") or [])))
-    notes = [line for note in _notes(figure) for line in textwrap.wrap(note, 80)]
+        lines.append(caption(figure, len(report.get("operations") or [])))
+    notes = [line for note in figure.notes for line in textwrap.wrap(note, 80)]
     return [*(Text(line, style="dim") for line in lines), *map(Text, notes)]
 
 
-def _operation(figure: Figure, count: int) -> str:
-    """The operation that is drawn, of `count`: how much it received, and how long it took."""
-    size, total = figure.operation.get("bytes"), figure.between("ask", "done")
-    facts = [plural(size, "byte")] if size is not None else []
-    facts += [f"{duration(total)} from asking to done"] if total is not None else []
-    operation = (
-        f"Operation {figure.operation['index']}, the median of {count}"
-        if count > 1
-        else "The only operation"
-    )
-    return f"{operation}: {', '.join(facts)}."
-
-
-def _notes(figure: Figure) -> list[str]:
-    """What the textbook's figure does not show."""
-    notes = []
-    if queued := figure.operation.get("queued_ns"):
-        notes.append(
-            f"The data had been in the queue for {duration(queued)} before it was asked for."
-        )
-    if inside := figure.operation.get("waits_inside"):
-        notes.append(
-            f"After its first bytes the receive waited {plural(len(inside), 'time')} for the rest, "
-            f"{duration(figure.waited_inside())} in all: that is wait, not copy."
-        )
-    if figure.helper is not None and figure.helper_reads:
-        notes.append(
-            f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
-            "receives; the thread that asked is free only because that one is not."
-        )
-    elif figure.asleep_in_submission:
-        notes.append(
-            f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free."
-        )
-    return notes
+def _signs(figure: Figure) -> Iterator[str]:
+    """The signs that the figure has, and what each means."""
+    edges_drawn = {edge for row in figure.rows for edge in (row.left, row.right)}
+    for sign, meaning in (("┃", "has a CPU"), ("┊", "has none")):
+        if sign in edges_drawn:
+            yield f"{sign} {meaning}"
+    yield "+ since the line above"
+    if figure.estimated:
+        yield "~ estimated"

@@ -22,7 +22,8 @@ def printed(
     parts: Iterable[RenderableType], width: int, color: bool = False, unicode: bool = True
 ) -> str:
     """`parts` as text of lines of at most `width` cells, ending in a newline, with nothing behind a line's last
-    character. A Text is one line and never folded. `color`: ANSI colours; without `unicode` everything is ASCII."""
+    character. A Text is one line, and is folded only where it is wider. `color`: ANSI colours; without `unicode`
+    everything is ASCII."""
     out = io.StringIO()
     console = Console(
         file=out,
@@ -36,7 +37,7 @@ def printed(
         emoji=False,
     )
     for part in parts:
-        console.print(part, soft_wrap=isinstance(part, Text))
+        console.print(part, soft_wrap=isinstance(part, Text) and part.cell_len <= width)
     text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
     return text if unicode else to_ascii(text)  # colours are ASCII already
 

@@ -16,6 +16,7 @@ from tracer.output.terminal import (
     lanes,
     locks,
     programs,
+    slowest,
     tables,
     verdict,
     wakeups,
@@ -69,6 +70,10 @@ def _histograms(report: Result, width: int) -> Parts:
         *rule("Histograms", "log2, in nanoseconds", width),
         *histogram.of_report(report, width),
     ]
+
+
+def _slowest(report: Result, width: int) -> Parts:
+    return _titled("Slowest operations", slowest.lines(report, width), width)
 
 
 def _threads(report: Result, width: int) -> Parts:
@@ -148,7 +153,8 @@ def _titled(title: str, lines: Iterable[RenderableType], width: int) -> Parts:
 SECTIONS: tuple[Callable[[Result, int], Parts], ...] = (
     _figure,
     _phases,
-    _histograms,  # only where they were asked for
+    _slowest,  # only where it was asked for
+    _histograms,  # as well
     _threads,
     _processes,
     _descriptors,

@@ -61,6 +61,9 @@ def phases(report: Result, width: int = 80) -> Table | Text:
     return fitted(table, width)
 
 
+_MOST_KILLED = 3  # that are named
+
+
 def threads(report: Result, width: int = 80) -> Table | Text:
     """Where each thread's time went: four states that add up to its traced lifetime, a bar of them, and its CPU use."""
     listed = report.get("threads") or []
@@ -109,9 +112,24 @@ def together(report: Result, width: int = 80) -> list[Text]:
         if any("switches" in thread for thread in listed)
         else []
     )
+    words += _killed(listed)
     if expected.get("anonymous_bytes"):
         words.append(f"memory of its own: {size(expected['anonymous_bytes'])}")
     return [Text(line, style="dim") for line in textwrap.wrap("; ".join(words), width)]
+
+
+def _killed(listed: list[Result]) -> list[str]:
+    """The threads that a signal ended, a signal at a time."""
+    names: dict[str, list[str]] = {}
+    for thread in listed:
+        if thread.get("killed_by"):
+            name = f"{clean(thread.get('name') or MISSING)} {thread.get('tid')}"
+            names.setdefault(clean(thread["killed_by"]), []).append(name)
+    return [
+        f"killed by {signal}: {', '.join(some[:_MOST_KILLED])}"
+        + (f" and {plural(len(some) - _MOST_KILLED, 'thread')} more" if some[_MOST_KILLED:] else "")
+        for signal, some in names.items()
+    ]
 
 
 def _lifetime(thread: Result) -> int:
@@ -144,24 +162,37 @@ def syscalls(report: Result, width: int = 80) -> Table | Text:
     table = _table(width, "system call", "calls", "p50", "p99", "max", "total")
     table.add_column("errors", overflow="fold", style="red")
     ordered = sorted(calls, key=lambda call: -(call.get("total_ns") or 0))
-    for call in ordered[:MOST_CALLS]:
-        name = clean(call.get("name"))
+    # what a filter refused is never left out: it took no time, and may be all that went wrong
+    shown = [call for i, call in enumerate(ordered) if i < MOST_CALLS or call.get("unentered")]
+    for call in shown:
+        name = _call_name(call)
         if call.get("library"):
             table.add_row(
                 name, number(call.get("calls")), *[MISSING] * 4, Text("a library call", style="dim")
             )
             continue
+        timed = (call.get("calls") or 0) > (call.get("unentered") or 0)
         times = [
-            duration(call.get(key), fixed=True)
+            duration(call.get(key), fixed=True) if timed else MISSING
             for key in ("p50_ns", "p99_ns", "max_ns", "total_ns")
         ]
         table.add_row(name, number(call.get("calls")), *times, _errors(call))
-    return fitted(more(table, len(ordered) - MOST_CALLS, "system call"), width)
+    return fitted(more(table, len(ordered) - len(shown), "system call"), width)
+
+
+def _call_name(call: Result) -> str:
+    """Of a call of another ABI with the name that it has there: i386:3 read."""
+    return clean(" ".join(filter(None, (call.get("name"), call.get("abi_name")))))
 
 
 def _errors(call: Result) -> str:
     errors = sorted((call.get("errors") or {}).items(), key=lambda item: -(item[1] or 0))
-    return ", ".join(f"{clean(name)} {number(count)}" for name, count in errors if count)
+    words = [f"{clean(name)} {number(count)}" for name, count in errors if count]
+    trapped = call.get("trapped") or 0
+    refused = (call.get("unentered") or 0) - trapped
+    words += [f"trapped (SIGSYS) {number(trapped)}"] if trapped else []
+    words += [f"not entered {number(refused)}"] if refused > 0 else []
+    return ", ".join(words)
 
 
 def signals(report: Result, width: int = 80) -> Table | None:

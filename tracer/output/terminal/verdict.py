@@ -190,8 +190,20 @@ def ledger(report: Result, width: int = 80) -> list[Text]:
     alarms = [line for text in _alarms(book) for line in alarm(text, width)]
     text = _sum(book)
     if not alarms and report.get("ended") != "failed" and book.get("missed") is not None:
-        text += " – complete"
+        # what is said here rests on the recording; one without checksums can have been changed
+        text += (
+            " – complete"
+            if book.get("checked")
+            else " – not checked: the recording has no checksums"
+        )
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
+    if unentered := book.get("unentered"):
+        lines += entry(
+            "",
+            f"{plural(unentered, 'call')} returned that had no entry: a seccomp filter or a tracer "
+            "answered in the kernel's place; counted, not timed",
+            width,
+        )
     if unseen := book.get("unseen_switches"):
         lines += entry(
             "",
@@ -226,9 +238,18 @@ def _alarms(book: Result) -> list[str]:
             f"{number(lost)} EVENTS LOST ({share(lost, book.get('counted'))}): counts above are too low; "
             "a larger ring buffer may help"
         )
+    if missing := book.get("missing_rows"):
+        alarms.append(
+            f"THE RECORDING HOLDS {number(book.get('rows'))} RECORDS, {number(abs(missing))} "
+            f"{'FEWER' if missing > 0 else 'MORE'} THAN ITS LEDGER SAYS: it was changed after it was made"
+        )
     if missed := book.get("missed"):
         alarms.append(
             f"{number(missed)} EVENTS MISSED: the kernel skipped a probe while another ran on that CPU"
+        )
+    if threads := book.get("contradictory_threads"):
+        alarms.append(
+            f"{plural(threads, 'thread')} DID MORE THAN THERE WAS TIME FOR: the records contradict one another"
         )
     if untracked := book.get("untracked"):
         alarms.append(f"{plural(untracked, 'thread')} NOT TRACED: no slot was free")

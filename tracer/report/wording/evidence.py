@@ -43,6 +43,7 @@ from tracer.analysis.verdict.facts import (
     ToldReady,
     TookTurns,
     Undecoded,
+    Unwatched,
     WaitedInNoCall,
 )
 from tracer.analysis.verdict.io_model import ModelVerdict
@@ -52,6 +53,7 @@ _Plain: TypeAlias = (
     NothingReceived
     | OtherReads
     | Undecoded
+    | Unwatched
     | FoundAtOnce
     | SleptInCall
     | ThreadEach
@@ -66,6 +68,12 @@ _PosixAio: TypeAlias = (
 _Ring: TypeAlias = RingTold | RingReads | RingCopies | RingCompletions | KernelSubmits
 _NativeAio: TypeAlias = DoneInSubmit | DoneAfterSubmit | GeteventsTold
 _Instead: TypeAlias = FileCalls | TimeSpent | FutexSleeps | TookTurns | RanTogether | FewReceives
+
+
+_UNWATCHED = {
+    "aio_read": "{calls} reads are as a C library's helper threads make them, so this may be POSIX aio",
+    "io_uring": "what {calls} calls of io_uring_enter brought is not in this verdict",
+}
 
 
 def model(verdict: ModelVerdict) -> Model:
@@ -132,9 +140,12 @@ def _plain(fact: _Plain) -> str:
             return f"it read from {'; '.join(brought)}"
         case Undecoded(calls):
             return (
-                f"{calls} calls were a 32-bit program's: counted, but not decoded; what they "
+                f"{calls} calls were made by the 32-bit ABI: counted, but not decoded; what they "
                 "received is not seen"
             )
+        case Unwatched(what, calls, reason):
+            unseen = _UNWATCHED.get(what, "what {calls} calls brought is not in this verdict")
+            return f"{what} could not be watched ({reason}): {unseen.format(calls=calls)}"
         case FoundAtOnce(1):
             return "1 receive found its data waiting already"
         case FoundAtOnce(receives):

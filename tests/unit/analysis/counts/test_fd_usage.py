@@ -12,7 +12,8 @@ from support.records_builder import EAGAIN, FD, PIPE, TID, Trace
 from tracer.analysis.counts import file_kinds
 from tracer.analysis.counts.fd_usage import DescriptorUsage
 from tracer.analysis.counts.file_kinds import Reads
-from tracer.analysis.counts.usage_values import QUEUE, SYSV_QUEUE
+from tracer.analysis.counts.usage_values import SYSV_QUEUE
+from tracer.analysis.identity.open_files import FileKind
 from tracer.recording.records import Kind
 
 SOCKET, READ_END, WRITE_END, SOURCE, TARGET = 3, 5, 6, 7, 8
@@ -96,7 +97,7 @@ def test_a_message_without_content_is_one() -> None:
     trace = program().call("msgrcv", 100, 110, 0, fd=0).call("msgrcv", 120, 130, 30, fd=0)
     assert used(trace) == {SYSV_QUEUE: received(2, 30)}
     usage = results_of(trace.records(), DescriptorUsage)[DescriptorUsage]
-    assert usage.keys.tolist() == [[TID, SYSV_QUEUE, 1]] and usage.mode.tolist() == [QUEUE]
+    assert usage.keys.tolist() == [[TID, SYSV_QUEUE, 1]] and usage.kind.tolist() == [FileKind.MQUEUE]
 
 
 @pytest.mark.parametrize(("call", "flags"), [("recvfrom", MSG_PEEK), ("recvmsg", MSG_ERRQUEUE)])
@@ -237,26 +238,27 @@ def test_what_is_completed_outside_the_window_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "fd", "name", "kind"),
+    ("kind", "fd", "words"),
     [
-        (0o600, 3, "anon_inode:[timerfd]", "timers (timerfd)"),
-        (0o100600, 3, "anon_inode:[eventfd]", "eventfds"),
-        (0o600, 3, "anon_inode:inotify", "inotify"),
-        (0o600, 3, None, "other descriptors"),
-        (0o020620, 3, "/dev/pts/4", "terminals"),
-        (0o020620, 3, None, "terminals or other devices"),
-        (QUEUE, 3, "x", "POSIX message queues"),
-        (QUEUE, SYSV_QUEUE, None, "SysV message queues"),
+        (FileKind.TIMERFD, 3, "timers (timerfd)"),
+        (FileKind.TERMINAL, 3, "terminals"),
+        (FileKind.MQUEUE, 3, "POSIX message queues"),
+        (FileKind.MQUEUE, SYSV_QUEUE, "SysV message queues"),
+        (FileKind.IO_URING, 3, "other descriptors"),
     ],
 )
-def test_what_is_read_has_a_kind(mode: int, fd: int, name: str | None, kind: str) -> None:
-    assert file_kinds.kind_of(mode, fd, name) == kind
+def test_what_is_read_has_a_kind(kind: FileKind, fd: int, words: str) -> None:
+    assert file_kinds.words(kind, fd) == words
 
 
 def test_other_reads_are_added_up_by_kind() -> None:
     keys = np.array([[1, 3, 9], [1, 4, 9], [1, 5, 8], [2, 3, 7], [1, 6, 6]])
-    names = {3: "anon_inode:[eventfd]", 4: "anon_inode:[eventfd]", 5: "/dev/tty"}
-    modes = np.array([0o600, 0o600, 0o020600, 0o140777, 0o100644])
+    kinds = np.array(
+        [
+            *(FileKind.EVENTFD, FileKind.EVENTFD, FileKind.TERMINAL),
+            *(FileKind.SOCKET, FileKind.REGULAR),
+        ]
+    )
     calls = np.array([2, 3, 1, 4, 5])
-    found = file_kinds.other_reads(keys, modes, calls, calls * 8, lambda _, fd, __: names.get(fd))
+    found = file_kinds.other_reads(keys, kinds, calls, calls * 8)
     assert found == {1: (Reads("eventfds", 5, 40), Reads("terminals", 1, 8))}

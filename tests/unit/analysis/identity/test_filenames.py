@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
 import numpy as np
-from support.records_builder import FILE, INODE, PIPE, SOCKET, TID, Trace
+from hypothesis import given
+from hypothesis import strategies as some
+from support.records_builder import FILE, HELPER, INODE, PIPE, SOCKET, TID, Trace
 
+from tracer import text
 from tracer.analysis.identity.filenames import FdNames
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
@@ -45,11 +49,13 @@ def address(
     return trace
 
 
-def path(trace: Trace, time: int, text: str, fd: int) -> Trace:
-    raw = text.encode()
+def path(trace: Trace, time: int, name: str | bytes, fd: int, tid: int = TID) -> Trace:
+    raw = os.fsencode(name)
     for piece in range(0, len(raw), 16):
         first, second = np.frombuffer(raw[piece : piece + 16].ljust(16, b"\0"), "<i8").tolist()
-        trace.add(Kind.PATH, time + piece, start=first, result=second, nr=piece // 16, fd=fd)
+        trace.add(
+            Kind.PATH, time + piece, start=first, result=second, nr=piece // 16, fd=fd, tid=tid
+        )
     return trace
 
 
@@ -66,6 +72,39 @@ def test_without_a_name_it_is_its_kind_and_inode() -> None:
         "inode:[78]",
         None,
     ]
+
+
+@given(
+    some.binary(min_size=1, max_size=80).map(lambda raw: raw.replace(b"\0", b"0"))
+    | some.text("aй€\U0001f600\n\x1b\\", min_size=1, max_size=40).map(str.encode)
+)
+def test_a_path_in_pieces_is_shown_as_the_whole_of_it(raw: bytes) -> None:
+    """A letter may lie in two pieces."""
+    trace = path(descriptor(Trace(), 5, 5, 78, FILE), 6, raw, 5)
+    assert known(trace).name(TID, 5) == text.shown(raw)
+
+
+def test_paths_of_two_threads_come_piece_by_piece_in_turns() -> None:
+    trace = Trace().add(Kind.THREAD, 3, tid=HELPER, result=HELPER)
+    for fd, tid in ((5, TID), (6, HELPER)):
+        descriptor(trace, 5, fd, 70 + fd, FILE, tid)
+        path(trace, 6 + fd, f"/a/path/of/more/than/sixteen/{tid}", fd, tid)
+    trace.rows.sort()  # by time: so pieces of one lie between those of the other
+    its = known(trace)
+    assert its.name(TID, 5) == f"/a/path/of/more/than/sixteen/{TID}"
+    assert its.name(HELPER, 6) == f"/a/path/of/more/than/sixteen/{HELPER}"
+
+
+def test_a_path_that_was_cut_says_so() -> None:
+    for length, shown in ((255, "x" * 255), (256, "x" * 256 + "…")):
+        trace = path(descriptor(Trace(), 5, 5, 78, FILE), 6, b"x" * length, 5)
+        assert known(trace).name(TID, 5) == shown
+
+
+def test_a_file_that_is_called_as_a_socket_is_names_no_socket() -> None:
+    trace = path(descriptor(Trace(), 5, 5, 78, FILE), 6, "TCP:[1.2.3.4:5]", 5)
+    its = known(descriptor(trace, 30, 7, 78, SOCKET, HELPER))
+    assert its.name(HELPER, 7) == "socket:[78]"
 
 
 def test_addresses() -> None:

@@ -20,7 +20,7 @@ from tracer.analysis.identity.lives import Lives
 from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.output.terminal.report import render
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import GOES_ON, Kind, text_of
+from tracer.recording.records import GOES_ON, Kind, bytes_of
 from tracer.terms import STATES
 
 MS = 1_000_000
@@ -340,7 +340,7 @@ def test_every_field_with_an_id_is_told() -> None:
         (Kind.EXIT, OTHER, -1, FIRST, 0),
         (Kind.CALL, TID, CHILD, CHILD, CHILD),
     } <= told
-    assert text_of(*(fed[fed["kind"] == Kind.NAME][["start", "result"]][0])) == "x"
+    assert bytes_of(*(fed[fed["kind"] == Kind.NAME][["start", "result"]][0])) == b"x"
 
 
 # against a plain reckoning

@@ -11,10 +11,10 @@ from support.running import RECORDING, assert_one_line, iotrace
 
 from tracer.analysis.listing.listing import events
 from tracer.kernel import syscall_filter
-from tracer.kernel.syscalls import numbers
+from tracer.kernel.syscalls import coded, numbers
 from tracer.output.listing import lines
 from tracer.recording import parquet
-from tracer.recording.records import Kind
+from tracer.recording.records import SAYS_TRAPPED, Kind
 
 FACTS = {"base_ns": 0}
 
@@ -129,3 +129,46 @@ def test_nonsense_is_wrong_usage() -> None:
     assert_one_line(iotrace("report", RECORDING, "-e", "read"), 2, "--events")
     assert_one_line(iotrace("report", RECORDING, "--events", "--json"), 2, "Parquet")
     assert_one_line(iotrace("report", RECORDING, "--events", "-e", "raed"), 2, "did you mean read?")
+
+
+def test_a_call_without_an_entry_has_its_answer_and_no_duration() -> None:
+    nr = numbers()
+    trace = (
+        Trace()
+        .add(Kind.UNENTERED, 30, nr=nr["getppid"], result=-1)
+        .add(Kind.UNENTERED, 40, start=SAYS_TRAPPED, nr=nr["getuid"], result=nr["getuid"])
+        .add(Kind.UNENTERED, 50, nr=nr["close"], result=0, fd=FD)
+    )
+    assert [line[25:] for line in lines(events([trace.records()], FACTS))][-3:] == [
+        "getppid(…) = -1 EPERM (Operation not permitted) <not entered: a filter or tracer answered>",
+        "getuid(…) = ? <trapped by a filter: SIGSYS>",
+        f"close({FD}<socket:[9000]>) = 0 <not entered: a filter or tracer answered>",
+    ]
+    (shown,) = events([trace.records()], FACTS, calls=[nr["getuid"]])
+    assert shown["result"] is None and shown["duration_ns"] is None
+
+
+def test_a_call_whose_number_no_table_knows_is_listed_by_its_number() -> None:
+    trace = Trace()
+    for place, (number, compat) in enumerate([(0x1002D, False), (0x4000002D, False), (3, True)]):
+        nr, arg = coded(number, compat)
+        trace.add(Kind.CALL, 20 + place, start=15, nr=nr, arg=arg, result=-38)
+    assert [line.split(" = ")[0] for line in listing(trace)[-3:]] == [
+        "syscall_0x1002d(…)",
+        "x32:45(…)",
+        "i386:3(…)",
+    ]
+
+
+def test_how_a_thread_ended() -> None:
+    trace = Trace()
+    for place, status in enumerate((-1, 0, 3 << 8, 31, 31 | 0x80, 40)):
+        trace.add(Kind.EXIT, 20 + place, tid=101 + place, fd=status)
+    assert listing(trace)[-6:] == [
+        "+++ exited +++",  # as older recordings have it
+        "+++ exited with 0 +++",
+        "+++ exited with 3 +++",
+        "+++ killed by SIGSYS +++",
+        "+++ killed by SIGSYS (core dumped) +++",
+        "+++ killed by SIGRTMIN+6 +++",
+    ]

@@ -17,7 +17,7 @@ THREADS = st.sampled_from([100, 101])
 NUMBERS = [syscalls.numbers()[name] for name in ("recvfrom", "read")]
 SWITCHES = st.sampled_from([Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING])
 EVENTS = st.one_of(
-    st.tuples(SWITCHES, THREADS, st.integers(0, 1), st.integers(0, 1)),
+    st.tuples(SWITCHES, THREADS, st.integers(0, 1), st.sampled_from([0, 1, 2, 0x104, 0x108])),
     st.tuples(st.just(Kind.SIGNAL_DELIVER), THREADS, st.just(29), st.just(0)),
     st.tuples(st.just(Kind.EXIT), THREADS, st.just(0), st.just(0)),
     st.tuples(st.just(Kind.THREAD), THREADS, st.just(100), st.just(0)),
@@ -47,13 +47,11 @@ def traces(draw: st.DrawFn) -> np.ndarray:
 
 def plain(absences: OffCpu) -> list[off_cpu.Away]:
     """Each as the reference has it."""
-    columns = (absences.tid, absences.out, absences.woken, absences.back, absences.could_run)
-    return [
-        off_cpu.Away(tid, out, None if woken == NEVER else woken, back, could_run, True)
-        for tid, out, woken, back, could_run in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
-    ]
+    rows = zip(
+        *(getattr(absences, name).tolist() for name in off_cpu.Away._fields[:-1]), strict=True
+    )
+    ended = (off_cpu.Away(*row, shown=True) for row in rows)
+    return [its._replace(woken=None) if its.woken == NEVER else its for its in ended]
 
 
 @settings(max_examples=500)

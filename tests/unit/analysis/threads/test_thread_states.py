@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.analysing import thread_times
 from support.records_builder import TID, Trace
+from support.reports import built
 
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.recording.records import Kind
@@ -41,6 +42,31 @@ def test_a_call_is_kernel_time() -> None:
 def test_a_sleep_in_a_call_is_blocked_then_runnable() -> None:
     trace = Trace().sleep(21, 61, 66).call("read", 11, 71, 1)
     assert states(times(until(trace, 101))) == (40, 5, 15, 40)
+
+
+@pytest.mark.parametrize("state", [0x104, 0x108, 0x4, 0x8])
+def test_what_is_stopped_is_blocked_and_is_told_apart(state: int) -> None:
+    trace = Trace().add(Kind.SWITCH_OUT, 21, arg=state).add(Kind.WAKING, 61)
+    trace.add(Kind.SWITCH_IN, 66).sleep(71, 81, 81)
+    its = times(until(trace, 101))
+    assert states(its) == (50, 5, 0, 45) and its.stopped_ns == 40
+    assert times(until(trace, 101), (41, 71)).stopped_ns == 20
+
+
+def test_what_is_preempted_on_its_way_to_a_stop_is_not_yet_stopped() -> None:
+    trace = Trace().add(Kind.SWITCH_OUT, 21, arg=0x104, fd=1).add(Kind.SWITCH_IN, 66)
+    its = times(until(trace, 101))
+    assert its.stopped_ns == 0 and its.runnable_ns == 45
+
+
+@pytest.mark.parametrize(
+    ("status", "killed_by"),
+    [(-1, None), (0, None), (7 << 8, None), (31, "SIGSYS"), (11 | 0x80, "SIGSEGV")],
+)
+def test_how_a_thread_ended(status: int, killed_by: str | None) -> None:
+    trace = Trace().add(Kind.EXIT, 101, result=TID, fd=status)
+    (thread,) = built(trace)["threads"]
+    assert thread["killed_by"] == killed_by
 
 
 def test_preempted_is_runnable() -> None:

@@ -23,7 +23,7 @@ from tracer.analysis.operations.table import (
     of_columns,
 )
 from tracer.analysis.verdict import facts
-from tracer.analysis.verdict.io_model import DOMINANT, ModelVerdict, VerdictContext
+from tracer.analysis.verdict.io_model import DOMINANT, ModelVerdict, VerdictContext, in_all
 from tracer.analysis.verdict.io_model import judge as judged
 from tracer.analysis.verdict.io_model import models_of as codes_of
 from tracer.kernel import syscalls
@@ -249,6 +249,18 @@ def test_a_descriptor_that_was_not_registered_is_not_said_to_be() -> None:
 def test_calls_that_are_not_decoded_are_said(rows: list[dict[str, Any]]) -> None:
     evidence = judge(rows, undecoded=23).evidence
     assert facts.Undecoded(23) in evidence and facts.NothingReceived() not in evidence
+
+
+@pytest.mark.parametrize("rows", [[], many("blocked", "blocked")])
+def test_missing_evidence_that_would_decide_is_said_first_and_leaves_it_open(
+    rows: list[dict[str, Any]],
+) -> None:
+    missing = facts.Unwatched("aio_read", 23, "Permission denied")
+    verdict = judge(rows, unwatched=(missing,))
+    assert verdict.evidence[0] == missing and verdict.confidence == 0.5
+    assert "Permission denied" in said(verdict)[0] and "POSIX aio" in said(verdict)[0]
+    both = in_all([VerdictContext(unwatched=(missing,)), VerdictContext(unwatched=(missing,))])
+    assert both.unwatched == (facts.Unwatched("aio_read", 46, "Permission denied"),)
 
 
 def test_a_kernel_thread_that_submits_is_said() -> None:

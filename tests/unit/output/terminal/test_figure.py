@@ -97,13 +97,13 @@ def test_signal_driven_is_free_until_the_signal() -> None:
     lines = lines_of_figure(sample("signal"))
     order = [
         row(lines, "~ wants the data"),
-        row(lines, "free for other work"),
+        row(lines, "continues executing"),
         row(lines, "DATA READY"),
         row(lines, "sends SIGIO"),
         row(lines, "signal handler", "◄", "SIGIO"),
         row(lines, "recvfrom", "►"),
         row(lines, "has the data"),
-        row(lines, "recvfrom", "EAGAIN"),
+        row(lines, "EAGAIN", "◄"),
     ]
     assert order == sorted(order)
     assert all(line[9] == "┃" for line in lines[order[0] : order[-1]])
@@ -113,17 +113,18 @@ def test_asynchronous_shows_who_really_reads() -> None:
     lines = lines_of_figure(sample("posix-aio"))
     order = [
         row(lines, "aio_read", "library call"),
-        row(lines, "free for other work"),
+        row(lines, "continues executing"),
         row(lines, f"helper thread {HELPER}"),
-        row(lines, "pread64", "ESPIPE"),
-        row(lines, "read", "system call"),
+        row(lines, "pread64", "►"),
+        row(lines, "ESPIPE", "◄"),
+        row(lines, " read ", "system call"),
         row(lines, "DATA READY"),
         row(lines, "copy complete"),
         row(lines, "sends SIGRTMIN"),
         row(lines, "signal handler", "◄"),
     ]
     assert order == sorted(order)
-    ready = lines[order[5]]
+    ready = lines[row(lines, "DATA READY")]
     assert (ready[9], ready[31]) == ("┃", "┊"), "the asking thread runs, the helper sleeps"
     assert "Not in the textbook" in "\n".join(lines)
 

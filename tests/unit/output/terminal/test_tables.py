@@ -35,6 +35,30 @@ def test_calls_show_errors_and_the_library_call_has_no_times() -> None:
     assert "20" in line and "a library call" in line and "ns" not in line
 
 
+def test_calls_that_were_not_entered_are_shown_beside_the_dearest() -> None:
+    dear = {"errors": {}, "unentered": 0, "trapped": 0, "total_ns": MS, "p50_ns": 1, "p99_ns": 1}
+    calls = [{"name": f"call_{i}", "calls": 1, "max_ns": 1, **dear} for i in range(40)]
+    none = dict.fromkeys(("total_ns", "p50_ns", "p99_ns", "max_ns"), 0)
+    calls += [
+        {"name": "getppid", "calls": 100, "errors": {"EPERM": 100}, "unentered": 100, **none},
+        {"name": "getuid", "calls": 9, "errors": {}, "unentered": 9, "trapped": 9, **none},
+        {"name": "i386:3", "abi_name": "read", "calls": 7, "errors": {}, "unentered": 7, **none},
+    ]
+    text = render(sample("blocking", syscalls=calls))
+    assert re.search(r"^getppid +100 +(– +){4}EPERM 100, not entered\s+100$", text, re.M)
+    assert re.search(r"^getuid +9 +(– +){4}trapped \(SIGSYS\) 9$", text, re.M)
+    assert re.search(r"^i386:3 read +7 ", text, re.M)
+
+
+def test_threads_that_a_signal_ended_are_named() -> None:
+    report = sample("blocking")
+    (thread,) = report["threads"]
+    report["threads"] += [thread | {"tid": 500 + i, "killed_by": "SIGSYS"} for i in range(5)]
+    text = " ".join(render(report).split())
+    assert "killed by SIGSYS: " in text and " 502 and 2 threads more" in text
+    assert "killed by" not in render(sample("blocking"))
+
+
 def test_merged_signals_are_named() -> None:
     text = render(
         sample(

@@ -56,6 +56,8 @@ def test_a_good_ledger_is_calm() -> None:
         ({"missed": 3}, "3 EVENTS MISSED"),
         ({"untracked": 2}, "2 threads NOT TRACED"),
         ({"unlearnt": 3}, "3 sockets NOT LEARNT"),
+        ({"rows": 200, "missing_rows": 20}, "HOLDS 200 RECORDS, 20 FEWER"),
+        ({"rows": 240, "missing_rows": -20}, "HOLDS 240 RECORDS, 20 MORE"),
     ],
 )
 def test_loss_is_loud(change: dict[str, Any], words: str) -> None:
@@ -77,6 +79,14 @@ def test_a_switch_that_the_kernel_did_not_show_is_said() -> None:
         "2 times a thread was back on a CPU without a switch to it that the kernel showed" in text
         and "!!" not in text
     )
+
+
+def test_calls_without_an_entry_are_said_and_are_no_loss() -> None:
+    report = sample("blocking")
+    assert "no entry" not in squeezed(verdict.ledger(report))
+    report["ledger"]["unentered"] = 200
+    text = squeezed(verdict.ledger(report))
+    assert "– complete 200 calls returned that had no entry" in text and "!!" not in text
 
 
 def test_rounds_are_no_messages() -> None:

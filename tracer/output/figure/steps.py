@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tracer.output.terminal.rows import FREE, Figure, Row, Step, comment
+from tracer.output.figure.rows import FREE, RETURNS_FROM_HANDLER, Figure, Row, Step, comment
 from tracer.output.units import clean, duration, number, plural
 
 AGAIN = ("EAGAIN", "EWOULDBLOCK")
@@ -32,38 +32,10 @@ def rows_of(step: Step, figure: Figure) -> list[Row]:
 
 def _call(step: Step, figure: Figure) -> list[Row]:
     label, style = _result(step, _is_complete(step, figure))
-    if not _stands_out(step, figure):
-        return [_passing(step, figure, label, style)]
     rows = [] if _enter(step) is None else [_entry(step, figure)]
     if step.get("exit_ns") is not None:
         rows.append(_return(step, figure, label, style))
     return rows
-
-
-def _stands_out(step: Step, figure: Figure) -> bool:
-    """Whether a call has a row for its entry and one for its return."""
-    return bool(
-        step.get("waits")
-        or step.get("brings_data")
-        or _is_polling(step, figure)
-        or step.get("blocked_ns")
-    )
-
-
-def _passing(step: Step, figure: Figure, label: str, style: str) -> Row:
-    """A call that neither waits nor brings data, in one row."""
-    name, count, helper = _name(step, figure), _count(step), figure.is_helper(step.get("tid"))
-    row = Row(
-        _enter(step),
-        application=name if count == 1 else f"{name} × {number(count)}",
-        by_helper=helper,
-        arrow="both",
-        label=label,
-        label_style=style,
-    )
-    if name in SUBMISSIONS and not helper:
-        row.after = [comment(FREE, "green")]
-    return row
 
 
 def _entry(step: Step, figure: Figure) -> Row:
@@ -88,10 +60,12 @@ def _entry(step: Step, figure: Figure) -> Row:
 
 def _finds_nothing(step: Step, figure: Figure) -> bool:
     """Whether the call's entry is to be followed by 'no data ready': not where it waits for a completion."""
-    if _name(step, figure) in SLEEPS_IN.values():
+    if _name(step, figure) in SLEEPS_IN.values() or _only_asks(step):
         return False
     if step.get("waits") and figure.operation.get("how") in BY_DEVICE:
         return False
+    if isinstance(step.get("result"), str) and step["result"] not in AGAIN and _count(step) == 1:
+        return False  # refused for another reason: it says nothing of the data
     known = figure.times["ready"] is not None
     return _is_early(step, figure) and (known or _is_polling(step, figure))
 
@@ -109,6 +83,8 @@ def _return(step: Step, figure: Figure, label: str, style: str) -> Row:
     result, complete = step.get("result"), _is_complete(step, figure)
     if _count(step) > 1:
         _repeated(row, step)
+    elif _only_asks(step) and not row.by_helper:
+        row.after = [comment(FREE, "green")]
     elif step.get("brings_data"):
         has = "knows it was moved" if figure.moved else "has the data"
         row.application, row.application_style = has, "green"
@@ -141,8 +117,14 @@ def _result(step: Step, complete: bool) -> tuple[str, str]:
     if result is None:
         return "return", ""
     if isinstance(result, int):
-        return f"return {result}", ""
+        opens = (step.get("name") or "").startswith("accept")
+        return f"{'new fd' if opens else 'return'} {result}", ""
     return clean(result), "red"
+
+
+def _only_asks(step: Step) -> bool:
+    """Whether the call gives a request to the kernel, and need not wait for anything."""
+    return step.get("name") in SUBMISSIONS and not (step.get("waits") or step.get("blocked_ns"))
 
 
 def _name(step: Step, figure: Figure) -> str:
@@ -193,12 +175,13 @@ def _library(step: Step, figure: Figure) -> list[Row]:
 def _wake(step: Step, figure: Figure) -> list[Row]:
     text = f"wakes tid {step.get('tid')}"
     kernel = text if len(text) <= _WAKE_CELLS else f"wakes {step.get('tid')}"
-    return [Row(step["at_ns"], 2, kernel=kernel)]
+    return [Row(step["at_ns"], 3, kernel=kernel)]
 
 
 def _run(step: Step, figure: Figure) -> list[Row]:
     helper = figure.is_helper(step.get("tid"))
-    return [Row(step["at_ns"], 3, "has a CPU again", by_helper=helper)]
+    slept = any(its["kind"] == "call" and its.get("tid") == step.get("tid") for its in figure.steps)
+    return [Row(step["at_ns"], 3, "has a CPU again" if slept else "has a CPU", by_helper=helper)]
 
 
 def _wait(step: Step, figure: Figure) -> list[Row]:
@@ -219,7 +202,7 @@ def _request(step: Step, figure: Figure) -> list[Row]:
 def _signal(step: Step, figure: Figure) -> list[Row]:
     name, rows = clean(step.get("name")), []
     if step.get("generated_ns") is not None:
-        rows.append(Row(step["generated_ns"], 4, kernel=f"sends {name}"))
+        rows.append(Row(_sent(step, figure), 2, kernel=f"sends {name}"))
     handled = not step.get("taken")  # else a call returns with it
     if step.get("delivered_ns") is not None and handled:
         row = Row(step["delivered_ns"], 5, "signal handler", "bold")
@@ -228,9 +211,27 @@ def _signal(step: Step, figure: Figure) -> list[Row]:
     return rows
 
 
+def _sent(step: Step, figure: Figure) -> int:
+    """When the signal was sent (ns): by the waking of the thread that took it, at the latest. The kernel tells of the
+    signal only after that (kernel/signal.c: complete_signal wakes, trace_signal_generate comes last)."""
+    sent: int = step["generated_ns"]
+    ready = figure.times["ready"]
+    if not step.get("taken") or ready is None:
+        return sent
+    wakes: list[int] = [its["at_ns"] for its in figure.steps if its["kind"] == "wake"]
+    return min((wake for wake in wakes if ready <= wake <= sent), default=sent)
+
+
+def _arrival(step: Step, figure: Figure) -> list[Row]:
+    """Data that came after that of the operation: it may be what wakes the thread."""
+    count = _count(step)
+    kernel = "more data comes" if count == 1 else f"{number(count)} more arrive"
+    return [Row(step["at_ns"], 1, kernel=kernel, kernel_style="green")]
+
+
 def _handler_end(step: Step, figure: Figure) -> list[Row]:
     helper = figure.is_helper(step.get("tid"))
-    return [Row(step["at_ns"], 6, "handler ends", "", helper, "call", "rt_sigreturn")]
+    return [Row(step["at_ns"], 6, "handler ends", "", helper, "call", RETURNS_FROM_HANDLER)]
 
 
 _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
@@ -241,6 +242,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "run": _run,
     "wait": _wait,
     "request": _request,
+    "arrival": _arrival,
     "signal": _signal,
     "handler_end": _handler_end,
 }
@@ -287,6 +289,8 @@ def _kernel_row(figure: Figure, boundary: str, order: int, text: str, style: str
 
 def _done_row(figure: Figure, taken_ns: set[int | None]) -> list[Row]:
     done = figure.times["done"]
+    if figure.finds_completion and done is not None:
+        return [Row(done, 7, "~ finds completion", "green")]
     if done is None or done in taken_ns or done == figure.times["copy_end"]:
         return []
     in_thread = figure.operation.get("how") == "thread"

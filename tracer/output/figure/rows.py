@@ -7,11 +7,13 @@ from typing import Literal, TypeAlias
 
 from tracer.output.format import Result
 from tracer.output.units import duration
+from tracer.report.contract import PHASE_SPANS
 
 Step: TypeAlias = Result  # of a report's figure (docs/json.md)
-Arrow: TypeAlias = Literal["call", "return", "both", "library"]
+Arrow: TypeAlias = Literal["call", "return", "library"]
 
-FREE = "free for other work"
+RETURNS_FROM_HANDLER = "rt_sigreturn"
+FREE = "continues executing"  # the textbook's words
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Row:
     before, after: comments that stand directly above or below this row.
     bound: of a comment, the time (ns) of the event above it.
     left, right: the application's edges; the left is the asking thread's, the right the helper's.
+    names_helper: whether it only says who the helper is.
     """
 
     time_ns: int | None
@@ -44,6 +47,7 @@ class Row:
     left: str = "┃"
     right: str = "│"
     bound: int | None = None
+    names_helper: bool = False
 
 
 def comment(text: str, style: str, by_helper: bool = False) -> Row:
@@ -59,10 +63,13 @@ class Figure:
     helper: the other thread that is drawn, at the right edge; helper_reads: whether it received the data.
     asleep_in_submission: the call that should only have asked for the data, but slept.
     moved: whether the data was moved, and not copied to user space.
+    notes: what the rows do not say by themselves.
+    drawn: the report's `figure`.
     """
 
     rows: list[Row]
     operation: Result
+    drawn: Result
     times: dict[str, int | None]
     estimated: set[str]
     asker: int | None
@@ -71,6 +78,18 @@ class Figure:
     helper_reads: bool = False
     asleep_in_submission: str | None = None
     moved: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def model(self) -> str:
+        """The operation's model as the report names it; empty where it names none."""
+        return self.drawn.get("model") or ""
+
+    @property
+    def finds_completion(self) -> bool:
+        """Whether no call told of io_uring's completion: the program reads it from the ring."""
+        told = self.times.get("done") != self.times.get("copy_end")
+        return self.model == "io-uring" and "done" in self.estimated and not told
 
     def index_of(self, boundary: str) -> int | None:
         """The index of the row that stands for `boundary`."""
@@ -80,6 +99,12 @@ class Figure:
         """Nanoseconds between two boundaries, None where one is unknown."""
         first, last = self.times.get(begin), self.times.get(end)
         return None if first is None or last is None else last - first
+
+    def took(self, phase: str) -> int | None:
+        """Nanoseconds of a phase, None where a boundary is unknown; waits inside the copy are none of it."""
+        between = self.between(*PHASE_SPANS[phase])
+        inside = self.waited_inside() if phase == "copy" else 0
+        return None if between is None else between - inside
 
     def waited_inside(self) -> int:
         """Nanoseconds of the copy in which the thread waited for more."""

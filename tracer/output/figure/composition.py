@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracer.output.figure.notes import notes_of
+from tracer.output.figure.rows import FREE, RETURNS_FROM_HANDLER, Figure, Row, Step, comment
+from tracer.output.figure.steps import SUBMISSIONS, boundary_rows, rows_of
 from tracer.output.format import Result
-from tracer.output.terminal.rows import FREE, Figure, Row, Step, comment
-from tracer.output.terminal.steps import SUBMISSIONS, boundary_rows, rows_of
 from tracer.output.units import clean
 from tracer.report.contract import BOUNDARIES
 
@@ -21,13 +22,14 @@ def build(report: Result) -> Figure | None:
     if not timed:
         return None
     steps = [step for _, step in sorted(timed, key=lambda pair: pair[0])]
-    figure = _bare(_operation(report, drawn), steps)
+    figure = _bare(_operation(report, drawn), drawn, steps)
     _find_helper(figure)
     rows = [row for step in _shortened(steps) for row in rows_of(step, figure)]
     rows += boundary_rows(figure, rows)
     figure.rows = _merged(sorted(rows, key=lambda row: (row.time_ns, row.order)))
     _mark(figure)
     _comment(report, figure)
+    figure.notes = [*notes_of(figure)]
     figure.rows = [shown for row in figure.rows for shown in (*row.before, row, *row.after)]
     return figure
 
@@ -47,11 +49,12 @@ def _operation(report: Result, drawn: Result) -> Result:
     return operations[chosen] if chosen is not None and chosen < len(operations) else {}
 
 
-def _bare(operation: Result, steps: list[Step]) -> Figure:
+def _bare(operation: Result, drawn: Result, steps: list[Step]) -> Figure:
     """A figure without rows: its boundaries, the asking thread, and the submission that slept though it should not."""
     return Figure(
         [],
         operation,
+        drawn,
         _boundaries(operation, steps),
         _estimated(operation, steps),
         _asker(operation, steps),
@@ -169,7 +172,7 @@ def _merged(rows: list[Row]) -> list[Row]:
 def _has_room(row: Row, later: Row) -> bool:
     """Whether `later` fits into the line of `row`. A call's return shares no line with an event in the kernel, except
     with the copy's end."""
-    if row.time_ns != later.time_ns or row.after:
+    if row.time_ns != later.time_ns or (row.after and (later.application or later.arrow)):
         return False
     returns = later.arrow == "return" and row.kernel and "copy_end" not in row.marks
     return not (
@@ -197,9 +200,9 @@ def _mark(figure: Figure) -> None:
 
 def _comment(report: Result, figure: Figure) -> None:
     """Lines that are no events: what the asking thread does while it waits without a call, and who the helper is."""
-    asking = next((row for row in figure.rows if row.application.endswith("wants the data")), None)
-    if asking is not None:
-        asking.after.append(comment(FREE, "green"))
+    free = _before_it_continues(figure)
+    if free is not None and not free.after:
+        free.after.append(comment(FREE, "green"))
     if figure.helper is not None:
         _name_helper(figure)
     if _sleeps_elsewhere(report, figure):
@@ -209,15 +212,41 @@ def _comment(report: Result, figure: Figure) -> None:
                     line.application, line.left = "free; sleeps anyway", "┊"
 
 
+def _before_it_continues(figure: Figure) -> Row | None:
+    """The row after which the asking thread is in no call while the data comes, for half of the wait or longer."""
+    ask, ready = figure.times["ask"], figure.times["ready"]
+    own = [row for row in figure.rows if row.application or row.arrow]
+    own = [row for row in own if not row.by_helper]
+    if ask is None or ready is None or ready <= ask:
+        return None
+    before = [row for row in own if row.time_ns is not None and row.time_ns <= ready]
+    after = [row for row in own if row.time_ns is not None and row.time_ns > ready]
+    in_call = not before or before[-1].arrow == "call"
+    if not before or (in_call and before[-1].label != RETURNS_FROM_HANDLER):
+        return None
+    if before[-1].application.startswith("×"):  # it asked again and again
+        return None
+    until = after[0].time_ns if after else figure.times["done"]
+    since = before[-1].time_ns
+    if since is None or until is None or 2 * (until - since) < ready - ask:
+        return None
+    return before[-1]
+
+
 def _name_helper(figure: Figure) -> None:
     """A comment before the helper's first row."""
     first = next((row for row in figure.rows if row.by_helper), None)
     if first is None:
         return
-    name = "kernel worker" if figure.operation.get("how") == "worker" else "helper thread"
-    text = f"{name} {figure.helper}"
+    text = f"{helper_word(figure)} {figure.helper}"
     text = text if len(text) <= _HELPER_CELLS else f"thread {figure.helper}"
     first.before.append(comment(text, "yellow", by_helper=True))
+    first.before[-1].names_helper = True
+
+
+def helper_word(figure: Figure) -> str:
+    """What the other thread is."""
+    return "kernel worker" if figure.operation.get("how") == "worker" else "helper thread"
 
 
 def _sleeps_elsewhere(report: Result, figure: Figure) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracer.output.terminal.rows import Figure, Step
+from tracer.output.figure.rows import Figure, Step
 
 
 def draw(figure: Figure) -> None:
@@ -30,6 +30,9 @@ def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
         if call.get("tid") == figure.helper
         for time_ns in (call["enter_ns"], call.get("exit_ns") or last_ns)
     ]
+    if figure.helper is not None and not helped:  # a kernel's thread: it makes no calls
+        runs = [step["at_ns"] for step in figure.steps if _runs(step, figure.helper)]
+        helped = [*runs, figure.times["copy_end"] or last_ns] if runs else []
     if figure.helper is None or not helped:
         return
     sleeps, first, end = _sleeps(figure, figure.helper, calls, last_ns), min(helped), max(helped)
@@ -41,6 +44,11 @@ def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
         ends = time_ns == end and row.time_ns is not None
         if begins or first <= time_ns < end or ends:
             row.right = "┊" if _within(time_ns, row.time_ns is None, sleeps) else "┃"
+
+
+def _runs(step: Step, tid: int) -> bool:
+    """Whether the thread gets a CPU in this step."""
+    return bool(step["kind"] == "run" and step.get("tid") == tid)
 
 
 def _sleeps(

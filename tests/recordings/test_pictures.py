@@ -1,0 +1,53 @@
+"""--svg: pictures of the recordings in tests/data are valid, whole and as they were when somebody looked at them."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+from support.pictures import GOLDEN, KEPT, RECORDINGS, picture_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_every_recording_gives_a_picture_whose_parts_lie_inside_it(name: str) -> None:
+    root = ElementTree.fromstring(picture_of(name))
+    assert root.tag == f"{SVG}svg" and root.get("role") == "img"
+    named = {child.get("id") for child in root if child.tag in (f"{SVG}title", f"{SVG}desc")}
+    assert named == set((root.get("aria-labelledby") or "").split())
+    _, _, width, height = map(float, (root.get("viewBox") or "").split())
+    words = list(root.iter(f"{SVG}text"))
+    assert all(text.text and text.text.strip() for text in words)
+    for element in root.iter():
+        for key, most in (("x", width), ("x1", width), ("x2", width), ("y", height)):
+            value = element.get(key)
+            assert value is None or 0 <= float(value) <= most, (element.attrib, most)
+    assert (
+        "DATA READY" in "".join(root.itertext())
+        or "data was there" in "".join(root.itertext())
+        or "DEVICE IS DONE" in "".join(root.itertext())
+    )
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_no_text_of_a_lane_lies_on_another(name: str) -> None:
+    root = ElementTree.fromstring(picture_of(name))
+    places = [
+        (float(text.get("x") or 0), float(text.get("y") or 0), "small" in (text.get("class") or ""))
+        for text in root.iter(f"{SVG}text")
+        if "middle" not in (text.get("class") or "")
+    ]
+    for x, y, small in places:
+        near = [
+            other for other in places if other[0] == x and abs(other[1] - y) < (15 if small else 17)
+        ]
+        assert len(near) == 1, near
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_picture_is_as_it_was_when_somebody_looked_at_it(name: str) -> None:
+    made = picture_of(name)
+    assert made == (GOLDEN / f"{name}.svg").read_text(), (
+        "look at it, then tests/support/pictures.py"
+    )

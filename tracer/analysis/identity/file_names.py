@@ -1,0 +1,132 @@
+"""The names of files in a whole recording: what the kernel told of a file, the path by which it was opened, a socket's
+addresses, and what /proc said while it was open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracer.analysis.identity import naming
+from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.identity.life_facts import Looks
+from tracer.analysis.identity.open_files import FileKind
+from tracer.recording import fields
+from tracer.recording.batch import RecordBatch
+from tracer.recording.records import bytes_of
+
+_Key = tuple[int, int, int]
+"""Process, descriptor, number of the file."""
+_NO_PATH = np.empty((0, 4), np.int64)
+
+
+class FileNames:
+    """Feed batches in time order, after Descriptors; ask when all are fed.
+
+    facts: the metadata of the recording, with the files that were listed in /proc.
+    """
+
+    def __init__(self, facts: dict[str, Any], descriptors: Descriptors) -> None:
+        self._descriptors = descriptors
+        self._listed: dict[tuple[int, int], list[dict[str, Any]]] = {}
+        for file in facts.get("files") or []:
+            self._listed.setdefault((file["fd"], file["inode"]), []).append(file)
+        self._lives: dict[_Key, int] = {}  # the last life that showed the file there
+        self._anywhere: dict[int, int] = {}  # number of a file → its last life
+        self._paths: list[np.ndarray] = []  # rows: life, piece, 16 bytes in two words
+        self._sorted = _NO_PATH
+        self._local: dict[int, tuple[str, int]] = {}  # number of a socket → address
+        self._addressed: dict[int, str] = {}  # number of a socket → name
+
+    def feed(self, batch: RecordBatch) -> None:
+        """A batch in time order."""
+        looks = fields.Descriptors.of(batch)
+        if len(looks):
+            lives, numbers = self._shown(looks)
+            tgids = self._descriptors.process_of(looks.tid, looks.time)
+            keys = zip(tgids.tolist(), looks.fd.tolist(), numbers.tolist(), strict=True)
+            self._lives.update(zip(keys, lives.tolist(), strict=True))
+            self._anywhere.update(zip(numbers.tolist(), lives.tolist(), strict=True))
+        paths = fields.Paths.of(batch)
+        if len(paths):
+            lives, _ = self._shown(paths)
+            rows = np.column_stack([lives, paths.piece, paths.low, paths.high])
+            self._paths.append(rows[lives >= 0])
+        addresses = fields.Addresses.of(batch)
+        if len(addresses):
+            _, numbers = self._shown(addresses)
+            names = ("remote", "family", "socket_type", "low", "high", "port")
+            columns = (getattr(addresses, name).tolist() for name in names)
+            for number, *address in zip(numbers.tolist(), *columns, strict=True):
+                self._address(number, *address)
+
+    def name(self, tgid: int, fd: int, number: int) -> str | None:
+        """The name of the process's descriptor while it was this file (0: unknown); fd −1: of any descriptor. None
+        where nothing is known."""
+        life = self._lives.get((tgid, fd, number), self._anywhere.get(number))
+        if not number or life is None:
+            return None
+        look = self._descriptors.look_at(life)
+        row = {name: int(getattr(look, name)[0]) for name in ("inode", "mode", "kind", "mark")}
+        raw = naming.as_bytes(int(look.low[0]), int(look.high[0]))
+        if row["kind"] == FileKind.SOCKET:
+            return self._addressed.get(number) or self._proc(tgid, fd, row) or _socket(look)
+        if row["kind"] == FileKind.PIPE:
+            return self._path(life) or naming.unnamed(row["mode"], row["inode"])
+        if naming.is_kernels(row["kind"]):
+            return naming.named(raw, row["kind"]) or self._proc(tgid, fd, row)
+        return (
+            self._proc(tgid, fd, row)
+            or self._path(life)
+            or naming.named(raw, row["kind"])
+            or naming.unnamed(row["mode"], row["inode"])
+        )
+
+    def _shown(self, view: fields.Descriptors | fields.Paths | fields.Addresses) -> tuple[np.ndarray, np.ndarray]:
+        """(life, number of the file) of each record's descriptor, -1 and 0 where unknown."""
+        lives = self._descriptors.known_lives(view.tid, view.fd, view.time)
+        return lives, self._descriptors.look_at(lives).number
+
+    def _address(
+        self, number: int, remote: bool, family: int, kind: int, low: int, high: int, port: int
+    ) -> None:
+        address = naming.host(family, low, high), port
+        if not remote:
+            self._local[number] = address
+            return
+        protocol = naming.protocol_of(family, kind)
+        local = self._local.get(number, ("", 0))
+        self._addressed[number] = naming.addressed(protocol, local, address)
+
+    def _proc(self, tgid: int, fd: int, row: dict[str, int]) -> str | None:
+        """What /proc said of it: of this process, else of any if all have one name."""
+        files = [
+            file
+            for file in self._listed.get((fd, row["inode"]), ())
+            if file.get("mark") in (None, 0, row["mark"])
+        ]
+        own = [file["name"] for file in files if file.get("pid") == tgid]
+        names = set(own or (file["name"] for file in files))
+        if not own and len(names) != 1:
+            return None
+        name: str = own[-1] if own else names.pop()
+        return None if name.startswith(("socket:[", "inode:[")) else name
+
+    def _path(self, life: int) -> str | None:
+        """The path by which a life's file was opened."""
+        if self._paths:
+            rows = np.concatenate([self._sorted, *self._paths])
+            self._sorted, self._paths = rows[np.lexsort((rows[:, 1], rows[:, 0]))], []
+        first, last = np.searchsorted(self._sorted[:, 0], [life, life + 1])
+        pieces = self._sorted[first:last, 2:].tolist()
+        if not pieces:
+            return None
+        # joined as bytes: a character may lie in two pieces
+        return naming.path_shown(b"".join(bytes_of(*piece) for piece in pieces))
+
+
+def _socket(look: Looks) -> str:
+    """A socket without addresses."""
+    facts = naming.SocketFacts.of(int(look.low[0]), int(look.high[0]))
+    inode = int(look.inode[0])
+    return facts.shown(inode) if facts.family else f"socket:[{inode}]"

@@ -1,0 +1,44 @@
+"""What is said below the figure: which operation it is, and where this kernel does otherwise than the textbook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracer.output.figure.rows import Figure
+from tracer.output.units import duration, plural
+
+
+def caption(figure: Figure, count: int) -> str:
+    """The operation that is drawn, of `count`: how much it received, and how long it took."""
+    size, total = figure.operation.get("bytes"), figure.between("ask", "done")
+    facts = [plural(size, "byte")] if size is not None else []
+    facts += [f"{duration(total)} from asking to done"] if total is not None else []
+    operation = (
+        f"Operation {figure.operation['index']}, the median of {count}"
+        if count > 1
+        else "The only operation"
+    )
+    return f"{operation}: {', '.join(facts)}."
+
+
+def notes_of(figure: Figure) -> Iterator[str]:
+    """Sentences about what the textbook's figure does not show."""
+    if queued := figure.operation.get("queued_ns"):
+        yield f"The data had been in the queue for {duration(queued)} before it was asked for."
+    if inside := figure.operation.get("waits_inside"):
+        yield (
+            f"After its first bytes the receive waited {plural(len(inside), 'time')} for the rest, "
+            f"{duration(figure.waited_inside())} in all: that is wait, not copy."
+        )
+    if figure.finds_completion:
+        yield (
+            "The completion lies in memory that the program shares with the kernel: it finds it without a call, "
+            "and when is not seen. Done stands at the copy's end."
+        )
+    if figure.helper is not None and figure.helper_reads:
+        yield (
+            f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
+            "receives; the thread that asked is free only because that one is not."
+        )
+    elif figure.asleep_in_submission:
+        yield f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free."
