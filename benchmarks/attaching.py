@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import machine
+from calls import Setting
 from table import goal, render
 
 _LATEST_S = 0.5  # from the end of -d until all threads are detached
@@ -67,6 +68,13 @@ def main(argv: list[str] | None = None) -> int:
             ]
         )
     return 0
+
+
+def attach(setting: Setting) -> dict[str, Any]:
+    """The figure of `make bench`: a few attaches to each load."""
+    os.chmod(setting.room, 0o755)  # PostgreSQL's user comes through it
+    names = ["nginx", "20,000 descriptors"] if setting.quick else list(LOADS)
+    return measured(setting.room, names, 1 if setting.quick else 3, setting.seconds)
 
 
 def measured(room: Path, loads: list[str], times: int, seconds: float) -> dict[str, Any]:

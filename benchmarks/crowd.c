@@ -2,8 +2,9 @@
  *
  *     crowd PROCESSES THREADS DESCRIPTORS
  *
- * Each of PROCESSES has THREADS threads, each with a socket pair of its own, which it sends to and receives from without
- * end, and DESCRIPTORS more descriptors. Prints the process IDs, one a line, when all run; ends when stdin does. */
+ * Each of PROCESSES has THREADS threads, each with a socket pair of its own, which it sends to and receives from
+ * without end, and DESCRIPTORS more descriptors. Prints the process IDs, one a line, when all run; ends when stdin
+ * does. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>

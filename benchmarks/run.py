@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import analysing
+import attaching
 import calls
 import machine
 import opening
@@ -31,6 +32,7 @@ FIGURES = {
     "soak": (soak.soak, "60 s at full speed: losses, the tracer's CPU and memory"),
     "bystander": (calls.bystander, "getppid in a program that is not traced"),
     "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),
+    "attach": (attaching.attach, "attach to busy servers, to many processes and threads"),
     "analysis": (analysing.speed, "records a second from file to report"),
     "growth": (analysing.growth, "the report of 1,000 to 100,000 short-lived processes"),
     "page": (opening.opening, "the page of 100,000 operations: its size, until it can be used"),

@@ -31,7 +31,7 @@ BPF_ARRAY(owners, struct owner, 1);
 BPF_ARRAY(no_follow, u64, 1); /* not 0: new threads and children are not followed */
 BPF_ARRAY(closing, u64, 1);   /* not 0: sys_enter is being detached, an exit without an entry says nothing */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
-BPF_TABLE("lru_hash", u64, struct described, described, SOCKETS); /* by table of descriptors and descriptor */
+BPF_ARRAY(descriptions, struct described, 1);
 BPF_ARRAY(changes, struct changes, 1);
 BPF_ARRAY(wakers, u64, WAKERS); /* by id: id << 32 | a digest of its name */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);

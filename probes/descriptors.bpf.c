@@ -27,11 +27,64 @@ static __always_inline u64 my_files(void)
 	return read8(bpf_get_current_task() + O_TASK_FILES);
 }
 
-/* Where `described` has a descriptor: by its table (struct files_struct), whose address is used again by later
- * processes, but not in one life. */
-static __always_inline u64 described_as(u32 life, u64 files, s32 fd)
+/* A descriptor of a table (struct files_struct), whose address is used again by later processes, but not in one life.
+ */
+static __always_inline u64 key_of(u32 life, u64 files, s32 fd)
 {
-	return (u64)(life ^ hidden(files)) << 32 | (u32)fd;
+	return ((u64)(life ^ hidden(files)) << 32 | (u32)fd) * 0x9E3779B97F4A7C15ULL;
+}
+
+/* The two places of a descriptor. */
+static __always_inline u64 *places_of(u64 key)
+{
+	u32 zero = 0;
+	struct described *all = descriptions.lookup(&zero);
+
+	return all ? &all->words[key >> 48 & (DESCRIBED - 2)] : 0;
+}
+
+/* Whether a word is of that descriptor. */
+static __always_inline bool is_named(u64 word, u64 key)
+{
+	return word && (u16)(word >> DESCRIBED_NAME) == (u16)(key >> 32);
+}
+
+static __always_inline void forget(u64 key)
+{
+	u64 *places = places_of(key);
+
+	if (!places)
+		return;
+	if (is_named(places[0], key))
+		places[0] = 0;
+	if (is_named(places[1], key))
+		places[1] = 0;
+}
+
+/* The word by which a descriptor was told, 0 if it was not; and its place has the new one from then on. */
+static __always_inline u64 describe(u64 key, u64 word)
+{
+	u64 *places = places_of(key), before;
+	u32 which;
+
+	if (!places)
+		return 0;
+	if (is_named(places[0], key))
+		which = 0;
+	else if (is_named(places[1], key))
+		which = 1;
+	else
+		which = places[0] && (!places[1] || word >> 63);
+	before = is_named(places[which], key) ? places[which] : 0;
+	if (before != word)
+		places[which] = word;
+	return before;
+}
+
+/* What F_SETFL, F_SETFD and their like change: O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_NOATIME, FD_CLOEXEC. */
+static __always_inline u32 state_of(u32 flags, bool closes_on_exec)
+{
+	return (flags >> 10 & 3) | (flags >> 13 & 3) << 2 | (flags >> 18 & 1) << 4 | closes_on_exec << 5;
 }
 
 /* Whether a descriptor that a call used may be another file than the thread's last such call used. sends: two
@@ -67,11 +120,9 @@ static __always_inline void changed(u32 life, bool many)
 
 static __always_inline void closed(u32 life, u64 files, s32 fd, bool many)
 {
-	u64 key = described_as(life, files, fd);
-
 	changed(life, many);
 	if (!many)
-		described.delete(&key);
+		forget(key_of(life, files, fd));
 }
 
 static __always_inline bool is_dup(u64 command)
@@ -105,7 +156,8 @@ static __always_inline void tell_file(u32 tid, s32 fd, u64 file, u64 inode, u32 
 
 		bpf_probe_read_kernel_str(what, 17, (void *)read8(dentry + O_DENTRY_NAME + O_QSTR_NAME));
 	}
-	emit(KIND_FILE, tid, (magic ^ magic >> 16) & 0xffff, what[0], what[1], fd, hidden(file));
+	batch_record(bpf_ktime_get_ns(), KIND_FILE, tid, (magic ^ magic >> 16) & 0xffff, what[0], what[1], fd,
+		     hidden(file), false);
 }
 
 /* A word that tells inodes of one number apart: of other file systems, and of a number that is used again. */
@@ -119,30 +171,32 @@ static __always_inline u32 mark_of(u64 inode)
  * call that has just returned; else the record says that it was open before. */
 static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 files, bool opened)
 {
-	u64 fdt = read8(files + O_FILES_FDT), key = described_as(life, files, fd);
-	u64 file, inode, number;
-	u32 mode, cpu = bpf_get_smp_processor_id();
-	struct described now = {}, *known;
+	u64 fdt, file, inode, number, key, word, before;
+	u32 mode, flags, cpu = bpf_get_smp_processor_id();
 	struct change *change = change_of(life);
 
+	if (fd < 0)
+		return;
 	if (opened)
 		changed(life, false);
-	if (fd < 0 || fd >= read4(fdt + O_FDTABLE_MAX))
+	fdt = read8(files + O_FILES_FDT);
+	if (fd >= read4(fdt + O_FDTABLE_MAX))
 		return;
 	file = read8(read8(fdt + O_FDTABLE_FD) + 8 * (u64)fd);
 	if (!file)
 		return;
 	inode = read8(file + O_FILE_INODE);
 	number = read8(inode + O_INODE_NUMBER);
-	now.file = file ^ number * 0x9E3779B97F4A7C15ULL;
-	if (change)
-		now.file += change->many;
-	now.flags = read4(file + O_FILE_FLAGS);
-	now.closes_on_exec = read8(read8(fdt + O_FDTABLE_CLOEXEC) + (fd >> 6) * 8) >> (fd & 63) & 1;
-	known = described.lookup(&key);
-	bool same = known && known->file == now.file && !opened;
-	if (same && known->flags == now.flags && known->closes_on_exec == now.closes_on_exec)
+	flags = read4(file + O_FILE_FLAGS);
+	bool closes = read8(read8(fdt + O_FDTABLE_CLOEXEC) + (fd >> 6) * 8) >> (fd & 63) & 1;
+	key = key_of(life, files, fd);
+	word = (file ^ number * 0x9E3779B97F4A7C15ULL) + key + (change ? change->many : 0);
+	word = (word * 0x9E3779B97F4A7C15ULL >> DESCRIBED_FILE << DESCRIBED_FILE) |
+	       (key >> 32 & 0xffff) << DESCRIBED_NAME | state_of(flags, closes);
+	before = describe(key, word);
+	if (before == word && !opened)
 		return;
+	bool same = before >> DESCRIBED_FILE == word >> DESCRIBED_FILE && !opened;
 	mode = read4(inode + O_INODE_MODE) & 0xffff;
 	if ((mode & 0170000) == SOCKET_TYPE) {
 		u64 sock = read8(read8(file + O_FILE_PRIVATE) + O_SOCKET_SK);
@@ -153,11 +207,10 @@ static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 files, bool 
 				__sync_fetch_and_add(&ledger->unlearnt, 1);
 		}
 	}
-	described.update(&key, &now);
 	if (!same)
 		tell_file(tid, fd, file, inode, mode);
-	emit(KIND_DESCRIPTOR, tid, opened ? cpu : cpu | WAS_OPEN, number, now.flags | (u64)mark_of(inode) << 32, fd,
-	     now.closes_on_exec ? mode | CLOSES_ON_EXEC : mode);
+	batch_record(bpf_ktime_get_ns(), KIND_DESCRIPTOR, tid, opened ? cpu : cpu | WAS_OPEN, number,
+		     flags | (u64)mark_of(inode) << 32, fd, closes ? mode | CLOSES_ON_EXEC : mode, false);
 }
 
 /* A look at a descriptor that was open already. */

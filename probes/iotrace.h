@@ -103,11 +103,14 @@ struct slot {
 	u64 tail;
 };
 
-/* A descriptor that a record has told of: it is no news while nothing of this changes. */
+/* Descriptors that records have told of, a word each: which file it is (40 bits), which descriptor (16), and its flags
+ * (DESCRIBED_STATE). Each has one of two neighbouring places; one that has lost its place is looked at again. */
+#define DESCRIBED 65536
+#define DESCRIBED_FILE 24
+#define DESCRIBED_NAME 8
+#define DESCRIBED_STATE 0xff
 struct described {
-	u64 file;  /* which file it was, in a word */
-	u32 flags; /* f_flags */
-	u32 closes_on_exec;
+	u64 words[DESCRIBED];
 };
 
 /* How often the descriptors of a process have changed. Some processes share an entry: they look again for nothing. */
@@ -181,7 +184,7 @@ struct call {
 #define LEARN_MESSAGES 262144 /* argument 1 points at as many struct mmsghdr as the result says: KIND_MESSAGES */
 #define LEARN_SECOND 524288   /* the argument that is kept is a descriptor too: splice's output, sendfile's input */
 
-#define WAKERS 8192 /* a power of two: places to remember who was named as a waker */
+#define WAKERS 8192            /* a power of two: places to remember who was named as a waker */
 #define WAS_OPEN 0x8000        /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
 #define CLOSES_ON_EXEC 0x10000 /* in its arg */
 #define GOES_ON 1
@@ -197,7 +200,7 @@ struct owner {
 	u64 birth;     /* of iotrace's own process: when its first thread began; 0 until it has made itself known */
 	u32 tgid;      /* of iotrace's own process */
 	u32 announced; /* a target has arrived: the secret lets in no other */
-	u32 who;       /* the answer to PRCTL_WHO */
+	u32 who;       /* the answer to PRCTL_WHO, 0: it has ended */
 	u32 pad;
 };
 
@@ -210,5 +213,5 @@ struct owner {
 #define PRCTL_ADOPT 0x10774AD0   /* 2: a descriptor of /proc/PID/task/TID, 3: TID */
 #define PRCTL_RELEASE 0x10774AD2 /* 2: a descriptor of /proc/PID/task/TID, traced no more */
 #define PRCTL_LEARN 0x10774AD1   /* 2: the same, 3: the first of DESCRIPTORS_AT_ONCE descriptors to learn */
-#define PRCTL_WHO 0x10774AD4     /* 2: the same; its id in the initial PID namespace goes to owner->who, 0: it has ended */
+#define PRCTL_WHO 0x10774AD4     /* 2: the same: owner->who becomes its id in the initial PID namespace */
 #define DESCRIPTORS_AT_ONCE 8    /* the verifier walks through each: 64 took it 45 ms */

@@ -11,15 +11,14 @@ RAW_TRACEPOINT_PROBE(task_rename)
 	if (!find(tid))
 		return 0;
 	bpf_probe_read_kernel_str(comm, sizeof(comm), (void *)ctx->args[1]);
-	emit(KIND_NAME, tid, bpf_get_smp_processor_id(), comm[0], comm[1], -1,
-	     read4(ctx->args[0] + O_TASK_TGID));
+	emit(KIND_NAME, tid, bpf_get_smp_processor_id(), comm[0], comm[1], -1, read4(ctx->args[0] + O_TASK_TGID));
 	return 0;
 }
 #endif
 
-/* current wakes a traced thread, or was interrupted by what does. It may have ended before anybody can look for its name
- * in /proc, and in a PID namespace its number there is another's. So its name is told once: `wakers` has, at a place that
- * follows from its id, who was told of last. Two that have one place are told of again and again. */
+/* current wakes a traced thread, or was interrupted by what does. It may have ended before anybody can look for its
+ * name in /proc, and in a PID namespace its number there is another's. So its name is told once: `wakers` has, at a
+ * place that follows from its id, who was told of last. Two that have one place are told of again and again. */
 static __always_inline void name_waker(u32 waker)
 {
 	u32 place = waker & (WAKERS - 1);

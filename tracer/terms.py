@@ -14,6 +14,8 @@ PHASE_SPANS = {
     "completion": ("copy_end", "done"),
 }
 PHASES = tuple(PHASE_SPANS)
+# `notice` in two: until the program, or that thread of it which waits, has been told; and until the data is fetched.
+NOTICE_SPANS = {"waking": ("ready", "told"), "fetching": ("told", "copy_start")}
 # What a thread is doing at any time: asleep, waiting for a CPU, on one in the kernel, on one in user mode.
 STATES = ("blocked", "runnable", "kernel", "user")
 # I/O models, and whether POSIX calls each synchronous: whether the thread that asks makes the call that copies.

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from support.running import traced
 
+from tracer import terms
+
 # What the programs below share. A peer acts when its parent sleeps and has taken what there was.
 SETUP = """
 import array, ctypes, fcntl, json, os, select, socket, struct, termios
@@ -137,7 +139,7 @@ def test_what_moves_is_counted_where_it_moves(traced_text: Any, tmp_path: Any) -
         for wait in op["waits_inside"]:
             assert op["copy_start_ns"] <= wait["from_ns"] < wait["to_ns"] <= op["copy_end_ns"]
     waited = sum(its["to_ns"] - its["from_ns"] for op in operations for its in op["waits_inside"])
-    phases = {name: phase["total_ns"] for name, phase in report["phases"].items()}
+    phases = {name: report["phases"][name]["total_ns"] for name in terms.PHASES}
     everyone = report["operations"]
     assert sum(phases.values()) == sum(op["done_ns"] - op["ask_ns"] for op in everyone)
     assert phases["wait"] == sum(op["ready_ns"] - op["ask_ns"] for op in everyone) + waited

@@ -60,7 +60,7 @@ def test_two_processes_that_have_one_id_are_two():
     rows = [d for d in report["descriptors"] if d["tgid"] == tgid and d["receives"]]
     assert sorted((d["received_bytes"], d["file"].partition(":")[0]) for d in rows) == [
         (50, "pipe"),
-        (100, "socket"),
+        (100, "UNIX-DGRAM"),
     ]
     threads = [its for its in report["threads"] if its["tid"] == tgid]
     assert [(its["start_ns"], its["end_ns"]) for its in threads] == [

@@ -3,7 +3,7 @@ each boundary. It shares no code with tracer/analysis/operations."""
 
 from __future__ import annotations
 
-from reference import posix_aio, signals
+from reference import handover, posix_aio, signals
 from reference.order import Operation, settle
 from reference.readiness import Receive, one_by_one
 from reference.story import Away, Call, Story
@@ -55,9 +55,64 @@ def received(story: Story) -> list[Operation]:
         assert all(its.tid == tid for its in asks)
     found.sort(key=lambda its: its[0].end)
     served = posix_aio.served(story, [call for call, _, _ in found])
+    taken: dict[int, int] = {}  # by inode: when the last receive ended
+    operations = []
+    for (call, asks, previous_done), aio in zip(found, served, strict=True):
+        inode = story.files[call.fd].inode
+        op = decided(story, call, asks, previous_done, aio)
+        hand_over(story, op, call, asks, previous_done, taken.get(inode, 0))
+        operations.append(op)
+        taken[inode] = call.end
+    return operations
+
+
+def hand_over(
+    story: Story, op: Operation, call: Call, asks: list[Call], previous_done: int, taken: int
+) -> None:
+    """Gives an operation the wait of another thread that told of its data, in place, where there was one."""
+    epfd, events = last_registered(story, call)
+    teller = who_told(asks) if op.wait_kind == "multiplexed" else None
+    own = teller.fd if teller else -1
+    of_epoll = teller is not None and teller.name in handover.EPOLL
+    if epfd < 0 or not (op.wait_kind in ("at once", "polled") or (of_epoll and own != epfd)):
+        return
+    told = handover.told_elsewhere(story, call, epfd, previous_done, taken)
+    if told is None:
+        if op.wait_kind == "at once" and handover.is_watched(story, call, epfd):
+            op.more["events"] = events
+        return
+    wait, looks = told.wait, looked_in_vain(asks)
+    asleep = wait.sleep()
+    op.wait_kind, op.told = "multiplexed", wait.end
+    op.ask = min([wait.start, *(look.start for look in looks[-1:])])
+    op.ready = asleep.woken if asleep and asleep.woken else wait.start
+    op.estimated |= {"ask", "told"}
+    op.more |= {
+        "epfd": epfd,
+        "events": events,
+        "waited_asleep": asleep is not None,
+        "told_tid": wait.tid,
+        "woken": told.sleep.woken if told.sleep else 0,
+        "running": told.sleep.back if told.sleep else 0,
+    }
+
+
+def last_registered(story: Story, call: Call) -> tuple[int, int]:
+    """With which epoll descriptor the call's was registered last by then, and for what; (−1, 0): with none."""
+    known = [
+        (epfd, events)
+        for time, epfd, fd, events in story.registered
+        if fd == call.fd and time <= call.end
+    ]
+    return known[-1] if known else (-1, 0)
+
+
+def looked_in_vain(asks: list[Call]) -> list[Call]:
+    """The receives that found nothing, or were interrupted."""
     return [
-        decided(story, call, asks, previous_done, aio)
-        for (call, asks, previous_done), aio in zip(found, served, strict=True)
+        its
+        for its in asks
+        if its.name in RECEIVES and (its.result == EAGAIN or its.result <= RESTARTED)
     ]
 
 
@@ -69,7 +124,7 @@ def settled(story: Story, operations: list[Operation]) -> None:
             Receive(
                 op.copy_end,
                 op.empty_at,
-                op.wait_kind == "polled" and inode > 0,
+                op.polled and inode > 0,
                 op.stream,
                 op.messages,
             )
@@ -90,7 +145,7 @@ def decided(
     teller = who_told(asks) if kind == "multiplexed" else None
     asked = ask(story, kind, asks, call, previous_done, aio)
     edge = told_once(story, teller, call)
-    empty_at = last_empty(kind, asks, call, teller, edge)
+    empty_at = last_empty(story, kind, asks, call, teller, edge)
     looks = [its for its in asks if its.name in RECEIVES and its.result == EAGAIN]
     waits = [its for its in asks if its.name not in RECEIVES]
     slept_last = waits[-1].sleep() if waits else None
@@ -118,10 +173,12 @@ def decided(
         stream=story.files[call.fd].stream,
         messages=call.result if call.name == "recvmmsg" else 1,
         waits_inside=[(its.out, its.back) for its in sleeps(call) if not is_early(call, its)],
+        polled=kind == "polled"
+        or (teller is not None and not teller.sleep() and empty_at is not None),
         more={
             "eagain_count": len(looks),
             "waited_asleep": any(its.sleep() for its in asks),
-            "fell_asleep": slept_last.out if slept_last else 0,
+            "fell_asleep": waits[-1].start if slept_last else 0,
             "slept": sum(its.back - its.out for its in call.away if its.woken is not None),
             "epfd": teller.fd if teller else -1,
             "events": registered(story, teller.fd, call) if teller else 0,
@@ -130,6 +187,9 @@ def decided(
             "delivered": told_by_signal.time if told_by_signal else 0,
             "named": told_by_signal is not None and told_by_signal.fd == call.fd,
             "by_sigwait": told_by_signal is not None and told_by_signal.by_sigwait,
+            "told_tid": 0,
+            "woken": 0,
+            "running": 0,
         },
     )
 
@@ -306,7 +366,7 @@ def copy_start(call: Call) -> int:
 
 
 def last_empty(
-    kind: str, asks: list[Call], call: Call, teller: Call | None, edge: bool
+    story: Story, kind: str, asks: list[Call], call: Call, teller: Call | None, edge: bool
 ) -> int | None:
     """When the socket was last known to be empty before the operation; None: it never was."""
     if teller:
@@ -316,12 +376,30 @@ def last_empty(
     sleep = early_sleep(call)
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.out
-    looks = [
+    times = [look.start for look in looked_in_vain(asks)[-1:]]
+    if teller and not edge:
+        times += [wait_end(wait) for wait in timed_out(story, asks, call, teller)[-1:]]
+    return max(times, default=None)
+
+
+def timed_out(story: Story, asks: list[Call], call: Call, teller: Call) -> list[Call]:
+    """The waits like the one that told which said that nothing was ready; of epoll none if the last of them came before
+    the descriptor was registered."""
+    epoll = teller.name in handover.EPOLL
+    waits = [
         its
         for its in asks
-        if its.name in RECEIVES and (its.result == EAGAIN or its.result <= RESTARTED)
+        if its.name == teller.name and its.result == 0 and (not epoll or its.fd == teller.fd)
     ]
-    return looks[-1].start if looks else None
+    if teller.name == "io_uring_enter" or not waits:
+        return []
+    return waits if not epoll or registered(story, teller.fd, call, waits[-1].start) else []
+
+
+def wait_end(wait: Call) -> int:
+    """When a wait that timed out had found nothing at the latest: when it fell asleep, or its entry."""
+    sleep = wait.sleep()
+    return sleep.out if sleep else wait.start
 
 
 def told_once(story: Story, teller: Call | None, call: Call) -> bool:
@@ -331,11 +409,12 @@ def told_once(story: Story, teller: Call | None, call: Call) -> bool:
     )
 
 
-def registered(story: Story, epfd: int, call: Call) -> int:
-    """The events with which the call's descriptor was registered with an epoll descriptor then; 0: it was not."""
+def registered(story: Story, epfd: int, call: Call, by: int | None = None) -> int:
+    """The events with which the call's descriptor was registered with an epoll descriptor by then, or by another time;
+    0: it was not."""
     events = [
         events
         for time, epoll, fd, events in story.registered
-        if (epoll, fd) == (epfd, call.fd) and time <= call.end
+        if (epoll, fd) == (epfd, call.fd) and time <= (call.end if by is None else by)
     ]
     return events[-1] if events else 0

@@ -29,6 +29,7 @@ class Operation:
     stream: bool = False
     messages: int = 1
     waits_inside: list[tuple[int, int]] = field(default_factory=list)  # after the first bytes
+    polled: bool = False
     completion_kind: str = ""
     raw: dict[str, int] = field(default_factory=dict)
     queued: int = 0

@@ -13,6 +13,7 @@ from reference.story import Away, Call, File, Signal, Story
 from tracer.recording.records import Kind
 
 ADOPTED = 102  # a thread that ran before it was traced
+REGISTRAR = 103  # a thread that does nothing but register descriptors with epoll
 DATAGRAMS, STREAM, PIPE, REGULAR, EPOLL, FILLED, OTHER_PIPE = 4, 5, 6, 3, 9, 11, 12
 FILES = {
     DATAGRAMS: File(9000, "socket"),
@@ -36,6 +37,8 @@ BEGIN = 1000
 EPOLLET, EPOLLONESHOT = 1 << 31, 1 << 30
 MSG_PEEK = 2
 SIGIO, RT, SI_ASYNCIO = 29, 34, -4
+LONG = 1_000_000_100  # ns
+ETIMEDOUT = -110
 EAGAIN, ERESTARTSYS, ECONNRESET, EINTR = -11, -512, -104, -4
 WAITS = ("poll", "epoll_wait", "select", "epoll_wait")
 RECEIVES = ("recvfrom", "read", "recvmsg", "recvfrom")
@@ -77,6 +80,18 @@ SCENES = (
     ("sigwait", "receive"),
     ("sent", "sigwait", "receive"),
     ("sent", "sent", "signal", "signal"),
+    *[("register", "sleeping wait", "helper woken", "helper receive")] * 2,
+    *[("register", "wait", "wait", "helper woken", "helper receive")] * 2,
+    ("register", "wait", "helper woken", "helper nap", "helper receive"),
+    ("register", "wait", "helper woken", "helper empty", "helper receive"),
+    ("register", "wait", "helper woken", "helper receive", "helper receive"),
+    ("register", "wait", "helper woken", "helper long pause", "helper receive"),
+    ("register", "wait", "helper late", "helper receive"),
+    *[("register", "time out", "one", "receive")] * 2,
+    ("register", "empty", "time out", "one", "receive"),
+    *[("register", "ready", "several", "wait", "helper woken", "helper receive")] * 3,
+    *[("register", "receive", "several", "ready", "helper follows", "helper receive")] * 3,
+    *[("register", "several", "helper several", "helper receive", "helper receive")] * 3,
     ("aio_read", "receive"),
     ("aio_read", "aio_read", "receive", "receive"),
     ("aio_read", "receive", "completion"),
@@ -175,6 +190,11 @@ class _Teller:
             "thread": self._thread,
             "suspend": self._suspend,
             "pause": self._pause,
+            "long pause": self._long_pause,
+            "woken": self._woken,
+            "nap": self._nap,
+            "late": self._late,
+            "follows": self._follows,
             "ready": self._ready,
             "sent": self._sent,
             "completion": self._completion,
@@ -216,6 +236,9 @@ class _Teller:
             case "wait" | "sleeping wait":
                 result = (1, 1, 1, 1, 1, 2, 0, EINTR)[step.what]
                 fd, name = EPOLL, WAITS[step.what % 4]
+            case "several" | "one" | "time out":
+                fd, name = EPOLL, "epoll_wait"
+                result = {"several": 2, "one": 1, "time out": 0}[step.kind]
             case "enter":
                 result, arg = (1, 0, 0, EINTR)[step.what % 4], step.what // 4
                 fd, name = EPOLL, "io_uring_enter"
@@ -252,7 +275,8 @@ class _Teller:
         for sleeps in {1: (True,), 2: (False,), 3: (True, False), 4: (True, True)}.get(how, ()):
             out = self._forward(call.tid, 1)
             woken = self._forward(call.tid, 1) if sleeps else None
-            call.away.append(Away(out, woken, self._forward(call.tid, 1)))
+            waker = (TID, HELPER, ADOPTED, 0)[(out // SIZE_OF_UNIT + what) % 4] if sleeps else -1
+            call.away.append(Away(out, woken, self._forward(call.tid, 1), waker))
         if call.name in RECEIVES and call.result > 0:
             call.copies += [self._forward(call.tid, 1) for _ in range(what % 3)]
 
@@ -336,6 +360,42 @@ class _Teller:
         if step.what < 6:
             self.story.calls.append(Call(step.tid, "futex", 0x4000, start, end, 0))
 
+    def _woken(self, step: Step) -> None:
+        """The thread is woken by the one that was told last, or now and then by another."""
+        self._sleep(step, self._forward(step.tid, 1))
+
+    def _follows(self, step: Step) -> None:
+        """The thread does nothing until after what the others have done so far."""
+        behind = max(self.clocks.values()) - self._now(step.tid)
+        self._forward(step.tid, -(-behind // SIZE_OF_UNIT) + 4)
+
+    def _late(self, step: Step) -> None:
+        """The same, and it waits for a CPU for long."""
+        self._sleep(step, self._forward(step.tid, 1), LONG // SIZE_OF_UNIT * (step.what % 2) + 1)
+
+    def _nap(self, step: Step) -> None:
+        """A sleep that time ends while the thread that was told has the CPU, or a futex on which nobody comes."""
+        name, result = (("clock_nanosleep", 0), ("futex", ETIMEDOUT))[step.what % 2]
+        self._sleep(step, self._forward(step.tid, 1), name=name, result=result)
+
+    def _sleep(
+        self, step: Step, out: int, run_queue: int = 1, name: str = "futex", result: int = 0
+    ) -> None:
+        """A sleep in a call, ended after another thread was told."""
+        told = [its for its in self.story.calls if its.name == "epoll_wait" and its.result > 0]
+        teller = next((its for its in reversed(told) if its.tid != step.tid), None)
+        behind = teller.end - self._now(step.tid) if teller else 0
+        waker = teller.tid if teller and step.what < 7 else ADOPTED
+        woken = self._forward(step.tid, max(0, -(-behind // SIZE_OF_UNIT)) + 1)
+        away = Away(out, woken, self._forward(step.tid, run_queue), waker)
+        end = self._forward(step.tid, 1)
+        start = out - 1
+        self.story.calls.append(Call(step.tid, name, 0x4000, start, end, result, away=[away]))
+
+    def _long_pause(self, step: Step) -> None:
+        """So long that a wake-up is too old to be meant."""
+        self._forward(step.tid, LONG // SIZE_OF_UNIT)
+
     def _pause(self, step: Step) -> None:
         """So long that a readiness would be too late."""
         self._forward(step.tid, 260_000)
@@ -374,8 +434,10 @@ def records(story: Story) -> Trace:
         trace.ready(time, inode)
     for time in story.armed:
         trace.args("fcntl", time, 4, 0o20000)
+    trace.add(Kind.THREAD, 3, tid=REGISTRAR, result=TID)
     for time, epfd, fd, events in story.registered:
-        trace.args("epoll_ctl", time, 1, fd, first=epfd, fourth=events)
+        trace.call("epoll_ctl", time, time, 0, fd=epfd, tid=REGISTRAR)
+        trace.args("epoll_ctl", time, 1, fd, first=epfd, fourth=events, tid=REGISTRAR)
     for time, tid, fd in story.aio_reads:
         trace.aio_read(time, fd=fd, tid=tid)
     for time, tid in story.suspends:
@@ -421,7 +483,7 @@ def written(trace: Trace, tid: int, away: list[Away], copies: list[int]) -> None
         if its.woken is None:
             trace.preempted(its.out, its.back, tid=tid)
         else:
-            trace.sleep(its.out, its.woken, its.back, tid=tid)
+            trace.sleep(its.out, its.woken, its.back, tid=tid, waker=its.waker)
     for copy in copies:
         trace.copy(copy, tid=tid)
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Away:
-    """A time off the CPU, inside a call. woken: None where the thread was preempted and could have run."""
+    """A time off the CPU, inside a call. woken: None where the thread was preempted and could have run; waker: the
+    thread that woke it, −1 where that is not known."""
 
     out: int
     woken: int | None
     back: int
+    waker: int = -1
 
 
 @dataclass

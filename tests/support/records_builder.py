@@ -90,11 +90,13 @@ class Trace:
             tid=tid,
         )
 
-    def sleep(self, out: int, woken: int | None, back: int | None, *, tid: int = TID) -> Self:
+    def sleep(
+        self, out: int, woken: int | None, back: int | None, *, tid: int = TID, waker: int = -1
+    ) -> Self:
         """Off the CPU: blocked until `woken`, running again at `back`."""
         self.add(Kind.SWITCH_OUT, out, tid=tid, arg=1)
         if woken is not None:
-            self.add(Kind.WAKING, woken, tid=tid)
+            self.add(Kind.WAKING, woken, tid=tid, fd=waker)
         return self if back is None else self.add(Kind.SWITCH_IN, back, tid=tid)
 
     def preempted(self, out: int, back: int, *, tid: int = TID) -> Self:

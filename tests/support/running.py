@@ -234,7 +234,7 @@ def check_operations(report: dict[str, Any]) -> None:
         assert op["queued_ns"] >= 0
         for name in op.get("raw", {}):
             assert name.removesuffix("_ns") in op["estimated"], op
-    assert sum(phase["total_ns"] for phase in report["phases"].values()) == sum(
+    assert sum(report["phases"][name]["total_ns"] for name in terms.PHASES) == sum(
         op["done_ns"] - op["ask_ns"] for op in report["operations"]
     )
     assert {phase["count"] for phase in report["phases"].values()} == {len(report["operations"])}

@@ -50,7 +50,12 @@ class Adopter:
         """
         count = 0
         for _ in range(_MOST_LOOKS):
-            new = sorted(set(process.threads()) - self.tids)
+            try:
+                new = sorted(set(process.threads()) - self.tids)
+            except OSError:
+                if not count:
+                    raise
+                break  # it has ended since the last look
             adopted = 0
             for done, tid in enumerate(new, 1):
                 adopted += self.adopt(process.pid, tid)

@@ -21,19 +21,25 @@ def event_ns(probes: Attachment, collector: Collector, adopter: Adopter) -> floa
     """
     with_probes: list[int] = []
     without: list[int] = []
-    thread = threading.Thread(target=_measure, args=(probes, adopter, with_probes, without))
+    whom: list[int] = []
+    thread = threading.Thread(target=_measure, args=(probes, adopter, whom, with_probes, without))
     thread.start()
     thread.join()
-    assert thread.native_id is not None  # it has run
-    adopter.release(os.getpid(), thread.native_id)  # it may take a moment to end
+    adopter.release(*whom)  # it may take a moment to end
     collector.forget()
     return max(0.0, (min(with_probes) - min(without)) / _CALLS)
 
 
 def _measure(
-    probes: Attachment, adopter: Adopter, with_probes: list[int], without: list[int]
+    probes: Attachment,
+    adopter: Adopter,
+    whom: list[int],
+    with_probes: list[int],
+    without: list[int],
 ) -> None:
-    adopter.adopt(*map(int, os.readlink("/proc/thread-self").split("/task/")))
+    """whom: gets this thread's process and ID as /proc has them, which may be another PID namespace's."""
+    whom += map(int, os.readlink("/proc/thread-self").split("/task/"))
+    adopter.adopt(*whom)
     for _ in range(_ROUNDS):
         with_probes.append(_loop())
         with probes.calls_unprobed():

@@ -17,11 +17,12 @@ from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
+from tracer import text
 from tracer.kernel import proc_net
 from tracer.kernel.proc import Descriptor, Process
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Descriptors, Paths, WakerNames
-from tracer.recording.records import text_of
+from tracer.recording.records import bytes_of
 
 MOST = 100_000  # names kept in a recording
 _MOST_NOTED = 100_000  # files that wait for being looked up
@@ -90,7 +91,7 @@ class Names:
             wakers.tid.tolist(), wakers.low.tolist(), wakers.high.tolist(), strict=True
         ):
             if tid in self.comms or len(self.comms) < MOST:
-                self.comms[tid] = text_of(low, high)
+                self.comms[tid] = text.shown(bytes_of(low, high))
         told = Descriptors.of(records)
         if not len(told):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tracer import text
@@ -125,7 +125,8 @@ class Recorder:
         """Ends the recording for a failure of iotrace's own: the target goes on without the probes."""
         self.failure = self.failure or error
         self.ended_early = True
-        self.collector.detach()
+        with suppress(Exception):  # the failure that came first is told
+            self.collector.detach()
 
     def _seen(self, records: RecordBatch) -> RecordBatch:
         if self._watch:

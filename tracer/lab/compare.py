@@ -87,7 +87,7 @@ def contiguous(report: dict[str, Any]) -> bool:
     """Whether every operation's boundaries are in order, and the phases sum to done − ask over all operations."""
     names = ("ask_ns", "ready_ns", "told_ns", "copy_start_ns", "copy_end_ns", "done_ns")
     times = [[op[name] for name in names] for op in report["operations"]]
-    total = sum(phase["total_ns"] for phase in report["phases"].values())
+    total = sum(report["phases"][name]["total_ns"] for name in PHASES)
     return all(row == sorted(row) for row in times) and total == sum(
         row[-1] - row[0] for row in times
     )

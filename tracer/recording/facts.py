@@ -185,7 +185,9 @@ class Facts(TypedDict):
 
 def written(facts: dict[str, Any]) -> bytes:
     """The facts as a recording keeps them, with their digest."""
-    return json.dumps(facts | {"digest": _digest(facts)}, allow_nan=False).encode()
+    # as they are read: JSON makes text of the keys of names by thread, which sorts otherwise (9999, 10000)
+    facts = json.loads(json.dumps(facts, allow_nan=False))
+    return json.dumps(facts | {"digest": _digest(facts)}).encode()
 
 
 def read(raw: bytes) -> dict[str, Any]:

@@ -376,7 +376,7 @@ class Names(View):
 
 
 class WakerNames(View):
-    """The name (comm) of a thread, `tid`, that is not traced and woke one that is: records.text_of has it as text."""
+    """The name (comm) of a thread, `tid`, that is not traced and woke one that is: records.bytes_of has them."""
 
     KINDS = (Kind.WAKER,)
     __slots__ = ()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+import numpy as np
+
 import tracer.analysis
 import tracer.report
 from tracer.analysis import passes
+from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.steps.step import Recording, Results
@@ -68,8 +71,14 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     drawn = None
     if report["model"]["name"] != "none":
         recording = results.recording
+        outside = np.flatnonzero(~results[SelfWoken].operations)
         drawn = figure(
-            received, results[Models], results[InsideWaits], recording.read, recording.base_ns
+            received,
+            results[Models],
+            results[InsideWaits],
+            recording.read,
+            recording.base_ns,
+            outside,
         )
     received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {

@@ -17,6 +17,7 @@ from tracer.terms import (
     MEANWHILE,
     MODELS,
     MOVABLE,
+    NOTICE_SPANS,
     PHASE_SPANS,
     PHASES,
     STATES,
@@ -28,6 +29,7 @@ __all__ = [
     "MEANWHILE",
     "MODELS",
     "MOVABLE",
+    "NOTICE_SPANS",
     "PHASES",
     "PHASE_SPANS",
     "STATES",
@@ -189,6 +191,17 @@ class WaitInside(TypedDict):
     to_ns: Time
 
 
+class Handover(TypedDict):
+    """Another thread than the one that received was told of the data. tid: that thread; told_ns: its wait's return;
+    woken_ns, running_ns: when it woke the receiving thread, and when that had a CPU; null where that was not asleep, or
+    which of several wake-ups was meant is not clear."""
+
+    tid: Id
+    told_ns: Time
+    woken_ns: Time | None
+    running_ns: Time | None
+
+
 class Operation(TypedDict):
     """One successful receive. bytes: null where the recording does not hold them."""
 
@@ -208,16 +221,19 @@ class Operation(TypedDict):
     queued_ns: Duration
     estimated: list[Boundary]
     helper_tid: NotRequired[Id]
+    handover: Handover | None
     raw: NotRequired[RawTimes]
 
 
 class Phases(TypedDict):
-    """The four phases, over all operations."""
+    """The four phases, over all operations; waking and fetching are notice in two, before and after `told`."""
 
     wait: Distribution
     notice: Distribution
     copy: Distribution
     completion: Distribution
+    waking: Distribution
+    fetching: Distribution
 
 
 class MeanwhileCounts(TypedDict):
@@ -392,6 +408,15 @@ class Advice(TypedDict):
     text: str
 
 
+class SelfWakeups(TypedDict):
+    """A descriptor that only threads of its own process write to: how often one was woken through it."""
+
+    tgid: Id
+    fd: Annotated[int, Also(minimum=-1)]
+    kind: Literal["eventfd", "pipe", "socketpair"]
+    count: Count
+
+
 class Wakeups(TypedDict):
     """Wake-ups in one of select, poll and epoll_wait."""
 
@@ -552,6 +577,16 @@ class RunStep(TypedDict):
     tid: Id
 
 
+class HandoverStep(TypedDict):
+    """The thread that was told (tid) wakes the one that receives (to). through: the call that this one slept in."""
+
+    kind: Literal["handover"]
+    at_ns: Time
+    tid: Id
+    to: Id
+    through: str
+
+
 class ReadyStep(TypedDict):
     """The data is there."""
 
@@ -624,6 +659,7 @@ Step: TypeAlias = (
     | LibraryStep
     | WakeStep
     | RunStep
+    | HandoverStep
     | ReadyStep
     | CopyStep
     | WaitStep
@@ -753,6 +789,7 @@ class Report(TypedDict):
     descriptors: list[Descriptor]
     advice: list[Advice]
     wakeups: list[Wakeups]
+    self_wakeups: list[SelfWakeups]
     lanes: Lanes | None
     locks: list[Lock]
     ledger: Ledger

@@ -30,6 +30,7 @@ from tracer.report.contract import (
     CopyStep,
     Figure,
     HandlerEndStep,
+    HandoverStep,
     LibraryStep,
     ReadyStep,
     RequestStep,
@@ -51,17 +52,24 @@ Row: TypeAlias = dict[str, int]
 
 
 def figure(
-    operations: Operations, models: np.ndarray, inside: WaitsInside, read: Read, base: int
+    operations: Operations,
+    models: np.ndarray,
+    inside: WaitsInside,
+    read: Read,
+    base: int,
+    chosen: np.ndarray | None = None,
 ) -> Figure | None:
     """The operation that is drawn, as its steps; None where there is no operation.
 
     models: each operation's (io_model.models_of). inside: the waits inside the operations. read: gives the recording's
-    records again. base: what the times of steps count from (ns).
+    records again. base: what the times of steps count from (ns). chosen: rows of the operations of which one is drawn;
+    else of all.
     """
-    if not len(operations):
+    chosen = np.arange(len(operations)) if chosen is None else chosen
+    if not len(chosen):
         return None
-    model = int(np.bincount(models).argmax())
-    index = _median(operations, np.flatnonzero(models == model))
+    model = int(np.bincount(models[chosen]).argmax())
+    index = _median(operations, chosen[models[chosen] == model])
     operation = next(operations.rows(slice(index, index + 1)))
     records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
     waits = inside.of(operation["serial"])
@@ -93,6 +101,8 @@ def _steps(operation: Row, waits: list[tuple[int, int]], records: RecordBatch) -
     if _is_request(operation):
         yield from _requests(operation, records)
         yield from _asking(operation, _thread(records, operation["tid"]))
+    if operation["told_tid"]:
+        yield from _handed_over(operation, _thread(records, operation["told_tid"]))
     yield from _calls(operation, waits, thread)
     if operation["wait_kind"] == SIGNAL:
         yield from _handler_ends(operation, thread)
@@ -193,6 +203,29 @@ def _handler_ends(operation: Row, thread: TimelineBatch) -> Iterator[HandlerEndS
         yield {"kind": "handler_end", "at_ns": time, "tid": tid}
 
 
+# a hand-over
+
+
+def _handed_over(operation: Row, teller: TimelineBatch) -> Iterator[Step]:
+    """The wait of the thread that was told, and how it woke the thread that receives."""
+    calls = teller.calls
+    told = (calls.end == operation["raw_told"]) & (calls.nr == operation["wait_nr"])
+    for row in np.flatnonzero(told).tolist():
+        yield from _call(teller, row, waits=True)
+    if operation["woken"]:
+        through = syscalls.class_of(syscalls.name_of(operation["woken_in"]))
+        handover: HandoverStep = {
+            "kind": "handover",
+            "at_ns": operation["woken"],
+            "tid": operation["told_tid"],
+            "to": operation["tid"],
+            "through": through,
+        }
+        yield handover
+        run: RunStep = {"kind": "run", "at_ns": operation["running"], "tid": operation["tid"]}
+        yield run
+
+
 # io_uring's request
 
 
@@ -242,6 +275,7 @@ def _calls(operation: Row, inside: list[tuple[int, int]], thread: TimelineBatch)
     before = calls.end < operation["copy_end"]
     brings = (calls.end == operation["copy_end"]) & (calls.fd == operation["fd"])
     waits = np.isin(calls.nr, [*_wait_numbers(), operation["wait_nr"]])
+    waits &= operation["told_tid"] == 0  # else another thread's wait told
     asks = np.isin(calls.nr, syscalls.class_numbers(syscalls.RECEIVE))
     asks &= (calls.fd == operation["fd"]) & ((calls.result < 0) | before)
     accepts = np.isin(calls.nr, syscalls.class_numbers(("accept", "accept4")))

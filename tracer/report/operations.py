@@ -11,7 +11,7 @@ from tracer.analysis.operations.table import COMPLETION_KINDS, Operations
 from tracer.analysis.operations.waits_inside import WaitsInside
 from tracer.analysis.steps.step import ReportPart, Results
 from tracer.analysis.tables.distribution import distribution
-from tracer.terms import BOUNDARIES, MOVABLE, PHASES
+from tracer.terms import BOUNDARIES, MOVABLE, NOTICE_SPANS, PHASES
 
 _AT_ONCE = 4096
 
@@ -23,7 +23,8 @@ class OperationsPart(ReportPart):
 
     def finish(self, results: Results) -> dict[str, Any]:
         operations = results[OperationsInWindow]
-        shown = results[Identity].with_ids(operations, ("tid", "tgid", "receiver_tid"))
+        names = ("tid", "tgid", "receiver_tid", "told_tid")
+        shown = results[Identity].with_ids(operations, names)
         return {
             "operations": Listed(shown, results[InsideWaits], results.recording.base_ns),
             "estimated": _estimated(operations),
@@ -31,6 +32,10 @@ class OperationsPart(ReportPart):
             "phases": {
                 name: distribution(took)
                 for name, took in zip(PHASES, operations.phases(), strict=True)
+            }
+            | {
+                name: distribution(getattr(operations, end) - getattr(operations, begin))
+                for name, (begin, end) in NOTICE_SPANS.items()
             },
         }
 
@@ -89,12 +94,26 @@ def _operation(
     ]
     if operation["receiver_tid"]:
         entry["helper_tid"] = operation["receiver_tid"]
+    entry["handover"] = _handover(operation, base)
     raw = {
         f"{name}_ns": operation[f"raw_{name}"] - base
         for name in MOVABLE
         if operation[f"raw_{name}"] != operation[name]
     }
     return entry | {"raw": raw} if raw else entry
+
+
+def _handover(operation: dict[str, Any], base: int) -> dict[str, Any] | None:
+    """Which thread was told, where another received, and how that one learnt of it."""
+    if not operation["told_tid"]:
+        return None
+    woken, running = operation["woken"], operation["running"]
+    return {
+        "tid": operation["told_tid"],
+        "told_ns": operation["raw_told"] - base,
+        "woken_ns": woken - base if woken else None,
+        "running_ns": running - base if running else None,
+    }
 
 
 def _estimated(operations: Operations) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
@@ -87,7 +88,7 @@ class Activity(ReportPart):
 class Processes(ReportPart):
     """The report's `processes`, those that used most CPU first."""
 
-    NEEDS = (KnownThreads, OperationsInWindow, Models, Contexts, IoOfProcesses)
+    NEEDS = (KnownThreads, OperationsInWindow, Models, Contexts, IoOfProcesses, SelfWoken)
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = listed(
@@ -97,6 +98,7 @@ class Processes(ReportPart):
             results[Contexts],
             results[IoOfProcesses],
             results.recording.base_ns,
+            results[SelfWoken].operations,
         )
         return {"processes": processes}
 
@@ -108,11 +110,12 @@ def listed(
     contexts: dict[int, io_model.VerdictContext],
     counts: dict[int, IoCounts],
     base: int,
+    self_woken: np.ndarray,
 ) -> list[dict[str, Any]]:
     """The processes of a report, those that used most CPU first.
 
     codes: each operation's model (io_model.models_of); contexts, counts: by process; base: what times are
-    counted from (ns).
+    counted from (ns); self_woken: bool[n], operations that are wake-ups, which say nothing of the model.
     """
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for thread in threads.times:
@@ -120,7 +123,7 @@ def listed(
     rows = rows_by(operations.tgid)
     processes = []
     for tgid, members in by_process.items():
-        work = _Work(threads, operations, codes, rows.get(tgid, _NONE))
+        work = _Work(threads, operations, codes, rows.get(tgid, _NONE), self_woken)
         context = contexts.get(tgid, io_model.NOTHING_BESIDE)
         leader = threads.leaders.get(tgid, tgid)
         processes.append(
@@ -156,17 +159,19 @@ def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class _Work:
-    """Some of the operations, `chosen` (rows, int64), with their models."""
+    """Some of the operations, `chosen` (rows, int64), with their models. self_woken: bool[n], of all operations."""
 
     threads: Threads
     operations: Operations
     codes: np.ndarray
     chosen: np.ndarray
+    self_woken: np.ndarray
 
     def of_threads(self, threads: list[ThreadTimes]) -> _Work:
         """The chosen operations of these threads."""
         selected = np.isin(self.operations.tid[self.chosen], [thread.tid for thread in threads])
-        return _Work(self.threads, self.operations, self.codes, self.chosen[selected])
+        chosen = self.chosen[selected]
+        return _Work(self.threads, self.operations, self.codes, chosen, self.self_woken)
 
     def described(
         self,
@@ -179,18 +184,22 @@ class _Work:
         counts: of a process, which may do something else than input and output; None for a group of threads.
         """
         operations, codes, chosen = self.operations, self.codes, self.chosen
+        woken = self.self_woken[chosen]
+        count, self_woken = len(chosen), int(woken.sum())
+        chosen = chosen[~woken] if self_woken else chosen
         if len(chosen) < len(operations):
             operations, codes = (
                 operations.take(chosen if len(chosen) else slice(0)),
                 codes[chosen],
             )
-        verdict, doing = io_model.judge(operations, codes, context), activity(threads, self.threads)
+        verdict = io_model.judge(operations, codes, context, self_woken)
+        doing = activity(threads, self.threads)
         # calls that were not understood may be receives
         if counts is not None and not (context.undecoded or context.unwatched):
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
-            "operations": len(operations),
+            "operations": count,
             "model": evidence.model(verdict),
             "activity": doing,
             "wakers": _wakers(threads, self.threads),

@@ -9,11 +9,13 @@ import numpy as np
 from tracer.analysis.counts.fd_usage import SYSV_QUEUE, DescriptorUsage, FdUsage
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.poll_usage import PollUsage
+from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.absences import Absences
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
 from tracer.analysis.verdict import io_model, non_io
 from tracer.analysis.verdict.advice import ProgramIo, advice
@@ -62,12 +64,16 @@ class Model(ReportPart):
         Locks,
         Activity,
         Identity,
+        SelfWoken,
     )
 
     def finish(self, results: Results) -> dict[str, Any]:
         operations, codes = results[OperationsInWindow], results[Models]
+        woken = results[SelfWoken].operations
+        if woken.any():  # these carry no data from outside
+            operations, codes = operations.take(~woken), codes[~woken]
         context = io_model.in_all(results[Contexts].values())
-        verdict = io_model.judge(operations, codes, context)
+        verdict = io_model.judge(operations, codes, context, int(woken.sum()))
         if context.undecoded or context.unwatched:  # calls that were not understood may be receives
             return {"model": evidence.model(verdict)}
         shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
@@ -118,7 +124,7 @@ class Descriptors(ReportPart):
 class Advice(ReportPart):
     """The report's `advice`."""
 
-    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes)
+    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes, Absences)
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = results[Processes]["processes"]
@@ -129,6 +135,7 @@ class Advice(ReportPart):
             results[PollUsage],
             {process["tgid"]: process["name"] for process in processes},
             {process["tgid"]: process["activity"]["cpu_ns"] for process in processes},
+            results[Absences],
         )
         return {"advice": wording.advice(advice(io), io)}
 

@@ -110,7 +110,7 @@ class _Running(AnyProgram):
             if not self._attached:
                 raise NotTraceable(_none_of(self.why_not))
             for wanted, attached in self._attached:
-                with recorder.aside(OSError), _gone():
+                with recorder.aside(), suppress(OSError):  # it has ended meanwhile
                     attached["descriptors"] = self._learn(wanted.process, recorder)
             recorder.drain()
             self.numbers.adopted(recorder.seen_as)
@@ -160,21 +160,23 @@ class _Running(AnyProgram):
     def _adopt(self, wanted: Wanted, recorder: Recorder) -> None:
         """Adopts a process's threads, unless it ends meanwhile or is not ours to trace."""
         process, command, threads = wanted.process, list[str](), 0
+        why_not = _GONE.format(wanted.pid)
         try:
             leader = process.leader()
             if leader == process.pid:
                 threads = self.adopter.adopt_all(process, recorder.drain)
             else:
                 threads = int(self.adopter.adopt(leader, process.pid))
-            with recorder.aside(OSError):
-                command = proc.Process(process.threads()[0]).command()
         except PermissionError as error:
-            self.why_not[wanted.pid] = _forbidden(wanted.pid, str(error.filename))
+            why_not = _forbidden(wanted.pid, str(error.filename))
+        except OSError:  # it has ended
+            pass
+        if not threads:
+            self.why_not[wanted.pid] = why_not
             return
-        except (OSError, IndexError):  # it has ended
-            if not threads:
-                self.why_not[wanted.pid] = _GONE.format(wanted.pid)
-                return
+        with recorder.aside(), suppress(OSError):
+            for tid in process.threads()[:1]:  # the first one that has not ended
+                command = proc.Process(tid).command()
         self._attached.append(
             (
                 wanted,
@@ -190,6 +192,7 @@ class _Running(AnyProgram):
             known |= new
             for pid in sorted(new):
                 self._adopt(Wanted(pid, proc.Process(pid)), recorder)
+                self.why_not.pop(pid, None)  # nobody has asked for this one
 
     def _learn(self, process: proc.Process, recorder: Recorder) -> int:
         """Has the probes learn the open files of a process, or of a single thread: each table of descriptors once,
@@ -269,13 +272,6 @@ def _registrations(looked_ns: int, tid: int, epoll: proc.Descriptor) -> RecordBa
         for watched, events in epoll.epoll.items()
     ]
     return RecordBatch.of(np.array(rows, RECORD))
-
-
-@contextmanager
-def _gone() -> Iterator[None]:
-    """A context for what cannot be done with a process that has ended meanwhile, or of which /proc may not tell."""
-    with suppress(OSError):
-        yield
 
 
 @contextmanager

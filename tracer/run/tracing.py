@@ -20,7 +20,7 @@ from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
 from tracer.recording.parquet import Writer
 
-LOOK_UP_S = 0.01  # between two drains, for what has to be looked up in /proc
+LOOK_UP_S = 0.005  # between two drains, for what has to be looked up in /proc
 
 
 @dataclass(frozen=True)

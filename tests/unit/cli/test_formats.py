@@ -111,7 +111,7 @@ def test_it_is_written_beside_what_stdout_shows(extended: Run, tmp_path: Path) -
     assert done.stdout == iotrace("report", RECORDING, env={"COLUMNS": "80"}).stdout
     path = tmp_path / "phases.csv"
     counts = path.read_text().strip().split(",")
-    assert len(counts) == 4 and len(set(counts)) == 1 and path.read_text().endswith("\n")
+    assert len(counts) == 6 and len(set(counts)) == 1 and path.read_text().endswith("\n")
     assert path.stat().st_mode & 0o777 == PRIVATE
 
 
@@ -172,4 +172,4 @@ def test_the_example_of_contributing_is_a_format(tmp_path: Path) -> None:
     iotrace_extended = running(tmp_path, place)
     assert "--csv FILE" in iotrace_extended("trace", "--help").stdout
     assert iotrace_extended("report", RECORDING, "--csv", "x").returncode == 0
-    assert len((tmp_path / "x").read_text().split(",")) == 4
+    assert len((tmp_path / "x").read_text().split(",")) == 6

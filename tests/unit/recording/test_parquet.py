@@ -96,6 +96,12 @@ def test_facts_come_back(tmp_path: Path) -> None:
     assert found["rows"] == 3 and found["checked"] is True
 
 
+def test_names_by_thread_are_facts_like_others(tmp_path: Path) -> None:
+    """As text 10000 stands before 9999."""
+    write(tmp_path / "run", [some_records(3)], comms={9999: "one", 10000: "two"})
+    assert read_facts(str(tmp_path / "run"))["comms"] == {"9999": "one", "10000": "two"}
+
+
 def test_a_number_that_does_not_fit_has_its_name_too(tmp_path: Path) -> None:
     records = np.zeros(6, RECORD)
     records["time"], records["kind"] = np.arange(6), Kind.CALL

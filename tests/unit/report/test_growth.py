@@ -18,6 +18,7 @@ from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
 from tracer.analysis.operations.waits_inside import no_waits
 from tracer.analysis.tables.table import names_of
+from tracer.analysis.threads.absences import OffCpuTimes
 from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu
 from tracer.analysis.verdict import advice, io_model
@@ -86,25 +87,40 @@ def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.ProgramI
         for i in range(count)
     ]
     return advice.ProgramIo(
-        operations(count, wait_kind), used(count, **values), files, scans, {}, {}
+        operations(count, wait_kind),
+        used(count, **values),
+        files,
+        scans,
+        {},
+        {},
+        OffCpuTimes(away(operations(count))),
     )
 
 
 def listing(count: int) -> Callable[[], list[dict[str, Any]]]:
     its = operations(count)
     return lambda: processes.listed(
-        threads(count), its, np.zeros(len(its), np.int64).view(Counted), {}, {}, 0
+        threads(count),
+        its,
+        np.zeros(len(its), np.int64).view(Counted),
+        {},
+        {},
+        0,
+        np.zeros(len(its), bool).view(Counted),
+    )
+
+
+def away(its: Operations) -> OffCpu:
+    out = np.asarray(its.ask)
+    return OffCpu(
+        its.tid,
+        *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0, out < 0)),
     )
 
 
 def waiting(count: int) -> Callable[[], dict[str, Any]]:
     its = operations(count)
-    out = np.asarray(its.ask)
-    absences = OffCpu(
-        its.tid,
-        *(column.view(Counted) for column in (out + 10, out + 100, out + 200, out < 0, out < 0)),
-    )
-    return lambda: during_wait.waiting(its, no_waits(), absences)
+    return lambda: during_wait.waiting(its, no_waits(), OffCpuTimes(away(its)))
 
 
 def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
@@ -148,7 +164,8 @@ def test_each_rule_and_list_has_its_say_at_that_size() -> None:
 
 def test_names_are_put_together_once() -> None:
     its = threads(SMALL)
-    found = processes.listed(its, operations(SMALL), np.zeros(SMALL * EACH, np.int64), {}, {}, 0)
+    none, outside = np.zeros(SMALL * EACH, np.int64), np.zeros(SMALL * EACH, bool)
+    found = processes.listed(its, operations(SMALL), none, {}, {}, 0, outside)
     assert all(process["wakers"][0]["name"] == "x" for process in found)
     assert (
         isinstance(its.times, Walked) and its.times.times == 2

@@ -28,8 +28,9 @@ _LOOKED_UP = number_set(
 
 
 class CallFile(NamedTuple):
-    """For each call of a batch (int64[n]): process, number of the file (identity: of sockets the inode), i_mode, kind
-    (FileKind), and life of the descriptor; 0 where unknown, and for calls that use no descriptor and did not sleep."""
+    """For each call of a batch (int64[n]): process, number of the file (identity: of sockets the inode), i_mode and
+    kind (FileKind), 0 where unknown, and for calls that use no descriptor and did not sleep; life of the descriptor
+    where a later look may say more, else 0."""
 
     tgid: np.ndarray
     number: np.ndarray
@@ -51,7 +52,7 @@ class CallFiles(Step[CallFile, None]):
         rows = rows[calls.result[rows] != -errno.EBADF]  # else there was no file
         known = identity.files(calls.tid[rows], calls.fd[rows], calls.start[rows])
         files.number[rows], files.mode[rows] = known.number, known.mode
-        files.kind[rows], files.life[rows] = known.kind, known.life
+        files.kind[rows], files.life[rows] = known.kind, np.where(known.settled, 0, known.life)
         return files
 
     def finish(self, results: Results) -> None:

@@ -82,10 +82,7 @@ class DescriptorUsage(Step[None, FdUsage]):
         kinds = _kinds(calls, state[TimelineStep].messages, _fills(calls, identity))
         self._add(self._keys(calls, files), _columns(calls, kinds, neighbours, second))
         if len(second.rows):
-            its = second.files
-            small = self._small(its.life, its.number == 0)
-            keys = its.tgid, second.fd, its.number, its.mode, its.kind, small
-            self._add(keys, second.columns(calls.take(second.rows)))
+            self._add(self._keys_of(second.fd, second.files), second.columns(calls.take(second.rows)))
 
     def finish(self, results: Results) -> FdUsage:
         """Calls on a descriptor before anything was learnt of it count for the file that it turned out to be."""
@@ -108,24 +105,33 @@ class DescriptorUsage(Step[None, FdUsage]):
         )
 
     def _keys(self, calls: Calls, files: CallFile) -> tuple[np.ndarray, ...]:
-        """Process, descriptor, number, mode and kind of what argument 0 of each call is, and, of a life of which
-        nothing is known, its small number."""
-        sysv = _SYSV[calls.nr]  # whose argument 0 is a queue's ID, and no descriptor
+        """The keys of what argument 0 of each call is. Of msgrcv and msgsnd that is a queue's ID, and no descriptor."""
+        sysv = _SYSV[calls.nr]
         queue = _QUEUE_RECEIVE[calls.nr] | _QUEUE_SEND[calls.nr]
-        return (
-            files.tgid,
+        return self._keys_of(
             np.where(sysv, SYSV_QUEUE, calls.fd),
-            np.where(sysv, calls.fd + 1, files.number),
-            np.where(sysv, 0, files.mode),
-            np.where(queue, FileKind.MQUEUE, files.kind),
-            self._small(files.life, (files.number == 0) & ~sysv),
+            CallFile(
+                files.tgid,
+                np.where(sysv, calls.fd + 1, files.number),
+                np.where(sysv, 0, files.mode),
+                np.where(queue, FileKind.MQUEUE, files.kind),
+                np.where(sysv, 0, files.life),
+            ),
         )
+
+    def _keys_of(self, fd: np.ndarray, files: CallFile) -> tuple[np.ndarray, ...]:
+        """Process, descriptor, number, mode and kind, and a small number for each life of which a later look may say
+        more; these are looked up at the end."""
+        settled = files.life == 0
+        later = self._small(files.life, ~settled)
+        kind = np.where(settled | (files.kind == FileKind.MQUEUE), files.kind, FileKind.UNKNOWN)
+        return files.tgid, fd, files.number * settled, files.mode * settled, kind, later
 
     def _add(self, keys: tuple[np.ndarray, ...], values: dict[str, np.ndarray]) -> None:
         self._sums.add(keys, columns(len(keys[0]), values))
 
     def _small(self, lives: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-        """Numbers in place of the lives of which nothing is known, 0 for the others: sums by large keys take long."""
+        """Numbers in place of the lives that are not settled, 0 for the others: sums by large keys take long."""
         small = np.zeros(len(lives), np.int64)
         if not unknown.any():
             return small

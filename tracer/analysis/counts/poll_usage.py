@@ -3,11 +3,12 @@ time that they took."""
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import numpy as np
 
-from tracer.analysis.counts.call_files import CallFiles
+from tracer.analysis.counts.call_files import ACCEPT, SEND, CallFiles
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
@@ -21,6 +22,16 @@ _SELECT, _POLL, _EPOLL = (
     for names in (syscalls.SELECT, syscalls.POLL, syscalls.EPOLL)
 )
 _LOOKS = _SELECT | _POLL | _EPOLL
+_TRANSFERS = number_set(syscalls.class_numbers((*syscalls.RECEIVE, *SEND, *ACCEPT)))
+_NEUTRAL = number_set(
+    syscalls.class_numbers(
+        (
+            *("clock_gettime", "gettimeofday", "time", "clock_nanosleep", "nanosleep"),
+            *("getpid", "gettid", "getppid", "getuid", "getrusage", "getcpu", "sched_yield"),
+            *("brk", "madvise", "mmap", "munmap", "mprotect", "rt_sigprocmask", "rt_sigaction"),
+        )
+    )
+)
 
 
 class PollUsage(Step[None, list[dict[str, Any]]]):
@@ -71,17 +82,27 @@ class PollUsage(Step[None, list[dict[str, Any]]]):
 
 
 def _repeated(calls: Calls, epoll_fds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """bool[n]: which calls returned something ready without sleeping, right after the same call of the thread had done
-    so. epoll_fds: the epoll descriptor of each call."""
+    """bool[n]: which calls returned something ready without sleeping, after the same call of the thread had done so,
+    and no call in between can have taken it. epoll_fds: the epoll descriptor of each call."""
+    rows = np.flatnonzero(~_takes_nothing(calls))
     repeated, told = np.zeros(len(calls), bool), calls.result > 0
-    repeated[1:] = (
-        wanted[1:]
-        & wanted[:-1]
-        & (calls.tid[1:] == calls.tid[:-1])
-        & (calls.nr[1:] == calls.nr[:-1])
-        & (epoll_fds[1:] == epoll_fds[:-1])
-        & told[1:]
-        & told[:-1]
-        & (calls.slept[1:] == 0)
+    now, before = rows[1:], rows[:-1]
+    repeated[now] = (
+        wanted[now]
+        & wanted[before]
+        & (calls.tid[now] == calls.tid[before])
+        & (calls.nr[now] == calls.nr[before])
+        & (epoll_fds[now] == epoll_fds[before])
+        & told[now]
+        & told[before]
+        & (calls.slept[now] == 0)
     )
     return repeated
+
+
+def _takes_nothing(calls: Calls) -> np.ndarray:
+    """bool[n]: which calls leave what is ready as it is: those that failed, but for receives, sends and accepts that
+    found nothing (then another thread has taken it), and those that have nothing to do with descriptors."""
+    failed = (calls.result < 0) & ~(_TRANSFERS[calls.nr] & (calls.result == -errno.EAGAIN))
+    nothing: np.ndarray = (failed | _NEUTRAL[calls.nr]) & ~_LOOKS[calls.nr]
+    return nothing

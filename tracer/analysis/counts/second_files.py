@@ -63,5 +63,6 @@ def moves(calls: Calls, files: CallFile, identity: Identity) -> SecondFiles:
     room = ~_INPUT[mine.nr] & from_pipe & (known.kind == FileKind.SOCKET)
     told = (mine.result > 0) | room & (mine.result == -errno.EAGAIN)
     known = known.take(told)
-    second = CallFile(files.tgid[rows][told], known.number, known.mode, known.kind, known.life)
+    life = np.where(known.settled, 0, known.life)
+    second = CallFile(files.tgid[rows][told], known.number, known.mode, known.kind, life)
     return SecondFiles(rows[told], fd[told], second, room[told])

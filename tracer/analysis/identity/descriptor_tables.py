@@ -1,5 +1,5 @@
-"""Which table of descriptors (struct files_struct, include/linux/fdtable.h) a thread has at a time, and what a table has
-from which other one.
+"""Which table of descriptors (struct files_struct, include/linux/fdtable.h) a thread has at a time, and what a table
+has from which other one.
 
 Threads share a table that they were created with by CLONE_FILES; fork copies it, and so do unshare(CLONE_FILES) and an
 execve of a thread that shares with other processes. A call that closes many descriptors at once (execve those with
@@ -22,9 +22,11 @@ from tracer.recording.records import Kind
 
 CLONE_FILES = 0x400  # include/uapi/linux/sched.h
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4  # include/uapi/linux/close_range.h
-_FIRST_VERSION = 1 << 30  # versions have the number of the process or thread that began the table, or one from here on
+_FIRST_VERSION = (
+    1 << 30
+)  # versions have the number of the process or thread that began the table, or one from here on
 _MOST_FD = (1 << 31) - 1
-_BEGINNING = np.iinfo(np.int64).min
+_BEGINNING, _MOST_TIME = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 class Passes(IntEnum):
@@ -52,10 +54,14 @@ class DescriptorTables:
     """Feed batches in time order; then ask for any time so far."""
 
     def __init__(self) -> None:
-        self._of_thread: dict[int, int] = {}  # thread → table, where that is not its process's number
+        self._of_thread: dict[
+            int, int
+        ] = {}  # thread → table, where that is not its process's number
         self._process: dict[int, int] = {}  # thread → process
         self._users: dict[int, set[int]] = {}  # table → processes, where several ever shared it
-        self._by_hash: dict[int, int] = {}  # of adopted threads: what the probes call the table → table
+        self._by_hash: dict[
+            int, int
+        ] = {}  # of adopted threads: what the probes call the table → table
         self._newest: dict[int, int] = {}  # table → its version now, where that is not its number
         self._next = _FIRST_VERSION
         self._tables = History(1)  # thread → table, as in _of_thread
@@ -128,9 +134,7 @@ class DescriptorTables:
             table = self._table_of(tid)
         self._renew(table, time, Passes.EXEC)
 
-    def _many(
-        self, time: int, tid: int, number: int, first: int, second: int, third: int
-    ) -> None:
+    def _many(self, time: int, tid: int, number: int, first: int, second: int, third: int) -> None:
         unshares = first & CLONE_FILES if number == self._unshare else third & CLOSE_RANGE_UNSHARE
         if unshares:
             self._unshared(tid, time)
@@ -184,17 +188,3 @@ class DescriptorTables:
 
     def _add(self, history: History, *row: int) -> None:
         self._new.setdefault(history, []).append(row)
-
-
-_MOST_TIME = np.iinfo(np.int64).max
-
-
-def passed(links: Links, fds: np.ndarray, closes_on_exec: np.ndarray) -> np.ndarray:
-    """bool[n]: whether each descriptor stayed open where its version was made. closes_on_exec: whether it had
-    FD_CLOEXEC then."""
-    within = (fds >= links.first) & (fds <= links.last)
-    closed: np.ndarray = ((links.passes == Passes.EXEC) & closes_on_exec) | (
-        (links.passes == Passes.CLOSED) & within
-    )
-    return ~closed
-

@@ -38,9 +38,9 @@ SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/n
 
 @dataclass(slots=True)
 class Files(Table):
-    """Of each descriptor asked about (int64[n] each): life (DescriptorLives); number of the file (FileNumbers: of sockets
-    the inode), mode (i_mode) and flags (f_flags), kind (FileKind), 0 where unknown; stream: whether it is a stream
-    socket."""
+    """Of each descriptor asked about (int64[n] each): life (DescriptorLives); number of the file (FileNumbers: of
+    sockets the inode), mode (i_mode) and flags (f_flags), kind (FileKind), 0 where unknown; stream: whether it is a
+    stream socket. settled: false where a later look may say otherwise (of_lives)."""
 
     life: np.ndarray
     number: np.ndarray
@@ -48,6 +48,7 @@ class Files(Table):
     flags: np.ndarray
     kind: np.ndarray
     stream: np.ndarray
+    settled: np.ndarray
 
     @property
     def on_data(self) -> np.ndarray:
@@ -142,6 +143,14 @@ class Descriptors:
         """What is known of lives, as of their first look."""
         return self._files(lives, np.full(len(lives), np.iinfo(np.int64).min))
 
+    def resolved(self, lives: np.ndarray) -> np.ndarray:
+        """Lives (Files.life) by their numbers in LifeFacts, -1 where nothing is known of one so far."""
+        return self._lives.resolved(lives)
+
+    def open_files_of(self, lives: np.ndarray) -> OpenFiles:
+        """The open files of lives, by their numbers in LifeFacts."""
+        return OpenFiles(self._lives.facts.of(lives).kind, *self._open_files.of(lives))
+
     def open_files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> OpenFiles:
         """The open file behind the descriptor of each thread at each time (ns)."""
         numbers = self._lives.resolved(self.lives(tids, fds, times))
@@ -183,11 +192,12 @@ class Descriptors:
     def _files(self, lives: np.ndarray, times: np.ndarray) -> Files:
         numbers = self._lives.resolved(lives)
         first = self._lives.facts.of(numbers)
-        flags, _, _ = self._lives.facts.flags_at(numbers, times)
+        flags = self._lives.facts.flags_at(numbers, times)
         is_socket = first.kind == FileKind.SOCKET
         stream = is_socket & (first.low >> 16 & SOCK_TYPE_MASK == socket.SOCK_STREAM)
         known, _ = self._streams.find(first.inode, times)
-        return Files(lives, first.number, first.mode, flags, first.kind, stream | known)
+        settled = self._lives.settled(lives) >= 0
+        return Files(lives, first.number, first.mode, flags, first.kind, stream | known, settled)
 
     def _births(self, births: fields.Births) -> None:
         """The process of each thread, and the time when it was adopted."""

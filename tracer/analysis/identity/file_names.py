@@ -82,7 +82,9 @@ class FileNames:
             or naming.unnamed(row["mode"], row["inode"])
         )
 
-    def _shown(self, view: fields.Descriptors | fields.Paths | fields.Addresses) -> tuple[np.ndarray, np.ndarray]:
+    def _shown(
+        self, view: fields.Descriptors | fields.Paths | fields.Addresses
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(life, number of the file) of each record's descriptor, -1 and 0 where unknown."""
         lives = self._descriptors.known_lives(view.tid, view.fd, view.time)
         return lives, self._descriptors.look_at(lives).number

@@ -1,5 +1,6 @@
-"""Numbers of files. The number of the first file with an inode number is that inode number; other files that have it too
-(on another file system, after the first was deleted, or anonymous ones of another kind) have numbers from FIRST on."""
+"""Numbers of files. The number of the first file with an inode number is that inode number; other files that have it
+too (on another file system, after the first was deleted, or anonymous ones of another kind) have numbers from FIRST
+on."""
 
 from __future__ import annotations
 

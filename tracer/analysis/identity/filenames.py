@@ -4,7 +4,7 @@ named by file_names.)"""
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,8 +52,12 @@ class FdNames:
             if not file["name"].startswith(("socket:[", "inode:["))
         }
         self._process: dict[int, int] = {}
-        self._tables: dict[int, _Table] = {}  # thread → its table; those that share one have the same
-        self._made: dict[int, tuple[int, int, int]] = {}  # thread → number, result, argument of its last such call
+        self._tables: dict[
+            int, _Table
+        ] = {}  # thread → its table; those that share one have the same
+        self._made: dict[
+            int, tuple[int, int, int]
+        ] = {}  # thread → number, result, argument of its last such call
         self._told: dict[int, tuple[int, ...]] = {}  # thread → its last FILE record
         self._by_inode: dict[int, str] = {}  # of sockets with addresses
         # thread → (descriptor, the bytes so far) of the path by which it was opened
@@ -102,7 +106,7 @@ class FdNames:
     def learn(self, lesson: Row) -> bool:
         """Takes one of `lessons`. Whether it was about a descriptor of that thread."""
         _, view, values = lesson
-        takes = {
+        takes: dict[type[fields.View], Callable[..., None]] = {
             fields.Calls: self._call,
             fields.Arguments: self._many,
             fields.Files: self._tell,

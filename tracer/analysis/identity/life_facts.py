@@ -50,7 +50,7 @@ class LifeFacts:
     def __init__(self) -> None:
         self._room = np.zeros((len(NAMES), 1 << 10), np.int64)
         self._count = 0
-        self._changed = History(2)  # number → flags, closes_on_exec
+        self._changed = History(1)  # number → flags
 
     def __len__(self) -> int:
         return self._count
@@ -69,12 +69,11 @@ class LifeFacts:
     def look_again(self, numbers: np.ndarray, looks: Looks) -> None:
         """Later looks at lives that are known: their flags from then on. A look that says nothing new is not kept."""
         first = self.of(numbers)
-        differs = (first.flags != looks.flags) | (first.closes_on_exec != looks.closes_on_exec)
-        has_changed = np.unique(numbers[differs])
+        has_changed = np.unique(numbers[first.flags != looks.flags])
         changed, _ = self._changed.find(numbers, looks.time)
         kept = np.flatnonzero(changed | np.isin(numbers, has_changed))
         rows = looks.take(kept)
-        self._changed.add(numbers[kept], rows.time, rows.flags, rows.closes_on_exec)
+        self._changed.add(numbers[kept], rows.time, rows.flags)
 
     def of(self, numbers: np.ndarray) -> Looks:
         """The first looks at lives; all 0 for a number below 0."""
@@ -83,13 +82,8 @@ class LifeFacts:
         columns = self._room[:, np.maximum(numbers, 0)]
         return Looks(*np.where(numbers >= 0, columns, 0))
 
-    def flags_at(
-        self, numbers: np.ndarray, times: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(f_flags, closes_on_exec, since when that is told, ns) at each time; of before the first look what that
-        said."""
-        first = self.of(numbers)
-        changed, rows = self._changed.find_since(numbers, times)
-        now = first.flags, first.closes_on_exec, first.time
-        flags, closes, since = (np.where(changed, rows[:, i], now[i]) for i in range(3))
-        return flags, closes, since
+    def flags_at(self, numbers: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """f_flags (int64[n]) at each time; of before the first look what that said."""
+        changed, rows = self._changed.find(numbers, times)
+        flags: np.ndarray = np.where(changed, rows[:, 0], self.of(numbers).flags)
+        return flags

@@ -36,7 +36,14 @@ _USUAL: dict[int, str] = {
     FileKind.IO_URING: "[io_uring]",
     FileKind.INOTIFY: "inotify",
 }
-_FAMILIES: dict[int, str] = {38: "ALG", 30: "TIPC", 40: "VSOCK", 29: "CAN", 31: "BLUETOOTH", 44: "XDP"}
+_FAMILIES: dict[int, str] = {
+    38: "ALG",
+    30: "TIPC",
+    40: "VSOCK",
+    29: "CAN",
+    31: "BLUETOOTH",
+    44: "XDP",
+}
 
 
 class SocketFacts(NamedTuple):
@@ -57,10 +64,8 @@ class SocketFacts(NamedTuple):
     def name(self) -> str:
         """The protocol: TCP, UDPv6, UNIX-STREAM, NETLINK; socket where there is no word for it."""
         if self.family in (socket.AF_INET, socket.AF_INET6):
-            if self.type == socket.SOCK_RAW:
-                protocol = "RAW"
-            else:
-                protocol = _PROTOCOLS.get((self.type, self.protocol), "socket")
+            protocol = _PROTOCOLS.get((self.type, self.protocol), "socket")
+            protocol = "RAW" if self.type == socket.SOCK_RAW else protocol
             is_v6 = self.family == socket.AF_INET6 and protocol != "socket"
             return protocol + "v6" * is_v6
         if self.family == socket.AF_UNIX:

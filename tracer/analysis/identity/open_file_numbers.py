@@ -12,7 +12,9 @@ class OpenFileNumbers:
     """An open file has the number (in LifeFacts) of the first life that it was seen in."""
 
     def __init__(self) -> None:
-        self._seen = AsOf(2)  # open_file of a FILE record → number, inode of the file that is called so since then
+        self._seen = AsOf(
+            2
+        )  # open_file of a FILE record → number, inode of the file that is called so since then
         self._numbers = np.full(1 << 10, -1)  # by life
         self._peers = np.full(1 << 10, -1)  # by life that an open file was first seen in
 
@@ -23,9 +25,7 @@ class OpenFileNumbers:
         peers = np.where(numbers >= 0, self._peers[np.maximum(numbers, 0)], -1)
         return numbers, peers
 
-    def feed(
-        self, lives: np.ndarray, looks: Looks, creates: np.ndarray, pairs: np.ndarray
-    ) -> None:
+    def feed(self, lives: np.ndarray, looks: Looks, creates: np.ndarray, pairs: np.ndarray) -> None:
         """A batch of looks in order of time. creates: bool[n], where a call has just made the open file; pairs: row of
         the look at the other end, -1 for none."""
         if not len(lives):

@@ -76,9 +76,7 @@ def _folded(magic: int) -> int:
 
 
 # include/uapi/linux/magic.h; ipc/mqueue.c for the last
-_ANON_INODE, _PIPE_FS, _PID_FS, _DEVPTS = map(
-    _folded, (0x09041934, 0x50495045, 0x50494446, 0x1CD1)
-)
+_ANON_INODE, _PIPE_FS, _PID_FS, _DEVPTS = map(_folded, (0x09041934, 0x50495045, 0x50494446, 0x1CD1))
 _TMPFS, _HUGETLBFS, _MQUEUE_FS = map(_folded, (0x01021994, 0x958458F6, 0x19800202))
 
 
@@ -117,7 +115,7 @@ def kinds_of(modes: np.ndarray, magics: np.ndarray, names: np.ndarray) -> np.nda
     kinds = np.full(1 << 4, FileKind.OTHER, np.int64)
     for file_type, kind in _BY_TYPE.items():
         kinds[file_type >> 12] = kind
-    told = kinds[(modes & S_IFMT) >> 12]
+    told: np.ndarray = kinds[(modes & S_IFMT) >> 12]
     regular, character = told == FileKind.REGULAR, told == FileKind.CHARACTER
     told[(told == FileKind.PIPE) & (magics >= 0) & (magics != _PIPE_FS)] = FileKind.FIFO
     told[character & ((magics == _DEVPTS) | (names & _3_BYTES == _TTY))] = FileKind.TERMINAL

@@ -3,8 +3,8 @@
 Array operations over batches of records in time order; what is not yet decided is carried over to the next batch. It
 knows no scenario. The boundaries and what counts as evidence for each are explained in docs/model.md.
 
-    calls ─► receives ─► waits_inside ─► evidence ─► wait_kind ─► boundaries ─► settling ─► Operations
-    requests of io_uring and native AIO ─► io_uring, linux_aio ─────────────────►┘ (readiness, monotone)
+    calls ─► receives ─► waits_inside ─► evidence ─► wait_kind ─► handover ─► boundaries ─► settling ─► Operations
+    requests of io_uring and native AIO ─► io_uring, linux_aio ─────────────────────────────►┘ (readiness, monotone)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness, waits_inside
 from tracer.analysis.operations.evidence import Evidence, gather
+from tracer.analysis.operations.handover import Handover, Handovers, handed_over
 from tracer.analysis.operations.kernel_requests import CompletedReads, KernelRequests
 from tracer.analysis.operations.posix_aio import AioReads, ServedReads
 from tracer.analysis.operations.receives import Received, Receives
@@ -46,6 +47,7 @@ class Analysis:
         self._aio_reads = AioReads()
         self.requests = KernelRequests()
         self._receives = Receives()
+        self._handovers = Handovers()
         self._settling = Settling()
         self._waits_inside = Appender(waits_inside.no_waits())
         self._serial = 0
@@ -64,9 +66,10 @@ class Analysis:
         receive = received.calls.take(received.at)
         receive, waits = waits_inside.split(receive, part, serials)
         self._waits_inside.add(waits)
-        inside = np.isin(serials, waits.serial)
-        known = self._evidence(received, receive, inside, served)
-        self._settling.add(self._decided(received, known, serials))
+        known = self._evidence(received, receive, np.isin(serials, waits.serial), served)
+        kind = wait_kind(known)
+        handover = self._handovers.feed(batch, part, received, known, kind, self.descriptors)
+        self._settling.add(self._decided(received, known, kind, handover, serials))
         # a readiness may come late: what ended just now waits for the next batch
         self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
         if len(batch):
@@ -106,14 +109,23 @@ class Analysis:
             adopted=self.descriptors.adopted(receive.tid, receive.end),
         )
 
-    def _decided(self, received: Received, known: Evidence, serials: np.ndarray) -> Pending:
-        """The batch's operations, each boundary by its own rule; `ready` as it is without sk_data_ready."""
-        op, kind = known.receive, wait_kind(known)
+    def _decided(
+        self,
+        received: Received,
+        known: Evidence,
+        kind: np.ndarray,
+        handover: Handover,
+        serials: np.ndarray,
+    ) -> Pending:
+        """The batch's operations, each boundary by its own rule; `ready` as it is without sk_data_ready. kind:
+        int64[n], how each was waited for by what its own thread did."""
+        op = known.receive
         multiplexed, signalled, served = (kind == its for its in (MULTIPLEXED, SIGNAL, POSIX_AIO))
         epfd = np.where(multiplexed, known.calls.fd[known.told_by], -1)
         events = self.descriptors.registered(op, epfd)
+        events = np.where(events != 0, events, handover.events)
         ask, copy_start = boundaries.ask(known, kind), boundaries.copy_start(known)
-        empty_at = boundaries.empty_at(known, kind, events)
+        empty_at = boundaries.empty_at(known, kind, events, self._watched(known))
         columns = {
             "tid": np.where(served, known.aio.tid, op.tid),
             "tgid": received.tgid,
@@ -135,20 +147,35 @@ class Analysis:
             "epfd": epfd,
             "events": events,
             "eagain_count": known.eagain_count,
+            "filled": (op.nr == syscalls.numbers()["read"]) & (op.result == op.arg),
             "slept": op.slept,
             "waited_asleep": known.waited_asleep,
             "fell_asleep": known.fell_asleep,
             "serial": serials,
         }
-        operations = with_defaults(len(op), columns | _signal_columns(known, signalled))
-        return Pending(operations, empty_at, received.stream, received.inode)
+        columns = handed_over(columns | _signal_columns(known, signalled), handover, known)
+        operations = with_defaults(len(op), columns)
+        polled = boundaries.found_early(known, kind, empty_at)
+        return Pending(operations, empty_at, received.stream, polled, received.inode)
+
+    def _watched(self, known: Evidence) -> np.ndarray:
+        """bool[n], whether the wait that timed out before each operation watched its descriptor: of epoll whether that
+        was registered by then; of select and poll it is taken to have been in the set, as it was when they told."""
+        calls, timed_out = known.calls, known.timed_out
+        is_epoll = np.isin(calls.nr[timed_out], syscalls.class_numbers(syscalls.EPOLL))
+        epfd = np.where((timed_out >= 0) & is_epoll, calls.fd[timed_out], -1)
+        by_then = known.receive.take(slice(None))
+        by_then.end = calls.start[timed_out]
+        watched: np.ndarray = ~is_epoll | (self.descriptors.registered(by_then, epfd) != 0)
+        return watched
 
     def _completed(self, reads: CompletedReads, kind: int) -> Pending:
         """Operations of requests that the kernel completed by itself."""
         operations = reads.operations(kind, self._serials(len(reads)))
+        polled = np.zeros(len(operations), bool)
         # a file has no readiness, and its inode may have the number of a socket's
         socket = np.where(reads.is_file, 0, reads.inode)
-        return Pending(operations, reads.empty_at, reads.stream, socket)
+        return Pending(operations, reads.empty_at, reads.stream, polled, socket)
 
     def _serials(self, count: int) -> np.ndarray:
         """The next numbers for operations."""

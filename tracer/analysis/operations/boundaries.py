@@ -16,6 +16,7 @@ from tracer.analysis.operations.table import (
     AT_ONCE,
     BLOCKED,
     MULTIPLEXED,
+    POLLED,
     POSIX_AIO,
     SIGNAL,
     UNKNOWN,
@@ -80,21 +81,38 @@ def copy_start(known: Evidence) -> Boundary:
     )
 
 
-def empty_at(known: Evidence, kind: np.ndarray, events: np.ndarray) -> np.ndarray:
+def empty_at(
+    known: Evidence, kind: np.ndarray, events: np.ndarray, watched: np.ndarray
+) -> np.ndarray:
     """When the socket was last known to be empty (ns, UNKNOWN: it never was): when a thread fell asleep for its data,
-    or the last entry of a receive that found none. events: int64[n], as registered with epoll.
+    or the last entry of a receive that found none, or of a wait that timed out. events: int64[n], as registered with
+    epoll; watched: bool[n], whether the wait that timed out watched the descriptor.
 
     Who sleeps in epoll_wait with EPOLLET or EPOLLONESHOT may have been told before of what lies in the socket, and is
     not told again: that sleep says nothing.
     """
     told_once = events & (EPOLLET | EPOLLONESHOT) != 0
+    in_vain = np.maximum(known.calls.last_start, known.calls.out)[known.timed_out]
+    timed_out = (kind == MULTIPLEXED) & (known.timed_out >= 0) & watched & ~told_once
+    looked = first(
+        Row(known.last_look >= 0, known.calls.last_start[known.last_look]),
+        otherwise=np.full(len(kind), UNKNOWN),
+    )
     slept_in_wait = (kind == MULTIPLEXED) & (known.calls.woken[known.told_by] > 0)
     return first(
         Row(slept_in_wait & ~told_once, known.calls.out[known.told_by]),
         Row(slept_for_it(known, kind), known.receive.out),
-        Row(known.last_look >= 0, known.calls.last_start[known.last_look]),
-        otherwise=np.full(len(kind), UNKNOWN),
+        Row(timed_out, np.maximum(in_vain, looked)),
+        otherwise=looked,
     )
+
+
+def found_early(known: Evidence, kind: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """bool[n], whether the receive may have had its data before sk_data_ready was seen: its thread asked again and
+    again, and was not asleep when the data came. empty: empty_at (ns)."""
+    awake = (kind == MULTIPLEXED) & (known.calls.woken[known.told_by] == 0) & (empty != UNKNOWN)
+    early: np.ndarray = (kind == POLLED) | awake
+    return early
 
 
 def slept_for_it(known: Evidence, kind: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Which sk_data_ready belongs to which receive of a socket.
 
 Datagrams are taken in the order in which they came; a stream's receive takes all there is. A receive that slept, or
-found nothing before, proves that the socket was empty at that moment: what was ready before is spent.
+found nothing before, proves that the socket was empty at that moment, and so does a wait that timed out: what was ready
+before is spent.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class SocketReceives(Table):
     end       when the receive ended (ns)
     empty_at  when the socket was last known to be empty before it (ns, UNKNOWN: it never was)
     stream    whether it takes all there is
-    polled    whether it came after receives that found nothing, without a sleep: its readiness may come late
+    polled    whether its thread asked again and again without a sleep: its readiness may come late
     messages  how many messages it takes, and with them their readinesses
     last_end  when the receive before it on that socket ended (ns, UNKNOWN: there was none)
     """

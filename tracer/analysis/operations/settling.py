@@ -9,7 +9,7 @@ import numpy as np
 from tracer.analysis.operations import readiness
 from tracer.analysis.operations.monotone import hold_in_order
 from tracer.analysis.operations.readiness import Readinesses, SocketReceives
-from tracer.analysis.operations.table import POLLED, UNKNOWN, Operations, no_operations
+from tracer.analysis.operations.table import UNKNOWN, Operations, no_operations
 from tracer.analysis.tables.appender import Appender
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
@@ -20,22 +20,20 @@ _NONE = np.empty(0, np.int64)
 @dataclass(slots=True)
 class Pending:
     """Operations whose `ready` is the best that is known without sk_data_ready. empty_at: int64[n], when the socket was
-    last known to be empty (ns, UNKNOWN: it never was); stream: bool[n], whether a receive takes all there is; socket:
-    int64[n], the inode by which its readiness is known (0: it has none)."""
+    last known to be empty (ns, UNKNOWN: it never was); stream: bool[n], whether a receive takes all there is; polled:
+    bool[n], whether its readiness may come late (boundaries.found_early); socket: int64[n], the inode by which its
+    readiness is known (0: it has none)."""
 
     operations: Operations
     empty_at: np.ndarray
     stream: np.ndarray
+    polled: np.ndarray
     socket: np.ndarray
 
     def take(self, which: np.ndarray | slice) -> Pending:
         """The rows that a mask, an index or a slice selects."""
-        return Pending(
-            self.operations.take(which),
-            self.empty_at[which],
-            self.stream[which],
-            self.socket[which],
-        )
+        columns = self.empty_at, self.stream, self.polled, self.socket
+        return Pending(self.operations.take(which), *(column[which] for column in columns))
 
     def joined(self, other: Pending) -> Pending:
         """These, then the other's."""
@@ -45,6 +43,7 @@ class Pending:
             self.operations.joined(other.operations),
             np.concatenate([self.empty_at, other.empty_at]),
             np.concatenate([self.stream, other.stream]),
+            np.concatenate([self.polled, other.polled]),
             np.concatenate([self.socket, other.socket]),
         )
 
@@ -55,7 +54,7 @@ class Settling:
     def __init__(self) -> None:
         self._readies = Readinesses(_NONE, _NONE)  # not yet spent
         self._last_end: dict[int, int] = {}  # socket → end of the last settled operation on it
-        self._pending = Pending(no_operations(), _NONE, _NONE > 0, _NONE)
+        self._pending = Pending(no_operations(), _NONE, _NONE > 0, _NONE > 0, _NONE)
         self._final = Appender(no_operations())
 
     def add_readinesses(self, batch: RecordBatch) -> None:
@@ -98,10 +97,9 @@ class Settling:
         last_end = np.roll(ends, 1)
         for i in np.flatnonzero(first).tolist():
             last_end[i] = self._last_end.get(int(sockets[i]), UNKNOWN)
-        polled = pending.operations.wait_kind == POLLED
         messages = pending.operations.messages.astype(np.int64)
         return SocketReceives(
-            sockets, ends, pending.empty_at, pending.stream, polled, messages, last_end
+            sockets, ends, pending.empty_at, pending.stream, pending.polled, messages, last_end
         )
 
     def _unspent(

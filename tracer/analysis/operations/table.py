@@ -85,8 +85,13 @@ class Operations(Table):
     slept            ns asleep in the receive
     inside           ns of that after its first bytes (waits_inside.py), which are wait and not copy
     waited_asleep    whether the thread slept in a call between its operation before and this one
-    fell_asleep      when it fell asleep in the last wait of these (ns, 0: it did not)
+    fell_asleep      when it entered the last wait of these, if it fell asleep there (ns; else 0)
     serial           the order in which operations were found
+    told_tid         the thread that was told, where another received what a wait had told of; else 0
+    woken, running   when the told thread woke the receiving one, and when that had a CPU (ns, 0: it was not asleep, or
+                     which wake-up was meant is not clear)
+    filled           whether read(2) filled its buffer: there may be more
+    woken_in         where `woken` is known, the number of the call that the receiving thread slept in until then
     """
 
     tid: np.ndarray
@@ -125,6 +130,11 @@ class Operations(Table):
     waited_asleep: np.ndarray
     fell_asleep: np.ndarray
     serial: np.ndarray
+    told_tid: np.ndarray
+    woken: np.ndarray
+    running: np.ndarray
+    woken_in: np.ndarray
+    filled: np.ndarray
 
     def phases(self) -> tuple[np.ndarray, ...]:
         """Each of PHASES, int64[n] ns; an operation's sum to done − ask."""
@@ -162,6 +172,9 @@ _SMALL = {  # columns that are kept in fewer than 8 bytes
     "named": bool,
     "by_sigwait": bool,
     "serial": np.uint32,
+    "told_tid": np.uint32,
+    "woken_in": np.int16,
+    "filled": bool,
 }
 
 

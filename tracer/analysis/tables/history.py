@@ -6,7 +6,9 @@ import numpy as np
 
 from tracer.analysis.tables.asof import AsOf
 
-_LEAST = 1 << 13  # rows that are new before they join the old ones; from then on, a quarter of the old
+_LEAST = (
+    1 << 13
+)  # rows that are new before they join the old ones; from then on, a quarter of the old
 
 
 class History:

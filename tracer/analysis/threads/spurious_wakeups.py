@@ -1,6 +1,8 @@
 """Wake-ups in select, poll and epoll_wait, and how many were in vain: the thundering herd (epoll(7)).
 
-A thread woken in vain goes back to sleep inside the call, or returns and finds that another thread was quicker.
+A thread woken in vain goes back to sleep inside the call, or returns and finds that another thread was quicker: until
+it waits again it tries to receive, send or accept, and all that it tries finds nothing. What was told of is not
+recorded: where anything was there, on whichever descriptor, the wake-up was for that.
 """
 
 from __future__ import annotations
@@ -14,11 +16,15 @@ import numpy as np
 from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.steps.window import Window
 from tracer.analysis.tables.asof import preceding
-from tracer.analysis.threads.timeline import NEVER, Calls, TimelineBatch, TimelineStep, no_calls
+from tracer.analysis.tables.number_set import number_set
+from tracer.analysis.tables.table import Table
+from tracer.analysis.threads.timeline import NEVER, Calls, TimelineBatch, TimelineStep
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 
-_ACCEPTS = ("accept", "accept4")
+_TRIES = number_set(
+    syscalls.class_numbers((*syscalls.RECEIVE, *syscalls.SEND, "accept", "accept4", "connect"))
+)
 
 
 @dataclass
@@ -33,6 +39,21 @@ class _Count:
     threads: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Turns(Table):
+    """What a thread did from one wait to the next. code: which waiting call that was, 0: none yet; told: whether it
+    said that something is ready; end: its return (ns); wakes: how often the thread was woken inside; tried: whether it
+    then received, sent or accepted; got: whether any of that found something."""
+
+    tid: np.ndarray
+    code: np.ndarray
+    told: np.ndarray
+    end: np.ndarray
+    wakes: np.ndarray
+    tried: np.ndarray
+    got: np.ndarray
+
+
 class SpuriousWakeups(ReportPart):
     """The report's `wakeups`: one entry for each call in which threads were woken, of calls that ended inside the
     window."""
@@ -40,34 +61,24 @@ class SpuriousWakeups(ReportPart):
     NEEDS = (TimelineStep,)
 
     def __init__(self) -> None:
-        # by number of the call: 0 of no concern, 1 a receive or an accept, from 2 on a waiting call
-        self._class = np.zeros(1 << 16, np.int64)
-        self._class[syscalls.class_numbers((*syscalls.RECEIVE, *_ACCEPTS))] = 1
+        # by number of the call: 0 of no concern, 1 a receive, send or accept, from 2 on a waiting call
+        self._class = _TRIES.astype(np.int64)
         self._names = ["", "", *syscalls.CLASSES]
         for code, members in enumerate(syscalls.CLASSES.values(), 2):
             self._class[syscalls.class_numbers(members)] = code
-        self._held, self._held_wakes = no_calls(), np.empty(0, np.int64)
+        self._begun = _Turns(*(np.empty(0, np.int64) for _ in range(7)))
         self._counts = {code: _Count() for code in range(2, len(self._names))}
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         timeline = state[TimelineStep]
         calls = timeline.calls.where(self._class[timeline.calls.nr] > 0)
-        wakes = self._wakes(calls, timeline)
-        if len(self._held):
-            calls, wakes = self._held.joined(calls), np.concatenate([self._held_wakes, wakes])
-            order = np.argsort(calls.tid, kind="stable")
-            calls, wakes = calls.take(order), wakes[order]
-        code = self._class[calls.nr]
-        last = np.append(calls.tid[1:] != calls.tid[:-1], True)[: len(calls)]
-        self._count(calls, wakes, code, last, state.window)
-        held = last & (code > 1)  # the thread's next call is in a later batch
-        self._held, self._held_wakes = calls.take(held), wakes[held]
+        turns = self._turns(calls, self._wakes(calls, timeline))
+        last = np.append(turns.tid[1:] != turns.tid[:-1], True)[: len(turns)]
+        self._begun = turns.take(last)  # what the thread does next is in a later batch
+        self._count(turns.take(~last), state.window)
 
     def finish(self, results: Results) -> dict[str, Any]:
-        held, self._held = self._held, no_calls()  # no call came after these
-        in_vain = np.zeros(len(held), bool)
-        code = self._class[held.nr]
-        self._count(held, self._held_wakes, code, in_vain, results.recording.window)
+        self._count(self._begun, results.recording.window)  # no wait came after these
         wakeups = [
             {
                 "call": self._names[code],
@@ -97,21 +108,41 @@ class SpuriousWakeups(ReportPart):
         np.add.at(wakes, waiting[call], 1)
         return wakes
 
-    def _count(
-        self, calls: Calls, wakes: np.ndarray, code: np.ndarray, last: np.ndarray, window: Window
-    ) -> None:
-        """Counts the waiting calls that returned a descriptor, each with the thread's next call: in vain if that found
-        nothing (EAGAIN). A thread's `last` call is left out, since its next one is not in this batch."""
-        follows = np.append(calls.tid[1:] == calls.tid[:-1], False)[: len(code)]
-        next_code = np.where(follows, np.append(code[1:], 0)[: len(code)], 0)
-        next_result = np.append(calls.result[1:], 0)[: len(code)]
-        counted = (code > 1) & ~last & (calls.result > 0) & window.holds(calls.end)
-        in_vain = counted & (wakes > 0) & (next_code == 1) & (next_result == -errno.EAGAIN)
+    def _turns(self, calls: Calls, wakes: np.ndarray) -> _Turns:
+        """The turns that these calls make, after those that have begun already; a thread's together, in order."""
+        code = self._class[calls.nr]
+        tries = code == 1
+        got = tries & (calls.result >= 0)
+        rows = self._begun.joined(
+            _Turns(
+                calls.tid.astype(np.int64),
+                np.where(tries, 0, code),
+                ~tries & (calls.result > 0),
+                calls.end,
+                wakes,
+                got | tries & (calls.result == -errno.EAGAIN),
+                got,
+            )
+        )
+        rows = rows.take(np.argsort(rows.tid, kind="stable"))
+        if not len(rows):
+            return rows
+        first = np.flatnonzero((rows.code > 0) | np.append(True, rows.tid[1:] != rows.tid[:-1]))
+        turns = rows.take(first)
+        turns.tried = np.logical_or.reduceat(rows.tried, first)
+        turns.got = np.logical_or.reduceat(rows.got, first)
+        return turns
+
+    def _count(self, turns: _Turns, window: Window) -> None:
+        """Counts the waits of these turns that returned a descriptor."""
+        turns = turns.where((turns.told > 0) & window.holds(turns.end))
+        in_vain = (turns.wakes > 0) & (turns.tried > 0) & (turns.got == 0)
         for kind, count in self._counts.items():
-            of_kind = counted & (code == kind)
+            of_kind = turns.code == kind
             if of_kind.any():
+                wakes = turns.wakes[of_kind]
                 count.returned += int(of_kind.sum())
-                count.woken += int(wakes[of_kind].sum())
-                count.slept_again += int(np.maximum(wakes[of_kind] - 1, 0).sum())
+                count.woken += int(wakes.sum())
+                count.slept_again += int(np.maximum(wakes - 1, 0).sum())
                 count.found_nothing += int((in_vain & of_kind).sum())
-                count.threads |= set(np.unique(calls.tid[of_kind]).tolist())
+                count.threads |= set(np.unique(turns.tid[of_kind]).tolist())

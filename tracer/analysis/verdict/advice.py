@@ -1,11 +1,15 @@
 """Advice on a program's I/O: one function for each rule. A piece of advice names the descriptor, a count and a cost. A
-rule gives none without evidence; the constants say how much evidence it takes."""
+rule gives none without evidence; the constants say how much evidence it takes. What one cause does to many descriptors,
+or to many processes, is one piece of advice.
+
+A cost is time in which data lay, or a CPU was used: never the time in which a loop had nothing to do.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,9 +18,10 @@ from tracer.analysis.counts.fd_usage import FdUsage
 from tracer.analysis.operations.boundaries import EPOLLET
 from tracer.analysis.operations.table import BLOCKED, MULTIPLEXED, POLLED, Operations
 from tracer.analysis.tables.group_sum import GroupSum
+from tracer.analysis.threads.absences import OffCpuTimes
 from tracer.analysis.verdict import facts
 from tracer.analysis.verdict.facts import AdviceFact
-from tracer.analysis.verdict.io_evidence import slept_on_data
+from tracer.analysis.verdict.io_evidence import ready_seen, slept_on_data
 from tracer.kernel import syscalls
 from tracer.recording.batch import rows_by
 from tracer.terms import BOUNDARIES
@@ -34,6 +39,7 @@ SINGLE_LEAST, SINGLE_SHARE = 100, 0.5
 AGAIN_SHARE = 0.5  # of receives: those of data that an earlier receive had left
 # Receives of a process, the share of their time in which data lay ready, and the median of that time: at least.
 NOTICE_LEAST, NOTICE_SHARE, NOTICE_NS = 10, 0.2, 100_000
+BUSY_SHARE = 0.5  # of the time in which a thread asked: on a CPU, at least; else it slept between its questions
 _EPOLL = syscalls.class_numbers(syscalls.EPOLL)
 
 FileKey: TypeAlias = tuple[int, int, int]
@@ -45,7 +51,7 @@ class ProgramIo:
     """What the rules look at.
 
     used: the counts of each descriptor. files: the names of files. scans: what PollUsage.finish returns. names: process
-    → name. cpu: process → CPU time (ns).
+    → name. cpu: process → CPU time (ns). off_cpu: when threads had no CPU.
     """
 
     operations: Operations
@@ -54,18 +60,20 @@ class ProgramIo:
     scans: list[dict[str, Any]]
     names: dict[int, str]
     cpu: dict[int, int]
+    off_cpu: OffCpuTimes
 
 
 @dataclass(frozen=True)
 class Advised:
-    """Advice that one rule gives on one file: how often it happened, the cost (ns; 0: unknown), and the fact behind
-    it."""
+    """Advice that one rule gives on one file, or on several of a process, of which `key` is the dearest: how often it
+    happened, the cost (ns; 0: unknown), the fact behind it, and on how many files."""
 
     rule: str
     key: FileKey
     count: int
     cost_ns: int
     because: AdviceFact
+    files: int = 1
 
 
 Rule: TypeAlias = Callable[[ProgramIo], list[Advised]]
@@ -73,18 +81,41 @@ Rule: TypeAlias = Callable[[ProgramIo], list[Advised]]
 
 def advice(io: ProgramIo) -> list[Advised]:
     """The advice of all rules, the dearest first."""
-    advised = [entry for rule in RULES for entry in rule(io)]
+    advised = together(entry for rule in RULES for entry in rule(io))
     return sorted(advised, key=lambda entry: -entry.cost_ns)
 
 
+def together(advised: Iterable[Advised]) -> list[Advised]:
+    """The advice that one process gets for one reason, on whichever files, as one piece."""
+    groups: dict[tuple[str, int, str], list[Advised]] = defaultdict(list)
+    for entry in advised:
+        told_by = entry.because.call if isinstance(entry.because, _OF_CALLS) else ""
+        groups[entry.rule + type(entry.because).__name__, entry.key[0], told_by].append(entry)
+    return [_one(group) for group in groups.values()]
+
+
+def _one(group: list[Advised]) -> Advised:
+    """Several pieces of advice for one reason as one: their counts and costs in all."""
+    if len(group) == 1:
+        return group[0]
+    dearest = max(group, key=lambda entry: (entry.cost_ns, entry.count))
+    return replace(
+        dearest,
+        count=sum(entry.count for entry in group),
+        cost_ns=sum(entry.cost_ns for entry in group),
+        because=facts.summed([entry.because for entry in group]),
+        files=len({entry.key for entry in group}),
+    )
+
+
 def _polling(io: ProgramIo) -> list[Advised]:
-    """Receives that find nothing, again and again. The cost: the time from ask to done, spent asking, but no more than
-    the CPU time of the process."""
+    """Receives that find nothing, again and again, on a CPU. The cost: the CPU time from ask to done, spent asking. A
+    program that sleeps between its questions keeps no CPU busy."""
     eagains, receives = io.used.values["receive_again"], io.used.values["receives"]
     many = (eagains >= POLLED_MOST) & (eagains >= POLLED_RATIO * receives)
     if not many.any():
         return []
-    polled = _per_file(io.operations, io.operations.wait_kind == POLLED)
+    polled = _asking(io)
     return [
         Advised(
             "polling",
@@ -98,35 +129,66 @@ def _polling(io: ProgramIo) -> list[Advised]:
     ]
 
 
+def _asking(io: ProgramIo) -> dict[FileKey, tuple[int, int]]:
+    """File → how long data was asked for in vain from ask to done, and how much of that on a CPU (ns)."""
+    polled = io.operations.where(io.operations.wait_kind == POLLED)
+    _, away_ns = io.off_cpu.within(polled.tid, polled.ask, polled.done)
+    took_ns = polled.done - polled.ask
+    sums = GroupSum(3, 2)
+    sums.add((polled.tgid, polled.fd, polled.inode), (took_ns, took_ns - away_ns))
+    return _by_file(sums)
+
+
 def _asked_ns(used: FdUsage, row: int, polled: tuple[int, int] | None) -> int | None:
-    """How long a descriptor was asked (ns). None if it is not polled: a program that asks once between other calls
-    (socat does, on a socket of its own) neither gets data by asking nor asks twice in a row."""
-    if polled and polled[1]:
-        return polled[1]
+    """How long a CPU was used for asking a descriptor (ns). None if none was kept busy: who gets data by asking slept
+    most of the time, or a program asks once between other calls (socat does, on a socket of its own), and neither gets
+    data by asking nor asks twice in a row."""
+    if polled and polled[0]:
+        took_ns, busy_ns = polled
+        return busy_ns if busy_ns >= BUSY_SHARE * took_ns else None
     if used.values["receive_again"][row] < POLLED_RATIO * used.values["again_runs"][row]:
         return None
     return int(used.values["calls_ns"][row])
 
 
 def _undrained(io: ProgramIo) -> list[Advised]:
-    """Edge-triggered epoll, and the program leaves data in the socket. Evidence: a read filled the buffer, else the
-    thread slept while data lay in the socket."""
+    """Edge-triggered epoll, and the program leaves data in the socket. Evidence: a read filled the buffer and no thread
+    read on before more came, else a thread slept while data lay in the socket that a receive had left."""
     operations = io.operations
     edge = operations.events & np.uint32(EPOLLET) > 0
-    watched = _per_file(operations, edge)
-    left = _per_file(operations, edge & slept_on_data(operations))
     full = io.used.values["full_then_wait"]
+    left_full = _per_file(operations, edge & _left_full(operations)) if full.any() else {}
     filled = [
-        Advised("not drained", key, int(full[row]), 0, facts.BufferFull(int(full[row])))
+        Advised("not drained", key, count, 0, facts.BufferFull(count))
         for row, key in _files(io.used, full > 0)
-        if key in watched
+        if (count := min(int(full[row]), left_full.get(key, (0, 0))[0]))
     ]
     said = {entry.key[:2] for entry in filled}
+    lay_ns = operations.copy_start - operations.raw_ready
+    left = _per_file(operations, edge & slept_on_data(operations), lay_ns)
     return filled + [
         Advised("not drained", key, count, ns, facts.LeftInSocket(count))
         for key, (count, ns) in left.items()
         if key[:2] not in said
     ]
+
+
+def _left_full(operations: Operations) -> np.ndarray:
+    """bool[n]: after which operations, a read of two bytes or more that filled its buffer, the next receive from the
+    file came only when a wait had told again, of data that had not been there. One byte is a look whether the peer is
+    still there (Go's HTTP server makes it), after which another read follows anyway."""
+    order = np.lexsort((operations.copy_end, operations.inode))
+    its = operations.take(order)
+    more = np.append(its.inode[1:] == its.inode[:-1], False)[: len(its)] & (its.inode > 0)
+    following = its.take(np.minimum(np.arange(len(its)) + 1, max(len(its) - 1, 0)))
+    seen = ready_seen(its)
+    never_seen = ~np.isin(following.inode, np.unique(its.inode[seen]))
+    next_seen = np.append(seen[1:], False)[: len(its)]
+    came = never_seen | next_seen & (following.raw_ready > its.copy_end)
+    told = (following.wait_kind == MULTIPLEXED) & (following.raw_told > its.copy_end)
+    left = np.zeros(len(its), bool)
+    left[order] = more & its.filled & (its.bytes > 1) & came & told
+    return left
 
 
 def _repeated(io: ProgramIo) -> list[Advised]:
@@ -210,37 +272,65 @@ def _told_again(io: ProgramIo) -> list[Advised]:
 
 
 def _noticing(io: ProgramIo) -> list[Advised]:
-    """Data lies ready for long before a process that slept for it has it."""
+    """Data lies ready for long before a process that slept for it has it. That threads wait for a CPU is the machine's
+    doing, and said once for all processes."""
     kind = io.operations.wait_kind
     operations = io.operations.where((kind == BLOCKED) | (kind == MULTIPLEXED))
-    return [
-        late
+    late = [
+        entry
         for tgid, rows in rows_by(operations.tgid).items()
-        if len(rows) >= NOTICE_LEAST and (late := _late(tgid, operations.take(rows)))
+        if len(rows) >= NOTICE_LEAST and (entry := _late(tgid, operations.take(rows), io.off_cpu))
     ]
+    to_run = [entry for entry in late if isinstance(entry.because, facts.LateToRun)]
+    if len(to_run) < 2:
+        return late
+    dearest = max(to_run, key=lambda entry: entry.cost_ns)
+    medians = [
+        entry.because.notice_ns for entry in to_run if isinstance(entry.because, facts.LateToRun)
+    ]
+    count, median = sum(entry.count for entry in to_run), int(np.median(medians))
+    machine = replace(
+        dearest,
+        count=count,
+        cost_ns=sum(entry.cost_ns for entry in to_run),
+        because=facts.LateToRun(count, median, len(to_run)),
+        files=len(to_run),
+    )
+    return [machine, *(entry for entry in late if entry not in to_run)]
 
 
-def _late(tgid: int, operations: Operations) -> Advised | None:
-    """Whether data of one process lay ready for long, and where most of that time went: before the thread ran, or
-    after."""
+def _late(tgid: int, operations: Operations, off_cpu: OffCpuTimes) -> Advised | None:
+    """Whether data of one process lay ready for long, and where most of that time went: its threads waited for a CPU,
+    or did something else."""
     notice_ns = operations.copy_start - operations.ready
-    whole_ns = int((operations.done - operations.ask).sum())
-    if np.median(notice_ns) < NOTICE_NS or notice_ns.sum() < NOTICE_SHARE * whole_ns:
+    whole_ns, late_ns = int((operations.done - operations.ask).sum()), int(notice_ns.sum())
+    if np.median(notice_ns) < NOTICE_NS or late_ns < NOTICE_SHARE * whole_ns:
         return None
-    woken_ns = int((operations.told - operations.ready).sum())
-    own_ns = int((operations.copy_start - operations.told).sum())
+    told_tid = np.where(operations.told_tid > 0, operations.told_tid, operations.tid)
+    waited_ns = _runnable(off_cpu, told_tid, operations.ready, operations.told)
+    waited_ns += _runnable(off_cpu, operations.tid, operations.told, operations.copy_start)
     files = np.stack([operations.fd, operations.inode])
     keys, counts = np.unique(files, axis=1, return_counts=True)
     fd, inode = keys[:, np.argmax(counts)].tolist()
     count, median = len(operations), int(np.median(notice_ns))
-    rule, late = (
-        ("woken late", facts.LateToRun(count, median))
-        if woken_ns >= own_ns
-        else ("fetched late", facts.LateToFetch(count, median))
-    )
-    return Advised(rule, (tgid, fd, inode), count, int(notice_ns.sum()), late)
+    if 2 * waited_ns >= late_ns:
+        late = facts.LateToRun(count, median)
+        return Advised("woken late", (tgid, fd, inode), count, waited_ns, late)
+    if 2 * int((operations.told_tid > 0).sum()) > count:
+        return (
+            None  # handed over: what comes to whom when is the scheduler's of Go, Tokio or a pool
+        )
+    fetched = facts.LateToFetch(count, median)
+    return Advised("fetched late", (tgid, fd, inode), count, late_ns, fetched)
 
 
+def _runnable(off_cpu: OffCpuTimes, tids: np.ndarray, since: np.ndarray, until: np.ndarray) -> int:
+    """How long these threads waited for a CPU between two times of each (ns), in all."""
+    asleep_ns, away_ns = off_cpu.within(tids, since, until)
+    return int((away_ns - asleep_ns).sum())
+
+
+_OF_CALLS = (facts.ToldTwice, facts.Scanned)
 RULES: tuple[Rule, ...] = (
     _polling,
     _undrained,
@@ -260,14 +350,20 @@ def _files(used: FdUsage, mask: np.ndarray) -> Iterator[tuple[int, FileKey]]:
         yield row, (tgid, fd, inode)
 
 
-def _per_file(operations: Operations, mask: np.ndarray) -> dict[FileKey, tuple[int, int]]:
-    """File → (number of the chosen operations, the sum of their times from ask to done, ns). mask: bool[n]."""
+def _per_file(
+    operations: Operations, mask: np.ndarray, ns: np.ndarray | None = None
+) -> dict[FileKey, tuple[int, int]]:
+    """File → (number of the chosen operations, the sum of their times, ns). mask: bool[n]; ns: int64[n], of each
+    operation; else from when the data was there, or was asked for, to done."""
     chosen = operations.where(mask)
+    ns = operations.done - operations.ready if ns is None else ns
     sums = GroupSum(3, 2)
-    sums.add(
-        (chosen.tgid, chosen.fd, chosen.inode),
-        (np.ones(len(chosen), np.int64), chosen.done - chosen.ask),
-    )
+    sums.add((chosen.tgid, chosen.fd, chosen.inode), (np.ones(len(chosen), np.int64), ns[mask]))
+    return _by_file(sums)
+
+
+def _by_file(sums: GroupSum) -> dict[FileKey, tuple[int, int]]:
+    """Sums of two columns by process, descriptor and inode, as a dict."""
     keys, values = (column.tolist() for column in sums.result())
     return {
         (tgid, fd, inode): (count, ns)

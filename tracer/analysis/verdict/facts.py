@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 # Facts about an I/O model. `receives` counts all receives of the model, `shown` those that show the model by
 # themselves: a receive that found data waiting already shows nothing.
@@ -19,6 +19,27 @@ class OtherReads:
     """What was read from other things than sockets, pipes and files: (kind, calls, bytes) of each kind."""
 
     reads: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class SelfWoken:
+    """Receives, besides `others`, that were wake-ups from threads of the receiver's own process."""
+
+    times: int
+    others: int
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """Receives, of `receives`, of which another thread than the one that received was told. woken: how many of them the
+    told thread woke the receiving one for; through: the calls in which that slept; fetched_ns: median time from the
+    wait's return to the copy's beginning."""
+
+    times: int
+    receives: int
+    woken: int
+    through: tuple[str, ...]
+    fetched_ns: int
 
 
 @dataclass(frozen=True)
@@ -374,15 +395,17 @@ class LeftByReceive:
 
 @dataclass(frozen=True)
 class LateToRun:
-    """Receives whose data lay ready before the thread ran; notice_ns: for how long, at the median."""
+    """Receives of so many processes whose data lay ready while their threads waited for a CPU; notice_ns: for how long,
+    at the median."""
 
     receives: int
     notice_ns: int
+    processes: int = 1
 
 
 @dataclass(frozen=True)
 class LateToFetch:
-    """Receives whose data lay ready, most of the time after the thread had been notified; notice_ns: for how long, at
+    """Receives whose data lay ready, most of the time while the program did something else; notice_ns: for how long, at
     the median."""
 
     receives: int
@@ -392,6 +415,8 @@ class LateToFetch:
 ModelFact: TypeAlias = (
     NothingReceived
     | OtherReads
+    | SelfWoken
+    | HandedOver
     | Undecoded
     | Unwatched
     | FoundAtOnce
@@ -437,3 +462,16 @@ AdviceFact: TypeAlias = (
     | LateToRun
     | LateToFetch
 )
+
+
+def summed(several: list[AdviceFact]) -> AdviceFact:
+    """Facts of one kind as one: their counts in all, the longest of their times (…_ns), what they have in common."""
+    first = several[0]
+    values: dict[str, Any] = {}
+    for name in first.__dataclass_fields__:
+        column = [getattr(fact, name) for fact in several]
+        if name.endswith("_ns"):
+            values[name] = max(column)
+        else:
+            values[name] = sum(column) if isinstance(column[0], int) else column[0]
+    return replace(first, **values)

@@ -27,6 +27,7 @@ from tracer.analysis.operations.table import (
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.verdict import facts
 from tracer.analysis.verdict.facts import ModelFact
+from tracer.kernel import syscalls
 from tracer.terms import BOUNDARIES
 
 _MOST_EVENTS = 3  # different registrations that are named
@@ -76,6 +77,20 @@ def _multiplexed(call: str, operations: Operations, shown: np.ndarray) -> facts.
     )
 
 
+def _handed_over(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
+    """Whether the thread that was told was another one than that which received."""
+    handed = shown & (operations.told_tid > 0)
+    if not handed.any():
+        return []
+    woken = handed & (operations.woken > 0)
+    calls = np.unique(operations.woken_in[woken]).tolist()
+    through = dict.fromkeys(syscalls.class_of(syscalls.name_of(number)) for number in calls)
+    fetched_ns = int(np.median((operations.copy_start - operations.told)[handed]))
+    return [
+        facts.HandedOver(_count(handed), len(operations), _count(woken), (*through,), fetched_ns)
+    ]
+
+
 def _select(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
     return [_multiplexed("select", operations, shown)]
 
@@ -85,14 +100,22 @@ def _poll(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 
 
 def _epoll_level(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    seen = [_multiplexed("epoll_wait", operations, shown), *_registered(operations, shown, False)]
+    seen = [
+        _multiplexed("epoll_wait", operations, shown),
+        *_handed_over(operations, shown),
+        *_registered(operations, shown, False),
+    ]
     told = (operations.wait_kind == MULTIPLEXED) & ~operations.waited_asleep
     rest = _count(told & _left_before(operations))
     return [*seen, *([facts.ToldOfRest(rest)] if rest else [])]
 
 
 def _epoll_edge(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    seen = [_multiplexed("epoll_wait", operations, shown), *_registered(operations, shown, True)]
+    seen = [
+        _multiplexed("epoll_wait", operations, shown),
+        *_handed_over(operations, shown),
+        *_registered(operations, shown, True),
+    ]
     left = _count(slept_on_data(operations))
     return [*seen, *([facts.SleptOnData(left)] if left else [])]
 
@@ -187,14 +210,16 @@ _OF_MODEL: dict[str, Callable[[Operations, np.ndarray], list[ModelFact]]] = {
 
 
 def slept_on_data(operations: Operations) -> np.ndarray:
-    """bool[n]: before which operations the thread went to sleep in a wait while their data lay in the socket."""
+    """bool[n]: before which operations the thread went to sleep in a wait while their data lay in the socket: an
+    earlier receive had left it there, and it was there when the wait was entered. What comes after that receive, or
+    between the wait's entry and the sleep, brings a wake-up of its own."""
     asleep = operations.fell_asleep > 0
     on_data: np.ndarray = asleep & (operations.raw_ready < operations.fell_asleep)
-    on_data &= _ready_seen(operations)
+    on_data &= _left_before(operations)
     return on_data
 
 
-def _ready_seen(operations: Operations) -> np.ndarray:
+def ready_seen(operations: Operations) -> np.ndarray:
     """bool[n]: for which operations the readiness of the socket was recorded."""
     seen: np.ndarray = operations.estimated >> BOUNDARIES.index("ready") & 1 == 0
     seen |= operations.raw_ready != operations.ready
@@ -208,7 +233,7 @@ def _left_before(operations: Operations) -> np.ndarray:
     before = np.append(0, np.where(inode[1:] == inode[:-1], done[:-1], 0))[: len(order)]
     left = np.zeros(len(order), bool)
     left[order] = operations.raw_ready[order] < before
-    left &= _ready_seen(operations)
+    left &= ready_seen(operations)
     return left
 
 

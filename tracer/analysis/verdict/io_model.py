@@ -69,14 +69,16 @@ class ModelVerdict:
 
 
 def models_of(operations: Operations) -> np.ndarray:
-    """The model of each operation, as index into MODELS. An operation whose data was already there takes the model of
-    the thread's previous operation, else of the next one, else blocking (a plain receive)."""
+    """The model of each operation, as index into MODELS. An operation whose data was already there takes epoll, if its
+    descriptor was registered with one that told threads of the process; else the model of the thread's previous
+    operation, else of the next one, else blocking (a plain receive)."""
     codes = np.full(len(operations), -1)
     for wait_kind, name in _MODELS.items():
         codes[operations.wait_kind == wait_kind] = MODELS.index(name)
     multiplexed = operations.wait_kind == MULTIPLEXED
     for number in np.unique(operations.wait_nr[multiplexed]).tolist():
         codes[multiplexed & (operations.wait_nr == number)] = MODELS.index(_WAITS[number])
+    codes[(operations.wait_kind == AT_ONCE) & (operations.events > 0)] = MODELS.index("epoll-lt")
     codes[(codes == MODELS.index("epoll-lt")) & (operations.events & EPOLLET > 0)] = MODELS.index(
         "epoll-et"
     )
@@ -124,11 +126,16 @@ NOTHING_BESIDE = VerdictContext()
 
 
 def judge(
-    operations: Operations, models: np.ndarray, context: VerdictContext = NOTHING_BESIDE
+    operations: Operations,
+    models: np.ndarray,
+    context: VerdictContext = NOTHING_BESIDE,
+    self_woken: int = 0,
 ) -> ModelVerdict:
-    """The verdict on operations with their models (models_of)."""
+    """The verdict on operations with their models (models_of). self_woken: how many more there were, which only brought
+    wake-ups from threads of the same process."""
     unseen: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
     unseen += context.unwatched
+    unseen += [facts.SelfWoken(self_woken, len(operations))] if self_woken else []
     if not len(operations):
         confidence = UNDECIDED if context.unwatched else 1.0
         return ModelVerdict("none", None, confidence, (*(unseen or [facts.NothingReceived()]),))

@@ -91,7 +91,11 @@ def _estimated(operation: Result, steps: list[Step]) -> set[str]:
 
 
 def _asker(operation: Result, steps: list[Step]) -> int | None:
-    """The thread that wanted the data: that of the library's call, else of the first call, else the operation's."""
+    """The thread that wanted the data: the one that was told of it, else that of the library's call, else of the first
+    call, else the operation's."""
+    if handover := operation.get("handover"):
+        told: int = handover["tid"]
+        return told
     for kind in ("library", "call"):
         for step in steps:
             if step["kind"] == kind and step.get("tid") is not None:
@@ -246,6 +250,8 @@ def _name_helper(figure: Figure) -> None:
 
 def helper_word(figure: Figure) -> str:
     """What the other thread is."""
+    if figure.operation.get("handover"):
+        return "thread"
     return "kernel worker" if figure.operation.get("how") == "worker" else "helper thread"
 
 

@@ -35,7 +35,9 @@ def notes_of(figure: Figure) -> Iterator[str]:
             "The completion lies in memory that the program shares with the kernel: it finds it without a call, "
             "and when is not seen. Done stands at the copy's end."
         )
-    if figure.helper is not None and figure.helper_reads:
+    if figure.operation.get("handover"):
+        yield "Not in the textbook: told in one thread, received in another."
+    elif figure.helper is not None and figure.helper_reads:
         yield (
             f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
             "receives; the thread that asked is free only because that one is not."

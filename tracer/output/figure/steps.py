@@ -193,6 +193,17 @@ def _wait(step: Step, figure: Figure) -> list[Row]:
     return [falls, Row(step["end_ns"], 5, "has a CPU again", by_helper=helper)]
 
 
+def _handover(step: Step, figure: Figure) -> list[Row]:
+    row = Row(step["at_ns"], 2, f"wakes thread {step.get('to')}", kernel=_through(step))
+    return [row]
+
+
+def _through(step: Step) -> str:
+    """In which call the thread slept that is woken."""
+    name = clean(step.get("through") or "?")
+    return f"by a {name}" if name == "futex" else f"from {name}"
+
+
 def _request(step: Step, figure: Figure) -> list[Row]:
     event = step.get("what")
     text = REQUESTS.get(event or "", clean(event or "?"))
@@ -241,6 +252,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "wake": _wake,
     "run": _run,
     "wait": _wait,
+    "handover": _handover,
     "request": _request,
     "arrival": _arrival,
     "signal": _signal,

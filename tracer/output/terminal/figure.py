@@ -167,7 +167,12 @@ def _label(rail: _Rail, row: int, phase: str, took: str) -> None:
 def _caption(report: Result, figure: Figure) -> list[Text]:
     """How to read it, which operation it is, and where this kernel does otherwise than the textbook."""
     lines = ["   ".join(_signs(figure))]
-    if figure.helper is not None:
+    if figure.helper is not None and figure.operation.get("handover"):
+        lines.append(
+            f"Left edge: thread {figure.asker}, which was told; right edge: thread {figure.helper}, "
+            "which received."
+        )
+    elif figure.helper is not None:
         lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
     if figure.operation:
         lines.append(caption(figure, len(report.get("operations") or [])))

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.units import MISSING, clean, duration, number, plural, share, size, stacked
-from tracer.report.contract import PHASES, STATES
+from tracer.report.contract import NOTICE_SPANS, PHASES, STATES
 
 PHASE_STYLES = dict(zip(PHASES, ("cyan", "yellow", "magenta", "green"), strict=True))
+_INSIDE = {name: f"· {name}" for name in NOTICE_SPANS}  # rows of a part of the phase above
 # each state, its cell in a thread's bar and its style
 _STATES = tuple(zip(STATES, "·░▓█", ("cyan", "yellow", "magenta", "green"), strict=True))
 BAR = 16
@@ -38,13 +39,14 @@ def fitted(table: Table, width: int) -> Table:
 def phases(report: Result, width: int = 80) -> Table | Text:
     """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
     measured = report.get("phases") or {}
-    names = [name for name in PHASES if name in measured] + [
-        name for name in measured if name not in PHASES
-    ]
+    names = [name for name in PHASES if name in measured]
     if not any((measured[name] or {}).get("count") for name in names):
         return Text("no operation: no phases to measure", style="yellow")
     total_ns = sum((measured[name] or {}).get("total_ns") or 0 for name in names)
     table = _table(width, "phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
+    if "notice" in names and _drawn_is_handed_over(report):
+        place = names.index("notice") + 1
+        names[place:place] = [name for name in NOTICE_SPANS if name in measured]
     for name in names:
         phase = measured[name] or {}
         count = phase.get("count")
@@ -53,7 +55,7 @@ def phases(report: Result, width: int = 80) -> Table | Text:
             for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")
         ]
         table.add_row(
-            Text(clean(name), style=PHASE_STYLES.get(name, "")),
+            Text(_INSIDE.get(name, name), style=PHASE_STYLES.get(name, "dim")),
             number(count),
             *times,
             share(phase.get("total_ns") if count else None, total_ns),
@@ -62,6 +64,14 @@ def phases(report: Result, width: int = 80) -> Table | Text:
 
 
 _MOST_KILLED = 3  # that are named
+
+
+def _drawn_is_handed_over(report: Result) -> bool:
+    """Whether the operation of the figure was told of in one thread and received in another: then the two parts of
+    notice are worth a row each."""
+    operations, drawn = report.get("operations") or [], report.get("figure") or {}
+    index: int = drawn.get("operation", len(operations))
+    return index < len(operations) and bool(operations[index].get("handover"))
 
 
 def threads(report: Result, width: int = 80) -> Table | Text:

@@ -37,8 +37,14 @@ def _advice(advice_case: Advised, io: ProgramIo) -> Advice:
         "file": io.files.get(advice_case.key),
         "count": advice_case.count,
         "cost_ns": advice_case.cost_ns,
-        "text": sentence(advice_case.because),
+        "text": sentence(advice_case.because) + _on_files(advice_case),
     }
+
+
+def _on_files(advice_case: Advised) -> str:
+    """On how many descriptors it was seen, where it was more than one; `fd` is then the dearest."""
+    several = advice_case.files > 1 and not isinstance(advice_case.because, LateToRun)
+    return f" (on {advice_case.files:,} descriptors)" if several else ""
 
 
 def sentence(fact: AdviceFact) -> str:
@@ -51,15 +57,15 @@ def sentence(fact: AdviceFact) -> str:
             )
         case BufferFull(times):
             return (
-                f"{times:,} times a read filled its buffer and the thread waited again without "
-                "reading on; the descriptor is edge-triggered, and what is left brings no wake-up: "
-                "read until EAGAIN"
+                f"{times:,} times a read filled its buffer, and no thread read on before a wait "
+                "told of more; the descriptor is edge-triggered, and what is left brings no "
+                "wake-up: read until EAGAIN"
             )
         case LeftInSocket(times):
             return (
-                f"{times:,} times the thread went to sleep though data lay in the socket; the "
-                "descriptor is edge-triggered, and what is left brings no wake-up: receive until "
-                "EAGAIN"
+                f"{times:,} times the thread went to sleep though data lay in the socket that the "
+                "receive before had left; the descriptor is edge-triggered, and what is left "
+                "brings no wake-up: receive until EAGAIN"
             )
         case ToldTwice(call, times, calls):
             return (
@@ -98,15 +104,16 @@ def _of_receives(
                 "that the receive before had left: receive with a larger buffer, or until there "
                 "is none"
             )
-        case LateToRun(receives, notice_ns):
+        case LateToRun(receives, notice_ns, processes):
+            whose = "their threads" if processes == 1 else f"the threads of {processes:,} processes"
             return (
-                f"{_lay_ready(receives, notice_ns)} before the thread ran: it waited for a CPU, "
-                "which others kept busy"
+                f"{_lay_ready(receives, notice_ns)}: {whose} waited for a CPU, which others kept "
+                "busy"
             )
         case LateToFetch(receives, notice_ns):
             return (
-                f"{_lay_ready(receives, notice_ns)}, most of it after the program had been told: "
-                "it did something else first"
+                f"{_lay_ready(receives, notice_ns)}, most of it while the program did something "
+                "else first"
             )
         case _:
             assert_never(fact)

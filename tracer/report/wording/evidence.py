@@ -19,6 +19,7 @@ from tracer.analysis.verdict.facts import (
     FoundAtOnce,
     FutexSleeps,
     GeteventsTold,
+    HandedOver,
     HelperReceived,
     KernelSubmits,
     NamedDescriptor,
@@ -33,6 +34,7 @@ from tracer.analysis.verdict.facts import (
     RingCopies,
     RingReads,
     RingTold,
+    SelfWoken,
     SleptInCall,
     SleptOnData,
     TakenByCall,
@@ -52,6 +54,8 @@ from tracer.report.contract import Model
 _Plain: TypeAlias = (
     NothingReceived
     | OtherReads
+    | SelfWoken
+    | HandedOver
     | Undecoded
     | Unwatched
     | FoundAtOnce
@@ -143,6 +147,10 @@ def _plain(fact: _Plain) -> str:
                 f"{calls} calls were made by the 32-bit ABI: counted, but not decoded; what they "
                 "received is not seen"
             )
+        case SelfWoken():
+            return _self_woken(fact)
+        case HandedOver():
+            return _handed_over(fact)
         case Unwatched(what, calls, reason):
             unseen = _UNWATCHED.get(what, "what {calls} calls brought is not in this verdict")
             return f"{what} could not be watched ({reason}): {unseen.format(calls=calls)}"
@@ -166,6 +174,32 @@ def _plain(fact: _Plain) -> str:
             return "no receive slept, and no select, poll, epoll or signal told of the data"
         case _:
             assert_never(fact)
+
+
+def _self_woken(fact: SelfWoken) -> str:
+    what = (
+        f"woken by another thread of its own, {fact.times} times: a pipe, socketpair or eventfd "
+        "that no other process wrote to"
+    )
+    if fact.others:
+        return f"{what}; they are not among the {fact.others} receives here"
+    return what + "; no receive brought data in from outside"
+
+
+def _handed_over(fact: HandedOver) -> str:
+    by = " or ".join(map(_through, fact.through))
+    how = f", {fact.woken} times after that had woken it {by}" if fact.woken else ""
+    return (
+        f"{fact.times} of {fact.receives} were handed over: another thread was told than the one "
+        f"that received{how}; half of them within {fact.fetched_ns / 1e3:.1f} µs"
+    )
+
+
+def _through(call: str) -> str:
+    """By what a thread was woken that slept in a call."""
+    return {"futex": "through a futex", "read": "through a descriptor that it read"}.get(
+        call, f"out of {call}"
+    )
 
 
 def _told_ready(fact: ToldReady) -> str:

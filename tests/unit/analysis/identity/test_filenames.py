@@ -148,15 +148,12 @@ def test_what_made_it() -> None:
     assert known(trace).name(TID, 7) == "anon_inode:[eventfd]"
 
 
-def test_what_it_was_called_once() -> None:
+def test_another_file_on_its_number_and_nothing_after_the_close() -> None:
     trace = path(descriptor(Trace(), 5, 6, 78, FILE), 6, "/first", 6)
-    its = known(path(descriptor(trace, 20, 6, 79, FILE), 21, "/second", 6))
-    assert [its.ever(TID, 6, inode) for inode in (78, 79, 0, 80)] == [
-        "/first",
-        "/second",
-        "/second",
-        None,
-    ]
+    path(descriptor(trace, 20, 6, 79, FILE), 21, "/second", 6)
+    assert known(trace).name(TID, 6) == "/second"
+    assert known(trace.call("close", 30, 31, -9, fd=6)).name(TID, 6) == "/second"  # EBADF
+    assert known(trace.call("close", 32, 33, -4, fd=6)).name(TID, 6) is None  # EINTR
 
 
 def test_threads_share_and_children_inherit() -> None:

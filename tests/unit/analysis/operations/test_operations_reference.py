@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
-from reference import io_uring, linux_aio, order, posix_aio, readiness, request_stories, signals
+from reference import (
+    handover,
+    io_uring,
+    linux_aio,
+    order,
+    posix_aio,
+    readiness,
+    request_stories,
+    signals,
+)
 from reference import operations as reference
 from reference import stories as receive_stories
 from reference.order import Operation
@@ -32,6 +41,7 @@ COMPARED = (
 OF_RECEIVES = (
     *("eagain_count", "waited_asleep", "fell_asleep", "slept", "epfd", "events"),
     *("signal", "generated", "delivered", "named", "by_sigwait", "inside"),
+    *("told_tid", "woken", "running"),
 )
 OF_REQUESTS = ("slept", "inside")
 # Which values hypothesis prefers depends on the modules that are loaded, derandomized or not: so many stories that the
@@ -178,7 +188,7 @@ def lines_of(module: ModuleType) -> Iterator[tuple[str, int]]:
             yield from ((str(path), line) for line in lines)
 
 
-RULES = [reference, signals, posix_aio, order, readiness, io_uring, linux_aio]
+RULES = [reference, handover, signals, posix_aio, order, readiness, io_uring, linux_aio]
 KINDS = {("wait_kind", kind) for kind in WAIT_KINDS} | {
     ("completion_kind", kind) for kind in COMPLETION_KINDS
 }

@@ -13,6 +13,7 @@ from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.operations.table import WAIT_KINDS
 from tracer.recording.batch import RecordBatch
 from tracer.report.operations import OperationsPart
+from tracer.terms import PHASES
 
 MSG_WAITALL, MSG_PEEK = 0x100, 2
 
@@ -40,7 +41,7 @@ def test_a_receive_that_waits_for_all_waits_and_copies(batches: int) -> None:
     assert op["waits_inside"] == inside
     assert (op["ask_ns"], op["ready_ns"], op["told_ns"]) == (100, 185, 195)
     assert (op["copy_start_ns"], op["copy_end_ns"], op["estimated"]) == (200, 510, [])
-    totals = {name: phase["total_ns"] for name, phase in found["phases"].items()}
+    totals = {name: found["phases"][name]["total_ns"] for name in PHASES}
     assert totals == {"wait": 85 + 210, "notice": 15, "copy": 310 - 210, "completion": 0}
     assert sum(totals.values()) == op["done_ns"] - op["ask_ns"]
     waiting = found["waiting"]

@@ -77,6 +77,11 @@ def operation(
         "named": False,
         "by_sigwait": False,
         "fell_asleep": 0,
+        "told_tid": 0,
+        "woken": 0,
+        "running": 0,
+        "woken_in": 0,
+        "filled": False,
         "slept": 5,
         "inside": 0,
         "waited_asleep": True,
@@ -305,6 +310,18 @@ def test_shares_of_time_are_from_ask_to_done() -> None:
 
 DONE = 1 << BOUNDARIES.index("done")
 EPOLL = {"wait_kind": WAIT_KINDS.index("multiplexed"), "wait_nr": syscalls.numbers()["epoll_wait"]}
+
+
+def _left(events: int, before: int, entered: int) -> list[dict[str, Any]]:
+    """Two operations of one socket: the first done at `before`; the second's data ready at 15, and its thread asleep in
+    the wait that it had entered at `entered`."""
+    first = {"fell_asleep": 0, "raw_ready": 1, "ready": 1, "done": before, "copy_end": before}
+    return [
+        operation("blocked") | EPOLL | {"events": events} | more
+        for more in (first | {"told": before - 4}, {"fell_asleep": entered})
+    ]
+
+
 EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
     (
         [operation("polled") | {"eagain_count": 3}, operation("at once") | {"eagain_count": 9}],
@@ -351,18 +368,25 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
         ),
     ),
     (
-        [operation("blocked") | EPOLL | {"events": 1 | EPOLLET | EPOLLONESHOT, "fell_asleep": 16}],
+        _left(events=1 | EPOLLET | EPOLLONESHOT, before=16, entered=17),
         (
-            facts.ToldReady(1, 1, "epoll_wait", 4, 1, 1),
+            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 2),
             facts.Registered((1 | EPOLLET | EPOLLONESHOT,), True),
-            facts.ArmedOnce(1),
+            facts.ArmedOnce(2),
             facts.SleptOnData(1),
         ),
     ),
-    (
-        [operation("blocked") | EPOLL | {"events": 1 | EPOLLET, "fell_asleep": 15}],
+    (  # it came after the receive before: a wake-up of its own
+        _left(events=1 | EPOLLET, before=15, entered=17),
         (
-            facts.ToldReady(1, 1, "epoll_wait", 4, 1, 1),
+            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 2),
+            facts.Registered((1 | EPOLLET,), True),
+        ),
+    ),
+    (  # it came after the wait was entered, and before the thread slept
+        _left(events=1 | EPOLLET, before=16, entered=15),
+        (
+            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 2),
             facts.Registered((1 | EPOLLET,), True),
         ),
     ),
