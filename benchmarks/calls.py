@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -112,6 +113,62 @@ def per_call(setting: Setting) -> dict[str, Any]:
             ["", "ns", "spread", "÷ untraced", "spread", "÷ empty", "spread"],
             rows,
         ),
+    }
+
+
+def watching(setting: Setting) -> dict[str, Any]:
+    """select, poll and epoll_wait over sets that are the same in every call, and over sets that never are."""
+    columns = (field.Contender, field.Empty, field.Iotrace)
+    contenders = [kind(setting.room, setting.tracer_cpu) for kind in columns]
+    figures: dict[str, Any] = {}
+    for call, count, changes in itertools.product(
+        ("poll", "select", "epoll_wait"), (1, 64), (False, True)
+    ):
+        if call == "epoll_wait" and count > 1:  # its set is no argument
+            continue
+        name = f"{call}, {count}" + (", changing" if changes else "")
+        setting.say(f"{name}:")
+        figures[name] = _watched(setting, contenders, call, count, changes)
+    rows = [
+        [
+            name,
+            *(f"{ones['ns'][kind.name]['median']:.0f}" for kind in columns),
+            *spread(ones["added"]),
+            *spread(ones["ratio_to_empty"], 2),
+        ]
+        for name, ones in figures.items()
+    ]
+    return {
+        "calls": figures,
+        "goals": [],
+        "table": render(
+            "One call that watches, 1 or 64 descriptors, the same or a changing set (ns a call; ratios round by round)",
+            ["", *(kind.name for kind in columns), "added to empty", "spread", "÷ empty", "spread"],
+            rows,
+        ),
+    }
+
+
+def _watched(
+    setting: Setting, contenders: list[field.Contender], call: str, count: int, changes: bool
+) -> dict[str, Any]:
+    """ns a call under each contender; what iotrace adds to empty programs (ns), and the ratio to them."""
+    command = [str(setting.room / "watch"), str(setting.seconds / 3), str(setting.load_cpu)]
+    command += [call, str(count), str(int(changes))]
+
+    def measure(contender: field.Contender) -> Load:
+        with contender.running(command) as process:
+            load = Load.parse(field.line_of(process))
+        if load.cpu < FEWEST_SHARE * (load.end - load.begin):
+            raise Noisy(load)
+        return load
+
+    results = interleave(contenders, measure, setting.rounds, setting.say)
+    pairs = zip(results["iotrace"], results["empty programs"], strict=True)
+    return {
+        "ns": {name: median(load.per_call for load in ones) for name, ones in results.items()},
+        "added": median(traced.per_call - empty.per_call for traced, empty in pairs),
+        "ratio_to_empty": ratios(results, lambda load: load.per_call, "empty programs")["iotrace"],
     }
 
 

@@ -24,6 +24,7 @@ PYTHON = [
 ]
 LOADS = (
     ("poll", []),
+    ("watch", []),
     ("bystander", []),
     ("crowd", ["-pthread"]),
     ("memlock", ["-shared", "-fPIC"]),

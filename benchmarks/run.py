@@ -29,6 +29,7 @@ from tracer.recording.atomic_file import unnamed
 
 FIGURES = {
     "per-call": (calls.per_call, "a traced program's recvfrom, under iotrace and its peers"),
+    "watching": (calls.watching, "select, poll and epoll_wait, over the same and changing sets"),
     "soak": (soak.soak, "60 s at full speed: losses, the tracer's CPU and memory"),
     "bystander": (calls.bystander, "getppid in a program that is not traced"),
     "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),

@@ -34,17 +34,24 @@ static __always_inline u32 kept(struct call *call, u64 *args)
 		return args[ARG2];
 	if (call->keep == 3)
 		return args[ARG3];
-	return call->keep == 1 ? args[ARG1] : 0;
+	if (call->keep == 1)
+		return args[ARG1];
+	return call->keep == 5 ? args[ARG5] : 0;
 }
 
 static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct slot *slot)
 {
-	*(u64 *)&slot->nr = (u32)ctx->args[1]; /* and flags */
+	u32 nr = ctx->args[1];
+	struct call *call = calls.lookup(&nr);
+
+	*(u64 *)&slot->nr = nr; /* and flags */
 	slot->enter = bpf_ktime_get_ns();
-	if (ctx->args[1] == NR_IO_SUBMIT && !in_compat_call()) {
+	if (nr == NR_IO_SUBMIT && !in_compat_call()) {
 		slot->at = 0;
 		tail_calls.call(ctx, TAIL_SUBMIT);
 	}
+	if (call && call->learn & LEARN_WATCHED && !in_compat_call())
+		tail_calls.call(ctx, TAIL_WATCH);
 }
 
 RAW_TRACEPOINT_PROBE(sys_enter)
@@ -124,6 +131,8 @@ TAIL(learn)
 		pair[0] = result;
 	if (todo & LEARN_SECOND)
 		pair[0] = kept(call, args);
+	if (todo & LEARN_ADDRESS && !(todo & LEARN_RESULT)) /* a bind or connect: its KIND_FILE says more now */
+		forget(key_of(slot->life, files, first));
 	learn_as(tid, slot->life, pair[1], files, todo & (LEARN_PAIR0 | LEARN_PAIR3));
 	learn_as(tid, slot->life, pair[0], files, !(todo & LEARN_SECOND));
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
@@ -256,7 +265,7 @@ static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 	slot->enter = 0;
 	if (!(todo & LEARN_SILENT))
 		batch_record(now, KIND_CALL, tid, code_of(nr, compat, &arg), start, result, args[ARG0], arg, false);
-	todo &= ~LEARN_SILENT;
+	todo &= ~(LEARN_SILENT | LEARN_WATCHED);
 	if (!todo) {
 		if (compat && (nr == I386_EXECVE || nr == I386_EXECVEAT) && !result)
 			tail_calls.call(ctx, TAIL_EXECUTED);

@@ -156,6 +156,7 @@ static __always_inline struct slot *track(u64 regs, u32 tid, u32 tgid, u64 enter
 			slot->sent_fd = -1;
 			slot->compat = 0;
 			slot->life = tgid;
+			slot->watched = 0;
 			asm volatile("" ::: "memory");
 			slot->regs = regs;
 			return slot;
@@ -244,7 +245,7 @@ static __always_inline void batch_record(u64 time, u32 kind, u32 tid, u32 nr, u6
 	if (!batch)
 		return;
 	if (batch->busy) {
-		emit(kind, tid, nr, start, result, fd, arg);
+		emit_at(time, kind, tid, nr, start, result, fd, arg);
 		return;
 	}
 	batch->busy = 1;

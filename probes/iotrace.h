@@ -14,7 +14,8 @@ enum kind {
 	KIND_CALL = 1,      /* a system call that returned: start = entry, result, nr, fd = argument 0, arg */
 	KIND_ARGS = 2,      /* follows the KIND_CALL of a call that sets something up: start, result, arg = arguments 1, 2, 3 */
 	KIND_OPEN = 3,      /* a call still open when tracing ended (made in user space from the slots) */
-	KIND_SWITCH_OUT = 4,/* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted */
+	KIND_SWITCH_OUT = 4,/* sched_switch away: arg = task state, 0 if it could have run on; fd = 1 if preempted;
+			     * start = SWITCH_SAYS_NEXT: result = the thread that gets the CPU (0: none, it is idle) */
 	KIND_SWITCH_IN = 5, /* sched_switch to; fd = the thread that had the CPU */
 	KIND_WAKING = 6,    /* sched_waking of tid; fd = the thread on that CPU (the waker, or who was interrupted) */
 	KIND_READY = 7,     /* sk_data_ready: start = the socket's inode; tid = the thread on that CPU */
@@ -55,6 +56,15 @@ enum kind {
 			     * (AF_UNIX) or port ID (AF_NETLINK); nr = its file system's magic (statfs(2)), halves xored;
 			     * arg = which open file (a hash of its address). fd -1, arg = which table of descriptors: of
 			     * a thread that was adopted */
+	KIND_WATCHED = 29,  /* what the call nr (select, poll, epoll_wait and their like), entered at this time, watches; left
+			     * out where it is what the thread's last such call watched: start = its time-out in ns
+			     * (TIMEOUT_*), fd = how many descriptors it was given (select: one more than the highest),
+			     * result = the first of poll's; arg = how many more records follow. They have this time too,
+			     * nr = WATCHED_MORE + 0, 1 …; of poll start, result and fd + arg are three more descriptors
+			     * each (WATCHED_POLL); of select they are 64 bits each of readfds, writefds and exceptfds,
+			     * those from 64 * the last part of nr on */
+	KIND_NEIGHBOUR = 30,/* the name of a thread that gets the CPU from tid, or gave it to tid: fd = that thread, start and
+			     * result = its comm, arg = its tgid; left out where it was told already */
 	KIND_UNENTERED = 33, /* a call whose exit alone the kernel showed: as KIND_CALL, but start = SAYS_* */
 	KIND_WAKER = 34,    /* the name of a thread that is not traced and wakes one that is: tid = the waker's, start and
 			     * result = the 16 bytes of comm; again where another name or thread has taken its place */
@@ -95,12 +105,12 @@ struct slot {
 	u32 flags;   /* SLOT_* */
 	u32 chained; /* some other thread had to take a neighbouring slot: look there too */
 	s32 last_fd; /* the descriptor last received from and looked up, not to do it again */
-	u16 at;      /* of io_submit's blocks, or recvmmsg's messages: the next one to tell of */
+	u16 at;      /* of io_submit's blocks, recvmmsg's messages, or of what is watched: the next one to tell of */
 	u16 compat;  /* the ABI of its last call was the 32-bit one: for a call that never returns */
 	u32 life;    /* of its process and table of descriptors: another one where the process ID is used again */
 	s32 sent_fd; /* likewise, last sent to */
 	u32 changes; /* of the process's descriptors, when the two were looked up */
-	u64 tail;
+	u64 watched; /* a digest of the last set that it watched (KIND_WATCHED) */
 };
 
 /* Descriptors that records have told of, a word each: which file it is (40 bits), which descriptor (16), and its flags
@@ -159,11 +169,23 @@ struct ledger {
 };
 
 /* Programs that others jump to (tail calls) for what is seldom, so that those stay small. */
-enum tail { TAIL_ARRIVE, TAIL_SUBMIT, TAIL_LEARN, TAIL_DESCRIBE, TAIL_EVENTS, TAIL_UNENTERED, TAIL_EXECUTED, TAIL_MESSAGES, TAILS };
+enum tail {
+	TAIL_ARRIVE,
+	TAIL_SUBMIT,
+	TAIL_LEARN,
+	TAIL_DESCRIBE,
+	TAIL_EVENTS,
+	TAIL_UNENTERED,
+	TAIL_EXECUTED,
+	TAIL_MESSAGES,
+	TAIL_WATCH,
+	TAIL_WATCH_MORE,
+	TAILS
+};
 
 /* What to do with a call's arguments: which one to keep, and what to learn from them. */
 struct call {
-	u32 keep; /* the argument (1 to 3) that goes into `arg`, 0 for none */
+	u32 keep; /* the argument (1, 2, 3 or 5) that goes into `arg`, 0 for none */
 	u32 learn;
 };
 #define LEARN_ARGS 1   /* add a KIND_ARGS record */
@@ -173,14 +195,15 @@ struct call {
 #define LEARN_PAIR3 16 /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32 /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
-#define LEARN_EVENTS 128  /* argument 3 points at the struct io_events that came (io_getevents) */
-#define LEARN_SILENT 256  /* no record: the user asked for other calls. What it sets up is still learnt. */
-#define LEARN_ADDRESS 512 /* the descriptor learnt is a socket that has addresses now */
-#define LEARN_PATH0 1024  /* argument 0 is the path by which it was opened */
-#define LEARN_PATH1 2048  /* argument 1 is */
-#define LEARN_SENDS 4096  /* of LEARN_FIRST: data goes there */
-#define LEARN_ENDS 8192   /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
-#define LEARN_DUPS 65536  /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
+#define LEARN_EVENTS 128      /* argument 3 points at the struct io_events that came (io_getevents) */
+#define LEARN_SILENT 256      /* no record: the user asked for other calls. What it sets up is still learnt. */
+#define LEARN_ADDRESS 512     /* the descriptor learnt is a socket that has addresses now */
+#define LEARN_PATH0 1024      /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048      /* argument 1 is */
+#define LEARN_SENDS 4096      /* of LEARN_FIRST: data goes there */
+#define LEARN_ENDS 8192       /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
+#define LEARN_WATCHED 16384   /* a look at the call's entry, at what it watches and for how long */
+#define LEARN_DUPS 65536      /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
 #define LEARN_MESSAGES 262144 /* argument 1 points at as many struct mmsghdr as the result says: KIND_MESSAGES */
 #define LEARN_SECOND 524288   /* the argument that is kept is a descriptor too: splice's output, sendfile's input */
 
@@ -188,6 +211,11 @@ struct call {
 #define WAS_OPEN 0x8000        /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
 #define CLOSES_ON_EXEC 0x10000 /* in its arg */
 #define GOES_ON 1
+#define SWITCH_SAYS_NEXT 1                 /* in a KIND_SWITCH_OUT's start: its result is a thread */
+#define WATCHED_MORE 0x8000                /* in a KIND_WATCHED's nr: not the first record of a set */
+#define WATCHED_POLL 0x0000ffffffffffffULL /* of a struct pollfd: fd, and events << 32 */
+#define TIMEOUT_NEVER (-1)
+#define TIMEOUT_UNREAD (-2)
 #define NR_COMPAT 0x8000 /* in a call's nr: made by the 32-bit ABI (int 0x80, sysenter), whose numbers are others */
 #define NR_WHOLE 0x7fff  /* a call's nr where the number is 0x4000 or more (x32's have bit 30): it stands in arg */
 #define NR_MOST 0x4000

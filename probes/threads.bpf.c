@@ -57,6 +57,7 @@ RAW_TRACEPOINT_PROBE(sched_process_exec)
 		return 0;
 	emit(KIND_EXIT, old, bpf_get_smp_processor_id(), slot->enter, tid, -1, GOES_ON);
 	slot->tid = tid;
+	slot->watched = 0;
 	from->tid = 0;
 	name_slot(tid, from->slot);
 	return 0;

@@ -44,7 +44,11 @@ OPTIONAL = {
     "operations.raw",
     "syscalls.library",
     "figure.steps.signal",
-    *(f"{of}.{key}" for of in ("model", "processes.model") for key in ("instead", "variants")),
+    *(
+        f"{of}.{key}"
+        for of in ("model", "processes.model")
+        for key in ("instead", "variants", "manner", "reason")
+    ),
 }
 CHANGED = ("signal-rt", "posix-aio", "io-uring", "claims/lock", "claims/parallel")
 

@@ -10,6 +10,7 @@ from reference.story import Away, Call, Story
 LONGEST = 1_000_000_000
 EPOLL = {"epoll_wait", "epoll_pwait", "epoll_pwait2"}
 NAPS = {"nanosleep", "clock_nanosleep"}
+RECEIVES = {"recvfrom", "recvmsg", "read"}
 ETIMEDOUT = -110
 
 
@@ -46,6 +47,12 @@ def tellers(story: Story, epfd: int) -> list[Call]:
     return sorted(waits, key=lambda wait: wait.end)
 
 
+def is_registered(story: Story, own: Call) -> bool:
+    """Whether what a call received from was registered with epoll by then: it slept for the socket's lock, not for
+    what another thread does."""
+    return any(fd == own.fd and time <= own.end for time, _, fd, _ in story.registered)
+
+
 def is_watched(story: Story, call: Call, epfd: int) -> bool:
     """Whether epfd had told a thread of something not long before the call."""
     return any(call.start - LONGEST <= wait.end <= call.start for wait in tellers(story, epfd))
@@ -74,6 +81,7 @@ def by_wake_up(
         and own.name not in NAPS
         and own.result != ETIMEDOUT
         and not (own.name in EPOLL and own.result == 0)
+        and not (own.name in RECEIVES and is_registered(story, own))
         and own.end <= call.start
     ]
     told = [

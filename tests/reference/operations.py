@@ -7,6 +7,7 @@ from reference import handover, posix_aio, signals
 from reference.order import Operation, settle
 from reference.readiness import Receive, one_by_one
 from reference.story import Away, Call, Story
+from tracer.kernel import syscalls
 
 RECEIVES = {
     "recvfrom",
@@ -31,7 +32,7 @@ WAITS = {
     "epoll_pwait2",
 }
 EAGAIN, RESTARTED = -11, -512
-MSG_PEEK, MSG_ERRQUEUE = 0x2, 0x2000
+MSG_PEEK, MSG_ERRQUEUE, MSG_DONTWAIT, RWF_NOWAIT = 0x2, 0x2000, 0x40, 0x8
 EPOLLET, EPOLLONESHOT = 1 << 31, 1 << 30
 
 
@@ -141,14 +142,19 @@ def decided(
     """One operation. asks: the calls before it that could have brought the data or waited for it; aio: when and by whom
     its aio_read was called, None where it serves none."""
     signal = signals.that_counts(story, call.tid, previous_done, call.end)
-    kind = wait_kind(asks, call, signal, aio)
+    kind = wait_kind(story, asks, call, signal, aio)
     teller = who_told(asks) if kind == "multiplexed" else None
+    sleeper = who_slept(story, asks, call)
     asked = ask(story, kind, asks, call, previous_done, aio)
     edge = told_once(story, teller, call)
-    empty_at = last_empty(story, kind, asks, call, teller, edge)
-    looks = [its for its in asks if its.name in RECEIVES and its.result == EAGAIN]
+    empty_at = last_empty(story, kind, asks, call, sleeper, teller, edge)
+    receives = [its for its in asks if its.name in RECEIVES]
+    looks = [its for its in receives if its.result == EAGAIN and not blocked_in(story, its)]
+    timeouts = [its for its in receives if its.result == EAGAIN and blocked_in(story, its)]
     waits = [its for its in asks if its.name not in RECEIVES]
     slept_last = waits[-1].sleep() if waits else None
+    slept_waits = [its for its in waits if its.sleep()]
+    idle_waits = [its for its in waits if its.name in WAITS and its.result == 0 and not its.sleep()]
     told_by_signal = signal if kind == "signal" else None
     estimated = set()
     if not call.copies:
@@ -163,8 +169,8 @@ def decided(
         bytes=brought(call),
         wait_kind=kind,
         ask=asked,
-        ready=ready_unseen(kind, call, teller, signal, empty_at, asked),
-        told=told(kind, call, teller, signal),
+        ready=ready_unseen(kind, call, teller or sleeper, signal, empty_at, asked),
+        told=told(kind, call, teller, sleeper, signal),
         copy_start=copy_start(call),
         copy_end=call.end,
         done=call.end,
@@ -177,9 +183,19 @@ def decided(
         or (teller is not None and not teller.sleep() and empty_at is not None),
         more={
             "eagain_count": len(looks),
-            "waited_asleep": any(its.sleep() for its in asks),
+            "timeouts": len(timeouts),
+            "idle_waits": len(idle_waits),
+            "slept_looking": any(leaves_data(its) and blocked_in(story, its) for its in receives),
+            "waited_asleep": bool(slept_waits),
+            "slept_nr": syscalls.numbers()[slept_waits[-1].name] if slept_waits else -1,
             "fell_asleep": waits[-1].start if slept_last else 0,
-            "slept": sum(its.back - its.out for its in call.away if its.woken is not None),
+            "slept": sum(
+                away.back - away.out
+                for its in (*receives, call)
+                if blocked_in(story, its)
+                for away in its.away
+                if away.woken is not None
+            ),
             "epfd": teller.fd if teller else -1,
             "events": registered(story, teller.fd, call) if teller else 0,
             "signal": told_by_signal.number if told_by_signal else 0,
@@ -270,20 +286,48 @@ def early_sleep(call: Call) -> Away | None:
 
 
 def wait_kind(
-    asks: list[Call], call: Call, signal: signals.Told | None, aio: tuple[int, int] | None
+    story: Story,
+    asks: list[Call],
+    call: Call,
+    signal: signals.Told | None,
+    aio: tuple[int, int] | None,
 ) -> str:
     """The way in which the data was waited for."""
     if aio:
         return "posix-aio"
-    if who_told(asks) and not early_sleep(call):
+    if who_told(asks) and not who_slept(story, asks, call):
         return "multiplexed"
     if signal:
         return "signal"
-    if sleeps(call):
+    receives = [its for its in asks if its.name in RECEIVES]
+    # what timed out, or was interrupted, was a wait all the same
+    if any(blocked_in(story, its) for its in (*receives, call)):
         return "blocked"
-    if any(its.name in RECEIVES and its.result == EAGAIN for its in asks):
+    if any(its.result == EAGAIN for its in receives):
         return "polled"
     return "at once"
+
+
+def blocked_in(story: Story, call: Call) -> bool:
+    """Whether the thread slept in a receive for data: only where the receive may block."""
+    flags = call.arg if call.name in ("recvfrom", "recvmsg") else 0
+    now = flags & MSG_DONTWAIT or (call.name == "preadv2" and call.arg & RWF_NOWAIT)
+    return call.sleep() is not None and not now and not story.files[call.fd].nonblocking
+
+
+def who_slept(story: Story, asks: list[Call], call: Call) -> Call | None:
+    """The receive in which the thread slept until the data was there: the one that took it, else a look at it."""
+    looks = [its for its in asks if its.name in RECEIVES and leaves_data(its)]
+    late = not early_sleep(call)  # it slept for the rest alone, if it did
+    receives = looks[::-1] if late else (call, *looks[::-1])
+    return next((its for its in receives if blocked_in(story, its)), None)
+
+
+def sleep_in(waiter: Call | None, call: Call) -> Away | None:
+    """The sleep that ended when the data came: of the receive itself the last before its first bytes."""
+    if waiter is None:
+        return None
+    return early_sleep(call) if waiter is call else waiter.sleep()
 
 
 def who_told(asks: list[Call]) -> Call | None:
@@ -329,30 +373,33 @@ def ask(
 def ready_unseen(
     kind: str,
     call: Call,
-    teller: Call | None,
+    waiter: Call | None,
     signal: signals.Told | None,
     empty_at: int | None,
     asked: int,
 ) -> int:
-    """The data can be read, as far as that is known without sk_data_ready."""
+    """The data can be read, as far as that is known without sk_data_ready. waiter: the call that told, else the receive
+    in which the thread slept until it was there."""
     if kind == "signal" and signal and signal.generated >= (empty_at or 1):
         return signal.generated
-    waiter = teller if teller else call
-    sleep = teller.sleep() if teller else early_sleep(call)
+    sleep = sleep_in(waiter, call)
     if sleep and sleep.woken is not None:
         return sleep.woken
     if kind == "at once":
         return asked  # it was there already
-    return waiter.start  # it was there when the call was entered
+    # it was there when the call was entered
+    return waiter.start if waiter and kind == "multiplexed" else call.start
 
 
-def told(kind: str, call: Call, teller: Call | None, signal: signals.Told | None) -> int:
+def told(
+    kind: str, call: Call, teller: Call | None, sleeper: Call | None, signal: signals.Told | None
+) -> int:
     """The program has been told."""
     if teller:
         return teller.end
     if kind == "signal" and signal:
         return signal.time
-    sleep = early_sleep(call)
+    sleep = sleep_in(sleeper, call)
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.back
     return call.start
@@ -366,14 +413,20 @@ def copy_start(call: Call) -> int:
 
 
 def last_empty(
-    story: Story, kind: str, asks: list[Call], call: Call, teller: Call | None, edge: bool
+    story: Story,
+    kind: str,
+    asks: list[Call],
+    call: Call,
+    sleeper: Call | None,
+    teller: Call | None,
+    edge: bool,
 ) -> int | None:
     """When the socket was last known to be empty before the operation; None: it never was."""
     if teller:
         sleep = teller.sleep()
         if sleep and not edge:
             return sleep.out
-    sleep = early_sleep(call)
+    sleep = sleep_in(sleeper, call)
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.out
     times = [look.start for look in looked_in_vain(asks)[-1:]]

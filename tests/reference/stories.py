@@ -14,17 +14,18 @@ from tracer.recording.records import Kind
 
 ADOPTED = 102  # a thread that ran before it was traced
 REGISTRAR = 103  # a thread that does nothing but register descriptors with epoll
-DATAGRAMS, STREAM, PIPE, REGULAR, EPOLL, FILLED, OTHER_PIPE = 4, 5, 6, 3, 9, 11, 12
+DATAGRAMS, STREAM, PIPE, REGULAR, NONBLOCKING, EPOLL, FILLED, OTHER_PIPE = 4, 5, 6, 3, 7, 9, 11, 12
 FILES = {
     DATAGRAMS: File(9000, "socket"),
     STREAM: File(8, "socket", stream=True),
     PIPE: File(7, "pipe"),
+    NONBLOCKING: File(9500, "socket", nonblocking=True),
     REGULAR: File(77, "file"),
     FILLED: File(7, "pipe", writable=True),  # the other end of PIPE
     OTHER_PIPE: File(6, "pipe"),
 }
 TIDS = (TID, TID, TID, HELPER, ADOPTED)
-FDS = (DATAGRAMS, DATAGRAMS, DATAGRAMS, STREAM, PIPE, REGULAR)
+FDS = (DATAGRAMS, DATAGRAMS, DATAGRAMS, NONBLOCKING, STREAM, PIPE, REGULAR)
 MODES = {  # st_mode by the kind of file
     "socket": 0o140777,
     "pipe": 0o010600,
@@ -35,7 +36,7 @@ MODES = {  # st_mode by the kind of file
 SIZE_OF_UNIT = 4  # ns: each thread has its own times
 BEGIN = 1000
 EPOLLET, EPOLLONESHOT = 1 << 31, 1 << 30
-MSG_PEEK = 2
+MSG_PEEK, MSG_DONTWAIT, RWF_NOWAIT = 2, 0x40, 8
 SIGIO, RT, SI_ASYNCIO = 29, 34, -4
 LONG = 1_000_000_100  # ns
 ETIMEDOUT = -110
@@ -57,7 +58,7 @@ SCENES = (
     ("wait", "whole"),
     ("messages",),
     ("messages", "messages", "receive"),
-    ("empty", "messages", "receive"),
+    *[("empty", "messages", "receive")] * 2,
     ("splice", "splice"),
     ("tee", "receive"),
     ("splice", "splice"),
@@ -253,6 +254,7 @@ class _Teller:
                 name, fd = "vmsplice", (FILLED, PIPE, OTHER_PIPE, OTHER_PIPE)[step.what % 4]
             case "other":
                 result, name = 1, "getpid"
+        name, arg = self._flagged(step, name, arg)
         first = step.tid in self.story.adopted and not any(
             call.tid == step.tid for call in self.story.calls
         )
@@ -269,6 +271,13 @@ class _Teller:
         self.story.calls.append(call)
         if step.ready is not None and step.fd in FILES and FILES[step.fd].kind == "socket":
             self.story.readies.append((FILES[step.fd].inode, call.end + step.ready))
+
+    def _flagged(self, step: Step, name: str, arg: int) -> tuple[str, int]:
+        """Some receives are told not to block. Those that may be told as one, since they fail alike, have one flag."""
+        if name == "read" and step.gap == 3:
+            return "preadv2", RWF_NOWAIT * (step.fd == PIPE)
+        dont_wait = name in ("recvfrom", "recvmsg") and step.fd == STREAM and step.tid == HELPER
+        return name, arg | MSG_DONTWAIT * dont_wait
 
     def _happens_inside(self, call: Call, how: int, what: int) -> None:
         """Sleeps (how 1, 3, 4), preemptions (2, 3), and copies of what is received."""
@@ -453,7 +462,8 @@ def records(story: Story) -> Trace:
 
 
 def opened(trace: Trace, fd: int, file: File) -> None:
-    mode, flags = MODES[file.kind], 0o40000 * file.direct | file.writable
+    mode, flags = MODES[file.kind], 0o40000 * file.direct | 0o4000 * file.nonblocking
+    flags |= file.writable
     if file.stream:
         trace.call("socket", 10, 11, fd, fd=2).args("socket", 12, 1, 0, first=2)
     trace.add(Kind.DESCRIPTOR, 13, start=file.inode, result=flags, fd=fd, arg=mode)

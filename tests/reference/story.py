@@ -64,6 +64,7 @@ class File:
     stream: bool = False
     direct: bool = False  # opened with O_DIRECT
     writable: bool = False  # opened for writing: a pipe's end that is filled
+    nonblocking: bool = False  # opened with O_NONBLOCK
 
 
 @dataclass

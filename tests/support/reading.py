@@ -25,7 +25,7 @@ SECONDS = 60
 
 class Outcome(NamedTuple):
     """kind: "report", "refused", or "failed" (an exception, an abort, a limit); said: the report as JSON, the line, or
-    the traceback; seconds: CPU time; most: bytes of memory at most."""
+    the traceback; seconds: CPU time; most: bytes of memory that it took."""
 
     kind: str
     said: str
@@ -47,19 +47,20 @@ def read(path: Path) -> Outcome:
     if status or not told:
         why = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else status
         return Outcome("failed", f"the child ended: {why}")
-    kind, said, checked = json.loads(told)
+    kind, said, checked, resident = json.loads(told)
     seconds, most = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-    return Outcome(kind, said, checked, seconds, most)
+    return Outcome(kind, said, checked, seconds, most - resident)
 
 
 def _child(path: Path, send: int) -> NoReturn:
     try:
         with open("/proc/self/statm", "rb") as statm:
-            mapped = int(statm.read().split()[0]) * resource.getpagesize()
+            mapped, resident, *_ = (int(n) * resource.getpagesize() for n in statm.read().split())
         resource.setrlimit(resource.RLIMIT_AS, (mapped + (4 << 30), mapped + (4 << 30)))
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         with open(send, "wb", closefd=False) as answer:
-            answer.write(json.dumps(_outcome(str(path))).encode())
+            # what the child has from its parent counts as resident, too
+            answer.write(json.dumps([*_outcome(str(path)), resident]).encode())
     finally:
         os._exit(0)
 

@@ -26,6 +26,7 @@ class Learn(IntFlag):
     PATH1 = 2048
     SENDS = 4096
     ENDS = 8192
+    WATCHED = 16384
     DUPS = 65536
     MESSAGES = 262144
     SECOND = 524288
@@ -79,6 +80,7 @@ _LEARN = {
     Learn.THIRD | Learn.ARGS: ("epoll_ctl",),
     Learn.EXEC: ("execve", "execveat"),
     Learn.EVENTS: ("io_getevents", "io_pgetevents"),
+    Learn.WATCHED: (*syscalls.SELECT, *syscalls.POLL, *syscalls.EPOLL),
     Learn.ENDS | Learn.FIRST: ("close",),
     Learn.ENDS | Learn.ARGS: ("close_range", "unshare"),
 }
@@ -124,6 +126,7 @@ _KEEP = {
         "pwrite64",
     ),
     3: ("recvfrom", "accept4"),
+    5: ("preadv2", "pwritev2"),
 }
 
 

@@ -30,6 +30,12 @@ _TAILS = (
     "tail_unentered",
     "tail_executed",
     "tail_messages",
+    "tail_watch",
+    "tail_watch_more",
+)
+_NUMBERS = (
+    *("prctl", "io_submit", "rt_sigreturn"),
+    *("poll", "ppoll", "select", "pselect6", "epoll_pwait2"),
 )
 _CALL_PROBES = ("tracepoint_sys_enter", "tracepoint_sys_exit", "again_sys_enter", "again_sys_exit")
 # Programs that are loaded twice as they stand; those of system calls differ (probes/calls.bpf.c).
@@ -211,9 +217,7 @@ def _constants(features: Features) -> dict[str, int]:
         "CPUS": os.sysconf("SC_NPROCESSORS_CONF"),
         "SOCKETS": 65536,
         "RING_PAGES": 1,  # the ring's size is set when it is created
-        "NR_PRCTL": syscalls.numbers()["prctl"],
-        "NR_IO_SUBMIT": syscalls.numbers()["io_submit"],
-        "NR_RT_SIGRETURN": syscalls.numbers()["rt_sigreturn"],
+        **{f"NR_{name.upper()}": syscalls.numbers()[name] for name in _NUMBERS},
     }
 
 

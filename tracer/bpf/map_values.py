@@ -26,7 +26,7 @@ SLOT = np.dtype(
         ("life", "<u4"),
         ("sent_fd", "<i4"),
         ("changes", "<u4"),
-        ("tail", "<u8"),
+        ("watched", "<u8"),
     ]
 )
 """struct slot: one traced thread; regs 0: free; enter: ns, 0 if it is in no call."""

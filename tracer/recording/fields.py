@@ -18,13 +18,24 @@ import numpy as np
 
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import CLOSES_ON_EXEC, GOES_ON, SAYS_TRAPPED, WAS_OPEN, Kind
+from tracer.recording.records import (
+    CLOSES_ON_EXEC,
+    GOES_ON,
+    SAYS_TRAPPED,
+    SWITCH_SAYS_NEXT,
+    WAS_OPEN,
+    WATCHED_MORE,
+    Kind,
+)
 
 # The columns that hold IDs beside `tid`, and of which kinds.
-THREAD_COLUMNS = {"fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN)}
+THREAD_COLUMNS = {
+    "fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN, Kind.NEIGHBOUR),
+    "result": (Kind.SWITCH_OUT,),
+}
 PROCESS_COLUMNS = {
     "result": (Kind.THREAD, Kind.START, Kind.EXIT, Kind.EXEC),
-    "arg": (Kind.NAME,),
+    "arg": (Kind.NAME, Kind.NEIGHBOUR),
 }
 
 Record = tuple[int, int, int, int, int, int, int, int]
@@ -149,6 +160,12 @@ class SwitchesOut(View):
         the way to sleep."""
         preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
+
+    @property
+    def next(self) -> np.ndarray:
+        """int64[n]: the thread that got the CPU (0: none, the CPU was idle; −1: not recorded)."""
+        says = self.batch.start[self.rows] == SWITCH_SAYS_NEXT
+        return np.where(says, self.batch.result[self.rows], -1)
 
     @property
     def stopped(self) -> np.ndarray:
@@ -491,6 +508,64 @@ class Paths(View):
     low = Field("start", "The first 8 of the bytes.")
     high = Field("result", "The other 8.")
     piece = Field("nr", "Index of these 16 bytes among the pieces of the path, from 0.")
+
+
+class WatchedSets(View):
+    """What a call watches (select, poll, epoll_wait and their like), where its thread's last such call did not watch
+    the same for as long; `time` is the call's entry."""
+
+    KINDS = (Kind.WATCHED,)
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, batch: RecordBatch) -> Self:
+        view = super().of(batch)
+        return view.where(view.batch.nr[view.rows] < WATCHED_MORE)
+
+    number = Field("nr", "The system call's number.")
+    timeout = Field("start", "Its time-out (ns), or TIMEOUT_NEVER, TIMEOUT_UNREAD.")
+    count = Field("fd", "Of poll how many descriptors, of select one more than the highest.")
+    first = Field("result", "Of poll the first descriptor | its events << 32.")
+    more = Field("arg", "How many WatchedMore follow.")
+
+
+class WatchedMore(View):
+    """More of the thread's last WatchedSets: of poll three descriptors, of select 64 bits of each of its sets."""
+
+    KINDS = (Kind.WATCHED,)
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, batch: RecordBatch) -> Self:
+        view = super().of(batch)
+        return view.where(view.batch.nr[view.rows] >= WATCHED_MORE)
+
+    @property
+    def piece(self) -> np.ndarray:
+        """Index of this record among those of its set, from 0."""
+        return self.batch.nr[self.rows] - WATCHED_MORE
+
+    @property
+    def words(self) -> np.ndarray:
+        """uint64[n, 3]: of poll three descriptors (−1: none), each | its events << 32; of select the bits of readfds,
+        writefds and exceptfds."""
+        batch, rows = self.batch, self.rows
+        third = batch.fd[rows].view(np.uint32) | batch.arg[rows].astype(np.uint64) << np.uint64(32)
+        return np.stack(
+            [batch.start[rows].view(np.uint64), batch.result[rows].view(np.uint64), third], axis=1
+        )
+
+
+class Neighbours(View):
+    """The name of a thread that had the thread's CPU before it, or got it after it."""
+
+    KINDS = (Kind.NEIGHBOUR,)
+    __slots__ = ()
+
+    other = Field("fd", "That thread.")
+    low = Field("start", "The first 8 bytes of its name (comm).")
+    high = Field("result", "The other 8.")
+    tgid = Field("arg", "Its process.")
 
 
 Row: TypeAlias = tuple[int, type[View], tuple[int, ...]]

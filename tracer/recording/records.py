@@ -39,6 +39,8 @@ class Kind(IntEnum):
     ADDRESS = 26
     PATH = 27
     FILE = 28
+    WATCHED = 29
+    NEIGHBOUR = 30
     MESSAGES = 31
     UNENTERED = 33
     WAKER = 34
@@ -48,6 +50,9 @@ WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open bef
 CLOSES_ON_EXEC = 0x10000  # in a DESCRIPTOR's arg, beside the mode
 SAYS_TRAPPED = 1  # in an UNENTERED's start: a seccomp filter answered the call with SIGSYS
 GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives
+SWITCH_SAYS_NEXT = 1  # in a SWITCH_OUT's start: its result is the thread that gets the CPU
+WATCHED_MORE = 0x8000  # in a WATCHED's nr: not the first record of a set
+TIMEOUT_NEVER, TIMEOUT_UNREAD = -1, -2  # in a WATCHED's start
 MOST_PATH = 256  # bytes that are kept of a path: MOST_PATH of probes/descriptors.bpf.c, times 16
 LIBRARY_NAMES = {1: "aio_read", 2: "aio_suspend"}
 

@@ -15,6 +15,7 @@ from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.steps.step import Recording, Results
 from tracer.analysis.steps.window import Window
+from tracer.analysis.threads.neighbours import NeighbourNames
 from tracer.analysis.threads.thread_states import ThreadStates
 from tracer.analysis.threads.timeline import TimelineStep
 from tracer.analysis.verdict.context import Models
@@ -71,6 +72,7 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
     drawn = None
     if report["model"]["name"] != "none":
         recording = results.recording
+        name = results[NeighbourNames].name
         outside = np.flatnonzero(~results[SelfWoken].operations)
         drawn = figure(
             received,
@@ -79,6 +81,7 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
             recording.read,
             recording.base_ns,
             outside,
+            name,
         )
     received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {

@@ -55,7 +55,7 @@ Time: TypeAlias = int  # ns from base_ns; before it where negative
 Share: TypeAlias = Annotated[float, Also(minimum=0, maximum=1)]
 Id: TypeAlias = Annotated[int, Also(minimum=0)]  # of a process or thread, as the kernel has it
 Boundary: TypeAlias = Annotated[str, Also(values=BOUNDARIES)]
-ModelName: TypeAlias = Annotated[str, Also(values=MODELS)]
+ModelName: TypeAlias = Annotated[str, Also(values=(*MODELS, "unknown"))]
 Counts: TypeAlias = dict[str, Count]
 Shares: TypeAlias = Annotated[dict[str, Share], Also(keys=MODELS)]
 # A log2 histogram: lower bound (ns) → how many. Empty buckets are left out.
@@ -309,10 +309,13 @@ class Signal(TypedDict):
 class Model(TypedDict):
     """The verdict."""
 
-    name: Annotated[str, Also(values=(*MODELS, "mixed", "none"))]
+    name: Annotated[str, Also(values=(*MODELS, "mixed", "none", "unknown"))]
     synchronous: bool | None
     confidence: Share
+    busy: bool
     evidence: list[str]
+    reason: NotRequired[str]
+    manner: NotRequired[str]
     shares: NotRequired[Shares]
     time_shares: NotRequired[Shares]
     variants: NotRequired[Counts]
@@ -327,6 +330,22 @@ class Activity(TypedDict):
     cpu_ns: Duration
     idle_threads: Count
     times_ns: dict[str, Duration]
+
+
+class Waits(TypedDict):
+    """What the threads of a process were blocked for."""
+
+    data_ns: Duration
+    room_ns: Duration
+    connections_ns: Duration
+    time_ns: Duration
+    signals_ns: Duration
+    children_ns: Duration
+    threads_ns: Duration
+    files_ns: Duration
+    locks_ns: Duration
+    other_ns: Duration
+    unknown_ns: Duration
 
 
 class Waker(TypedDict):
@@ -360,6 +379,7 @@ class Process(TypedDict):
     model: Model
     activity: Activity
     wakers: list[Waker]
+    waits: Waits
     groups: list[Group]
 
 
@@ -577,6 +597,25 @@ class RunStep(TypedDict):
     tid: Id
 
 
+class NextThread(TypedDict):
+    """The thread that got a CPU; tid 0: none, the CPU was idle."""
+
+    tid: Id
+    name: str | None
+
+
+class AwayStep(TypedDict):
+    """The thread had no CPU, outside of the calls whose sleep is drawn."""
+
+    kind: Literal["away"]
+    at_ns: Time
+    end_ns: Time
+    tid: Id
+    state: Annotated[str, Also(values=("preempted", "asleep"))]
+    call: str | None
+    next: NextThread | None
+
+
 class HandoverStep(TypedDict):
     """The thread that was told (tid) wakes the one that receives (to). through: the call that this one slept in."""
 
@@ -659,6 +698,7 @@ Step: TypeAlias = (
     | LibraryStep
     | WakeStep
     | RunStep
+    | AwayStep
     | HandoverStep
     | ReadyStep
     | CopyStep

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TypeAlias, cast
 
@@ -19,13 +19,21 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.operations.waits_inside import WaitsInside
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
+from tracer.analysis.verdict.io_model import NAMES, UNKNOWN
 from tracer.kernel import syscalls
 from tracer.kernel.signal_names import signal_name
 from tracer.recording.batch import Read, RecordBatch, joined
-from tracer.recording.fields import LibraryCalls, Readinesses, SwitchesIn, UringRequests
+from tracer.recording.fields import (
+    LibraryCalls,
+    Readinesses,
+    SwitchesIn,
+    SwitchesOut,
+    UringRequests,
+)
 from tracer.recording.records import LIBRARY_NAMES, Kind, empty
 from tracer.report.contract import (
     ArrivalStep,
+    AwayStep,
     CallStep,
     CopyStep,
     Figure,
@@ -40,7 +48,7 @@ from tracer.report.contract import (
     WaitStep,
     WakeStep,
 )
-from tracer.terms import BOUNDARIES, MODELS
+from tracer.terms import BOUNDARIES
 
 _WHEN = ("enter_ns", "at_ns", "generated_ns", "delivered_ns")  # a step's place in time: the first
 _TIMES = (*_WHEN, "exit_ns", "end_ns")
@@ -50,6 +58,13 @@ _AWAIT_COMPLETION = ("futex", "io_getevents", "io_pgetevents")
 Row: TypeAlias = dict[str, int]
 """One operation's columns, as Operations.rows gives them."""
 
+NameAt: TypeAlias = Callable[[int, int], str | None]
+"""The name of a thread at a time (ns), None where it is not known."""
+
+
+def _nobody(_tid: int, _time: int) -> None:
+    """No thread has a name."""
+
 
 def figure(
     operations: Operations,
@@ -58,25 +73,28 @@ def figure(
     read: Read,
     base: int,
     chosen: np.ndarray | None = None,
+    name: NameAt = _nobody,
 ) -> Figure | None:
     """The operation that is drawn, as its steps; None where there is no operation.
 
     models: each operation's (io_model.models_of). inside: the waits inside the operations. read: gives the recording's
     records again. base: what the times of steps count from (ns). chosen: rows of the operations of which one is drawn;
-    else of all.
+    else of all. name: of threads.
     """
     chosen = np.arange(len(operations)) if chosen is None else chosen
     if not len(chosen):
         return None
-    model = int(np.bincount(models[chosen]).argmax())
+    decided = chosen[models[chosen] != UNKNOWN]
+    model = int(np.bincount(models[decided]).argmax()) if len(decided) else UNKNOWN
     index = _median(operations, chosen[models[chosen] == model])
     operation = next(operations.rows(slice(index, index + 1)))
     records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
     waits = inside.of(operation["serial"])
-    steps = sorted(_steps(operation, waits, records), key=_when)
+    steps = [*_steps(operation, waits, records)]
+    steps = sorted([*steps, *_aways(operation, records, steps, name)], key=_when)
     return {
         "operation": index,
-        "model": MODELS[model],
+        "model": NAMES[model],
         "steps": [_shifted(step, base) for step in steps],
     }
 
@@ -263,6 +281,59 @@ def _last_run(switches: SwitchesIn, tid: int, until: int) -> Iterator[RunStep]:
     times = switches.time[(switches.tid == tid) & (switches.time <= until)]
     for time in times[-1:].tolist():
         yield {"kind": "run", "at_ns": time, "tid": tid}
+
+
+# without a CPU
+
+
+def _aways(
+    operation: Row, records: RecordBatch, steps: list[Step], name: NameAt
+) -> Iterator[AwayStep]:
+    """When the threads that are drawn had no CPU, but for the sleeps of the calls that are drawn: those say so."""
+    for tid in sorted({operation["tid"], operation["receiver_tid"]} - {0}):
+        thread = _thread(records, tid)
+        away, begin, end = thread.absences, operation["raw_ask"], operation["done"]
+        away = away.where((away.back > begin) & (away.out < end))
+        outs = SwitchesOut.of(records)
+        outs = outs.where(outs.tid == tid)
+        for row in range(len(away)):
+            out, back = int(away.out[row]), int(away.back[row])
+            if _is_drawn(steps, tid, out, back):
+                continue
+            gets = outs.next[outs.time == out]
+            gets = int(gets[0]) if len(gets) else -1
+            yield {
+                "kind": "away",
+                "at_ns": max(out, operation["ask"]),
+                "end_ns": back,
+                "tid": tid,
+                "state": "preempted" if away.could_run[row] else "asleep",
+                "call": None if away.could_run[row] else _call_at(thread, out),
+                "next": {"tid": gets, "name": name(gets, out)} if gets >= 0 else None,
+            }
+
+
+def _is_drawn(steps: list[Step], tid: int, out: int, back: int) -> bool:
+    """Whether a time off the CPU lies in a call that is drawn with its sleep, or in a wait inside one."""
+    waits = (step for step in steps if step["kind"] == "wait" and step["tid"] == tid)
+    if any(step["at_ns"] <= out and back <= step["end_ns"] for step in waits):
+        return True
+    return any(
+        step["kind"] == "call"
+        and step["tid"] == tid
+        and step["blocked_ns"] > 0
+        and step["count"] == 1
+        and step["enter_ns"] <= out
+        and back <= step["exit_ns"]
+        for step in steps
+    )
+
+
+def _call_at(thread: TimelineBatch, time: int) -> str | None:
+    """The call that the thread was in at a time (ns)."""
+    calls = thread.calls
+    inside = np.flatnonzero((calls.start <= time) & (time < calls.end))
+    return syscalls.name_of(int(calls.nr[inside[0]])) if len(inside) else None
 
 
 # system calls

@@ -4,12 +4,27 @@ and of time, and what its threads spent their time on."""
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from tracer.analysis.counts.busy_asking import Asked, BusyAsking
+from tracer.analysis.counts.purposes import (
+    CHILDREN,
+    CONNECTIONS,
+    DATA,
+    FILES,
+    FUTEXES,
+    OTHER,
+    SENDING,
+    SIGNALS,
+    THREADS,
+    TIME,
+    UNKNOWN,
+    WAITS,
+)
 from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
@@ -18,12 +33,32 @@ from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.analysis.threads.wakers import Wakers
-from tracer.analysis.verdict import io_model, non_io
+from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
+from tracer.analysis.verdict.facts import MostEventsLost
+from tracer.analysis.verdict.io_model import VerdictContext
 from tracer.analysis.verdict.non_io import DOING, MOSTLY, IoCounts
 from tracer.recording.batch import RecordBatch, rows_by
 from tracer.report.wording import evidence
 
+FEW = 0.05  # of the busiest thread's work, or of a process's operations: a thread that did less may be idle
+IDLE = 0.95  # of its time: asleep on futexes, where a pool's workers wait for work
+_FUTEXES = WAITS[FUTEXES]
+# Keys of a process's `waits`, by reason.
+_WAITS = {
+    WAITS[DATA]: "data_ns",
+    WAITS[SENDING]: "room_ns",
+    WAITS[CONNECTIONS]: "connections_ns",
+    WAITS[TIME]: "time_ns",
+    WAITS[SIGNALS]: "signals_ns",
+    WAITS[CHILDREN]: "children_ns",
+    WAITS[THREADS]: "threads_ns",
+    WAITS[FILES]: "files_ns",
+    WAITS[FUTEXES]: "locks_ns",
+    WAITS[OTHER]: "other_ns",
+    "": "other_ns",
+    WAITS[UNKNOWN]: "unknown_ns",
+}
 _MOST_WAKERS = 8
 _NO_IO = IoCounts()
 _NONE = np.empty(0, np.int64)
@@ -33,14 +68,17 @@ _NONE = np.empty(0, np.int64)
 class Threads:
     """What is known of the threads; each dict has thread IDs as keys.
 
-    slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; comms:
-    names of wakers that were not traced; leaders: Identity.leaders.
+    slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; asked:
+    calls that found nothing and did not sleep; received: number of operations; comms: names of wakers that were not
+    traced; leaders: Identity.leaders.
     """
 
     times: list[ThreadTimes]
     slept: dict[int, dict[str, int]]
     calls: dict[int, int]
     wakers: dict[int, dict[int, int]]
+    asked: dict[int, list[Asked]]
+    received: dict[int, int]
     comms: dict[int, str]
     leaders: dict[int, int]
 
@@ -57,7 +95,7 @@ class Threads:
 class KnownThreads(Step[None, Threads]):
     """The results of all steps about threads, together."""
 
-    NEEDS = (ThreadStates, WaitReasons, Wakers, Identity)
+    NEEDS = (ThreadStates, WaitReasons, Wakers, BusyAsking, OperationsInWindow, Identity)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         """Nothing to do: the steps in NEEDS have read the batch."""
@@ -70,9 +108,20 @@ class KnownThreads(Step[None, Threads]):
             slept.asleep,
             slept.calls,
             results[Wakers],
+            results[BusyAsking],
+            _received(results[OperationsInWindow]),
             {int(tid): name for tid, name in comms.items()},
             results[Identity].leaders,
         )
+
+
+def _received(operations: Operations) -> dict[int, int]:
+    """Thread that received → number of its operations."""
+    tids, counts = np.unique(
+        np.where(operations.receiver_tid > 0, operations.receiver_tid, operations.tid),
+        return_counts=True,
+    )
+    return dict(zip(tids.tolist(), counts.tolist(), strict=True))
 
 
 class Activity(ReportPart):
@@ -99,6 +148,7 @@ class Processes(ReportPart):
             results[IoOfProcesses],
             results.recording.base_ns,
             results[SelfWoken].operations,
+            io_model.lost(results.recording.facts.get("ledger") or {}),
         )
         return {"processes": processes}
 
@@ -107,15 +157,17 @@ def listed(
     threads: Threads,
     operations: Operations,
     codes: np.ndarray,
-    contexts: dict[int, io_model.VerdictContext],
+    contexts: dict[int, VerdictContext],
     counts: dict[int, IoCounts],
     base: int,
     self_woken: np.ndarray,
+    lost: MostEventsLost | None = None,
 ) -> list[dict[str, Any]]:
     """The processes of a report, those that used most CPU first.
 
     codes: each operation's model (io_model.models_of); contexts, counts: by process; base: what times are
-    counted from (ns); self_woken: bool[n], operations that are wake-ups, which say nothing of the model.
+    counted from (ns); self_woken: bool[n], operations that are wake-ups, which say nothing of the model; lost: if most
+    events of the recording were lost, how many.
     """
     by_process: dict[int, list[ThreadTimes]] = defaultdict(list)
     for thread in threads.times:
@@ -124,7 +176,7 @@ def listed(
     processes = []
     for tgid, members in by_process.items():
         work = _Work(threads, operations, codes, rows.get(tgid, _NONE), self_woken)
-        context = contexts.get(tgid, io_model.NOTHING_BESIDE)
+        context = replace(contexts.get(tgid, io_model.NOTHING_BESIDE), lost=lost)
         leader = threads.leaders.get(tgid, tgid)
         processes.append(
             {
@@ -134,13 +186,16 @@ def listed(
                 "start_ns": min(thread.start_ns for thread in members) - base,
                 "end_ns": max(thread.end_ns for thread in members) - base,
                 **work.described(members, context, counts.get(tgid, _NO_IO)),
-                "groups": _groups(members, work),
+                "waits": _waits(members, threads),
+                "groups": _groups(members, work, lost),
             }
         )
     return sorted(processes, key=lambda entry: -entry["activity"]["cpu_ns"])
 
 
-def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
+def _groups(
+    members: list[ThreadTimes], work: _Work, lost: MostEventsLost | None
+) -> list[dict[str, Any]]:
     """The groups of a process's threads that have one name, where there are several."""
     groups: dict[str, list[ThreadTimes]] = defaultdict(list)
     for thread in members:
@@ -151,7 +206,7 @@ def _groups(members: list[ThreadTimes], work: _Work) -> list[dict[str, Any]]:
         {
             "name": name,
             "threads": len(group),
-            **work.of_threads(group).described(group, io_model.NOTHING_BESIDE, None),
+            **work.of_threads(group).described(group, VerdictContext(lost=lost), None),
         }
         for name, group in groups.items()
     ]
@@ -176,7 +231,7 @@ class _Work:
     def described(
         self,
         threads: list[ThreadTimes],
-        context: io_model.VerdictContext,
+        context: VerdictContext,
         counts: IoCounts | None,
     ) -> dict[str, Any]:
         """The verdict on the chosen operations, and the activity of `threads`.
@@ -192,10 +247,12 @@ class _Work:
                 operations.take(chosen if len(chosen) else slice(0)),
                 codes[chosen],
             )
+        context = replace(context, burnt=busy.burnt(self.threads.asked, threads))
         verdict = io_model.judge(operations, codes, context, self_woken)
         doing = activity(threads, self.threads)
-        # calls that were not understood may be receives
-        if counts is not None and not (context.undecoded or context.unwatched):
+        # calls that were not understood, and those of which nothing came, may be receives
+        unsure = context.undecoded or context.unwatched or context.lost
+        if counts is not None and not unsure:
             # locks and lanes may be shared with other processes, so they say nothing of one process
             verdict = non_io.judged(verdict, len(operations), counts, [], None, doing)
         return {
@@ -209,38 +266,74 @@ class _Work:
 def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     """What the threads spent their time on, ns by name, and `mostly`: the one that took more than half, and its share.
 
-    A thread that had no CPU and returned from no call did nothing but wait where it was found (a pool's idle worker):
+    Threads that did next to nothing but wait where they were found (a pool's idle workers) say nothing of the program:
     those are counted (`idle_threads`), and their time is left out unless there is no other.
     """
-    busy = [
-        thread
-        for thread in members
-        if threads.calls.get(thread.tid) or thread.kernel_ns + thread.user_ns
-    ]
+    busy = _that_decide(members, threads)
     totals: dict[str, int] = defaultdict(int)
-    for thread in busy or members:
+    for thread in busy:
         for state, name in DOING.items():
             totals[name] += getattr(thread, f"{state}_ns")
         totals["stopped"] += thread.stopped_ns
-        blocked_left_ns = thread.blocked_ns - thread.stopped_ns
-        for reason, ns in threads.slept.get(thread.tid, {}).items():
-            # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
-            ns = min(ns, blocked_left_ns)
-            totals[f"waiting for {reason}"] += ns
-            blocked_left_ns -= ns
-        totals["waiting outside system calls"] += blocked_left_ns
+        for reason, ns in _blocked(thread, threads).items():
+            totals[f"waiting for {reason}" if reason else "waiting outside system calls"] += ns
     total_ns = sum(totals.values())
     most = max(totals, key=totals.__getitem__, default=None)
     share = round(totals[most] / total_ns, 4) if total_ns and most else 0.0
     return {
         "mostly": most if share > MOSTLY else None,
         "share": share if share > MOSTLY else None,
-        "cpu_ns": totals["computing"] + totals["in system calls"],
+        "cpu_ns": sum(thread.kernel_ns + thread.user_ns for thread in members),
         "idle_threads": len(members) - len(busy),
         "times_ns": {
             name: ns for name, ns in sorted(totals.items(), key=lambda item: -item[1]) if ns
         },
     }
+
+
+def _that_decide(members: list[ThreadTimes], threads: Threads) -> list[ThreadTimes]:
+    """The threads that computed, waited for a CPU or received; all where none did."""
+    worked = [thread for thread in members if _work_ns(thread) or threads.calls.get(thread.tid)]
+    most_ns = max(map(_work_ns, worked), default=0)
+    received = sum(threads.received.get(thread.tid, 0) for thread in worked)
+    decide = [
+        thread
+        for thread in worked
+        if _work_ns(thread) >= FEW * most_ns
+        or threads.received.get(thread.tid, 0) > FEW * received
+        or not _is_idle(thread, threads)
+    ]
+    return decide or members
+
+
+def _work_ns(thread: ThreadTimes) -> int:
+    return thread.kernel_ns + thread.user_ns + thread.runnable_ns
+
+
+def _is_idle(thread: ThreadTimes, threads: Threads) -> bool:
+    """Whether a thread did nothing but sleep on futexes, or where it was found."""
+    blocked = _blocked(thread, threads)
+    slept_ns = blocked.get(_FUTEXES, 0) + blocked.get("", 0)
+    return slept_ns >= IDLE * (thread.end_ns - thread.start_ns)
+
+
+def _blocked(thread: ThreadTimes, threads: Threads) -> dict[str, int]:
+    """What a thread was blocked for: reason → ns; "": outside system calls."""
+    left_ns, blocked = thread.blocked_ns - thread.stopped_ns, {}
+    for reason, ns in threads.slept.get(thread.tid, {}).items():
+        # a sleep counts until the thread has a CPU again, blocked only until the thread is woken
+        blocked[reason] = min(ns, left_ns)
+        left_ns -= blocked[reason]
+    return blocked | {"": left_ns}
+
+
+def _waits(members: list[ThreadTimes], threads: Threads) -> dict[str, int]:
+    """What all threads of a process were blocked for, ns."""
+    waits = dict.fromkeys([*_WAITS.values()], 0)
+    for thread in members:
+        for reason, ns in _blocked(thread, threads).items():
+            waits[_WAITS[reason]] += ns
+    return waits
 
 
 def _wakers(members: list[ThreadTimes], threads: Threads) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,11 +18,11 @@ from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.absences import Absences
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
-from tracer.analysis.verdict import io_model, non_io
+from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.advice import ProgramIo, advice
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
 from tracer.recording.batch import RecordBatch
-from tracer.report.processes import Activity, Processes
+from tracer.report.processes import Activity, KnownThreads, Processes
 from tracer.report.wording import advice as wording
 from tracer.report.wording import evidence
 from tracer.terms import PHASES
@@ -63,6 +64,7 @@ class Model(ReportPart):
         CpuOverlap,
         Locks,
         Activity,
+        KnownThreads,
         Identity,
         SelfWoken,
     )
@@ -72,9 +74,15 @@ class Model(ReportPart):
         woken = results[SelfWoken].operations
         if woken.any():  # these carry no data from outside
             operations, codes = operations.take(~woken), codes[~woken]
-        context = io_model.in_all(results[Contexts].values())
+        threads, ledger = results[KnownThreads], results.recording.facts.get("ledger") or {}
+        context = replace(
+            io_model.in_all(results[Contexts].values()),
+            burnt=busy.burnt(threads.asked, threads.times),
+            lost=io_model.lost(ledger),
+        )
         verdict = io_model.judge(operations, codes, context, int(woken.sum()))
-        if context.undecoded or context.unwatched:  # calls that were not understood may be receives
+        # calls that were not understood, and those of which nothing came, may be receives
+        if context.undecoded or context.unwatched or context.lost:
             return {"model": evidence.model(verdict)}
         shown_context = results[Identity].shown(results[CpuOverlap] | results[Locks])
         counts = non_io.in_all(results[IoOfProcesses].values())

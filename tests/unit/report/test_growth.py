@@ -61,7 +61,7 @@ def times(count: int) -> Walked:
 
 def threads(count: int) -> processes.Threads:
     wakers = {1000 + i: {1000 + (i + 1) % count: 3} for i in range(count)}
-    return processes.Threads(times(count), {}, {}, wakers, {}, {})
+    return processes.Threads(times(count), {}, {}, wakers, {}, {}, {}, {})
 
 
 def used(count: int, kind: int = FileKind.REGULAR, **values: int) -> FdUsage:

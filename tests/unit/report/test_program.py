@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from support.records_builder import EAGAIN, FD, FILE, INODE, TID, Trace
 from support.reports import US, built, two_processes
 
-from tracer.analysis.counts.wait_reasons import WAITS, waited_for
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.kernel.syscalls import numbers
 from tracer.output.terminal.report import render
@@ -26,34 +23,6 @@ def test_sums() -> None:
     sums.add((np.empty(0), np.empty(0)), (np.empty(0), np.empty(0)))
     keys, values = sums.result()
     assert keys.tolist() == [[1, 5], [2, 5]] and values.tolist() == [[30, 3], [303, 6]]
-
-
-@pytest.mark.parametrize(
-    ("call", "fd", "arg", "mode", "wanted"),
-    [
-        ("recvfrom", 4, 0, 0o140777, "data"),
-        ("epoll_wait", 5, 10, 0, "data"),
-        ("read", 4, 1, 0o010600, "data"),
-        ("read", 4, 1, 0o100644, "files"),
-        ("write", 4, 1, 0o100644, "files"),
-        ("sendto", 4, 1, 0o140777, "sending"),
-        ("accept4", 4, 0, 0o140777, "connections"),
-        ("fsync", 4, 0, 0o100644, "files"),
-        ("openat", -100, 0, 0, "files"),
-        ("futex", 9, 0, 0, "futexes"),
-        ("wait4", 9, 0, 0, "children"),
-        ("clock_nanosleep", 0, 0, 0, "time"),
-        ("poll", 0, 0, 0, "time"),
-        ("poll", 0, 2, 0, "data"),
-        ("select", 0, 0, 0, "time"),
-        ("pselect6", 5, 0, 0, "data"),
-        ("pause", 0, 0, 0, "signals"),
-        ("getpid", 0, 0, 0, "other calls"),
-    ],
-)
-def test_what_a_call_waits_for(call: str, fd: Any, arg: Any, mode: Any, wanted: str) -> None:
-    code = waited_for(*(np.array([value]) for value in (numbers()[call], fd, arg, mode)))
-    assert WAITS[int(code[0])] == wanted
 
 
 @pytest.mark.parametrize(

@@ -1,43 +1,48 @@
-"""What each thread waited for when it slept: data, connections, room to send, files, futexes, children, time."""
+"""What each thread waited for when it slept inside calls."""
 
 from __future__ import annotations
 
-import stat
+import os
+import select
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND, CallFiles
+from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND
+from tracer.analysis.counts.purposes import (
+    CHILDREN,
+    CONNECTIONS,
+    DATA,
+    FILES,
+    FUTEXES,
+    OTHER,
+    SENDING,
+    SIGNALS,
+    TIME,
+    UNKNOWN,
+    WAITS,
+    purposes,
+    reason_of,
+)
+from tracer.analysis.counts.wait_purposes import WAITS as WAITING
+from tracer.analysis.counts.wait_purposes import WaitPurposes
+from tracer.analysis.identity.descriptors import Files
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.identity.open_files import S_IFMT
+from tracer.analysis.operations.evidence import never_block
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
-from tracer.analysis.threads.timeline import TimelineStep, Unended
+from tracer.analysis.tables.table import names_of
+from tracer.analysis.threads.timeline import Calls, TimelineStep
 from tracer.kernel import syscall_filter, syscalls
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
 from tracer.recording.records import Kind
 
-WAITS = (
-    "data",
-    "connections",
-    "sending",
-    "files",
-    "futexes",
-    "children",
-    "time",
-    "signals",
-    "other calls",
-)
-DATA, CONNECTIONS, SENDING, FILES, FUTEXES, CHILDREN, TIME, SIGNALS, OTHER = range(len(WAITS))
 _NAMES = {
     DATA: (
         *syscalls.RECEIVE,
-        *syscalls.SELECT,
-        *syscalls.POLL,
-        *syscalls.EPOLL,
         "io_getevents",
         "io_pgetevents",
         "io_uring_enter",
@@ -63,12 +68,11 @@ _NAMES = {
     TIME: ("nanosleep", "clock_nanosleep"),
     SIGNALS: ("pause", "rt_sigsuspend", "rt_sigtimedwait"),
 }
-_ON_DISK = number_set((stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK))
 
 
 @cache
 def _codes() -> np.ndarray:
-    """Number of a call → index into WAITS; for reads and writes: where the descriptor is no file."""
+    """Number of a call → index into WAITS; of receives and sends where nothing is known of the descriptor."""
     table = np.full(1024, OTHER, np.int8)
     table[list(syscall_filter.classes()["%file"])] = FILES
     for code, names in _NAMES.items():
@@ -81,16 +85,18 @@ def _numbers(names: tuple[str, ...]) -> np.ndarray:
     return number_set(syscalls.numbers()[name] for name in names)
 
 
-def waited_for(nr: np.ndarray, fd: np.ndarray, arg: np.ndarray, mode: np.ndarray) -> np.ndarray:
-    """Index into WAITS for each call; mode: i_mode of the file behind `fd`, 0 where it is unknown or there
-    is none."""
-    codes = _codes()[np.clip(nr, 0, 1023)]
-    on_disk = _ON_DISK[mode & S_IFMT]
-    reads = _numbers(syscalls.RECEIVE)[nr] | (codes == SENDING)
-    codes = np.where(reads & on_disk, FILES, codes)
-    # a select or a poll of nothing is a sleep
-    nothing = _numbers(syscalls.POLL)[nr] & (arg == 0) | _numbers(syscalls.SELECT)[nr] & (fd == 0)
-    return np.where(nothing, TIME, codes)
+def waited_for(calls: Calls, files: Files) -> np.ndarray:
+    """Index into WAITS for each call but select, poll and epoll_wait; files: behind the first argument of each."""
+    codes = _codes()[np.clip(calls.nr, 0, 1023)]
+    receives, sends = _numbers(syscalls.RECEIVE)[calls.nr], codes == SENDING
+    events = np.where(receives, select.POLLIN, np.where(sends, select.POLLOUT, 0))
+    no = np.zeros(len(codes), bool)
+    by_kind = purposes(files.kind, events, no, no, no)
+    told = (events != 0) & (by_kind != 0) & (by_kind != 1 << UNKNOWN)
+    codes = np.where(told, reason_of(by_kind), codes)
+    # who does not block does not wait for data or room, wherever it may sleep
+    free = (files.flags & os.O_NONBLOCK != 0) | never_block(calls, slice(None))
+    return np.where(free & ((codes == DATA) | (codes == SENDING)) & (events != 0), OTHER, codes)
 
 
 class Slept(NamedTuple):
@@ -111,7 +117,7 @@ class _OpenCall(NamedTuple):
 class WaitReasons(Step[None, Slept]):
     """Sums the time that each thread slept inside calls, by reason; calls still open at the end included."""
 
-    NEEDS = (TimelineStep, CallFiles, Identity)
+    NEEDS = (TimelineStep, Identity, WaitPurposes)
 
     def __init__(self) -> None:
         self._asleep = GroupSum(2, 1)  # (thread, reason) → ns
@@ -120,18 +126,22 @@ class WaitReasons(Step[None, Slept]):
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls = state[TimelineStep].calls
-        rows = np.flatnonzero(calls.slept > 0)
-        modes = state[CallFiles].mode[rows]
-        reasons = waited_for(calls.nr[rows], calls.fd[rows], calls.arg[rows], modes)
-        self._asleep.add((calls.tid[rows], reasons), (calls.slept[rows],))
         self._calls.add((calls.tid,), (calls.count,))
+        rows = np.flatnonzero(calls.slept > 0)
+        if len(rows):
+            slept, reasons = calls.take(rows), state[WaitPurposes][rows]
+            others = np.flatnonzero(reasons < 0)
+            rest = slept.take(others)
+            files = state[Identity].files(rest.tid, rest.fd, rest.start)
+            reasons[others] = waited_for(rest, files)
+            self._asleep.add((slept.tid, reasons), (slept.slept,))
         still_open = fields.Calls(batch, batch.kind == Kind.OPEN)
         columns = (still_open.tid, still_open.number, still_open.fd, still_open.time)
         for tid, *call in zip(*(column.tolist() for column in columns), strict=True):
             self._open[tid] = _OpenCall(*call)
 
     def finish(self, results: Results) -> Slept:
-        self._add_unended(results[TimelineStep], results[Identity])
+        self._add_unended(results)
         asleep: dict[int, dict[str, int]] = {}
         keys, values = self._asleep.result()
         for (tid, reason), (ns,) in zip(keys.tolist(), values.tolist(), strict=True):
@@ -139,16 +149,27 @@ class WaitReasons(Step[None, Slept]):
         keys, values = self._calls.result()
         return Slept(asleep, dict(zip(keys[:, 0].tolist(), values[:, 0].tolist(), strict=True)))
 
-    def _add_unended(self, unended: Unended, identity: Identity) -> None:
+    def _add_unended(self, results: Results) -> None:
         """Adds sleeps inside a call that lasted until the end of the trace."""
+        unended = results[TimelineStep]
         waits = unended.in_call & ~(unended.absences.could_run | unended.absences.stopped)
         absences = unended.absences.take(waits)
         slept_ns = absences.blocked_until - absences.out
         for tid, ns in zip(absences.tid.tolist(), slept_ns.tolist(), strict=True):
-            call = self._open.get(tid)
-            if call is None:
-                continue
-            number, fds, times = (np.array([value]) for value in call)
-            tids, looked_at = np.array([tid]), np.array([1])
-            mode = identity.files(tids, fds, times).mode
-            self._asleep.add((tids, waited_for(number, fds, looked_at, mode)), (np.array([ns]),))
+            if call := self._open.get(tid):
+                reason = _of_open(tid, call, results)
+                self._asleep.add((np.array([tid]), np.array([reason])), (np.array([ns]),))
+
+
+def _of_open(tid: int, call: _OpenCall, results: Results) -> int:
+    """What a call that has not returned waits for: an index into WAITS."""
+    identity = results[Identity]
+    tids, times = np.array([tid]), np.array([call.time])
+    if WAITING[call.number]:
+        tgid = int(identity.process_of(tids, times)[0])
+        return results[WaitPurposes].of_open(tid, call.number, tgid, call.time)
+    fds = np.array([call.fd])
+    rows = {"tid": tids, "nr": np.array([call.number]), "fd": fds}
+    zero = np.zeros(1, np.int64)
+    one = Calls(*(rows.get(name, zero) for name in names_of(Calls)))
+    return int(waited_for(one, identity.files(tids, fds, times))[0])

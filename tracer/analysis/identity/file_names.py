@@ -3,6 +3,7 @@ addresses, and what /proc said while it was open."""
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class FileNames:
             self._listed.setdefault((file["fd"], file["inode"]), []).append(file)
         self._lives: dict[_Key, int] = {}  # the last life that showed the file there
         self._anywhere: dict[int, int] = {}  # number of a file → its last life
+        self._opened: dict[int, int] = {}  # number of a file → its last life that was opened by a path
+        self._peers: dict[int, int] = {}  # inode of a Unix socket → that of the one that it is connected to
         self._paths: list[np.ndarray] = []  # rows: life, piece, 16 bytes in two words
         self._sorted = _NO_PATH
         self._local: dict[int, tuple[str, int]] = {}  # number of a socket → address
@@ -47,9 +50,14 @@ class FileNames:
             keys = zip(tgids.tolist(), looks.fd.tolist(), numbers.tolist(), strict=True)
             self._lives.update(zip(keys, lives.tolist(), strict=True))
             self._anywhere.update(zip(numbers.tolist(), lives.tolist(), strict=True))
+            peers = self._descriptors.look_at(lives)
+            unix = (peers.kind == FileKind.SOCKET) & (peers.low & 0xFFFF == socket.AF_UNIX)
+            unix &= peers.high > 0
+            self._peers.update(zip(peers.high[unix].tolist(), peers.inode[unix].tolist(), strict=True))
         paths = fields.Paths.of(batch)
         if len(paths):
-            lives, _ = self._shown(paths)
+            lives, numbers = self._shown(paths)
+            self._opened.update(zip(numbers.tolist(), lives.tolist(), strict=True))
             rows = np.column_stack([lives, paths.piece, paths.low, paths.high])
             self._paths.append(rows[lives >= 0])
         addresses = fields.Addresses.of(batch)
@@ -70,7 +78,9 @@ class FileNames:
         row = {name: int(getattr(look, name)[0]) for name in ("inode", "mode", "kind", "mark")}
         raw = naming.as_bytes(int(look.low[0]), int(look.high[0]))
         if row["kind"] == FileKind.SOCKET:
-            return self._addressed.get(number) or self._proc(tgid, fd, row) or _socket(look)
+            own = _socket(look, self._peers.get(row["inode"], 0))
+            proc = None if "->" in own else self._proc(tgid, fd, row)
+            return self._addressed.get(number) or proc or own
         if row["kind"] == FileKind.PIPE:
             return self._path(life) or naming.unnamed(row["mode"], row["inode"])
         if naming.is_kernels(row["kind"]):
@@ -78,6 +88,7 @@ class FileNames:
         return (
             self._proc(tgid, fd, row)
             or self._path(life)
+            or self._path(self._opened.get(number, -1))  # a dup, or one that was inherited
             or naming.named(raw, row["kind"])
             or naming.unnamed(row["mode"], row["inode"])
         )
@@ -127,8 +138,10 @@ class FileNames:
         return naming.path_shown(b"".join(bytes_of(*piece) for piece in pieces))
 
 
-def _socket(look: Looks) -> str:
-    """A socket without addresses."""
+def _socket(look: Looks, peer: int) -> str:
+    """A socket without addresses. peer: the inode of a Unix socket that has told that it is connected to this one."""
     facts = naming.SocketFacts.of(int(look.low[0]), int(look.high[0]))
+    if facts.family == socket.AF_UNIX and not facts.peer:
+        facts = facts._replace(peer=peer)
     inode = int(look.inode[0])
     return facts.shown(inode) if facts.family else f"socket:[{inode}]"

@@ -67,7 +67,11 @@ class LifeFacts:
         return np.arange(begin, self._count)
 
     def look_again(self, numbers: np.ndarray, looks: Looks) -> None:
-        """Later looks at lives that are known: their flags from then on. A look that says nothing new is not kept."""
+        """Later looks at lives that are known: their flags from then on, and what a socket has become. A look that says
+        nothing new is not kept."""
+        told = looks.open_file != 0
+        for name in ("low", "high"):
+            self._room[NAMES.index(name), numbers[told]] = getattr(looks, name)[told]
         first = self.of(numbers)
         has_changed = np.unique(numbers[first.flags != looks.flags])
         changed, _ = self._changed.find(numbers, looks.time)

@@ -60,7 +60,7 @@ class LifeNumbers:
             (_PROCESS_COLUMNS, self._processes),
         ):
             for name, kinds in columns.items():
-                rows, column = np.flatnonzero(kinds[batch.kind]), getattr(batch, name).copy()
+                rows, column = np.flatnonzero(kinds[batch.kind]), getattr(numbered, name).copy()
                 column[rows] = lives.at(column[rows], batch.time[rows])
                 setattr(numbered, name, column)
         return numbered

@@ -2,8 +2,9 @@
 recording lacks.
 
 The kernel reuses IDs. A second birth of an ID (KIND_THREAD, KIND_START) begins a life with a number of its own
-(life_numbers), and ends the life before, if the record of that end was lost. By execve a thread that is not its
-process's leader takes the leader's ID (de_thread, fs/exec.c): there the leader has a second life.
+(life_numbers), and ends the life before, if the record of that end was lost; so does another thread's execve. By that a
+thread that is not its process's leader takes the leader's ID (de_thread, fs/exec.c): there the leader has a second
+life.
 """
 
 from __future__ import annotations
@@ -73,12 +74,15 @@ class Lives:
         for _, view, values in fields.each(
             (births, ("kind", "time", "tid", "tgid")),
             (exits, ("time", "tid", "tgid", "goes_on", "exec_start")),
+            (fields.Executions.of(batch), ("time", "tid", "tgid")),
             (fields.View(batch, self._signs(batch, exits)), ("time", "tid")),
         ):
             if view is fields.Births:
                 self._born(*values)
             elif view is fields.Exits:
                 self._ended(*values)
+            elif view is fields.Executions:
+                self._alone(*values)
             else:
                 time, tid = values
                 self._goes_on(time, tid, -1)
@@ -104,6 +108,12 @@ class Lives:
         process = self._processes.get(tgid, tgid)
         self._lives[tid] = _Life(time, kind, tgid, process)
         self._members.setdefault(process, set()).add(tid)
+
+    def _alone(self, time: int, tid: int, tgid: int) -> None:
+        """A thread has executed another program: no other thread of its process has outlived that."""
+        process = self._processes.get(tgid, tgid)
+        for member in sorted(self._members.get(process, set()) - {tid}):
+            self._end(time, member)
 
     def _next_life(self, time: int, tid: int) -> int:
         """The number of a life that begins. The life before, and the threads of that process, end with it if their ends

@@ -9,6 +9,8 @@ knows no scenario. The boundaries and what counts as evidence for each are expla
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
@@ -66,7 +68,7 @@ class Analysis:
         receive = received.calls.take(received.at)
         receive, waits = waits_inside.split(receive, part, serials)
         self._waits_inside.add(waits)
-        known = self._evidence(received, receive, np.isin(serials, waits.serial), served)
+        known = self._evidence(received, receive, served)
         kind = wait_kind(known)
         handover = self._handovers.feed(batch, part, received, known, kind, self.descriptors)
         self._settling.add(self._decided(received, known, kind, handover, serials))
@@ -94,15 +96,14 @@ class Analysis:
         receives = received.tgid, fd, end
         return self._aio_reads.serve(asked, receives, completions, self.descriptors, self._serial)
 
-    def _evidence(
-        self, received: Received, receive: Calls, slept_inside: np.ndarray, served: ServedReads
-    ) -> Evidence:
+    def _evidence(self, received: Received, receive: Calls, served: ServedReads) -> Evidence:
         """What is known of each operation of a batch."""
         tgid = received.tgid
+        flags = self.descriptors.files(receive.tid, receive.fd, receive.start).flags
         return gather(
             received,
             receive,
-            slept_inside,
+            does_not_block=flags & os.O_NONBLOCK != 0,
             signal=self._signals.last(receive.tid, receive.end, received.previous_done),
             aio=served,
             armed=self.descriptors.armed(tgid, receive.end),
@@ -148,8 +149,12 @@ class Analysis:
             "events": events,
             "eagain_count": known.eagain_count,
             "filled": (op.nr == syscalls.numbers()["read"]) & (op.result == op.arg),
-            "slept": op.slept,
-            "waited_asleep": known.waited_asleep,
+            "timeouts": known.timeouts,
+            "idle_waits": known.idle_waits,
+            "slept": known.slept_ns,
+            "slept_looking": known.slept_look >= 0,
+            "waited_asleep": known.slept_nr >= 0,
+            "slept_nr": known.slept_nr,
             "fell_asleep": known.fell_asleep,
             "serial": serials,
         }

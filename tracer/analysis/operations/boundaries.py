@@ -47,9 +47,9 @@ def ready_unseen(
     that was not before the socket was found empty; the waking; ask, where the data was there already; else the entry of
     the call that found it there."""
     by_wait = kind == MULTIPLEXED
-    told_by, receive = known.told_by, known.receive
-    woken = np.where(by_wait, known.calls.woken[told_by], receive.woken)
-    entry = np.where(by_wait, known.calls.start[told_by], receive.start)
+    told_by, receive, calls = known.told_by, known.receive, known.calls
+    woken = np.where(by_wait, calls.woken[told_by], known.asleep("woken"))
+    entry = np.where(by_wait, calls.start[told_by], receive.start)
     sent = known.signal.generated
     return first(
         Row((kind == SIGNAL) & (sent > 0) & (sent >= empty_at), sent),
@@ -65,7 +65,7 @@ def told(known: Evidence, kind: np.ndarray) -> np.ndarray:
     return first(
         Row(kind == MULTIPLEXED, known.calls.end[known.told_by]),
         Row(kind == SIGNAL, known.signal.delivered),
-        Row(slept_for_it(known, kind), known.receive.back),
+        Row(slept_for_it(known, kind), known.asleep("back")),
         otherwise=known.receive.start,
     )
 
@@ -101,7 +101,7 @@ def empty_at(
     slept_in_wait = (kind == MULTIPLEXED) & (known.calls.woken[known.told_by] > 0)
     return first(
         Row(slept_in_wait & ~told_once, known.calls.out[known.told_by]),
-        Row(slept_for_it(known, kind), known.receive.out),
+        Row(slept_for_it(known, kind), known.asleep("out")),
         Row(timed_out, np.maximum(in_vain, looked)),
         otherwise=looked,
     )
@@ -116,6 +116,6 @@ def found_early(known: Evidence, kind: np.ndarray, empty: np.ndarray) -> np.ndar
 
 
 def slept_for_it(known: Evidence, kind: np.ndarray) -> np.ndarray:
-    """bool[n], whether the receiving thread slept in the receive, for this data."""
-    slept: np.ndarray = known.slept & ((kind == BLOCKED) | (kind == POSIX_AIO))
+    """bool[n], whether the receiving thread slept until this data was there."""
+    slept: np.ndarray = known.slept_for_it & ((kind == BLOCKED) | (kind == POSIX_AIO))
     return slept

@@ -26,9 +26,7 @@ class DuringWait(ReportPart):
         return {"waiting": waiting(operations, inside, results[Absences])}
 
 
-def waiting(
-    operations: Operations, inside: WaitsInside, off_cpu: OffCpuTimes
-) -> dict[str, Any]:
+def waiting(operations: Operations, inside: WaitsInside, off_cpu: OffCpuTimes) -> dict[str, Any]:
     """The report's `waiting` (ns, and operations by MEANWHILE)."""
     asleep_inside = _asleep_inside(operations, inside, off_cpu)
     total = dict.fromkeys(("total_ns", "asleep_ns", "runnable_ns", "cpu_ns", "free_ns"), 0)
@@ -39,9 +37,7 @@ def waiting(
     return total | {"operations": counts}
 
 
-def _asleep_inside(
-    operations: Operations, inside: WaitsInside, off_cpu: OffCpuTimes
-) -> np.ndarray:
+def _asleep_inside(operations: Operations, inside: WaitsInside, off_cpu: OffCpuTimes) -> np.ndarray:
     """How long each operation's thread was blocked after its first bytes (int64[n], ns)."""
     blocked = np.zeros(len(operations), np.int64)
     row = inside.rows_in(operations)

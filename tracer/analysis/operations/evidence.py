@@ -4,6 +4,8 @@ which aio_read it serves."""
 from __future__ import annotations
 
 import errno
+import os
+import socket
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +17,11 @@ from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.threads.timeline import Calls
 from tracer.kernel import syscalls
 
+RWF_NOWAIT = os.RWF_NOWAIT
 _LOOKS = number_set(syscalls.class_numbers((*syscalls.SELECT, *syscalls.POLL, *syscalls.EPOLL)))
 _EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
+_HAS_FLAGS = number_set(syscalls.class_numbers(("recvfrom", "recvmsg")))
+_PREADV2 = syscalls.numbers()["preadv2"]
 RESTARTED = -512  # ERESTARTSYS, and below: the kernel enters the call again
 
 
@@ -25,14 +30,17 @@ class Evidence:
     """Of n operations; all arrays have n entries but those of `calls`.
 
     receive        the receives themselves (Calls of n rows), as waits_inside.split gives them
-    slept_inside   whether the thread slept in the receive after its first bytes
-    calls          the rows that first_ask, told_by, last_look and timed_out point into; −1 there: no such call
+    calls          the rows that first_ask, told_by, last_look … point into; −1 there: no such call
+    may_block      whether the receive may sleep for data: neither O_NONBLOCK nor a flag of its own forbids it
     first_ask      the first ask: the program wanted the data then at the latest
     told_by        the last wait that said that something is ready
     last_look      the last receive that found nothing, or was interrupted before it found anything
     timed_out      the last wait like told_by (the same call; of epoll the same descriptor) that said that nothing is
-    found_empty    whether a receive found nothing (EAGAIN); eagain_count: how many did
-    waited_asleep  whether the thread slept in an ask
+    slept_look     the last receive that left the data (MSG_PEEK) and had slept for it
+    eagain_count   how many receives found nothing at once (EAGAIN); timeouts: how many slept before they said so
+    slept_asking   how long the thread slept in receives before this one (ns): in vain, or interrupted, or looking
+    idle_waits     how many waits said at once that nothing is ready
+    slept_nr       the number of the last wait in which the thread slept, −1 for none
     fell_asleep    when it entered the last wait, if it fell asleep there (ns; else 0)
     previous_done  when the thread's operation before was done (ns, 0: there was none)
     signal         the last signal since then that said that there is data
@@ -42,15 +50,18 @@ class Evidence:
     """
 
     receive: Calls
-    slept_inside: np.ndarray
     calls: Calls
+    may_block: np.ndarray
     first_ask: np.ndarray
     told_by: np.ndarray
     last_look: np.ndarray
+    slept_look: np.ndarray
     timed_out: np.ndarray
-    found_empty: np.ndarray
     eagain_count: np.ndarray
-    waited_asleep: np.ndarray
+    timeouts: np.ndarray
+    slept_asking: np.ndarray
+    idle_waits: np.ndarray
+    slept_nr: np.ndarray
     fell_asleep: np.ndarray
     previous_done: np.ndarray
     signal: LastSignals
@@ -60,41 +71,65 @@ class Evidence:
 
     @property
     def slept(self) -> np.ndarray:
-        """bool[n], whether the thread slept in the receive before its first bytes, and was woken."""
-        return self.receive.woken > 0
+        """bool[n], whether the thread slept in the receive for its data, and was woken."""
+        slept: np.ndarray = self.may_block & (self.receive.woken > 0)
+        return slept
+
+    @property
+    def slept_for_it(self) -> np.ndarray:
+        """bool[n], whether the thread slept until the data was there: in the receive, or in one that looked at it."""
+        slept: np.ndarray = self.slept | (self.slept_look >= 0)
+        return slept
+
+    @property
+    def slept_ns(self) -> np.ndarray:
+        """int64[n], for how long the thread slept in receives, this one and those before it."""
+        slept_ns: np.ndarray = np.where(self.may_block, self.receive.slept, 0) + self.slept_asking
+        return slept_ns
+
+    def asleep(self, column: str) -> np.ndarray:
+        """int64[n], a column of Calls (out, woken, back) of the receive in which the thread slept, 0 where it did
+        not."""
+        looked = np.where(self.slept_look >= 0, getattr(self.calls, column)[self.slept_look], 0)
+        return np.where(self.slept, getattr(self.receive, column), looked)
 
 
 def gather(
     received: Received,
     receive: Calls,
-    slept_inside: np.ndarray,
+    does_not_block: np.ndarray,
     signal: LastSignals,
     aio: ServedReads,
     armed: np.ndarray,
     adopted: np.ndarray,
 ) -> Evidence:
-    """The evidence of a batch's operations. receive, slept_inside: received.calls at received.at, and which of these
-    slept after their first bytes (waits_inside)."""
+    """The evidence of a batch's operations. receive: received.calls at received.at; does_not_block: bool[n], whether
+    its descriptor has O_NONBLOCK."""
     calls, ask, of, count = received.calls, received.ask, received.of, len(receive)
-    is_wait = received.is_wait[ask]
-    empty = ~is_wait & (calls.result[ask] == -errno.EAGAIN)
-    interrupted = ~is_wait & (calls.result[ask] <= RESTARTED)
+    is_wait, result = received.is_wait[ask], calls.result[ask]
+    # in a receive that may block; of equal failing calls the first one alone can have slept
+    asleep = np.where(is_wait, calls.woken[ask] > 0, _sleeps(calls, ask) & ~does_not_block[of])
+    empty = ~is_wait & (result == -errno.EAGAIN)
+    interrupted = ~is_wait & (result <= RESTARTED)
     telling = is_wait & _tells(calls, ask)
-    asleep = calls.woken[ask] > 0
-    eagains = np.bincount(of[empty], calls.count[ask[empty]], count)
+    idle = is_wait & ~asleep & _LOOKS[calls.nr[ask]] & (result == 0)
+    looked, asking = ~is_wait & asleep & (result > 0), ~is_wait & asleep
     told_by = _last(ask[telling], of[telling], count)
     in_vain = is_wait & _timed_out_like(calls, ask, told_by[of])
     return Evidence(
         receive=receive,
-        slept_inside=slept_inside,
         calls=calls,
+        may_block=~does_not_block & ~never_block(receive, slice(None)),
         first_ask=_last(ask[::-1], of[::-1], count),
         told_by=told_by,
         last_look=_last(ask[empty | interrupted], of[empty | interrupted], count),
+        slept_look=_last(ask[looked], of[looked], count),
+        eagain_count=_sum((calls.count[ask] - asleep)[empty], of[empty], count),
+        timeouts=_sum(asleep[empty], of[empty], count),
+        slept_asking=_sum(calls.slept[ask[asking]], of[asking], count),
+        idle_waits=_sum(idle, of, count),
+        slept_nr=_last(calls.nr[ask[is_wait & asleep]], of[is_wait & asleep], count),
         timed_out=_last(ask[in_vain], of[in_vain], count),
-        found_empty=_any(of[empty], count),
-        eagain_count=eagains.astype(np.int64),
-        waited_asleep=_any(of[asleep], count),
         fell_asleep=_in_last_wait(
             np.where(calls.out[ask], calls.start[ask], 0)[is_wait], of[is_wait], count
         ),
@@ -104,6 +139,20 @@ def gather(
         armed=armed,
         adopted=adopted,
     )
+
+
+def _sleeps(calls: Calls, rows: np.ndarray) -> np.ndarray:
+    """bool[n]: in which of these receives the thread slept, and no flag of the receive forbids that it waits."""
+    sleeps: np.ndarray = (calls.woken[rows] > 0) & ~never_block(calls, rows)
+    return sleeps
+
+
+def never_block(calls: Calls, rows: np.ndarray | slice) -> np.ndarray:
+    """bool[n]: which of these calls were given MSG_DONTWAIT or RWF_NOWAIT, as far as records keep flags."""
+    number, flags = calls.nr[rows], calls.arg[rows]
+    dont_wait = _HAS_FLAGS[number] & (flags & np.uint32(socket.MSG_DONTWAIT) != 0)
+    never: np.ndarray = dont_wait | ((number == _PREADV2) & (flags & np.uint32(RWF_NOWAIT) != 0))
+    return never
 
 
 def _tells(calls: Calls, ask: np.ndarray) -> np.ndarray:
@@ -131,11 +180,9 @@ def _last(rows: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
     return last
 
 
-def _any(of: np.ndarray, count: int) -> np.ndarray:
-    """Whether an operation is among those named."""
-    which = np.zeros(count, bool)
-    which[of] = True
-    return which
+def _sum(values: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
+    """Of each operation the sum (int64) of the values that are its own."""
+    return np.bincount(of, values, count).astype(np.int64)
 
 
 def _in_last_wait(entries: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from tracer.analysis.operations.registrations import Registrations, epolls
 from tracer.analysis.operations.table import AT_ONCE, MULTIPLEXED, POLLED, bit
 from tracer.analysis.tables.asof import following, preceding
 from tracer.analysis.tables.number_set import number_set
+from tracer.analysis.tables.recent import Recent
 from tracer.analysis.tables.table import Table, names_of
 from tracer.analysis.threads.timeline import Calls, TimelineBatch
 from tracer.kernel import syscalls
@@ -29,6 +29,9 @@ from tracer.recording.batch import RecordBatch
 LONGEST_NS = 1_000_000_000  # from the wait's return to the receive, and from the wake-up to it
 NO_EPOLL = np.iinfo(np.int64).min
 _EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
+_RECEIVES, _SENDS = (
+    number_set(syscalls.class_numbers(names)) for names in (syscalls.RECEIVE, syscalls.SEND)
+)
 _NAPS = number_set(syscalls.class_numbers(("nanosleep", "clock_nanosleep")))  # time ends these
 
 
@@ -112,44 +115,13 @@ class _Asked(Table):
     taken: np.ndarray
 
 
-T = TypeVar("T", bound=Table)
-
-
-class _Recent(Generic[T]):
-    """Pieces of a table, of which those that are too old to matter are dropped."""
-
-    def __init__(self, kind: type[T]) -> None:
-        none = np.empty(0, np.int64)
-        self._empty = kind(*(none for _ in names_of(kind)))
-        self._pieces: list[tuple[int, T]] = []  # with the latest time in each
-
-    def add(self, latest: int, piece: T) -> None:
-        """Rows of times up to the latest (ns)."""
-        if len(piece):
-            self._pieces.append((latest, piece))
-
-    def forget_before(self, time: int) -> None:
-        """Drops pieces that hold nothing but earlier times (ns)."""
-        self._pieces = [(latest, piece) for latest, piece in self._pieces if latest >= time]
-
-    def whole(self) -> T:
-        """All rows that are left."""
-        tables = [self._empty, *(piece for _, piece in self._pieces)]
-        return type(self._empty)(
-            *(
-                np.concatenate([getattr(table, name) for table in tables]).astype(np.int64)
-                for name in names_of(type(self._empty))
-            )
-        )
-
-
 class Handovers:
     """Feed batches in time order, each with its operations; what may matter to later ones is kept for LONGEST_NS."""
 
     def __init__(self) -> None:
         self._registrations = Registrations()
-        self._waits, self._sleeps = _Recent(_Waits), _Recent(_Sleeps)
-        self._wakings, self._readies = _Recent(_Wakings), _Recent(_Readies)
+        self._waits, self._sleeps = Recent(_Waits), Recent(_Sleeps)
+        self._wakings, self._readies = Recent(_Wakings), Recent(_Readies)
         self._taken: dict[int, int] = {}  # inode → when the last receive from it ended (ns)
 
     def feed(
@@ -194,7 +166,7 @@ class Handovers:
                 told.result,
             ),
         )
-        self._sleeps.add(latest, _sleeps(calls, descriptors))
+        self._sleeps.add(latest, _sleeps(calls, descriptors, self._registrations))
         wakings, readies = fields.Wakings.of(batch), fields.Readinesses.of(batch)
         self._wakings.add(latest, _Wakings(wakings.tid, wakings.time, wakings.waker))
         self._readies.add(latest, _Readies(readies.inode, readies.time))
@@ -339,10 +311,18 @@ def _others_wait(waits: _Waits, tids: np.ndarray, epoll: np.ndarray) -> np.ndarr
     return others
 
 
-def _sleeps(calls: Calls, descriptors: Descriptors) -> _Sleeps:
-    """The sleeps that another thread can have ended on purpose: not those that time ended."""
+def _sleeps(calls: Calls, descriptors: Descriptors, registrations: Registrations) -> _Sleeps:
+    """The sleeps that another thread can have ended on purpose: not those that time ended, nor those of sends and of
+    receives from what epoll watches, which slept for the socket's lock or for memory."""
     timed_out = (calls.result == -errno.ETIMEDOUT) | _EPOLL[calls.nr] & (calls.result == 0)
     slept = calls.take(np.flatnonzero((calls.woken > 0) & ~_NAPS[calls.nr] & ~timed_out))
+    slept = slept.take(~_SENDS[slept.nr])
+    rows = np.flatnonzero(_RECEIVES[slept.nr])
+    tgid = descriptors.process_of(slept.tid[rows], slept.end[rows])
+    file = descriptors.files(slept.tid[rows], slept.fd[rows], slept.start[rows]).number
+    watched = np.zeros(len(slept), bool)
+    watched[rows] = registrations.find(tgid, slept.fd[rows], file, slept.end[rows]).known
+    slept = slept.take(~watched)
     epoll, rows = np.full(len(slept), NO_EPOLL), np.flatnonzero(_EPOLL[slept.nr])
     epoll[rows] = epolls(descriptors, slept.tid[rows], slept.fd[rows], slept.start[rows])
     return _Sleeps(slept.tid, slept.nr, epoll, slept.woken, slept.back)

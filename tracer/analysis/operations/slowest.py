@@ -221,9 +221,7 @@ class _Story:
             call = asleep.most_common(1)[0][0] if asleep else ""
             yield NoData(inside, sum(asleep.values()), inside - sum(asleep.values()), call, 0)
         wanted = NoCpu if inside else NoCpu | AsleepIn
-        yield from (
-            fact for fact in course.doings(begin, end, "copy") if isinstance(fact, wanted)
-        )
+        yield from (fact for fact in course.doings(begin, end, "copy") if isinstance(fact, wanted))
 
 
 class _Course:

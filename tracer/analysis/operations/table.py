@@ -81,10 +81,14 @@ class Operations(Table):
     delivered        when the thread was told of it (ns)
     named            whether its siginfo named the descriptor
     by_sigwait       whether rt_sigtimedwait took it, not a handler
-    eagain_count     receives that found nothing, since the thread's operation before
-    slept            ns asleep in the receive
-    inside           ns of that after its first bytes (waits_inside.py), which are wait and not copy
-    waited_asleep    whether the thread slept in a call between its operation before and this one
+    eagain_count     receives that found nothing at once, since the thread's operation before
+    timeouts         receives that slept and found nothing, since then
+    idle_waits       calls of select, poll and epoll_wait that said at once that nothing is ready, since then
+    slept            ns asleep in the receive, and in those before it that timed out, were interrupted or only looked
+    slept_looking    whether it slept in one that looked at the data (MSG_PEEK)
+    inside           ns of it in this receive after its first bytes (waits_inside.py): wait, and not copy
+    waited_asleep    whether the thread slept in a wait between its operation before and this one
+    slept_nr         the number of the last such wait, −1 for none
     fell_asleep      when it entered the last wait of these, if it fell asleep there (ns; else 0)
     serial           the order in which operations were found
     told_tid         the thread that was told, where another received what a wait had told of; else 0
@@ -125,9 +129,13 @@ class Operations(Table):
     named: np.ndarray
     by_sigwait: np.ndarray
     eagain_count: np.ndarray
+    timeouts: np.ndarray
+    idle_waits: np.ndarray
     slept: np.ndarray
     inside: np.ndarray
+    slept_looking: np.ndarray
     waited_asleep: np.ndarray
+    slept_nr: np.ndarray
     fell_asleep: np.ndarray
     serial: np.ndarray
     told_tid: np.ndarray
@@ -168,7 +176,11 @@ _SMALL = {  # columns that are kept in fewer than 8 bytes
     "events": np.uint32,
     "signal": np.uint8,
     "eagain_count": np.int32,
+    "timeouts": np.int32,
+    "idle_waits": np.int32,
+    "slept_looking": bool,
     "waited_asleep": bool,
+    "slept_nr": np.int16,
     "named": bool,
     "by_sigwait": bool,
     "serial": np.uint32,

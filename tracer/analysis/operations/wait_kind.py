@@ -21,10 +21,11 @@ def wait_kind(known: Evidence) -> np.ndarray:
         [
             known.aio.asked_at > 0,  # a helper thread received for an aio_read
             (known.told_by >= 0)
-            & ~known.slept,  # who slept for the data was told of something else
+            & ~known.slept_for_it,  # who slept for the data was told of something else
             known.signal.number > 0,
-            known.slept | known.slept_inside,
-            known.found_empty,
+            # a receive that timed out, or was interrupted, was a wait all the same
+            known.slept_for_it | (known.slept_ns > 0),
+            known.eagain_count > 0,
         ],
         [POSIX_AIO, MULTIPLEXED, SIGNAL, BLOCKED, POLLED],
         AT_ONCE,

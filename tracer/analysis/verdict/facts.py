@@ -67,12 +67,82 @@ class FoundAtOnce:
 
 
 @dataclass(frozen=True)
+class AllThereAlready:
+    """Why the model is unknown: each of so many receives found its data waiting already."""
+
+    receives: int
+
+
+@dataclass(frozen=True)
+class MostEventsLost:
+    """Why the model is unknown: events lost, of those counted."""
+
+    lost: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Calls of one name that found nothing and did not sleep; without_timeout: of how many of them the time-out was
+    recorded, as 0."""
+
+    call: str
+    times: int
+    without_timeout: int
+
+
+@dataclass(frozen=True)
+class Burnt:
+    """A CPU was used for asking. cpu_ns: for how long; of_ns: of how much time of the threads that asked, without that
+    in which they waited for a CPU."""
+
+    calls: tuple[Asking, ...]
+    cpu_ns: int
+    of_ns: int
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the threads waited in the operations of one model.
+
+    shown: operations that show the model by themselves, of all its `operations`. asleep: before how many of them the
+    thread slept in the call of the model; elsewhere: in another waiting call, `elsewhere_in` the last such. asked:
+    before how many the thread found nothing, at once. handed: how many another thread was told of. busy: whether asking
+    took a CPU.
+    """
+
+    model: str
+    operations: int
+    shown: int
+    handed: int
+    asleep: int
+    elsewhere: int
+    elsewhere_in: str
+    asked: int
+    busy: bool
+
+
+@dataclass(frozen=True)
 class SleptInCall:
-    """Blocking: receives that slept until their data came; slept_ns: in all."""
+    """Blocking: receives for whose data the thread slept in a receive; slept_ns: in all."""
 
     shown: int
     receives: int
     slept_ns: int
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """Blocking: receives that slept and found nothing (SO_RCVTIMEO)."""
+
+    times: int
+
+
+@dataclass(frozen=True)
+class SleptLooking:
+    """Blocking: receives before which the thread slept in a receive that left the data (MSG_PEEK)."""
+
+    times: int
 
 
 @dataclass(frozen=True)
@@ -99,13 +169,16 @@ class NothingTold:
 @dataclass(frozen=True)
 class ToldReady:
     """Multiplexing: receives after a wait (`call`) that reported the descriptor. received_ns: median time from the
-    return of the wait; sleeps: how often the thread slept in the wait; eagains: receives that found nothing."""
+    return of the wait; sleeps: before how many of them the thread slept in the wait; elsewhere: before how many it
+    slept in another wait, elsewhere_in; eagains: receives that found nothing."""
 
     shown: int
     receives: int
     call: str
     received_ns: int
     sleeps: int
+    elsewhere: int
+    elsewhere_in: str
     eagains: int
 
 
@@ -420,7 +493,12 @@ ModelFact: TypeAlias = (
     | Undecoded
     | Unwatched
     | FoundAtOnce
+    | AllThereAlready
+    | MostEventsLost
+    | Burnt
     | SleptInCall
+    | TimedOut
+    | SleptLooking
     | ThreadEach
     | AskedAgain
     | NothingTold

@@ -30,12 +30,15 @@ from tracer.analysis.verdict.facts import ModelFact
 from tracer.kernel import syscalls
 from tracer.terms import BOUNDARIES
 
+_CALL = {"select": "select", "poll": "poll", "epoll-lt": "epoll_wait", "epoll-et": "epoll_wait"}
 _MOST_EVENTS = 3  # different registrations that are named
 
 
 def evidence(model: str, operations: Operations) -> list[ModelFact]:
-    """The facts of all the operations of one model, the most telling first."""
-    seen = _OF_MODEL[model](operations, operations.wait_kind != AT_ONCE)
+    """The facts of all the operations of one model ("unknown": of those that show none), the most telling first."""
+    seen: list[ModelFact] = []
+    if model in _OF_MODEL:
+        seen = _OF_MODEL[model](operations, operations.wait_kind != AT_ONCE)
     at_once = int((operations.wait_kind == AT_ONCE).sum())
     return [*seen, *([facts.FoundAtOnce(at_once)] if at_once else [])]
 
@@ -45,7 +48,13 @@ def evidence(model: str, operations: Operations) -> list[ModelFact]:
 
 def _blocking(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
     slept_ns = int(operations.slept[shown].sum())
-    return [facts.SleptInCall(_count(shown), len(operations), slept_ns), *_thread_each(operations)]
+    timeouts, looks = int(operations.timeouts[shown].sum()), _count(operations.slept_looking[shown])
+    return [
+        facts.SleptInCall(_count(shown), len(operations), slept_ns),
+        *([facts.TimedOut(timeouts)] if timeouts else []),
+        *([facts.SleptLooking(looks)] if looks else []),
+        *_thread_each(operations),
+    ]
 
 
 def _thread_each(operations: Operations) -> list[ModelFact]:
@@ -67,13 +76,43 @@ def _nonblocking(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 
 def _multiplexed(call: str, operations: Operations, shown: np.ndarray) -> facts.ToldReady:
     took_ns = (operations.copy_end - operations.told)[shown]
+    sleeps, elsewhere, elsewhere_in = _sleeps(call, operations.slept_nr[shown])
     return facts.ToldReady(
         _count(shown),
         len(operations),
         call,
         int(np.median(took_ns)) if len(took_ns) else 0,
-        int(operations.waited_asleep[shown].sum()),
+        sleeps,
+        elsewhere,
+        elsewhere_in,
         int(operations.eagain_count.sum()),
+    )
+
+
+def _sleeps(call: str, slept_nr: np.ndarray) -> tuple[int, int, str]:
+    """(before how many operations the thread slept in `call` or its like; before how many in another waiting call; the
+    name of the most frequent of these). slept_nr: of each operation the call in which it slept last, −1 for none."""
+    own = np.isin(slept_nr, syscalls.class_numbers(syscalls.CLASSES.get(call, ())))
+    others = slept_nr[~own & (slept_nr >= 0)]
+    numbers, counts = np.unique(others, return_counts=True)
+    name = syscalls.name_of(int(numbers[counts.argmax()])) if len(others) else ""
+    return _count(own), len(others), syscalls.class_of(name)
+
+
+def manner(model: str, operations: Operations, busy: bool) -> facts.Manner:
+    """How the threads waited in the operations of one model."""
+    shown = operations.where(operations.wait_kind != AT_ONCE)
+    sleeps, elsewhere, elsewhere_in = _sleeps(_CALL.get(model, ""), shown.slept_nr)
+    return facts.Manner(
+        model,
+        len(operations),
+        len(shown),
+        _count(shown.told_tid > 0),
+        _count(shown.slept > 0) if model == "blocking" else sleeps,
+        elsewhere,
+        elsewhere_in,
+        _count((shown.idle_waits > 0) | (shown.eagain_count > 0)),
+        busy,
     )
 
 

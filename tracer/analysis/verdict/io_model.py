@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,14 @@ from tracer.analysis.operations.table import (
     Operations,
 )
 from tracer.analysis.verdict import facts
-from tracer.analysis.verdict.facts import Fact, ModelFact
-from tracer.analysis.verdict.io_evidence import evidence
+from tracer.analysis.verdict.facts import Fact, Manner, ModelFact
+from tracer.analysis.verdict.io_evidence import evidence, manner
 from tracer.kernel import syscalls
 from tracer.terms import MODELS, SYNCHRONOUS
 
+NAMES = (*MODELS, "unknown")
+"""The models of operations: what models_of gives is an index into these."""
+UNKNOWN = len(MODELS)
 DOMINANT = 0.95  # of the operations; below it the verdict is "mixed"
 UNDECIDED = 0.5  # the confidence where the evidence that would decide is missing
 _MODELS = {
@@ -52,10 +56,11 @@ _WAITS |= dict.fromkeys(syscalls.class_numbers(("io_uring_enter",)), "io-uring")
 class ModelVerdict:
     """The verdict on operations, or on a program that has none.
 
-    name: one of MODELS, mixed, or none; synchronous: by the definition of POSIX, None if operations differ or there are
-    none; confidence: 0 to 1. shares, time_shares: if "mixed", each model's share of the operations and of their time
-    from ask to done. variants: how asynchronous requests were done → number of operations. instead: if "none", what the
-    program does (non_io.INSTEADS), since it receives nothing, or hardly anything.
+    name: one of MODELS, mixed, none, or unknown; synchronous: by the definition of POSIX, None if operations differ or
+    there are none; confidence: 0 to 1. reason: if "unknown", why. manner: if one of MODELS, how its operations waited.
+    busy: whether waiting took a CPU. shares, time_shares: if "mixed", each model's share of the operations that show
+    one and of their time from ask to done. variants: how asynchronous requests were done → number of operations.
+    instead: if "none", what the program does (non_io.INSTEADS), since it receives nothing, or hardly anything.
     """
 
     name: str
@@ -66,12 +71,15 @@ class ModelVerdict:
     time_shares: dict[str, float] = field(default_factory=dict)
     variants: dict[str, int] = field(default_factory=dict)
     instead: str | None = None
+    reason: Fact | None = None
+    manner: Manner | None = None
+    busy: bool = False
 
 
 def models_of(operations: Operations) -> np.ndarray:
-    """The model of each operation, as index into MODELS. An operation whose data was already there takes epoll, if its
+    """The model of each operation, as index into NAMES. An operation whose data was already there takes epoll, if its
     descriptor was registered with one that told threads of the process; else the model of the thread's previous
-    operation, else of the next one, else blocking (a plain receive)."""
+    operation, else of the next one; else it is unknown."""
     codes = np.full(len(operations), -1)
     for wait_kind, name in _MODELS.items():
         codes[operations.wait_kind == wait_kind] = MODELS.index(name)
@@ -88,7 +96,7 @@ def models_of(operations: Operations) -> np.ndarray:
         codes[order] = _filled(codes[order], operations.tid[order])
         backwards = order[::-1]
         codes[backwards] = _filled(codes[backwards], operations.tid[backwards])
-    return np.where(codes < 0, MODELS.index("blocking"), codes)
+    return np.where(codes < 0, UNKNOWN, codes)
 
 
 def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
@@ -101,11 +109,14 @@ def _filled(codes: np.ndarray, tids: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class VerdictContext:
     """What a process did apart from the operations. undecoded: calls of the 32-bit ABI; sqpoll: whether a kernel
-    thread submitted to an io_uring; unwatched: evidence that was missing where it mattered."""
+    thread submitted to an io_uring; unwatched: evidence that was missing where it mattered; burnt: whether waiting took
+    a CPU, and how; lost: whether most events of the recording were lost."""
 
     undecoded: int = 0
     sqpoll: bool = False
     unwatched: tuple[facts.Unwatched, ...] = ()
+    burnt: facts.Burnt | None = None
+    lost: facts.MostEventsLost | None = None
 
 
 def in_all(contexts: Iterable[VerdictContext]) -> VerdictContext:
@@ -122,6 +133,15 @@ def in_all(contexts: Iterable[VerdictContext]) -> VerdictContext:
     )
 
 
+MOST_LOST = 0.5  # of the events: beyond, nothing is said of the model
+
+
+def lost(ledger: dict[str, Any]) -> facts.MostEventsLost | None:
+    """Whether most events of a recording were lost; ledger: as the recording's facts have it."""
+    count, of = ledger.get("lost") or 0, ledger.get("counted") or 0
+    return facts.MostEventsLost(count, of) if count > MOST_LOST * of else None
+
+
 NOTHING_BESIDE = VerdictContext()
 
 
@@ -136,25 +156,39 @@ def judge(
     unseen: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
     unseen += context.unwatched
     unseen += [facts.SelfWoken(self_woken, len(operations))] if self_woken else []
-    if not len(operations):
+    burnt: list[ModelFact] = [context.burnt] if context.burnt else []
+    busy = bool(burnt)
+    if not len(operations) and not context.lost:
         confidence = UNDECIDED if context.unwatched else 1.0
-        return ModelVerdict("none", None, confidence, (*(unseen or [facts.NothingReceived()]),))
-    counts = np.bincount(models, minlength=len(MODELS))
+        seen = (*(unseen or [facts.NothingReceived()]), *burnt)
+        return ModelVerdict("none", None, confidence, seen, busy=busy)
+    counts = np.bincount(models, minlength=len(NAMES))
+    decided = len(operations) - int(counts[UNKNOWN])
     order = [code for code in np.argsort(-counts, kind="stable").tolist() if counts[code]]
-    seen = (*_evidence(operations, models, order, context), *unseen)
-    most, name = int(counts[order[0]]), MODELS[order[0]]
+    seen = (*_evidence(operations, models, order, context), *burnt)
+    seen = (*unseen, *seen) if context.unwatched else (*seen, *unseen)
+    if context.lost or not decided:
+        reason = context.lost or facts.AllThereAlready(len(operations))
+        return ModelVerdict("unknown", None, 0.0, seen, reason=reason, busy=busy)
+    order = [code for code in order if code != UNKNOWN]
+    most, name = int(counts[order[0]]), NAMES[order[0]]
     confidence, variants = _confidence(operations, most), _variants(operations)
-    if context.unwatched:
-        seen, confidence = (*unseen, *seen[: len(seen) - len(unseen)]), UNDECIDED
-    if most / len(operations) < DOMINANT:
-        shares = {MODELS[code]: round(int(counts[code]) / len(operations), 4) for code in order}
+    confidence = UNDECIDED if context.unwatched else confidence
+    if most / decided < DOMINANT:
+        shares = {NAMES[code]: round(int(counts[code]) / decided, 4) for code in order}
         kinds = {SYNCHRONOUS[model] for model in shares}
         synchronous = kinds.pop() if len(kinds) == 1 else None
         times = _time_shares(operations, models, order)
-        return ModelVerdict("mixed", synchronous, confidence, seen, shares, times, variants)
-    waited = _waited_after_all(name, operations, models == order[0], most)
+        return ModelVerdict(
+            "mixed", synchronous, confidence, seen, shares, times, variants, busy=busy
+        )
+    of_model = models == order[0]
+    waited = _waited_after_all(name, operations, of_model, most)
     synchronous = SYNCHRONOUS[name] or waited
-    return ModelVerdict(name, synchronous, confidence, seen, variants=variants)
+    how = manner(name, operations.where(of_model), busy)
+    return ModelVerdict(
+        name, synchronous, confidence, seen, variants=variants, manner=how, busy=busy
+    )
 
 
 def _evidence(
@@ -163,7 +197,7 @@ def _evidence(
     """The facts about each model, the most frequent model first."""
     seen: list[ModelFact] = []
     for code in order:
-        seen += evidence(MODELS[code], operations.where(models == code))
+        seen += evidence(NAMES[code], operations.where(models == code))
     submits = context.sqpoll and MODELS.index("io-uring") in order
     return [*seen, *([facts.KernelSubmits()] if submits else [])]
 
@@ -184,9 +218,9 @@ def _variants(operations: Operations) -> dict[str, int]:
 
 def _time_shares(operations: Operations, models: np.ndarray, order: list[int]) -> dict[str, float]:
     """Each model's share of the operations' time from ask to done."""
-    took_ns = np.bincount(models, operations.done - operations.ask, len(MODELS))
-    whole_ns = took_ns.sum() or 1
-    return {MODELS[code]: round(float(took_ns[code] / whole_ns), 4) for code in order}
+    took_ns = np.bincount(models, operations.done - operations.ask, len(NAMES))
+    whole_ns = took_ns[order].sum() or 1
+    return {NAMES[code]: round(float(took_ns[code] / whole_ns), 4) for code in order}
 
 
 def _waited_after_all(name: str, operations: Operations, of_model: np.ndarray, most: int) -> bool:

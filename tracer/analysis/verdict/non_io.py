@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tracer.analysis.counts.file_kinds import Reads
-from tracer.analysis.counts.wait_reasons import CONNECTIONS, DATA, FUTEXES, SENDING, WAITS
+from tracer.analysis.counts.purposes import CONNECTIONS, DATA, FUTEXES, SENDING, UNKNOWN, WAITS
+from tracer.analysis.counts.purposes import FILES as _DISK
 from tracer.analysis.verdict import facts
 from tracer.analysis.verdict.facts import InsteadFact
 from tracer.analysis.verdict.io_model import ModelVerdict
@@ -29,10 +30,12 @@ OTHERS = 0.05  # at most, sends and connections then: a program that sends much 
 FEWEST_FILE_CALLS = 100  # reads at the start of a program alone are no disk I/O worth a verdict
 # on a futex word: a join waits once, a library's lock at the start of a thread a few times
 FEWEST_WAITS = 10
+LEAST_WORK = 0.1  # of the threads' time: who waits for more than the rest of it is not told to compute or to use files
 LEAST_WAIT = 0.05  # of the threads' time, spent on futexes
-_OF_MESSAGES = {f"waiting for {WAITS[reason]}" for reason in (DATA, CONNECTIONS, SENDING)}
+_OF_MESSAGES = {f"waiting for {WAITS[reason]}" for reason in (DATA, CONNECTIONS, SENDING, UNKNOWN)}
 _FUTEXES = f"waiting for {WAITS[FUTEXES]}"
-_ACTIVE = {*DOING.values(), "waiting for files"} - {DOING["runnable"]} | _OF_MESSAGES
+_FILES = f"waiting for {WAITS[_DISK]}"
+_ACTIVE = {*DOING.values(), _FILES} - {DOING["runnable"]} | _OF_MESSAGES
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def judged(
     if operations and not _is_stray(operations, counts, waits, activity):
         return verdict
     instead = _instead(counts, locks, lanes, activity)
-    if instead is None and operations and counts.files >= FEWEST_FILE_CALLS:
+    works = _works(activity["times_ns"])
+    if instead is None and operations and works and counts.files >= FEWEST_FILE_CALLS:
         instead = _Instead(FILES, (_file_calls(counts),))
     reads = () if operations or not counts.reads else (facts.OtherReads(counts.reads),)
     if instead is None:
@@ -114,17 +118,23 @@ def _instead(
     """The first of these that holds: the program uses files, the threads wait for each other, it computes; else
     None."""
     times = activity["times_ns"]
-    computes = _computes(times)
-    if not computes and _uses_files(counts, activity):
+    computes, works = _computes(times), _works(times)
+    if works and not computes and _uses_files(counts, activity):
         return _Instead(FILES, (_file_calls(counts),))
     if waits := _waits_for_each_other(locks, times):
         return waits
     # a sleep on a futex counts as the wait to join another thread
     awake = sum(times.values()) - times.get(_FUTEXES, 0)
     wanted = times.get(DOING["user"], 0) + times.get(DOING["runnable"], 0)
-    if not computes or wanted <= MOSTLY * awake:
+    if not (computes and works) or wanted <= MOSTLY * awake:
         return None
     return _on_cpus(lanes, times) if lanes else _Instead(COMPUTING, (_time_spent(times),))
+
+
+def _works(times: dict[str, int]) -> bool:
+    """Whether the threads did enough, beside waiting, to say what they do."""
+    work_ns = sum(times.get(doing, 0) for doing in (*DOING.values(), _FILES))
+    return work_ns >= LEAST_WORK * sum(times.values())
 
 
 def _computes(times: dict[str, int]) -> bool:

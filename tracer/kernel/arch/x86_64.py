@@ -40,6 +40,7 @@ CONSTANTS = {
     "ARG2": 5,
     "ARG3": 0,
     "ARG4": 2,
+    "ARG5": 1,
     "TS_COMPAT": TS_COMPAT,
     "I386_EXECVE": I386_EXECVE,
     "I386_EXECVEAT": I386_EXECVEAT,

@@ -12,6 +12,7 @@ from tracer.output.units import clean
 from tracer.report.contract import BOUNDARIES
 
 MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6
+MOST_AWAY = 3  # times without a CPU that have rows of their own
 _HELPER_CELLS = 19  # of the application's column
 
 
@@ -24,6 +25,7 @@ def build(report: Result) -> Figure | None:
     steps = [step for _, step in sorted(timed, key=lambda pair: pair[0])]
     figure = _bare(_operation(report, drawn), drawn, steps)
     _find_helper(figure)
+    _choose_aways(figure)
     rows = [row for step in _shortened(steps) for row in rows_of(step, figure)]
     rows += boundary_rows(figure, rows)
     figure.rows = _merged(sorted(rows, key=lambda row: (row.time_ns, row.order)))
@@ -123,6 +125,12 @@ def _find_helper(figure: Figure) -> None:
     reading = [step for step in others if step["kind"] == "call" and step.get("brings_data")]
     if others:
         figure.helper, figure.helper_reads = (reading or others)[0]["tid"], bool(reading)
+
+
+def _choose_aways(figure: Figure) -> None:
+    """The longest times without a CPU have rows of their own; the others are in the edges, and in a note."""
+    aways = [step for step in figure.steps if step["kind"] == "away"]
+    figure.aways = sorted(aways, key=lambda step: step["at_ns"] - step["end_ns"])[:MOST_AWAY]
 
 
 def _shortened(steps: list[Step]) -> list[Step]:

@@ -1,4 +1,5 @@
-"""The edges of the figure's application: heavy where a thread has a CPU, dotted from its sleep to its switch-in."""
+"""The edges of the figure's application: heavy where a thread has a CPU, dotted where it has none: from its sleep or
+preemption to its switch-in."""
 
 from __future__ import annotations
 
@@ -54,12 +55,12 @@ def _runs(step: Step, tid: int) -> bool:
 def _sleeps(
     figure: Figure, tid: int | None, calls: list[Step], last_ns: int
 ) -> list[tuple[int, int]]:
-    """Of each call in which thread `tid` slept: (its entry, the last switch-in or else its exit), ns since base; and of
-    each wait inside a receive."""
+    """When thread `tid` had no CPU, ns since base: of each call in which it slept (its entry, the last switch-in or
+    else its exit), and all other times."""
     sleeps = [
-        (step["at_ns"], step["end_ns"])
+        (step["at_ns"] - 1, step["end_ns"])  # it has none from that very moment on
         for step in figure.steps
-        if step["kind"] == "wait" and step.get("tid") == tid
+        if step["kind"] in ("away", "wait") and step.get("tid") == tid
     ]
     for call in calls:
         if call.get("tid") != tid or not call.get("blocked_ns") or (call.get("count") or 1) > 1:

@@ -30,6 +30,9 @@ def notes_of(figure: Figure) -> Iterator[str]:
             f"After its first bytes the receive waited {plural(len(inside), 'time')} for the rest, "
             f"{duration(figure.waited_inside())} in all: that is wait, not copy."
         )
+    aways = [step["end_ns"] - step["at_ns"] for step in figure.steps if step["kind"] == "away"]
+    if rest := sorted(aways)[: -len(figure.aways) or None]:
+        yield f"Without a CPU {plural(len(rest), 'more time')}, for {duration(sum(rest))} in all."
     if figure.finds_completion:
         yield (
             "The completion lies in memory that the program shares with the kernel: it finds it without a call, "

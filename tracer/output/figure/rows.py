@@ -62,6 +62,7 @@ class Figure:
     asker: the thread that wanted the data.
     helper: the other thread that is drawn, at the right edge; helper_reads: whether it received the data.
     asleep_in_submission: the call that should only have asked for the data, but slept.
+    aways: the times without a CPU that have rows of their own.
     moved: whether the data was moved, and not copied to user space.
     notes: what the rows do not say by themselves.
     drawn: the report's `figure`.
@@ -78,6 +79,7 @@ class Figure:
     helper_reads: bool = False
     asleep_in_submission: str | None = None
     moved: bool = False
+    aways: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -193,6 +193,30 @@ def _wait(step: Step, figure: Figure) -> list[Row]:
     return [falls, Row(step["end_ns"], 5, "has a CPU again", by_helper=helper)]
 
 
+def _away(step: Step, figure: Figure) -> list[Row]:
+    """The thread loses its CPU, and gets one again."""
+    if not any(step is shown for shown in figure.aways):
+        return []
+    helper, took = figure.is_helper(step.get("tid")), duration(step["end_ns"] - step["at_ns"])
+    if step.get("state") == "preempted":
+        text, style, kernel = f"preempted {took}", "red", _next(step)
+    else:
+        text, style, kernel = f"sleeps {took}", "cyan", f"({clean(step.get('call') or 'no call')}"
+        kernel = kernel[: _WAKE_CELLS - 1] + ")"
+    row = Row(step["at_ns"], 2, text, style, helper, kernel=kernel, kernel_style="dim")
+    return [row, Row(step["end_ns"], 3, "has a CPU again", by_helper=helper)]
+
+
+def _next(step: Step) -> str:
+    """Who got the CPU, in the kernel's column."""
+    gets = step.get("next")
+    if gets is None:
+        return "to: not recorded"
+    if not gets["tid"]:
+        return "CPU is idle"
+    return clean(f"to {gets.get('name') or gets['tid']}")[:_WAKE_CELLS]
+
+
 def _handover(step: Step, figure: Figure) -> list[Row]:
     row = Row(step["at_ns"], 2, f"wakes thread {step.get('to')}", kernel=_through(step))
     return [row]
@@ -252,6 +276,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "wake": _wake,
     "run": _run,
     "wait": _wait,
+    "away": _away,
     "handover": _handover,
     "request": _request,
     "arrival": _arrival,

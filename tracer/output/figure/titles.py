@@ -17,6 +17,7 @@ _MODELS = {
     "posix-aio": ("Asynchronous I/O: POSIX aio", "6.5"),
     "linux-aio": ("Asynchronous I/O: Linux native aio", "6.5"),
     "io-uring": ("Asynchronous I/O: io_uring", "6.5"),
+    "unknown": ("A receive that found its data there", None),
 }
 # by the model and how the operation was carried out or told of (the operation's `how`; none: by a call that receives)
 _VARIANTS: dict[tuple[str, str], tuple[str, str | None]] = {

@@ -11,48 +11,23 @@ from tracer.output.units import clean, duration, number, plural, share
 GOOD = "green"
 
 MODELS = {
-    "blocking": (
-        "blocking I/O",
-        "The thread sleeps in the receive call until the data is there, and that call copies it.",
-    ),
-    "nonblocking": (
-        "nonblocking I/O",
-        "The thread asks again and again; nothing sleeps, and waiting costs a CPU.",
-    ),
-    "select": (
-        "I/O multiplexing (select)",
-        "The thread sleeps in select, is told what is readable, then receives.",
-    ),
-    "poll": (
-        "I/O multiplexing (poll)",
-        "The thread sleeps in poll, is told what is readable, then receives.",
-    ),
-    "epoll-lt": (
-        "I/O multiplexing (epoll, level-triggered)",
-        "The thread sleeps in epoll_wait, is told what is readable, then receives.",
-    ),
-    "epoll-et": (
-        "I/O multiplexing (epoll, edge-triggered)",
-        "The thread sleeps in epoll_wait, is told once for each arrival, then receives.",
-    ),
-    "signal": (
-        "signal-driven I/O",
-        "The thread is free until a signal tells it that data is there; then it receives.",
-    ),
-    "posix-aio": (
-        "asynchronous I/O (POSIX aio)",
-        "The thread is free until it is told that the data is in its buffer; it calls no receive.",
-    ),
-    "linux-aio": (
-        "asynchronous I/O (Linux native aio)",
-        "Reads are submitted, and their completions collected later.",
-    ),
-    "io-uring": (
-        "asynchronous I/O (io_uring)",
-        "Reads are queued in a ring, and completions read from another.",
-    ),
-    "none": ("none", "Nothing was seen to come in on a socket or a pipe."),
-    "mixed": ("mixed", "Operations of more than one model."),
+    "blocking": "blocking I/O",
+    "nonblocking": "nonblocking I/O",
+    "select": "I/O multiplexing (select)",
+    "poll": "I/O multiplexing (poll)",
+    "epoll-lt": "I/O multiplexing (epoll, level-triggered)",
+    "epoll-et": "I/O multiplexing (epoll, edge-triggered)",
+    "signal": "signal-driven I/O",
+    "posix-aio": "asynchronous I/O (POSIX aio)",
+    "linux-aio": "asynchronous I/O (Linux native aio)",
+    "io-uring": "asynchronous I/O (io_uring)",
+    "none": "none",
+    "mixed": "mixed",
+    "unknown": "cannot tell",
+}
+_MEANINGS = {
+    "none": "Nothing was seen to come in on a socket or a pipe.",
+    "mixed": "Operations of more than one model.",
 }
 INSTEADS = {
     "mutual exclusion": (
@@ -81,7 +56,8 @@ INSTEADS = {
         "someone who does.",
     ),
 }
-_ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for sending")
+_UNDECIDED = ("none", "unknown")
+_ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for room to send")
 SYNCHRONOUS = {
     True: ("synchronous", "the thread that wants the data makes the call that copies it."),
     False: ("asynchronous", "no call of the thread that wants the data waits for it or copies it."),
@@ -106,12 +82,11 @@ def verdict(report: Result, width: int = 80) -> list[Text]:
     name = model.get("name")
     if name is None:
         return entry("model", "unknown: the report names none", width, "yellow")
-    title, meaning = INSTEADS.get(model.get("instead") or "") or MODELS.get(name, (clean(name), ""))
+    title, meaning = INSTEADS.get(model.get("instead") or "") or _title(model)
     confidence = model.get("confidence")
-    sure = "" if confidence is None or name == "none" else f", {confidence:.0%} sure"
-    style = (
-        "bold yellow" if name in ("none", "mixed") and not model.get("instead") else "bold green"
-    )
+    sure = "" if confidence is None or name in _UNDECIDED else f", {confidence:.0%} sure"
+    doubtful = name in (*_UNDECIDED, "mixed") and not model.get("instead")
+    style = "bold yellow" if doubtful else "bold green"
     lines = mostly(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
@@ -120,10 +95,10 @@ def verdict(report: Result, width: int = 80) -> list[Text]:
     for share_name, value in sorted(shares.items(), key=lambda item: -item[1]):
         lines += entry(
             "",
-            f"{share(value, whole):>6}  {MODELS.get(share_name, (clean(share_name),))[0]}",
+            f"{share(value, whole):>6}  {MODELS.get(share_name, clean(share_name))}",
             width,
         )
-    if name != "none":
+    if name not in _UNDECIDED:
         word, why = SYNCHRONOUS[model.get("synchronous")]
         lines += entry("POSIX", f"calls it {word}: {why}" if word else why, width)
     for index, evidence in enumerate(model.get("evidence") or []):
@@ -133,6 +108,13 @@ def verdict(report: Result, width: int = 80) -> list[Text]:
             )
             lines.append(line.append(("• " if row == 0 else "  ") + text))
     return lines
+
+
+def _title(model: Result) -> tuple[str, str]:
+    """The model's name in words, and how the threads wait, or why that is not known."""
+    name = model["name"]
+    meaning = model.get("reason") or model.get("manner") or _MEANINGS.get(name, "")
+    return MODELS.get(name, clean(name)), clean(meaning)
 
 
 def mostly(report: Result, width: int = 80) -> list[Text]:

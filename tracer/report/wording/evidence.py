@@ -6,8 +6,11 @@ from typing import TypeAlias, assert_never
 
 from tracer.analysis.listing import decode
 from tracer.analysis.verdict.facts import (
+    AllThereAlready,
     ArmedOnce,
     AskedAgain,
+    Asking,
+    Burnt,
     CompletionsAwaited,
     CompletionSignals,
     CompletionThreads,
@@ -22,6 +25,7 @@ from tracer.analysis.verdict.facts import (
     HandedOver,
     HelperReceived,
     KernelSubmits,
+    MostEventsLost,
     NamedDescriptor,
     NoCompletionSeen,
     NothingReceived,
@@ -36,9 +40,11 @@ from tracer.analysis.verdict.facts import (
     RingTold,
     SelfWoken,
     SleptInCall,
+    SleptLooking,
     SleptOnData,
     TakenByCall,
     ThreadEach,
+    TimedOut,
     TimeSpent,
     ToldBySignal,
     ToldOfRest,
@@ -49,7 +55,9 @@ from tracer.analysis.verdict.facts import (
     WaitedInNoCall,
 )
 from tracer.analysis.verdict.io_model import ModelVerdict
+from tracer.kernel import syscalls
 from tracer.report.contract import Model
+from tracer.report.wording import manner
 
 _Plain: TypeAlias = (
     NothingReceived
@@ -59,7 +67,12 @@ _Plain: TypeAlias = (
     | Undecoded
     | Unwatched
     | FoundAtOnce
+    | AllThereAlready
+    | MostEventsLost
+    | Burnt
     | SleptInCall
+    | TimedOut
+    | SleptLooking
     | ThreadEach
     | AskedAgain
     | NothingTold
@@ -86,13 +99,19 @@ def model(verdict: ModelVerdict) -> Model:
         "name": verdict.name,
         "synchronous": verdict.synchronous,
         "confidence": verdict.confidence,
+        "busy": verdict.busy,
         "evidence": [sentence(fact) for fact in verdict.evidence],
     }
+    if verdict.reason:
+        described["reason"] = sentence(verdict.reason)
+    if verdict.manner:
+        described["manner"] = manner.sentence(verdict.manner)
     if verdict.instead:
         return {
             "name": described["name"],
             "synchronous": described["synchronous"],
             "confidence": described["confidence"],
+            "busy": described["busy"],
             "instead": verdict.instead,
             "evidence": described["evidence"],
         }
@@ -158,9 +177,11 @@ def _plain(fact: _Plain) -> str:
             return "1 receive found its data waiting already"
         case FoundAtOnce(receives):
             return f"{receives} receives found their data waiting already"
+        case AllThereAlready() | MostEventsLost() | Burnt() | TimedOut() | SleptLooking():
+            return _of_waits(fact)
         case SleptInCall(shown, receives, slept_ns):
             return (
-                f"{shown} of {receives} receives slept inside the call until their data came, "
+                f"{shown} of {receives} receives slept inside the call for their data, "
                 f"{_ms(slept_ns)} ms in all"
             )
         case ThreadEach(threads):
@@ -174,6 +195,49 @@ def _plain(fact: _Plain) -> str:
             return "no receive slept, and no select, poll, epoll or signal told of the data"
         case _:
             assert_never(fact)
+
+
+def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptLooking) -> str:
+    match fact:
+        case AllThereAlready(1):
+            return "its one receive found its data there already: nothing shows how it would have waited"
+        case AllThereAlready(receives):
+            return (
+                f"each of its {receives:,} receives found its data there already: nothing shows how "
+                "it would have waited"
+            )
+        case MostEventsLost(lost, counted):
+            return (
+                f"{lost:,} of {counted:,} events were lost: what is left does not say how the "
+                "program waits"
+            )
+        case Burnt(calls, cpu_ns, of_ns):
+            asked = " and ".join(map(_asking, calls))
+            return (
+                f"{asked} found nothing and did not sleep: {_ms(cpu_ns)} ms on a CPU, of the "
+                f"{_ms(of_ns)} ms that the threads had"
+            )
+        case TimedOut(times):
+            return (
+                f"{_times(times)} a receive slept and timed out (EAGAIN after a sleep: SO_RCVTIMEO)"
+            )
+        case SleptLooking(times):
+            return (
+                f"{_times(times)} the thread slept in a receive that only looked at the data "
+                "(MSG_PEEK), before the one that took it"
+            )
+        case _:
+            assert_never(fact)
+
+
+def _asking(calls: Asking) -> str:
+    if calls.call in syscalls.CLASSES and calls.without_timeout == calls.times:
+        return f"{calls.times:,} calls of {calls.call} with time-out 0"
+    return f"{calls.times:,} calls of {calls.call}"
+
+
+def _times(count: int) -> str:
+    return f"{count:,} time" + ("" if count == 1 else "s")
 
 
 def _self_woken(fact: SelfWoken) -> str:
@@ -203,11 +267,12 @@ def _through(call: str) -> str:
 
 
 def _told_ready(fact: ToldReady) -> str:
+    elsewhere = f"; {_times(fact.elsewhere)} in {fact.elsewhere_in}" if fact.elsewhere else ""
     return (
         f"{fact.shown} of {fact.receives} receives came after {fact.call} had said the descriptor "
         f"was ready, half of them done within {fact.received_ns / 1e3:.1f} µs of its return; "
-        f"{fact.sleeps} times the thread slept in {fact.call}; "
-        f"{fact.eagains} calls found nothing (EAGAIN)"
+        f"{_times(fact.sleeps)} the thread slept in {fact.call}{elsewhere}; "
+        f"{fact.eagains:,} receives found nothing (EAGAIN)"
     )
 
 
@@ -218,8 +283,9 @@ def _epoll(fact: _Epoll) -> str:
             return f"registered with {event_names}" + ("" if edge else ", without EPOLLET")
         case NotRegistered():
             return (
-                "the descriptor that received was not seen registered: told of was another one, "
-                "a listening socket maybe"
+                "no epoll_ctl was seen for the descriptor that received: epoll_wait told of "
+                "another one that led to it (a listening socket, a signalfd), or it was registered "
+                "through io_uring, as libuv does"
             )
         case ArmedOnce(times):
             return f"{times} times armed with EPOLLONESHOT: epoll_ctl arms again what was told once"

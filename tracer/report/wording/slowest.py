@@ -63,8 +63,9 @@ class _Names:
         if tid in (IDLE, NOT_SEEN):
             return None
         shown = self._identity.shown({"tid": tid})["tid"]
-        name = self._names.get(tid)
-        return f"{name} ({shown})" if name else f"thread {shown} (not traced)"
+        if tid not in self._names:
+            return f"thread {shown} (not traced)"
+        return f"{self._names[tid] or 'thread'} ({shown})"
 
 
 def _reason(fact: Why, names: _Names) -> SlowReason:

@@ -284,6 +284,20 @@ def test_a_leader_that_has_gone_before_the_others_is_not_taken_for_alive(count: 
     assert [(t["tid"], t["end_ns"]) for t in its["threads"]] == [(TID, 2 * MS), (OTHER, 7 * MS)]
 
 
+@pytest.mark.parametrize("count", BATCHES)
+def test_no_other_thread_outlives_an_execve_though_the_record_of_its_end_was_lost(
+    count: int,
+) -> None:
+    trace = Trace().add(Kind.THREAD, MS, tid=OTHER, fd=TID, result=TID)
+    trace.add(Kind.SWITCH_IN, MS + 10, tid=OTHER).call("getpid", 2 * MS, 3 * MS, 1, tid=OTHER)
+    trace.call("execve", 9 * MS, 10 * MS, 0, fd=0).add(Kind.EXEC, 10 * MS, result=TID, arg=0x33)
+    its = built(trace.add(Kind.EXIT, 80 * MS, result=TID), count)
+    assert [(t["tid"], t["end_ns"]) for t in its["threads"]] == [
+        (TID, 80 * MS),
+        (OTHER, 10 * MS - 1),
+    ]
+
+
 # the records
 
 

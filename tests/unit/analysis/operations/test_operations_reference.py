@@ -39,7 +39,9 @@ COMPARED = (
     *(f"raw_{name}" for name in MOVABLE),
 )
 OF_RECEIVES = (
-    *("eagain_count", "waited_asleep", "fell_asleep", "slept", "epfd", "events"),
+    *("eagain_count", "timeouts", "idle_waits", "slept", "slept_looking"),
+    *("waited_asleep", "slept_nr"),
+    *("fell_asleep", "epfd", "events"),
     *("signal", "generated", "delivered", "named", "by_sigwait", "inside"),
     *("told_tid", "woken", "running"),
 )

@@ -20,15 +20,15 @@ from tracer.analysis.operations.table import (
     WAIT_KINDS,
     WORKER,
     Operations,
-    of_columns,
+    with_defaults,
 )
-from tracer.analysis.verdict import facts
+from tracer.analysis.verdict import facts, io_model
 from tracer.analysis.verdict.io_model import DOMINANT, ModelVerdict, VerdictContext, in_all
 from tracer.analysis.verdict.io_model import judge as judged
 from tracer.analysis.verdict.io_model import models_of as codes_of
 from tracer.kernel import syscalls
 from tracer.report.wording.evidence import sentence
-from tracer.terms import BOUNDARIES, MODELS, SYNCHRONOUS
+from tracer.terms import BOUNDARIES, SYNCHRONOUS
 
 WATCHER, FD = 9, 4
 
@@ -85,12 +85,14 @@ def operation(
         "slept": 5,
         "inside": 0,
         "waited_asleep": True,
+        "slept_nr": syscalls.numbers()[wait_nr] if wait_nr else -1,
         "serial": index,
     }
 
 
 def table(rows: list[dict[str, Any]]) -> Operations:
-    return of_columns({name: np.array([row[name] for row in rows]) for name in operation("signal")})
+    columns = {name: np.array([row[name] for row in rows]) for name in operation("signal")}
+    return with_defaults(len(rows), columns)
 
 
 def judge(rows: list[dict[str, Any]], **beside: Any) -> ModelVerdict:
@@ -104,7 +106,7 @@ def said(verdict: ModelVerdict) -> list[str]:
 
 
 def models_of(rows: list[dict[str, Any]]) -> list[str]:
-    return [MODELS[code] for code in codes_of(table(rows))]
+    return [io_model.NAMES[code] for code in codes_of(table(rows))]
 
 
 def many(*ways: str, tid: int = 100) -> list[dict[str, Any]]:
@@ -206,8 +208,39 @@ def test_data_found_at_once_at_first_goes_with_what_comes() -> None:
     assert models_of(many("at once", "at once", "signal", "at once")) == ["signal"] * 4
 
 
-def test_data_found_at_once_and_nothing_else_is_a_plain_receive() -> None:
-    assert models_of(many("at once", "at once")) == ["blocking", "blocking"]
+def test_data_found_at_once_and_nothing_else_says_nothing() -> None:
+    rows = many("at once", "at once")
+    assert models_of(rows) == ["unknown", "unknown"]
+    verdict = judge(rows)
+    assert (verdict.name, verdict.synchronous, verdict.confidence) == ("unknown", None, 0)
+    assert verdict.reason == facts.AllThereAlready(2) and verdict.manner is None
+    assert verdict.evidence == (facts.FoundAtOnce(2),)
+
+
+def test_most_events_lost_leave_the_model_unknown() -> None:
+    lost = facts.MostEventsLost(51, 100)
+    for rows in ([], many(*["blocked"] * 23)):
+        verdict = judge(rows, lost=lost)
+        assert (verdict.name, verdict.reason) == ("unknown", lost)
+    assert io_model.lost({"lost": 51, "counted": 100}) == lost
+    assert io_model.lost({"lost": 50, "counted": 100}) is None is io_model.lost({})
+
+
+def test_what_says_nothing_has_no_share() -> None:
+    rows = [operation("at once", tid=101, index=index) for index in range(50)]
+    verdict = judge([*rows, *many("blocked", "polled")])
+    assert verdict.shares == {"blocking": 0.5, "nonblocking": 0.5} == verdict.time_shares
+    assert judge([*rows, *many("blocked", "blocked")]).name == "blocking"
+    assert facts.FoundAtOnce(50) in verdict.evidence
+
+
+def test_a_cpu_that_waiting_took_is_said() -> None:
+    burnt = facts.Burnt((facts.Asking("poll", 1000, 1000),), 9, 10)
+    for rows in ([], many("at once"), many("polled"), many("polled", "blocked")):
+        verdict = judge(rows, burnt=burnt)
+        assert verdict.busy and burnt in verdict.evidence
+        assert not judge(rows).busy
+    assert facts.NothingReceived() in judge([], burnt=burnt).evidence
 
 
 def test_each_thread_speaks_for_itself() -> None:
@@ -223,7 +256,7 @@ def test_each_thread_speaks_for_itself() -> None:
         "blocking",
         "nonblocking",
         "blocking",
-        "blocking",
+        "unknown",
     ]
 
 
@@ -309,7 +342,12 @@ def test_shares_of_time_are_from_ask_to_done() -> None:
 
 
 DONE = 1 << BOUNDARIES.index("done")
-EPOLL = {"wait_kind": WAIT_KINDS.index("multiplexed"), "wait_nr": syscalls.numbers()["epoll_wait"]}
+EPOLL_WAIT = syscalls.numbers()["epoll_wait"]
+EPOLL = {
+    "wait_kind": WAIT_KINDS.index("multiplexed"),
+    "wait_nr": EPOLL_WAIT,
+    "slept_nr": EPOLL_WAIT,
+}
 
 
 def _left(events: int, before: int, entered: int) -> list[dict[str, Any]]:
@@ -329,7 +367,7 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
     ),
     (
         [operation("multiplexed", wait_nr="poll") | {"copy_end": 16 + took} for took in (2, 4, 90)],
-        (facts.ToldReady(3, 3, "poll", 4, 3, 3),),
+        (facts.ToldReady(3, 3, "poll", 4, 3, 0, "", 3),),
     ),
     (
         [operation("signal"), operation("signal") | {"named": True, "by_sigwait": True}],
@@ -370,7 +408,7 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
     (
         _left(events=1 | EPOLLET | EPOLLONESHOT, before=16, entered=17),
         (
-            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 2),
+            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 0, "", 2),
             facts.Registered((1 | EPOLLET | EPOLLONESHOT,), True),
             facts.ArmedOnce(2),
             facts.SleptOnData(1),
@@ -379,14 +417,14 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
     (  # it came after the receive before: a wake-up of its own
         _left(events=1 | EPOLLET, before=15, entered=17),
         (
-            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 2),
+            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 0, "", 2),
             facts.Registered((1 | EPOLLET,), True),
         ),
     ),
     (  # it came after the wait was entered, and before the thread slept
         _left(events=1 | EPOLLET, before=16, entered=15),
         (
-            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 2),
+            facts.ToldReady(2, 2, "epoll_wait", 4, 2, 0, "", 2),
             facts.Registered((1 | EPOLLET,), True),
         ),
     ),
@@ -394,12 +432,12 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
         [
             operation("blocked")
             | EPOLL
-            | {"events": 1, "waited_asleep": False, "raw_ready": ready}
+            | {"events": 1, "waited_asleep": False, "slept_nr": -1, "raw_ready": ready}
             | {"done": 20 + later, "copy_end": 20}
             for ready, later in ((15, 0), (19, 20), (41, 40))
         ],
         (
-            facts.ToldReady(3, 3, "epoll_wait", 4, 0, 3),
+            facts.ToldReady(3, 3, "epoll_wait", 4, 0, 0, "", 3),
             facts.Registered((1,), False),
             facts.ToldOfRest(1),
         ),

@@ -35,9 +35,16 @@ EXACT = {  # one of each way in which a sentence bends
     "all, at most 9.0; it woke others there later: it had what it waited for, and gave it back",
     facts.TimeSpent(MS, 0, 2 * MS): "the threads' time: 1.0 ms computing, 0.0 ms waiting for a "
     "CPU, 2.0 ms asleep on futexes",
-    facts.ToldReady(3, 4, "select", 1500, 5, 6): "3 of 4 receives came after select had said the "
-    "descriptor was ready, half of them done within 1.5 µs of its return; 5 times the thread slept "
-    "in select; 6 calls found nothing (EAGAIN)",
+    facts.ToldReady(3, 4, "select", 1500, 5, 0, "", 6): "3 of 4 receives came after select had "
+    "said the descriptor was ready, half of them done within 1.5 µs of its return; 5 times the "
+    "thread slept in select; 6 receives found nothing (EAGAIN)",
+    facts.ToldReady(3, 4, "epoll_wait", 1500, 0, 1, "poll", 0): "3 of 4 receives came after "
+    "epoll_wait had said the descriptor was ready, half of them done within 1.5 µs of its return; "
+    "0 times the thread slept in epoll_wait; 1 time in poll; 0 receives found nothing (EAGAIN)",
+    facts.Burnt(
+        (facts.Asking("poll", 4000, 4000), facts.Asking("recvfrom", 5, 0)), 9 * MS, 10 * MS
+    ): "4,000 calls of poll with time-out 0 and 5 calls of recvfrom found nothing and did not "
+    "sleep: 9.0 ms on a CPU, of the 10.0 ms that the threads had",
 }
 VERDICT: list[type] = [*typing.get_args(facts.Fact)]
 ADVICE: list[type] = [*typing.get_args(facts.AdviceFact)]
@@ -55,6 +62,7 @@ def example(kind: type) -> Any:
             "tuple[int, ...]": (1,),
             "tuple[str, ...]": ("select", "poll"),
             "tuple[tuple[str, int, int], ...]": (("eventfds", number, number + 1),),
+            "tuple[Asking, ...]": (facts.Asking("poll", number, number),),
         }.get(str(field.type), number)
     return kind(**values)
 
@@ -76,13 +84,14 @@ def test_sentences(fact: facts.Fact) -> None:
 
 def test_every_class_of_facts_is_in_use() -> None:
     there = {its for its in vars(facts).values() if dataclasses.is_dataclass(its)}
-    assert there == {*VERDICT, *ADVICE}
+    parts = {facts.Asking, facts.Manner}  # of a fact; what report/wording/manner.py has words for
+    assert there == {*VERDICT, *ADVICE, *parts}
 
 
 def test_a_model_has_the_keys_that_it_needs() -> None:
     plain = evidence.model(ModelVerdict("poll", True, 0.9, (facts.FoundAtOnce(1),)))
-    assert [*plain] == ["name", "synchronous", "confidence", "evidence"]
+    assert [*plain] == ["name", "synchronous", "confidence", "busy", "evidence"]
     mixed = ModelVerdict("mixed", None, 0.9, (), {"poll": 1.0}, {"poll": 0.5}, {"inline": 3})
-    assert [*evidence.model(mixed)][4:] == ["shares", "time_shares", "variants"]
+    assert [*evidence.model(mixed)][5:] == ["shares", "time_shares", "variants"]
     instead = evidence.model(ModelVerdict("none", None, 1.0, instead="computing"))
-    assert [*instead][3:] == ["instead", "evidence"] and instead["instead"] == "computing"
+    assert [*instead][3:] == ["busy", "instead", "evidence"] and instead["instead"] == "computing"

@@ -1,0 +1,66 @@
+"""How a program waits, in a sentence for its model: what most of the operations did, not what the model's name lets
+expect."""
+
+from __future__ import annotations
+
+from tracer.analysis.verdict.facts import Manner
+
+MOST = 0.5  # of the operations that show the model: what that many did is said of the thread
+_CALLS = {"select": "select", "poll": "poll", "epoll-lt": "epoll_wait", "epoll-et": "epoll_wait"}
+_OTHERS = {
+    "signal": "A signal tells the thread, whatever it does, that data is there; then it receives.",
+    "posix-aio": (
+        "A thread of the C library's receives; the one that asked is told when the data is in its buffer."
+    ),
+    "linux-aio": "Reads are submitted, and their completions collected later.",
+    "io-uring": "Reads are queued in a ring, and completions read from another.",
+}
+
+
+def sentence(manner: Manner) -> str:
+    """What the thread does while it waits, and when it has been told."""
+    if manner.model == "blocking":
+        return _blocking(manner)
+    if manner.model == "nonblocking":
+        return _nonblocking(manner)
+    return _multiplexed(manner) if manner.model in _CALLS else _OTHERS[manner.model]
+
+
+def _blocking(manner: Manner) -> str:
+    if _are_most(manner.asleep, manner.operations):
+        return "The thread sleeps in the receive call until the data is there, and that call copies it."
+    return "The thread would sleep in the receive call; mostly the data is there already, and it is copied."
+
+
+def _nonblocking(manner: Manner) -> str:
+    if manner.busy:
+        return "The thread asks again and again; nothing sleeps, and waiting costs a CPU."
+    return (
+        "The thread asks again and again; between its questions it does something else, or sleeps."
+    )
+
+
+def _multiplexed(manner: Manner) -> str:
+    call = _CALLS[manner.model]
+    told = (
+        "is told once for each arrival"
+        if manner.model == "epoll-et"
+        else "is told what is readable"
+    )
+    if _are_most(manner.handed, manner.shown):
+        return f"One thread {told} by {call}, and another one receives."
+    if _are_most(manner.asleep, manner.shown):
+        return f"The thread sleeps in {call}, {told}, then receives."
+    if _are_most(manner.elsewhere, manner.shown):
+        return f"The thread sleeps in {manner.elsewhere_in}, asks {call}, {told}, then receives."
+    if manner.busy:
+        asks = f"The thread asks {call} again and again, which does not sleep: waiting costs a CPU."
+        return f"{asks} It {told}, then receives."
+    if _are_most(manner.asked, manner.shown):
+        return f"The thread asks {call} now and then, {told}, then receives."
+    slept = f"before {manner.asleep:,} of {manner.shown:,} receives it slept there"
+    return f"The thread asks {call}, {told}, then receives; {slept}."
+
+
+def _are_most(count: int, of: int) -> bool:
+    return count > 0 and count >= MOST * of
