@@ -15,6 +15,13 @@ class NothingReceived:
 
 
 @dataclass(frozen=True)
+class OtherReads:
+    """What was read from other things than sockets, pipes and files: (kind, calls, bytes) of each kind."""
+
+    reads: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
 class SelfWoken:
     """Receives, besides `others`, that were wake-ups from threads of the receiver's own process."""
 
@@ -289,6 +296,7 @@ class RingReads:
     by_worker: int
     by_device: int
     multishot: int
+    sqpoll: int
 
 
 @dataclass(frozen=True)
@@ -489,6 +497,7 @@ class LateToFetch:
 
 ModelFact: TypeAlias = (
     NothingReceived
+    | OtherReads
     | SelfWoken
     | HandedOver
     | Undecoded

@@ -31,6 +31,7 @@ from tracer.analysis.verdict.facts import (
     NothingReceived,
     NothingTold,
     NotRegistered,
+    OtherReads,
     RanTogether,
     Registered,
     RingCompletions,
@@ -60,6 +61,7 @@ from tracer.report.wording import manner
 
 _Plain: TypeAlias = (
     NothingReceived
+    | OtherReads
     | SelfWoken
     | HandedOver
     | Undecoded
@@ -153,6 +155,12 @@ def _plain(fact: _Plain) -> str:
     match fact:
         case NothingReceived():
             return "no receive brought data in on a socket or pipe"
+        case OtherReads(reads):
+            brought = (
+                f"{kind} {calls:,} {'time' if calls == 1 else 'times'}, {size:,} bytes"
+                for kind, calls, size in reads
+            )
+            return f"it read from {'; '.join(brought)}"
         case Undecoded(calls):
             return (
                 f"{calls} calls were made by the 32-bit ABI: counted, but not decoded; what they "
@@ -368,6 +376,7 @@ def _ring_reads(fact: RingReads) -> str:
         "by a kernel worker (io-wq)": fact.by_worker,
         "by the device": fact.by_device,
         "by multishot requests": fact.multishot,
+        "by the kernel thread that took the requests (IORING_SETUP_SQPOLL)": fact.sqpoll,
     }
     ways = ", ".join(f"{times} {text}" for text, times in words.items() if times)
     return f"{fact.reads} reads were completed by io_uring: {ways}"

@@ -25,8 +25,10 @@ EXACT = {  # one of each way in which a sentence bends
         2, 3
     ): "2 times the thread that asked copied, as task work or inside its call, "
     "3 times another thread copied",
-    facts.RingReads(5, 2, 0, 0, 3, 0): "5 reads were completed by io_uring: 2 inside the "
+    facts.RingReads(5, 2, 0, 0, 3, 0, 0): "5 reads were completed by io_uring: 2 inside the "
     "io_uring_enter that submitted them, 3 by the device",
+    facts.OtherReads((("eventfds", 1, 8), ("inotify", 1000, 32000))): "it read from eventfds 1 "
+    "time, 8 bytes; inotify 1,000 times, 32,000 bytes",
     facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
     "took turns",
     facts.FutexSleeps(12, 40 * MS, 9 * MS, True): "12 times a thread slept on a futex, 40.0 ms in "
@@ -62,6 +64,7 @@ def example(kind: type) -> Any:
             "tuple[int, int]": (number, number + 1),
             "tuple[int, ...]": (1,),
             "tuple[str, ...]": ("select", "poll"),
+            "tuple[tuple[str, int, int], ...]": (("eventfds", number, number + 1),),
             "tuple[Asking, ...]": (facts.Asking("poll", number, number, 0, 0),),
         }.get(str(field.type), number)
     return kind(**values)
