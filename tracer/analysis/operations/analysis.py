@@ -34,7 +34,7 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.operations.wait_kind import wait_kind
 from tracer.analysis.tables.appender import Appender
-from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.analysis.threads.timeline import Calls, TimelineBatch
 from tracer.analysis.threads.watched_sets import Watching
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
