@@ -42,7 +42,7 @@ Render: TypeAlias = Callable[[Any, Options], Iterable[str] | Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Switch:
-    """A flag (such as --hist) that changes how a format draws, the kinds for which it is offered, and its short form."""
+    """A flag (such as --hist) that changes how a format draws, and the kinds for which it is offered; short: as -v."""
 
     flag: str
     help: str

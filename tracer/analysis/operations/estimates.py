@@ -34,11 +34,11 @@ class Cause(IntEnum):
 
 
 class Estimate(NamedTuple):
-    """A boundary (of BOUNDARIES), a cause, and the number of operations of which it is true."""
+    """A boundary (of BOUNDARIES), a cause, and the number of operations of which that is true."""
 
     boundary: str
     cause: Cause
-    count: int
+    operations: int
 
 
 class Estimates(Step[None, list[Estimate]]):

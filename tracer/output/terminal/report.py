@@ -6,7 +6,7 @@ there is room for. Verbose, it is whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from rich.console import RenderableType
@@ -25,10 +25,11 @@ from tracer.output.terminal import (
     verdict,
     wakeups,
 )
-from tracer.output.terminal.lines import NARROWEST, printed, rule
+from tracer.output.terminal.lines import NARROWEST, fit, printed, rule
 
 Parts: TypeAlias = list[RenderableType]
 Section: TypeAlias = Callable[[Result, int], Parts]
+Sections: TypeAlias = dict[Section, Parts]
 
 
 SCREEN = 50  # lines that a report has by default
@@ -49,7 +50,7 @@ def render(
     raised for them.
     """
     width = max(width, NARROWEST)
-    sections = {section: section(report, width) for section in SECTIONS}
+    sections: Sections = {section: section(report, width) for section in SECTIONS}
     if not hist:
         del sections[_histograms]
     if not verbose:
@@ -60,17 +61,18 @@ def render(
     return printed(parts, width, color, unicode)
 
 
-def _on_a_screen(report: Result, whole: dict[Section, Parts], width: int) -> dict[Section, Parts]:
+def _on_a_screen(report: Result, whole: Sections, width: int) -> Sections:
     """The sections that a screen has room for, and last how to see the others.
 
     What a reader came for is always there, in short; the tables follow in the order of their use while there is room,
     cut to the rows that fit.
     """
     shown = {name: parts for name, parts in whole.items() if name in _ALWAYS}
+    shown[_phases] = _phases(report, width, brief=True)
     left = SCREEN - _height(header.lines(report, width), width) - _FOOT
     left -= sum(_height(shown[name], width) for name in shown if name not in _AS_ASKED)
     left += _height(shown[_verdict], width)
-    for most in (verdict.BRIEF, 1):
+    for most in (verdict.BRIEF, 1, 0):
         shown[_verdict] = _verdict_in_short(report, width, most)
         if _height(shown[_verdict], width) <= left:
             break
@@ -87,14 +89,14 @@ def _on_a_screen(report: Result, whole: dict[Section, Parts], width: int) -> dic
             hidden += [_TITLES[name]] if whole[name] else []
             continue
         shown[name], left = parts, left - height
-    ordered = {name: shown[name] for name in SECTIONS if name in shown}
+    ordered: Sections = {name: shown[name] for name in SECTIONS if name in shown}
     also = ", ".join(hidden)
-    text = f"-v shows all{': ' + also if also else ''}; --json has every number"
+    text = fit(f"-v shows all{': ' + also if also else ''}", width).rstrip()
     ordered[_pointer] = [Text(""), Text(text, style="dim")]
     return ordered
 
 
-def _height(parts: Parts, width: int) -> int:
+def _height(parts: Sequence[RenderableType], width: int) -> int:
     """In lines; a blank line at the top counts."""
     if not parts:
         return 0
@@ -108,12 +110,12 @@ def _figure(report: Result, width: int) -> Parts:
     return [Text(""), *figure.draw(report)] if _is_about_receives(report) else []
 
 
-def _phases(report: Result, width: int) -> Parts:
+def _phases(report: Result, width: int, brief: bool = False) -> Parts:
     if not _is_about_receives(report):
         return []
     return [
         *rule("Phases", "ask → wait → ready → notice → copy → completion → done", width),
-        tables.phases(report, width),
+        tables.phases(report, width, brief),
         *verdict.queued(report, width),
     ]
 
@@ -202,7 +204,7 @@ def _verdict_in_short(report: Result, width: int, most: int) -> Parts:
         *rule("Verdict", "", width),
         *verdict.verdict(report, width, most),
         *verdict.estimates(report, width, brief=True),
-        *verdict.oracle(report, width),
+        *verdict.oracle(report, width, brief=True),
         *verdict.ledger(report, width, brief=True),
         *verdict.cost(report, width, brief=True),
         *verdict.latency(report, width),

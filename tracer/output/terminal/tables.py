@@ -36,8 +36,9 @@ def fitted(table: Table, width: int) -> Table:
     return table
 
 
-def phases(report: Result, width: int = 80) -> Table | Text:
-    """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
+def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text:
+    """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time.
+    brief: without those that take no time."""
     measured = report.get("phases") or {}
     names = [name for name in PHASES if name in measured]
     if not any((measured[name] or {}).get("count") for name in names):
@@ -49,6 +50,8 @@ def phases(report: Result, width: int = 80) -> Table | Text:
         names[place:place] = [name for name in NOTICE_SPANS if name in measured]
     for name in names:
         phase = measured[name] or {}
+        if brief and not phase.get("max_ns"):
+            continue  # no operation has it
         count = phase.get("count")
         times = [
             duration(phase.get(key), fixed=True) if count else MISSING

@@ -28,27 +28,30 @@ MODELS = {
 }
 _NAMED_ASYNCHRONOUS = {"linux-aio": "Linux native aio", "io-uring": "io_uring"}
 _MEANINGS = {
-    "none": "No call and no completion was seen to bring data in.",
+    "none": "Nothing was seen to come in on a socket or a pipe.",
     "mixed": "Operations of more than one model.",
 }
 INSTEADS = {
     "mutual exclusion": (
         "mutual exclusion, no I/O model",
-        "Threads wait for their turn: who has the lock keeps the others asleep. No data comes in.",
+        "Threads wait for their turn: who has the lock keeps the others asleep. Nothing comes in on a socket or pipe.",
     ),
     "synchronisation": (
         "synchronisation, no I/O model",
-        "Threads wait for what others do, and are woken by them. No data comes in.",
+        "Threads wait for what others do, and are woken by them. Nothing comes in on a socket or pipe.",
     ),
     "concurrent": (
         "concurrent computing, no I/O model",
-        "Several threads compute, but never two of them at the same time. No data comes in.",
+        "Several threads compute, but never two of them at the same time. Nothing comes in on a socket or pipe.",
     ),
     "parallel": (
         "parallel computing, no I/O model",
-        "Several threads compute, at the same time on different CPUs. No data comes in.",
+        "Several threads compute, at the same time on different CPUs. Nothing comes in on a socket or pipe.",
     ),
-    "computing": ("computing, no I/O model", "The threads compute. No data comes in."),
+    "computing": (
+        "computing, no I/O model",
+        "The threads compute. Nothing comes in on a socket or pipe.",
+    ),
     "files": (
         "file I/O, none of the models of waiting",
         "The program reads and writes files: nobody has to send that data, and the models are about waiting for "
@@ -65,7 +68,7 @@ SYNCHRONOUS = {
 
 
 def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Text]:
-    """The model, whether it is synchronous, how sure that is, and the evidence, of which the first `most` (None: all)."""
+    """The model, whether it is synchronous, how sure that is, and `most` sentences of evidence (None: all)."""
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
@@ -309,8 +312,9 @@ def _spread(spent: Result) -> str:
     return f" ({duration(least)} to {duration(most)} in {runs} runs)" if runs > 1 else ""
 
 
-def oracle(report: Result, width: int = 80) -> list[Text]:
-    """What the workload says it did against what was traced; nothing where no workload could say."""
+def oracle(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
+    """What the workload says it did against what was traced; nothing where no workload could say. brief: in a line
+    where both say the same."""
     expected = report.get("expected")
     if not expected:
         return []
@@ -330,6 +334,8 @@ def oracle(report: Result, width: int = 80) -> list[Text]:
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:
         equal = ": traced exactly so" if expected.get("match") else ""
+        if brief and equal:
+            counts = counts.partition(";")[0] + ", and its calls" * bool(calls)
         return entry("workload", f"says {counts}{equal}{dropped}", width, GOOD if equal else "")
     lines = entry("workload", f"says {counts}{dropped}", width)
     for difference in differences or [f"{name} differ" for name in wrong]:
