@@ -94,7 +94,7 @@ class DescriptorUsage(Step[None, FdUsage]):
             return
         neighbours = _Neighbours(*(column[wanted] for column in _neighbours(calls)))
         columns = _columns(calls.where(wanted), neighbours)
-        tgid, number, mode, life = (column[wanted] for column in files)
+        tgid, number, mode, life = (column[wanted] for column in files[:4])
         settled = life == 0
         later = self._small(life, ~settled)
         keys = (tgid, calls.fd[wanted], number * settled, mode * settled, later)
