@@ -3,7 +3,7 @@
     python attaching.py [LOAD…] [--times N] [--seconds S]       as root
 
 For each attach: how long it took from the command's start to the first thread that was traced, and from the end of -d
-until the last one was detached; what was lost; and whether there was a report.
+until the last one was detached (late), and until the uprobes were gone; what was lost; and whether there was a report.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ def measured(room: Path, loads: list[str], times: int, seconds: float) -> dict[s
                 f"{runs[0]['descriptors']:,}",
                 _range([run["first_s"] for run in runs if run["reported"]]),
                 _range(late),
+                _range([run["gone_s"] for run in runs if run["reported"]]),
                 _range([run["wall_s"] for run in runs]),
                 f"{sum(run['counted'] for run in runs):,}",
                 f"{sum(run['lost'] for run in runs):,}",
@@ -115,6 +116,7 @@ def measured(room: Path, loads: list[str], times: int, seconds: float) -> dict[s
         "fds",
         "to the first, s",
         "late, s",
+        "uprobes gone, s",
         "in all, s",
         "events",
         "lost",
@@ -152,6 +154,7 @@ def _once(stats: Path, pids: list[int], seconds: float) -> dict[str, Any]:
         "reported": True,
         "first_s": (base_ns - times["began_ns"]) / 1e9,
         "late_s": (times["detached_ns"] - base_ns) / 1e9 - seconds,
+        "gone_s": (times["gone_ns"] - base_ns) / 1e9 - seconds,
         "threads": sum(process["threads"] for process in attached),
         "descriptors": sum(process["descriptors"] for process in attached),
         "processes": len(attached),

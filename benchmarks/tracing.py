@@ -53,12 +53,12 @@ def main(argv: list[str]) -> int:
                 "scenario": None,
                 "host": host(),
                 "ended": "completed",
-                "options": {"open_loop": False},
+                "options": {"seconds": None, "follow": True, "ring_bytes": 0, "trace": []},
                 "base_ns": drain.base,
                 "end_ns": ended,
                 "ledger": ledger,
                 "features": found.sources,
-                "target": {"command": command, "exit_status": traced.status},
+                "target": {"command": command, "pid": traced.pid, "exit_status": traced.status},
             }
         )
         used = _cpu_seconds() - before

@@ -89,6 +89,7 @@ def hand_over(
         "epfd": epfd,
         "events": events,
         "waited_asleep": asleep is not None,
+        "slept_nr": syscalls.numbers()[wait.name] if asleep else -1,
         "told_tid": wait.tid,
         "woken": told.sleep.woken if told.sleep else 0,
         "running": told.sleep.back if told.sleep else 0,

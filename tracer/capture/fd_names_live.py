@@ -19,7 +19,6 @@ import numpy as np
 
 from tracer import text
 from tracer.kernel import proc_net
-from tracer import text
 from tracer.kernel.proc import Descriptor, Process
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Descriptors, Paths, WakerNames

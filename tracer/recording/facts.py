@@ -251,7 +251,9 @@ class NewerError(Exception):
 def _digest(facts: dict[str, Any]) -> str:
     """Of the facts as they are read, whatever spaces and order they are written with."""
     rest = {key: value for key, value in facts.items() if key != "digest"}
-    as_read = json.loads(json.dumps(rest))  # keys that are numbers become text, which sorts otherwise
+    as_read = json.loads(
+        json.dumps(rest)
+    )  # keys that are numbers become text, which sorts otherwise
     return "sha256:" + hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
 
 

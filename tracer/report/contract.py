@@ -695,7 +695,15 @@ class SlowReason(TypedDict):
     """Where a slow operation's time went. who: the other thread that it is about; ns: how long."""
 
     what: Literal[
-        "no data", "sender", "wake-up", "no CPU", "asleep", "in a call", "computing", "copy"
+        "no data",
+        "sender",
+        "wake-up",
+        "handed over",
+        "no CPU",
+        "asleep",
+        "in a call",
+        "computing",
+        "copy",
     ]
     who: str | None
     ns: Duration

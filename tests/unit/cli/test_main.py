@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -306,3 +307,19 @@ def test_no_program_is_taken_from_where_the_user_stands(tmp_path: Path) -> None:
         )
         assert "complete" in done.stdout, done.stderr
         assert os.listdir(tmp_path) == ["bash"]
+
+
+def test_ctrl_c_while_the_command_line_is_imported_ends_it_without_a_word():
+    program = """
+import importlib.abc, os, signal, sys
+class Interrupting(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "tracer.cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tracer.__main__ import main
+main()
+"""
+    done = subprocess.run([*PYTHON, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

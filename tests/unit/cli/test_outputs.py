@@ -74,4 +74,9 @@ def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(
     monkeypatch.chdir(planted)
     monkeypatch.setenv("CPATH", ":")
     benchmark(f"import machine; machine.build(Path({str(room)!r}))")
-    assert sorted(path.name for path in room.iterdir()) == ["bystander", "crowd", "memlock.so", "poll"]
+    assert sorted(path.name for path in room.iterdir()) == [
+        "bystander",
+        "crowd",
+        "memlock.so",
+        "poll",
+    ]

@@ -258,6 +258,10 @@ def test_who_is_in_no_call_while_the_data_comes_continues_executing() -> None:
     trace = Trace().call("recvfrom", 100, 102, EAGAIN).ready(400).signal(SIGIO, 405, 415)
     lines = drawn(trace.copy(432).call("recvfrom", 430, 440, 64))
     assert row(lines, "EAGAIN") < row(lines, "continues executing") < row(lines, "DATA READY")
+    preempted = Trace().call("recvfrom", 100, 102, EAGAIN).preempted(150, 380).ready(400)
+    preempted.signal(SIGIO, 405, 415).copy(432).call("recvfrom", 430, 440, 64)
+    lines = drawn(preempted)
+    assert row(lines, "EAGAIN") < row(lines, "continues executing") < row(lines, "preempted")
     polling = Trace()
     for start in range(100, 400, 10):
         polling.call("recvfrom", start, start + 4, EAGAIN)

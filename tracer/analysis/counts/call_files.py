@@ -46,7 +46,7 @@ class CallFiles(Step[CallFile, None]):
         files = CallFile(*np.zeros((6, len(calls)), np.int64))
         files.tgid[rows] = identity.process_of(calls.tid[rows], calls.end[rows])
         rows = rows[calls.result[rows] != -errno.EBADF]  # else there was no file
-        known = identity.files(calls.tid[rows], calls.fd[rows], calls.start[rows])
+        known = identity.files(calls.tid[rows], calls.fd[rows], calls.start[rows], files.tgid[rows])
         files.number[rows], files.mode[rows] = known.number, known.mode
         files.flags[rows], files.kind[rows] = known.flags, known.kind
         files.life[rows] = np.where(known.settled, 0, known.life)

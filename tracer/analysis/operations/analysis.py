@@ -34,6 +34,7 @@ from tracer.analysis.operations.table import (
 )
 from tracer.analysis.operations.wait_kind import wait_kind
 from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.analysis.threads.watched_sets import Watching
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 
@@ -52,8 +53,9 @@ class Analysis:
         self._settling = Settling()
         self._serial = 0
 
-    def feed(self, batch: RecordBatch, part: TimelineBatch) -> None:
-        """A batch in time order, not older than what was fed before, and its part of the timeline."""
+    def feed(self, batch: RecordBatch, part: TimelineBatch, watching: Watching) -> None:
+        """A batch in time order, not older than what was fed before, its part of the timeline, and what its calls
+        watched."""
         self._requests.feed(batch, part, self.descriptors)
         sigwait = syscalls.numbers()["rt_sigtimedwait"]
         completions = self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
@@ -62,7 +64,9 @@ class Analysis:
         served = self._served(received, batch, part, completions)
         known = self._evidence(received, served)
         kind = wait_kind(known)
-        handover = self._handovers.feed(batch, part, received, known, kind, self.descriptors)
+        handover = self._handovers.feed(
+            batch, part, watching, received, known, kind, self.descriptors
+        )
         self._settling.add(self._decided(received, known, kind, handover))
         # a readiness may come late: what ended just now waits for the next batch
         self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)

@@ -15,19 +15,26 @@ import numpy as np
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.operations.evidence import Evidence
 from tracer.analysis.operations.receives import Received
-from tracer.analysis.operations.registrations import Registrations, epolls
+from tracer.analysis.operations.registrations import (
+    OF_THREADS,
+    Registrations,
+    epolls,
+    of_thread,
+)
 from tracer.analysis.operations.table import AT_ONCE, MULTIPLEXED, POLLED, bit
 from tracer.analysis.tables.asof import following, preceding
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.tables.recent import Recent
 from tracer.analysis.tables.table import Table, names_of
 from tracer.analysis.threads.timeline import Calls, TimelineBatch
+from tracer.analysis.threads.watched_sets import Watching
 from tracer.kernel import syscalls
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
 
 LONGEST_NS = 1_000_000_000  # from the wait's return to the receive, and from the wake-up to it
 NO_EPOLL = np.iinfo(np.int64).min
+_POLLS = number_set(syscalls.class_numbers((*syscalls.SELECT, *syscalls.POLL)))
 _EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
 _RECEIVES, _SENDS = (
     number_set(syscalls.class_numbers(names)) for names in (syscalls.RECEIVE, syscalls.SEND)
@@ -128,6 +135,7 @@ class Handovers:
         self,
         batch: RecordBatch,
         part: TimelineBatch,
+        watching: Watching,
         received: Received,
         known: Evidence,
         kind: np.ndarray,
@@ -136,10 +144,13 @@ class Handovers:
         """The hand-overs of a batch's operations. kind: int64[n], how each was waited for by what its own thread did
         (WAIT_KINDS)."""
         self._registrations.feed(part, descriptors)
+        polls = np.flatnonzero(_POLLS[part.calls.nr] & (part.calls.result > 0))
+        polls = polls[watching.set[polls] >= 0]
+        self._registrations.add_sets(watching, polls, descriptors)
         found = _none(len(kind))
         if not self._registrations.any:
             return found
-        self._learn(batch, part, descriptors)
+        self._learn(batch, part, descriptors, polls)
         taken = self._last_taken(received.inode, known.receive.end)
         if len(kind):
             self._find(found, received, known, kind, taken, descriptors)
@@ -147,24 +158,21 @@ class Handovers:
             self._forget_before(int(batch.time[0]))
         return found
 
-    def _learn(self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors) -> None:
-        """What may matter in a batch: waits that told, sleeps, wakings and readinesses."""
+    def _learn(
+        self, batch: RecordBatch, part: TimelineBatch, descriptors: Descriptors, polls: np.ndarray
+    ) -> None:
+        """What may matter in a batch: waits that told, sleeps, wakings and readinesses. polls: rows of the calls of
+        select and poll that told, whose sets are known."""
         if not len(batch):
             return
         latest, calls = int(batch.time[-1]), part.calls
         told = calls.take(np.flatnonzero(_EPOLL[calls.nr] & (calls.result > 0)))
+        by_set = calls.take(polls)
+        instance = epolls(descriptors, told.tid, told.fd, told.start)
+        self._waits.add(latest, _waits(told, instance, told.fd))
         self._waits.add(
             latest,
-            _Waits(
-                told.tid,
-                epolls(descriptors, told.tid, told.fd, told.start),
-                told.fd,
-                told.nr,
-                told.start,
-                told.end,
-                told.woken,
-                told.result,
-            ),
+            _waits(by_set, of_thread(by_set.tid.astype(np.int64)), np.full(len(polls), -1)),
         )
         self._sleeps.add(latest, _sleeps(calls, descriptors, self._registrations))
         wakings, readies = fields.Wakings.of(batch), fields.Readinesses.of(batch)
@@ -217,7 +225,8 @@ class Handovers:
         if not candidate.any():
             return
         told = self._waits.whole()
-        rows = np.flatnonzero(candidate & (kind == AT_ONCE))
+        with_epoll = registered.epoll > OF_THREADS
+        rows = np.flatnonzero(candidate & (kind == AT_ONCE) & with_epoll)
         rows = rows[_is_watched(told, registered.epoll[rows], op.start[rows])]
         found.events[rows] = registered.events[rows]
         rows = np.flatnonzero(candidate)
@@ -282,6 +291,7 @@ def handed_over(
         "wait_nr": handover.nr,
         "epfd": handover.epfd,
         "waited_asleep": handover.asleep,
+        "slept_nr": np.where(handover.asleep, handover.nr, -1),
         "told_tid": handover.by,
         "woken": handover.woken,
         "running": handover.running,
@@ -309,6 +319,20 @@ def _others_wait(waits: _Waits, tids: np.ndarray, epoll: np.ndarray) -> np.ndarr
     np.maximum.at(most, keys, waits.tid)
     others: np.ndarray = (most[key] >= 0) & ((least[key] != tids) | (most[key] != tids))
     return others
+
+
+def _waits(calls: Calls, instance: np.ndarray, epfd: np.ndarray) -> _Waits:
+    """Calls that told, each with the epoll instance that told it, and its descriptor."""
+    return _Waits(
+        calls.tid,
+        instance,
+        epfd,
+        calls.nr,
+        calls.start,
+        calls.end,
+        calls.woken,
+        calls.result,
+    )
 
 
 def _sleeps(calls: Calls, descriptors: Descriptors, registrations: Registrations) -> _Sleeps:

@@ -8,20 +8,21 @@ from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.timeline import TimelineStep
+from tracer.analysis.threads.watched_sets import WatchedSetsStep
 from tracer.recording.batch import RecordBatch
 
 
 class OperationsInWindow(Step[None, Operations]):
     """All operations of a recording, and of these the ones in the window."""
 
-    NEEDS = (TimelineStep, Identity)
+    NEEDS = (TimelineStep, Identity, WatchedSetsStep)
 
     def __init__(self) -> None:
         self._analysis: Analysis | None = None
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         self._analysis = self._analysis or Analysis(state[Identity].descriptors)
-        self._analysis.feed(batch, state[TimelineStep])
+        self._analysis.feed(batch, state[TimelineStep], state[WatchedSetsStep])
         if len(batch):  # no later step asks about a time before the batch
             state[Identity].forget_before(int(batch.time[0]))
 

@@ -85,7 +85,7 @@ class Receives:
         calls = calls.where(calls.nr < _MOST_CALLS)
         calls = calls.where(self._receives[calls.nr] | waits[calls.nr])
         tgid = descriptors.process_of(calls.tid, calls.end)
-        files = descriptors.files(calls.tid, calls.fd, calls.start)
+        files = descriptors.files(calls.tid, calls.fd, calls.start, tgid)
         receives = files.on_data & self._receives[calls.nr]
         brought = receives & (calls.result > 0)
         # MSG_PEEK and MSG_ERRQUEUE leave the data queued: such a call is an ask, never an operation

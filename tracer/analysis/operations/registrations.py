@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from typing import NamedTuple
 
 import numpy as np
@@ -9,13 +10,16 @@ import numpy as np
 from tracer.analysis.identity.descriptors import Descriptors
 from tracer.analysis.tables.asof import AsOf
 from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.analysis.threads.watched_sets import Watching
 from tracer.kernel import syscalls
 from tracer.recording import fields
 from tracer.recording.records import Kind
 
+OF_THREADS = -(1 << 60)  # from here on down instances stand for threads that call select or poll
+
 
 class Registered(NamedTuple):
-    """Of n descriptors: whether a registration is known (bool[n]), with which epoll instance (epolls), for what events."""
+    """Of n descriptors: whether a registration is known (bool[n]), the epoll instance (epolls), and the events."""
 
     known: np.ndarray
     epoll: np.ndarray
@@ -55,6 +59,22 @@ class Registrations:
         _add(self._by_file, _key(tgid, file), time, found, known, values)
         _add(self._by_fd, _key(tgid, fd), time, found, ~known, values)
 
+    def add_sets(self, watching: Watching, rows: np.ndarray, descriptors: Descriptors) -> None:
+        """What these calls of select or poll (rows) watch for data: as if it were registered with an epoll instance of
+        the thread's own (of_thread), from the time when the set was first given."""
+        sets = np.unique(watching.set[rows])
+        of, entries = watching.entries_of_sets(sets[sets >= 0])
+        chosen = np.flatnonzero(entries.events & select.POLLIN)
+        if not len(chosen):
+            return
+        self.any = True
+        of, fd = sets[sets >= 0][of[chosen]], entries.fd[chosen]
+        tid, time, events = watching.sets.tid[of], watching.sets.time[of], entries.events[chosen]
+        file = descriptors.files(tid, fd, time).number
+        known = file != 0
+        keys = _key(descriptors.process_of(tid, time), file)
+        self._by_file.add(keys[known], time[known], of_thread(tid)[known], events[known])
+
     def find(
         self, tgids: np.ndarray, fds: np.ndarray, files: np.ndarray, times: np.ndarray
     ) -> Registered:
@@ -71,6 +91,12 @@ class Registrations:
         """Drops what no question about `time` (ns) or later needs."""
         self._by_file.forget_before(time)
         self._by_fd.forget_before(time)
+
+
+def of_thread(tids: np.ndarray) -> np.ndarray:
+    """int64[n], what select and poll of a thread watch as an epoll instance; below all others."""
+    instance: np.ndarray = OF_THREADS - tids
+    return instance
 
 
 def epolls(

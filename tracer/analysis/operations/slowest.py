@@ -62,6 +62,14 @@ class WokenLate:
 
 
 @dataclass(frozen=True)
+class HandedOver:
+    """From readiness until the thread that was told (teller) knew: another one received."""
+
+    ns: int
+    teller: int
+
+
+@dataclass(frozen=True)
 class NoCpu:
     """The thread could run, and had no CPU. holder: who had the CPU just before the thread got it (IDLE: nobody);
     phase: in which."""
@@ -107,7 +115,7 @@ class Copied:
 
 
 NOT_SEEN = -1
-Why = NoData | Sent | WokenLate | NoCpu | AsleepIn | InCall | Computed | Copied
+Why = NoData | Sent | WokenLate | HandedOver | NoCpu | AsleepIn | InCall | Computed | Copied
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,7 @@ class _Story:
         operation = self._operation
         asker, receiver = operation["tid"], operation["receiver_tid"] or operation["tid"]
         if phases["wait"]:
-            yield from self._wait(asker)
+            yield from self._wait(operation["told_tid"] or asker)
         if phases["notice"]:
             yield from self._notice(receiver)
         if phases["copy"]:
@@ -202,7 +210,10 @@ class _Story:
         begin, end = self._operation["ready"], self._operation["copy_start"]
         course = self._course(tid)
         woken = course.woken_from(begin, end)
-        if woken is not None:
+        if self._operation["told_tid"]:
+            yield HandedOver(self._operation["told"] - begin, self._operation["told_tid"])
+            begin = self._operation["told"]
+        elif woken is not None:
             time, waker = woken
             yield WokenLate(time - begin, waker)
             begin = time

@@ -130,11 +130,11 @@ def _handed_over(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 
 
 def _select(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    return [_multiplexed("select", operations, shown)]
+    return [_multiplexed("select", operations, shown), *_handed_over(operations, shown)]
 
 
 def _poll(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
-    return [_multiplexed("poll", operations, shown)]
+    return [_multiplexed("poll", operations, shown), *_handed_over(operations, shown)]
 
 
 def _epoll_level(operations: Operations, shown: np.ndarray) -> list[ModelFact]:

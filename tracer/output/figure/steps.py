@@ -179,6 +179,8 @@ def _wake(step: Step, figure: Figure) -> list[Row]:
 
 
 def _run(step: Step, figure: Figure) -> list[Row]:
+    if any((away["end_ns"], away["tid"]) == (step["at_ns"], step["tid"]) for away in figure.aways):
+        return []  # the end of that time without a CPU has a row
     helper = figure.is_helper(step.get("tid"))
     slept = any(its["kind"] == "call" and its.get("tid") == step.get("tid") for its in figure.steps)
     return [Row(step["at_ns"], 3, "has a CPU again" if slept else "has a CPU", by_helper=helper)]

@@ -15,6 +15,7 @@ from tracer.report.contract import BOUNDARIES, PHASES
 
 _TIMES = ("queued_ns", *(f"{name}_ns" for name in BOUNDARIES))
 _NUMBERS = ("index", "tid", "fd", "bytes", "estimated", "waker", "sender")
+_LARGEST = (1 << 31) - 1
 
 
 def data(report: Result) -> str:
@@ -79,8 +80,8 @@ def doubles(values: Iterable[int]) -> str:
 
 
 def integers(values: Iterable[int]) -> str:
-    """int32[n]."""
-    return _packed(array("i", values))
+    """int32[n]; what is larger, which no ID, descriptor or number of an operation is, as the largest."""
+    return _packed(array("i", (max(-_LARGEST, min(value, _LARGEST)) for value in values)))
 
 
 def _packed(values: array[Any]) -> str:
