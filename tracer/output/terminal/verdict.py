@@ -6,6 +6,7 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
+from tracer.output.terminal.tables import drawn_is_handed_over
 from tracer.output.units import clean, duration, number, plural, share
 
 GOOD = "green"
@@ -70,6 +71,12 @@ BOUNDARIES = {
     "or its switch-in, so copy holds the whole receive path",
     "copy_end": "taken from the waking of who waited for it: a device copies unseen",
     "done": "read from shared memory without a call; taken as the end of the copy",
+}
+
+# the same, where another thread was told of most
+HANDED_OVER = {
+    "ask": "the entry of another thread's wait, which told of the data",
+    "told": "that wait's return; that it told of this descriptor is inferred",
 }
 
 
@@ -144,6 +151,7 @@ def estimates(report: Result, width: int = 80) -> list[Text]:
     for index, name in enumerate(ordered):
         of = "all" if counts[name] == total else f"{number(counts[name])} of {number(total)}"
         why = BOUNDARIES.get(name, "not seen as an event of its own")
+        why = HANDED_OVER.get(name, why) if drawn_is_handed_over(report) else why
         lines += entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
     return lines
 
