@@ -33,12 +33,10 @@ class FileNames:
             self._listed.setdefault((file["fd"], file["inode"]), []).append(file)
         self._lives: dict[_Key, int] = {}  # the last life that showed the file there
         self._anywhere: dict[int, int] = {}  # number of a file → its last life
-        self._opened: dict[
-            int, int
-        ] = {}  # number of a file → its last life that was opened by a path
-        self._peers: dict[
-            int, int
-        ] = {}  # inode of a Unix socket → that of the one that it is connected to
+        # number of a file → its last life that was opened by a path
+        self._opened: dict[int, int] = {}
+        # inode of a Unix socket → that of the one that it is connected to
+        self._peers: dict[int, int] = {}
         self._paths: list[np.ndarray] = []  # rows: life, piece, 16 bytes in two words
         self._sorted = _NO_PATH
         self._places: dict[int, tuple[int, int]] = {}  # life → its rows there
