@@ -99,7 +99,8 @@ def _ready(operations: Operations, modes: np.ndarray) -> np.ndarray:
 
 
 def _ask(operations: Operations, modes: np.ndarray) -> np.ndarray:
-    return np.where(operations.raw_ask != operations.ask, Cause.HELD, Cause.NO_CALL)
+    held = operations.raw_ask != operations.ask
+    return np.select([operations.told_tid > 0, held], [Cause.INFERRED, Cause.HELD], Cause.NO_CALL)
 
 
 def _told(operations: Operations, modes: np.ndarray) -> np.ndarray:

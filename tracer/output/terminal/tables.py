@@ -45,7 +45,7 @@ def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text
         return Text("no operation: no phases to measure", style="yellow")
     total_ns = sum((measured[name] or {}).get("total_ns") or 0 for name in names)
     table = _table(width, "phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
-    if "notice" in names and _drawn_is_handed_over(report):
+    if "notice" in names and drawn_is_handed_over(report):
         place = names.index("notice") + 1
         names[place:place] = [name for name in NOTICE_SPANS if name in measured]
     for name in names:
@@ -69,7 +69,7 @@ def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text
 _MOST_KILLED = 3  # that are named
 
 
-def _drawn_is_handed_over(report: Result) -> bool:
+def drawn_is_handed_over(report: Result) -> bool:
     """Whether the operation of the figure was told of in one thread and received in another: then the two parts of
     notice are worth a row each."""
     operations, drawn = report.get("operations") or [], report.get("figure") or {}

@@ -6,6 +6,7 @@ from tracer.analysis.operations.estimates import Cause, Estimate
 
 _WHY = {
     ("ask", Cause.HELD): "held after the end of the one before",
+    ("ask", Cause.INFERRED): "when the thread that was told entered its wait",
     ("ask", Cause.NO_CALL): "no call shows it (the end of the one before)",
     ("ready", Cause.THERE_BEFORE): "the data was there before it was asked for",
     ("ready", Cause.SEEN_LATE): "the event came after the reader had the data",

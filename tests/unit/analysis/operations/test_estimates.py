@@ -39,6 +39,7 @@ def estimated(*names: str) -> int:
         ("ready", {"raw_ready": 10, "ready": 10, "mode": stat.S_IFIFO}, Cause.OF_PIPE),
         ("ask", {"raw_ask": 9, "ask": 10}, Cause.HELD),
         ("ask", {"raw_ask": 10, "ask": 10}, Cause.NO_CALL),
+        ("ask", {"told_tid": 7}, Cause.INFERRED),
         ("told", {"told_tid": 0}, Cause.HELD),
         ("told", {"told_tid": 7}, Cause.INFERRED),
         ("copy_start", {}, Cause.NOT_SEEN),
