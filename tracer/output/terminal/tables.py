@@ -70,8 +70,10 @@ def _drawn_is_handed_over(report: Result) -> bool:
     """Whether the operation of the figure was told of in one thread and received in another: then the two parts of
     notice are worth a row each."""
     operations, drawn = report.get("operations") or [], report.get("figure") or {}
-    index: int = drawn.get("operation", len(operations))
-    return index < len(operations) and bool(operations[index].get("handover"))
+    index: int | None = drawn.get("operation")
+    if index is None or index >= len(operations):
+        return False
+    return bool(operations[index].get("handover"))
 
 
 def threads(report: Result, width: int = 80) -> Table | Text:
