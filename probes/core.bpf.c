@@ -31,9 +31,9 @@ BPF_ARRAY(owners, struct owner, 1);
 BPF_ARRAY(no_follow, u64, 1); /* not 0: new threads and children are not followed */
 BPF_ARRAY(closing, u64, 1);   /* not 0: sys_enter is being detached, an exit without an entry says nothing */
 BPF_TABLE("hash", u64, u64, sockets, SOCKETS);
-BPF_ARRAY(descriptions, struct described, 1);
-BPF_ARRAY(changes, struct changes, 1);
-BPF_ARRAY(wakers, u64, WAKERS); /* by id: id << 32 | a digest of its name */
+BPF_ARRAY(descriptions, u64, 1);      /* likewise: DESCRIBED. (BCC writes functions for a whole value: slow) */
+BPF_ARRAY(changes, struct change, 1); /* likewise: CHANGES */
+BPF_ARRAY(wakers, u64, WAKERS);       /* by id: id << 32 | a digest of its name */
 BPF_RINGBUF_OUTPUT(ring, RING_PAGES);
 BPF_PROG_ARRAY(tail_calls, TAILS);
 

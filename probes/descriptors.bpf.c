@@ -17,9 +17,9 @@ static __always_inline u32 hidden(u64 address)
 static __always_inline struct change *change_of(u32 life)
 {
 	u32 zero = 0;
-	struct changes *all = changes.lookup(&zero);
+	struct change *all = changes.lookup(&zero);
 
-	return all ? &all->of[life & (CHANGES - 1)] : 0;
+	return all ? all + (life & (CHANGES - 1)) : 0;
 }
 
 static __always_inline u64 my_files(void)
@@ -38,9 +38,9 @@ static __always_inline u64 key_of(u32 life, u64 files, s32 fd)
 static __always_inline u64 *places_of(u64 key)
 {
 	u32 zero = 0;
-	struct described *all = descriptions.lookup(&zero);
+	u64 *all = descriptions.lookup(&zero);
 
-	return all ? &all->words[key >> 48 & (DESCRIBED - 2)] : 0;
+	return all ? all + (key >> 48 & (DESCRIBED - 2)) : 0;
 }
 
 /* Whether a word is of that descriptor. */

@@ -119,18 +119,12 @@ struct slot {
 #define DESCRIBED_FILE 24
 #define DESCRIBED_NAME 8
 #define DESCRIBED_STATE 0xff
-struct described {
-	u64 words[DESCRIBED];
-};
 
 /* How often the descriptors of a process have changed. Some processes share an entry: they look again for nothing. */
 #define CHANGES 4096
 struct change {
 	u32 any;  /* any was opened, closed or replaced: what a slot remembers may be another file's */
 	u32 many; /* many at once: what is described may be closed */
-};
-struct changes {
-	struct change of[CHANGES];
 };
 
 #define SLOT_UNSEEN 1  /* the open call, if there is one, was entered before the thread was adopted */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * recvmmsg(2) and sendmmsg(2): what they return counts messages; their bytes stand in each struct mmsghdr. */
-#define MESSAGES_AT_ONCE 64 /* a program may jump 32 times, and one call has at most 1,024 (UIO_MAXIOV) */
+#define MESSAGES_AT_ONCE 16 /* the verifier walks through each; a program may jump 32 times: 528 messages of a call */
 #define MESSAGE_SIZE 64     /* struct mmsghdr: a struct msghdr of 56 bytes, then msg_len */
 #define MESSAGE_LENGTH 56
 

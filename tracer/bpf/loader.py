@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tracer.bpf import RING_BYTES, actions, build, syscall
+from tracer.bpf import RING_BYTES, actions, build, map_values, syscall
 from tracer.bpf.prctl import own
 from tracer.kernel import syscalls
 from tracer.kernel.arch import x86_64
@@ -154,11 +154,14 @@ class Attachment:
 
     def _create_maps(self, specs: dict[str, build.MapSpec]) -> None:
         syscall.allow_memory()
+        # values of which one entry holds them all: the probes look up no index
+        together = dict.fromkeys(("slots", "threads"), _slots())
+        together |= {"descriptions": map_values.DESCRIBED, "changes": map_values.CHANGES}
         for name, spec in specs.items():
             entries, value_size, flags = spec.entries, spec.value_size, spec.flags
-            if name in ("slots", "threads"):
-                # one entry that holds them all; mapped, since some kernels copy only small values
-                value_size, flags = value_size * _slots(), flags | syscall.MMAPABLE
+            if name in together:
+                # mapped, since some kernels copy only small values
+                value_size, flags = value_size * together[name], flags | syscall.MMAPABLE
             if name == "ring":
                 entries = self.ring_bytes
             self.maps[name] = syscall.Map(

@@ -7,6 +7,7 @@ import numpy as np
 from tracer.recording.records import RECORD
 
 BATCH_RECORDS = 16  # BATCH
+DESCRIBED, CHANGES = 65536, 4096  # how many values the maps of descriptors hold
 SLOT_UNSEEN = (
     1  # in a slot's flags: the thread was adopted, and has made neither an entry nor an exit since
 )

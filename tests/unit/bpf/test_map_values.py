@@ -49,3 +49,8 @@ def test_an_entry_writes_a_call_s_number_and_the_flags_at_once():
     """probes/calls.bpf.c stores both as one 64-bit number."""
     assert map_values.SLOT.fields["nr"][1] % 8 == 0
     assert map_values.SLOT.fields["flags"][1] == map_values.SLOT.fields["nr"][1] + 4
+
+
+@pytest.mark.parametrize("name", ["DESCRIBED", "CHANGES"])
+def test_a_map_has_as_many_values_as_the_probes_index(name):
+    assert getattr(map_values, name) == constant(name)
