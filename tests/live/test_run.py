@@ -53,9 +53,10 @@ while True:
     records = np.concatenate(list(parquet.read(str(path))))
     born = records[np.isin(records["kind"], (Kind.START, Kind.THREAD))]
     assert set(born["result"]) == {report["target"]["pid"]}
-    # readiness is told on the thread that sent: what counts there is the socket
-    ready = records["kind"] == Kind.READY
-    assert set(records["tid"][~ready]) <= set(born["tid"])
+    # readiness is told on the thread that sent: what counts there is the socket; and a waker is named by ID and name
+    ready, named = records["kind"] == Kind.READY, records["kind"] == Kind.WAKER
+    assert set(records["tid"][~ready & ~named]) <= set(born["tid"])
+    assert set(records["tid"][named]) <= set(records["fd"][records["kind"] == Kind.WAKING])
     learnt = records["start"][records["kind"] == Kind.DESCRIPTOR]
     assert ready.any() and set(records["start"][ready]) <= set(learnt)
 
