@@ -31,6 +31,7 @@ _COPIER_OF = {
     "inline": "task work",
     "poll-armed": "task work",
     "multishot": "task work",
+    "sqpoll": "worker",
     "worker": "worker",
     "device": "device",
     "after io_submit": "device",

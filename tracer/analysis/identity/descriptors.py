@@ -87,6 +87,7 @@ class Descriptors:
                 PAIRS,
             )
         )
+        self._with_second = number_set(syscalls.class_numbers(tuple(syscalls.SECOND)))
 
     def feed(self, batch: RecordBatch, timeline: TimelineBatch) -> None:
         """A batch in time order, and the timeline of that batch."""
@@ -256,6 +257,7 @@ class Descriptors:
         versions = self._tables.at(tid, tgid, time)
         looks = self._looks(learnt, facts, calls)
         given = (calls.fd == fd) | (calls.nr == self._epoll_ctl)
+        given |= self._with_second[calls.nr] & (calls.arg.astype(np.int64) == fd)
         opened = ~learnt.was_open & ~(self._give_back[calls.nr] & given)
         opened &= ~((facts.magic < 0) & self._look_at[calls.nr] & given)
         opens, old = np.flatnonzero(opened), np.flatnonzero(~opened)

@@ -149,6 +149,8 @@ def _explained(operations: Operations, row: int, read: Read, traced: set[int]) -
     since = min(operation["raw_ask"], operation["ask"])
     records = joined([RecordBatch.of(empty()), *read(since, operation["done"])])
     phases = {name: operation[end] - operation[begin] for name, (begin, end) in PHASE_SPANS.items()}
+    phases["wait"] += operation["inside"]
+    phases["copy"] -= operation["inside"]
     least = LEAST_SHARE * sum(phases.values())
     story = _Story(operation, records, traced)
     why = [fact for fact in story.facts(phases) if fact.ns >= least or isinstance(fact, Sent)]
@@ -172,11 +174,11 @@ class _Story:
         """What the operation's time went into, in the order of time."""
         operation = self._operation
         asker, receiver = operation["tid"], operation["receiver_tid"] or operation["tid"]
-        if phases["wait"]:
+        if operation["ready"] > operation["ask"]:
             yield from self._wait(operation["told_tid"] or asker)
         if phases["notice"]:
             yield from self._notice(receiver)
-        if phases["copy"]:
+        if operation["copy_end"] > operation["copy_start"]:
             yield from self._copy(receiver)
         if phases["completion"]:
             begin, end = operation["copy_end"], operation["done"]
@@ -224,10 +226,13 @@ class _Story:
         course = self._course(tid)
         asleep, runnable = course.off_cpu(begin, end)
         away = sum(asleep.values()) + sum(runnable.values())
-        yield Copied(end - begin - away, self._operation["bytes"])
-        yield from (
-            fact for fact in course.doings(begin, end, "copy") if isinstance(fact, NoCpu | AsleepIn)
-        )
+        yield Copied(end - begin - away, max(self._operation["bytes"], 0))
+        inside = self._operation["inside"]
+        if inside:  # asleep until more came: that is no sleep although data was there
+            call = asleep.most_common(1)[0][0] if asleep else ""
+            yield NoData(inside, sum(asleep.values()), inside - sum(asleep.values()), call, 0)
+        wanted = NoCpu if inside else NoCpu | AsleepIn
+        yield from (fact for fact in course.doings(begin, end, "copy") if isinstance(fact, wanted))
 
 
 class _Course:

@@ -15,6 +15,13 @@ class NothingReceived:
 
 
 @dataclass(frozen=True)
+class OtherReads:
+    """What was read from other things than sockets, pipes and files: (kind, calls, bytes) of each kind."""
+
+    reads: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
 class SelfWoken:
     """Receives, besides `others`, that were wake-ups from threads of the receiver's own process."""
 
@@ -76,12 +83,14 @@ class MostEventsLost:
 
 @dataclass(frozen=True)
 class Asking:
-    """Calls of one name that found nothing and did not sleep; without_timeout: of how many of them the time-out was
-    recorded, as 0."""
+    """Calls of one name that found nothing new and did not sleep; without_timeout: of how many of them the time-out was
+    recorded, as 0; again: how many told again of what was ready; cpu_ns: how long a CPU was used for them."""
 
     call: str
     times: int
     without_timeout: int
+    again: int
+    cpu_ns: int
 
 
 @dataclass(frozen=True)
@@ -287,6 +296,7 @@ class RingReads:
     by_worker: int
     by_device: int
     multishot: int
+    sqpoll: int
 
 
 @dataclass(frozen=True)
@@ -402,6 +412,14 @@ class Polled:
 
 
 @dataclass(frozen=True)
+class BusyWaits:
+    """Calls of one name that said at once, and again and again, that nothing is ready."""
+
+    call: str
+    times: int
+
+
+@dataclass(frozen=True)
 class BufferFull:
     """How often a read filled the buffer and the thread waited again without reading on."""
 
@@ -479,6 +497,7 @@ class LateToFetch:
 
 ModelFact: TypeAlias = (
     NothingReceived
+    | OtherReads
     | SelfWoken
     | HandedOver
     | Undecoded
@@ -521,6 +540,7 @@ InsteadFact: TypeAlias = FileCalls | TimeSpent | FutexSleeps | TookTurns | RanTo
 Fact: TypeAlias = ModelFact | InsteadFact
 AdviceFact: TypeAlias = (
     Polled
+    | BusyWaits
     | BufferFull
     | LeftInSocket
     | ToldTwice

@@ -20,6 +20,7 @@ from tracer.analysis.operations.table import (
     MULTIPLEXED,
     MULTISHOT,
     POLL_ARMED,
+    SQPOLL,
     WORKER,
     Operations,
 )
@@ -204,7 +205,7 @@ def _io_uring(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 def _ring_reads(operations: Operations) -> list[ModelFact]:
     count = len(operations)
     kinds = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS)).tolist()
-    read_kinds = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT)
+    read_kinds = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT, SQPOLL)
     helped = operations.receiver_tid > 0
     by_device = _count((operations.completion_kind == DEVICE) & ~helped)
     own, others = count - _count(helped) - by_device, _count(helped)

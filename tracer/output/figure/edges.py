@@ -60,7 +60,7 @@ def _sleeps(
     sleeps = [
         (step["at_ns"] - 1, step["end_ns"])  # it has none from that very moment on
         for step in figure.steps
-        if step["kind"] == "away" and step.get("tid") == tid
+        if step["kind"] in ("away", "wait") and step.get("tid") == tid
     ]
     for call in calls:
         if call.get("tid") != tid or not call.get("blocked_ns") or (call.get("count") or 1) > 1:

@@ -186,6 +186,15 @@ def _run(step: Step, figure: Figure) -> list[Row]:
     return [Row(step["at_ns"], 3, "has a CPU again" if slept else "has a CPU", by_helper=helper)]
 
 
+def _wait(step: Step, figure: Figure) -> list[Row]:
+    """A wait inside the receive, or several: from falling asleep to having a CPU again."""
+    helper, count = figure.is_helper(step.get("tid")), _count(step)
+    text = "waits for the rest" if count == 1 else f"waits × {number(count)}"
+    asleep = comment(f"blocked {duration(step['blocked_ns'])}", "cyan", helper)
+    falls = Row(step["at_ns"], 5, text, "", helper, kernel="no more data", after=[asleep])
+    return [falls, Row(step["end_ns"], 5, "has a CPU again", by_helper=helper)]
+
+
 def _away(step: Step, figure: Figure) -> list[Row]:
     """The thread loses its CPU, and gets one again."""
     if not any(step is shown for shown in figure.aways):
@@ -268,6 +277,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "library": _library,
     "wake": _wake,
     "run": _run,
+    "wait": _wait,
     "away": _away,
     "handover": _handover,
     "request": _request,

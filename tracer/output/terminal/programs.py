@@ -22,9 +22,14 @@ _FILES = "files"
 _ADDED = (
     "operations",
     "receives",
+    "received_messages",
     "received_bytes",
+    "received_unmeasured",
+    "looks",
     "sends",
+    "sent_messages",
     "sent_bytes",
+    "sent_unmeasured",
     "sends_blocked",
     "accepts",
     "connects",
@@ -97,7 +102,12 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
     many of its sends had to wait. Connections that have one address in common are one."""
     rows = _grouped(report.get("descriptors") or [])
     if not rows:
-        return [Text("nothing was received, sent, accepted or connected", style="yellow")]
+        return [
+            Text(
+                "no call and no completion was seen to receive, send, accept or connect",
+                style="yellow",
+            )
+        ]
     columns = ("in", "bytes", "wait", "notice", "copy", "out", "bytes", "blocked")
     lines = [Text("".join(f"{column:>10}" for column in columns), style="dim")]
     for row in rows[:MOST_DESCRIPTORS]:
@@ -108,15 +118,13 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
         ]
         words = [
             number(into or None),
-            size(row["received_bytes"] if into else None),
+            _moved(row, "received") if into else MISSING,
             *times,
             number(out or None),
-            size(row["sent_bytes"] if out else None),
+            _moved(row, "sent") if out else MISSING,
             number(row["sends_blocked"] if out else None),
         ]
-        label = row["label"] + (
-            f"  {plural(row['accepts'], 'connection')} accepted" if row["accepts"] else ""
-        )
+        label = row["label"] + _beside(row)
         lines += [
             Text(fit(label, width).rstrip(), style="bold"),
             Text("".join(f"{word:>10}" for word in words)),
@@ -125,6 +133,26 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
         hidden = plural(len(rows) - MOST_DESCRIPTORS, "descriptor")
         lines.append(Text(f"and {hidden} more, in --json", style="dim italic"))
     return lines
+
+
+def _moved(row: Result, verb: str) -> str:
+    """The bytes that were received or sent; "≥" where those of some messages are not known, "?" of all."""
+    unknown = row[f"{verb}_unmeasured"]
+    if unknown and unknown == row[f"{verb}_messages"]:
+        return "?"
+    return ("≥ " if unknown else "") + size(row[f"{verb}_bytes"])
+
+
+def _beside(row: Result) -> str:
+    """What else a descriptor was used for: connections, messages of which one call took several, looks at data."""
+    words = [f"{plural(row['accepts'], 'connection')} accepted"] if row["accepts"] else []
+    words += [
+        f"{number(row[f'{verb}_messages'])} messages {verb}"
+        for verb, calls in (("received", "receives"), ("sent", "sends"))
+        if row[f"{verb}_messages"] > row[calls]
+    ]
+    words += [f"{plural(row['looks'], 'look')} at data that stayed"] if row["looks"] else []
+    return "".join(f"  {text}" for text in words)
 
 
 def accepted(report: Result, width: int = 80) -> list[Text]:
@@ -158,12 +186,7 @@ def _grouped(descriptors: list[Result]) -> list[Result]:
                 )
             )
         else:
-            rows += [
-                _added(
-                    [descriptor], f"{_number(descriptor)}<{clean(descriptor.get('file') or '?')}>"
-                )
-                for descriptor in members
-            ]
+            rows += [_added([descriptor], _label(descriptor)) for descriptor in members]
     return sorted(rows, key=lambda row: -row["operations"])
 
 
@@ -177,6 +200,12 @@ def _added(members: list[Result], label: str) -> dict[str, Any]:
 
 def _total(members: list[Result], key: str) -> int:
     return sum(member.get(key) or 0 for member in members)
+
+
+def _label(descriptor: Result) -> str:
+    """Number and name; of a SysV message queue, which has no number, the name alone."""
+    name = clean(descriptor.get("file") or "?")
+    return name if name.startswith("SysV ") else f"{_number(descriptor)}<{name}>"
 
 
 def _number(descriptor: Result) -> str:

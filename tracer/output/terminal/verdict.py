@@ -26,27 +26,30 @@ MODELS = {
     "unknown": "cannot tell",
 }
 _MEANINGS = {
-    "none": "No call and no completion was seen to bring data in.",
+    "none": "Nothing was seen to come in on a socket or a pipe.",
     "mixed": "Operations of more than one model.",
 }
 INSTEADS = {
     "mutual exclusion": (
         "mutual exclusion, no I/O model",
-        "Threads wait for their turn: who has the lock keeps the others asleep. No data comes in.",
+        "Threads wait for their turn: who has the lock keeps the others asleep. Nothing comes in on a socket or pipe.",
     ),
     "synchronisation": (
         "synchronisation, no I/O model",
-        "Threads wait for what others do, and are woken by them. No data comes in.",
+        "Threads wait for what others do, and are woken by them. Nothing comes in on a socket or pipe.",
     ),
     "concurrent": (
         "concurrent computing, no I/O model",
-        "Several threads compute, but never two of them at the same time. No data comes in.",
+        "Several threads compute, but never two of them at the same time. Nothing comes in on a socket or pipe.",
     ),
     "parallel": (
         "parallel computing, no I/O model",
-        "Several threads compute, at the same time on different CPUs. No data comes in.",
+        "Several threads compute, at the same time on different CPUs. Nothing comes in on a socket or pipe.",
     ),
-    "computing": ("computing, no I/O model", "The threads compute. No data comes in."),
+    "computing": (
+        "computing, no I/O model",
+        "The threads compute. Nothing comes in on a socket or pipe.",
+    ),
     "files": (
         "file I/O, none of the models of waiting",
         "The program reads and writes files: nobody has to send that data, and the models are about waiting for "
