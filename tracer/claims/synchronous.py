@@ -28,7 +28,7 @@ _COPIERS = {
     "worker": "a kernel worker",
 }
 _COPIER_OF = {
-    "inline": "task work",
+    "inline": _OWN,  # copied in the io_uring_enter that asked
     "poll-armed": "task work",
     "multishot": "task work",
     "sqpoll": "worker",

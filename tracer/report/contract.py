@@ -306,6 +306,14 @@ class Signal(TypedDict):
     overflowed: Count
 
 
+class EstimatedBoundary(TypedDict):
+    """A boundary, why it was estimated, and in how many operations that was the cause."""
+
+    boundary: Boundary
+    count: Annotated[int, Also(minimum=1)]
+    text: str
+
+
 class Model(TypedDict):
     """The verdict."""
 
@@ -316,6 +324,7 @@ class Model(TypedDict):
     evidence: list[str]
     reason: NotRequired[str]
     manner: NotRequired[str]
+    waits_in: NotRequired[str]
     shares: NotRequired[Shares]
     time_shares: NotRequired[Shares]
     variants: NotRequired[Counts]
@@ -825,6 +834,7 @@ class Report(TypedDict):
     features: dict[str, str]
     operations: Sequence[Operation]
     estimated: Annotated[Counts, Also(keys=BOUNDARIES)]
+    estimates: list[EstimatedBoundary]
     queued: Distribution
     phases: Phases
     waiting: Waiting

@@ -6,20 +6,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from tracer.analysis.identity.identity import Identity
+from tracer.analysis.operations.estimates import Estimates
 from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.operations.table import COMPLETION_KINDS, Operations
 from tracer.analysis.operations.waits_inside import WaitsInside
 from tracer.analysis.steps.step import ReportPart, Results
 from tracer.analysis.tables.distribution import distribution
+from tracer.report.wording.estimates import why
 from tracer.terms import BOUNDARIES, MOVABLE, NOTICE_SPANS, PHASES
 
 _AT_ONCE = 4096
 
 
 class OperationsPart(ReportPart):
-    """The report's `operations`, `estimated`, `queued` and `phases`."""
+    """The report's `operations`, `estimated`, `estimates`, `queued` and `phases`."""
 
-    NEEDS = (OperationsInWindow, InsideWaits, Identity)
+    NEEDS = (OperationsInWindow, InsideWaits, Identity, Estimates)
 
     def finish(self, results: Results) -> dict[str, Any]:
         operations = results[OperationsInWindow]
@@ -28,6 +30,10 @@ class OperationsPart(ReportPart):
         return {
             "operations": Listed(shown, results[InsideWaits], results.recording.base_ns),
             "estimated": _estimated(operations),
+            "estimates": [
+                {"boundary": its.boundary, "count": its.operations, "text": why(its)}
+                for its in results[Estimates]
+            ],
             "queued": distribution(operations.queued[operations.queued > 0]),
             "phases": {
                 name: distribution(took)

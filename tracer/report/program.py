@@ -83,7 +83,7 @@ class Model(ReportPart):
             burnt=busy.burnt(threads.asked, threads.times),
             lost=io_model.lost(ledger),
         )
-        verdict = io_model.judge(operations, codes, context, int(woken.sum()))
+        verdict = io_model.judge(operations, codes, context, int(woken.sum()), threads.sleeps)
         # calls that were not understood, and those of which nothing came, may be receives
         if context.undecoded or context.unwatched or context.lost:
             return {"model": evidence.model(verdict)}

@@ -45,7 +45,9 @@ open("/proc/sys/kernel/ns_last_pid", "w").write(str(free - 1))
 child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 child.stdin.write(b"x"); child.stdin.flush(); child.stdout.read(1)  # it is cat by now, by name too
 number = number_in_proc(child.pid)
-print(is_in_own_proc(), number != child.pid, open(f"/proc/{number}/comm").read().strip())
+while "python" in (name := open(f"/proc/{number}/comm").read()):  # it has not got its own yet
+    pass
+print(is_in_own_proc(), number != child.pid, name)
 child.communicate(b"")
 """
     assert inside(program).split() == ["False", "True", "cat"]

@@ -112,12 +112,11 @@ class DescriptorUsage(Step[None, FdUsage]):
         queue = _QUEUE_RECEIVE[calls.nr] | _QUEUE_SEND[calls.nr]
         return self._keys_of(
             np.where(sysv, SYSV_QUEUE, calls.fd),
-            CallFile(
-                files.tgid,
-                np.where(sysv, calls.fd + 1, files.number),
-                np.where(sysv, 0, files.mode),
-                np.where(queue, FileKind.MQUEUE, files.kind),
-                np.where(sysv, 0, files.life),
+            files._replace(
+                number=np.where(sysv, calls.fd + 1, files.number),
+                mode=np.where(sysv, 0, files.mode),
+                life=np.where(sysv, 0, files.life),
+                kind=np.where(queue, FileKind.MQUEUE, files.kind),
             ),
         )
 

@@ -64,5 +64,7 @@ def moves(calls: Calls, files: CallFile, identity: Identity) -> SecondFiles:
     told = (mine.result > 0) | room & (mine.result == -errno.EAGAIN)
     known = known.take(told)
     life = np.where(known.settled, 0, known.life)
-    second = CallFile(files.tgid[rows][told], known.number, known.mode, known.kind, life)
+    second = CallFile(
+        files.tgid[rows][told], known.number, known.mode, life, known.flags, known.kind
+    )
     return SecondFiles(rows[told], fd[told], second, room[told])

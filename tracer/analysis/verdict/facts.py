@@ -110,7 +110,8 @@ class Manner:
     shown: operations that show the model by themselves, of all its `operations`. asleep: before how many of them the
     thread slept in the call of the model; elsewhere: in another waiting call, `elsewhere_in` the last such. asked:
     before how many the thread found nothing, at once. handed: how many another thread was told of. busy: whether asking
-    took a CPU.
+    took a CPU. waits_in: of a model that leaves the thread free, the call that it slept in for most of the time all the
+    same.
     """
 
     model: str
@@ -122,6 +123,7 @@ class Manner:
     elsewhere_in: str
     asked: int
     busy: bool
+    waits_in: str = ""
 
 
 @dataclass(frozen=True)

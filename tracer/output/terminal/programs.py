@@ -56,7 +56,7 @@ def size(count: int | None) -> str:
     return f"{count} B"
 
 
-def processes(report: Result, width: int = 80) -> Table | Text:
+def processes(report: Result, width: int = 80, most: int | None = None) -> Table | Text:
     """One line a process, and one for each group of its threads where they have several names: the I/O model of its
     operations, and what its threads spent most of their time on."""
     listed = report.get("processes") or []
@@ -67,11 +67,16 @@ def processes(report: Result, width: int = 80) -> Table | Text:
     for name in ("pid", "name", "threads", "operations", "model", "its threads were mostly"):
         justify: JustifyMethod = "right" if name in numbers else "left"
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
+    count = 0
     for process in listed[:MOST_PROCESSES]:
+        groups = process.get("groups") or []
+        if most is not None and count and table.row_count + 1 + len(groups) > most:
+            break
+        count += 1
         table.add_row(str(process.get("tgid") or MISSING), *_process(process))
-        for group in process.get("groups") or []:
+        for group in groups if most is None else groups[: max(most - 1, 0)]:
             table.add_row("", *_process(group, "  "))
-    return fitted(more(table, len(listed) - MOST_PROCESSES, "process"), width)
+    return fitted(more(table, len(listed) - count, "process"), width)
 
 
 def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
@@ -97,7 +102,7 @@ def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
     )
 
 
-def descriptors(report: Result, width: int = 80) -> list[Text]:
+def descriptors(report: Result, width: int = 80, most: int = MOST_DESCRIPTORS) -> list[Text]:
     """Two lines each: what the descriptor is; then how much went over it, where the time of its receives went, and how
     many of its sends had to wait. Connections that have one address in common are one."""
     rows = _grouped(report.get("descriptors") or [])
@@ -110,7 +115,7 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
         ]
     columns = ("in", "bytes", "wait", "notice", "copy", "out", "bytes", "blocked")
     lines = [Text("".join(f"{column:>10}" for column in columns), style="dim")]
-    for row in rows[:MOST_DESCRIPTORS]:
+    for row in rows[:most]:
         into, out = row["receives"], row["sends"]
         times = [
             duration(row[name], fixed=True) if row["operated"] else MISSING
@@ -129,8 +134,8 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
             Text(fit(label, width).rstrip(), style="bold"),
             Text("".join(f"{word:>10}" for word in words)),
         ]
-    if len(rows) > MOST_DESCRIPTORS:
-        hidden = plural(len(rows) - MOST_DESCRIPTORS, "descriptor")
+    if len(rows) > most:
+        hidden = plural(len(rows) - most, "descriptor")
         lines.append(Text(f"and {hidden} more, in --json", style="dim italic"))
     return lines
 

@@ -106,6 +106,8 @@ def model(verdict: ModelVerdict) -> Model:
         described["reason"] = sentence(verdict.reason)
     if verdict.manner:
         described["manner"] = manner.sentence(verdict.manner)
+        if verdict.manner.waits_in:
+            described["waits_in"] = verdict.manner.waits_in
     if verdict.instead:
         return {
             "name": described["name"],
