@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from support.running import (
     assert_one_line,
     beside,
     check_closed_loop,
+    check_nothing_lost,
+    check_operations,
     iotrace,
     mounts_apart,
     report_of,
@@ -67,8 +70,8 @@ def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
     keep = ("-o", path, "--svg", picture)
     user = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
     with running(
-        "run", "blocking", "--messages", 23, "--json", *keep, *FAST, *arguments, env=user
-    ) as run:
+        "run", "blocking", "--messages", 10**6, "--json", *keep, *FAST, *arguments, env=user
+    ) as run:  # so many that both are there until we have looked at them
         run.await_messages(1)
         uids = [
             [
@@ -78,10 +81,14 @@ def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
             ]
             for pid in (run.receiver, run.sender)
         ]
+        run.process.send_signal(signal.SIGINT)
         done = run.end()
     assert done.returncode == 0, done.stderr
     assert uids == [[[str(wanted)] * 4] * 2] * 2
-    check_closed_loop(json.loads(done.stdout), "blocking", 23)
+    report = json.loads(done.stdout)
+    assert report["ended"] == "interrupted" and report["model"]["name"] == "blocking"
+    check_operations(report)
+    check_nothing_lost(report)
     assert path.stat().st_uid == wanted
     assert picture.stat().st_uid == NOBODY, "what is shown is for who asked"
 
