@@ -40,7 +40,8 @@ def main(argv: list[str]) -> None:
         if others:
             Path(stats).write_text(json.dumps(times | {"gone_ns": time.monotonic_ns()}))
 
-    Attachment.detach = noted  # type: ignore[method-assign]  # the product has no hook for this, and needs none
+    # the product has no hook for this, and needs none
+    Attachment.detach = noted  # type: ignore[method-assign, assignment]
     iotrace(["attach", *arguments], prog_name="iotrace")
 
 

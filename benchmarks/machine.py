@@ -22,7 +22,7 @@ PYTHON = [
     *["-E"] * sys.flags.ignore_environment,
     *["-s"] * sys.flags.no_user_site,
 ]
-LOADS = (
+LOADS: tuple[tuple[str, list[str]], ...] = (
     ("poll", []),
     ("watch", []),
     ("bystander", []),

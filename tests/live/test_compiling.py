@@ -21,6 +21,15 @@ PLANTED = (
     "iotrace.h",
 )
 SEARCHED = ("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH")
+SAYS = {
+    "BCC_KERNEL_SOURCE": "/nonexistent",
+    "BCC_LINUX_VERSION_CODE": "1",
+    "BCC_KERNEL_MODULES_SUFFIX": "x",
+    "ARCH": "mips",
+    "PATH": "",
+    "PYTHONPATH": "HERE",
+    "LD_LIBRARY_PATH": "HERE",
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,56 +38,50 @@ def constants():
 
 
 @pytest.fixture(scope="module")
-def clean(constants, tmp_path_factory):
-    """What the probes are, compiled where nothing is planted."""
+def text(constants):
+    """What the compiler says of the probes where nothing is planted."""
     before = os.getcwd()
     os.chdir("/")
     try:
-        return build.compiled(constants, tmp_path_factory.mktemp("clean"))
+        return build._compile(constants)
     finally:
         os.chdir(before)
 
 
-def plant(directory, name):
-    path = directory / name
-    path.parent.mkdir(parents=True)
-    path.write_text('#error "planted"\n')
+@pytest.fixture(scope="module")
+def clean(text):
+    return build._parsed(text)
 
 
-@pytest.mark.parametrize("name", PLANTED)
-def test_what_lies_where_the_user_stands_is_not_compiled(
-    name, constants, clean, tmp_path, monkeypatch
-):
-    plant(tmp_path / "here", name)
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """The working directory: under the name of each file that the probes could take, one that does not compile."""
+    for name in PLANTED:
+        path = tmp_path / "here" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('#error "planted"\n')
     monkeypatch.chdir(tmp_path / "here")
-    assert build.compiled(constants, tmp_path / "cache") == clean
-
-
-@pytest.mark.parametrize("value", ["", ":", ".", "HERE"])
-def test_what_the_environment_names_is_not_compiled(value, constants, clean, tmp_path, monkeypatch):
-    plant(tmp_path / "here", "bcc/bpf.h")  # which was taken from an empty CPATH, too
-    monkeypatch.chdir(tmp_path / "here")
-    for variable in SEARCHED:
-        monkeypatch.setenv(variable, value.replace("HERE", os.getcwd()))
-    assert build.compiled(constants, tmp_path / "cache") == clean
+    return tmp_path / "here"
 
 
 @pytest.mark.parametrize(
-    "some",
-    [
-        {
-            "BCC_KERNEL_SOURCE": "/nonexistent",
-            "BCC_LINUX_VERSION_CODE": "1",
-            "BCC_KERNEL_MODULES_SUFFIX": "x",
-        },
-        {"ARCH": "mips", "PATH": ""},
-        {"PYTHONPATH": "HERE", "LD_LIBRARY_PATH": "HERE"},
-    ],
-    ids=lambda its: " ".join(its),
+    "value",
+    [None, "", *(pytest.param(its, marks=pytest.mark.thorough) for its in (":", ".", "HERE"))],
 )
-def test_the_environment_has_no_say(some, constants, clean, tmp_path, monkeypatch):
+def test_what_lies_where_the_user_stands_is_not_compiled(
+    value, constants, clean, planted, tmp_path, monkeypatch
+):
+    """Nor what the environment names: bcc/bpf.h was once taken from an empty CPATH."""
+    for variable in SEARCHED if value is not None else ():
+        monkeypatch.setenv(variable, value.replace("HERE", str(planted)))
+    assert build.compiled(constants, tmp_path / "cache") == clean
+
+
+def test_the_environment_has_no_say(constants, clean, planted, tmp_path, monkeypatch):
     (tmp_path / "bcc.py").write_text("raise SystemExit('planted')\n")
-    for variable, value in some.items():
+    for variable in SEARCHED:
+        monkeypatch.setenv(variable, f"::.:{planted}")
+    for variable, value in SAYS.items():
         monkeypatch.setenv(variable, value.replace("HERE", str(tmp_path)))
     assert build.compiled(constants, tmp_path / "cache") == clean
 
@@ -94,9 +97,12 @@ def test_a_file_of_somebody_elses_is_refused_even_if_it_is_named(constants, tmp_
     assert not (tmp_path / "cache").exists()
 
 
-def test_what_others_could_have_kept_is_neither_used_nor_kept(constants, clean, tmp_path):
+def test_what_others_could_have_kept_is_neither_used_nor_kept(
+    constants, text, clean, tmp_path, monkeypatch
+):
     cache = tmp_path / "cache"
-    build.compiled(constants, cache)
+    monkeypatch.setattr(build, "_compile", lambda constants: text)  # which takes seconds
+    assert build.compiled(constants, cache) == clean
     (kept,) = cache.iterdir()
     raw = json.loads(kept.read_text())
     raw["license"] = "planted"
@@ -112,7 +118,8 @@ def test_what_others_could_have_kept_is_neither_used_nor_kept(constants, clean, 
     assert build.compiled(constants, cache) == clean
 
 
-def test_doctor_says_why_nothing_is_kept(monkeypatch):
+def test_doctor_says_why_nothing_is_kept(text, monkeypatch):
+    monkeypatch.setattr(build, "_compile", lambda constants: text)
     monkeypatch.setattr(build, "who_else_writes", lambda *_: "others may write to /x")
     done = runner().invoke(main, ["doctor"])
     assert done.exit_code == 0

@@ -23,17 +23,17 @@ FAST = ("--net", "veth", "--messages", 23, "--interval", "2ms", "--no-cost")
 needs_tbf = pytest.mark.skipif(not OFFERED.get("tbf"), reason="no tbf (CONFIG_NET_SCH_TBF)")
 
 
-def namespaces() -> set[str]:
-    """Every network namespace in which a process is, or of which one holds a descriptor."""
+def users(namespaces: set[str]) -> set[int]:
+    """The processes, but for this one, that are in one of these network namespaces or hold a descriptor of one."""
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            found.add(os.readlink(f"/proc/{pid}/ns/net"))
-            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-            found |= {link for link in links if link.startswith("net:")}
+            links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+            if namespaces & {os.readlink(f"/proc/{pid}/ns/net"), *links}:
+                found.add(int(pid))
         except OSError:  # it has ended meanwhile
             continue
-    return found
+    return found - {os.getpid()}
 
 
 @pytest.mark.parametrize("proto", ["udp", "tcp"])
@@ -74,18 +74,23 @@ def test_a_delay_is_waited_for():
 
 
 def test_nothing_is_left_after_a_kill():
-    before, links = namespaces(), os.listdir("/sys/class/net")
+    links = os.listdir("/sys/class/net")
     with running("run", "nonblocking", "--net", "veth", "--messages", 100000, "--no-cost") as run:
         run.await_messages(3)
-        inside = {os.readlink(f"/proc/{pid}/ns/net") for pid in (run.receiver, run.sender)}
-        assert len(inside) == 2 and not inside & before
+        held = [
+            os.open(f"/proc/{pid}/ns/net", os.O_RDONLY) for pid in (run.receiver, run.sender)
+        ]  # while we have them their numbers are no other's
+        inside = {os.readlink(f"/proc/self/fd/{fd}") for fd in held}
+        assert len(inside) == 2 and users(inside) <= set(run.processes())
         ends = [os.pidfd_open(pid) for pid in (run.receiver, run.sender)]
         run.process.kill()
         for end in ends:
             assert select.select([end], [], [], 60)[0]
             os.close(end)
         run.process.wait()
-        assert not inside & namespaces()
+        assert not users(inside)
+        for fd in held:
+            os.close(fd)
     assert sorted(os.listdir("/sys/class/net")) == sorted(links)
     check_closed_loop(report_of("run", "blocking", *FAST), "blocking", 23)
 

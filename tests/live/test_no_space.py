@@ -25,7 +25,7 @@ COMMANDS = [
     ),
     pytest.param(["attach", "--no-cost", "-d", "0.1", "-p", "PID"], 1, id="attach"),
 ]
-INSIDE = 'mount -t tmpfs -o size=16k none "$0" && exec "$@"'  # and away with the namespace
+INSIDE = 'mount -t tmpfs -o size=4k none "$0" && exec "$@"'  # and away with the namespace
 
 
 @pytest.fixture

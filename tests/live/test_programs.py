@@ -298,7 +298,7 @@ def test_fio_with_a_kernel_thread_that_submits(tmp_path):
         if its["file"] == f"{tmp_path}/file" and its["received_bytes"]
     )
     assert (mine["fd"], mine["receives"], mine["received_bytes"]) == (-1, 256, 1 << 20)
-    assert "iou-sqp (kernel)" in iotrace("report", tmp_path / "run").stdout
+    assert "iou-sqp (kernel)" in iotrace("report", "-v", tmp_path / "run").stdout
 
 
 @needs("strace", "redis-server", "redis-benchmark")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from support.running import (
     assert_one_line,
     beside,
     check_closed_loop,
+    check_nothing_lost,
+    check_operations,
     iotrace,
     mounts_apart,
     report_of,
@@ -53,9 +56,10 @@ while True:
     records = np.concatenate(list(parquet.read(str(path))))
     born = records[np.isin(records["kind"], (Kind.START, Kind.THREAD))]
     assert set(born["result"]) == {report["target"]["pid"]}
-    # readiness is told on the thread that sent: what counts there is the socket
-    ready = records["kind"] == Kind.READY
-    assert set(records["tid"][~ready]) <= set(born["tid"])
+    # readiness is told on the thread that sent: what counts there is the socket; and a waker is named by ID and name
+    ready, named = records["kind"] == Kind.READY, records["kind"] == Kind.WAKER
+    assert set(records["tid"][~ready & ~named]) <= set(born["tid"])
+    assert set(records["tid"][named]) <= set(records["fd"][records["kind"] == Kind.WAKING])
     learnt = records["start"][records["kind"] == Kind.DESCRIPTOR]
     assert ready.any() and set(records["start"][ready]) <= set(learnt)
 
@@ -66,8 +70,8 @@ def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
     keep = ("-o", path, "--svg", picture)
     user = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
     with running(
-        "run", "blocking", "--messages", 23, "--json", *keep, *FAST, *arguments, env=user
-    ) as run:
+        "run", "blocking", "--messages", 10**6, "--json", *keep, *FAST, *arguments, env=user
+    ) as run:  # so many that both are there until we have looked at them
         run.await_messages(1)
         uids = [
             [
@@ -77,10 +81,14 @@ def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
             ]
             for pid in (run.receiver, run.sender)
         ]
+        run.process.send_signal(signal.SIGINT)
         done = run.end()
     assert done.returncode == 0, done.stderr
     assert uids == [[[str(wanted)] * 4] * 2] * 2
-    check_closed_loop(json.loads(done.stdout), "blocking", 23)
+    report = json.loads(done.stdout)
+    assert report["ended"] == "interrupted" and report["model"]["name"] == "blocking"
+    check_operations(report)
+    check_nothing_lost(report)
     assert path.stat().st_uid == wanted
     assert picture.stat().st_uid == NOBODY, "what is shown is for who asked"
 

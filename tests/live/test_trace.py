@@ -216,7 +216,7 @@ def test_runs_as_the_invoking_user(tmp_path):
 
 def test_a_command_whose_name_moves_the_cursor_is_one_line():
     assert_one_line(
-        iotrace("trace", "--", "no\nsuch\x1b[31m"), 127, "no?such?[31m: command not found"
+        iotrace("trace", "--", "no\nsuch\x1b[31m"), 127, r"no\nsuch\x1b[31m: command not found"
     )
 
 

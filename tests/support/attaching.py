@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,41 +57,46 @@ class Target:
             text=True,
             bufsize=1,
         )
-        assert self.process.stdout.readline() == "ready\n"
+        assert self.process.stdin and self.process.stdout, "it has pipes"
+        self._stdin, self._stdout = self.process.stdin, self.process.stdout
+        assert self._stdout.readline() == "ready\n"
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     def step(self) -> None:
-        self.process.stdin.write("\n")
-        assert self.process.stdout.readline() == "done\n"
+        self._stdin.write("\n")
+        assert self._stdout.readline() == "done\n"
+
+    def close(self) -> None:
+        self._stdout.close()
 
     def end(self) -> int:
-        self.process.stdin.close()
+        self._stdin.close()
         return self.process.wait(60)
 
 
 @contextmanager
-def target(*arguments: object, **more: object):
-    its = Target(*arguments, **more)
+def target(setup: str, step: str = "pass", before: tuple[str, ...] = ()) -> Iterator[Target]:
+    its = Target(setup, step, before)
     try:
         yield its
     finally:
         its.process.kill()
         its.process.wait()
-        its.process.stdout.close()
+        its.close()
 
 
 @contextmanager
-def attached(its: Target, *options: object):
+def attached(its: Target, *options: object) -> Iterator[Running]:
     """iotrace, attached to all of the target's threads."""
     with running("attach", "-p", its.pid, "--no-cost", "--json", *options) as run:
         await_attached(run, its.pid)
         yield run
 
 
-def calls(report: dict) -> dict[str, int]:
+def calls(report: dict[str, Any]) -> dict[str, int]:
     return {call["name"]: call["calls"] for call in report["syscalls"]}
 
 

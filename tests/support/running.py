@@ -51,7 +51,7 @@ def iotrace(
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=150,
+        timeout=300,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
         stdin=stdin,
         **as_user,

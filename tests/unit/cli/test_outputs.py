@@ -79,4 +79,5 @@ def test_a_benchmarks_loads_take_nothing_from_the_callers_directory(
         "crowd",
         "memlock.so",
         "poll",
+        "watch",
     ]

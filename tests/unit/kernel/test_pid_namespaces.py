@@ -42,7 +42,8 @@ def test_another_namespaces_proc_has_other_numbers():
 most = int(open("/proc/sys/kernel/pid_max").read())
 free = next(pid for pid in range(most - 9, 300, -1) if not os.path.exists(f"/proc/{pid}"))
 open("/proc/sys/kernel/ns_last_pid", "w").write(str(free - 1))
-child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdin.write(b"x"); child.stdin.flush(); child.stdout.read(1)  # it is cat by now, by name too
 number = number_in_proc(child.pid)
 while "python" in (name := open(f"/proc/{number}/comm").read()):  # it has not got its own yet
     pass

@@ -12,7 +12,6 @@ from support.counting import Counted, Walked, WalkedDict, counted, work
 
 from tracer.analysis.counts import locks
 from tracer.analysis.counts.fd_usage import VALUES, FdUsage
-from tracer.analysis.identity.filenames import FdNames
 from tracer.analysis.identity.open_files import FileKind
 from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
@@ -23,7 +22,6 @@ from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.threads.timeline import OffCpu
 from tracer.analysis.verdict import advice, io_model
 from tracer.analysis.verdict.context import io_of_processes
-from tracer.recording.fields import Descriptors
 from tracer.report import processes
 
 SMALL, TIMES = 100, 4
@@ -176,14 +174,3 @@ def test_files_are_gone_through_once_for_all_scans() -> None:
     its = seen(SMALL)
     assert advice._repeated(its) and isinstance(its.files, WalkedDict)
     assert its.files.times == 1
-
-
-def test_a_registered_file_is_found_without_a_search() -> None:
-    known = FdNames({})
-    for tid in range(SMALL):
-        known.learn((0, Descriptors, (tid, 3, 100 + tid, 0o140777)))
-    known._ever = WalkedDict(known._ever)
-    assert [known.ever(tid, -1, 100 + tid) for tid in range(SMALL)] == [
-        f"socket:[{100 + tid}]" for tid in range(SMALL)
-    ]
-    assert known.ever(1, -1, 100) is None and known._ever.times == 0

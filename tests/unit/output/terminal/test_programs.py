@@ -113,6 +113,7 @@ def test_the_most_used_file_names_them_all_though_one_is_not_counted() -> None:
     )
 
 
+@pytest.mark.thorough
 def test_nothing_is_raised_for_what_is_null() -> None:
     report = everything()
     render(report)
