@@ -279,3 +279,8 @@ def test_a_socket_that_listened_before_the_trace(listens: int, wanted: str) -> N
             assert only(sleeps_in(trace, "epoll_wait", fd=EPOLL)) == wanted
         else:
             assert only(polls((SOCKET, IN), trace=trace)) == wanted
+
+
+def test_waiting_for_a_cpu_is_not_part_of_a_wait() -> None:
+    trace = program().sleep(1010, 1110, 1900)
+    assert only(trace.call("recvfrom", 1000, 1950, 64, fd=SOCKET)) == "data"
