@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * What a file descriptor is: its inode and mode for the recording, its socket for sk_data_ready. */
+#define TCP_LISTEN 10 /* include/net/tcp_states.h */
+#define SOCKET_LISTENS (1ULL << 48)
 #define SOCKET_TYPE 0140000 /* S_IFSOCK, of S_IFMT 0170000 */
 #define F_DUPFD 0
 #define F_DUPFD_CLOEXEC 1030
@@ -142,6 +144,8 @@ static __always_inline void tell_file(u32 tid, s32 fd, u64 file, u64 inode, u32 
 
 		what[0] = family | (read4(sock + O_SOCK_TYPE) & 0xffff) << 16 |
 			  (u64)(read4(sock + O_SOCK_PROTOCOL) & 0xffff) << 32;
+		if ((read4(sock + O_SOCK_STATE) & 0xff) == TCP_LISTEN) /* of AF_UNIX, too */
+			what[0] |= SOCKET_LISTENS;
 #ifdef O_UNIX_PEER
 		if (family == 1) /* AF_UNIX */
 			what[1] = read8(read8(read8(sock + O_UNIX_PEER) + O_SOCK_SOCKET) + O_SOCKET_INODE +

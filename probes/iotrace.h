@@ -52,10 +52,10 @@ enum kind {
 			     * arg = port | SOCK_* << 16 | AF_* << 24 */
 	KIND_PATH = 27,     /* by which fd was opened: start, result = the next 16 bytes of it, nr = which 16 */
 	KIND_FILE = 28,     /* before the KIND_DESCRIPTOR of a file that is news: start, result = the first 16 bytes of its
-			     * name, or of a socket: start = family | type << 16 | protocol << 32, result = peer's inode
-			     * (AF_UNIX) or port ID (AF_NETLINK); nr = its file system's magic (statfs(2)), halves xored;
-			     * arg = which open file (a hash of its address). fd -1, arg = which table of descriptors: of
-			     * a thread that was adopted */
+			     * name, or of a socket: start = family | type << 16 | protocol << 32 | (whether it
+			     * listens) << 48, result = peer's inode (AF_UNIX) or port ID (AF_NETLINK); nr = its file
+			     * system's magic (statfs(2)), halves xored; arg = which open file (a hash of its address).
+			     * fd -1, arg = which table of descriptors: of a thread that was adopted */
 	KIND_WATCHED = 29,  /* what the call nr (select, poll, epoll_wait and their like), entered at this time, watches; left
 			     * out where it is what the thread's last such call watched: start = its time-out in ns
 			     * (TIMEOUT_*), fd = how many descriptors it was given (select: one more than the highest),

@@ -159,6 +159,24 @@ ep = select.epoll(); ep.register(b, select.EPOLLIN | select.EPOLLET)
     assert len(report["operations"]) == 23
 
 
+LISTENING = """
+tcp, unix = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX)
+unix.bind("")
+unix.listen()
+poller = select.poll()
+poller.register(tcp, select.POLLIN)
+poller.register(unix, select.POLLIN)
+"""
+
+
+def test_sockets_that_listened_before_are_waited_on_for_connections():
+    """No call told: the kernel says so. One that was taken for a connection would make it a wait for data."""
+    with target(LISTENING, "poller.poll(5)") as its, attached(its) as run:
+        its.step()
+        report = ended(run)
+    assert report["processes"][0]["waits"]["connections_ns"] > 0
+
+
 def test_children_that_are_there_and_those_to_come():
     setup = """
 r, w = os.pipe()

@@ -103,6 +103,7 @@ _OFFSETS = {
     "O_SOCK_TYPE": ("sock", "sk_type"),
     "O_SOCK_PROTOCOL": ("sock", "sk_protocol"),
     "O_SOCK_FAMILY": ("sock_common", "skc_family"),
+    "O_SOCK_STATE": ("sock_common", "skc_state"),
     "O_SOCK_LOCAL_4": ("sock_common", "skc_rcv_saddr"),
     "O_SOCK_REMOTE_4": ("sock_common", "skc_daddr"),
     "O_SOCK_LOCAL_6": ("sock_common", "skc_v6_rcv_saddr"),

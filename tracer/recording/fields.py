@@ -323,7 +323,9 @@ class Files(View):
     __slots__ = ()
 
     fd = Field("fd", "The descriptor.")
-    low = Field("start", "The first 8 bytes of its name; of a socket: socket_facts.")
+    low = Field(
+        "start", "The first 8 bytes of its name; of a socket what naming.SocketFacts reads."
+    )
     high = Field("result", "The other 8; of a socket its peer's inode (AF_UNIX) or port ID.")
     magic = Field("nr", "Its file system's magic number (statfs(2)), both halves xored.")
     open_file = Field(

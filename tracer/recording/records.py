@@ -47,6 +47,7 @@ class Kind(IntEnum):
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at
+SOCKET_LISTENS = 1 << 48  # in a FILE's start, of a socket: it listened when it was looked at
 CLOSES_ON_EXEC = 0x10000  # in a DESCRIPTOR's arg, beside the mode
 SAYS_TRAPPED = 1  # in an UNENTERED's start: a seccomp filter answered the call with SIGSYS
 GOES_ON = 1  # in an EXIT's arg: by execve it has its leader's ID now, and lives

@@ -86,7 +86,7 @@ class EpollPurposes(Step["EpollPurposes", "EpollPurposes"]):
         mask = purposes(
             files.kind,
             args.fourth.astype(np.int64),
-            sockets.listens(files.number, time),
+            sockets.listens(files, time),
             sockets.connects(tgid, fd, time),
             opened.peer >= 0,
         )

@@ -7,6 +7,7 @@ import errno
 import numpy as np
 
 from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND
+from tracer.analysis.identity.descriptors import Files
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.asof import AsOf
@@ -51,10 +52,11 @@ class SocketStates(Step["SocketStates", "SocketStates"]):
         """Whether a connection was made that took a while."""
         return len(self._connecting) > 0
 
-    def listens(self, files: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """bool[n]: which files (Files.number) were known as listening sockets at each time (ns)."""
-        known, _ = self._listening.find(files, times)
-        listening: np.ndarray = known & (files != 0)
+    def listens(self, files: Files, times: np.ndarray) -> np.ndarray:
+        """bool[n]: which files were known as listening sockets at each time (ns): by a call, or since they were open
+        before and the kernel said so."""
+        known, _ = self._listening.find(files.number, times)
+        listening: np.ndarray = files.listens | known & (files.number != 0)
         return listening
 
     def connects(self, tgids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -68,8 +70,8 @@ class SocketStates(Step["SocketStates", "SocketStates"]):
         calls = calls.where((calls.result >= 0) | (calls.result == -errno.EAGAIN))
         if not len(calls):
             return
-        number = identity.files(calls.tid, calls.fd, calls.start).number
-        known = self.listens(number, calls.end)
+        files = identity.files(calls.tid, calls.fd, calls.start)
+        number, known = files.number, self.listens(files, calls.end)
         new, first = np.unique(number[~known & (number != 0)], return_index=True)
         since = calls.end[~known & (number != 0)][first]
         self._listening.add(new, since, np.ones(len(new), np.int64))

@@ -169,7 +169,7 @@ def _masks_of_sets(
     files = identity.files(tid, entries.fd, time)
     peer = identity.open_files(tid, entries.fd, time).peer
     no = np.zeros(len(row), bool)
-    listens = sockets.listens(files.number, time)
+    listens = sockets.listens(files, time)
     each = purposes(files.kind, entries.events, listens, no, peer >= 0)
     masks = np.where(table.is_whole, 0, 1 << UNKNOWN)
     np.bitwise_or.at(masks, row, each)

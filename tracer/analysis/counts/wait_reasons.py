@@ -134,7 +134,9 @@ class WaitReasons(Step[None, Slept]):
             files, which = state[CallFiles], rows[others]
             rest, flags, kinds = slept.take(others), files.flags[which], files.kind[which]
             reasons[others] = waited_for(rest, kinds, flags)
-            self._asleep.add((slept.tid, reasons), (slept.slept,))
+            # what it waited for is over when it is woken: from then on it waits for a CPU (known of the last sleep)
+            for_cpu_ns = np.maximum(slept.back - slept.woken, 0)
+            self._asleep.add((slept.tid, reasons), (slept.slept - for_cpu_ns,))
         still_open = fields.Calls(batch, batch.kind == Kind.OPEN)
         columns = (still_open.tid, still_open.number, still_open.fd, still_open.time)
         for tid, *call in zip(*(column.tolist() for column in columns), strict=True):

@@ -31,7 +31,7 @@ from tracer.analysis.threads.timeline import CallDetails, Calls, TimelineBatch
 from tracer.kernel import syscalls
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
-from tracer.recording.records import Kind
+from tracer.recording.records import SOCKET_LISTENS, Kind
 
 SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/net.h)
 
@@ -40,7 +40,8 @@ SOCK_TYPE_MASK = 0xF  # of socket(2)'s type; the rest are flags (include/linux/n
 class Files(Table):
     """Of each descriptor asked about (int64[n] each): life (DescriptorLives); number of the file (FileNumbers: of
     sockets the inode), mode (i_mode) and flags (f_flags), kind (FileKind), 0 where unknown; stream: whether it is a
-    stream socket. settled: false where a later look may say otherwise (of_lives)."""
+    stream socket; listens: whether it listened when it was first looked at, false in recordings that do not tell that.
+    settled: false where a later look may say otherwise (of_lives)."""
 
     life: np.ndarray
     number: np.ndarray
@@ -48,6 +49,7 @@ class Files(Table):
     flags: np.ndarray
     kind: np.ndarray
     stream: np.ndarray
+    listens: np.ndarray
     settled: np.ndarray
 
     @property
@@ -217,6 +219,7 @@ class Descriptors:
             self._lives.facts.flags_at(numbers, times, first.flags[place]),
             first.kind[place],
             stream,
+            (is_socket & (first.low & SOCKET_LISTENS != 0))[place],
             settled >= 0,
         )
 

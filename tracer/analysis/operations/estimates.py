@@ -14,8 +14,11 @@ from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import AFTER_SUBMIT, DEVICE, POSIX_AIO, Operations
 from tracer.analysis.steps.step import Results, State, Step
+from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.terms import BOUNDARIES
+
+_MOVES = syscalls.class_numbers(("splice",))
 
 
 class Cause(IntEnum):
@@ -26,6 +29,7 @@ class Cause(IntEnum):
     NOT_SEEN = auto()  # of a socket
     OF_PIPE = auto()  # whose kernel code has no such event
     OF_FILE = auto()  # likewise
+    MOVED = auto()  # by splice, which does not copy
     HELD = auto()  # between its neighbours, which were seen
     INFERRED = auto()  # of a hand-over
     NO_CALL = auto()  # shows the time
@@ -108,7 +112,8 @@ def _told(operations: Operations, modes: np.ndarray) -> np.ndarray:
 
 
 def _copy_start(operations: Operations, modes: np.ndarray) -> np.ndarray:
-    return _of_file(operations, modes)
+    moves = np.isin(operations.nr, _MOVES)
+    return np.where(moves, Cause.MOVED, _of_file(operations, modes))
 
 
 def _copy_end(operations: Operations, modes: np.ndarray) -> np.ndarray:

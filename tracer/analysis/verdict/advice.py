@@ -309,6 +309,12 @@ def _late(tgid: int, operations: Operations, off_cpu: OffCpuTimes) -> Advised | 
     if np.median(notice_ns) < NOTICE_NS or late_ns < NOTICE_SHARE * whole_ns:
         return None
     told_tid = np.where(operations.told_tid > 0, operations.told_tid, operations.tid)
+    stopped_ns = off_cpu.stopped_within(told_tid, operations.ready, operations.told).sum()
+    stopped_ns += off_cpu.stopped_within(
+        operations.tid, operations.told, operations.copy_start
+    ).sum()
+    if 2 * stopped_ns >= late_ns:
+        return None  # a debugger's or strace's doing
     waited_ns = _runnable(off_cpu, told_tid, operations.ready, operations.told)
     waited_ns += _runnable(off_cpu, operations.tid, operations.told, operations.copy_start)
     files = np.stack([operations.fd, operations.inode])

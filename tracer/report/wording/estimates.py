@@ -18,6 +18,7 @@ _WHY = {
     ("copy_start", Cause.NOT_SEEN): "a small datagram shows none (the call's entry)",
     ("copy_start", Cause.OF_PIPE): "a pipe shows none (the call's entry)",
     ("copy_start", Cause.OF_FILE): "a file shows none (the request)",
+    ("copy_start", Cause.MOVED): "splice moves, and copies nothing (its entry)",
     ("copy_end", Cause.BY_DEVICE): "a device copies unseen (who waited, woken)",
     ("done", Cause.IN_MEMORY): "read from memory without a call (copy end)",
     ("done", Cause.NO_CALL): "nothing told of it (copy end)",

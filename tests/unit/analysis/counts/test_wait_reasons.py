@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from support.records_builder import EAGAIN, TID, Trace
 
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.kernel import syscalls
-from tracer.recording.records import WATCHED_MORE, Kind
+from tracer.recording.records import SOCKET_LISTENS, WATCHED_MORE, Kind
 
 IN, OUT, ADD, DEL, MOD = 1, 4, 1, 2, 3
 NEVER = -1
@@ -264,3 +265,22 @@ def test_a_wait_that_never_returned_is_for_what_it_watches() -> None:
         trace.sleep(1010, None, None)
         trace.add(Kind.OPEN, 1110, start=1000, nr=syscalls.numbers()[call], fd=-1)
         assert waits_for(trace) == {"connections": 100}, call
+
+
+@pytest.mark.parametrize(("listens", "wanted"), [(SOCKET_LISTENS, "connections"), (0, "data")])
+def test_a_socket_that_listened_before_the_trace(listens: int, wanted: str) -> None:
+    facts = socket.AF_INET | socket.SOCK_STREAM << 16 | socket.IPPROTO_TCP << 32 | listens
+    for through_epoll in (False, True):
+        trace = Trace().add(Kind.FILE, 40, start=facts, nr=1, fd=SOCKET, arg=1004)
+        opened(trace, SOCKET)
+        opened(trace, EPOLL)
+        if through_epoll:
+            registered(trace, 100, ADD, SOCKET, IN)
+            assert only(sleeps_in(trace, "epoll_wait", fd=EPOLL)) == wanted
+        else:
+            assert only(polls((SOCKET, IN), trace=trace)) == wanted
+
+
+def test_waiting_for_a_cpu_is_not_part_of_a_wait() -> None:
+    trace = program().sleep(1010, 1110, 1900)
+    assert only(trace.call("recvfrom", 1000, 1950, 64, fd=SOCKET)) == "data"

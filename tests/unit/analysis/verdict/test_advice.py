@@ -377,6 +377,23 @@ def test_late_because_the_program_did_something_else() -> None:
     assert "fetched late" in its and "woken late" not in its
 
 
+TRACED = 0x8  # __TASK_TRACED
+
+
+@pytest.mark.parametrize(("state", "late"), [(TRACED, set()), (1, {"fetched late"})])
+def test_a_program_that_a_tracer_stops_does_nothing_else_first(state: int, late: set[str]) -> None:
+    """strace stops it at the end of the wait and at the beginning of the receive."""
+    trace = registered(Trace(), select.EPOLLIN)
+    for i in range(20):
+        at = (i + 1) * 10_000 * US
+        trace.sleep(at + US, at + 100 * US, at + 100 * US).ready(at + 99 * US)
+        trace.call("epoll_wait", at, at + 101 * US, 1, fd=EPOLL)
+        trace.add(Kind.SWITCH_OUT, at + 102 * US, arg=state).add(Kind.WAKING, at + 600 * US, fd=-1)
+        trace.add(Kind.SWITCH_IN, at + 601 * US)
+        trace.call("recvfrom", at + 602 * US, at + 605 * US, 64)
+    assert set(advised(trace)) == late
+
+
 @pytest.mark.parametrize("call", ["poll", "epoll_wait", "select"])
 def test_a_busy_poll_is_not_late_for_the_message_before(call: str) -> None:
     """It has each message before sk_data_ready fires. That a poll timed out in between shows that nothing lay there."""
