@@ -415,7 +415,7 @@ class Polled:
 
 @dataclass(frozen=True)
 class BusyWaits:
-    """Calls of one name that said at once, and again and again, that nothing is ready."""
+    """Calls of one name that, again and again, said at once that nothing is ready, or found nothing (EAGAIN)."""
 
     call: str
     times: int
