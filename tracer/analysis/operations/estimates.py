@@ -14,8 +14,13 @@ from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import AFTER_SUBMIT, DEVICE, POSIX_AIO, Operations
 from tracer.analysis.steps.step import Results, State, Step
+from tracer.analysis.tables.number_set import number_set
+from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.terms import BOUNDARIES
+
+
+_COPIES = number_set(syscalls.class_numbers(syscalls.COPY))
 
 
 class Cause(IntEnum):
@@ -30,6 +35,7 @@ class Cause(IntEnum):
     INFERRED = auto()  # of a hand-over
     NO_CALL = auto()  # shows the time
     BY_DEVICE = auto()  # which copies unseen
+    MOVES = auto()  # a splice: no data is copied
     IN_MEMORY = auto()  # completions are read without a call
 
 
@@ -108,7 +114,8 @@ def _told(operations: Operations, modes: np.ndarray) -> np.ndarray:
 
 
 def _copy_start(operations: Operations, modes: np.ndarray) -> np.ndarray:
-    return _of_file(operations, modes)
+    moves = ~_COPIES[operations.nr] & (operations.wait_kind < POSIX_AIO)
+    return np.where(moves, Cause.MOVES, _of_file(operations, modes))
 
 
 def _copy_end(operations: Operations, modes: np.ndarray) -> np.ndarray:
