@@ -19,7 +19,6 @@ from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.terms import BOUNDARIES
 
-
 _COPIES = number_set(syscalls.class_numbers(syscalls.COPY))
 
 
