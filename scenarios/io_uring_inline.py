@@ -9,7 +9,6 @@ PROTOCOLS = ("udp", "tcp")
 ALIASES = ()
 FIGURE = "6.5"
 MODEL = "io-uring"
-SYNCHRONOUS = False
 COMPLETES = True
 
 

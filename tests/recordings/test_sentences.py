@@ -79,3 +79,17 @@ def test_of_a_recording(name: str) -> None:
 def test_of_a_story(seed: int) -> None:
     random = Random(seed)
     check(built(records(made_of(drawn(random, 40), poll_requests=False))))
+
+
+@pytest.mark.parametrize(
+    ("recording", "says"),
+    [
+        ("linux-aio-socket", "sleeps in io_submit, where it asks"),
+        ("linux-aio-poll", "Polls are submitted"),
+        ("io-uring-inline", "which finds the data there and copies it"),
+        ("io-uring", "completions read from another"),
+        ("linux-aio", "collected later"),
+    ],
+)
+def test_what_asynchronous_io_is_said_to_do_is_what_it_did(recording: str, says: str) -> None:
+    assert says in report(f"{recording}.parquet")["model"]["manner"]

@@ -91,7 +91,7 @@ def by_wake_up(
         return None
     sleep, own = max(told, key=lambda pair: pair[0].back)
     assert sleep.woken is not None
-    if sleep.back <= previous_done or call.start - sleep.back > LONGEST:
+    if own.end < previous_done or call.start - sleep.back > LONGEST:
         return None
     if sleep.back - sleep.woken > LONGEST:
         return None

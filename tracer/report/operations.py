@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
+from tracer.analysis.counts.estimates import Estimates
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.operations.estimates import Estimates
 from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.operations.table import COMPLETION_KINDS, Operations
 from tracer.analysis.operations.waits_inside import WaitsInside

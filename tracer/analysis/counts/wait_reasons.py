@@ -46,9 +46,10 @@ _NAMES = {
         "io_pgetevents",
         "io_uring_enter",
         "io_submit",
+        *syscalls.QUEUE_RECEIVE,
     ),
     CONNECTIONS: (*ACCEPT, *CONNECT),
-    SENDING: SEND,
+    SENDING: (*SEND, *syscalls.QUEUE_SEND),
     FILES: (
         "fsync",
         "fdatasync",
@@ -88,7 +89,7 @@ def waited_for(calls: Calls, kinds: np.ndarray, flags: np.ndarray) -> np.ndarray
     """Index into WAITS for each call but select, poll and epoll_wait; kinds (FileKind) and flags (f_flags): of the file
     behind the first argument of each."""
     codes = _codes()[np.clip(calls.nr, 0, 1023)]
-    receives, sends = _numbers(syscalls.RECEIVE)[calls.nr], codes == SENDING
+    receives, sends = _numbers(syscalls.RECEIVE)[calls.nr], _numbers(SEND)[calls.nr]
     events = np.where(receives, select.POLLIN, np.where(sends, select.POLLOUT, 0))
     no = np.zeros(len(codes), bool)
     by_kind = purposes(kinds, events, no, no, no)

@@ -83,13 +83,15 @@ class _Waits(Table):
 
 @dataclass(slots=True)
 class _Sleeps(Table):
-    """The last sleep in each call that slept. epoll: the instance, where that call was a wait on one; else NO_EPOLL."""
+    """The last sleep in each call that slept. epoll: the instance, where that call was a wait on one; else NO_EPOLL;
+    end: of the call."""
 
     tid: np.ndarray
     nr: np.ndarray
     epoll: np.ndarray
     woken: np.ndarray
     back: np.ndarray
+    end: np.ndarray
 
 
 @dataclass(slots=True)
@@ -349,7 +351,7 @@ def _sleeps(calls: Calls, descriptors: Descriptors, registrations: Registrations
     slept = slept.take(~watched)
     epoll, rows = np.full(len(slept), NO_EPOLL), np.flatnonzero(_EPOLL[slept.nr])
     epoll[rows] = epolls(descriptors, slept.tid[rows], slept.fd[rows], slept.start[rows])
-    return _Sleeps(slept.tid, slept.nr, epoll, slept.woken, slept.back)
+    return _Sleeps(slept.tid, slept.nr, epoll, slept.woken, slept.back, slept.end)
 
 
 def _since(asked: _Asked, readies: _Readies) -> np.ndarray:
@@ -385,7 +387,8 @@ def _woken(
     sleep = np.where(last >= 0, _values(rows, last), -1)
     back = _values(sleeps.back, sleep)
     until = _values(sleeps.woken, sleep)
-    fits = (sleep >= 0) & (back > asked.previous_done)
+    # the operation before may be what woke it: what it read from a pipe of the pool's
+    fits = (sleep >= 0) & (_values(sleeps.end, sleep) >= asked.previous_done)
     fits &= (asked.start - back <= LONGEST_NS) & (back - until <= LONGEST_NS)
     key = _values(waker, sleep) << 32 | of_asked
     keys = waits.tid << 32 | of_waits

@@ -40,6 +40,7 @@ AGAIN_SHARE = 0.5  # of receives: those of data that an earlier receive had left
 # Receives of a process, the share of their time in which data lay ready, and the median of that time: at least.
 NOTICE_LEAST, NOTICE_SHARE, NOTICE_NS = 10, 0.2, 100_000
 BUSY_SHARE = 0.5  # of the time in which a thread asked: on a CPU, at least; else it slept between its questions
+BURNT_SHARE = 0.25  # of a thread's time: spent on sends or accepts that find nothing, at least
 _EPOLL = syscalls.class_numbers(syscalls.EPOLL)
 
 FileKey: TypeAlias = tuple[int, int, int]
@@ -132,12 +133,13 @@ def _polling(io: ProgramIo) -> list[Advised]:
 
 
 def _asking(io: ProgramIo) -> dict[FileKey, tuple[int, int]]:
-    """File → how long data was asked for in vain from ask to done, and how much of that on a CPU (ns)."""
+    """File → how long data was asked for in vain from ask to done, without the time in which the thread waited for a
+    CPU, and how much of that on a CPU (ns)."""
     polled = io.operations.where(io.operations.wait_kind == POLLED)
-    _, away_ns = io.off_cpu.within(polled.tid, polled.ask, polled.done)
-    took_ns = polled.done - polled.ask
+    asleep_ns, away_ns = io.off_cpu.within(polled.tid, polled.ask, polled.done)
+    busy_ns = polled.done - polled.ask - away_ns
     sums = GroupSum(3, 2)
-    sums.add((polled.tgid, polled.fd, polled.inode), (took_ns, took_ns - away_ns))
+    sums.add((polled.tgid, polled.fd, polled.inode), (busy_ns + asleep_ns, busy_ns))
     return _by_file(sums)
 
 
@@ -338,11 +340,12 @@ def _runnable(off_cpu: OffCpuTimes, tids: np.ndarray, since: np.ndarray, until: 
     return int((away_ns - asleep_ns).sum())
 
 
-_OF_CALLS = (facts.ToldTwice, facts.Scanned)
+_OF_CALLS = (facts.ToldTwice, facts.Scanned, facts.BusyWaits)
 
 
 def _busy_waits(io: ProgramIo) -> list[Advised]:
-    """Waits that say at once that nothing is ready, again and again, so that a CPU is used for asking."""
+    """Waits that say at once that nothing is ready, and sends and accepts that find no room or nobody, again and again,
+    so that a CPU is used for asking. Of receives `_polling` speaks."""
     return [
         Advised(
             "busy polling",
@@ -353,8 +356,16 @@ def _busy_waits(io: ProgramIo) -> list[Advised]:
         )
         for tgid, burnt in io.burnt.items()
         for asking in burnt.calls
-        if asking.call in syscalls.CLASSES and asking.times > 2 * asking.again
+        if _is_busy(asking, burnt)
     ]
+
+
+def _is_busy(asking: facts.Asking, burnt: facts.Burnt) -> bool:
+    if asking.call in syscalls.RECEIVE:
+        return False
+    if asking.call in syscalls.CLASSES:
+        return asking.times > 2 * asking.again
+    return asking.times >= POLLED_MOST and asking.cpu_ns >= BURNT_SHARE * burnt.of_ns
 
 
 RULES: tuple[Rule, ...] = (

@@ -103,6 +103,11 @@ class Burnt:
     of_ns: int
 
 
+# What asynchronous I/O did: the data came after the request; the call that asked received it; the request only told
+# that data was there, and a receive followed.
+AFTERWARDS, IN_THE_ASKING, TOLD_ONLY = "afterwards", "in the asking", "told only"
+
+
 @dataclass(frozen=True)
 class Manner:
     """How the threads waited in the operations of one model.
@@ -111,7 +116,8 @@ class Manner:
     thread slept in the call of the model; elsewhere: in another waiting call, `elsewhere_in` the last such. asked:
     before how many the thread found nothing, at once. handed: how many another thread was told of. busy: whether asking
     took a CPU. waits_in: of a model that leaves the thread free, the call that it slept in for most of the time all the
-    same.
+    same; done: of such a model, what most of
+    its operations did.
     """
 
     model: str
@@ -124,6 +130,7 @@ class Manner:
     asked: int
     busy: bool
     waits_in: str = ""
+    done: str = AFTERWARDS
 
 
 @dataclass(frozen=True)
@@ -415,7 +422,7 @@ class Polled:
 
 @dataclass(frozen=True)
 class BusyWaits:
-    """Calls of one name that said at once, and again and again, that nothing is ready."""
+    """Calls of one name that, again and again, said at once that nothing is ready, or found nothing (EAGAIN)."""
 
     call: str
     times: int

@@ -120,7 +120,16 @@ def manner(model: str, operations: Operations, busy: bool, longest: Sleeps) -> f
         _count((shown.idle_waits > 0) | (shown.eagain_count > 0)),
         busy,
         _waits_in(operations, longest) if model in _FREE else "",
+        _done(operations) if model in _FREE else facts.AFTERWARDS,
     )
+
+
+def _done(operations: Operations) -> str:
+    """What most asynchronous requests did: facts.AFTERWARDS, IN_THE_ASKING or TOLD_ONLY."""
+    if 2 * _count(np.isin(operations.completion_kind, (INLINE, IN_SUBMIT))) > len(operations):
+        return facts.IN_THE_ASKING
+    told = operations.wait_kind == MULTIPLEXED
+    return facts.TOLD_ONLY if 2 * _count(told) > len(operations) else facts.AFTERWARDS
 
 
 def _waits_in(operations: Operations, sleeps: Sleeps) -> str:

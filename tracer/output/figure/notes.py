@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tracer.output.figure.rows import Figure
+from tracer.output.format import Result
 from tracer.output.units import duration, plural
 
 
@@ -47,3 +48,10 @@ def notes_of(figure: Figure) -> Iterator[str]:
         )
     elif figure.asleep_in_submission:
         yield f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free."
+
+
+def nothing_to_draw(report: Result) -> str:
+    """Why there is no figure."""
+    if report.get("self_wakeups"):
+        return "No operation to draw: what came in, the program's own threads had written."
+    return "No operation to draw: no call or completion that says anything brought data in."

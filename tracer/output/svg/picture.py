@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tracer.output.figure import edges
 from tracer.output.figure.composition import build
-from tracer.output.figure.notes import caption
+from tracer.output.figure.notes import caption, nothing_to_draw
 from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
@@ -17,7 +17,6 @@ from tracer.output.svg.style import SMALL, TITLE, classes_of, width_of, wrapped
 from tracer.output.units import clean, duration, share
 from tracer.report.contract import PHASE_SPANS
 
-NOTHING = "No operation to draw: no call or completion that says anything brought data in."
 _LEAST_WIDTH = 470
 _LINE = 18  # from one line of small text to the next
 
@@ -26,16 +25,16 @@ def picture(report: Result) -> str:
     """The report's figure as an SVG element."""
     figure = build(report)
     if figure is None:
-        return _nothing()
+        return _nothing(nothing_to_draw(report))
     figure.settle()
     edges.draw(figure)
     drawing = _Drawing(report, figure, arrange(figure))
     return drawing.text()
 
 
-def _nothing() -> str:
-    canvas = Canvas("An operation", NOTHING)
-    for place, line in enumerate(wrapped(NOTHING, _LEAST_WIDTH - 2 * MARGIN)):
+def _nothing(why: str) -> str:
+    canvas = Canvas("An operation", why)
+    for place, line in enumerate(wrapped(why, _LEAST_WIDTH - 2 * MARGIN)):
         canvas.text(line, MARGIN, 30 + place * _LINE, "small")
     return canvas.closed(_LEAST_WIDTH, 60)
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tracer.output.figure import edges
 from tracer.output.figure.composition import build
-from tracer.output.figure.notes import caption
+from tracer.output.figure.notes import caption, nothing_to_draw
 from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
@@ -42,12 +42,7 @@ def draw(report: Result) -> list[Text]:
     """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
     figure = build(report)
     if figure is None:
-        return [
-            Text(
-                "No operation to draw: no call or completion that says anything brought data in.",
-                style="yellow",
-            )
-        ]
+        return [Text(nothing_to_draw(report), style="yellow")]
     rail = _rail(figure)
     figure.settle()
     edges.draw(figure)

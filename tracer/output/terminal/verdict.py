@@ -28,7 +28,7 @@ MODELS = {
 }
 _NAMED_ASYNCHRONOUS = {"linux-aio": "Linux native aio", "io-uring": "io_uring"}
 _MEANINGS = {
-    "none": "Nothing was seen to come in on a socket or a pipe.",
+    "none": "Nothing was seen to come in from outside, on a socket or a pipe.",
     "mixed": "Operations of more than one model.",
 }
 INSTEADS = {

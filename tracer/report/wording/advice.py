@@ -20,6 +20,7 @@ from tracer.analysis.verdict.facts import (
     ToldTwice,
     WokenInVain,
 )
+from tracer.kernel import syscalls
 from tracer.report.contract import Advice
 
 
@@ -55,6 +56,11 @@ def sentence(fact: AdviceFact) -> str:
             return (
                 f"{eagains:,} receives found nothing (EAGAIN) beside {receives:,} that did: a CPU "
                 "was kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"
+            )
+        case BusyWaits(call, times) if call not in syscalls.CLASSES:
+            return (
+                f"{times:,} calls of {call} came back with EAGAIN at once: a CPU was kept busy asking; "
+                "one that blocks, or poll or epoll_wait before it, would sleep meanwhile"
             )
         case BusyWaits(call, times):
             return (

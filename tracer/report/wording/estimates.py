@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracer.analysis.operations.estimates import Cause, Estimate
+from tracer.analysis.counts.estimates import Cause, Estimate
 
 _WHY = {
     ("ask", Cause.HELD): "held after the end of the one before",
@@ -15,10 +15,10 @@ _WHY = {
     ("ready", Cause.OF_FILE): "a file is always ready (the request)",
     ("told", Cause.HELD): "held between readiness and the copy's start",
     ("told", Cause.INFERRED): "another thread was: by who woke whom",
-    ("copy_start", Cause.NOT_SEEN): "a small datagram shows none (the call's entry)",
+    ("copy_start", Cause.NOT_SEEN): "no copy event, as of a small datagram (the entry)",
+    ("copy_start", Cause.MOVES): "the call moves data, and copies none (the entry)",
     ("copy_start", Cause.OF_PIPE): "a pipe shows none (the call's entry)",
     ("copy_start", Cause.OF_FILE): "a file shows none (the request)",
-    ("copy_start", Cause.MOVED): "splice moves, and copies nothing (its entry)",
     ("copy_end", Cause.BY_DEVICE): "a device copies unseen (who waited, woken)",
     ("done", Cause.IN_MEMORY): "read from memory without a call (copy end)",
     ("done", Cause.NO_CALL): "nothing told of it (copy end)",

@@ -178,19 +178,19 @@ def _plain(fact: _Plain) -> str:
         case FoundAtOnce(1):
             return "1 receive found its data waiting already"
         case FoundAtOnce(receives):
-            return f"{receives} receives found their data waiting already"
+            return f"{receives:,} receives found their data waiting already"
         case AllThereAlready() | MostEventsLost() | Burnt() | TimedOut() | SleptLooking():
             return _of_waits(fact)
         case SleptInCall(shown, receives, slept_ns):
             return (
-                f"{shown} of {receives} receives slept inside the call for their data, "
+                f"{shown:,} of {receives:,} receives slept inside the call for their data, "
                 f"{_ms(slept_ns)} ms in all"
             )
         case ThreadEach(threads):
             return f"in {threads} threads, one for each of {threads} descriptors"
         case AskedAgain(eagains, shown, receives):
             return (
-                f"{eagains} calls came back with EAGAIN before {shown} of {receives} receives "
+                f"{eagains:,} calls came back with EAGAIN before {shown:,} of {receives:,} receives "
                 "succeeded"
             )
         case NothingTold():
@@ -224,8 +224,8 @@ def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptL
             )
         case SleptLooking(times):
             return (
-                f"{_times(times)} the thread slept in a receive that only looked at the data "
-                "(MSG_PEEK), before the one that took it"
+                f"{_times(times)} the thread slept in a call that only looked at the data "
+                "(MSG_PEEK, tee), before the one that took it"
             )
         case _:
             assert_never(fact)
@@ -240,7 +240,11 @@ def _asking(calls: Asking) -> str:
 
 
 def _times(count: int) -> str:
-    return f"{count:,} time" + ("" if count == 1 else "s")
+    return _plural(count, "time")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _self_woken(fact: SelfWoken) -> str:
@@ -298,7 +302,9 @@ def _epoll(fact: _Epoll) -> str:
                 "socket: it had been told once, had not taken all, and no wake-up came for the rest"
             )
         case ToldOfRest(times):
-            return f"{times} wake-ups told again of data that the receive before had left"
+            return (
+                f"{_plural(times, 'wake-up')} told again of data that the receive before had left"
+            )
         case _:
             assert_never(fact)
 

@@ -3,7 +3,7 @@ expect."""
 
 from __future__ import annotations
 
-from tracer.analysis.verdict.facts import Manner
+from tracer.analysis.verdict.facts import IN_THE_ASKING, TOLD_ONLY, Manner
 
 MOST = 0.5  # of the operations that show the model: what that many did is said of the thread
 _CALLS = {"select": "select", "poll": "poll", "epoll-lt": "epoll_wait", "epoll-et": "epoll_wait"}
@@ -33,10 +33,23 @@ def _free(manner: Manner) -> str:
             f"The thread sleeps in {manner.waits_in} until a signal says that data is there; then it "
             "receives."
         )
+    if manner.done == IN_THE_ASKING:
+        return _in_the_asking(manner)
+    if manner.done == TOLD_ONLY:
+        sleeps = f", and the thread sleeps in {manner.waits_in}" * bool(manner.waits_in)
+        return f"Polls are submitted{sleeps} until one says that data is there; then it receives."
     asleep = f" Until then the thread sleeps in {manner.waits_in}, by choice." * bool(
         manner.waits_in
     )
     return _OTHERS[manner.model] + asleep
+
+
+def _in_the_asking(manner: Manner) -> str:
+    """Of requests that the call which submitted them carried out."""
+    call = "io_submit" if manner.model == "linux-aio" else "io_uring_enter"
+    if manner.waits_in == call:
+        return f"The thread sleeps in {call}, where it asks, until the data is there, and that call copies it."
+    return f"Reads are submitted by {call}, which finds the data there and copies it."
 
 
 def _blocking(manner: Manner) -> str:

@@ -8,6 +8,7 @@ import pytest
 from support.records_builder import FD, HELPER, INODE, PIPE, SOCKET, TID, Trace
 from support.reports import US, built
 
+from tracer.output.figure.notes import nothing_to_draw
 from tracer.recording.records import Kind
 
 OTHER = 300  # a process that inherited the descriptors
@@ -84,6 +85,7 @@ def test_a_program_that_only_wakes_itself_has_no_model() -> None:
     report = built(woken(channel("pipe"), HELPER))
     assert report["model"]["name"] == "none" and report["figure"] is None
     assert "from outside" in said(report)[0]
+    assert "own threads had written" in nothing_to_draw(report)
 
 
 def test_a_socket_whose_peer_is_not_known_is_no_channel() -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.analysing import analyse
-from support.records_builder import FD, HELPER, TID, Trace
+from support.records_builder import FD, HELPER, PIPE, TID, Trace
 
 from tracer.analysis.operations.handover import LONGEST_NS
 from tracer.recording.records import Kind
@@ -79,6 +79,14 @@ def test_reading_on_is_no_hand_over() -> None:
     trace.call("recvfrom", 50, 55, 64, tid=HELPER)
     first, second = analyse(trace)
     assert first.told_tid == TID and second.told_tid == 0
+
+
+def test_through_a_pipe_whose_read_is_an_operation_itself() -> None:
+    """A pool that hands over by a pipe: the read that slept is the operation before."""
+    trace = loop().add(Kind.DESCRIPTOR, 7, start=77, fd=FD + 3, arg=PIPE)
+    trace.ready(25).call("epoll_wait", 20, 30, 1, fd=EPOLL)
+    op = last(woken(trace, 40, call="read", fd=FD + 3, result=4))
+    assert (op.told_tid, op.woken, op.running) == (TID, 40, 43)
 
 
 def test_by_a_dup_of_the_socket() -> None:

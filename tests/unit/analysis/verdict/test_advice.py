@@ -99,6 +99,46 @@ def test_who_sleeps_between_its_questions_keeps_no_cpu_busy(asleep_us: int, fire
         assert its["cost_ns"] == 5 * (100 * 100 + 1 - 100 * asleep_us) * US
 
 
+def test_who_asks_while_others_have_the_cpu_polls_all_the_same() -> None:
+    """Every tenth question is followed by 300 µs of waiting for a CPU, preempted."""
+    trace = Trace()
+    for k in range(200):
+        at = 1000 * US + (k // 10) * 320 * US + k % 10 * 2 * US
+        trace.call("recvfrom", at, at + US, EAGAIN)
+        if k % 10 == 9:
+            trace.preempted(at + 2 * US, at + 300 * US)
+    end = 1000 * US + 20 * 320 * US
+    its = advised(trace.call("recvfrom", end, end + US, 64))["polling"]
+    assert its["count"] == 200 and its["cost_ns"] < 2000 * US
+
+
+@pytest.mark.parametrize("call", ["accept4", "sendto", "poll"])
+@pytest.mark.parametrize(("apart_us", "fires"), [(2, True), (20, False)])
+def test_a_cpu_is_kept_busy_whatever_the_call(call: str, apart_us: int, fires: bool) -> None:
+    """A call of 1 µs every 2 µs, or every 20 µs with others in between."""
+    trace = Trace()
+    for k in range(200):
+        at = 1000 * US + k * apart_us * US
+        trace.call(call, at, at + US, 0 if call == "poll" else EAGAIN)
+        if apart_us > 2:
+            trace.call("getuid", at + 2 * US, at + 19 * US, 0)
+    its = advised(trace).get("busy polling")
+    assert bool(its) is fires
+    if its:
+        assert its["count"] == 200 and call.rstrip("4") in its["text"]
+        assert ("EAGAIN" in its["text"]) is (call != "poll")
+
+
+def test_each_call_that_keeps_a_cpu_busy_has_its_own_line() -> None:
+    trace = Trace()
+    for k in range(200):
+        at = 1000 * US + k * 4 * US
+        trace.call("poll", at, at + US, 0).call("epoll_wait", at + 2 * US, at + 3 * US, 0, fd=EPOLL)
+    report = build.build(lambda since, until: batches(trace.records(), 1), FACTS)
+    lines = [its["text"] for its in report["advice"] if its["rule"] == "busy polling"]
+    assert len(lines) == 2 and all("200 calls" in line for line in lines)
+
+
 # edge-triggered, not drained
 
 

@@ -86,6 +86,9 @@ def test_one_that_computes_and_one_that_sleeps() -> None:
         what({"waiting for a CPU": 90, "computing": 9}, mostly="waiting for a CPU") == "computing"
     )
     assert what({"computing": 9, "waiting for time": 990}, mostly="waiting for time") is None
+    # of a timer's loop on a machine that is busy
+    late = {"computing": 9, "waiting for a CPU": 2000, "waiting for time": 990}
+    assert what(late, mostly="waiting for a CPU") is None
     assert (
         what({"computing": 9, "waiting for time": 990}, mostly="waiting for time", lanes=LANES)
         is None

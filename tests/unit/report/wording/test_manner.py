@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
-from tracer.analysis.verdict.facts import Manner
+from tracer.analysis.verdict.facts import IN_THE_ASKING, TOLD_ONLY, Manner
 from tracer.report.wording import manner
 from tracer.terms import MODELS
 
@@ -14,7 +15,7 @@ SLEEPS = ("blocking", "select", "poll", "epoll-lt", "epoll-et")
 
 
 def of(model: str, **changes: int | str | bool) -> str:
-    given = {
+    given: dict[str, Any] = {
         "operations": 20,
         "shown": 20,
         "handed": 0,
@@ -53,3 +54,26 @@ def test_who_is_told_need_not_be_who_receives() -> None:
 def test_every_model_has_its_sentence() -> None:
     for model in MODELS:
         assert of(model, asleep=20).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("model", "call"), [("linux-aio", "io_submit"), ("io-uring", "io_uring_enter")]
+)
+def test_requests_that_the_asking_call_carries_out_are_not_collected_later(
+    model: str, call: str
+) -> None:
+    for waits_in in ("", call):
+        words = of(model, done=IN_THE_ASKING, waits_in=waits_in)
+        assert call in words and "copies it" in words
+        assert "later" not in words and "choice" not in words
+        assert words.startswith(f"The thread sleeps in {call}") == bool(waits_in)
+
+
+def test_polls_that_only_tell_read_nothing() -> None:
+    for model in ("linux-aio", "io-uring"):
+        words = of(model, done=TOLD_ONLY, waits_in="io_getevents")
+        assert (
+            "Reads" not in words
+            and "choice" not in words
+            and "sleeps in io_getevents until" in words
+        )

@@ -14,11 +14,12 @@ from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.in_window import OperationsInWindow
 from tracer.analysis.operations.table import AFTER_SUBMIT, DEVICE, POSIX_AIO, Operations
 from tracer.analysis.steps.step import Results, State, Step
+from tracer.analysis.tables.number_set import number_set
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
 from tracer.terms import BOUNDARIES
 
-_MOVES = syscalls.class_numbers(("splice",))
+_COPIES = number_set(syscalls.class_numbers(syscalls.COPY))
 
 
 class Cause(IntEnum):
@@ -29,11 +30,11 @@ class Cause(IntEnum):
     NOT_SEEN = auto()  # of a socket
     OF_PIPE = auto()  # whose kernel code has no such event
     OF_FILE = auto()  # likewise
-    MOVED = auto()  # by splice, which does not copy
     HELD = auto()  # between its neighbours, which were seen
     INFERRED = auto()  # of a hand-over
     NO_CALL = auto()  # shows the time
     BY_DEVICE = auto()  # which copies unseen
+    MOVES = auto()  # a splice: no data is copied
     IN_MEMORY = auto()  # completions are read without a call
 
 
@@ -112,8 +113,8 @@ def _told(operations: Operations, modes: np.ndarray) -> np.ndarray:
 
 
 def _copy_start(operations: Operations, modes: np.ndarray) -> np.ndarray:
-    moves = np.isin(operations.nr, _MOVES)
-    return np.where(moves, Cause.MOVED, _of_file(operations, modes))
+    moves = ~_COPIES[operations.nr] & (operations.wait_kind < POSIX_AIO)
+    return np.where(moves, Cause.MOVES, _of_file(operations, modes))
 
 
 def _copy_end(operations: Operations, modes: np.ndarray) -> np.ndarray:

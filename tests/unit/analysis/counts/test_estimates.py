@@ -1,4 +1,4 @@
-"""tracer/analysis/operations/estimates.py: the cause that applied to these operations, and no other."""
+"""tracer/analysis/counts/estimates.py: the cause that applied to these operations, and no other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from support.analysing import operations_of
 from support.records_builder import Trace
 
-from tracer.analysis.operations.estimates import Cause, Estimate, estimates
+from tracer.analysis.counts.estimates import Cause, Estimate, estimates
 from tracer.kernel import syscalls
 from tracer.recording.records import Kind
 from tracer.report.wording.estimates import why
@@ -46,7 +46,8 @@ def estimated(*names: str) -> int:
         ("copy_start", {}, Cause.NOT_SEEN),
         ("copy_start", {"mode": stat.S_IFIFO}, Cause.OF_PIPE),
         ("copy_start", {"mode": stat.S_IFREG}, Cause.OF_FILE),
-        ("copy_start", {"nr": syscalls.numbers()["splice"]}, Cause.MOVED),
+        ("copy_start", {"nr": syscalls.numbers()["splice"]}, Cause.MOVES),
+        ("copy_start", {"nr": syscalls.numbers()["readv"]}, Cause.NOT_SEEN),
         ("copy_end", {}, Cause.BY_DEVICE),
         ("done", {}, Cause.IN_MEMORY),
     ],
