@@ -6,7 +6,6 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
-from tracer.output.terminal.tables import drawn_is_handed_over
 from tracer.output.units import clean, duration, number, plural, share
 
 GOOD = "green"
