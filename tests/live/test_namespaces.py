@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -42,3 +43,13 @@ def test_a_network_namespace_without_loopback(scenario):
 def test_what_needs_no_loopback_runs_there():
     done = inside("--net", *IOTRACE, "run", "blocking", "--proto", "unix", "--no-cost")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_command_in_a_pid_namespace_whose_proc_is_another_s():
+    """The command's number there is another process's in /proc: it is iotrace's own child all the same."""
+    words = "--no-cost", "--json", "--", "sh", "-c", "cat /dev/null; exit 7"
+    done = inside("--pid", "--fork", *IOTRACE, "trace", *words)
+    assert done.returncode == 7, done.stderr
+    report = json.loads(done.stdout)
+    assert report["ledger"]["balanced"]
+    assert {row["name"] for row in report["processes"]} == {"sh", "cat"}

@@ -49,10 +49,26 @@ def number_in_proc(pid: int) -> int:
         return pid
     shown = Path(f"/proc/{pid}").is_dir()
     try:
-        pidfd = os.pidfd_open(pid)
-    except OSError as error:
+        number = number_of_child(pid)
+    except ProcessLookupError:
         if shown:
             raise Ambiguous(f"no process {pid} here; {_other(pid)}") from None
+        raise
+    if shown and number != pid:
+        raise Ambiguous(f"process {pid} is {number} in /proc; {_other(pid)}")
+    return number
+
+
+def number_of_child(pid: int) -> int:
+    """The number under which /proc shows our own child, which `pid` means whatever /proc has under that number.
+
+    Raises ProcessLookupError where /proc does not show it, or it has ended.
+    """
+    if is_in_own_proc():
+        return pid
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError as error:
         raise ProcessLookupError(error.errno, error.strerror) from None
     try:
         # pidfd_show_fdinfo of the kernel: its number in the namespace of the /proc that this file lies in
@@ -63,8 +79,6 @@ def number_in_proc(pid: int) -> int:
     number = int(match[1]) if match else 0
     if number <= 0:
         raise ProcessLookupError(f"/proc does not show process {pid}")
-    if shown and number != pid:
-        raise Ambiguous(f"process {pid} is {number} in /proc; {_other(pid)}")
     return number
 
 

@@ -126,6 +126,11 @@ def numbers() -> dict[str, int]:
     return {name: number for number, name in names().items()}
 
 
+def compat_codes(wanted: tuple[str, ...]) -> tuple[int, ...]:
+    """The numbers that records have of i386's calls with these names."""
+    return tuple(number | COMPAT for number, name in _table()[I386].items() if name in wanted)
+
+
 def name_of(nr: int, arg: int = 0) -> str:
     """The name (Call.name) of the call in a record with this `nr` and `arg`."""
     return Call.of(nr, arg).name

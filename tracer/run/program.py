@@ -166,7 +166,7 @@ class _Command(AnyProgram):
         if self.plan.seconds is not None:
             self._descendants = Descendants(self.numbers, recorder.collector.processes)
         with recorder.aside():
-            number = pid_namespaces.number_in_proc(self._program.pid)
+            number = pid_namespaces.number_of_child(self._program.pid)
             self.numbers.learn(number)
             self.names.look(number)
         self._released_ns = time.monotonic_ns()

@@ -60,6 +60,12 @@ class Files(Table):
         return flags
 
 
+# Whose result is always a descriptor that is new: fcntl's need not be, and socketcall's may be of any call on sockets
+_OPEN = ("open", "openat", "openat2", "open_by_handle_at", "creat", "memfd_create", "memfd_secret")
+_OTHERS = ("dup", "pidfd_getfd", "socket", "accept4", "userfaultfd", "perf_event_open")
+_NEW_I386 = (*MAKERS, *GIVE_BACK, *_OPEN, *_OTHERS)
+
+
 class Descriptors:
     """Feed batches in time order; then ask for any time since the batch before, of descriptors for any time so far."""
 
@@ -89,6 +95,7 @@ class Descriptors:
                 PAIRS,
             )
         )
+        self._new_i386 = np.array(syscalls.compat_codes(_NEW_I386))
         self._with_second = number_set(syscalls.class_numbers(tuple(syscalls.SECOND)))
 
     def feed(self, batch: RecordBatch, timeline: TimelineBatch) -> None:
@@ -234,16 +241,19 @@ class Descriptors:
         self._adopted.add(tid[was_adopted], time[was_adopted], adopted[was_adopted])
 
     def _ends(self, calls: Calls, args: fields.Arguments) -> Ends:
-        """The closes; those that left no record of the call have told their argument."""
+        """The closes; those that left no record of the call have told their argument. What a call of the 32-bit ABI
+        gave back was closed before it, and is not learnt: it is no longer what it was."""
         closes = calls.take((calls.nr == self._close) & (calls.result != -errno.EBADF))
         told = args.where(args.number == self._close)
+        foreign = calls.take(((calls.nr & syscalls.COMPAT) != 0) & (calls.result >= 0))
+        foreign = foreign.take(np.isin(foreign.nr, self._new_i386))
         tid, fd, start, end = (
             np.concatenate(columns)
             for columns in (
-                (closes.tid, told.tid),
-                (closes.fd, told.first),
-                (closes.start, told.time),
-                (closes.end, told.time),
+                (closes.tid, told.tid, foreign.tid),
+                (closes.fd, told.first, foreign.result),
+                (closes.start, told.time, foreign.start),
+                (closes.end, told.time, foreign.end),
             )
         )
         versions = self._tables.at(tid, self.process_of(tid, end), end)

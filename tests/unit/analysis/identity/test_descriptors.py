@@ -6,7 +6,7 @@ import pytest
 from support.records_builder import FILE, SOCKET, TID, Trace
 from support.reports import built
 
-from tracer.kernel.syscalls import numbers
+from tracer.kernel.syscalls import compat_codes, numbers
 from tracer.recording.records import WAS_OPEN, Kind
 
 CPU, OTHER_FD, FIRST, SECOND = 3, 9, 501, 502
@@ -108,3 +108,13 @@ def test_writes_of_files_before_the_look_are_what_the_program_does() -> None:
         5100, 9000, 9100
     )
     assert built(trace)["model"].get("instead") == "files"
+
+
+@pytest.mark.parametrize("count", BATCHES)
+@pytest.mark.parametrize("name", ["open", "openat", "dup2", "eventfd2", "socket"])
+def test_what_a_call_of_the_32_bit_abi_opens_is_unknown(name: str, count: int) -> None:
+    """Its close was of that ABI too: neither is learnt, and the number is not what it was before."""
+    trace = written(200, trace=learnt(Trace(), 100, FIRST, before=True))
+    (nr,) = compat_codes((name,))
+    trace.add(Kind.CALL, 310, start=300, result=OTHER_FD, fd=-1, nr=nr)
+    assert rows(written(400, 500, trace=trace), count) == [(0, 2, 20), (FIRST, 1, 10)]
