@@ -28,7 +28,7 @@ PACKAGES = {name for name in SOURCES if (TOP / name.replace(".", "/")).is_dir()}
 OURS = {name for name in SOURCES if name.split(".")[0] == "tracer"}
 
 # What the modules of a folder may reach, directly or through others; a new folder has to be put here. Everybody may
-# reach the small modules at tracer's top, which reach nothing: errors, places, terms and text.
+# reach the small modules at tracer's top, which reach nothing: errors, places, quantities, terms and text.
 MAKES_RECORDINGS = ("tracer.run", "tracer.capture", "tracer.bpf", "scenarios")
 READS_RECORDINGS = ("tracer.report", "tracer.analysis")
 BOTH = ("tracer.recording", "tracer.kernel")
@@ -37,6 +37,7 @@ MAY = {
     "scenarios": (),
     "tracer.errors": (),
     "tracer.places": (),
+    "tracer.quantities": (),
     "tracer.terms": (),
     "tracer.text": (),
     "tracer.kernel": (),
@@ -55,7 +56,10 @@ MAY = {
     ),
     "tracer.__main__": TREES,
 }
-COMMON = ("tracer.errors", "tracer.places", "tracer.terms", "tracer.text")
+COMMON = (
+    *("tracer.errors", "tracer.places", "tracer.quantities"),
+    *("tracer.terms", "tracer.text"),
+)
 TRACES = ("tracer.bpf", "tracer.capture", "tracer.run", "tracer.claims", "tracer.lab", "tracer.cli")
 # Who may reach what is not ours: each with the folders that may.
 ONLY = {

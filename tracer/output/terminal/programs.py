@@ -58,13 +58,13 @@ def size(count: int | None) -> str:
 
 def processes(report: Result, width: int = 80, most: int | None = None) -> Table | Text:
     """One line a process, and one for each group of its threads where they have several names: the I/O model of its
-    operations, and what its threads spent most of their time on."""
+    operations, and what held it back most of the time in which there was work."""
     listed = report.get("processes") or []
     if not listed:
         return Text("no process was seen", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     numbers = ("pid", "threads", "operations")
-    for name in ("pid", "name", "threads", "operations", "model", "its threads were mostly"):
+    for name in ("pid", "name", "threads", "operations", "model", "held back by"):
         justify: JustifyMethod = "right" if name in numbers else "left"
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
     count = 0
@@ -81,11 +81,8 @@ def processes(report: Result, width: int = 80, most: int | None = None) -> Table
 
 def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
     doing, model = threads.get("activity") or {}, threads.get("model") or {}
-    mostly = (
-        f"{doing['mostly']} {share(doing.get('share'), 1)}"
-        if doing.get("mostly")
-        else "this and that"
-    )
+    held = threads.get("held_back") or {}
+    by = f"{held['what']} {share(held.get('share'), 1)}" if held.get("what") else "no one thing"
     name = (
         model.get("instead")
         or (model.get("name") if threads.get("operations") else None)
@@ -98,7 +95,7 @@ def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
         f"{number(threads.get('threads'))}{idle}",
         number(threads.get("operations")),
         name,
-        mostly,
+        by,
     )
 
 
