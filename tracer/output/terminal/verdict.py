@@ -9,6 +9,7 @@ from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
 from tracer.output.units import clean, duration, number, plural, share
 
 GOOD = "green"
+MUCH = 0.05  # of the events: what is lost then may change what is said
 BRIEF = 2  # sentences of evidence on a screen
 
 MODELS = {
@@ -116,6 +117,19 @@ def _title(model: Result) -> tuple[str, str]:
         name_in_words = MODELS.get(name, clean(name))
     meaning = model.get("reason") or model.get("manner") or _MEANINGS.get(name, "")
     return name_in_words, clean(meaning)
+
+
+def lost(report: Result, width: int = 80) -> list[Text]:
+    """How much of what happened is missing from all that is said, where that is much."""
+    book = report.get("ledger") or {}
+    count, of = book.get("lost") or 0, book.get("counted") or 0
+    if not of or count < MUCH * of:
+        return []
+    text = (
+        f"{share(count, of)} of the events: all that is said here is of the other "
+        f"{number(of - count)}, and may be wrong"
+    )
+    return entry("lost", text, width, "bold red")
 
 
 def held_back(report: Result, width: int = 80) -> list[Text]:

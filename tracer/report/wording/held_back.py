@@ -20,7 +20,7 @@ from tracer.report.contract import HeldBack as Entry
 
 _WORDS = {
     COMPUTING: "CPU: it computes",
-    NO_CPU: "waiting for a CPU that others have",
+    NO_CPU: "waiting for a CPU that other threads have",
     DISK: "disk: it waits for files",
     PEER: "a peer: it waits for answers, data or room from outside",
     LOCKS: "locks: it waits for what another thread has locked",

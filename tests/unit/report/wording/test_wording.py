@@ -31,8 +31,8 @@ EXACT = {  # one of each way in which a sentence bends
     "time, 8 bytes; inotify 1,000 times, 32,000 bytes",
     facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
     "took turns",
-    facts.FutexSleeps(12, 40 * MS, 9 * MS, True): "12 times a thread slept on a futex, 40.0 ms in "
-    "all, at most 9.0; it woke others there later: it had what it waited for, and gave it back",
+    facts.FutexSleeps(12, 40 * MS, 9 * MS, True): "12 times a thread slept on a futex, 40 ms in "
+    "all, at most 9 ms; it woke others there later: it had what it waited for, and gave it back",
     facts.TimeSpent(MS, 0, 2 * MS): "the threads' time: 1 ms computing, 0 ns waiting for a "
     "CPU, 2 ms asleep on futexes",
     facts.ToldReady(3, 4, "select", 1500, 5, 0, "", 6): "3 of 4 receives came after select had "
