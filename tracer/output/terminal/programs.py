@@ -110,6 +110,32 @@ def _cpu_ns(threads: Result) -> int:
     return (threads.get("activity") or {}).get("cpu_ns") or 0
 
 
+def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
+    doing, model = threads.get("activity") or {}, threads.get("model") or {}
+    name = (
+        model.get("instead")
+        or (model.get("name") if threads.get("operations") else None)
+        or MISSING
+    )
+    idle = f" ({doing['idle_threads']} idle)" if doing.get("idle_threads") else ""
+    thread_name = _IO_THREAD.sub(r"\1 (kernel)", clean(threads.get("name") or MISSING))
+    return (
+        indent + thread_name,
+        f"{number(threads.get('threads'))}{idle}",
+        number(threads.get("operations")),
+        name,
+        _held_back(threads.get("held_back") or {}),
+    )
+
+
+def _held_back(held: Result) -> str:
+    """What holds some threads back, and its share."""
+    if not held.get("what"):
+        return "no one thing" if (held.get("text") or "").startswith("no one") else "cannot tell"
+    part = f" {share(held['share'], 1)}" if held.get("share") else ""
+    return f"{clean(held['what'])}{part}"
+
+
 def descriptors(report: Result, width: int = 80, most: int = MOST_DESCRIPTORS) -> list[Text]:
     """Two lines each: what the descriptor is; then how much went over it, where the time of its receives went, and how
     many of its sends had to wait. Connections that have one address in common are one."""
