@@ -91,7 +91,7 @@ def _folded(groups: list[Result]) -> list[Result]:
         return groups
     some = [group for group, is_idle in zip(groups, idle, strict=True) if is_idle]
     together = {
-        "name": "idle threads",
+        "name": "others",
         "threads": sum(group.get("threads") or 0 for group in some),
         "operations": 0,
         "held_back": {"what": _IDLE},

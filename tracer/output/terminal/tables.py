@@ -140,7 +140,7 @@ def threads(report: Result, width: int = 80, most: int = MOST_THREADS) -> Table 
         )
     if idle:
         together = {f"{state}_ns": sum(t.get(f"{state}_ns") or 0 for t in idle) for state in STATES}
-        table.add_row("", f"{len(idle)} idle threads", *_states_of(together))
+        table.add_row("", f"{len(idle)} others", *_states_of(together))
     hidden = len(listed) - len(shown) - len(idle)
     return fitted(more(table, hidden, "thread"), width, names=1)
 

@@ -135,8 +135,8 @@ def idle_beside_work(threads: int) -> dict[str, Any]:
 
 def test_idle_threads_are_one_row_in_both_tables() -> None:
     text = render(idle_beside_work(18), width=80)
-    rows = [line for line in text.splitlines() if "idle threads" in line]
-    assert len(rows) == 2 and "18 idle threads" in rows[0] and " 18 " in rows[1]
+    rows = [line for line in text.splitlines() if " others " in line]
+    assert len(rows) == 2 and "18 others" in rows[0] and " 18 " in rows[1]
     assert "nothing to do" in rows[1] and "idle07" not in text
 
 
