@@ -64,6 +64,13 @@ def server(accepts: bool = True) -> Trace:
     return trace.call("recvfrom", 900, 802_000, 64, fd=ACCEPTED)
 
 
+def listener_that_asks_too() -> Trace:
+    """It made a connection; now it waits for one, and none comes."""
+    trace = Trace().add(Kind.DESCRIPTOR, 2, start=79, fd=MADE, arg=0o140777)
+    trace.call("connect", 10, 20, 0, fd=MADE).sleep(1000, 800_000, 801_000)
+    return trace.call("accept4", 900, 802_000, -4)
+
+
 def asleep(call: str, result: int = 0) -> Callable[[], Trace]:
     return lambda: Trace().sleep(1000, 800_000, 801_000).call(call, 900, 802_000, result)
 
@@ -91,6 +98,7 @@ def mutex() -> Trace:
         (no_room, "peer"),
         (client, "peer"),
         (server, "nothing to do"),
+        (listener_that_asks_too, "nothing to do"),
         (asleep("clock_nanosleep"), "nothing to do"),
         (asleep("wait4", 7), "nothing to do"),
         (asleep("futex"), "nothing to do"),
