@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracer.analysis.counts.call_files import ACCEPT, CONNECT, CallFiles
+from tracer.analysis.counts.call_files import ACCEPT, CONNECT, CallFile, CallFiles
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
 from tracer.analysis.counts.purposes import (
     CHILDREN,
@@ -92,23 +92,52 @@ class WaitsForData(Step[None, DataWaits]):
 
     def __init__(self) -> None:
         self._slept = GroupSum(4, 1)  # thread, process, number of the file, whether it listens → ns
+        # thread → process and ns of its waits after which it has received nothing yet
+        self._pending: dict[int, tuple[int, int]] = {}
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls, files = state[TimelineStep].calls, state[CallFiles]
+        brought = _brought(calls)
+        if self._pending:
+            self._settle(calls, files, brought)
         direct = _RECEIVE[calls.nr] | _ACCEPT[calls.nr] | _CONNECT[calls.nr]
         waits = (calls.slept > 0) & (direct | np.isin(state[WaitPurposes], _FOR_DATA))
         rows = np.flatnonzero(waits)
         if not len(rows):
             return
-        after = _next_receive(calls, rows)
-        seen = after >= 0
-        number = np.where(seen, files.number[after], 0)
-        listens = (seen & _ACCEPT[calls.nr[after]]).astype(np.int64)
-        keys = (calls.tid[rows], files.tgid[rows], number, listens)
+        after = _next_receive(calls, rows, brought)
+        self._add(calls, files, rows[after >= 0], after[after >= 0])
+        self._keep(calls, files, rows[after < 0])
+
+    def _keep(self, calls: Calls, files: CallFile, rows: np.ndarray) -> None:
+        """Keeps the sleeps of some calls until their threads receive."""
+        tids, first, which = np.unique(calls.tid[rows], return_index=True, return_inverse=True)
+        sums = np.zeros(len(tids), np.int64)
+        np.add.at(sums, which, calls.slept[rows])
+        tgids = files.tgid[rows[first]]
+        for tid, tgid, ns in zip(tids.tolist(), tgids.tolist(), sums.tolist(), strict=True):
+            self._pending[tid] = tgid, ns + self._pending.get(tid, (tgid, 0))[1]
+
+    def _add(self, calls: Calls, files: CallFile, rows: np.ndarray, after: np.ndarray) -> None:
+        """Adds the sleeps of some calls, each with the call that brought data next."""
+        listens = _ACCEPT[calls.nr[after]].astype(np.int64)
+        keys = (calls.tid[rows], files.tgid[rows], files.number[after], listens)
         self._slept.add(keys, (calls.slept[rows],))
+
+    def _settle(self, calls: Calls, files: CallFile, brought: np.ndarray) -> None:
+        """Gives the sleeps of earlier batches the first call of this one that brought data."""
+        tids, first = np.unique(calls.tid[brought], return_index=True)
+        for tid, row in zip(tids.tolist(), brought[first].tolist(), strict=True):
+            if tid in self._pending:
+                tgid, ns = self._pending.pop(tid)
+                listens = int(_ACCEPT[calls.nr[row]])
+                keys = (tid, tgid, int(files.number[row]), listens)
+                self._slept.add(tuple(np.array([key]) for key in keys), (np.array([ns]),))
 
     def finish(self, results: Results) -> DataWaits:
         files = _Files(results)
+        for tid, (tgid, ns) in self._pending.items():
+            self._slept.add(tuple(np.array([key]) for key in (tid, tgid, 0, 0)), (np.array([ns]),))
         kinds: defaultdict[int, list[int]] = defaultdict(lambda: [0] * 4)
         keys, values = self._slept.result()
         for (tid, tgid, number, listens), (ns,) in zip(keys.tolist(), values.tolist(), strict=True):
@@ -118,19 +147,22 @@ class WaitsForData(Step[None, DataWaits]):
         return DataWaits(by_thread, files.asks)
 
 
-def _next_receive(calls: Calls, rows: np.ndarray) -> np.ndarray:
-    """int64[n]: of each wait the row of the call of its thread that brought data or a connection next, itself if it
-    did; −1 where the batch holds none. calls: those of a thread together, in the order of time."""
+def _brought(calls: Calls) -> np.ndarray:
+    """The rows of the calls that brought data or a connection."""
     brought = (_RECEIVE[calls.nr] & (calls.result > 0)) | (_ACCEPT[calls.nr] & (calls.result >= 0))
-    brought |= _CONNECT[calls.nr]
-    places = np.flatnonzero(brought)
-    if not len(places):
-        return np.full(len(rows), -1)
-    # a receive that slept and brought nothing was for its own descriptor all the same
+    return np.flatnonzero(brought | _CONNECT[calls.nr])
+
+
+def _next_receive(calls: Calls, rows: np.ndarray, brought: np.ndarray) -> np.ndarray:
+    """int64[n]: of each wait the row of its thread's call that brought data next, itself where it is no select, poll or
+    epoll_wait; −1 where the batch holds none. calls: those of a thread together, in the order of time."""
     itself = ~WAITING[calls.nr[rows]]
-    which = np.minimum(np.searchsorted(places, rows), len(places) - 1)
-    after = places[which]
+    if not len(brought):
+        return np.where(itself, rows, -1)
+    which = np.minimum(np.searchsorted(brought, rows), len(brought) - 1)
+    after = brought[which]
     known = (after >= rows) & (calls.tid[after] == calls.tid[rows])
+    # a receive that slept and brought nothing was for its own descriptor all the same
     return np.where(itself, rows, np.where(known, after, -1))
 
 
