@@ -36,3 +36,6 @@ MODELS = tuple(SYNCHRONOUS)
 NOT_SEEN = "not seen"
 # What the thread that asked did meanwhile: slept, asked again and again, or was free for its own work.
 MEANWHILE = ("asleep", "asking", "free")
+
+# What holds a program back, most of the time in which there was work for it.
+HELD_BACK = ("computing", "waiting for a CPU", "disk", "peer", "locks", "nothing to do")

@@ -57,6 +57,14 @@ RULES: dict[str, list[Schema]] = {
         _where("mostly", {"type": "null"}, {"properties": {"share": {"type": "null"}}}),
         _where("mostly", {"type": "string"}, {"properties": {"share": {"type": "number"}}}),
     ],
+    "HeldBack": [
+        _where(
+            "what",
+            {"type": kind},
+            {"properties": {key: {"type": of} for key in ("share", "ns", "of_ns")}},
+        )
+        for kind, of in (("null", "null"), ("string", "number"))
+    ],
     "Report": [
         _where(
             "scenario",

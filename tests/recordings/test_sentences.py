@@ -12,6 +12,7 @@ import pytest
 from reference.stories import drawn, made_of, records
 from support.reports import built
 
+from tracer.quantities import duration, share
 from tracer.recording import parquet
 from tracer.report import build
 from tracer.terms import MODELS
@@ -32,6 +33,7 @@ def report(name: str) -> dict[str, Any]:
 def check(its: dict[str, Any]) -> None:
     """What must hold of a report."""
     consistent(its["model"])
+    held_back(its, its["threads"])
     for process in its["processes"]:
         consistent(process["model"])
         activity, waits = process["activity"], process["waits"]
@@ -43,8 +45,32 @@ def check(its: dict[str, Any]) -> None:
         threads = [one for one in its["threads"] if one["tgid"] == process["tgid"]]
         if len([one for one in its["processes"] if one["tgid"] == process["tgid"]]) == 1:
             assert sum(waits.values()) <= sum(one["blocked_ns"] for one in threads)
+            held_back(process, threads)
         for group in process["groups"]:
             consistent(group["model"])
+
+
+def held_back(its: dict[str, Any], threads: list[dict[str, Any]]) -> None:
+    """What holds some threads back: its sentence has its own numbers, and no more time than these threads had."""
+    held = its["held_back"]
+    if held["what"] is None:
+        assert held["text"].startswith(("cannot tell: ", "no one thing: "))
+        return
+    part, of = held["ns"], held["of_ns"]
+    assert 0 < part <= of and 2 * part > of
+    assert held["share"] == pytest.approx(part / of, abs=1e-3)
+    assert f"{share(part, of)} of the {duration(of)}" in held["text"]
+    cpu, runnable, lives = (
+        sum(sum(one[key] for key in keys) for one in threads)
+        for keys in (("cpu_ns",), ("runnable_ns",), ("cpu_ns", "runnable_ns", "blocked_ns"))
+    )
+    if held["what"] == "nothing to do":
+        assert part <= of - min(of, cpu + runnable)
+    else:
+        assert cpu + runnable <= of <= lives
+        exactly = {"computing": cpu, "waiting for a CPU": runnable}
+        assert part == exactly.get(held["what"], part) <= lives
+    assert (held["what"] == "computing") == held["text"].startswith("CPU: it computes")
 
 
 def consistent(model: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ PACKAGES = {name for name in SOURCES if (TOP / name.replace(".", "/")).is_dir()}
 OURS = {name for name in SOURCES if name.split(".")[0] == "tracer"}
 
 # What the modules of a folder may reach, directly or through others; a new folder has to be put here. Everybody may
-# reach the small modules at tracer's top, which reach nothing: errors, places, terms and text.
+# reach the small modules at tracer's top, which reach nothing: errors, places, quantities, terms and text.
 MAKES_RECORDINGS = ("tracer.run", "tracer.capture", "tracer.bpf", "scenarios")
 READS_RECORDINGS = ("tracer.report", "tracer.analysis")
 BOTH = ("tracer.recording", "tracer.kernel")
@@ -37,6 +37,7 @@ MAY = {
     "scenarios": (),
     "tracer.errors": (),
     "tracer.places": (),
+    "tracer.quantities": (),
     "tracer.terms": (),
     "tracer.text": (),
     "tracer.kernel": (),
@@ -55,7 +56,10 @@ MAY = {
     ),
     "tracer.__main__": TREES,
 }
-COMMON = ("tracer.errors", "tracer.places", "tracer.terms", "tracer.text")
+COMMON = (
+    *("tracer.errors", "tracer.places", "tracer.quantities"),
+    *("tracer.terms", "tracer.text"),
+)
 TRACES = ("tracer.bpf", "tracer.capture", "tracer.run", "tracer.claims", "tracer.lab", "tracer.cli")
 # Who may reach what is not ours: each with the folders that may.
 ONLY = {
@@ -211,14 +215,14 @@ def test_the_floors_of_the_analysis(floor, above):
     }
 
 
-def test_output_imports_the_reports_contract_and_itself():  # and text.py, which is about any text
+def test_output_imports_the_reports_contract_and_itself():  # and what everybody may reach
     wrong = {
         f"{user} imports {name}"
         for user in OURS
         if within(user, "tracer.output")
         for name in arrows(user)
         if within(name, "tracer")
-        and name not in ("tracer", "tracer.report", "tracer.report.contract", "tracer.text")
+        and name not in ("tracer", "tracer.report", "tracer.report.contract", *COMMON)
         and not within(name, "tracer.output")
     }
     assert not wrong

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tracer.quantities import duration
+
 if TYPE_CHECKING:
     from tracer.claims.trace_view import TraceView
 
@@ -134,10 +136,7 @@ def span(value: Spread, text: Callable[[float], str]) -> str:
 
 def time(ns: float) -> str:
     """Nanoseconds with three significant digits: 912 ns, 10.9 ms."""
-    for scale, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
-        if abs(ns) >= 0.9995 * scale:
-            return f"{ns / scale:.3g} {unit}"
-    return f"{ns:.0f} ns"
+    return duration(ns)
 
 
 def percent(share: float) -> str:

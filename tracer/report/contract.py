@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from tracer.terms import (
     BOUNDARIES,
+    HELD_BACK,
     MEANWHILE,
     MODELS,
     MOVABLE,
@@ -26,6 +27,7 @@ from tracer.terms import (
 
 __all__ = [
     "BOUNDARIES",
+    "HELD_BACK",
     "MEANWHILE",
     "MODELS",
     "MOVABLE",
@@ -341,6 +343,16 @@ class Activity(TypedDict):
     times_ns: dict[str, Duration]
 
 
+class HeldBack(TypedDict):
+    """What holds threads back: ns of of_ns; all but text null where nothing decides, and text says why."""
+
+    what: Annotated[str, Also(values=HELD_BACK)] | None
+    share: Share | None
+    ns: Duration | None
+    of_ns: Duration | None
+    text: str
+
+
 class Waits(TypedDict):
     """What the threads of a process were blocked for."""
 
@@ -373,6 +385,7 @@ class Group(TypedDict):
     operations: Count
     model: Model
     activity: Activity
+    held_back: HeldBack
     wakers: list[Waker]
 
 
@@ -387,6 +400,7 @@ class Process(TypedDict):
     operations: Count
     model: Model
     activity: Activity
+    held_back: HeldBack
     wakers: list[Waker]
     waits: Waits
     groups: list[Group]
@@ -843,6 +857,7 @@ class Report(TypedDict):
     signals: list[Signal]
     model: Model
     activity: Activity
+    held_back: HeldBack
     processes: list[Process]
     descriptors: list[Descriptor]
     advice: list[Advice]

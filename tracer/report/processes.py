@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tracer.analysis.counts.busy_asking import Asked, BusyAsking
+from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.purposes import (
     CHILDREN,
     CONNECTIONS,
@@ -37,10 +38,20 @@ from tracer.analysis.threads.wakers import Wakers
 from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
 from tracer.analysis.verdict.facts import MostEventsLost
+from tracer.analysis.verdict.held_back import (
+    DataWait,
+    DataWaits,
+    ThreadWork,
+    WaitsForData,
+    held_back,
+    waited_for_locks,
+)
 from tracer.analysis.verdict.io_model import VerdictContext
 from tracer.analysis.verdict.non_io import DOING, MOSTLY, IoCounts
 from tracer.recording.batch import RecordBatch, rows_by
+from tracer.report.contract import HeldBack
 from tracer.report.wording import evidence
+from tracer.report.wording import held_back as wording
 
 FEW = 0.05  # of the busiest thread's work, or of a process's operations: a thread that did less may be idle
 IDLE = 0.95  # of its time: asleep on futexes, where a pool's workers wait for work
@@ -71,7 +82,8 @@ class Threads:
 
     slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; asked:
     calls that found nothing and did not sleep; received: number of operations; comms: names of wakers that were not
-    traced; leaders: Identity.leaders; sleeps: the call that each slept in longest.
+    traced; leaders: Identity.leaders; sleeps: the call that each slept in longest; data: what it waited for where it
+    waited for data; locks: ns that it waited for what other threads had locked.
     """
 
     times: list[ThreadTimes]
@@ -83,6 +95,8 @@ class Threads:
     comms: dict[int, str]
     leaders: dict[int, int]
     sleeps: Sleeps = field(default_factory=dict)
+    data: DataWaits = field(default_factory=lambda: DataWaits({}))
+    locks: dict[int, int] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -99,7 +113,7 @@ class KnownThreads(Step[None, Threads]):
 
     NEEDS = (
         *(ThreadStates, WaitReasons, Wakers, BusyAsking, OperationsInWindow, Identity),
-        SleepingCalls,
+        *(SleepingCalls, WaitsForData, Locks),
     )
 
     def feed(self, batch: RecordBatch, state: State) -> None:
@@ -118,6 +132,8 @@ class KnownThreads(Step[None, Threads]):
             {int(tid): name for tid, name in comms.items()},
             results[Identity].leaders,
             results[SleepingCalls],
+            results[WaitsForData],
+            waited_for_locks(results[Locks]["locks"]),
         )
 
 
@@ -131,13 +147,17 @@ def _received(operations: Operations) -> dict[int, int]:
 
 
 class Activity(ReportPart):
-    """The report's `activity`: of all threads."""
+    """The report's `activity` and `held_back`: of all threads."""
 
     NEEDS = (KnownThreads,)
 
     def finish(self, results: Results) -> dict[str, Any]:
         threads = results[KnownThreads]
-        return {"activity": activity(threads.times, threads)}
+        lost = io_model.lost(results.recording.facts.get("ledger") or {})
+        return {
+            "activity": activity(threads.times, threads),
+            "held_back": what_holds_back(threads.times, threads, lost),
+        }
 
 
 class Processes(ReportPart):
@@ -265,6 +285,7 @@ class _Work:
             "operations": count,
             "model": evidence.model(verdict),
             "activity": doing,
+            "held_back": what_holds_back(threads, self.threads, context.lost),
             "wakers": _wakers(threads, self.threads),
         }
 
@@ -295,6 +316,24 @@ def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
             name: ns for name, ns in sorted(totals.items(), key=lambda item: -item[1]) if ns
         },
     }
+
+
+def what_holds_back(
+    members: list[ThreadTimes], threads: Threads, lost: MostEventsLost | None
+) -> HeldBack:
+    """The report's `held_back` of some threads."""
+    data = threads.data
+    work = [
+        ThreadWork(
+            thread,
+            _blocked(thread, threads),
+            data.by_thread.get(thread.tid, DataWait()),
+            thread.tgid in data.asks,
+            threads.locks.get(thread.tid, 0),
+        )
+        for thread in members
+    ]
+    return wording.entry(held_back(work), lost)
 
 
 def _that_decide(members: list[ThreadTimes], threads: Threads) -> list[ThreadTimes]:

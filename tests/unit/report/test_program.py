@@ -56,7 +56,7 @@ def test_a_program_that_computes() -> None:
     its = built(Trace().call("getpid", 10, 20, 1).call("getpid", 900_000, 900_010, 1))
     assert its["activity"]["mostly"] == "computing" and its["model"]["name"] == "none"
     text = render(its | {"window_ns": [0, 900_010]}, width=80)
-    assert "mostly      computing" in text and "computing, no I/O model" in text
+    assert "held back   CPU: it computes" in text and "computing, no I/O model" in text
 
 
 def test_an_idle_thread_does_not_hide_the_others() -> None:

@@ -13,12 +13,16 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.terminal.lines import entry, fit
-from tracer.output.terminal.tables import fitted, more
+from tracer.output.terminal.tables import LITTLE, fitted, more
 from tracer.output.units import MISSING, clean, duration, number, plural, share
 
 MOST_PROCESSES, MOST_DESCRIPTORS, MOST_ADVICE = 12, 12, 8
 _ALIKE = 4  # connections from one address that become one line
+_ALIKE_GROUPS = 2  # groups of threads with nothing to do that become one line
+_IDLE = "nothing to do"
 _FILES = "files"
+_LIBRARIES = "shared objects, read to be loaded"
+_LIBRARY = re.compile(r"\.so(?:\.[\d.]+)*$|/ld\.so\.cache$")
 _ADDED = (
     "operations",
     "receives",
@@ -58,34 +62,56 @@ def size(count: int | None) -> str:
 
 def processes(report: Result, width: int = 80, most: int | None = None) -> Table | Text:
     """One line a process, and one for each group of its threads where they have several names: the I/O model of its
-    operations, and what its threads spent most of their time on."""
+    operations, and what held it back most of the time in which there was work."""
     listed = report.get("processes") or []
     if not listed:
         return Text("no process was seen", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     numbers = ("pid", "threads", "operations")
-    for name in ("pid", "name", "threads", "operations", "model", "its threads were mostly"):
+    for name in ("pid", "name", "threads", "operations", "model", "held back by"):
         justify: JustifyMethod = "right" if name in numbers else "left"
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
     count = 0
     for process in listed[:MOST_PROCESSES]:
-        groups = process.get("groups") or []
+        groups = _folded(process.get("groups") or [])
         if most is not None and count and table.row_count + 1 + len(groups) > most:
             break
         count += 1
         table.add_row(str(process.get("tgid") or MISSING), *_process(process))
         for group in groups if most is None else groups[: max(most - 1, 0)]:
             table.add_row("", *_process(group, "  "))
-    return fitted(more(table, len(listed) - count, "process"), width)
+    return fitted(more(table, len(listed) - count, "process"), width, names=1)
+
+
+def _folded(groups: list[Result]) -> list[Result]:
+    """Groups of threads, those that had nothing to do as one; none where no group had."""
+    most_ns = max(map(_cpu_ns, groups), default=0)
+    idle = [_is_idle(group, most_ns) for group in groups]
+    if sum(idle) < _ALIKE_GROUPS:
+        return groups
+    some = [group for group, is_idle in zip(groups, idle, strict=True) if is_idle]
+    together = {
+        "name": "others",
+        "threads": sum(group.get("threads") or 0 for group in some),
+        "operations": 0,
+        "held_back": {"what": _IDLE},
+    }
+    left = [group for group, is_idle in zip(groups, idle, strict=True) if not is_idle]
+    return [*left, together] if left else []
+
+
+def _is_idle(group: Result, most_ns: int) -> bool:
+    """most_ns: CPU time of the busiest group."""
+    idle = (group.get("held_back") or {}).get("what") == _IDLE
+    return idle and not group.get("operations") and _cpu_ns(group) <= LITTLE * most_ns
+
+
+def _cpu_ns(threads: Result) -> int:
+    return (threads.get("activity") or {}).get("cpu_ns") or 0
 
 
 def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
     doing, model = threads.get("activity") or {}, threads.get("model") or {}
-    mostly = (
-        f"{doing['mostly']} {share(doing.get('share'), 1)}"
-        if doing.get("mostly")
-        else "this and that"
-    )
     name = (
         model.get("instead")
         or (model.get("name") if threads.get("operations") else None)
@@ -98,8 +124,16 @@ def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
         f"{number(threads.get('threads'))}{idle}",
         number(threads.get("operations")),
         name,
-        mostly,
+        _held_back(threads.get("held_back") or {}),
     )
+
+
+def _held_back(held: Result) -> str:
+    """What holds some threads back, and its share."""
+    if not held.get("what"):
+        return "no one thing" if (held.get("text") or "").startswith("no one") else "cannot tell"
+    part = f" {share(held['share'], 1)}" if held.get("share") else ""
+    return f"{clean(held['what'])}{part}"
 
 
 def descriptors(report: Result, width: int = 80, most: int = MOST_DESCRIPTORS) -> list[Text]:
@@ -177,22 +211,23 @@ def _grouped(descriptors: list[Result]) -> list[Result]:
     """Descriptors with their labels and their counts; those of one process that have an address in common, added up."""
     groups: dict[tuple[int | None, str], list[Result]] = defaultdict(list)
     for descriptor in descriptors:
-        groups[descriptor.get("tgid"), _common(descriptor.get("file"))].append(descriptor)
+        common = _common(descriptor)
+        owner = None if common == _LIBRARIES else descriptor.get("tgid")
+        groups[owner, common].append(descriptor)
     rows = []
     for (_, common), members in groups.items():
-        if common and len(members) >= _ALIKE:
-            most = max(members, key=lambda descriptor: descriptor.get("operations") or 0)
-            rows.append(
-                _added(
-                    members,
-                    f"{len(members):,}× {common}"
-                    if common != _FILES
-                    else f"{len(members):,} files, most of all {clean(most['file'])}",
-                )
-            )
+        if common and len(members) >= (2 if common == _LIBRARIES else _ALIKE):
+            rows.append(_added(members, _of_several(common, members)))
         else:
             rows += [_added([descriptor], _label(descriptor)) for descriptor in members]
     return sorted(rows, key=lambda row: -row["operations"])
+
+
+def _of_several(common: str, members: list[Result]) -> str:
+    if common not in (_FILES, _LIBRARIES):
+        return f"{len(members):,}× {common}"
+    most = max(members, key=lambda descriptor: descriptor.get("operations") or 0)
+    return f"{len(members):,} {common}, most of all {clean(most['file'])}"
 
 
 def _added(members: list[Result], label: str) -> dict[str, Any]:
@@ -219,12 +254,13 @@ def _number(descriptor: Result) -> str:
     return MISSING if fd is None else str(fd) if fd >= 0 else "registered "
 
 
-def _common(file: str | None) -> str:
-    """TCP:[127.0.0.1:80->*] of a connection to a server (the lower port is taken for the server's), "files" of what has
-    a path, '' of others."""
-    if (file or "").startswith("/"):
-        return _FILES
-    protocol, bracket, rest = (file or "").partition(":[")
+def _common(descriptor: Result) -> str:
+    """TCP:[127.0.0.1:80->*] of a connection to a server (the lower port is taken for the server's), _LIBRARIES or
+    _FILES of what has a path, '' of others."""
+    file = descriptor.get("file") or ""
+    if file.startswith("/"):
+        return _LIBRARIES if _LIBRARY.search(file) and not descriptor.get("sends") else _FILES
+    protocol, bracket, rest = file.partition(":[")
     local, arrow, remote = rest.removesuffix("]").partition("->")
     if not (bracket and arrow and protocol.startswith(("TCP", "UDP"))):
         return ""

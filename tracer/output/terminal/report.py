@@ -77,6 +77,9 @@ def _on_a_screen(report: Result, whole: Sections, width: int) -> Sections:
         if _height(shown[_verdict], width) <= left:
             break
     left -= _height(shown[_verdict], width)
+    words = tables.words(report, width) if shown[_phases] else []
+    if len(words) <= left:
+        shown[_phases], left = [*shown[_phases], *words], left - len(words)
     tables_first = _OF_SCENARIOS if report.get("scenario") else _OF_PROGRAMS
     hidden = []
     for name in tables_first:
@@ -117,6 +120,7 @@ def _phases(report: Result, width: int, brief: bool = False) -> Parts:
         *rule("Phases", "ask → wait → ready → notice → copy → completion → done", width),
         tables.phases(report, width, brief),
         *verdict.queued(report, width),
+        *([] if brief else tables.words(report, width)),
     ]
 
 
@@ -190,6 +194,7 @@ def _signals(report: Result, width: int) -> Parts:
 def _verdict(report: Result, width: int) -> Parts:
     return [
         *rule("Verdict", "", width),
+        *verdict.lost(report, width),
         *verdict.verdict(report, width),
         *verdict.estimates(report, width),
         *verdict.oracle(report, width),
@@ -202,6 +207,7 @@ def _verdict(report: Result, width: int) -> Parts:
 def _verdict_in_short(report: Result, width: int, most: int) -> Parts:
     return [
         *rule("Verdict", "", width),
+        *verdict.lost(report, width),
         *verdict.verdict(report, width, most),
         *verdict.estimates(report, width, brief=True),
         *verdict.oracle(report, width, brief=True),

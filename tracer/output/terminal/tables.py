@@ -18,6 +18,10 @@ _INSIDE = {name: f"· {name}" for name in NOTICE_SPANS}  # rows of a part of the
 _STATES = tuple(zip(STATES, "·░▓█", ("cyan", "yellow", "magenta", "green"), strict=True))
 BAR = 16
 MOST_CALLS, MOST_THREADS = 16, 16
+SHORTEST_NAME = 4  # cells
+# A thread that was blocked for so much of its life, and had so little of the CPU time of the busiest, is idle.
+IDLE, LITTLE = 0.5, 0.02
+_ALIKE = 3  # idle threads that become one row
 
 
 def _table(width: int, first: str, *columns: str) -> Table:
@@ -29,10 +33,17 @@ def _table(width: int, first: str, *columns: str) -> Table:
     return table
 
 
-def fitted(table: Table, width: int) -> Table:
-    """Two spaces between columns where there is room, else one."""
-    if Console(width=4 * width, markup=False).measure(table).maximum > width:
+def fitted(table: Table, width: int, names: int | None = None) -> Table:
+    """Two spaces between columns where there is room, else one; where that is too wide, names are cut (the column
+    `names`, if there is one), and nothing else is."""
+    console = Console(width=4 * width, markup=False)
+    if console.measure(table).maximum > width:
         table.padding = (0, 1, 0, 0)
+    if names is not None and (excess := console.measure(table).maximum - width) > 0:
+        cells = [*table.columns[names].cells, table.columns[names].header]
+        longest = max(console.measure(cell).maximum for cell in cells)
+        longest = min(longest, table.columns[names].max_width or longest)
+        table.columns[names].max_width = max(longest - excess, SHORTEST_NAME)
     return table
 
 
@@ -66,6 +77,32 @@ def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text
     return fitted(table, width)
 
 
+# What the words of the phases and of the figure mean.
+_WORDS = {
+    "wait": "no data yet",
+    "notice": "it was there, and not fetched",
+    "copy": "into the program's memory",
+    "completion": "copied, and the program did not know",
+}
+_TOLD = "told: a call said so"
+_TELL = ("select", "poll", "epoll-lt", "epoll-et")  # models whose figure has the word
+
+
+def words(report: Result, width: int = 80) -> list[Text]:
+    """What the words of the phases that took time mean."""
+    measured = report.get("phases") or {}
+    parts = [
+        f"{name}: {meaning}"
+        for name, meaning in _WORDS.items()
+        if (measured.get(name) or {}).get("max_ns")
+    ]
+    if not parts:
+        return []
+    if (report.get("figure") or {}).get("model") in _TELL:
+        parts.append(_TOLD)
+    return [Text(line, style="dim") for line in textwrap.wrap("; ".join(parts), width)]
+
+
 _MOST_KILLED = 3  # that are named
 
 
@@ -92,25 +129,52 @@ def threads(report: Result, width: int = 80, most: int = MOST_THREADS) -> Table 
     table.add_column("CPU", justify="right", no_wrap=True)
     table.add_column("")
     weight = [thread for thread in listed if _lifetime(thread)] or listed
-    shown = sorted(
-        weight, key=lambda t: (t.get("kernel_ns") or 0) + (t.get("user_ns") or 0), reverse=True
-    )
-    shown = shown[:most]
+    idle = [] if report.get("scenario") else _idle(weight)
+    left = sorted(_without(weight, idle), key=_cpu_ns, reverse=True)
+    shown = left[: most - bool(idle)]
     for thread in shown:
-        states_ns = [thread.get(f"{state}_ns") or 0 for state in STATES]
-        bar = Text()
-        cells = stacked(states_ns, "".join(glyph for _, glyph, _ in _STATES), BAR)
-        for text, (_, _, style) in zip(cells, _STATES, strict=True):
-            bar.append(text, style=style)
-        cpu = states_ns[2] + states_ns[3]
         table.add_row(
             str(thread.get("tid", MISSING)),
             clean(thread.get("name") or MISSING),
-            *(duration(state_ns, fixed=True) for state_ns in states_ns),
-            share(cpu, _lifetime(thread)),
-            bar,
+            *_states_of(thread),
         )
-    return fitted(more(table, len(listed) - len(shown), "thread"), width)
+    if idle:
+        together = {f"{state}_ns": sum(t.get(f"{state}_ns") or 0 for t in idle) for state in STATES}
+        table.add_row("", f"{len(idle)} others", *_states_of(together))
+    hidden = len(listed) - len(shown) - len(idle)
+    return fitted(more(table, hidden, "thread"), width, names=1)
+
+
+def _cpu_ns(thread: Result) -> int:
+    return (thread.get("kernel_ns") or 0) + (thread.get("user_ns") or 0)
+
+
+def _idle(threads: list[Result]) -> list[Result]:
+    """The threads that did next to nothing beside others that did something, where they are several."""
+    most_ns = max(map(_cpu_ns, threads), default=0)
+    idle = [
+        thread
+        for thread in threads
+        if (thread.get("blocked_ns") or 0) >= IDLE * _lifetime(thread)
+        and _cpu_ns(thread) <= LITTLE * most_ns
+    ]
+    return idle if len(idle) >= _ALIKE else []
+
+
+def _without(threads: list[Result], some: list[Result]) -> list[Result]:
+    ids = {id(thread) for thread in some}
+    return [thread for thread in threads if id(thread) not in ids]
+
+
+def _states_of(thread: Result) -> tuple[str | Text, ...]:
+    """The cells of a thread's four states, its share of a CPU, and the bar."""
+    states_ns = [thread.get(f"{state}_ns") or 0 for state in STATES]
+    bar = Text()
+    cells = stacked(states_ns, "".join(glyph for _, glyph, _ in _STATES), BAR)
+    for text, (_, _, style) in zip(cells, _STATES, strict=True):
+        bar.append(text, style=style)
+    times = (duration(state_ns, fixed=True) for state_ns in states_ns)
+    return *times, share(_cpu_ns(thread), _lifetime(thread)), bar
 
 
 def together(report: Result, width: int = 80) -> list[Text]:

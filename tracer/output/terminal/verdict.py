@@ -9,6 +9,7 @@ from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
 from tracer.output.units import clean, duration, number, plural, share
 
 GOOD = "green"
+MUCH = 0.05  # of the events: what is lost then may change what is said
 BRIEF = 2  # sentences of evidence on a screen
 
 MODELS = {
@@ -59,7 +60,6 @@ INSTEADS = {
     ),
 }
 _UNDECIDED = ("none", "unknown")
-_ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for room to send")
 SYNCHRONOUS = {
     True: "synchronous: the thread that wants the data makes the copying call",
     False: "asynchronous: no call of the thread waits for the data or copies it",
@@ -78,7 +78,7 @@ def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Te
     sure = "" if confidence is None or name in _UNDECIDED else f", {confidence:.0%} sure"
     doubtful = name in (*_UNDECIDED, "mixed") and not model.get("instead")
     style = "bold yellow" if doubtful else "bold green"
-    lines = mostly(report, width) + entry("model", title + sure, width, style)
+    lines = held_back(report, width) + entry("model", title + sure, width, style)
     if meaning:
         lines += entry("", meaning, width)
     shares = {share_name: value or 0 for share_name, value in (model.get("shares") or {}).items()}
@@ -119,20 +119,26 @@ def _title(model: Result) -> tuple[str, str]:
     return name_in_words, clean(meaning)
 
 
-def mostly(report: Result, width: int = 80) -> list[Text]:
-    """What a program that does something else than input and output spends its time on; nothing for the others, and for
-    a scenario, of which that is known."""
-    doing = report.get("activity") or {}
-    activity = doing.get("mostly")
-    if report.get("scenario") or activity is None or activity in _ABOUT_IO:
+def lost(report: Result, width: int = 80) -> list[Text]:
+    """How much of what happened is missing from all that is said, where that is much."""
+    book = report.get("ledger") or {}
+    count, of = book.get("lost") or 0, book.get("counted") or 0
+    if not of or count < MUCH * of:
         return []
-    addition = (
-        ""
-        if (report.get("model") or {}).get("name") in (None, "none")
-        else "; the model says how it receives what data there is"
+    text = (
+        f"{share(count, of)} of the events: all that is said here is of the other "
+        f"{number(of - count)}, and may be wrong"
     )
-    text = f"{clean(activity)}: {share(doing['share'], 1)} of its threads' time{addition}"
-    return entry("mostly", text, width, "bold yellow")
+    return entry("lost", text, width, "bold red")
+
+
+def held_back(report: Result, width: int = 80) -> list[Text]:
+    """The one thing that holds the program back, and its share of the time in which there was work; nothing for a
+    scenario, of which that is known."""
+    held = report.get("held_back") or {}
+    if report.get("scenario") or not held.get("text"):
+        return []
+    return entry("held back", clean(held["text"]), width, "bold yellow")
 
 
 def estimates(report: Result, width: int = 80, brief: bool = False) -> list[Text]:

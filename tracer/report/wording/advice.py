@@ -21,6 +21,7 @@ from tracer.analysis.verdict.facts import (
     WokenInVain,
 )
 from tracer.kernel import syscalls
+from tracer.quantities import duration
 from tracer.report.contract import Advice
 
 
@@ -132,4 +133,4 @@ def _of_receives(
 
 
 def _lay_ready(receives: int, notice_ns: int) -> str:
-    return f"{receives:,} receives lay ready {notice_ns / 1e3:,.0f} µs at the median"
+    return f"{receives:,} receives lay ready {duration(notice_ns)} at the median"

@@ -56,6 +56,7 @@ from tracer.analysis.verdict.facts import (
 )
 from tracer.analysis.verdict.io_model import ModelVerdict
 from tracer.kernel import syscalls
+from tracer.quantities import duration
 from tracer.report.contract import Model
 from tracer.report.wording import manner
 
@@ -184,7 +185,7 @@ def _plain(fact: _Plain) -> str:
         case SleptInCall(shown, receives, slept_ns):
             return (
                 f"{shown:,} of {receives:,} receives slept inside the call for their data, "
-                f"{_ms(slept_ns)} ms in all"
+                f"{duration(slept_ns)} in all"
             )
         case ThreadEach(threads):
             return f"in {threads} threads, one for each of {threads} descriptors"
@@ -215,8 +216,8 @@ def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptL
             )
         case Burnt(calls, cpu_ns, of_ns):
             return (
-                f"{', '.join(map(_asking, calls))}; none of these slept: {_ms(cpu_ns)} ms on a CPU, "
-                f"of the {_ms(of_ns)} ms that the threads had"
+                f"{', '.join(map(_asking, calls))}; none of these slept: {duration(cpu_ns)} on a CPU, "
+                f"of the {duration(of_ns)} that the threads had"
             )
         case TimedOut(times):
             return (
@@ -262,7 +263,7 @@ def _handed_over(fact: HandedOver) -> str:
     how = f", {fact.woken} times after that had woken it {by}" if fact.woken else ""
     return (
         f"{fact.times} of {fact.receives} were handed over: another thread was told than the one "
-        f"that received{how}; half of them within {fact.fetched_ns / 1e3:.1f} µs"
+        f"that received{how}; half of them within {duration(fact.fetched_ns)}"
     )
 
 
@@ -277,7 +278,7 @@ def _told_ready(fact: ToldReady) -> str:
     elsewhere = f"; {_times(fact.elsewhere)} in {fact.elsewhere_in}" if fact.elsewhere else ""
     return (
         f"{fact.shown} of {fact.receives} receives came after {fact.call} had said the descriptor "
-        f"was ready, half of them done within {fact.received_ns / 1e3:.1f} µs of its return; "
+        f"was ready, half of them done within {duration(fact.received_ns)} of its return; "
         f"{_times(fact.sleeps)} the thread slept in {fact.call}{elsewhere}; "
         f"{fact.eagains:,} receives found nothing (EAGAIN)"
     )
@@ -395,7 +396,7 @@ def _native_aio(fact: _NativeAio) -> str:
         case DoneInSubmit(reads, of, slept_ns):
             return (
                 f"{reads} of {of} reads were done inside io_submit, which slept "
-                f"{_ms(slept_ns)} ms for them: asynchronous in name only"
+                f"{duration(slept_ns)} for them: asynchronous in name only"
             )
         case DoneAfterSubmit(reads, of):
             return (
@@ -420,8 +421,8 @@ def _instead(fact: _Instead) -> str:
             )
         case TimeSpent(computing, runnable, futexes):
             return (
-                f"the threads' time: {_ms(computing)} ms computing, {_ms(runnable)} ms waiting "
-                f"for a CPU, {_ms(futexes)} ms asleep on futexes"
+                f"the threads' time: {duration(computing)} computing, {duration(runnable)} waiting "
+                f"for a CPU, {duration(futexes)} asleep on futexes"
             )
         case FutexSleeps():
             return _futex_sleeps(fact)
@@ -433,8 +434,8 @@ def _instead(fact: _Instead) -> str:
             )
         case RanTogether((one, other), together, possible):
             return (
-                f"threads {one} and {other} both had a CPU for {_ms(together)} of the "
-                f"{_ms(possible)} ms that the shorter one's computing took"
+                f"threads {one} and {other} both had a CPU for {duration(together)} of the "
+                f"{duration(possible)} that the shorter one's computing took"
             )
         case FewReceives(operations, models):
             return (
@@ -452,10 +453,6 @@ def _futex_sleeps(fact: FutexSleeps) -> str:
         else "it woke nobody there: what it waited for was an event, and another thread's"
     )
     return (
-        f"{fact.times} times a thread slept on a futex, {_ms(fact.slept_ns)} ms in all, at most "
-        f"{_ms(fact.longest_ns)}; {meaning}"
+        f"{fact.times} times a thread slept on a futex, {duration(fact.slept_ns)} in all, at most "
+        f"{duration(fact.longest_ns)}; {meaning}"
     )
-
-
-def _ms(ns: int) -> str:
-    return f"{ns / 1e6:.1f}"

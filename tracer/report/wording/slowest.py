@@ -22,6 +22,7 @@ from tracer.analysis.operations.slowest import (
 )
 from tracer.analysis.steps.step import ReportPart, Results
 from tracer.analysis.threads.thread_states import ThreadStates
+from tracer.quantities import duration
 from tracer.report.contract import SlowReason
 
 _WHILE = {
@@ -29,7 +30,6 @@ _WHILE = {
     "copy": "during the copy",
     "completion": "after the copy, before it knew",
 }
-_SCALES = ((10**9, "s"), (10**6, "ms"), (10**3, "µs"))
 
 
 class SlowestPart(ReportPart):
@@ -79,21 +79,21 @@ def _reason(fact: Why, names: _Names) -> SlowReason:
         case WokenLate(ns, waker):
             who = names.of(waker)
             by = f"by {who}" if who else "by an interrupt"
-            text = f"{time(ns)} passed from the data's arrival until it was woken, {by}"
+            text = f"{duration(ns)} passed from the data's arrival until it was woken, {by}"
             return {"what": "wake-up", "who": who, "ns": ns, "text": text}
         case HandedOver(ns, teller):
             who = names.of(teller)
-            text = f"{time(ns)} passed from the data's arrival until {who} was told, which handed it over"
+            text = f"{duration(ns)} passed from the data's arrival until {who} was told, which handed it over"
             return {"what": "handed over", "who": who, "ns": ns, "text": text}
         case NoCpu(ns, holder, phase):
             who = names.of(holder)
-            text = f"{time(ns)} it waited for a CPU {_WHILE[phase]}: {_held(holder, who)}"
+            text = f"{duration(ns)} it waited for a CPU {_WHILE[phase]}: {_held(holder, who)}"
             return {"what": "no CPU", "who": who, "ns": ns, "text": text}
         case AsleepIn(ns, call, waker, phase):
             who = names.of(waker)
             where = f"in {call} " if call else ""
             ended = f", until {who} woke it" if who else ""
-            text = f"{time(ns)} it slept {where}{_WHILE[phase]}{ended}"
+            text = f"{duration(ns)} it slept {where}{_WHILE[phase]}{ended}"
             return {"what": "asleep", "who": who, "ns": ns, "text": text}
         case _:
             return _own(fact)
@@ -103,20 +103,20 @@ def _own(fact: InCall | Computed | Copied) -> SlowReason:
     """What the thread did itself."""
     match fact:
         case InCall(ns, call, phase):
-            text = f"{time(ns)} it was in {call} {_WHILE[phase]}"
+            text = f"{duration(ns)} it was in {call} {_WHILE[phase]}"
             return {"what": "in a call", "who": None, "ns": ns, "text": text}
         case Computed(ns, phase):
-            text = f"{time(ns)} it computed {_WHILE[phase]}"
+            text = f"{duration(ns)} it computed {_WHILE[phase]}"
             return {"what": "computing", "who": None, "ns": ns, "text": text}
         case Copied(ns, count):
-            text = f"{time(ns)} the call that brought {count:,} bytes took"
+            text = f"{duration(ns)} the call that brought {count:,} bytes took"
             return {"what": "copy", "who": None, "ns": ns, "text": text}
         case _:
             assert_never(fact)
 
 
 def _no_data(fact: NoData) -> str:
-    text = f"{time(fact.ns)} no data had come"
+    text = f"{duration(fact.ns)} no data had come"
     if fact.asleep * 2 >= fact.ns:
         return f"{text}: the thread slept" + (f" in {fact.call}" if fact.call else "")
     if fact.runnable * 2 >= fact.ns:
@@ -133,9 +133,9 @@ def _sent(fact: Sent, who: str | None) -> str:
         return f"it came while {who} had that CPU: it sent the data, or was interrupted for it"
     busy = fact.ns - fact.asleep - fact.runnable
     did = max(
-        (fact.asleep, f"slept {time(fact.asleep)} of that time"),
-        (fact.runnable, f"waited {time(fact.runnable)} of that time for a CPU"),
-        (busy, f"had a CPU for {time(busy)} of that time"),
+        (fact.asleep, f"slept {duration(fact.asleep)} of that time"),
+        (fact.runnable, f"waited {duration(fact.runnable)} of that time for a CPU"),
+        (busy, f"had a CPU for {duration(busy)} of that time"),
     )
     return f"it came from {who}, or as that was interrupted; it {did[1]}"
 
@@ -144,11 +144,3 @@ def _held(holder: int, who: str | None) -> str:
     if who:
         return f"{who} had it last"
     return "it was idle" if holder == IDLE else "who had it was not seen"
-
-
-def time(ns: int) -> str:
-    """A time in three digits, as a person would say it."""
-    for scale, unit in _SCALES:
-        if ns >= scale:
-            return f"{ns / scale:.3g} {unit}"
-    return f"{ns} ns"

@@ -119,3 +119,64 @@ def test_nothing_is_raised_for_what_is_null() -> None:
     render(report)
     for place in places(report):
         render(without(report, place))  # whichever it is
+
+
+LONG = "a-process-with-a-name-of-forty-characters"
+
+
+def idle_beside_work(threads: int) -> dict[str, Any]:
+    """A process with one thread that computes and others, each with a name of its own, that sleep."""
+    trace = Trace().call("getpid", 10, 20, 1)
+    for which in range(threads):
+        tid, name = TID + 1 + which, int.from_bytes(b"idle%02d\0\0" % which, "little")
+        trace.add(Kind.THREAD, 3, tid=tid, fd=TID, result=TID).sleep(6, None, None, tid=tid)
+        trace.add(Kind.NAME, 5, tid=tid, start=name)
+    return built(trace.call("getpid", 900_000, 900_010, 1))
+
+
+def test_idle_threads_are_one_row_in_both_tables() -> None:
+    text = render(idle_beside_work(18), width=80)
+    rows = [line for line in text.splitlines() if " others " in line]
+    assert len(rows) == 2 and "18 others" in rows[0] and " 18 " in rows[1]
+    assert "nothing to do" in rows[1] and "idle07" not in text
+
+
+def test_shared_objects_are_one_row_whoever_loads_them() -> None:
+    report = many_files()
+    (file, *_) = report["descriptors"]
+    loads = [
+        file | {"tgid": tgid, "fd": 3, "file": f"/lib/{name}", "receives": 1, "sends": 0}
+        for tgid in (1, 2)
+        for name in ("libc.so.6", "libm-2.36.so", "libpython3.11.so.1.0")
+    ]
+    report["descriptors"] = [*loads, loads[0] | {"file": "/srv/notes.so.txt"}]
+    labels = [row["label"] for row in programs._grouped(report["descriptors"])]
+    assert labels[0].startswith("6 shared objects, read to be loaded, most of all /lib/")
+    assert labels[1:] == ["3</srv/notes.so.txt>"]
+
+
+@pytest.mark.parametrize("model", ["mutual exclusion", "epoll-lt"])
+def test_names_are_cut_and_nothing_else_is(model: str) -> None:
+    report = idle_beside_work(2)
+    for process in report["processes"]:
+        process |= {"tgid": 4_194_303, "name": LONG, "operations": 123_456_789}
+        process["model"] = {"name": "none", "instead": model}
+        process["held_back"] = {"what": "waiting for a CPU", "share": 0.854}
+    text = render(report, width=80)
+    (row,) = [line for line in text.splitlines() if "4194303" in line]
+    for word in ("123,456,789", model, "waiting for a CPU 85.4%"):
+        assert word in row
+    for head in ("threads", "operations", "held back by", "runnable", "blocked"):
+        assert head in text
+    assert LONG[:3] in row and LONG not in row and "…" in row
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_much_that_was_lost_is_said_in_a_line_of_its_own() -> None:
+    report = idle_beside_work(0)
+    for lost, is_said in ((95, True), (1, False), (0, False)):
+        report["ledger"] |= {"counted": 100, "delivered": 100 - lost, "lost": lost}
+        said = [line for line in render(report).splitlines() if line.startswith("lost  ")]
+        assert bool(said) is is_said
+    report["ledger"] |= {"counted": 100, "delivered": 5, "lost": 95}
+    assert "lost        95.0% of the events: " in render(report, verbose=False)

@@ -31,10 +31,10 @@ EXACT = {  # one of each way in which a sentence bends
     "time, 8 bytes; inotify 1,000 times, 32,000 bytes",
     facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
     "took turns",
-    facts.FutexSleeps(12, 40 * MS, 9 * MS, True): "12 times a thread slept on a futex, 40.0 ms in "
-    "all, at most 9.0; it woke others there later: it had what it waited for, and gave it back",
-    facts.TimeSpent(MS, 0, 2 * MS): "the threads' time: 1.0 ms computing, 0.0 ms waiting for a "
-    "CPU, 2.0 ms asleep on futexes",
+    facts.FutexSleeps(12, 40 * MS, 9 * MS, True): "12 times a thread slept on a futex, 40 ms in "
+    "all, at most 9 ms; it woke others there later: it had what it waited for, and gave it back",
+    facts.TimeSpent(MS, 0, 2 * MS): "the threads' time: 1 ms computing, 0 ns waiting for a "
+    "CPU, 2 ms asleep on futexes",
     facts.ToldReady(3, 4, "select", 1500, 5, 0, "", 6): "3 of 4 receives came after select had "
     "said the descriptor was ready, half of them done within 1.5 µs of its return; 5 times the "
     "thread slept in select; 6 receives found nothing (EAGAIN)",
@@ -46,7 +46,7 @@ EXACT = {  # one of each way in which a sentence bends
         9 * MS,
         10 * MS,
     ): "4,000 calls of poll with time-out 0 found nothing, 50 calls of epoll_wait told again of what "
-    "the one before had told; none of these slept: 9.0 ms on a CPU, of the 10.0 ms that the threads "
+    "the one before had told; none of these slept: 9 ms on a CPU, of the 10 ms that the threads "
     "had",
 }
 VERDICT: list[type] = [*typing.get_args(facts.Fact)]
