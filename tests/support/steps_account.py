@@ -1,0 +1,167 @@
+"""What a program of steps (steps_program.py) did, by its own log, and what iotrace says that it did: two accounts that
+are equal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.steps_machine import NEVER, ON_DATA, STARTS, File, Step
+from support.steps_program import Programs
+
+_EAGAIN = -11
+_NO_RETURN = ("exit", "exit_group")
+COUNTS = ("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again")
+COUNTS += ("accepts", "connects")
+_BYTES = {"receives": "received_bytes", "sends": "sent_bytes"}
+_AGAIN = {"receives": "receive_again", "sends": "send_again"}
+
+
+@dataclass
+class Account:
+    """files: process, descriptor, kind of file, inode, counts → how many; operations: thread, descriptor, bytes;
+    calls, and thread and call → how many; threads: thread, process; futexes: of calls of futex the fewest and the most,
+    since a thread may be killed before it has counted one."""
+
+    files: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    operations: Counter[tuple[int, int, int]] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    calls_of_threads: Counter[tuple[int, str]] = field(default_factory=Counter)
+    threads: Counter[tuple[int, int]] = field(default_factory=Counter)
+    processes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    futexes: tuple[int, int] = (0, 0)
+
+    def differences(self, other: Account) -> list[str]:
+        """What is in this one and not in the other, and the other way round, a line each."""
+        lines = []
+        for name in ("files", "operations", "calls", "calls_of_threads", "threads", "processes"):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            lines += [f"{name}: not in iotrace's: {key} × {n}" for key, n in (ours - theirs).items()]
+            lines += [f"{name}: only in iotrace's: {key} × {n}" for key, n in (theirs - ours).items()]
+        if not self.futexes[0] <= other.futexes[0] <= self.futexes[1]:
+            lines.append(f"futexes: {other.futexes[0]}, not {self.futexes}")
+        return lines
+
+
+def unexpected(programs: Programs) -> list[str]:
+    """Calls that returned something else than was foreseen: then the foresight is wrong, not iotrace."""
+    return [
+        f"step {index}: {step.name}{step.args} of actor {step.actor.number} returned {step.result}"
+        f" and not {step.expected}"
+        for index, step in enumerate(programs.steps)
+        if not _is_expected(step)
+    ][:5]
+
+
+def _is_expected(step: Step) -> bool:
+    if step.name in (*_NO_RETURN, "execve"):
+        return step.result == NEVER
+    if step.expected is None:
+        return step.result >= 0 or bool(step.flags & STARTS)
+    return step.result == step.expected
+
+
+def of_program(programs: Programs, area: bytes) -> Account:
+    """The program's own account."""
+    account = Account()
+    _count_calls(account, programs, area)
+    counts: dict[tuple[Any, ...], Counter[str]] = {}
+    for step in programs.steps:
+        if step.use:
+            key = (step.tgid, step.use.fd, _file(programs, step.use.file))
+            counts.setdefault(key, Counter()).update(_counted(step))
+            if step.use.what == "receives" and step.result > 0 and step.use.file.kind in ON_DATA:
+                account.operations[step.tid, step.use.fd, step.result] += 1
+    for (tgid, fd, (kind, inode, _)), values in counts.items():
+        if any(values.values()):
+            account.files[tgid, fd, kind, inode, tuple(values[name] for name in COUNTS)] += 1
+    return account
+
+
+def _file(programs: Programs, file: File) -> tuple[str, int, int]:
+    """(kind, inode, number): anonymous files of a kind are one."""
+    kind = "regular" if file.kind in ("null", "zero") else file.kind
+    if file.is_anonymous:
+        return file.kind, 0, 0
+    return file.kind, programs.steps.inode(file), 0 if kind == "regular" else file.stat
+
+
+def _counted(step: Step) -> Counter[str]:
+    assert step.use, "of calls that use a descriptor"
+    what, result = step.use.what, step.result
+    if result == _EAGAIN:
+        return Counter({_AGAIN[what]: 1})
+    if what in ("accepts", "connects"):
+        return Counter({what: 1})
+    return Counter({what: result > 0, _BYTES[what]: max(result, 0)})
+
+
+def _count_calls(account: Account, programs: Programs, area: bytes) -> None:
+    lives: set[tuple[int, int]] = set()
+    for step in programs.steps:
+        if step.name not in _NO_RETURN:
+            account.calls_of_threads[step.tid, step.name] += 1
+    first, last = 0, 0
+    for actor in programs.actors:
+        tid, tgid = programs.steps.ids(area, actor)
+        account.threads[tid, tgid] += 1
+        own, before = programs.steps.futexes(area, actor)
+        first += own + before
+        last += 2 * (actor in programs.killed)
+        for name in ("gettid", "getpid"):
+            account.calls_of_threads[tid, name] += 1
+    for actor, step in programs.executed:
+        tid, tgid = programs.steps.ids(area, actor)
+        for name in ("gettid", "getpid"):
+            account.calls_of_threads[tgid, name] += 1
+            account.calls_of_threads[tid, name] -= 1
+            account.calls_of_threads[step.tid, name] += 1
+        for name in ("open", "mmap", "close"):
+            account.calls_of_threads[tgid, name] += 1
+        if step.tid != tgid:
+            account.threads[step.tid, tgid] += 1
+            account.calls_of_threads[step.tid, "execve"] -= 1
+            account.calls_of_threads[tgid, "execve"] += 1
+    tid, _ = programs.steps.ids(area, programs.actors[0])
+    for name in ("execve", "open", "mmap", "close"):
+        account.calls_of_threads[tid, name] += 1
+    account.calls_of_threads = +account.calls_of_threads
+    for (_, name), count in account.calls_of_threads.items():
+        account.calls[name] += count
+    for _, tgid in account.threads:
+        account.processes[tgid, sum(n for (_, its), n in account.threads.items() if its == tgid)] = 1
+    account.futexes = (first, first + last)
+
+
+def of_report(report: dict[str, Any], calls: Iterator[tuple[int, str]]) -> Account:
+    """iotrace's account. calls: thread and name of each call in the recording."""
+    account = Account()
+    for row in report["descriptors"]:
+        counts = tuple(row[name] for name in COUNTS)
+        if any(counts):
+            kind = kind_of(row["file"])
+            inode = 0 if kind in ANONYMOUS_KINDS else row["inode"]
+            account.files[row["tgid"], row["fd"], kind, inode, counts] += 1
+    for operation in report["operations"]:
+        account.operations[operation["tid"], operation["fd"], operation["bytes"]] += 1
+    for call in report["syscalls"]:
+        account.calls[call["name"]] += call["calls"]
+    account.futexes = (account.calls.pop("futex", 0),) * 2
+    for tid, name in calls:
+        account.calls_of_threads[tid, name] += name != "futex"
+    account.calls_of_threads = +account.calls_of_threads
+    for thread in report["threads"]:
+        account.threads[thread["tid"], thread["tgid"]] += 1
+    for process in report["processes"]:
+        account.processes[process["tgid"], process["threads"]] += 1
+    return account
+
+
+ANONYMOUS_KINDS = ("eventfd", "timerfd", "signalfd", "inotify", "eventpoll")
+
+
+def kind_of(name: str | None) -> str:
+    """The kind of file, of its name as the report has it."""
+    return str(name)
