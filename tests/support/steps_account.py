@@ -82,10 +82,11 @@ def of_program(programs: Programs, area: bytes) -> Account:
 
 def _file(programs: Programs, file: File) -> tuple[str, int, int]:
     """(kind, inode, number): anonymous files of a kind are one."""
-    kind = "regular" if file.kind in ("null", "zero") else file.kind
     if file.is_anonymous:
-        return file.kind, 0, 0
-    return file.kind, programs.steps.inode(file), 0 if kind == "regular" else file.stat
+        return _SHOWN[file.kind], 0, 0
+    shown = _SHOWN.get(file.kind) or programs.steps.text_at(file.path)
+    is_device = file.kind in ("null", "zero")
+    return shown, programs.steps.inode(file), 0 if is_device else file.stat
 
 
 def _counted(step: Step) -> Counter[str]:
@@ -141,8 +142,8 @@ def of_report(report: dict[str, Any], calls: Iterator[tuple[int, str]]) -> Accou
     for row in report["descriptors"]:
         counts = tuple(row[name] for name in COUNTS)
         if any(counts):
-            kind = kind_of(row["file"])
-            inode = 0 if kind in ANONYMOUS_KINDS else row["inode"]
+            kind = shown_kind(row["file"])
+            inode = 0 if kind.startswith("anon_inode:") else row["inode"]
             account.files[row["tgid"], row["fd"], kind, inode, counts] += 1
     for operation in report["operations"]:
         account.operations[operation["tid"], operation["fd"], operation["bytes"]] += 1
@@ -159,9 +160,27 @@ def of_report(report: dict[str, Any], calls: Iterator[tuple[int, str]]) -> Accou
     return account
 
 
-ANONYMOUS_KINDS = ("eventfd", "timerfd", "signalfd", "inotify", "eventpoll")
+_SHOWN = {
+    "eventfd": "anon_inode:[eventfd]",
+    "timerfd": "anon_inode:[timerfd]",
+    "signalfd": "anon_inode:[signalfd]",
+    "inotify": "anon_inode:inotify",
+    "eventpoll": "anon_inode:[eventpoll]",
+    "pipe": "pipe",
+    "stream": "UNIX-STREAM",
+    "unix": "UNIX-STREAM",
+    "datagram": "UNIX-DGRAM",
+    "seqpacket": "UNIX-SEQPACKET",
+    "udp": "UDP",
+    "tcp": "TCP",
+    "memfd": "memfd",
+}
 
 
-def kind_of(name: str | None) -> str:
-    """The kind of file, of its name as the report has it."""
-    return str(name)
+def shown_kind(name: str | None) -> str:
+    """The kind of a file by its name in the report, the name itself where that tells no kind or is a path."""
+    if name is None or name.startswith("anon_inode:"):
+        return str(name)
+    if name.startswith("/memfd:"):
+        return "memfd"
+    return name if name.startswith("/") else name.partition(":")[0]

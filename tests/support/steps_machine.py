@@ -179,6 +179,11 @@ class Steps:
         (inode,) = struct.unpack_from("=Q", self.data, at + 8)
         return int(inode)
 
+    def text_at(self, address: int) -> str:
+        """What `text` has put there."""
+        at = address - AREA - DATA
+        return self.data[at : self.data.index(0, at)].decode()
+
     def _rows(self, area: bytes) -> bytes:
         return area[STEPS : STEPS + len(self.list) * _STEP.size]
 
