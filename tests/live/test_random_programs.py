@@ -1,5 +1,5 @@
-"""Random programs of threads, forks, execs, opens, closes, dups and passed descriptors, whose numbers are used again and
-again, on the running kernel: iotrace's account of each file, thread and process is the program's own."""
+"""Random programs of threads, forks, execs, opens, closes, dups and passed descriptors, whose numbers are reused, on
+the running kernel: iotrace's account of each file, thread and process is the program's own."""
 
 from __future__ import annotations
 

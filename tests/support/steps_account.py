@@ -13,8 +13,10 @@ from support.steps_program import Programs
 
 _EAGAIN = -11
 _NO_RETURN = ("exit", "exit_group")
-COUNTS = ("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again")
-COUNTS += ("accepts", "connects")
+COUNTS = (
+    *("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again"),
+    *("accepts", "connects"),
+)
 _BYTES = {"receives": "received_bytes", "sends": "sent_bytes"}
 _AGAIN = {"receives": "receive_again", "sends": "send_again"}
 
@@ -38,8 +40,12 @@ class Account:
         lines = []
         for name in ("files", "operations", "calls", "calls_of_threads", "threads", "processes"):
             ours, theirs = getattr(self, name), getattr(other, name)
-            lines += [f"{name}: not in iotrace's: {key} × {n}" for key, n in (ours - theirs).items()]
-            lines += [f"{name}: only in iotrace's: {key} × {n}" for key, n in (theirs - ours).items()]
+            lines += [
+                f"{name}: not in iotrace's: {key} × {n}" for key, n in (ours - theirs).items()
+            ]
+            lines += [
+                f"{name}: only in iotrace's: {key} × {n}" for key, n in (theirs - ours).items()
+            ]
         if not self.futexes[0] <= other.futexes[0] <= self.futexes[1]:
             lines.append(f"futexes: {other.futexes[0]}, not {self.futexes}")
         return lines
@@ -100,10 +106,11 @@ def _counted(step: Step) -> Counter[str]:
 
 
 def _count_calls(account: Account, programs: Programs, area: bytes) -> None:
-    lives: set[tuple[int, int]] = set()
+    """Those of the steps, those with which each thread and each image begins, and those of futex."""
+    by_thread = account.calls_of_threads
     for step in programs.steps:
         if step.name not in _NO_RETURN:
-            account.calls_of_threads[step.tid, step.name] += 1
+            by_thread[step.tid, step.name] += 1
     first, last = 0, 0
     for actor in programs.actors:
         tid, tgid = programs.steps.ids(area, actor)
@@ -132,7 +139,9 @@ def _count_calls(account: Account, programs: Programs, area: bytes) -> None:
     for (_, name), count in account.calls_of_threads.items():
         account.calls[name] += count
     for _, tgid in account.threads:
-        account.processes[tgid, sum(n for (_, its), n in account.threads.items() if its == tgid)] = 1
+        account.processes[
+            tgid, sum(n for (_, its), n in account.threads.items() if its == tgid)
+        ] = 1
     account.futexes = (first, first + last)
 
 

@@ -93,7 +93,9 @@ class Files:
 
     def _again(self, actor: Actor, how: int) -> None:
         if self._paths:
-            self._open_path(actor, self._paths[-1 - (how >> 1) % len(self._paths[-3:])], O_RDWR, how)
+            self._open_path(
+                actor, self._paths[-1 - (how >> 1) % len(self._paths[-3:])], O_RDWR, how
+            )
 
     def _memfd(self, actor: Actor, how: int) -> None:
         self._made(actor, "memfd", how & 1, "memfd_create", self.steps.text("memory"), how & 1)
@@ -200,7 +202,7 @@ class Files:
             file.position += size
             file.file.size = max(file.file.size, file.position)
         elif file.kind in _QUEUES:
-            if file.peer in held and len(file.peer.queue) < _MOST_QUEUED:
+            if file.peer and file.peer in held and len(file.peer.queue) < _MOST_QUEUED:
                 self._send(actor, fd, how >> 9, size)
                 file.peer.queue.append((size, ()))
         elif file.kind == "eventfd":
@@ -314,7 +316,7 @@ class Files:
         ways = [
             (way, its.peer)
             for way, (its, _) in sorted(actor.table.fds.items())
-            if its.kind in (*_PAIRS, "unix") and its.peer in held
+            if its.kind in (*_PAIRS, "unix") and its.peer and its.peer in held
         ]
         if not ways:
             return

@@ -21,6 +21,10 @@ from tracer.recording.records import Kind
 
 SOURCE = ROOT / "tests" / "live" / "steps.c"
 _FLAGS = ("-O1", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-no-pie")
+_NONE = (
+    *("lost", "open", "missed", "unentered", "untracked", "unlearnt"),
+    *("missing_rows", "unseen_switches", "contradictory_threads"),
+)
 
 
 class Unforeseen(Exception):
@@ -65,14 +69,14 @@ def _calls(run: Path) -> Iterator[tuple[int, str]]:
     base = parquet.read_facts(str(run))["base_ns"]
     for records in parquet.read(str(run)):
         calls = records[(records["kind"] == Kind.CALL) & (records["time"] >= base)]
-        for tid, number, arg in zip(*(calls[key].tolist() for key in ("tid", "nr", "arg")), strict=True):
+        for tid, number, arg in zip(
+            *(calls[key].tolist() for key in ("tid", "nr", "arg")), strict=True
+        ):
             yield tid, syscalls.name_of(number, arg)
 
 
 def _missing(ledger: dict[str, int]) -> list[str]:
-    none = ("lost", "open", "missed", "unentered", "untracked", "unlearnt", "missing_rows")
-    none += ("unseen_switches", "contradictory_threads")
-    lines = [f"ledger: {name} {ledger[name]}" for name in none if ledger[name]]
+    lines = [f"ledger: {name} {ledger[name]}" for name in _NONE if ledger[name]]
     return lines + ["ledger: not balanced"] * (not ledger["balanced"])
 
 
