@@ -330,12 +330,12 @@ class Files:
         self.call(actor, "sendmsg", way, message, 0, expected=1, use=use)
         peer.queue.append((1, (passed,)))
 
-    def take(self, actor: Actor, what: int, how: int) -> None:
+    def take(self, actor: Actor, what: int, how: int, held: set[object]) -> None:
         """One that was passed is received."""
         ways = [
             (way, its)
             for way, (its, _) in sorted(actor.table.fds.items())
-            if its.kind in (*_PAIRS, "unix") and its.queue and its.queue[0][1]
+            if its.kind in (*_PAIRS, "unix") and its.queue and its.queue[0][1] and its.peer in held
         ]
         if not ways:
             return

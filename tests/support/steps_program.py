@@ -249,7 +249,7 @@ class Programs:
 
     def _take(self, actor: Actor, what: int, how: int) -> None:
         if len(actor.table.fds) < _MOST_FDS:
-            self._files.take(actor, what, how)
+            self._files.take(actor, what, how, self._held())
 
     def _held(self) -> set[object]:
         """The open files that descriptors of live threads stand for."""
