@@ -129,10 +129,12 @@ TAIL(learn)
 		bpf_probe_read_user(pair, sizeof(pair), (void *)fourth);
 	if (todo & LEARN_RESULT || (todo & LEARN_DUPS && is_dup(second)))
 		pair[0] = result;
+	if (todo & LEARN_SECOND)
+		pair[0] = kept(call, args);
 	if (todo & LEARN_ADDRESS && !(todo & LEARN_RESULT)) /* a bind or connect: its KIND_FILE says more now */
 		forget(key_of(slot->life, files, first));
 	learn_as(tid, slot->life, pair[1], files, todo & (LEARN_PAIR0 | LEARN_PAIR3));
-	learn_as(tid, slot->life, pair[0], files, true);
+	learn_as(tid, slot->life, pair[0], files, !(todo & LEARN_SECOND));
 	if (todo & (LEARN_PATH0 | LEARN_PATH1 | LEARN_ADDRESS))
 		tail_calls.call(ctx, TAIL_DESCRIBE);
 	return 0;
@@ -232,12 +234,13 @@ static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 	result = ctx->args[1];
 	nr = slot->nr;
 	tid = slot->tid;
-	slot->enter = 0;
 
 	/* The arguments are still in the registers. */
 	u64 args[REGS_COUNT];
-	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
+	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS))) {
+		slot->enter = 0;
 		return 0;
+	}
 	bool compat = false;
 	if (slot->flags & SLOT_UNSEEN) { /* the call that an adopted thread was in; -1: a sigreturn's */
 		compat = in_compat_call();
@@ -255,6 +258,11 @@ static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 		arg = kept(call, args);
 		todo = call->learn;
 	}
+	if (todo & LEARN_MESSAGES && result > 0) { /* it tells of the call, too */
+		slot->at = 0;
+		tail_calls.call(ctx, TAIL_MESSAGES);
+	}
+	slot->enter = 0;
 	if (!(todo & LEARN_SILENT))
 		batch_record(now, KIND_CALL, tid, code_of(nr, compat, &arg), start, result, args[ARG0], arg, false);
 	todo &= ~(LEARN_SILENT | LEARN_WATCHED);
@@ -263,8 +271,12 @@ static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 			tail_calls.call(ctx, TAIL_EXECUTED);
 		return 0;
 	}
-	if (!(todo & ~(LEARN_FIRST | LEARN_SENDS))) {
-		if (!may_be_news(slot, args[ARG0], todo & LEARN_SENDS))
+	if (!(todo & ~(LEARN_FIRST | LEARN_SENDS | LEARN_SECOND))) {
+		bool news = may_be_news(slot, args[ARG0], todo & LEARN_SENDS);
+
+		if (todo & LEARN_SECOND)
+			news |= may_be_news(slot, arg, !(todo & LEARN_SENDS));
+		if (!news)
 			return 0;
 	} else if (result < 0 && result != -EINPROGRESS && !(todo & LEARN_ENDS)) {
 		return 0;

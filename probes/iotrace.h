@@ -68,6 +68,8 @@ enum kind {
 	KIND_UNENTERED = 33, /* a call whose exit alone the kernel showed: as KIND_CALL, but start = SAYS_* */
 	KIND_WAKER = 34,    /* the name of a thread that is not traced and wakes one that is: tid = the waker's, start and
 			     * result = the 16 bytes of comm; again where another name or thread has taken its place */
+	KIND_MESSAGES = 31, /* before the KIND_CALL of a recvmmsg or sendmmsg, one or several: result = messages whose
+			     * length was read, start = the sum of those, nr = the call's number, fd, arg = its flags */
 };
 /* clang-format on */
 
@@ -103,7 +105,7 @@ struct slot {
 	u32 flags;   /* SLOT_* */
 	u32 chained; /* some other thread had to take a neighbouring slot: look there too */
 	s32 last_fd; /* the descriptor last received from and looked up, not to do it again */
-	u16 at;      /* of io_submit's blocks, or of what is watched: the next one to tell of */
+	u16 at;      /* of io_submit's blocks, recvmmsg's messages, or of what is watched: the next one to tell of */
 	u16 compat;  /* the ABI of its last call was the 32-bit one: for a call that never returns */
 	u32 life;    /* of its process and table of descriptors: another one where the process ID is used again */
 	s32 sent_fd; /* likewise, last sent to */
@@ -175,6 +177,7 @@ enum tail {
 	TAIL_EVENTS,
 	TAIL_UNENTERED,
 	TAIL_EXECUTED,
+	TAIL_MESSAGES,
 	TAIL_WATCH,
 	TAIL_WATCH_MORE,
 	TAILS
@@ -192,15 +195,17 @@ struct call {
 #define LEARN_PAIR3 16 /* argument 3 points at two new descriptors (socketpair) */
 #define LEARN_THIRD 32 /* argument 2 is a descriptor (epoll_ctl), argument 3 its struct epoll_event */
 #define LEARN_EXEC 64
-#define LEARN_EVENTS 128    /* argument 3 points at the struct io_events that came (io_getevents) */
-#define LEARN_SILENT 256    /* no record: the user asked for other calls. What it sets up is still learnt. */
-#define LEARN_ADDRESS 512   /* the descriptor learnt is a socket that has addresses now */
-#define LEARN_PATH0 1024    /* argument 0 is the path by which it was opened */
-#define LEARN_PATH1 2048    /* argument 1 is */
-#define LEARN_SENDS 4096    /* of LEARN_FIRST: data goes there */
-#define LEARN_ENDS 8192     /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
-#define LEARN_WATCHED 16384 /* a look at the call's entry, at what it watches and for how long */
-#define LEARN_DUPS 65536    /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
+#define LEARN_EVENTS 128      /* argument 3 points at the struct io_events that came (io_getevents) */
+#define LEARN_SILENT 256      /* no record: the user asked for other calls. What it sets up is still learnt. */
+#define LEARN_ADDRESS 512     /* the descriptor learnt is a socket that has addresses now */
+#define LEARN_PATH0 1024      /* argument 0 is the path by which it was opened */
+#define LEARN_PATH1 2048      /* argument 1 is */
+#define LEARN_SENDS 4096      /* of LEARN_FIRST: data goes there */
+#define LEARN_ENDS 8192       /* descriptors are closed: argument 0 where LEARN_FIRST is there too, else many */
+#define LEARN_WATCHED 16384   /* a look at the call's entry, at what it watches and for how long */
+#define LEARN_DUPS 65536      /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
+#define LEARN_MESSAGES 262144 /* argument 1 points at as many struct mmsghdr as the result says: KIND_MESSAGES */
+#define LEARN_SECOND 524288   /* the argument that is kept is a descriptor too: splice's output, sendfile's input */
 
 #define WAKERS 8192            /* a power of two: places to remember who was named as a waker */
 #define WAS_OPEN 0x8000        /* in a KIND_DESCRIPTOR's nr: a look at what was open before */

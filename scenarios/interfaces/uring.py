@@ -137,13 +137,15 @@ class Completion:
 
 
 class Ring:
-    """An io_uring. Use as a context manager; raises Unsupported where the kernel has or allows none."""
+    """An io_uring. Use as a context manager; raises Unsupported where the kernel has or allows none.
 
-    def __init__(self, entries: int = 8) -> None:
+    setup: IORING_SETUP_* flags."""
+
+    def __init__(self, entries: int = 8, setup: int = 0) -> None:
         if platform.machine() != "x86_64":
             raise Unsupported("io_uring is spoken here on x86-64 only")
         self._libc = ctypes.CDLL(None, use_errno=True)
-        params = _Params()
+        params = _Params(flags=setup)
         self.fd = self._call("io_uring_setup", SETUP, entries, ctypes.byref(params))
         if not params.features & _FEATURE_SINGLE_MMAP:
             os.close(self.fd)

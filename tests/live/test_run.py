@@ -45,8 +45,11 @@ while True:
     os.wait()
 """
     with beside(noise):
-        report = report_of("run", "posix-aio", "--messages", 23, "-o", path, *FAST)
+        pictures = ("--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html")
+        report = report_of("run", "posix-aio", "--messages", 23, "-o", path, *pictures, *FAST)
     check_closed_loop(report, "posix-aio", 23)
+    assert "aio_read" in (tmp_path / "a.svg").read_text()
+    assert '"count":23' in (tmp_path / "a.html").read_text()
     records = np.concatenate(list(parquet.read(str(path))))
     born = records[np.isin(records["kind"], (Kind.START, Kind.THREAD))]
     assert set(born["result"]) == {report["target"]["pid"]}
@@ -59,10 +62,11 @@ while True:
 
 @pytest.mark.parametrize(("arguments", "wanted"), [((), NOBODY), (("--as-root",), 0)])
 def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
-    path = tmp_path / "run.parquet"
+    path, picture = tmp_path / "run.parquet", tmp_path / "run.svg"
+    keep = ("-o", path, "--svg", picture)
     user = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
     with running(
-        "run", "blocking", "--messages", 23, "--json", "-o", path, *FAST, *arguments, env=user
+        "run", "blocking", "--messages", 23, "--json", *keep, *FAST, *arguments, env=user
     ) as run:
         run.await_messages(1)
         uids = [
@@ -78,6 +82,7 @@ def test_scenario_runs_as_the_invoking_user(arguments, wanted, tmp_path):
     assert uids == [[[str(wanted)] * 4] * 2] * 2
     check_closed_loop(json.loads(done.stdout), "blocking", 23)
     assert path.stat().st_uid == wanted
+    assert picture.stat().st_uid == NOBODY, "what is shown is for who asked"
 
 
 # the ledger can fail

@@ -47,7 +47,7 @@ OPTIONAL = {
     *(
         f"{of}.{key}"
         for of in ("model", "processes.model")
-        for key in ("instead", "variants", "manner", "reason")
+        for key in ("instead", "variants", "manner", "reason", "waits_in")
     ),
 }
 CHANGED = ("signal-rt", "posix-aio", "io-uring", "claims/lock", "claims/parallel")

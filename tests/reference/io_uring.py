@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reference.order import Operation
-from reference.story import Away, Call, Completion, Story, Uring
+from reference.story import Away, Call, Completion, File, Story, Uring
 
 READS = {
     1,
@@ -17,12 +17,26 @@ READS = {
 BY_DEVICE = ("file", "disk")
 
 
+def file_of(story: Story, request: Uring) -> File | None:
+    """The request's file. Of a registered one the kernel tells, by the request's address, when it is complete."""
+    if not request.fixed:
+        return request.file
+    complete = any(not its.goes_on for its in request.completions)
+    return request.file if story.has_addresses and complete else None
+
+
+def is_poller(story: Story, tid: int) -> bool:
+    """Whether a thread is the kernel's that submits by itself: it makes no call, and did not set up the ring."""
+    calls = any(its.tid == tid for its in enters(story))
+    return story.polled_ring is not None and tid != story.polled_ring and not calls
+
+
 def reads(story: Story) -> list[Operation]:
     """The completed reads with data, before they are given their readiness."""
     done = [
         (request, completion)
         for request in story.uring
-        if request.opcode in READS and (request.file is None or request.file.kind != "terminal")
+        if request.opcode in READS and kind_of(file_of(story, request)) != "terminal"
         for completion in request.completions
         if completion.result > 0
     ]
@@ -38,13 +52,14 @@ def read(
     mine = [its for its in request.completions if its.result > 0 and its.time < completion.time]
     before = mine[-1] if mine else None
     call = submitting_call(story, request)
-    kind = completion_kind(request, completion, before, call)
+    file = file_of(story, request)
+    kind = completion_kind(story, request, completion, before, call)
     asked = ask(request, before, call)
     away = last_away(story, completion, asked)
     slept = away is not None and away.woken is not None and away.out >= asked
     since = busy_until(completion, asked, away, others)
     copied = first_copy(story, completion, since)
-    is_file = request.file is not None and request.file.kind in BY_DEVICE
+    is_file = kind_of(file) in BY_DEVICE
     if copied is not None:
         start = copied
     elif is_file and kind != "inline":
@@ -60,7 +75,7 @@ def read(
         tid=request.tid,
         receiver_tid=completion.tid if completion.tid != request.tid else 0,
         fd=-1 if request.fixed else request.fd,
-        inode=request.file.inode if request.file else 0,
+        inode=file.inode if file else 0,
         bytes=completion.result,
         wait_kind="io-uring",
         completion_kind=kind,
@@ -72,7 +87,7 @@ def read(
         done=told_by.end if told_by else completion.time,
         estimated=estimated,
         empty_at=max(polls) if polls and before is None else None,
-        stream=request.file.stream if request.file and not request.fixed else False,
+        stream=file.stream if file and not request.fixed else False,
         more={"slept": away.back - away.out if away and slept else 0},
     )
 
@@ -83,10 +98,20 @@ def submitting_call(story: Story, request: Uring) -> Call | None:
     return mine[0] if mine and mine[0].start <= request.submitted else None
 
 
+def kind_of(file: File | None) -> str:
+    """What a file is, if that is known."""
+    return file.kind if file else ""
+
+
 def completion_kind(
-    request: Uring, completion: Completion, before: Completion | None, call: Call | None
+    story: Story,
+    request: Uring,
+    completion: Completion,
+    before: Completion | None,
+    call: Call | None,
 ) -> str:
     """How the request was carried out."""
+    file = file_of(story, request)
     polls = [time for time in request.polled if time <= completion.time]
     works = [time for time in request.worked if time <= completion.time]
     if before or completion.goes_on:
@@ -95,9 +120,12 @@ def completion_kind(
         return "worker"
     if polls:
         return "poll-armed"
+    direct = file is not None and file.kind in BY_DEVICE and file.direct and not request.fixed
+    if is_poller(story, request.tid) and not direct:
+        return "sqpoll"
     if call and completion.time <= call.end:
         return "inline"
-    return "device"
+    return "inline" if kind_of(file) in ("socket", "pipe") else "device"
 
 
 def ask(request: Uring, before: Completion | None, call: Call | None) -> int:
@@ -145,8 +173,7 @@ def ready_unseen(
 
 def who_told(story: Story, request: Uring, completion: Completion) -> Call | None:
     """The call that waited, and returned with the completion; None: the program looks into the ring by itself."""
-    # a kernel thread asked: who submits, and did not set up the ring that is polled
-    anyone = story.polled_ring is not None and request.tid != story.polled_ring
+    anyone = is_poller(story, request.tid)  # a kernel thread asked
     waits = [
         its
         for its in enters(story)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from reference import handover, posix_aio, signals
 from reference.order import Operation, settle
 from reference.readiness import Receive, one_by_one
-from reference.story import Call, Story
+from reference.story import Away, Call, Story
 from tracer.kernel import syscalls
 
 RECEIVES = {
@@ -18,6 +18,9 @@ RECEIVES = {
     "pread64",
     "preadv",
     "preadv2",
+    "splice",
+    "tee",
+    "vmsplice",
 }
 WAITS = {
     "select",
@@ -120,7 +123,14 @@ def settled(story: Story, operations: list[Operation]) -> None:
     for inode in {op.inode for op in operations}:
         mine = sorted((op for op in operations if op.inode == inode), key=lambda op: op.copy_end)
         receives = [
-            Receive(op.copy_end, op.empty_at, op.polled and inode > 0, op.stream) for op in mine
+            Receive(
+                op.copy_end,
+                op.empty_at,
+                op.polled and inode > 0,
+                op.stream,
+                op.messages,
+            )
+            for op in mine
         ]
         readies = [time for of, time in story.readies if of == inode]
         for op, (ready, late) in zip(mine, one_by_one(receives, readies), strict=True):
@@ -157,7 +167,7 @@ def decided(
         receiver_tid=call.tid if aio else 0,
         fd=call.fd,
         inode=story.files[call.fd].inode,
-        bytes=call.result,
+        bytes=brought(call),
         wait_kind=kind,
         ask=asked,
         ready=ready_unseen(kind, call, teller or sleeper, signal, empty_at, asked),
@@ -168,6 +178,8 @@ def decided(
         estimated=estimated,
         empty_at=empty_at,
         stream=story.files[call.fd].stream,
+        messages=call.result if call.name == "recvmmsg" else 1,
+        waits_inside=[(its.out, its.back) for its in sleeps(call) if not is_early(call, its)],
         polled=kind == "polled"
         or (teller is not None and not teller.sleep() and empty_at is not None),
         more={
@@ -208,15 +220,67 @@ def is_wait(story: Story, call: Call) -> bool:
 
 
 def receives_data(story: Story, call: Call) -> bool:
-    """Whether a call receives from a socket or a pipe."""
+    """Whether a call receives from a socket or a pipe, and not what the process itself has moved into the pipe."""
     file = story.files.get(call.fd)
-    return call.name in RECEIVES and file is not None and file.kind in ("socket", "pipe")
+    if call.name not in RECEIVES or file is None or file.kind not in ("socket", "pipe"):
+        return False
+    if call.name == "vmsplice" and file.writable:
+        return False
+    moves = call.name in ("splice", "tee", "vmsplice")
+    return not (
+        moves and any(fills(story, its, file.inode) for its in story.calls if its.end <= call.end)
+    )
+
+
+def fills(story: Story, call: Call, inode: int) -> bool:
+    """Whether a call moves something into this pipe."""
+    out = {"splice": call.arg, "tee": call.arg, "vmsplice": call.fd}.get(call.name)
+    file = story.files.get(out) if out is not None else None
+    if file is None or file.kind != "pipe" or call.result <= 0:
+        return False
+    return file.inode == inode and (call.name != "vmsplice" or file.writable)
 
 
 def leaves_data(call: Call) -> bool:
     """Whether a call had data, and left it where it was."""
-    peeks = call.name in ("recvfrom", "recvmsg") and call.arg & (MSG_PEEK | MSG_ERRQUEUE) != 0
+    flags = call.arg if call.name in ("recvfrom", "recvmsg") else 0
+    if call.name == "recvmmsg" and call.messages:
+        flags = call.messages[2]
+    peeks = flags & (MSG_PEEK | MSG_ERRQUEUE) != 0 or call.name == "tee"
     return peeks and call.result > 0
+
+
+def brought(call: Call) -> int:
+    """How many bytes a call brought, −1 where the bytes of its messages are not known."""
+    if call.name != "recvmmsg":
+        return call.result
+    if call.messages is None or call.messages[0] != call.result:
+        return -1
+    return call.messages[1]
+
+
+# what of its sleeps was before its first bytes
+
+
+def sleeps(call: Call) -> list[Away]:
+    """When the thread slept in it and was woken."""
+    return [its for its in call.away if its.woken is not None]
+
+
+def is_early(call: Call, away: Away) -> bool:
+    """Whether the thread was away before it had its first bytes: the copy tells; else of several messages the first
+    sleep is taken for the wait for the first."""
+    if call.copies:
+        return away.out < min(call.copies)
+    if call.name == "recvmmsg" and call.result > 1 and sleeps(call):
+        return away.out < sleeps(call)[0].back
+    return True
+
+
+def early_sleep(call: Call) -> Away | None:
+    """The last sleep before its first bytes."""
+    early = [its for its in sleeps(call) if is_early(call, its)]
+    return early[-1] if early else None
 
 
 # how it was waited for
@@ -255,7 +319,16 @@ def blocked_in(story: Story, call: Call) -> bool:
 def who_slept(story: Story, asks: list[Call], call: Call) -> Call | None:
     """The receive in which the thread slept until the data was there: the one that took it, else a look at it."""
     looks = [its for its in asks if its.name in RECEIVES and leaves_data(its)]
-    return next((its for its in (call, *looks[::-1]) if blocked_in(story, its)), None)
+    late = not early_sleep(call)  # it slept for the rest alone, if it did
+    receives = looks[::-1] if late else (call, *looks[::-1])
+    return next((its for its in receives if blocked_in(story, its)), None)
+
+
+def sleep_in(waiter: Call | None, call: Call) -> Away | None:
+    """The sleep that ended when the data came: of the receive itself the last before its first bytes."""
+    if waiter is None:
+        return None
+    return early_sleep(call) if waiter is call else waiter.sleep()
 
 
 def who_told(asks: list[Call]) -> Call | None:
@@ -310,7 +383,7 @@ def ready_unseen(
     in which the thread slept until it was there."""
     if kind == "signal" and signal and signal.generated >= (empty_at or 1):
         return signal.generated
-    sleep = waiter.sleep() if waiter else None
+    sleep = sleep_in(waiter, call)
     if sleep and sleep.woken is not None:
         return sleep.woken
     if kind == "at once":
@@ -327,7 +400,7 @@ def told(
         return teller.end
     if kind == "signal" and signal:
         return signal.time
-    sleep = sleeper.sleep() if sleeper else None
+    sleep = sleep_in(sleeper, call)
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.back
     return call.start
@@ -337,7 +410,7 @@ def copy_start(call: Call) -> int:
     """The kernel begins to copy."""
     if call.copies:
         return min(call.copies)
-    return max([call.start, *(its.back for its in call.away)])
+    return max([call.start, *(its.back for its in call.away if is_early(call, its))])
 
 
 def last_empty(
@@ -354,7 +427,7 @@ def last_empty(
         sleep = teller.sleep()
         if sleep and not edge:
             return sleep.out
-    sleep = sleeper.sleep() if sleeper else None
+    sleep = sleep_in(sleeper, call)
     if sleep and kind in ("blocked", "posix-aio"):
         return sleep.out
     times = [look.start for look in looked_in_vain(asks)[-1:]]

@@ -27,6 +27,8 @@ class Operation:
     estimated: set[str]
     empty_at: int | None = None
     stream: bool = False
+    messages: int = 1
+    waits_inside: list[tuple[int, int]] = field(default_factory=list)  # after the first bytes
     polled: bool = False
     completion_kind: str = ""
     raw: dict[str, int] = field(default_factory=dict)
@@ -59,6 +61,9 @@ def settle(op: Operation, ready: int | None, late: int | None) -> None:
     for name in ORDER:
         if getattr(op, name) != op.raw[name]:
             op.estimated.add(name)
+    op.more["inside"] = sum(
+        max(0, min(end, op.copy_end) - max(begin, op.copy_start)) for begin, end in op.waits_inside
+    )
     if late is not None:
         op.raw["ready"] = late
 

@@ -9,12 +9,14 @@ LATE_NS = 1_000_000  # how long after a polling receive its own readiness may st
 
 @dataclass
 class Receive:
-    """A receive of one socket. empty_at: when the socket was last known to be empty (ns), None: it never was."""
+    """A receive of one socket. empty_at: when the socket was last known to be empty (ns), None: it never was; messages:
+    how many it takes."""
 
     end: int
     empty_at: int | None
     polled: bool
     stream: bool
+    messages: int = 1
 
 
 def one_by_one(receives: list[Receive], readies: list[int]) -> list[tuple[int | None, int | None]]:
@@ -28,19 +30,27 @@ def one_by_one(receives: list[Receive], readies: list[int]) -> list[tuple[int | 
         # the socket was empty: what was ready before is spent
         while receive.empty_at is not None and queue and queue[0] < receive.empty_at:
             spent = queue.pop(0)
+        soon = queue and receive.polled and (next_end is None or comes(queue, receive) <= next_end)
+        soon = soon and comes(queue, receive) - receive.end < LATE_NS
         if queue and queue[0] <= receive.end:
             ready = queue.pop(0)
-            while receive.stream and queue and queue[0] <= receive.end:
+            taken = 1
+            while (
+                queue and queue[0] <= receive.end and (receive.stream or taken < receive.messages)
+            ):
                 queue.pop(0)
+                taken += 1
+            if taken < receive.messages and soon:
+                queue.pop(0)  # that of its last message
         elif spent is not None and not receive.polled and (last_end is None or spent > last_end):
             ready = spent  # it came between looking and falling asleep
-        elif (
-            receive.polled
-            and queue
-            and queue[0] - receive.end < LATE_NS
-            and (next_end is None or queue[0] <= next_end)
-        ):
+        elif soon:
             late = queue.pop(0)
         found.append((ready, late))
         last_end = receive.end
     return found
+
+
+def comes(queue: list[int], receive: Receive) -> float:
+    """The first readiness after a receive's end; never: infinity."""
+    return next((time for time in queue if time > receive.end), float("inf"))

@@ -180,9 +180,11 @@ class _Teller:
         request.event, request.result = self.later(tid), (64, 64, 1, 0)[chance.of(4)]
 
 
-def made_of(scenes: list[tuple[bool, int, int]]) -> Story:
-    """The story of scenes: whether of io_uring, the descriptor, 64 bits that decide the rest."""
+def made_of(scenes: list[tuple[bool, int, int]], has_addresses: bool = True) -> Story:
+    """The story of scenes: whether of io_uring, the descriptor, 64 bits that decide the rest. has_addresses: whether
+    the kernel tells io_uring's requests by address; 5.10 does not."""
     teller = _Teller()
+    teller.story.has_addresses = has_addresses
     for is_uring, fd, chance in scenes:
         (teller.uring if is_uring else teller.aio)(fd, Chance(chance))
     return teller.story
@@ -202,14 +204,12 @@ stories = st.builds(
         min_size=5,
         max_size=20,
     ),
+    st.booleans(),
 )
 
-with_addresses = st.booleans()
 
-
-def records(story: Story, has_addresses: bool) -> Trace:
-    """What the probes would have written. has_addresses: whether the kernel tells io_uring's requests by address; 5.10
-    does not."""
+def records(story: Story) -> Trace:
+    """What the probes would have written."""
     trace = Trace()
     for tid in (WORKER, POLLER, OTHER):
         trace.add(Kind.THREAD, 3, tid=tid, result=TID).add(Kind.SWITCH_IN, 4, tid=tid)
@@ -220,7 +220,7 @@ def records(story: Story, has_addresses: bool) -> Trace:
     for inode, time in story.readies:
         trace.ready(time, inode)
     for number, (request, address) in enumerate(_with_addresses(story.uring)):
-        _uring(trace, request, address if has_addresses else 0, 0x100 + number)
+        _uring(trace, request, address if story.has_addresses else 0, 0x100 + number)
     for number, aio in enumerate(story.aio):
         _aio(trace, aio, 0x9000 + number)
     for tid, sleeps in story.sleeps.items():
@@ -262,12 +262,12 @@ def _uring(trace: Trace, request: Uring, address: int, number: int) -> None:
     for time in request.worked:
         add(Kind.URING_WORK, time, request.tid)
     for its in request.completions:
-        if request.fixed and request.file:
+        if request.fixed and request.file and address and not its.goes_on:
             file = request.file
             trace.add(
                 Kind.URING_FILE,
                 its.time,
-                start=0 if its.goes_on else address,
+                start=address,
                 result=file.inode,
                 tid=its.tid,
                 arg=MODES[file.kind],

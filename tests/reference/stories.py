@@ -14,13 +14,15 @@ from tracer.recording.records import Kind
 
 ADOPTED = 102  # a thread that ran before it was traced
 REGISTRAR = 103  # a thread that does nothing but register descriptors with epoll
-DATAGRAMS, STREAM, PIPE, REGULAR, NONBLOCKING, EPOLL = 4, 5, 6, 3, 7, 9
+DATAGRAMS, STREAM, PIPE, REGULAR, NONBLOCKING, EPOLL, FILLED, OTHER_PIPE = 4, 5, 6, 3, 7, 9, 11, 12
 FILES = {
     DATAGRAMS: File(9000, "socket"),
     STREAM: File(8, "socket", stream=True),
     PIPE: File(7, "pipe"),
     NONBLOCKING: File(9500, "socket", nonblocking=True),
     REGULAR: File(77, "file"),
+    FILLED: File(7, "pipe", writable=True),  # the other end of PIPE
+    OTHER_PIPE: File(6, "pipe"),
 }
 TIDS = (TID, TID, TID, HELPER, ADOPTED)
 FDS = (DATAGRAMS, DATAGRAMS, DATAGRAMS, NONBLOCKING, STREAM, PIPE, REGULAR)
@@ -52,6 +54,15 @@ SCENES = (
     ("empty", "receive"),
     ("empty", "empty", "other", "receive"),
     ("peek", "receive"),
+    ("whole",),
+    ("wait", "whole"),
+    ("messages",),
+    ("messages", "messages", "receive"),
+    *[("empty", "messages", "receive")] * 2,
+    ("splice", "splice"),
+    ("tee", "receive"),
+    ("splice", "splice"),
+    ("vmsplice", "splice"),
     ("interrupted", "receive"),
     ("empty", "interrupted", "receive"),
     ("reset", "receive"),
@@ -232,6 +243,15 @@ class _Teller:
             case "enter":
                 result, arg = (1, 0, 0, EINTR)[step.what % 4], step.what // 4
                 fd, name = EPOLL, "io_uring_enter"
+            case "whole":
+                name = "recvfrom"
+            case "messages":
+                name, result = "recvmmsg", 1 + step.what % 4
+            case "splice" | "tee":
+                name, arg = step.kind, (PIPE, REGULAR, OTHER_PIPE, FILLED)[step.what % 4]
+                fd = (fd, fd, OTHER_PIPE, PIPE)[step.inside % 4]
+            case "vmsplice":
+                name, fd = "vmsplice", (FILLED, PIPE, OTHER_PIPE, OTHER_PIPE)[step.what % 4]
             case "other":
                 result, name = 1, "getpid"
         name, arg = self._flagged(step, name, arg)
@@ -243,7 +263,10 @@ class _Teller:
         sleeps = step.kind == "sleeping wait" or result == EINTR
         inside = 1 if sleeps else step.inside
         call = Call(step.tid, name, fd, start, 0, result, arg)
-        self._happens_inside(call, inside, step.what)
+        if step.kind in ("whole", "messages"):
+            self._comes_in_pieces(call, inside, step.what)
+        else:
+            self._happens_inside(call, inside, step.what)
         call.end = self._forward(step.tid, 1)
         self.story.calls.append(call)
         if step.ready is not None and step.fd in FILES and FILES[step.fd].kind == "socket":
@@ -264,7 +287,20 @@ class _Teller:
             waker = (TID, HELPER, ADOPTED, 0)[(out // SIZE_OF_UNIT + what) % 4] if sleeps else -1
             call.away.append(Away(out, woken, self._forward(call.tid, 1), waker))
         if call.name in RECEIVES and call.result > 0:
-            call.copies = [self._forward(call.tid, 1) for _ in range(what % 3)]
+            call.copies += [self._forward(call.tid, 1) for _ in range(what % 3)]
+
+    def _comes_in_pieces(self, call: Call, how: int, what: int) -> None:
+        """Sleeps (how 1, 3) and preemptions (2), after copies and before; of messages what the probes tell."""
+        if how & 4 == 0:
+            self._happens_inside(call, how & 3, 0)
+        for _ in range(1 + what % 2):
+            if what & 2 == 0:
+                call.copies.append(self._forward(call.tid, 1))
+            self._happens_inside(call, how & 3, 0)
+        if call.name == "recvmmsg" and what != 7:
+            flags = MSG_PEEK if what == 6 and how == 1 else 0
+            told = call.result - (what == 5)
+            call.messages = (told, 50 * told, flags)
 
     def _signal(self, step: Step) -> None:
         """A signal of one of six kinds; of some the sending or the delivery is not seen."""
@@ -427,6 +463,7 @@ def records(story: Story) -> Trace:
 
 def opened(trace: Trace, fd: int, file: File) -> None:
     mode, flags = MODES[file.kind], 0o40000 * file.direct | 0o4000 * file.nonblocking
+    flags |= file.writable
     if file.stream:
         trace.call("socket", 10, 11, fd, fd=2).args("socket", 12, 1, 0, first=2)
     trace.add(Kind.DESCRIPTOR, 13, start=file.inode, result=flags, fd=fd, arg=mode)
@@ -463,4 +500,7 @@ def written(trace: Trace, tid: int, away: list[Away], copies: list[int]) -> None
 
 def _called(trace: Trace, call: Call) -> None:
     written(trace, call.tid, call.away, call.copies)
+    if call.messages:
+        known, size, flags = call.messages
+        trace.messages(call.name, call.end, known, size, flags, fd=call.fd, tid=call.tid)
     trace.call(call.name, call.start, call.end, call.result, fd=call.fd, tid=call.tid, arg=call.arg)

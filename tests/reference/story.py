@@ -33,6 +33,8 @@ class Call:
     arg: int = 0
     away: list[Away] = field(default_factory=list)
     copies: list[int] = field(default_factory=list)
+    # of recvmmsg: of how many messages the bytes are known, those bytes, the call's flags
+    messages: tuple[int, int, int] | None = None
 
     def sleep(self) -> Away | None:
         """The last time that the thread slept in it and was woken."""
@@ -61,6 +63,7 @@ class File:
     kind: str  # "socket", "pipe", "file", "disk" or "terminal"
     stream: bool = False
     direct: bool = False  # opened with O_DIRECT
+    writable: bool = False  # opened for writing: a pipe's end that is filled
     nonblocking: bool = False  # opened with O_NONBLOCK
 
 
@@ -126,6 +129,7 @@ class Story:
     sleeps: dict[int, list[Away]] = field(default_factory=dict)  # thread → outside of calls
     copies: dict[int, list[int]] = field(default_factory=dict)  # the same
     polled_ring: int | None = None  # the thread that set up a ring with IORING_SETUP_SQPOLL
+    has_addresses: bool = True  # whether the kernel tells io_uring's requests by address
     poll_requests: bool = False  # whether io_uring's POLL_ADD is used: its waits tell of readiness
 
     def threads(self) -> dict[int, list[Call]]:

@@ -111,6 +111,23 @@ class Trace:
         """skb_copy_datagram_iovec."""
         return self.add(Kind.COPY, time, result=64, tid=tid)
 
+    def messages(
+        self,
+        name: str,
+        time: int,
+        count: int,
+        size: int,
+        flags: int = 0,
+        *,
+        fd: int = FD,
+        tid: int = TID,
+    ) -> Self:
+        """The messages of the call that is added next, with `size` bytes in all."""
+        number = syscalls.numbers()[name]
+        return self.add(
+            Kind.MESSAGES, time, start=size, result=count, tid=tid, nr=number, fd=fd, arg=flags
+        )
+
     def signal(
         self, number: int, generated: int, delivered: int, *, code: int = 0x80, tid: int = TID
     ) -> Self:

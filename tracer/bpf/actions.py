@@ -28,6 +28,8 @@ class Learn(IntFlag):
     ENDS = 8192
     WATCHED = 16384
     DUPS = 65536
+    MESSAGES = 262144
+    SECOND = 524288
 
 
 # Calls that open a descriptor, of which no more is to be told.
@@ -56,21 +58,14 @@ _OPENS = (
     "epoll_create1",
     "userfaultfd",
 )
-_SENDS = (
-    "write",
-    "writev",
-    "pwrite64",
-    "pwritev",
-    "pwritev2",
-    "sendto",
-    "sendmsg",
-    "sendmmsg",
-    "sendfile",
-    "vmsplice",
-)
+_SENDS = (*syscalls.SEND, "vmsplice", "mq_timedsend")
 _LEARN = {
-    Learn.FIRST: syscalls.RECEIVE,
+    Learn.FIRST: (*syscalls.RECEIVE, "mq_timedreceive"),
+    Learn.FIRST | Learn.MESSAGES: ("recvmmsg",),
     Learn.FIRST | Learn.SENDS: _SENDS,
+    Learn.FIRST | Learn.SENDS | Learn.MESSAGES: ("sendmmsg",),
+    Learn.FIRST | Learn.SENDS | Learn.SECOND: ("sendfile",),
+    Learn.FIRST | Learn.SECOND: tuple(its for its in syscalls.SECOND if its != "sendfile"),
     Learn.RESULT | Learn.PATH0: ("open", "creat", "mq_open"),
     Learn.RESULT | Learn.PATH1: ("openat", "openat2"),
     Learn.RESULT: _OPENS,
@@ -106,8 +101,12 @@ _KEEP = {
         "io_submit",
         "io_getevents",
         "io_pgetevents",
+        *(name for name, place in syscalls.SECOND.items() if place == 1),
     ),
     2: (
+        *(name for name, place in syscalls.SECOND.items() if place == 2),
+        "mq_timedsend",
+        "msgsnd",
         "read",
         "readv",
         "recvmsg",

@@ -29,6 +29,7 @@ _TAILS = (
     "tail_events",
     "tail_unentered",
     "tail_executed",
+    "tail_messages",
     "tail_watch",
     "tail_watch_more",
 )

@@ -28,9 +28,10 @@ _COPIERS = {
     "worker": "a kernel worker",
 }
 _COPIER_OF = {
-    "inline": "task work",
+    "inline": _OWN,  # copied in the io_uring_enter that asked
     "poll-armed": "task work",
     "multishot": "task work",
+    "sqpoll": "worker",
     "worker": "worker",
     "device": "device",
     "after io_submit": "device",

@@ -272,7 +272,8 @@ def output_options(
 
 def _option(offered: Format | Switch) -> Callable[[Any], Any]:
     if isinstance(offered, Switch):
-        return click.option(offered.flag, f"switch_{offered.name}", is_flag=True, help=offered.help)
+        names = filter(None, (offered.short, offered.flag, f"switch_{offered.name}"))
+        return click.option(*names, is_flag=True, help=offered.help)
     name = f"format_{offered.name}"
     if offered.metavar:
         return click.option(

@@ -16,9 +16,20 @@ EPOLL_CTL_ADD, EPOLL_CTL_DEL = 1, 2  # of epoll_ctl(2), not in the module select
 
 # One class for all the calls that do the same to an I/O model: glibc calls pselect6 where a program wrote select.
 # Those that receive by copying into the caller's memory, and all that receive. What a receive that is not among the
-# first brings is moved and not copied to user space; figures say so.
-COPY = ("recvfrom", "recvmsg", "recvmmsg", "read", "readv", "pread64", "preadv", "preadv2")
-RECEIVE = (*COPY,)
+# first brings is moved and not copied to user space; figures say so. vmsplice receives where its descriptor is a pipe's
+# reading end; tee leaves what it brings in its pipe.
+COPY = (
+    "recvfrom",
+    "recvmsg",
+    "recvmmsg",
+    "read",
+    "readv",
+    "pread64",
+    "preadv",
+    "preadv2",
+    "vmsplice",
+)
+RECEIVE = (*COPY, "splice", "tee")
 SEND = (
     "write",
     "writev",
@@ -30,6 +41,15 @@ SEND = (
     "sendmmsg",
     "sendfile",
 )
+# Calls with two descriptors, argument 0 and this one: data goes from the first to the second; of sendfile from the
+# second to the first.
+SECOND = {"splice": 2, "tee": 1, "sendfile": 1, "copy_file_range": 2}
+SECOND_IS_INPUT = ("sendfile",)
+IN_MESSAGES = ("recvmmsg", "sendmmsg")  # what these return counts messages, not bytes
+# Message queues: POSIX (mq_overview(7)), whose descriptors are files, and SysV (sysvipc(7)), whose IDs are none. What
+# is sent has the length that the call was given, and the call returns 0.
+QUEUE_RECEIVE, QUEUE_SEND = ("mq_timedreceive", "msgrcv"), ("mq_timedsend", "msgsnd")
+SYSV_QUEUE = ("msgrcv", "msgsnd")
 SELECT = ("select", "pselect6")
 POLL = ("poll", "ppoll")
 EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")

@@ -42,12 +42,13 @@ Render: TypeAlias = Callable[[Any, Options], Iterable[str] | Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Switch:
-    """A flag (such as --hist) that changes how a format draws, and the kinds for which it is offered."""
+    """A flag (such as --hist) that changes how a format draws, and the kinds for which it is offered; short: as -v."""
 
     flag: str
     help: str
     kinds: frozenset[Kind]
     order: int
+    short: str | None = None
 
     @property
     def name(self) -> str:

@@ -231,6 +231,19 @@ class Copies(View):
     bytes = Field("result", "Number of bytes.")
 
 
+class Messages(View):
+    """Messages of the recvmmsg or sendmmsg whose record comes next in the thread; of many, several records."""
+
+    KINDS = (Kind.MESSAGES,)
+    __slots__ = ()
+
+    number = Field("nr", "The system call's number.")
+    fd = Field("fd", "Its descriptor.")
+    flags = Field("arg", "Its flags (MSG_*).")
+    count = Field("result", "Number of messages whose length was read.")
+    bytes = Field("start", "The sum of those lengths.")
+
+
 class Signals(View):
     """A signal was sent (GENERATE) to the thread, or reached it (DELIVER)."""
 

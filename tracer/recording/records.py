@@ -41,6 +41,7 @@ class Kind(IntEnum):
     FILE = 28
     WATCHED = 29
     NEIGHBOUR = 30
+    MESSAGES = 31
     UNENTERED = 33
     WAKER = 34
 

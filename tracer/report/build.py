@@ -12,7 +12,7 @@ import tracer.report
 from tracer.analysis import passes
 from tracer.analysis.counts.self_wakeups import SelfWoken
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.operations.in_window import OperationsInWindow
+from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
 from tracer.analysis.steps.step import Recording, Results
 from tracer.analysis.steps.window import Window
 from tracer.analysis.threads.neighbours import NeighbourNames
@@ -74,8 +74,16 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
         recording = results.recording
         name = results[NeighbourNames].name
         outside = np.flatnonzero(~results[SelfWoken].operations)
-        drawn = figure(received, results[Models], recording.read, recording.base_ns, outside, name)
-    received_bytes = int(received.bytes.sum())
+        drawn = figure(
+            received,
+            results[Models],
+            results[InsideWaits],
+            recording.read,
+            recording.base_ns,
+            outside,
+            name,
+        )
+    received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),
         "ledger": _ledger(facts)

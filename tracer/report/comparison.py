@@ -44,6 +44,7 @@ _COPIERS = {
     "in io_submit": OWN_CALL,
     "poll-armed": "task work of its own",
     "multishot": "task work of its own",
+    "sqpoll": "the ring's kernel thread",
     "worker": "a kernel worker",
     "device": "the device",
     "after io_submit": "the device",

@@ -184,6 +184,13 @@ class RawTimes(TypedDict, total=False):
     copy_start_ns: Time
 
 
+class WaitInside(TypedDict):
+    """A sleep in a receive after its first bytes."""
+
+    from_ns: Time
+    to_ns: Time
+
+
 class Handover(TypedDict):
     """Another thread than the one that received was told of the data. tid: that thread; told_ns: its wait's return;
     woken_ns, running_ns: when it woke the receiving thread, and when that had a CPU; null where that was not asleep, or
@@ -196,18 +203,20 @@ class Handover(TypedDict):
 
 
 class Operation(TypedDict):
-    """One successful receive."""
+    """One successful receive. bytes: null where the recording does not hold them."""
 
     index: Count
     tid: Id
     fd: Annotated[int, Also(minimum=-1)]
-    bytes: Count
+    bytes: Count | None
+    messages: NotRequired[Count]
     ask_ns: Time
     ready_ns: Time
     told_ns: Time
     copy_start_ns: Time
     copy_end_ns: Time
     done_ns: Time
+    waits_inside: list[WaitInside]
     how: NotRequired[str]
     queued_ns: Duration
     estimated: list[Boundary]
@@ -297,6 +306,14 @@ class Signal(TypedDict):
     overflowed: Count
 
 
+class EstimatedBoundary(TypedDict):
+    """A boundary, why it was estimated, and in how many operations that was the cause."""
+
+    boundary: Boundary
+    count: Annotated[int, Also(minimum=1)]
+    text: str
+
+
 class Model(TypedDict):
     """The verdict."""
 
@@ -307,6 +324,7 @@ class Model(TypedDict):
     evidence: list[str]
     reason: NotRequired[str]
     manner: NotRequired[str]
+    waits_in: NotRequired[str]
     shares: NotRequired[Shares]
     time_shares: NotRequired[Shares]
     variants: NotRequired[Counts]
@@ -375,17 +393,22 @@ class Process(TypedDict):
 
 
 class Descriptor(TypedDict):
-    """How one descriptor of a process was used."""
+    """How one descriptor of a process was used. …_unmeasured: messages whose bytes are not known."""
 
     tgid: Id
     fd: Annotated[int, Also(minimum=-1)]
     inode: Count | None
     file: str | None
     receives: Count
+    received_messages: Count
     received_bytes: Count
+    received_unmeasured: Count
+    looks: Count
     receive_again: Count
     sends: Count
+    sent_messages: Count
     sent_bytes: Count
+    sent_unmeasured: Count
     send_again: Count
     sends_blocked: Count
     send_slept_ns: Duration
@@ -631,6 +654,18 @@ class CopyStep(TypedDict):
     moved: NotRequired[Literal[True]]
 
 
+class WaitStep(TypedDict):
+    """The thread waits inside the receive, after its first bytes. count: several such waits, drawn as one; blocked_ns:
+    how long they took."""
+
+    kind: Literal["wait"]
+    at_ns: Time
+    end_ns: Time
+    tid: Id
+    count: Annotated[int, Also(minimum=1)]
+    blocked_ns: Duration
+
+
 class SignalStep(TypedDict):
     """A signal tells. taken: by a call that waited for it."""
 
@@ -676,6 +711,7 @@ Step: TypeAlias = (
     | HandoverStep
     | ReadyStep
     | CopyStep
+    | WaitStep
     | SignalStep
     | HandlerEndStep
     | RequestStep
@@ -695,7 +731,15 @@ class SlowReason(TypedDict):
     """Where a slow operation's time went. who: the other thread that it is about; ns: how long."""
 
     what: Literal[
-        "no data", "sender", "wake-up", "no CPU", "asleep", "in a call", "computing", "copy"
+        "no data",
+        "sender",
+        "wake-up",
+        "handed over",
+        "no CPU",
+        "asleep",
+        "in a call",
+        "computing",
+        "copy",
     ]
     who: str | None
     ns: Duration
@@ -745,8 +789,8 @@ class DescriptorCourse(TypedDict):
 
 
 class OperationColumns(TypedDict):
-    """Operations, a list for each fact. estimated: bit i is set where BOUNDARIES[i] is; waker, sender: threads, −1
-    where not known."""
+    """Operations, a list for each fact. inside_ns: what waits_inside took; estimated: bit i is set where BOUNDARIES[i]
+    is; waker, sender: threads, −1 where not known."""
 
     index: list[Count]
     tid: list[Id]
@@ -759,6 +803,7 @@ class OperationColumns(TypedDict):
     copy_end_ns: list[Time]
     done_ns: list[Time]
     queued_ns: list[Duration]
+    inside_ns: list[Duration]
     estimated: list[Count]
     waker: list[Annotated[int, Also(minimum=-1)]]
     sender: list[Annotated[int, Also(minimum=-1)]]
@@ -789,6 +834,7 @@ class Report(TypedDict):
     features: dict[str, str]
     operations: Sequence[Operation]
     estimated: Annotated[Counts, Also(keys=BOUNDARIES)]
+    estimates: list[EstimatedBoundary]
     queued: Distribution
     phases: Phases
     waiting: Waiting

@@ -17,6 +17,7 @@ from tracer.analysis.operations.table import (
     SIGNAL,
     Operations,
 )
+from tracer.analysis.operations.waits_inside import WaitsInside
 from tracer.analysis.threads.timeline import NEVER, Timeline, TimelineBatch
 from tracer.analysis.verdict.io_model import NAMES, UNKNOWN
 from tracer.kernel import syscalls
@@ -44,12 +45,14 @@ from tracer.report.contract import (
     RunStep,
     SignalStep,
     Step,
+    WaitStep,
     WakeStep,
 )
 from tracer.terms import BOUNDARIES
 
 _WHEN = ("enter_ns", "at_ns", "generated_ns", "delivered_ns")  # a step's place in time: the first
 _TIMES = (*_WHEN, "exit_ns", "end_ns")
+MOST_WAITS = 3  # inside a receive, each a step of its own
 _AWAIT_COMPLETION = ("futex", "io_getevents", "io_pgetevents")
 
 Row: TypeAlias = dict[str, int]
@@ -66,6 +69,7 @@ def _nobody(_tid: int, _time: int) -> None:
 def figure(
     operations: Operations,
     models: np.ndarray,
+    inside: WaitsInside,
     read: Read,
     base: int,
     chosen: np.ndarray | None = None,
@@ -73,8 +77,9 @@ def figure(
 ) -> Figure | None:
     """The operation that is drawn, as its steps; None where there is no operation.
 
-    models: each operation's (io_model.models_of). read: gives the recording's records again. base: what the times of
-    steps count from (ns). chosen: rows of the operations of which one is drawn; else of all. name: of threads.
+    models: each operation's (io_model.models_of). inside: the waits inside the operations. read: gives the recording's
+    records again. base: what the times of steps count from (ns). chosen: rows of the operations of which one is drawn;
+    else of all. name: of threads.
     """
     chosen = np.arange(len(operations)) if chosen is None else chosen
     if not len(chosen):
@@ -84,7 +89,8 @@ def figure(
     index = _median(operations, chosen[models[chosen] == model])
     operation = next(operations.rows(slice(index, index + 1)))
     records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
-    steps = [*_steps(operation, records)]
+    waits = inside.of(operation["serial"])
+    steps = [*_steps(operation, waits, records)]
     steps = sorted([*steps, *_aways(operation, records, steps, name)], key=_when)
     return {
         "operation": index,
@@ -105,8 +111,9 @@ def _median(operations: Operations, rows: np.ndarray) -> int:
     return int(rows[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])
 
 
-def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
-    """All steps; steps at one time stay in this order. records: those from the operation's ask to its end."""
+def _steps(operation: Row, waits: list[tuple[int, int]], records: RecordBatch) -> Iterator[Step]:
+    """All steps; steps at one time stay in this order. waits: those inside; records: those from the operation's ask to
+    its end."""
     thread = _thread(records, operation["receiver_tid"] or operation["tid"])
     yield from _library(operation, records)
     if _is_request(operation):
@@ -114,12 +121,13 @@ def _steps(operation: Row, records: RecordBatch) -> Iterator[Step]:
         yield from _asking(operation, _thread(records, operation["tid"]))
     if operation["told_tid"]:
         yield from _handed_over(operation, _thread(records, operation["told_tid"]))
-    yield from _calls(operation, thread)
+    yield from _calls(operation, waits, thread)
     if operation["wait_kind"] == SIGNAL:
         yield from _handler_ends(operation, thread)
     yield _ready(operation)
     yield from _arrivals(operation, records)
     yield _copy(operation)
+    yield from _waits_inside(operation, waits)
     if operation["by_sigwait"]:
         yield from _taking(operation, thread)
     if operation["signal"]:
@@ -172,6 +180,22 @@ def _copy(operation: Row) -> CopyStep:
     if syscalls.name_of(operation["nr"]) in _moving():
         step["moved"] = True
     return step
+
+
+def _waits_inside(operation: Row, waits: list[tuple[int, int]]) -> Iterator[WaitStep]:
+    """The first and the last wait after the first bytes; what lies between them as one."""
+    parts = [[wait] for wait in waits]
+    if len(waits) > MOST_WAITS:
+        parts = [waits[:1], waits[1:-1], waits[-1:]]
+    for these in parts:
+        yield {
+            "kind": "wait",
+            "at_ns": these[0][0],
+            "end_ns": these[-1][1],
+            "tid": operation["receiver_tid"] or operation["tid"],
+            "count": len(these),
+            "blocked_ns": sum(end - begin for begin, end in these),
+        }
 
 
 def _moving() -> set[str]:
@@ -290,7 +314,10 @@ def _aways(
 
 
 def _is_drawn(steps: list[Step], tid: int, out: int, back: int) -> bool:
-    """Whether a time off the CPU lies in a call that is drawn with its sleep."""
+    """Whether a time off the CPU lies in a call that is drawn with its sleep, or in a wait inside one."""
+    waits = (step for step in steps if step["kind"] == "wait" and step["tid"] == tid)
+    if any(step["at_ns"] <= out and back <= step["end_ns"] for step in waits):
+        return True
     return any(
         step["kind"] == "call"
         and step["tid"] == tid
@@ -312,8 +339,9 @@ def _call_at(thread: TimelineBatch, time: int) -> str | None:
 # system calls
 
 
-def _calls(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
-    """The calls that wait, and the receive: the first call, and the last MOST_ASKS of the others."""
+def _calls(operation: Row, inside: list[tuple[int, int]], thread: TimelineBatch) -> Iterator[Step]:
+    """The calls that wait, and the receive: the first call, and the last MOST_ASKS of the others. inside: the waits
+    inside the receive, which are steps of their own."""
     calls = thread.calls
     before = calls.end < operation["copy_end"]
     brings = (calls.end == operation["copy_end"]) & (calls.fd == operation["fd"])
@@ -327,7 +355,9 @@ def _calls(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
     rows = np.flatnonzero(shown & (calls.start >= operation["raw_ask"]))
     for row in (*rows[:1].tolist(), *rows[1:][-MOST_ASKS:].tolist()):
         data, told = bool(brings[row]), int(calls.result[row]) >= 0
-        yield from _call(thread, row, waits=told and not (data or accepts[row]), data=data)
+        is_wait = told and not (data or accepts[row])
+        since = inside[0][0] if data and inside else NEVER
+        yield from _call(thread, row, waits=bool(is_wait), data=data, until=since)
 
 
 @cache
@@ -364,14 +394,19 @@ def _taking(operation: Row, thread: TimelineBatch) -> Iterator[Step]:
         yield from sleep
 
 
-def _call(thread: TimelineBatch, row: int, *, waits: bool, data: bool = False) -> Iterator[Step]:
-    """A row of `thread.calls`, and the wake-up of its last sleep. data: whether it brings the data."""
+def _call(
+    thread: TimelineBatch, row: int, *, waits: bool, data: bool = False, until: int = NEVER
+) -> Iterator[Step]:
+    """A row of `thread.calls`, and the wake-up of its last sleep. data: whether it brings the data; until: only sleeps
+    that began before that time (ns) count."""
     tid, nr, fd, result, start, end, count = (
         int(getattr(thread.calls, name)[row])
         for name in ("tid", "nr", "fd", "result", "start", "end", "count")
     )
     each = (thread.start >= start) & (thread.end <= end)  # the calls that were folded into this row
-    sleeps = thread.inside.take((thread.inside.out >= start) & (thread.inside.out < end))
+    sleeps = thread.inside.take(
+        (thread.inside.out >= start) & (thread.inside.out < min(end, until))
+    )
     call: CallStep = {
         "kind": "call",
         "name": syscalls.name_of(nr),

@@ -4,7 +4,7 @@ and of time, and what its threads spent their time on."""
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,7 @@ from tracer.analysis.counts.purposes import (
     WAITS,
 )
 from tracer.analysis.counts.self_wakeups import SelfWoken
+from tracer.analysis.counts.sleeping_calls import SleepingCalls, Sleeps
 from tracer.analysis.counts.wait_reasons import WaitReasons
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.in_window import OperationsInWindow
@@ -70,7 +71,7 @@ class Threads:
 
     slept: reason → time asleep (ns); calls: number of calls that returned; wakers: waker → number of wakings; asked:
     calls that found nothing and did not sleep; received: number of operations; comms: names of wakers that were not
-    traced; leaders: Identity.leaders.
+    traced; leaders: Identity.leaders; sleeps: the call that each slept in longest.
     """
 
     times: list[ThreadTimes]
@@ -81,6 +82,7 @@ class Threads:
     received: dict[int, int]
     comms: dict[int, str]
     leaders: dict[int, int]
+    sleeps: Sleeps = field(default_factory=dict)
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -95,7 +97,10 @@ class Threads:
 class KnownThreads(Step[None, Threads]):
     """The results of all steps about threads, together."""
 
-    NEEDS = (ThreadStates, WaitReasons, Wakers, BusyAsking, OperationsInWindow, Identity)
+    NEEDS = (
+        *(ThreadStates, WaitReasons, Wakers, BusyAsking, OperationsInWindow, Identity),
+        SleepingCalls,
+    )
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         """Nothing to do: the steps in NEEDS have read the batch."""
@@ -112,6 +117,7 @@ class KnownThreads(Step[None, Threads]):
             _received(results[OperationsInWindow]),
             {int(tid): name for tid, name in comms.items()},
             results[Identity].leaders,
+            results[SleepingCalls],
         )
 
 
@@ -248,7 +254,7 @@ class _Work:
                 codes[chosen],
             )
         context = replace(context, burnt=busy.burnt(self.threads.asked, threads))
-        verdict = io_model.judge(operations, codes, context, self_woken)
+        verdict = io_model.judge(operations, codes, context, self_woken, self.threads.sleeps)
         doing = activity(threads, self.threads)
         # calls that were not understood, and those of which nothing came, may be receives
         unsure = context.undecoded or context.unwatched or context.lost

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
+from tracer.analysis.counts.fd_usage import SYSV_QUEUE, DescriptorUsage, FdUsage
 from tracer.analysis.counts.locks import Locks
 from tracer.analysis.counts.poll_usage import PollUsage
 from tracer.analysis.counts.self_wakeups import SelfWoken
@@ -18,11 +19,13 @@ from tracer.analysis.steps.step import ReportPart, Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.absences import Absences
 from tracer.analysis.threads.cpu_overlap import CpuOverlap
+from tracer.analysis.threads.thread_states import ThreadTimes
 from tracer.analysis.verdict import busy, io_model, non_io
 from tracer.analysis.verdict.advice import ProgramIo, advice
 from tracer.analysis.verdict.context import Contexts, IoOfProcesses, Models
+from tracer.analysis.verdict.facts import Burnt
 from tracer.recording.batch import RecordBatch
-from tracer.report.processes import Activity, KnownThreads, Processes
+from tracer.report.processes import Activity, KnownThreads, Processes, Threads
 from tracer.report.wording import advice as wording
 from tracer.report.wording import evidence
 from tracer.terms import PHASES
@@ -33,10 +36,15 @@ FileKey: TypeAlias = tuple[int, int, int]
 _PHASES = tuple(f"{phase}_ns" for phase in PHASES)
 _SHOWN = (
     "receives",
+    "received_messages",
     "received_bytes",
+    "received_unmeasured",
+    "looks",
     "receive_again",
     "sends",
+    "sent_messages",
     "sent_bytes",
+    "sent_unmeasured",
     "send_again",
     "sends_blocked",
     "send_slept_ns",
@@ -75,7 +83,7 @@ class Model(ReportPart):
             burnt=busy.burnt(threads.asked, threads.times),
             lost=io_model.lost(ledger),
         )
-        verdict = io_model.judge(operations, codes, context, int(woken.sum()))
+        verdict = io_model.judge(operations, codes, context, int(woken.sum()), threads.sleeps)
         # calls that were not understood, and those of which nothing came, may be receives
         if context.undecoded or context.unwatched or context.lost:
             return {"model": evidence.model(verdict)}
@@ -100,7 +108,14 @@ class FileNames(Step[None, dict[FileKey, str]]):
         identity = results[Identity]
         used = map(tuple, results[DescriptorUsage].keys.tolist())
         keys = {*used, *_distinct(results[OperationsInWindow])}
-        return {key: name for key in keys if (name := identity.name(*key))}
+        return {key: name for key in keys if (name := _name(identity, *key))}
+
+
+def _name(identity: Identity, tgid: int, fd: int, number: int) -> str | None:
+    """The name of a file; of a SysV message queue its ID."""
+    if fd == SYSV_QUEUE:
+        return f"SysV message queue:[{number - 1}]"
+    return identity.name(tgid, fd, number)
 
 
 class Descriptors(ReportPart):
@@ -120,7 +135,15 @@ class Descriptors(ReportPart):
 class Advice(ReportPart):
     """The report's `advice`."""
 
-    NEEDS = (OperationsInWindow, DescriptorUsage, FileNames, PollUsage, Processes, Absences)
+    NEEDS = (
+        OperationsInWindow,
+        DescriptorUsage,
+        FileNames,
+        PollUsage,
+        Processes,
+        Absences,
+        KnownThreads,
+    )
 
     def finish(self, results: Results) -> dict[str, Any]:
         processes = results[Processes]["processes"]
@@ -132,8 +155,18 @@ class Advice(ReportPart):
             {process["tgid"]: process["name"] for process in processes},
             {process["tgid"]: process["activity"]["cpu_ns"] for process in processes},
             results[Absences],
+            _burnt(results[KnownThreads]),
         )
         return {"advice": wording.advice(advice(io), io)}
+
+
+def _burnt(threads: Threads) -> dict[int, Burnt]:
+    """Process → how it kept a CPU busy asking."""
+    members: dict[int, list[ThreadTimes]] = defaultdict(list)
+    for thread in threads.times if threads.asked else ():
+        members[thread.tgid].append(thread)
+    found = {tgid: busy.burnt(threads.asked, of_process) for tgid, of_process in members.items()}
+    return {tgid: burnt for tgid, burnt in found.items() if burnt}
 
 
 def _distinct(operations: Operations) -> list[FileKey]:
@@ -158,12 +191,12 @@ def _descriptors(
         tgid, fd, number = key
         entry: dict[str, Any] = {
             "tgid": tgid,
-            "fd": fd,
-            "inode": number,
+            "fd": max(fd, -1),
+            "inode": number if fd != SYSV_QUEUE else 0,
             "file": files.get(key),
             **dict(zip(_SHOWN, calls.get(key) or [0] * len(_SHOWN), strict=True)),
         }
-        # bytes that a completion brought, and no call of the program received
+        # the window's last completion may come a little after it
         entry["receives"] = max(entry["receives"], count)
         entry["received_bytes"] = max(entry["received_bytes"], bytes_)
         entry["operations"] = (
@@ -176,8 +209,8 @@ def _descriptors(
 def _received(operations: Operations) -> dict[FileKey, list[int]]:
     """File → its operations' phases (ns, summed), their number, and their bytes."""
     sums = GroupSum(3, len(_PHASES) + 2)
-    ones = np.ones(len(operations), np.int64)
-    sums.add(_keys(operations), (*operations.phases(), ones, operations.bytes))
+    ones, known_bytes = np.ones(len(operations), np.int64), np.maximum(operations.bytes, 0)
+    sums.add(_keys(operations), (*operations.phases(), ones, known_bytes))
     keys, values = (column.tolist() for column in sums.result())
     return {
         (tgid, fd, inode): values_of_file

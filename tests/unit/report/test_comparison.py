@@ -66,7 +66,7 @@ def check(result: dict[str, Any]) -> None:
         ("nonblocking", "asking", "its own call", True, None),
         ("io-uring", "free", "task work of its own", False, 1),
         ("io-uring-worker", None, "a kernel worker", False, None),
-        ("io-uring-inline", None, "its own call", False, None),
+        ("io-uring-inline", None, "its own call", True, None),
         ("linux-aio-socket", "asleep", "its own call", True, 2),
         ("linux-aio", "asleep", "the device", False, 2),
     ],

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.analysing import batches, operations_of
+from support.analysing import batches, operations_of, results_of
 from support.drawn import lines_of_figure, row
 from support.records_builder import EAGAIN, SIGIO, TID, Trace
 
+from tracer.analysis.operations.in_window import InsideWaits, OperationsInWindow
+from tracer.analysis.operations.waits_inside import no_waits
 from tracer.analysis.verdict.io_model import models_of
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
@@ -23,8 +25,9 @@ def figure_of(trace: Trace, base: int = 0) -> Any:
         records = trace.records()
         return batches(records[(records["time"] >= since) & (records["time"] <= until)])
 
-    operations = operations_of(trace)
-    return figure(operations, models_of(operations), read, base)
+    results = results_of(trace.records(), OperationsInWindow, InsideWaits)
+    operations = results[OperationsInWindow]
+    return figure(operations, models_of(operations), results[InsideWaits], read, base)
 
 
 def kinds(its: dict[str, Any]) -> list[str]:
@@ -78,8 +81,7 @@ def test_what_such_a_receive_brings_is_copied_to_user_space(name: str) -> None:
     assert "copy to user" in drawn and "copy complete" in drawn and "has the data" in drawn
 
 
-def test_a_receive_that_is_not_said_to_copy_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(syscalls, "RECEIVE", (*syscalls.RECEIVE, "splice"))
+def test_a_receive_that_is_not_said_to_copy_moves() -> None:
     step, drawn = drawn_of("splice")
     assert step["moved"] is True
     assert "moves data" in drawn and "data is moved" in drawn and "knows it was moved" in drawn
@@ -211,10 +213,32 @@ def test_a_receive_on_another_descriptor_is_another_ones() -> None:
     ]
 
 
+# waits inside
+
+
+@pytest.mark.parametrize(
+    ("waits", "counts"), [(1, [1]), (3, [1, 1, 1]), (4, [1, 2, 1]), (9, [1, 7, 1])]
+)
+def test_waits_after_the_first_bytes_are_steps_and_rows(waits: int, counts: list[int]) -> None:
+    trace = Trace().sleep(110, 200, 210).ready(195).copy(220)
+    for i in range(waits):
+        trace.sleep(230 + 100 * i, 290 + 100 * i, 300 + 100 * i).copy(310 + 100 * i)
+    its = figure_of(trace.call("recvfrom", 100, 340 + 100 * waits, 64))
+    found = [step for step in its["steps"] if step["kind"] == "wait"]
+    assert [step["count"] for step in found] == counts
+    assert sum(step["blocked_ns"] for step in found) == 70 * waits
+    (call,) = (step for step in its["steps"] if step["kind"] == "call")
+    assert call["blocked_ns"] == 90
+    inside = [{"from_ns": 230 + 100 * i, "to_ns": 300 + 100 * i} for i in range(waits)]
+    drawn = "\n".join(lines_of_figure({"figure": its, "operations": [{"waits_inside": inside}]}))
+    assert drawn.count("waits") == len(counts) and drawn.count("no more data") == len(counts)
+    assert f"waited {waits} time" in drawn
+
+
 def drawn(trace: Trace) -> list[str]:
     """The lines of the figure of the trace's median operation."""
     its = figure_of(trace)
-    operations = list(Listed(operations_of(trace), 0))
+    operations = list(Listed(operations_of(trace), no_waits(), 0))
     return lines_of_figure({"figure": its, "operations": operations})
 
 
@@ -258,6 +282,10 @@ def test_who_is_in_no_call_while_the_data_comes_continues_executing() -> None:
     trace = Trace().call("recvfrom", 100, 102, EAGAIN).ready(400).signal(SIGIO, 405, 415)
     lines = drawn(trace.copy(432).call("recvfrom", 430, 440, 64))
     assert row(lines, "EAGAIN") < row(lines, "continues executing") < row(lines, "DATA READY")
+    preempted = Trace().call("recvfrom", 100, 102, EAGAIN).preempted(150, 380).ready(400)
+    preempted.signal(SIGIO, 405, 415).copy(432).call("recvfrom", 430, 440, 64)
+    lines = drawn(preempted)
+    assert row(lines, "EAGAIN") < row(lines, "continues executing") < row(lines, "preempted")
     polling = Trace()
     for start in range(100, 400, 10):
         polling.call("recvfrom", start, start + 4, EAGAIN)

@@ -13,8 +13,10 @@ from support.counting import Counted, Walked, WalkedDict, counted, work
 from tracer.analysis.counts import locks
 from tracer.analysis.counts.fd_usage import VALUES, FdUsage
 from tracer.analysis.identity.filenames import FdNames
+from tracer.analysis.identity.open_files import FileKind
 from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
+from tracer.analysis.operations.waits_inside import no_waits
 from tracer.analysis.tables.table import names_of
 from tracer.analysis.threads.absences import OffCpuTimes
 from tracer.analysis.threads.thread_states import ThreadTimes
@@ -62,12 +64,13 @@ def threads(count: int) -> processes.Threads:
     return processes.Threads(times(count), {}, {}, wakers, {}, {}, {}, {})
 
 
-def used(count: int, **values: int) -> FdUsage:
+def used(count: int, kind: int = FileKind.REGULAR, **values: int) -> FdUsage:
     keys = np.stack([1000 + np.arange(count), np.arange(count), np.arange(count)], axis=1)
     columns: dict[str, np.ndarray] = {
         name: np.full(count, values.get(name, 0)).view(Counted) for name in VALUES
     }
-    return FdUsage(keys.view(Counted), np.full(count, 0o100644).view(Counted), columns)
+    modes, kinds = (np.full(count, value).view(Counted) for value in (0o100644, int(kind)))
+    return FdUsage(keys.view(Counted), modes, kinds, columns)
 
 
 def seen(count: int, wait_kind: int = BLOCKED, **values: int) -> advice.ProgramIo:
@@ -117,7 +120,7 @@ def away(its: Operations) -> OffCpu:
 
 def waiting(count: int) -> Callable[[], dict[str, Any]]:
     its = operations(count)
-    return lambda: during_wait.waiting(its, OffCpuTimes(away(its)))
+    return lambda: during_wait.waiting(its, no_waits(), OffCpuTimes(away(its)))
 
 
 def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
@@ -135,12 +138,13 @@ def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
         waiting,
         futexes,
         lambda count: partial(io_of_processes, used(count, receives=3)),
+        lambda count: partial(io_of_processes, used(count, kind=FileKind.TERMINAL, receives=3)),
         lambda count: partial(advice._noticing, seen(count)),
         lambda count: partial(
             advice._polling, seen(count, POLLED, receive_again=1000, again_runs=1)
         ),
     ],
-    ids=["processes", "waiting", "futexes", "moved", "noticing", "polling"],
+    ids=["processes", "waiting", "futexes", "moved", "read", "noticing", "polling"],
 )
 def test_work_does_not_grow_with_the_square(made: Any) -> None:
     small, large = (work(made(count)) for count in (SMALL, TIMES * SMALL))
@@ -153,6 +157,8 @@ def test_each_rule_and_list_has_its_say_at_that_size() -> None:
     assert len(advice._polling(seen(SMALL, POLLED, receive_again=1000, again_runs=1))) == SMALL
     assert waiting(SMALL)()["asleep_ns"] == SMALL * EACH * 90
     assert io_of_processes(used(SMALL, receives=3))[1000].files == 3
+    terminals = io_of_processes(used(SMALL, kind=FileKind.TERMINAL, receives=3))
+    assert terminals[1000].reads == (("terminals", 3, 0),)
     assert io_model.judge(operations(SMALL), np.zeros(SMALL * EACH, np.int64)).name == "blocking"
 
 

@@ -1,5 +1,6 @@
-"""Calls that found nothing and did not sleep, one after the other: a CPU that was used for asking. Receives, sends and
-accepts that returned EAGAIN at once, and select, poll and epoll_wait that said at once that nothing is ready."""
+"""Calls that found nothing new and did not sleep, one after the other: a CPU that was used for asking. Receives, sends
+and accepts that returned EAGAIN at once, and select, poll and epoll_wait that said at once that nothing is ready, or
+what they had said before."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.counts.call_files import ACCEPT, SEND
+from tracer.analysis.counts.poll_usage import told_again
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.tables.number_set import number_set
@@ -23,7 +25,7 @@ SOON_NS = (
 _WAITS = number_set(syscalls.class_numbers((*syscalls.SELECT, *syscalls.POLL, *syscalls.EPOLL)))
 _TRANSFERS = number_set(syscalls.class_numbers((*syscalls.RECEIVE, *SEND, *ACCEPT)))
 _EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
-# They may stand in between: a loop that asks looks at the clock, or lets others run.
+# They may stand in between.
 _ASIDE = number_set(
     syscalls.class_numbers(("clock_gettime", "gettimeofday", "time", "getpid", "sched_yield"))
 )
@@ -32,13 +34,14 @@ _ASIDE = number_set(
 @dataclass(frozen=True)
 class Asked:
     """Of one call and descriptor (−1: the call has none, or the descriptor is in its set): how many calls found nothing
-    at once, of how many of these the time-out was recorded as 0, and how long the CPU was used for them, with the time
-    from one to the next (ns)."""
+    new at once, of how many of these the time-out was recorded as 0, how many told again of what is ready, and how long
+    the CPU was used for them, with the time from one to the next (ns)."""
 
     call: str
     fd: int
     times: int
     without_timeout: int
+    again: int
     cpu_ns: int
 
 
@@ -48,14 +51,18 @@ class BusyAsking(Step[None, dict[int, list[Asked]]]):
     NEEDS = (TimelineStep, WatchedSetsStep)
 
     def __init__(self) -> None:
-        self._sums = GroupSum(3, 3)
+        self._sums = GroupSum(3, 4)
         self._last: dict[int, int] = {}  # thread that asked in vain last → end of that call (ns)
 
     def feed(self, batch: RecordBatch, state: State) -> None:
         calls = state[TimelineStep].calls
-        timeout, aside = state[WatchedSetsStep].timeout, _ASIDE[calls.nr]
-        calls, timeout = calls.where(~aside), timeout[~aside]
-        asked = _in_vain(calls)
+        timeout, waits = state[WatchedSetsStep].timeout, _WAITS[calls.nr]
+        epoll_fds = np.where(_EPOLL[calls.nr], calls.fd, -1)
+        again = told_again(calls, epoll_fds, waits) if waits.any() else waits
+        # a loop looks at the clock, or tries what fails for a reason of its own
+        aside = _ASIDE[calls.nr] | (calls.result < 0) & ~(waits | _TRANSFERS[calls.nr])
+        calls, timeout, again = calls.where(~aside), timeout[~aside], again[~aside]
+        asked = _in_vain(calls) | again
         if not asked.any() and not self._last:
             return
         cpu_ns = self._spent(calls, asked)
@@ -63,7 +70,7 @@ class BusyAsking(Step[None, dict[int, list[Asked]]]):
         fds = np.where(_WAITS[calls.nr] & ~_EPOLL[calls.nr], -1, calls.fd)
         self._sums.add(
             (calls.tid[wanted], calls.nr[wanted], fds[wanted]),
-            (_times(calls)[wanted], (timeout == 0)[wanted], cpu_ns[wanted]),
+            (_times(calls)[wanted], (timeout == 0)[wanted], again[wanted], cpu_ns[wanted]),
         )
 
     def finish(self, results: Results) -> dict[int, list[Asked]]:

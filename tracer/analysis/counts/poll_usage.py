@@ -50,7 +50,7 @@ class PollUsage(Step[None, list[dict[str, Any]]]):
             return
         epoll = _EPOLL[calls.nr]
         epoll_fds = np.where(epoll, calls.fd, -1)
-        told, repeated = calls.result > 0, _repeated(calls, epoll_fds, wanted)
+        told, repeated = calls.result > 0, told_again(calls, epoll_fds, wanted)
         counted = calls.arg.astype(np.int64)  # poll's second argument
         watched = np.where(_POLL[calls.nr], counted, np.where(epoll, 0, calls.fd))
         cpu_ns = np.maximum(calls.end - calls.start - calls.slept, 0)
@@ -81,7 +81,7 @@ class PollUsage(Step[None, list[dict[str, Any]]]):
         ]
 
 
-def _repeated(calls: Calls, epoll_fds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def told_again(calls: Calls, epoll_fds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """bool[n]: which calls returned something ready without sleeping, after the same call of the thread had done so,
     and no call in between can have taken it. epoll_fds: the epoll descriptor of each call."""
     rows = np.flatnonzero(~_takes_nothing(calls))

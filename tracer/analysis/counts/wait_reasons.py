@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND
+from tracer.analysis.counts.call_files import ACCEPT, CONNECT, SEND, CallFiles
 from tracer.analysis.counts.purposes import (
     CHILDREN,
     CONNECTIONS,
@@ -27,7 +27,6 @@ from tracer.analysis.counts.purposes import (
 )
 from tracer.analysis.counts.wait_purposes import WAITS as WAITING
 from tracer.analysis.counts.wait_purposes import WaitPurposes
-from tracer.analysis.identity.descriptors import Files
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.operations.evidence import never_block
 from tracer.analysis.steps.step import Results, State, Step
@@ -85,17 +84,18 @@ def _numbers(names: tuple[str, ...]) -> np.ndarray:
     return number_set(syscalls.numbers()[name] for name in names)
 
 
-def waited_for(calls: Calls, files: Files) -> np.ndarray:
-    """Index into WAITS for each call but select, poll and epoll_wait; files: behind the first argument of each."""
+def waited_for(calls: Calls, kinds: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """Index into WAITS for each call but select, poll and epoll_wait; kinds (FileKind) and flags (f_flags): of the file
+    behind the first argument of each."""
     codes = _codes()[np.clip(calls.nr, 0, 1023)]
     receives, sends = _numbers(syscalls.RECEIVE)[calls.nr], codes == SENDING
     events = np.where(receives, select.POLLIN, np.where(sends, select.POLLOUT, 0))
     no = np.zeros(len(codes), bool)
-    by_kind = purposes(files.kind, events, no, no, no)
+    by_kind = purposes(kinds, events, no, no, no)
     told = (events != 0) & (by_kind != 0) & (by_kind != 1 << UNKNOWN)
     codes = np.where(told, reason_of(by_kind), codes)
     # who does not block does not wait for data or room, wherever it may sleep
-    free = (files.flags & os.O_NONBLOCK != 0) | never_block(calls, slice(None))
+    free = (flags & os.O_NONBLOCK != 0) | never_block(calls, slice(None))
     return np.where(free & ((codes == DATA) | (codes == SENDING)) & (events != 0), OTHER, codes)
 
 
@@ -117,7 +117,7 @@ class _OpenCall(NamedTuple):
 class WaitReasons(Step[None, Slept]):
     """Sums the time that each thread slept inside calls, by reason; calls still open at the end included."""
 
-    NEEDS = (TimelineStep, Identity, WaitPurposes)
+    NEEDS = (TimelineStep, CallFiles, Identity, WaitPurposes)
 
     def __init__(self) -> None:
         self._asleep = GroupSum(2, 1)  # (thread, reason) → ns
@@ -131,9 +131,9 @@ class WaitReasons(Step[None, Slept]):
         if len(rows):
             slept, reasons = calls.take(rows), state[WaitPurposes][rows]
             others = np.flatnonzero(reasons < 0)
-            rest = slept.take(others)
-            files = state[Identity].files(rest.tid, rest.fd, rest.start)
-            reasons[others] = waited_for(rest, files)
+            files, which = state[CallFiles], rows[others]
+            rest, flags, kinds = slept.take(others), files.flags[which], files.kind[which]
+            reasons[others] = waited_for(rest, kinds, flags)
             self._asleep.add((slept.tid, reasons), (slept.slept,))
         still_open = fields.Calls(batch, batch.kind == Kind.OPEN)
         columns = (still_open.tid, still_open.number, still_open.fd, still_open.time)
@@ -172,4 +172,5 @@ def _of_open(tid: int, call: _OpenCall, results: Results) -> int:
     rows = {"tid": tids, "nr": np.array([call.number]), "fd": fds}
     zero = np.zeros(1, np.int64)
     one = Calls(*(rows.get(name, zero) for name in names_of(Calls)))
-    return int(waited_for(one, identity.files(tids, fds, times))[0])
+    files = identity.files(tids, fds, times)
+    return int(waited_for(one, files.kind, files.flags)[0])

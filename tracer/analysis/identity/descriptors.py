@@ -87,6 +87,7 @@ class Descriptors:
                 PAIRS,
             )
         )
+        self._with_second = number_set(syscalls.class_numbers(tuple(syscalls.SECOND)))
 
     def feed(self, batch: RecordBatch, timeline: TimelineBatch) -> None:
         """A batch in time order, and the timeline of that batch."""
@@ -117,6 +118,10 @@ class Descriptors:
         """The first looks at lives."""
         return self._lives.facts.of(np.atleast_1d(lives))
 
+    def row_of(self, life: int) -> dict[str, int]:
+        """The first look at one life (names: Looks)."""
+        return self._lives.facts.row(life)
+
     # at a time
 
     def process_of(self, tids: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -133,10 +138,18 @@ class Descriptors:
         versions = self._tables.at(tids, self.process_of(tids, times), times)
         return self._lives.at(versions, fds.astype(np.int64), times)
 
-    def files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> Files:
-        """What is known of the descriptor of each thread at each time (ns)."""
-        lives = self.lives(tids, fds, times)
-        return self._files(lives, times)
+    def files(
+        self,
+        tids: np.ndarray,
+        fds: np.ndarray,
+        times: np.ndarray,
+        tgids: np.ndarray | None = None,
+    ) -> Files:
+        """What is known of the descriptor of each thread at each time (ns). tgids: the threads' processes, where the
+        caller has them."""
+        tgids = self.process_of(tids, times) if tgids is None else tgids
+        versions = self._tables.at(tids, tgids, times)
+        return self._files(self._lives.at(versions, fds.astype(np.int64), times), times)
 
     def of_lives(self, lives: np.ndarray) -> Files:
         """What is known of lives, as of their first look."""
@@ -189,14 +202,23 @@ class Descriptors:
     # how it is known
 
     def _files(self, lives: np.ndarray, times: np.ndarray) -> Files:
-        numbers = self._lives.resolved(lives)
-        first = self._lives.facts.of(numbers)
-        flags = self._lives.facts.flags_at(numbers, times)
+        settled = self._lives.settled(lives)
+        numbers = settled if (settled >= 0).all() else self._lives.resolved(lives)
+        distinct, place = _distinct(numbers, len(self._lives.facts))
+        first = self._lives.facts.of(distinct)
         is_socket = first.kind == FileKind.SOCKET
-        stream = is_socket & (first.low >> 16 & SOCK_TYPE_MASK == socket.SOCK_STREAM)
-        known, _ = self._streams.find(first.inode, times)
-        settled = self._lives.settled(lives) >= 0
-        return Files(lives, first.number, first.mode, flags, first.kind, stream | known, settled)
+        stream = (is_socket & (first.low >> 16 & SOCK_TYPE_MASK == socket.SOCK_STREAM))[place]
+        if len(self._streams):
+            stream |= self._streams.find(first.inode[place], times)[0]
+        return Files(
+            lives,
+            first.number[place],
+            first.mode[place],
+            self._lives.facts.flags_at(numbers, times, first.flags[place]),
+            first.kind[place],
+            stream,
+            settled >= 0,
+        )
 
     def _births(self, births: fields.Births) -> None:
         """The process of each thread, and the time when it was adopted."""
@@ -235,6 +257,7 @@ class Descriptors:
         versions = self._tables.at(tid, tgid, time)
         looks = self._looks(learnt, facts, calls)
         given = (calls.fd == fd) | (calls.nr == self._epoll_ctl)
+        given |= self._with_second[calls.nr] & (calls.arg.astype(np.int64) == fd)
         opened = ~learnt.was_open & ~(self._give_back[calls.nr] & given)
         opened &= ~((facts.magic < 0) & self._look_at[calls.nr] & given)
         opens, old = np.flatnonzero(opened), np.flatnonzero(~opened)
@@ -311,6 +334,17 @@ class Descriptors:
     ) -> None:
         if mask.any():
             table.add(keys[mask], times[mask], *(value[mask] for value in values))
+
+
+def _distinct(numbers: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(the distinct ones of numbers from -1 to count - 1, ascending; of each number its place among them), without a
+    sort."""
+    seen = np.zeros(count + 1, bool)
+    seen[numbers] = True  # -1: the last
+    distinct = np.flatnonzero(seen)
+    places = np.empty(count + 1, np.int64)
+    places[distinct] = np.arange(len(distinct))
+    return np.where(distinct == count, -1, distinct), places[numbers]
 
 
 @cache

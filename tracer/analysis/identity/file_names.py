@@ -10,7 +10,6 @@ import numpy as np
 
 from tracer.analysis.identity import naming
 from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.identity.life_facts import Looks
 from tracer.analysis.identity.open_files import FileKind
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch
@@ -34,14 +33,13 @@ class FileNames:
             self._listed.setdefault((file["fd"], file["inode"]), []).append(file)
         self._lives: dict[_Key, int] = {}  # the last life that showed the file there
         self._anywhere: dict[int, int] = {}  # number of a file → its last life
-        self._opened: dict[
-            int, int
-        ] = {}  # number of a file → its last life that was opened by a path
-        self._peers: dict[
-            int, int
-        ] = {}  # inode of a Unix socket → that of the one that it is connected to
+        # number of a file → its last life that was opened by a path
+        self._opened: dict[int, int] = {}
+        # inode of a Unix socket → that of the one that it is connected to
+        self._peers: dict[int, int] = {}
         self._paths: list[np.ndarray] = []  # rows: life, piece, 16 bytes in two words
         self._sorted = _NO_PATH
+        self._places: dict[int, tuple[int, int]] = {}  # life → its rows there
         self._local: dict[int, tuple[str, int]] = {}  # number of a socket → address
         self._addressed: dict[int, str] = {}  # number of a socket → name
 
@@ -80,11 +78,10 @@ class FileNames:
         life = self._lives.get((tgid, fd, number), self._anywhere.get(number))
         if not number or life is None:
             return None
-        look = self._descriptors.look_at(life)
-        row = {name: int(getattr(look, name)[0]) for name in ("inode", "mode", "kind", "mark")}
-        raw = naming.as_bytes(int(look.low[0]), int(look.high[0]))
+        row = self._descriptors.row_of(life)
+        raw = naming.as_bytes(row["low"], row["high"])
         if row["kind"] == FileKind.SOCKET:
-            own = _socket(look, self._peers.get(row["inode"], 0))
+            own = _socket(row, self._peers.get(row["inode"], 0))
             proc = self._proc(tgid, fd, row)
             if proc and "->" in own and "," not in proc:
                 proc = None  # who it is connected to says more, but not more than a path
@@ -138,18 +135,21 @@ class FileNames:
         if self._paths:
             rows = np.concatenate([self._sorted, *self._paths])
             self._sorted, self._paths = rows[np.lexsort((rows[:, 1], rows[:, 0]))], []
-        first, last = np.searchsorted(self._sorted[:, 0], [life, life + 1])
-        pieces = self._sorted[first:last, 2:].tolist()
-        if not pieces:
+            lives, first = np.unique(self._sorted[:, 0], return_index=True)
+            last = np.append(first[1:], len(self._sorted))
+            places = zip(first.tolist(), last.tolist(), strict=True)
+            self._places = dict(zip(lives.tolist(), places, strict=True))
+        if life not in self._places:
             return None
+        pieces = self._sorted[slice(*self._places[life]), 2:].tolist()
         # joined as bytes: a character may lie in two pieces
         return naming.path_shown(b"".join(bytes_of(*piece) for piece in pieces))
 
 
-def _socket(look: Looks, peer: int) -> str:
+def _socket(row: dict[str, int], peer: int) -> str:
     """A socket without addresses. peer: the inode of a Unix socket that has told that it is connected to this one."""
-    facts = naming.SocketFacts.of(int(look.low[0]), int(look.high[0]))
+    facts = naming.SocketFacts.of(row["low"], row["high"])
     if facts.family == socket.AF_UNIX and not facts.peer:
         facts = facts._replace(peer=peer)
-    inode = int(look.inode[0])
+    inode = row["inode"]
     return facts.shown(inode) if facts.family else f"socket:[{inode}]"

@@ -56,10 +56,16 @@ class Identity(Step["Identity", "Identity"]):
         """The process (int64[n]) of each thread at each time (ns); the thread's own ID where nothing is known."""
         return self.descriptors.process_of(tids, times)
 
-    def files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> Files:
+    def files(
+        self,
+        tids: np.ndarray,
+        fds: np.ndarray,
+        times: np.ndarray,
+        tgids: np.ndarray | None = None,
+    ) -> Files:
         """The file behind the descriptor of each thread at each time (ns). A time is that of a call's entry: then the
-        kernel looks the descriptor up."""
-        return self.descriptors.files(tids, fds, times)
+        kernel looks the descriptor up. tgids: the threads' processes, where the caller has them."""
+        return self.descriptors.files(tids, fds, times, tgids)
 
     def open_files(self, tids: np.ndarray, fds: np.ndarray, times: np.ndarray) -> OpenFiles:
         """The open file behind the descriptor of each thread at each time (ns, as above): its kind, which one it is,

@@ -3,8 +3,8 @@
 Array operations over batches of records in time order; what is not yet decided is carried over to the next batch. It
 knows no scenario. The boundaries and what counts as evidence for each are explained in docs/model.md.
 
-    calls ─► receives ─► evidence ─► wait_kind ─► handover ─► boundaries ─► settling (readiness, monotone) ─► Operations
-    requests of io_uring and native AIO ─► io_uring, linux_aio ──────►┘
+    calls ─► receives ─► waits_inside ─► evidence ─► wait_kind ─► handover ─► boundaries ─► settling ─► Operations
+    requests of io_uring and native AIO ─► io_uring, linux_aio ─────────────────────────────►┘ (readiness, monotone)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
-from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness
+from tracer.analysis.operations import boundaries, io_uring, linux_aio, readiness, waits_inside
 from tracer.analysis.operations.evidence import Evidence, gather
 from tracer.analysis.operations.handover import Handover, Handovers, handed_over
 from tracer.analysis.operations.kernel_requests import CompletedReads, KernelRequests
@@ -33,7 +33,8 @@ from tracer.analysis.operations.table import (
     with_defaults,
 )
 from tracer.analysis.operations.wait_kind import wait_kind
-from tracer.analysis.threads.timeline import TimelineBatch
+from tracer.analysis.tables.appender import Appender
+from tracer.analysis.threads.timeline import Calls, TimelineBatch
 from tracer.analysis.threads.watched_sets import Watching
 from tracer.kernel import syscalls
 from tracer.recording.batch import RecordBatch
@@ -47,27 +48,34 @@ class Analysis:
         self.descriptors = descriptors
         self._signals = Signals()
         self._aio_reads = AioReads()
-        self._requests = KernelRequests()
+        self.requests = KernelRequests()
         self._receives = Receives()
         self._handovers = Handovers()
         self._settling = Settling()
+        self._waits_inside = Appender(waits_inside.no_waits())
         self._serial = 0
+        self.waits_inside = waits_inside.no_waits()
+        """Of all operations, once finished."""
 
     def feed(self, batch: RecordBatch, part: TimelineBatch, watching: Watching) -> None:
         """A batch in time order, not older than what was fed before, its part of the timeline, and what its calls
         watched."""
-        self._requests.feed(batch, part, self.descriptors)
+        self.requests.feed(batch, part, self.descriptors)
         sigwait = syscalls.numbers()["rt_sigtimedwait"]
         completions = self._signals.feed(batch, part.calls.take(part.calls.nr == sigwait))
         self._settling.add_readinesses(batch)
-        received = self._receives.feed(part.calls, self.descriptors, self._requests.also_waits)
+        received = self._receives.feed(part, self.descriptors, self.requests.also_waits)
         served = self._served(received, batch, part, completions)
-        known = self._evidence(received, served)
+        serials = self._serials(len(received.at))
+        receive = received.calls.take(received.at)
+        receive, waits = waits_inside.split(receive, part, serials)
+        self._waits_inside.add(waits)
+        known = self._evidence(received, receive, served)
         kind = wait_kind(known)
         handover = self._handovers.feed(
             batch, part, watching, received, known, kind, self.descriptors
         )
-        self._settling.add(self._decided(received, known, kind, handover))
+        self._settling.add(self._decided(received, known, kind, handover, serials))
         # a readiness may come late: what ended just now waits for the next batch
         self._settling.settle(int(batch.time[-1]) - readiness.LATE_NS if len(batch) else 0)
         if len(batch):
@@ -75,11 +83,12 @@ class Analysis:
 
     def finish(self) -> Operations:
         """All operations in the order in which they were done."""
-        self._settling.add(self._completed(io_uring.reads(self._requests), IO_URING))
-        self._settling.add(self._completed(linux_aio.reads(self._requests), LINUX_AIO))
+        self._settling.add(self._completed(io_uring.reads(self.requests), IO_URING))
+        self._settling.add(self._completed(linux_aio.reads(self.requests), LINUX_AIO))
         operations = self._settling.finish()
-        operations.inode = np.abs(operations.inode)
         self._aio_reads.complete(operations)
+        self.waits_inside = waits_inside.in_order(self._waits_inside.whole(), operations)
+        operations.inside = waits_inside.sums(self.waits_inside, operations)
         return in_order(operations)
 
     def _served(
@@ -91,9 +100,9 @@ class Analysis:
         receives = received.tgid, fd, end
         return self._aio_reads.serve(asked, receives, completions, self.descriptors, self._serial)
 
-    def _evidence(self, received: Received, served: ServedReads) -> Evidence:
+    def _evidence(self, received: Received, receive: Calls, served: ServedReads) -> Evidence:
         """What is known of each operation of a batch."""
-        receive, tgid = received.calls.take(received.at), received.tgid
+        tgid = received.tgid
         flags = self.descriptors.files(receive.tid, receive.fd, receive.start).flags
         return gather(
             received,
@@ -106,7 +115,12 @@ class Analysis:
         )
 
     def _decided(
-        self, received: Received, known: Evidence, kind: np.ndarray, handover: Handover
+        self,
+        received: Received,
+        known: Evidence,
+        kind: np.ndarray,
+        handover: Handover,
+        serials: np.ndarray,
     ) -> Pending:
         """The batch's operations, each boundary by its own rule; `ready` as it is without sk_data_ready. kind:
         int64[n], how each was waited for by what its own thread did."""
@@ -123,7 +137,8 @@ class Analysis:
             "receiver_tid": np.where(served, op.tid, 0),
             "fd": op.fd,
             "inode": received.inode,
-            "bytes": op.result,
+            "bytes": received.bytes,
+            "messages": received.messages,
             "nr": op.nr,
             "wait_kind": kind,
             "ask": ask.time,
@@ -145,12 +160,12 @@ class Analysis:
             "waited_asleep": known.slept_nr >= 0,
             "slept_nr": known.slept_nr,
             "fell_asleep": known.fell_asleep,
-            "serial": self._serials(len(op)),
+            "serial": serials,
         }
         columns = handed_over(columns | _signal_columns(known, signalled), handover, known)
         operations = with_defaults(len(op), columns)
         polled = boundaries.found_early(known, kind, empty_at)
-        return Pending(operations, empty_at, received.stream, polled)
+        return Pending(operations, empty_at, received.stream, polled, received.inode)
 
     def _watched(self, known: Evidence) -> np.ndarray:
         """bool[n], whether the wait that timed out before each operation watched its descriptor: of epoll whether that
@@ -167,7 +182,9 @@ class Analysis:
         """Operations of requests that the kernel completed by itself."""
         operations = reads.operations(kind, self._serials(len(reads)))
         polled = np.zeros(len(operations), bool)
-        return Pending(operations, reads.empty_at, reads.stream, polled)
+        # a file has no readiness, and its inode may have the number of a socket's
+        socket = np.where(reads.is_file, 0, reads.inode)
+        return Pending(operations, reads.empty_at, reads.stream, polled, socket)
 
     def _serials(self, count: int) -> np.ndarray:
         """The next numbers for operations."""

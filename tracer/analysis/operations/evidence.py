@@ -29,7 +29,7 @@ RESTARTED = -512  # ERESTARTSYS, and below: the kernel enters the call again
 class Evidence:
     """Of n operations; all arrays have n entries but those of `calls`.
 
-    receive        the receives themselves (Calls of n rows)
+    receive        the receives themselves (Calls of n rows), as waits_inside.split gives them
     calls          the rows that first_ask, told_by, last_look … point into; −1 there: no such call
     may_block      whether the receive may sleep for data: neither O_NONBLOCK nor a flag of its own forbids it
     first_ask      the first ask: the program wanted the data then at the latest

@@ -6,6 +6,7 @@ the device. A multishot request is completed again and again.
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass
 
@@ -13,7 +14,6 @@ import numpy as np
 
 from tracer.analysis.identity.open_files import S_IFMT
 from tracer.analysis.operations.kernel_requests import (
-    FIXED_FILE,
     CompletedReads,
     Files,
     KernelRequests,
@@ -26,8 +26,17 @@ from tracer.analysis.operations.table import (
     INLINE,
     MULTISHOT,
     POLL_ARMED,
+    SQPOLL,
     UNKNOWN,
     WORKER,
+)
+from tracer.analysis.operations.uring_requests import (
+    Completions,
+    completions_of,
+    pollers,
+    request_of,
+    submissions_of,
+    with_registered_files,
 )
 from tracer.analysis.tables.asof import at, following, preceding
 from tracer.analysis.tables.table import Table
@@ -39,23 +48,7 @@ from tracer.recording.records import Kind
 
 READS = (1, 4, 10, 22, 27, 49, 58)
 """IORING_OP_ READV, READ_FIXED, RECVMSG, READ, RECV, READ_MULTISHOT, RECV_ZC"""
-CQE_MORE = 2  # IORING_CQE_F_MORE: the request goes on
-SETUP_SQPOLL = 2  # IORING_SETUP_SQPOLL: a kernel thread submits
 _READABLE = (stat.S_IFSOCK, stat.S_IFIFO, stat.S_IFREG, stat.S_IFBLK)
-
-
-@dataclass(slots=True)
-class _Completions(Table):
-    """Completions: when (ns), on which thread of which process, of which request, with how many bytes (or a negative
-    errno), and whether the request goes on."""
-
-    time: np.ndarray
-    tid: np.ndarray
-    tgid: np.ndarray
-    address: np.ndarray
-    user_data: np.ndarray
-    result: np.ndarray
-    goes_on: np.ndarray
 
 
 @dataclass(slots=True)
@@ -78,10 +71,11 @@ class _Reads:
     enter, inside   row of `enters` that ended first after the submission; whether it made the submission
     armed, worked   when the request had last been found without data, or been given to a worker (ns, 0: never)
     enters, submissions, batch: all there are of calls to io_uring_enter, of requests, and of their records
+    pollers         the kernel threads that submit by themselves
     """
 
     asked: Submissions
-    done: _Completions
+    done: Completions
     again: np.ndarray
     enter: np.ndarray
     inside: np.ndarray
@@ -89,6 +83,7 @@ class _Reads:
     worked: np.ndarray
     enters: Calls
     submissions: Submissions
+    pollers: np.ndarray
     batch: RecordBatch
     files: Files
 
@@ -122,21 +117,26 @@ def reads(requests: KernelRequests) -> CompletedReads:
         # a request that had to be polled found the socket empty
         empty_at=np.where((found.armed > 0) & ~found.again, found.armed, UNKNOWN),
         stream=asked.stream,
+        is_file=asked.is_file,
     )
 
 
 def _completion_kind(found: _Reads) -> np.ndarray:
-    """How each was carried out (COMPLETION_KINDS): the first of these that holds."""
-    worked, armed = found.worked, found.armed
+    """How each was carried out (COMPLETION_KINDS): the first of these that holds. A device reads files alone, and of
+    what a kernel thread submits those alone that bypass the cache (O_DIRECT): else that thread copies."""
+    worked, armed, asked = found.worked, found.armed, found.asked
+    direct = asked.is_file & (asked.open_flags & os.O_DIRECT != 0)
+    polled = np.isin(asked.tid, found.pollers) & ~direct
     in_call = found.inside & (found.done.time <= at(found.enters.end, found.enter))
     return np.select(
         [
             found.again | found.done.goes_on,
             (worked > 0) & (worked >= armed),
             armed > 0,
-            in_call,
+            polled,
+            in_call | ((asked.mode != 0) & ~asked.is_file),
         ],
-        [MULTISHOT, WORKER, POLL_ARMED, INLINE],
+        [MULTISHOT, WORKER, POLL_ARMED, SQPOLL, INLINE],
         DEVICE,
     )
 
@@ -188,7 +188,7 @@ def _done(found: _Reads) -> Boundary:
     by_process = following(_processes(found, waits), waits.end, found.asked.tgid, done)
     by_thread = following(waits.tid, waits.end, tid, done)
     # a kernel thread asked: whoever of the process waits
-    wait = np.where(np.isin(found.asked.tid, _pollers(found)), by_process, by_thread)
+    wait = np.where(np.isin(found.asked.tid, found.pollers), by_process, by_thread)
     # a thread that goes to wait has not seen the completion; if it has asked for more since, it may have
     submitted = found.submissions
     next_ask = following(submitted.tid.astype(np.int64), submitted.time, tid, done)
@@ -197,7 +197,7 @@ def _done(found: _Reads) -> Boundary:
     return best(Row(waited, at(waits.end, wait), SEEN), otherwise=done, estimated=ESTIMATED)
 
 
-def _last_sleep(requests: KernelRequests, done: _Completions, ask: np.ndarray) -> _Sleep:
+def _last_sleep(requests: KernelRequests, done: Completions, ask: np.ndarray) -> _Sleep:
     """The completing thread's last time off the CPU since the asking (`ask`, ns)."""
     absences = requests.absences()
     last = preceding(absences.tid, absences.back, done.tid.astype(np.int64), done.time)
@@ -214,13 +214,13 @@ def _last_sleep(requests: KernelRequests, done: _Completions, ask: np.ndarray) -
 def _matched(requests: KernelRequests) -> _Reads:
     """The completions with data, each with its request and what happened to that in between."""
     batch, files = requests.records()
-    submissions, completions = _submissions(batch, files), _completions(batch, files)
-    of = _request_of(submissions, completions)
-    known = (of >= 0) & (completions.result > 0)
-    known[known] = np.isin(submissions.opcode[of[known]], READS)
-    order = np.lexsort((completions.time[known], of[known]))
-    done, of = completions.take(known).take(order), of[known][order]
-    asked = _with_registered_files(submissions.take(of), done, batch)
+    requested, completed = submissions_of(batch, files), completions_of(batch, files)
+    of = request_of(requested, completed)
+    known = (of >= 0) & (completed.result > 0)
+    known[known] = np.isin(requested.opcode[of[known]], READS)
+    order = np.lexsort((completed.time[known], of[known]))
+    done, of = completed.take(known).take(order), of[known][order]
+    asked = with_registered_files(requested.take(of), requested, batch)
     readable = (asked.mode == 0) | np.isin(asked.mode & S_IFMT, _READABLE)
     asked, done, of = asked.take(readable), done.take(readable), of[readable]
     enters = requests.enters()
@@ -234,42 +234,15 @@ def _matched(requests: KernelRequests) -> _Reads:
         armed=_last_record(Kind.URING_POLL, batch, files, asked, done),
         worked=_last_record(Kind.URING_WORK, batch, files, asked, done),
         enters=enters,
-        submissions=submissions,
+        submissions=requested,
+        pollers=pollers(requests, requested),
         batch=batch,
         files=files,
     )
 
 
-def _request_of(submissions: Submissions, completions: _Completions) -> np.ndarray:
-    """The row of each completion's submission, −1 for none: by its address; by the program's own number where the
-    kernel does not tell that (before the last completion of a multishot request)."""
-    of = preceding(submissions.address, submissions.time, completions.address, completions.time)
-    unknown = np.flatnonzero((completions.address == 0) | (of < 0))
-    of[unknown] = preceding(
-        of_process(submissions.tgid, submissions.user_data),
-        submissions.time,
-        of_process(completions.tgid[unknown], completions.user_data[unknown]),
-        completions.time[unknown],
-    )
-    return of
-
-
-def _with_registered_files(
-    asked: Submissions, done: _Completions, batch: RecordBatch
-) -> Submissions:
-    """Requests with the files of those that named a registered one; these have no descriptor of the process's."""
-    registered = fields.UringFiles.of(batch)
-    fixed = asked.flags & FIXED_FILE != 0
-    row = preceding(registered.address, registered.time, done.address, done.time)
-    known = fixed & (row >= 0)
-    asked.inode = np.where(known, at(registered.inode, row), asked.inode)
-    asked.mode = np.where(known, at(registered.mode, row).astype(np.int64), asked.mode)
-    asked.fd = np.where(fixed, -1, asked.fd)
-    return asked
-
-
 def _last_record(
-    kind: Kind, batch: RecordBatch, files: Files, asked: Submissions, done: _Completions
+    kind: Kind, batch: RecordBatch, files: Files, asked: Submissions, done: Completions
 ) -> np.ndarray:
     """When a request had last such a record between its submission and its completion (ns), 0 for never."""
     rows = np.flatnonzero(batch.kind == kind)
@@ -284,15 +257,6 @@ def _last_record(
     return np.where(time >= asked.time, time, 0)
 
 
-def _pollers(found: _Reads) -> np.ndarray:
-    """Threads that submit without a call of their own: those of IORING_SETUP_SQPOLL."""
-    rings = fields.UringRings.of(found.batch)
-    polled = rings.where(rings.flags & SETUP_SQPOLL != 0)
-    tgids = found.files.tgid[polled.rows]
-    mine = np.isin(found.submissions.tgid, tgids)
-    return np.setdiff1d(found.submissions.tid[mine], polled.tid)
-
-
 def _processes(found: _Reads, calls: Calls) -> np.ndarray:
     """The process of each call's thread, as the requests tell it; the thread itself where they do not."""
     if not len(found.batch):
@@ -300,38 +264,3 @@ def _processes(found: _Reads, calls: Calls) -> np.ndarray:
     tids, first = np.unique(found.batch.tid, return_index=True)
     place = np.minimum(np.searchsorted(tids, calls.tid), len(tids) - 1)
     return np.where(tids[place] == calls.tid, found.files.tgid[first[place]], calls.tid)
-
-
-def _submissions(batch: RecordBatch, files: Files) -> Submissions:
-    """The requests that were submitted."""
-    rows = np.flatnonzero(batch.kind == Kind.URING_SUBMIT)
-    records, files = fields.UringRequests(batch, rows), files.take(rows)
-    return Submissions(
-        time=records.time,
-        tid=records.tid,
-        tgid=files.tgid,
-        address=records.address,
-        user_data=records.user_data,
-        opcode=records.opcode,
-        flags=records.flags,
-        fd=records.fd,
-        inode=files.inode,
-        mode=files.mode,
-        open_flags=files.flags,
-        stream=files.stream,
-    )
-
-
-def _completions(batch: RecordBatch, files: Files) -> _Completions:
-    """The completions."""
-    rows = np.flatnonzero(batch.kind == Kind.URING_COMPLETE)
-    records = fields.UringRequests(batch, rows)
-    return _Completions(
-        time=records.time,
-        tid=records.tid,
-        tgid=files.tgid[rows],
-        address=records.address,
-        user_data=records.user_data,
-        result=records.outcome,
-        goes_on=records.flags & CQE_MORE != 0,
-    )

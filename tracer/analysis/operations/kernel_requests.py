@@ -39,6 +39,7 @@ class Files(Table):
     inode: np.ndarray
     mode: np.ndarray
     flags: np.ndarray
+    kind: np.ndarray
     stream: np.ndarray
 
 
@@ -52,7 +53,7 @@ class Submissions(Table):
     opcode, flags    IORING_OP_* and REQ_F_*, or IOCB_CMD_*
     fd               its descriptor (−1: none of the process's own)
     inode, mode      of that, as is stream: whether its bytes are a stream of a socket
-    open_flags       how it was opened (open(2))
+    open_flags, kind how it was opened (open(2)), and its kind (FileKind)
     """
 
     time: np.ndarray
@@ -66,6 +67,7 @@ class Submissions(Table):
     inode: np.ndarray
     mode: np.ndarray
     open_flags: np.ndarray
+    kind: np.ndarray
     stream: np.ndarray
 
     @property
@@ -81,6 +83,7 @@ class CompletedReads(Table):
     copy_seen, done_seen  whether the copy's begin, and the call that told, were seen
     empty_at              when the socket was last known to be empty (ns, or UNKNOWN)
     stream                whether its bytes are a stream of a socket
+    is_file               whether it is for a file or a disk
     """
 
     tid: np.ndarray
@@ -102,6 +105,7 @@ class CompletedReads(Table):
     slept: np.ndarray
     empty_at: np.ndarray
     stream: np.ndarray
+    is_file: np.ndarray
 
     def operations(self, wait_kind: int, serials: np.ndarray) -> Operations:
         """They as operations, numbered by `serials`, whose readiness is not matched yet."""
@@ -117,6 +121,7 @@ class CompletedReads(Table):
             "estimated": estimated,
             "wait_nr": np.full(count, -1),
             "epfd": np.full(count, -1),
+            "messages": np.ones(count, np.int64),
             "serial": serials,
         }
         return with_defaults(count, columns)
@@ -135,6 +140,7 @@ class KernelRequests:
         self._absences: list[OffCpu] = []
         self._copies: list[RecordBatch] = []
         self._tids = np.empty(0, np.int64)  # threads that have to do with requests
+        self._still_in = np.empty(0, np.int64)  # threads whose io_uring_enter has not returned
         self.also_waits = np.zeros(1024, bool)
         """By number of call: those that tell of readiness, since such a request was made."""
 
@@ -149,6 +155,9 @@ class KernelRequests:
         wanted = [self._enter, self._submit, *self._getevents]
         self._calls.append(calls.take(np.isin(calls.nr, wanted)))
         self._absences.append(absences.take(np.isin(absences.tid, self._tids)))
+        still_open = fields.Calls(batch, batch.kind == Kind.OPEN)
+        still_in = still_open.where(still_open.number == self._enter).tid
+        self._still_in = np.union1d(self._still_in, still_in)
         copies = fields.Copies.of(batch)
         self._copies.append(batch.take(copies.where(np.isin(copies.tid, self._tids)).rows))
 
@@ -162,6 +171,10 @@ class KernelRequests:
     def enters(self) -> Calls:
         """The calls of io_uring_enter."""
         return self._calls_of(self._enter)
+
+    def entered(self) -> np.ndarray:
+        """The threads that were in io_uring_enter when tracing ended."""
+        return self._still_in
 
     def submits(self) -> Calls:
         """The calls of io_submit."""
@@ -197,7 +210,9 @@ class KernelRequests:
         fd[aio.rows] = aio.fd
         known = descriptors.files(batch.tid, fd, batch.time)
         self._batches.append(batch)
-        self._files.append(Files(tgid, known.number, known.mode, known.flags, known.stream))
+        self._files.append(
+            Files(tgid, known.number, known.mode, known.flags, known.kind, known.stream)
+        )
         self._tids = np.union1d(self._tids, batch.tid)
         self.also_waits[self._enter] |= (uring.opcode == URING_POLL_ADD).any()
         self.also_waits[self._getevents] |= (aio.opcode == AIO_POLL).any()
@@ -219,4 +234,4 @@ def of_process(tgids: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _no_files() -> Files:
     number = np.empty(0, np.int64)
-    return Files(number, number, number, number, np.empty(0, bool))
+    return Files(number, number, number, number, number, np.empty(0, bool))

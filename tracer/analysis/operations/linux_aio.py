@@ -30,7 +30,7 @@ AIO_READS = (0, 7)  # IOCB_CMD_ PREAD, PREADV
 
 
 @dataclass(slots=True)
-class _Events(Table):
+class Events(Table):
     """What io_getevents brought: the thread and its process, the time of the record (ns), the control block, the bytes
     (or a negative errno)."""
 
@@ -46,7 +46,7 @@ class _Reads:
     """n reads: the request of each, its event, the io_submit that took it, and the io_getevents that brought it."""
 
     asked: Submissions
-    event: _Events
+    event: Events
     submit: Calls
     getevents: Calls
 
@@ -75,8 +75,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         tgid=asked.tgid,
         receiver_tid=np.zeros(count, np.int64),
         fd=asked.fd,
-        # below 0 until they are settled: a file has no readiness, and a socket may have its number
-        inode=np.where(asked.is_file, -asked.inode, asked.inode),
+        inode=asked.inode,
         bytes=found.event.result,
         nr=np.full(count, syscalls.numbers()["io_submit"]),
         completion_kind=np.where(found.by_device, AFTER_SUBMIT, IN_SUBMIT),
@@ -91,6 +90,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         slept=np.where(found.by_device, 0, submit.slept),
         empty_at=np.where(found.slept, submit.out, UNKNOWN),
         stream=asked.stream,
+        is_file=asked.is_file,
     )
 
 
@@ -124,8 +124,8 @@ def _ready_unseen(found: _Reads, copy_end: np.ndarray) -> np.ndarray:
     )
 
 
-def _matched(requests: KernelRequests) -> _Reads:
-    """The events with data, each with its request and its calls, where both calls were seen."""
+def matched(requests: KernelRequests) -> tuple[Submissions, Events]:
+    """The events that io_getevents brought, each with its request."""
     submissions, events = _submissions(requests), _events(requests)
     of = preceding(
         of_process(submissions.tgid, submissions.address),
@@ -133,9 +133,14 @@ def _matched(requests: KernelRequests) -> _Reads:
         of_process(events.tgid, events.block),
         events.time,
     )
-    known = (of >= 0) & (events.result > 0)
-    known[known] = np.isin(submissions.opcode[of[known]], AIO_READS)
-    asked, events = submissions.take(of[known]), events.take(known)
+    return submissions.take(of[of >= 0]), events.take(of >= 0)
+
+
+def _matched(requests: KernelRequests) -> _Reads:
+    """The events with data, each with its request and its calls, where both calls were seen."""
+    asked, events = matched(requests)
+    known = (events.result > 0) & np.isin(asked.opcode, AIO_READS)
+    asked, events = asked.take(known), events.take(known)
     submits, waits = requests.submits(), requests.getevents()
     submit = following(submits.tid, submits.end, asked.tid.astype(np.int64), asked.time)
     wait = preceding(waits.tid, waits.end, events.tid.astype(np.int64), events.time)
@@ -162,13 +167,14 @@ def _submissions(requests: KernelRequests) -> Submissions:
         inode=files.inode,
         mode=files.mode,
         open_flags=files.flags,
+        kind=files.kind,
         stream=files.stream,
     )
 
 
-def _events(requests: KernelRequests) -> _Events:
+def _events(requests: KernelRequests) -> Events:
     """What io_getevents brought."""
     batch, files = requests.records()
     at = np.flatnonzero(batch.kind == Kind.AIO_EVENT)
     records = fields.AioRequests(batch, at)
-    return _Events(records.time, records.tid, files.tgid[at], records.block, records.result)
+    return Events(records.time, records.tid, files.tgid[at], records.block, records.result)

@@ -56,7 +56,8 @@ class OperationsOverTime(ReportPart):
         shown = identity.with_ids(operations, ("tid",))
         columns = {"index": rows, "tid": shown.tid, "fd": shown.fd, "bytes": shown.bytes}
         columns |= {f"{name}_ns": getattr(shown, name) - base for name in BOUNDARIES}
-        columns |= {"queued_ns": shown.queued, "estimated": shown.estimated}
+        columns |= {"queued_ns": shown.queued, "inside_ns": shown.inside}
+        columns |= {"estimated": shown.estimated}
         columns |= {"waker": waker, "sender": sender}
         return {name: column.tolist() for name, column in columns.items()}
 

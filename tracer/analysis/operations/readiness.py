@@ -27,6 +27,7 @@ class SocketReceives(Table):
     empty_at  when the socket was last known to be empty before it (ns, UNKNOWN: it never was)
     stream    whether it takes all there is
     polled    whether its thread asked again and again without a sleep: its readiness may come late
+    messages  how many messages it takes, and with them their readinesses
     last_end  when the receive before it on that socket ended (ns, UNKNOWN: there was none)
     """
 
@@ -35,6 +36,7 @@ class SocketReceives(Table):
     empty_at: np.ndarray
     stream: np.ndarray
     polled: np.ndarray
+    messages: np.ndarray
     last_end: np.ndarray
 
 
@@ -74,7 +76,7 @@ def match(receives: SocketReceives, readies: Readinesses) -> Match:
     ranges = _ranges(receives, readies)
     coming = _at(readies.time, ranges.there, ranges.stop)
     late = receives.polled & _comes_soon(receives, first, coming)
-    place, after = _places(receives.stream, ranges, ranges.there + late)
+    place, after = _places(receives, ranges, ranges.there + late)
     taken = place < ranges.there
     skipped = _at(readies.time, ranges.from_empty - 1, ranges.stop)
     before = np.where(first, ranges.begin, _shifted(after))  # the first that is not spent before it
@@ -108,21 +110,23 @@ def _comes_soon(receives: SocketReceives, first: np.ndarray, coming: np.ndarray)
 
 
 def _places(
-    stream: np.ndarray, ranges: _Ranges, limit: np.ndarray
+    receives: SocketReceives, ranges: _Ranges, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(the index of the readiness that each receive takes, if it is below `there`; the first not spent after it).
+    """(the index of the readiness that each receive takes first, if it is below `there`; the first not spent after it).
 
-    The index of receive k, p(k), follows from the one before:
-    p(k + 1) = max(from_empty(k + 1), min(p(k) + 1, limit(k))), and on a stream at least there(k). With q(k) = p(k) − k
-    that is a clamp, and clamps combine to clamps: all of them are found together by doubling.
+    The index of receive k, p(k), follows from the one before, which took n(k) messages:
+    p(k + 1) = max(from_empty(k + 1), min(p(k) + n(k), limit(k))), and on a stream at least there(k). With
+    q(k) = p(k) − (n(0) + … + n(k − 1)) that is a clamp, and clamps combine to clamps: all of them are found together by
+    doubling.
     """
-    least = np.where(stream, ranges.there, _NO_LEAST)  # spent by each receive itself
+    # spent by each receive itself
+    least = np.where(receives.stream, ranges.there, _NO_LEAST)
     low = np.maximum(_shifted(least), ranges.from_empty)
     # a socket's first receive is held by no limit of the socket before: that has lower indices
     high = np.maximum(low, _shifted(limit))
-    number = np.arange(len(stream))
-    place = _clamped(low - number, high - number) + number
-    return place, np.maximum(least, np.minimum(place + 1, limit))
+    taken = np.cumsum(receives.messages) - receives.messages
+    place = _clamped(low - taken, high - taken) + taken
+    return place, np.maximum(least, np.minimum(place + receives.messages, limit))
 
 
 def _came_between(

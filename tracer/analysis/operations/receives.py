@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.identity.descriptors import Descriptors
+from tracer.analysis.operations.own_pipes import OwnPipes
 from tracer.analysis.tables.table import Table
-from tracer.analysis.threads.timeline import Calls, by_thread, no_calls
+from tracer.analysis.threads.messages import Messages
+from tracer.analysis.threads.timeline import Calls, TimelineBatch, by_thread, no_calls
 from tracer.kernel import syscalls
 
 MOST_ASKS = 256  # of one thread that are carried over to the next batch
@@ -30,6 +32,8 @@ class Received:
     at             int64[n], the rows of calls that are operations
     ask, of        int64[k], the rows that are asks; int64[k], the operation that each belongs to, ascending
     tgid, inode    int64[n], the operation's process, and the inode of what it received from
+    bytes          int64[n], how much it brought (−1: not known)
+    messages       int64[n], how many messages that are
     stream         bool[n], whether its bytes are a stream of a socket
     previous_done  int64[n], when the thread's operation before was done (ns, 0: there was none)
     """
@@ -41,18 +45,21 @@ class Received:
     of: np.ndarray
     tgid: np.ndarray
     inode: np.ndarray
+    bytes: np.ndarray
+    messages: np.ndarray
     stream: np.ndarray
     previous_done: np.ndarray
 
 
 @dataclass(slots=True)
 class _Facts(Table):
-    """Of each call: whether it is an operation; its process, and what its descriptor is."""
+    """Of each call: whether it is an operation; its process, and what its descriptor is; how many bytes it brought."""
 
     is_operation: np.ndarray
     tgid: np.ndarray
     inode: np.ndarray
     stream: np.ndarray
+    bytes: np.ndarray
 
 
 class Receives:
@@ -62,37 +69,69 @@ class Receives:
         self._receives = _numbers(syscalls.RECEIVE)
         self._waits = _numbers(name for members in syscalls.CLASSES.values() for name in members)
         self._has_flags = _numbers(("recvfrom", "recvmsg"))  # whose flags a record keeps
+        self._tee, self._recvmmsg = (syscalls.numbers()[name] for name in ("tee", "recvmmsg"))
+        self._own_pipes = OwnPipes()
         self._asks = no_calls()
         self._last_done: dict[int, int] = {}  # thread → when its last operation ended (ns)
 
-    def feed(self, calls: Calls, descriptors: Descriptors, also_waits: np.ndarray) -> Received:
+    def feed(
+        self, part: TimelineBatch, descriptors: Descriptors, also_waits: np.ndarray
+    ) -> Received:
         """The operations among a batch's calls. also_waits: bool by number, calls that wait in this recording though
         they need not (io_uring_enter, io_getevents)."""
         waits = self._waits | also_waits
-        calls, facts = self._wanted(calls, waits, descriptors)
+        calls, facts = self._wanted(part, waits, descriptors)
         calls, facts = self._with_older_asks(calls, facts)
         at = np.flatnonzero(facts.is_operation)
         is_wait = waits[calls.nr]
         ask, of = self._owned(calls, facts.is_operation, is_wait, at)
-        mine = facts.take(at)
-        previous = self._previous_done(calls.tid[at], calls.end[at])
-        return Received(calls, is_wait, at, ask, of, mine.tgid, mine.inode, mine.stream, previous)
+        mine, operations = facts.take(at), calls.take(at)
+        return Received(
+            calls=calls,
+            is_wait=is_wait,
+            at=at,
+            ask=ask,
+            of=of,
+            tgid=mine.tgid,
+            inode=mine.inode,
+            bytes=mine.bytes,
+            messages=np.where(operations.nr == self._recvmmsg, operations.result, 1),
+            stream=mine.stream,
+            previous_done=self._previous_done(operations.tid, operations.end),
+        )
 
     def _wanted(
-        self, calls: Calls, waits: np.ndarray, descriptors: Descriptors
+        self, part: TimelineBatch, waits: np.ndarray, descriptors: Descriptors
     ) -> tuple[Calls, _Facts]:
         """The calls that are operations or may be asks, and what is known of each."""
-        calls = calls.where(calls.nr < _MOST_CALLS)
+        calls = part.calls.where(part.calls.nr < _MOST_CALLS)
         calls = calls.where(self._receives[calls.nr] | waits[calls.nr])
         tgid = descriptors.process_of(calls.tid, calls.end)
-        files = descriptors.files(calls.tid, calls.fd, calls.start)
+        files = descriptors.files(calls.tid, calls.fd, calls.start, tgid)
         receives = files.on_data & self._receives[calls.nr]
-        brought = receives & (calls.result > 0)
-        # MSG_PEEK and MSG_ERRQUEUE leave the data queued: such a call is an ask, never an operation
-        leaves = self._has_flags[calls.nr] & (calls.arg & LEAVES_DATA != 0) & (calls.result > 0)
-        is_operation = brought & ~leaves
+        receives &= ~self._own_pipes.feed(calls, descriptors, tgid, files)
+        bytes_, flags = self._brought(calls, part.messages)
+        # MSG_PEEK, MSG_ERRQUEUE and tee leave the data queued: such a call is an ask, never an operation
+        leaves = (flags & LEAVES_DATA != 0) | (calls.nr == self._tee)
+        leaves &= calls.result > 0
+        is_operation = receives & (calls.result > 0) & ~leaves
         kept = is_operation | waits[calls.nr] | receives & ((calls.result < 0) | leaves)
-        return calls.where(kept), _Facts(is_operation, tgid, files.number, files.stream).where(kept)
+        return calls.where(kept), _Facts(
+            is_operation, tgid, files.number, files.stream, bytes_
+        ).where(kept)
+
+    def _brought(self, calls: Calls, messages: Messages) -> tuple[np.ndarray, np.ndarray]:
+        """(how many bytes each call brought, −1 where that is not known; its flags, 0 where it has none)."""
+        bytes_, flags = calls.result, np.where(self._has_flags[calls.nr], calls.arg, 0)
+        several = np.flatnonzero(calls.nr == self._recvmmsg)
+        if len(several):
+            row = messages.of(calls.tid[several], calls.end[several])
+            told, row = several[row >= 0], row[row >= 0]
+            bytes_ = bytes_.copy()
+            bytes_[several], flags[told] = -1, messages.flags[row]
+            whole = messages.count[row] == calls.result[told]
+            bytes_[told[whole]] = messages.bytes[row[whole]]
+        return bytes_, flags
 
     def _with_older_asks(self, calls: Calls, facts: _Facts) -> tuple[Calls, _Facts]:
         """These calls after the asks that were carried over, each thread's together."""
@@ -101,7 +140,7 @@ class Receives:
             return calls, facts
         no, number = np.zeros(count, bool), np.zeros(count, np.int64)
         calls = self._asks.joined(calls)
-        facts = _Facts(no, number, number, no).joined(facts)
+        facts = _Facts(no, number, number, no, number).joined(facts)
         order = by_thread(calls.tid)
         return calls.take(order), facts.take(order)
 

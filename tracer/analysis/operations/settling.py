@@ -21,17 +21,19 @@ _NONE = np.empty(0, np.int64)
 class Pending:
     """Operations whose `ready` is the best that is known without sk_data_ready. empty_at: int64[n], when the socket was
     last known to be empty (ns, UNKNOWN: it never was); stream: bool[n], whether a receive takes all there is; polled:
-    bool[n], whether its readiness may come late (boundaries.found_early)."""
+    bool[n], whether its readiness may come late (boundaries.found_early); socket: int64[n], the inode by which its
+    readiness is known (0: it has none)."""
 
     operations: Operations
     empty_at: np.ndarray
     stream: np.ndarray
     polled: np.ndarray
+    socket: np.ndarray
 
     def take(self, which: np.ndarray | slice) -> Pending:
         """The rows that a mask, an index or a slice selects."""
-        columns = (column[which] for column in (self.empty_at, self.stream, self.polled))
-        return Pending(self.operations.take(which), *columns)
+        columns = self.empty_at, self.stream, self.polled, self.socket
+        return Pending(self.operations.take(which), *(column[which] for column in columns))
 
     def joined(self, other: Pending) -> Pending:
         """These, then the other's."""
@@ -42,6 +44,7 @@ class Pending:
             np.concatenate([self.empty_at, other.empty_at]),
             np.concatenate([self.stream, other.stream]),
             np.concatenate([self.polled, other.polled]),
+            np.concatenate([self.socket, other.socket]),
         )
 
 
@@ -51,7 +54,7 @@ class Settling:
     def __init__(self) -> None:
         self._readies = Readinesses(_NONE, _NONE)  # not yet spent
         self._last_end: dict[int, int] = {}  # socket → end of the last settled operation on it
-        self._pending = Pending(no_operations(), _NONE, _NONE > 0, _NONE > 0)
+        self._pending = Pending(no_operations(), _NONE, _NONE > 0, _NONE > 0, _NONE)
         self._final = Appender(no_operations())
 
     def add_readinesses(self, batch: RecordBatch) -> None:
@@ -65,8 +68,8 @@ class Settling:
 
     def settle(self, before: int) -> None:
         """Makes those final that ended before a time (ns)."""
-        operations = self._pending.operations
-        pending = self._pending.take(order_of(operations.inode, operations.copy_end))
+        pending = self._pending
+        pending = pending.take(order_of(pending.socket, pending.operations.copy_end))
         # each socket's are in time order already
         readies = self._readies.take(order_of(self._readies.socket))
         operations = pending.operations
@@ -74,7 +77,7 @@ class Settling:
         settled = operations.copy_end < before
         self._pending = pending.take(~settled)
         self._readies = self._unspent(
-            readies, operations.inode[settled], operations.copy_end[settled], match.spent[settled]
+            readies, pending.socket[settled], operations.copy_end[settled], match.spent[settled]
         )
         if settled.any():
             which = slice(None) if settled.all() else settled
@@ -89,13 +92,15 @@ class Settling:
 
     def _receives(self, pending: Pending) -> SocketReceives:
         """Pending operations, in the order of their sockets, as readiness.match wants them."""
-        sockets, ends = pending.operations.inode, pending.operations.copy_end
+        sockets, ends = pending.socket, pending.operations.copy_end
         first = np.append(True, sockets[1:] != sockets[:-1])[: len(sockets)]
         last_end = np.roll(ends, 1)
         for i in np.flatnonzero(first).tolist():
             last_end[i] = self._last_end.get(int(sockets[i]), UNKNOWN)
-        empty_at, polled = pending.empty_at, pending.polled
-        return SocketReceives(sockets, ends, empty_at, pending.stream, polled, last_end)
+        messages = pending.operations.messages.astype(np.int64)
+        return SocketReceives(
+            sockets, ends, pending.empty_at, pending.stream, pending.polled, messages, last_end
+        )
 
     def _unspent(
         self, readies: Readinesses, sockets: np.ndarray, ends: np.ndarray, spent: np.ndarray

@@ -62,6 +62,14 @@ class WokenLate:
 
 
 @dataclass(frozen=True)
+class HandedOver:
+    """From readiness until the thread that was told (teller) knew: another one received."""
+
+    ns: int
+    teller: int
+
+
+@dataclass(frozen=True)
 class NoCpu:
     """The thread could run, and had no CPU. holder: who had the CPU just before the thread got it (IDLE: nobody);
     phase: in which."""
@@ -107,7 +115,7 @@ class Copied:
 
 
 NOT_SEEN = -1
-Why = NoData | Sent | WokenLate | NoCpu | AsleepIn | InCall | Computed | Copied
+Why = NoData | Sent | WokenLate | HandedOver | NoCpu | AsleepIn | InCall | Computed | Copied
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,8 @@ def _explained(operations: Operations, row: int, read: Read, traced: set[int]) -
     since = min(operation["raw_ask"], operation["ask"])
     records = joined([RecordBatch.of(empty()), *read(since, operation["done"])])
     phases = {name: operation[end] - operation[begin] for name, (begin, end) in PHASE_SPANS.items()}
+    phases["wait"] += operation["inside"]
+    phases["copy"] -= operation["inside"]
     least = LEAST_SHARE * sum(phases.values())
     story = _Story(operation, records, traced)
     why = [fact for fact in story.facts(phases) if fact.ns >= least or isinstance(fact, Sent)]
@@ -164,11 +174,11 @@ class _Story:
         """What the operation's time went into, in the order of time."""
         operation = self._operation
         asker, receiver = operation["tid"], operation["receiver_tid"] or operation["tid"]
-        if phases["wait"]:
-            yield from self._wait(asker)
+        if operation["ready"] > operation["ask"]:
+            yield from self._wait(operation["told_tid"] or asker)
         if phases["notice"]:
             yield from self._notice(receiver)
-        if phases["copy"]:
+        if operation["copy_end"] > operation["copy_start"]:
             yield from self._copy(receiver)
         if phases["completion"]:
             begin, end = operation["copy_end"], operation["done"]
@@ -202,7 +212,10 @@ class _Story:
         begin, end = self._operation["ready"], self._operation["copy_start"]
         course = self._course(tid)
         woken = course.woken_from(begin, end)
-        if woken is not None:
+        if self._operation["told_tid"]:
+            yield HandedOver(self._operation["told"] - begin, self._operation["told_tid"])
+            begin = self._operation["told"]
+        elif woken is not None:
             time, waker = woken
             yield WokenLate(time - begin, waker)
             begin = time
@@ -213,10 +226,13 @@ class _Story:
         course = self._course(tid)
         asleep, runnable = course.off_cpu(begin, end)
         away = sum(asleep.values()) + sum(runnable.values())
-        yield Copied(end - begin - away, self._operation["bytes"])
-        yield from (
-            fact for fact in course.doings(begin, end, "copy") if isinstance(fact, NoCpu | AsleepIn)
-        )
+        yield Copied(end - begin - away, max(self._operation["bytes"], 0))
+        inside = self._operation["inside"]
+        if inside:  # asleep until more came: that is no sleep although data was there
+            call = asleep.most_common(1)[0][0] if asleep else ""
+            yield NoData(inside, sum(asleep.values()), inside - sum(asleep.values()), call, 0)
+        wanted = NoCpu if inside else NoCpu | AsleepIn
+        yield from (fact for fact in course.doings(begin, end, "copy") if isinstance(fact, wanted))
 
 
 class _Course:

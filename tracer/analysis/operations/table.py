@@ -35,6 +35,7 @@ COMPLETION_KINDS = (
     "worker",
     "device",
     "multishot",
+    "sqpoll",
     "in io_submit",
     "after io_submit",
     "signal",
@@ -48,6 +49,7 @@ COMPLETION_KINDS = (
     WORKER,
     DEVICE,
     MULTISHOT,
+    SQPOLL,
     IN_SUBMIT,
     AFTER_SUBMIT,
     BY_SIGNAL,
@@ -63,7 +65,8 @@ class Operations(Table):
     tid, tgid        the thread that asked, and its process
     receiver_tid     the thread that received, where another one asked; else 0
     fd, inode        the descriptor, and the inode of its file (0: not known)
-    bytes, nr        the receive's result, and the number of its system call
+    bytes, nr        how much it received (−1: not known), and the number of its system call
+    messages         how many messages that were: of recvmmsg its result, else 1
     wait_kind        index into WAIT_KINDS: how the data was waited for
     completion_kind  index into COMPLETION_KINDS
     ask … done       the boundaries (docs/model.md), ns of CLOCK_MONOTONIC:
@@ -83,6 +86,7 @@ class Operations(Table):
     idle_waits       calls of select, poll and epoll_wait that said at once that nothing is ready, since then
     slept            ns asleep in the receive, and in those before it that timed out, were interrupted or only looked
     slept_looking    whether it slept in one that looked at the data (MSG_PEEK)
+    inside           ns of it in this receive after its first bytes (waits_inside.py): wait, and not copy
     waited_asleep    whether the thread slept in a wait between its operation before and this one
     slept_nr         the number of the last such wait, −1 for none
     fell_asleep      when it entered the last wait of these, if it fell asleep there (ns; else 0)
@@ -100,6 +104,7 @@ class Operations(Table):
     fd: np.ndarray
     inode: np.ndarray
     bytes: np.ndarray
+    messages: np.ndarray
     nr: np.ndarray
     wait_kind: np.ndarray
     completion_kind: np.ndarray
@@ -127,6 +132,7 @@ class Operations(Table):
     timeouts: np.ndarray
     idle_waits: np.ndarray
     slept: np.ndarray
+    inside: np.ndarray
     slept_looking: np.ndarray
     waited_asleep: np.ndarray
     slept_nr: np.ndarray
@@ -140,9 +146,12 @@ class Operations(Table):
 
     def phases(self) -> tuple[np.ndarray, ...]:
         """Each of PHASES, int64[n] ns; an operation's sum to done − ask."""
-        return tuple(
-            getattr(self, end) - getattr(self, begin) for begin, end in PHASE_SPANS.values()
-        )
+        took = {
+            name: getattr(self, end) - getattr(self, begin)
+            for name, (begin, end) in PHASE_SPANS.items()
+        }
+        took["wait"], took["copy"] = took["wait"] + self.inside, took["copy"] - self.inside
+        return tuple(took.values())
 
     def rows(self, which: slice = slice(None)) -> Iterator[dict[str, int]]:
         """Each as a dict of plain integers."""
@@ -157,6 +166,7 @@ _SMALL = {  # columns that are kept in fewer than 8 bytes
     "receiver_tid": np.uint32,
     "fd": np.int32,
     "bytes": np.int32,
+    "messages": np.int16,
     "nr": np.int16,
     "wait_kind": np.uint8,
     "completion_kind": np.uint8,

@@ -14,6 +14,7 @@ import numpy as np
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.number_set import number_set
 from tracer.analysis.tables.table import Table
+from tracer.analysis.threads.messages import Messages, messages_of
 from tracer.kernel import syscalls
 from tracer.recording import fields
 from tracer.recording.batch import RecordBatch, Scratch, joined
@@ -28,7 +29,7 @@ _SWITCHES = number_set((Kind.SWITCH_OUT, Kind.SWITCH_IN, Kind.WAKING, Kind.THREA
 _RUNS = number_set((Kind.SWITCH_IN, Kind.EXIT))  # a thread has a CPU when it makes these records
 _LESSONS = number_set((Kind.DESCRIPTOR, Kind.ARGS))
 _BREAKS = number_set((Kind.SWITCH_OUT, Kind.SIGNAL_DELIVER))  # end a run of equal failing calls
-_WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | number_set((Kind.COPY,))
+_WANTED = _CALLS | _SWITCHES | _LESSONS | _BREAKS | number_set((Kind.COPY, Kind.MESSAGES))
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ class CallDetails(Table):
     fd: np.ndarray
     start: np.ndarray
     result: np.ndarray
+    arg: np.ndarray
 
 
 @dataclass(slots=True)
@@ -95,8 +97,8 @@ class TimelineBatch:
     tid, start, end: every call that ended in the batch, and every call still open at the end of the trace. inside:
     times off the CPU between the end of the thread's call before and the end of a call; of: the index of that call. A
     time off the CPU with out >= start was inside the call. absences: the times off the CPU that ended in this batch.
-    calls: the calls that ended, equal failing ones as one row. lesson_records: the ARGS and DESCRIPTOR records;
-    lessons: the call that each of them describes.
+    calls: the calls that ended, equal failing ones as one row; messages: those of them whose messages were told.
+    lesson_records: the ARGS and DESCRIPTOR records; lessons: the call that each of them describes.
     """
 
     tid: np.ndarray
@@ -106,6 +108,7 @@ class TimelineBatch:
     of: np.ndarray
     absences: OffCpu
     calls: Calls
+    messages: Messages
     lesson_records: RecordBatch
     lessons: CallDetails
 
@@ -157,8 +160,9 @@ class Timeline:
         call_tids = calls.tid
         inside, call_index = self._attach(absences, next_call[out_rows], call_tids)
         copies, copies_left = _copies(rows, calls, next_call)
+        messages, messages_left = messages_of(rows, calls, next_call)
         self._note_open(rows)
-        carried = switches.left() | copies_left | _last_calls(rows, is_call)
+        carried = switches.left() | copies_left | messages_left | _last_calls(rows, is_call)
         self._carried = rows.take(carried & ~_exited(rows))
         self._carried.kind[_CALLS[self._carried.kind]] = _PREVIOUS
         return TimelineBatch(
@@ -169,6 +173,7 @@ class Timeline:
             call_index,
             absences,
             _folded(calls, inside, call_index, copies),
+            messages,
             *_lessons(rows, is_call),
         )
 
@@ -466,11 +471,12 @@ def _lessons(rows: RecordBatch, is_call: np.ndarray) -> tuple[RecordBatch, CallD
     lesson_rows = np.flatnonzero(_LESSONS[rows.kind])
     if not len(lesson_rows):
         none = np.empty(0, np.int64)
-        return rows.take(lesson_rows), CallDetails(none, none, none, none)
+        return rows.take(lesson_rows), CallDetails(none, none, none, none, none)
     call_rows = np.where(is_call | (rows.kind == _PREVIOUS), np.arange(len(rows)), -1)
     last_call = np.maximum.accumulate(call_rows)[lesson_rows]
     known = last_call >= 0
     known[known] = rows.tid[last_call[known]] == rows.tid[lesson_rows[known]]
     call = fields.Calls(rows, last_call)
     number = np.where(known, call.number.astype(np.int64), -1)
-    return rows.take(lesson_rows), CallDetails(number, call.fd, call.start, call.result)
+    details = CallDetails(number, call.fd, call.start, call.result, call.argument)
+    return rows.take(lesson_rows), details

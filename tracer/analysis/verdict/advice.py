@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -51,7 +51,8 @@ class ProgramIo:
     """What the rules look at.
 
     used: the counts of each descriptor. files: the names of files. scans: what PollUsage.finish returns. names: process
-    → name. cpu: process → CPU time (ns). off_cpu: when threads had no CPU.
+    → name. cpu: process → CPU time (ns). off_cpu: when threads had no CPU. burnt: process → how it kept a CPU busy
+    asking.
     """
 
     operations: Operations
@@ -61,6 +62,7 @@ class ProgramIo:
     names: dict[int, str]
     cpu: dict[int, int]
     off_cpu: OffCpuTimes
+    burnt: dict[int, facts.Burnt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -331,8 +333,27 @@ def _runnable(off_cpu: OffCpuTimes, tids: np.ndarray, since: np.ndarray, until: 
 
 
 _OF_CALLS = (facts.ToldTwice, facts.Scanned)
+
+
+def _busy_waits(io: ProgramIo) -> list[Advised]:
+    """Waits that say at once that nothing is ready, again and again, so that a CPU is used for asking."""
+    return [
+        Advised(
+            "busy polling",
+            (tgid, -1, 0),
+            asking.times - asking.again,
+            asking.cpu_ns,
+            facts.BusyWaits(asking.call, asking.times - asking.again),
+        )
+        for tgid, burnt in io.burnt.items()
+        for asking in burnt.calls
+        if asking.call in syscalls.CLASSES and asking.times > 2 * asking.again
+    ]
+
+
 RULES: tuple[Rule, ...] = (
     _polling,
+    _busy_waits,
     _undrained,
     _repeated,
     _herd,

@@ -20,21 +20,26 @@ def burnt(asked: dict[int, list[Asked]], threads: Iterable[ThreadTimes]) -> fact
     """What those of `threads` did that kept a CPU busy asking; None where none did. asked: by thread."""
     if not asked:
         return None
-    times, without, cpu_ns, of_ns = Counter[str](), Counter[str](), 0, 0
+    times, without, again, spent = (Counter[str]() for _ in range(4))
+    of_ns = 0
     for thread in threads:
         entries = asked.get(thread.tid)
         if not entries or not _is_busy(entries, thread):
             continue
-        cpu_ns += sum(entry.cpu_ns for entry in entries)
         of_ns += _own_ns(thread)
         for entry in entries:
             name = syscalls.class_of(entry.call)
             times[name] += entry.times
             without[name] += entry.without_timeout
+            again[name] += entry.again
+            spent[name] += entry.cpu_ns
     if not times:
         return None
-    calls = (facts.Asking(name, count, without[name]) for name, count in times.most_common())
-    return facts.Burnt(tuple(calls), cpu_ns, of_ns)
+    calls = (
+        facts.Asking(name, count, without[name], again[name], spent[name])
+        for name, count in times.most_common()
+    )
+    return facts.Burnt(tuple(calls), sum(spent.values()), of_ns)
 
 
 def _is_busy(entries: list[Asked], thread: ThreadTimes) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 
 import numpy as np
 
 from tracer.analysis.counts.fd_usage import DescriptorUsage, FdUsage
+from tracer.analysis.counts.file_kinds import other_reads
 from tracer.analysis.identity.identity import Identity
-from tracer.analysis.identity.open_files import S_IFMT
+from tracer.analysis.identity.open_files import FileKind
 from tracer.analysis.operations.in_window import OperationsInWindow
-from tracer.analysis.operations.io_uring import SETUP_SQPOLL
+from tracer.analysis.operations.uring_requests import SETUP_SQPOLL
 from tracer.analysis.steps.step import Results, State, Step
 from tracer.analysis.tables.group_sum import GroupSum
 from tracer.analysis.threads.thread_states import ThreadStates
@@ -37,6 +37,9 @@ _SIGNS: dict[str, Callable[[Calls], np.ndarray]] = {
 
 def _number(name: str) -> int:
     return syscalls.numbers()[name]
+
+
+_FILES = (FileKind.REGULAR, FileKind.MEMFD, FileKind.BLOCK)
 
 
 class Models(Step[None, np.ndarray]):
@@ -107,7 +110,8 @@ class Contexts(Step[None, dict[int, VerdictContext]]):
 
 
 class IoOfProcesses(Step[None, dict[int, IoCounts]]):
-    """Process → number of calls on files, and of calls that sent or connected on sockets."""
+    """Process → number of calls on files, and of calls that sent or connected on sockets; what it read from other
+    things."""
 
     NEEDS = (DescriptorUsage,)
 
@@ -120,13 +124,14 @@ class IoOfProcesses(Step[None, dict[int, IoCounts]]):
 
 def io_of_processes(used: FdUsage) -> dict[int, IoCounts]:
     """Process → counts. Writes to pipes are left out: they may be only the program's output."""
-    kind, values = used.mode & S_IFMT, used.values
-    on_files = np.isin(kind, (stat.S_IFREG, stat.S_IFBLK)) * (values["receives"] + values["sends"])
+    kind, values = used.kind, used.values
+    reads = other_reads(used.keys, kind, values["receives"], values["received_bytes"])
+    on_files = np.isin(kind, _FILES) * (values["receives"] + values["sends"])
     on_sockets = values["sends"] + values["accepts"] + values["connects"]
     sums = GroupSum(1, 2)
-    sums.add((used.keys[:, 0],), (on_files, (kind == stat.S_IFSOCK) * on_sockets))
+    sums.add((used.keys[:, 0],), (on_files, (kind == FileKind.SOCKET) * on_sockets))
     keys, counts = sums.result()
     return {
-        tgid: IoCounts(*pair)
+        tgid: IoCounts(pair[0], pair[1], reads.get(tgid, ()))
         for tgid, pair in zip(keys[:, 0].tolist(), counts.tolist(), strict=True)
     }

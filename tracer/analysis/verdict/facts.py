@@ -15,6 +15,13 @@ class NothingReceived:
 
 
 @dataclass(frozen=True)
+class OtherReads:
+    """What was read from other things than sockets, pipes and files: (kind, calls, bytes) of each kind."""
+
+    reads: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
 class SelfWoken:
     """Receives, besides `others`, that were wake-ups from threads of the receiver's own process."""
 
@@ -76,12 +83,14 @@ class MostEventsLost:
 
 @dataclass(frozen=True)
 class Asking:
-    """Calls of one name that found nothing and did not sleep; without_timeout: of how many of them the time-out was
-    recorded, as 0."""
+    """Calls of one name that found nothing new and did not sleep; without_timeout: of how many of them the time-out was
+    recorded, as 0; again: how many told again of what was ready; cpu_ns: how long a CPU was used for them."""
 
     call: str
     times: int
     without_timeout: int
+    again: int
+    cpu_ns: int
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,8 @@ class Manner:
     shown: operations that show the model by themselves, of all its `operations`. asleep: before how many of them the
     thread slept in the call of the model; elsewhere: in another waiting call, `elsewhere_in` the last such. asked:
     before how many the thread found nothing, at once. handed: how many another thread was told of. busy: whether asking
-    took a CPU.
+    took a CPU. waits_in: of a model that leaves the thread free, the call that it slept in for most of the time all the
+    same.
     """
 
     model: str
@@ -113,6 +123,7 @@ class Manner:
     elsewhere_in: str
     asked: int
     busy: bool
+    waits_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -287,6 +298,7 @@ class RingReads:
     by_worker: int
     by_device: int
     multishot: int
+    sqpoll: int
 
 
 @dataclass(frozen=True)
@@ -402,6 +414,14 @@ class Polled:
 
 
 @dataclass(frozen=True)
+class BusyWaits:
+    """Calls of one name that said at once, and again and again, that nothing is ready."""
+
+    call: str
+    times: int
+
+
+@dataclass(frozen=True)
 class BufferFull:
     """How often a read filled the buffer and the thread waited again without reading on."""
 
@@ -479,6 +499,7 @@ class LateToFetch:
 
 ModelFact: TypeAlias = (
     NothingReceived
+    | OtherReads
     | SelfWoken
     | HandedOver
     | Undecoded
@@ -521,6 +542,7 @@ InsteadFact: TypeAlias = FileCalls | TimeSpent | FutexSleeps | TookTurns | RanTo
 Fact: TypeAlias = ModelFact | InsteadFact
 AdviceFact: TypeAlias = (
     Polled
+    | BusyWaits
     | BufferFull
     | LeftInSocket
     | ToldTwice

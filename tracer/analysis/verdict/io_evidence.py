@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 
 import numpy as np
 
+from tracer.analysis.counts.sleeping_calls import Sleeps
 from tracer.analysis.operations.boundaries import EPOLLONESHOT
 from tracer.analysis.operations.table import (
     AFTER_SUBMIT,
@@ -20,6 +22,7 @@ from tracer.analysis.operations.table import (
     MULTIPLEXED,
     MULTISHOT,
     POLL_ARMED,
+    SQPOLL,
     WORKER,
     Operations,
 )
@@ -98,8 +101,12 @@ def _sleeps(call: str, slept_nr: np.ndarray) -> tuple[int, int, str]:
     return _count(own), len(others), syscalls.class_of(name)
 
 
-def manner(model: str, operations: Operations, busy: bool) -> facts.Manner:
-    """How the threads waited in the operations of one model."""
+_FREE = frozenset(("signal", "posix-aio", "linux-aio", "io-uring"))
+"""Models in which a thread need not wait in a call between asking and done."""
+
+
+def manner(model: str, operations: Operations, busy: bool, longest: Sleeps) -> facts.Manner:
+    """How the threads waited in the operations of one model. longest: the call that each thread slept in longest."""
     shown = operations.where(operations.wait_kind != AT_ONCE)
     sleeps, elsewhere, elsewhere_in = _sleeps(_CALL.get(model, ""), shown.slept_nr)
     return facts.Manner(
@@ -112,7 +119,23 @@ def manner(model: str, operations: Operations, busy: bool) -> facts.Manner:
         elsewhere_in,
         _count((shown.idle_waits > 0) | (shown.eagain_count > 0)),
         busy,
+        _waits_in(operations, longest) if model in _FREE else "",
     )
+
+
+def _waits_in(operations: Operations, sleeps: Sleeps) -> str:
+    """The call that the threads which asked slept in for most of the time from ask to done; '' if they did not sleep so
+    long. Operations may overlap, so the time is that from a thread's first ask to its last end."""
+    slept_ns: dict[int, int] = {}
+    whole_ns = 0
+    for tid in np.unique(operations.tid).tolist():
+        own = operations.where(operations.tid == tid)
+        whole_ns += int(own.done.max() - own.ask.min())
+        if tid in sleeps:
+            number, asleep_ns = sleeps[tid]
+            slept_ns[number] = slept_ns.get(number, 0) + asleep_ns
+    number, longest_ns = max(slept_ns.items(), key=itemgetter(1), default=(0, 0))
+    return syscalls.class_of(syscalls.name_of(number)) if longest_ns > whole_ns / 2 else ""
 
 
 def _handed_over(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
@@ -204,7 +227,7 @@ def _io_uring(operations: Operations, shown: np.ndarray) -> list[ModelFact]:
 def _ring_reads(operations: Operations) -> list[ModelFact]:
     count = len(operations)
     kinds = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS)).tolist()
-    read_kinds = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT)
+    read_kinds = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT, SQPOLL)
     helped = operations.receiver_tid > 0
     by_device = _count((operations.completion_kind == DEVICE) & ~helped)
     own, others = count - _count(helped) - by_device, _count(helped)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from tracer.analysis.counts.sleeping_calls import Sleeps
 from tracer.analysis.operations.boundaries import EPOLLET
 from tracer.analysis.operations.table import (
     AFTER_SUBMIT,
     AT_ONCE,
     BLOCKED,
     COMPLETION_KINDS,
+    INLINE,
     IO_URING,
     LINUX_AIO,
     MULTIPLEXED,
@@ -143,6 +146,7 @@ def lost(ledger: dict[str, Any]) -> facts.MostEventsLost | None:
 
 
 NOTHING_BESIDE = VerdictContext()
+NO_SLEEPS: Sleeps = MappingProxyType({})
 
 
 def judge(
@@ -150,9 +154,10 @@ def judge(
     models: np.ndarray,
     context: VerdictContext = NOTHING_BESIDE,
     self_woken: int = 0,
+    sleeps: Sleeps = NO_SLEEPS,
 ) -> ModelVerdict:
     """The verdict on operations with their models (models_of). self_woken: how many more there were, which only brought
-    wake-ups from threads of the same process."""
+    wake-ups from threads of the same process; sleeps: the call that each thread slept in longest."""
     unseen: list[ModelFact] = [facts.Undecoded(context.undecoded)] if context.undecoded else []
     unseen += context.unwatched
     unseen += [facts.SelfWoken(self_woken, len(operations))] if self_woken else []
@@ -185,7 +190,7 @@ def judge(
     of_model = models == order[0]
     waited = _waited_after_all(name, operations, of_model, most)
     synchronous = SYNCHRONOUS[name] or waited
-    how = manner(name, operations.where(of_model), busy)
+    how = manner(name, operations.where(of_model), busy, sleeps)
     return ModelVerdict(
         name, synchronous, confidence, seen, variants=variants, manner=how, busy=busy
     )
@@ -225,11 +230,12 @@ def _time_shares(operations: Operations, models: np.ndarray, order: list[int]) -
 
 def _waited_after_all(name: str, operations: Operations, of_model: np.ndarray, most: int) -> bool:
     """Whether an asynchronous model was synchronous for most of its operations: native AIO if reads were done inside
-    io_submit, or io_getevents only reported readiness; io_uring if it only reported readiness."""
+    io_submit, or io_getevents only reported readiness; io_uring if the io_uring_enter that submitted them copied, or it
+    only reported readiness."""
     if name == "linux-aio":
         waited = operations.completion_kind != AFTER_SUBMIT
     elif name == "io-uring":
-        waited = operations.wait_kind == MULTIPLEXED
+        waited = (operations.wait_kind == MULTIPLEXED) | (operations.completion_kind == INLINE)
     else:
         return False
     return int(waited[of_model].sum()) * 2 > most

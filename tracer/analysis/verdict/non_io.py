@@ -3,10 +3,12 @@ files. Decided by counts and times from other modules, never by a name. Speaks t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tracer.analysis.counts.file_kinds import Reads
 from tracer.analysis.counts.purposes import CONNECTIONS, DATA, FUTEXES, SENDING, UNKNOWN, WAITS
 from tracer.analysis.counts.purposes import FILES as _DISK
 from tracer.analysis.verdict import facts
@@ -23,6 +25,7 @@ MUTUAL_EXCLUSION, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INST
     "computing",
     "files",
 )
+_COMPUTES = (CONCURRENT, PARALLEL, COMPUTING)
 STRAY = 0.01  # at most, of all that a program did: operations that say nothing about the program
 OTHERS = 0.05  # at most, sends and connections then: a program that sends much does message I/O
 FEWEST_FILE_CALLS = 100  # reads at the start of a program alone are no disk I/O worth a verdict
@@ -38,18 +41,25 @@ _ACTIVE = {*DOING.values(), _FILES} - {DOING["runnable"]} | _OF_MESSAGES
 
 @dataclass(frozen=True)
 class IoCounts:
-    """How many receives and sends were on files (and block devices), how many sends, accepts and connects on
-    sockets."""
+    """How many receives and sends were on files (and block devices), how many sends, accepts and connects on sockets;
+    reads: what was read from other things, by kind."""
 
     files: int = 0
     others: int = 0
+    reads: tuple[Reads, ...] = ()
 
 
 def in_all(of_processes: Iterable[IoCounts]) -> IoCounts:
     """The sums over several processes."""
     several = list(of_processes)
+    calls, sizes = Counter[str](), Counter[str]()
+    for kind, count, size in (reads for counts in several for reads in counts.reads):
+        calls[kind] += count
+        sizes[kind] += size
     return IoCounts(
-        sum(counts.files for counts in several), sum(counts.others for counts in several)
+        sum(counts.files for counts in several),
+        sum(counts.others for counts in several),
+        tuple(Reads(kind, count, sizes[kind]) for kind, count in calls.most_common()),
     )
 
 
@@ -69,12 +79,15 @@ def judged(
     if operations and not _is_stray(operations, counts, waits, activity):
         return verdict
     instead = _instead(counts, locks, lanes, activity)
+    if verdict.busy and instead is not None and instead.name in _COMPUTES:
+        instead = None  # it asks for something all the while
     works = _works(activity["times_ns"])
     if instead is None and operations and works and counts.files >= FEWEST_FILE_CALLS:
         instead = _Instead(FILES, (_file_calls(counts),))
+    reads = () if operations or not counts.reads else (facts.OtherReads(counts.reads),)
     if instead is None:
-        return verdict
-    evidence = (*verdict.evidence, *instead.evidence)
+        return replace(verdict, evidence=(*verdict.evidence, *reads)) if reads else verdict
+    evidence = (*verdict.evidence, *reads, *instead.evidence)
     if operations:
         models = tuple(verdict.shares or (verdict.name,))
         evidence = (*instead.evidence, facts.FewReceives(operations, models))

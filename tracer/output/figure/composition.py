@@ -228,7 +228,10 @@ def _before_it_continues(figure: Figure) -> Row | None:
     """The row after which the asking thread is in no call while the data comes, for half of the wait or longer."""
     ask, ready = figure.times["ask"], figure.times["ready"]
     own = [row for row in figure.rows if row.application or row.arrow]
-    own = [row for row in own if not row.by_helper]
+    away_ns = {step[key] for step in figure.aways for key in ("at_ns", "end_ns")}
+    own = [
+        row for row in own if not row.by_helper and (row.arrow or row.time_ns not in away_ns)
+    ]  # a thread that loses its CPU does nothing by itself
     if ask is None or ready is None or ready <= ask:
         return None
     before = [row for row in own if row.time_ns is not None and row.time_ns <= ready]

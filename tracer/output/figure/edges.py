@@ -32,7 +32,7 @@ def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
         for time_ns in (call["enter_ns"], call.get("exit_ns") or last_ns)
     ]
     if figure.helper is not None and not helped:  # a kernel's thread: it makes no calls
-        runs = [step["at_ns"] for step in figure.steps if _runs(step, figure.helper)]
+        runs = [step["at_ns"] for step in figure.steps if _switches(step, figure.helper)]
         helped = [*runs, figure.times["copy_end"] or last_ns] if runs else []
     if figure.helper is None or not helped:
         return
@@ -47,9 +47,9 @@ def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
             row.right = "┊" if _within(time_ns, row.time_ns is None, sleeps) else "┃"
 
 
-def _runs(step: Step, tid: int) -> bool:
-    """Whether the thread gets a CPU in this step."""
-    return bool(step["kind"] == "run" and step.get("tid") == tid)
+def _switches(step: Step, tid: int) -> bool:
+    """Whether the thread gets a CPU or loses it in this step."""
+    return bool(step["kind"] in ("run", "away") and step.get("tid") == tid)
 
 
 def _sleeps(
@@ -60,7 +60,7 @@ def _sleeps(
     sleeps = [
         (step["at_ns"] - 1, step["end_ns"])  # it has none from that very moment on
         for step in figure.steps
-        if step["kind"] == "away" and step.get("tid") == tid
+        if step["kind"] in ("away", "wait") and step.get("tid") == tid
     ]
     for call in calls:
         if call.get("tid") != tid or not call.get("blocked_ns") or (call.get("count") or 1) > 1:

@@ -25,6 +25,11 @@ def notes_of(figure: Figure) -> Iterator[str]:
     """Sentences about what the textbook's figure does not show."""
     if queued := figure.operation.get("queued_ns"):
         yield f"The data had been in the queue for {duration(queued)} before it was asked for."
+    if inside := figure.operation.get("waits_inside"):
+        yield (
+            f"After its first bytes the receive waited {plural(len(inside), 'time')} for the rest, "
+            f"{duration(figure.waited_inside())} in all: that is wait, not copy."
+        )
     aways = [step["end_ns"] - step["at_ns"] for step in figure.steps if step["kind"] == "away"]
     if rest := sorted(aways)[: -len(figure.aways) or None]:
         yield f"Without a CPU {plural(len(rest), 'more time')}, for {duration(sum(rest))} in all."

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from tracer.output.format import Result
 from tracer.output.units import duration
+from tracer.report.contract import PHASE_SPANS
 
 Step: TypeAlias = Result  # of a report's figure (docs/json.md)
 Arrow: TypeAlias = Literal["call", "return", "library"]
@@ -100,6 +101,17 @@ class Figure:
         """Nanoseconds between two boundaries, None where one is unknown."""
         first, last = self.times.get(begin), self.times.get(end)
         return None if first is None or last is None else last - first
+
+    def took(self, phase: str) -> int | None:
+        """Nanoseconds of a phase, None where a boundary is unknown; waits inside the copy are none of it."""
+        between = self.between(*PHASE_SPANS[phase])
+        inside = self.waited_inside() if phase == "copy" else 0
+        return None if between is None else between - inside
+
+    def waited_inside(self) -> int:
+        """Nanoseconds of the copy in which the thread waited for more."""
+        waits = self.operation.get("waits_inside") or []
+        return sum(wait["to_ns"] - wait["from_ns"] for wait in waits)
 
     def is_estimated(self, begin: str, end: str) -> bool:
         """Whether one of the two boundaries is estimated."""

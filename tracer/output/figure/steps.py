@@ -179,9 +179,20 @@ def _wake(step: Step, figure: Figure) -> list[Row]:
 
 
 def _run(step: Step, figure: Figure) -> list[Row]:
+    if any((away["end_ns"], away["tid"]) == (step["at_ns"], step["tid"]) for away in figure.aways):
+        return []  # the end of that time without a CPU has a row
     helper = figure.is_helper(step.get("tid"))
     slept = any(its["kind"] == "call" and its.get("tid") == step.get("tid") for its in figure.steps)
     return [Row(step["at_ns"], 3, "has a CPU again" if slept else "has a CPU", by_helper=helper)]
+
+
+def _wait(step: Step, figure: Figure) -> list[Row]:
+    """A wait inside the receive, or several: from falling asleep to having a CPU again."""
+    helper, count = figure.is_helper(step.get("tid")), _count(step)
+    text = "waits for the rest" if count == 1 else f"waits × {number(count)}"
+    asleep = comment(f"blocked {duration(step['blocked_ns'])}", "cyan", helper)
+    falls = Row(step["at_ns"], 5, text, "", helper, kernel="no more data", after=[asleep])
+    return [falls, Row(step["end_ns"], 5, "has a CPU again", by_helper=helper)]
 
 
 def _away(step: Step, figure: Figure) -> list[Row]:
@@ -266,6 +277,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "library": _library,
     "wake": _wake,
     "run": _run,
+    "wait": _wait,
     "away": _away,
     "handover": _handover,
     "request": _request,

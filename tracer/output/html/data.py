@@ -13,7 +13,7 @@ from tracer.output.format import Result
 from tracer.output.units import clean
 from tracer.report.contract import BOUNDARIES, PHASES
 
-_TIMES = ("queued_ns", *(f"{name}_ns" for name in BOUNDARIES))
+_TIMES = ("queued_ns", "inside_ns", *(f"{name}_ns" for name in BOUNDARIES))
 _NUMBERS = ("index", "tid", "fd", "bytes", "estimated", "waker", "sender")
 _LARGEST = (1 << 31) - 1
 

@@ -320,7 +320,8 @@
     const bits = ops.estimated[row];
     const estimated = (name) => (bits >> BOUNDARIES.indexOf(name)) & 1;
     const ends = [["ask", "ready"], ["ready", "copy_start"], ["copy_start", "copy_end"], ["copy_end", "done"]];
-    const phases = PHASES.map((name, i) => `${name} ${ends[i].some(estimated) ? "~" : ""}${duration(edges[i + 1] - edges[i])}`);
+    const inside = ops.inside_ns[row] || 0, more = [inside, 0, -inside, 0]; // waits inside a receive are wait, not copy
+    const phases = PHASES.map((name, i) => `${name} ${ends[i].some(estimated) ? "~" : ""}${duration(edges[i + 1] - edges[i] + more[i])}`);
     const queued = ops.queued_ns[row] ? ` Its data had been there for ${duration(ops.queued_ns[row])}.` : "";
     say(
       `Operation #${number(ops.index[row])}: ${duration(edges[4] - edges[0])} from ${duration(edges[0] - begin)} on; ${phases.join(", ")}.`,

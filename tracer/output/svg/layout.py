@@ -157,6 +157,6 @@ def _phases(figure: Figure, rows: list[Row], heights: list[float]) -> list[Phase
         if first is None or last is None or last <= first:
             continue
         mark = "~" if figure.is_estimated(begin, end) else ""
-        text = mark + duration(figure.between(begin, end))
+        text = mark + duration(figure.took(name))
         phases.append(Phase(name, text, heights[first], heights[last]))
     return phases

@@ -229,7 +229,9 @@ class _Drawing:
         self._y += 7
         x, words = left, []
         for name, (begin, end) in PHASE_SPANS.items():
-            took = self._figure.between(begin, end)
+            took = self._figure.took(name)
+            if took is not None and name == "wait":
+                took += self._figure.waited_inside()
             if not took:
                 continue
             part = max(1.0, width * took / total)
@@ -298,6 +300,6 @@ def _told(figure: Figure) -> Iterator[str]:
             parts.append(f"kernel: {row.kernel.strip()}")
         yield f"{row.when}: {'; '.join(parts)}."
     for name, (begin, end) in PHASE_SPANS.items():
-        if (took := figure.between(begin, end)) is not None:
+        if (took := figure.took(name)) is not None:
             mark = "about " if figure.is_estimated(begin, end) else ""
             yield f"{name}: {mark}{duration(took)}."

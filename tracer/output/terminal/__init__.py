@@ -13,10 +13,11 @@ from tracer.output.units import drawable, to_ascii
 def _report(report: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import report as drawing
 
-    hist, unicode = "hist" in options.switches, _unicode(options)
+    hist, verbose = ("hist" in options.switches), ("verbose" in options.switches)
+    unicode = _unicode(options)
+    drawable_report = _drawable(report, unicode)
     yield (
-        drawing.render(_drawable(report, unicode), options.width, hist, options.color, unicode)
-        + "\n"
+        drawing.render(drawable_report, options.width, hist, options.color, unicode, verbose) + "\n"
     )
 
 
@@ -59,6 +60,13 @@ FORMAT = Format(
         Kind.MATRIX: _matrix,
     },
     switches=(
+        Switch(
+            "--verbose",
+            "Show all of the report, not what fits a screen.",
+            frozenset((Kind.REPORT,)),
+            order=20,
+            short="-v",
+        ),
         Switch(
             "--ascii",
             "Draw with ASCII alone.",

@@ -151,9 +151,17 @@ def _rail(figure: Figure) -> _Rail:
         rail.glyphs[last] = "┘"
         middle = first + (last - first - 1) // 2
         mark = "~" if figure.is_estimated(begin, end) else ""
-        rail.labels[middle] = (name, f"bold {style}")
-        rail.labels[middle + 1] = (mark + duration(figure.between(begin, end)), style)
+        if name == "copy" and (inside_ns := figure.waited_inside()):
+            _label(rail, first + 2, "wait", duration(inside_ns))
+            middle = first
+        _label(rail, middle, name, mark + duration(figure.took(name)))
     return rail
+
+
+def _label(rail: _Rail, row: int, phase: str, took: str) -> None:
+    """The name of a phase beside a row, and how long it took beside the next."""
+    style = PHASE_STYLES[phase]
+    rail.labels[row], rail.labels[row + 1] = (phase, f"bold {style}"), (took, style)
 
 
 def _caption(report: Result, figure: Figure) -> list[Text]:

@@ -22,9 +22,14 @@ _FILES = "files"
 _ADDED = (
     "operations",
     "receives",
+    "received_messages",
     "received_bytes",
+    "received_unmeasured",
+    "looks",
     "sends",
+    "sent_messages",
     "sent_bytes",
+    "sent_unmeasured",
     "sends_blocked",
     "accepts",
     "connects",
@@ -51,7 +56,7 @@ def size(count: int | None) -> str:
     return f"{count} B"
 
 
-def processes(report: Result, width: int = 80) -> Table | Text:
+def processes(report: Result, width: int = 80, most: int | None = None) -> Table | Text:
     """One line a process, and one for each group of its threads where they have several names: the I/O model of its
     operations, and what its threads spent most of their time on."""
     listed = report.get("processes") or []
@@ -62,11 +67,16 @@ def processes(report: Result, width: int = 80) -> Table | Text:
     for name in ("pid", "name", "threads", "operations", "model", "its threads were mostly"):
         justify: JustifyMethod = "right" if name in numbers else "left"
         table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis")
+    count = 0
     for process in listed[:MOST_PROCESSES]:
+        groups = process.get("groups") or []
+        if most is not None and count and table.row_count + 1 + len(groups) > most:
+            break
+        count += 1
         table.add_row(str(process.get("tgid") or MISSING), *_process(process))
-        for group in process.get("groups") or []:
+        for group in groups if most is None else groups[: max(most - 1, 0)]:
             table.add_row("", *_process(group, "  "))
-    return fitted(more(table, len(listed) - MOST_PROCESSES, "process"), width)
+    return fitted(more(table, len(listed) - count, "process"), width)
 
 
 def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
@@ -92,15 +102,20 @@ def _process(threads: Result, indent: str = "") -> tuple[str, ...]:
     )
 
 
-def descriptors(report: Result, width: int = 80) -> list[Text]:
+def descriptors(report: Result, width: int = 80, most: int = MOST_DESCRIPTORS) -> list[Text]:
     """Two lines each: what the descriptor is; then how much went over it, where the time of its receives went, and how
     many of its sends had to wait. Connections that have one address in common are one."""
     rows = _grouped(report.get("descriptors") or [])
     if not rows:
-        return [Text("nothing was received, sent, accepted or connected", style="yellow")]
+        return [
+            Text(
+                "no call and no completion was seen to receive, send, accept or connect",
+                style="yellow",
+            )
+        ]
     columns = ("in", "bytes", "wait", "notice", "copy", "out", "bytes", "blocked")
     lines = [Text("".join(f"{column:>10}" for column in columns), style="dim")]
-    for row in rows[:MOST_DESCRIPTORS]:
+    for row in rows[:most]:
         into, out = row["receives"], row["sends"]
         times = [
             duration(row[name], fixed=True) if row["operated"] else MISSING
@@ -108,23 +123,41 @@ def descriptors(report: Result, width: int = 80) -> list[Text]:
         ]
         words = [
             number(into or None),
-            size(row["received_bytes"] if into else None),
+            _moved(row, "received") if into else MISSING,
             *times,
             number(out or None),
-            size(row["sent_bytes"] if out else None),
+            _moved(row, "sent") if out else MISSING,
             number(row["sends_blocked"] if out else None),
         ]
-        label = row["label"] + (
-            f"  {plural(row['accepts'], 'connection')} accepted" if row["accepts"] else ""
-        )
+        label = row["label"] + _beside(row)
         lines += [
             Text(fit(label, width).rstrip(), style="bold"),
             Text("".join(f"{word:>10}" for word in words)),
         ]
-    if len(rows) > MOST_DESCRIPTORS:
-        hidden = plural(len(rows) - MOST_DESCRIPTORS, "descriptor")
+    if len(rows) > most:
+        hidden = plural(len(rows) - most, "descriptor")
         lines.append(Text(f"and {hidden} more, in --json", style="dim italic"))
     return lines
+
+
+def _moved(row: Result, verb: str) -> str:
+    """The bytes that were received or sent; "≥" where those of some messages are not known, "?" of all."""
+    unknown = row[f"{verb}_unmeasured"]
+    if unknown and unknown == row[f"{verb}_messages"]:
+        return "?"
+    return ("≥ " if unknown else "") + size(row[f"{verb}_bytes"])
+
+
+def _beside(row: Result) -> str:
+    """What else a descriptor was used for: connections, messages of which one call took several, looks at data."""
+    words = [f"{plural(row['accepts'], 'connection')} accepted"] if row["accepts"] else []
+    words += [
+        f"{number(row[f'{verb}_messages'])} messages {verb}"
+        for verb, calls in (("received", "receives"), ("sent", "sends"))
+        if row[f"{verb}_messages"] > row[calls]
+    ]
+    words += [f"{plural(row['looks'], 'look')} at data that stayed"] if row["looks"] else []
+    return "".join(f"  {text}" for text in words)
 
 
 def accepted(report: Result, width: int = 80) -> list[Text]:
@@ -158,12 +191,7 @@ def _grouped(descriptors: list[Result]) -> list[Result]:
                 )
             )
         else:
-            rows += [
-                _added(
-                    [descriptor], f"{_number(descriptor)}<{clean(descriptor.get('file') or '?')}>"
-                )
-                for descriptor in members
-            ]
+            rows += [_added([descriptor], _label(descriptor)) for descriptor in members]
     return sorted(rows, key=lambda row: -row["operations"])
 
 
@@ -177,6 +205,12 @@ def _added(members: list[Result], label: str) -> dict[str, Any]:
 
 def _total(members: list[Result], key: str) -> int:
     return sum(member.get(key) or 0 for member in members)
+
+
+def _label(descriptor: Result) -> str:
+    """Number and name; of a SysV message queue, which has no number, the name alone."""
+    name = clean(descriptor.get("file") or "?")
+    return name if name.startswith("SysV ") else f"{_number(descriptor)}<{name}>"
 
 
 def _number(descriptor: Result) -> str:

@@ -36,19 +36,22 @@ def fitted(table: Table, width: int) -> Table:
     return table
 
 
-def phases(report: Result, width: int = 80) -> Table | Text:
-    """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time."""
+def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text:
+    """count, min, p50, p90, p99, max and total (ns in the report) of each phase, and its share of the whole time.
+    brief: without those that take no time."""
     measured = report.get("phases") or {}
     names = [name for name in PHASES if name in measured]
     if not any((measured[name] or {}).get("count") for name in names):
         return Text("no operation: no phases to measure", style="yellow")
     total_ns = sum((measured[name] or {}).get("total_ns") or 0 for name in names)
     table = _table(width, "phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
-    if "notice" in names and _drawn_is_handed_over(report):
+    if "notice" in names and drawn_is_handed_over(report):
         place = names.index("notice") + 1
         names[place:place] = [name for name in NOTICE_SPANS if name in measured]
     for name in names:
         phase = measured[name] or {}
+        if brief and not phase.get("max_ns"):
+            continue  # no operation has it
         count = phase.get("count")
         times = [
             duration(phase.get(key), fixed=True) if count else MISSING
@@ -66,15 +69,17 @@ def phases(report: Result, width: int = 80) -> Table | Text:
 _MOST_KILLED = 3  # that are named
 
 
-def _drawn_is_handed_over(report: Result) -> bool:
+def drawn_is_handed_over(report: Result) -> bool:
     """Whether the operation of the figure was told of in one thread and received in another: then the two parts of
     notice are worth a row each."""
     operations, drawn = report.get("operations") or [], report.get("figure") or {}
-    index: int = drawn.get("operation", len(operations))
-    return index < len(operations) and bool(operations[index].get("handover"))
+    index: int | None = drawn.get("operation")
+    if index is None or index >= len(operations):
+        return False
+    return bool(operations[index].get("handover"))
 
 
-def threads(report: Result, width: int = 80) -> Table | Text:
+def threads(report: Result, width: int = 80, most: int = MOST_THREADS) -> Table | Text:
     """Where each thread's time went: four states that add up to its traced lifetime, a bar of them, and its CPU use."""
     listed = report.get("threads") or []
     if not listed:
@@ -90,7 +95,7 @@ def threads(report: Result, width: int = 80) -> Table | Text:
     shown = sorted(
         weight, key=lambda t: (t.get("kernel_ns") or 0) + (t.get("user_ns") or 0), reverse=True
     )
-    shown = shown[:MOST_THREADS]
+    shown = shown[:most]
     for thread in shown:
         states_ns = [thread.get(f"{state}_ns") or 0 for state in STATES]
         bar = Text()
@@ -164,7 +169,7 @@ def states_legend() -> Text:
     return legend
 
 
-def syscalls(report: Result, width: int = 80) -> Table | Text:
+def syscalls(report: Result, width: int = 80, most: int = MOST_CALLS) -> Table | Text:
     """Each system call: how often, with which errors, and its times; the dearest first."""
     calls = report.get("syscalls") or []
     if not calls:
@@ -173,7 +178,7 @@ def syscalls(report: Result, width: int = 80) -> Table | Text:
     table.add_column("errors", overflow="fold", style="red")
     ordered = sorted(calls, key=lambda call: -(call.get("total_ns") or 0))
     # what a filter refused is never left out: it took no time, and may be all that went wrong
-    shown = [call for i, call in enumerate(ordered) if i < MOST_CALLS or call.get("unentered")]
+    shown = [call for i, call in enumerate(ordered) if i < most or call.get("unentered")]
     for call in shown:
         name = _call_name(call)
         if call.get("library"):

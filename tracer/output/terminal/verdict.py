@@ -9,6 +9,7 @@ from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
 from tracer.output.units import clean, duration, number, plural, share
 
 GOOD = "green"
+BRIEF = 2  # sentences of evidence on a screen
 
 MODELS = {
     "blocking": "blocking I/O",
@@ -25,28 +26,32 @@ MODELS = {
     "mixed": "mixed",
     "unknown": "cannot tell",
 }
+_NAMED_ASYNCHRONOUS = {"linux-aio": "Linux native aio", "io-uring": "io_uring"}
 _MEANINGS = {
-    "none": "No call and no completion was seen to bring data in.",
+    "none": "Nothing was seen to come in on a socket or a pipe.",
     "mixed": "Operations of more than one model.",
 }
 INSTEADS = {
     "mutual exclusion": (
         "mutual exclusion, no I/O model",
-        "Threads wait for their turn: who has the lock keeps the others asleep. No data comes in.",
+        "Threads wait for their turn: who has the lock keeps the others asleep. Nothing comes in on a socket or pipe.",
     ),
     "synchronisation": (
         "synchronisation, no I/O model",
-        "Threads wait for what others do, and are woken by them. No data comes in.",
+        "Threads wait for what others do, and are woken by them. Nothing comes in on a socket or pipe.",
     ),
     "concurrent": (
         "concurrent computing, no I/O model",
-        "Several threads compute, but never two of them at the same time. No data comes in.",
+        "Several threads compute, but never two of them at the same time. Nothing comes in on a socket or pipe.",
     ),
     "parallel": (
         "parallel computing, no I/O model",
-        "Several threads compute, at the same time on different CPUs. No data comes in.",
+        "Several threads compute, at the same time on different CPUs. Nothing comes in on a socket or pipe.",
     ),
-    "computing": ("computing, no I/O model", "The threads compute. No data comes in."),
+    "computing": (
+        "computing, no I/O model",
+        "The threads compute. Nothing comes in on a socket or pipe.",
+    ),
     "files": (
         "file I/O, none of the models of waiting",
         "The program reads and writes files: nobody has to send that data, and the models are about waiting for "
@@ -56,25 +61,14 @@ INSTEADS = {
 _UNDECIDED = ("none", "unknown")
 _ABOUT_IO = ("waiting for data", "waiting for connections", "waiting for room to send")
 SYNCHRONOUS = {
-    True: ("synchronous", "the thread that wants the data makes the call that copies it."),
-    False: ("asynchronous", "no call of the thread that wants the data waits for it or copies it."),
-    None: ("", "undecided: operations differ, or there was nothing to judge by."),
-}
-BOUNDARIES = {
-    "ask": "taken as the end of the operation before, since no call shows when the data was wanted; or as the time "
-    "when iotrace came, and found the thread inside the call",
-    "ready": "sk_data_ready fired before the data was asked for or after the reader had it, and is held between the "
-    "two (as seen: `raw` in --json), or it was not seen, and the waking or the signal stands for it",
-    "told": "held between readiness and the copy's start",
-    "copy_start": "no skb_copy_datagram_iovec event (small UDP has none); counted from the receive call's entry "
-    "or its switch-in, so copy holds the whole receive path",
-    "copy_end": "taken from the waking of who waited for it: a device copies unseen",
-    "done": "read from shared memory without a call; taken as the end of the copy",
+    True: "synchronous: the thread that wants the data makes the copying call",
+    False: "asynchronous: no call of the thread waits for the data or copies it",
+    None: "undecided: operations differ, or there was nothing to judge by",
 }
 
 
-def verdict(report: Result, width: int = 80) -> list[Text]:
-    """The model, whether it is synchronous, how sure that is, and the evidence."""
+def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Text]:
+    """The model, whether it is synchronous, how sure that is, and `most` sentences of evidence (None: all)."""
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
@@ -96,9 +90,8 @@ def verdict(report: Result, width: int = 80) -> list[Text]:
             width,
         )
     if name not in _UNDECIDED:
-        word, why = SYNCHRONOUS[model.get("synchronous")]
-        lines += entry("POSIX", f"calls it {word}: {why}" if word else why, width)
-    for index, evidence in enumerate(model.get("evidence") or []):
+        lines += entry("POSIX", _posix(model), width)
+    for index, evidence in enumerate((model.get("evidence") or [])[:most]):
         for row, text in enumerate(wrap(clean(evidence), width - INDENT - 2)):
             line = Text().append(
                 ("because" if index == row == 0 else "").ljust(INDENT), style="bold"
@@ -107,11 +100,23 @@ def verdict(report: Result, width: int = 80) -> list[Text]:
     return lines
 
 
+def _posix(model: Result) -> str:
+    """Whether POSIX calls the operations synchronous, and why."""
+    synchronous, waits_in = model.get("synchronous"), model.get("waits_in")
+    if synchronous is False and waits_in:
+        return f"asynchronous: no call copies; it waits in {clean(waits_in)} by choice"
+    return SYNCHRONOUS[synchronous]
+
+
 def _title(model: Result) -> tuple[str, str]:
     """The model's name in words, and how the threads wait, or why that is not known."""
     name = model["name"]
+    if model.get("synchronous") and name in _NAMED_ASYNCHRONOUS:
+        name_in_words = f"{_NAMED_ASYNCHRONOUS[name]}, synchronous here"
+    else:
+        name_in_words = MODELS.get(name, clean(name))
     meaning = model.get("reason") or model.get("manner") or _MEANINGS.get(name, "")
-    return MODELS.get(name, clean(name)), clean(meaning)
+    return name_in_words, clean(meaning)
 
 
 def mostly(report: Result, width: int = 80) -> list[Text]:
@@ -130,21 +135,22 @@ def mostly(report: Result, width: int = 80) -> list[Text]:
     return entry("mostly", text, width, "bold yellow")
 
 
-def estimates(report: Result, width: int = 80) -> list[Text]:
-    """Which boundaries were estimated in how many operations, and what that means; nothing where none was."""
-    counts = {clean(name): count for name, count in (report.get("estimated") or {}).items()}
+def estimates(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
+    """Which boundaries were estimated in how many operations, and why: of each the causes that applied, brief the most
+    frequent one; nothing where none was."""
     total = len(report.get("operations") or [])
     if (report.get("model") or {}).get("instead"):
         return []  # the few operations that there are, are not shown
-    lines = []
-    ordered = sorted(
-        counts,
-        key=lambda name: list(BOUNDARIES).index(name) if name in BOUNDARIES else len(BOUNDARIES),
-    )
-    for index, name in enumerate(ordered):
-        of = "all" if counts[name] == total else f"{number(counts[name])} of {number(total)}"
-        why = BOUNDARIES.get(name, "not seen as an event of its own")
-        lines += entry("~estimated" if index == 0 else "", f"{name} in {of}: {why}", width)
+    lines: list[Text] = []
+    named: set[str] = set()
+    for estimate in report.get("estimates") or []:
+        boundary, count = clean(estimate.get("boundary")), estimate.get("count")
+        if brief and boundary in named:
+            continue
+        named.add(boundary)
+        of = "all" if count == total else f"{number(count)} of {number(total)}"
+        text = f"{boundary.replace('_', ' ')} in {of}: {clean(estimate.get('text'))}"
+        lines += entry("" if lines else "~estimated", text, width)
     return lines
 
 
@@ -161,8 +167,9 @@ def queued(report: Result, width: int = 80) -> list[Text]:
     )
 
 
-def ledger(report: Result, width: int = 80) -> list[Text]:
-    """counted = delivered + lost, with what is open and what the kernel missed; loud where it does not add up."""
+def ledger(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
+    """counted = delivered + lost, with what is open and what the kernel missed; loud where it does not add up. brief:
+    in a line where all is well."""
     book = report.get("ledger")
     if not book:
         return alarm("NO LEDGER: this report cannot say whether it is complete", width)
@@ -175,6 +182,12 @@ def ledger(report: Result, width: int = 80) -> list[Text]:
             if book.get("checked")
             else " – not checked: the recording has no checksums"
         )
+        if brief and not book.get("lost") and not book["missed"]:
+            text = (
+                f"{number(book.get('counted'))} events, none lost or missed: complete"
+                if book.get("checked")
+                else f"{number(book.get('counted'))} events, none lost; no checksums: not checked"
+            )
     lines = entry("ledger", text, width, "" if alarms else GOOD) + alarms
     if unentered := book.get("unentered"):
         lines += entry(
@@ -255,11 +268,11 @@ def is_balanced(book: Result) -> bool:
     return bool(counted == delivered + lost) and book.get("balanced") is not False
 
 
-def cost(report: Result, width: int = 80) -> list[Text]:
-    """What tracing cost the receiver, in CPU time for each operation."""
+def cost(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
+    """What tracing cost the target's CPU. brief: nothing where that was not measured."""
     spent = report.get("cost")
     if not spent:
-        return entry("cost", "of tracing: not measured in this run", width, "dim")
+        return [] if brief else entry("cost", "of tracing: not measured in this run", width, "dim")
     if spent.get("estimate"):
         return entry("cost", f"of tracing, estimated: {_of_events(spent)}", width)
     ratio, unit = spent.get("ratio"), spent.get("per", "message")
@@ -299,8 +312,9 @@ def _spread(spent: Result) -> str:
     return f" ({duration(least)} to {duration(most)} in {runs} runs)" if runs > 1 else ""
 
 
-def oracle(report: Result, width: int = 80) -> list[Text]:
-    """What the workload says it did against what was traced; nothing where no workload could say."""
+def oracle(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
+    """What the workload says it did against what was traced; nothing where no workload could say. brief: in a line
+    where both say the same."""
     expected = report.get("expected")
     if not expected:
         return []
@@ -320,6 +334,8 @@ def oracle(report: Result, width: int = 80) -> list[Text]:
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:
         equal = ": traced exactly so" if expected.get("match") else ""
+        if brief and equal:
+            counts = counts.partition(";")[0] + ", and its calls" * bool(calls)
         return entry("workload", f"says {counts}{equal}{dropped}", width, GOOD if equal else "")
     lines = entry("workload", f"says {counts}{dropped}", width)
     for difference in differences or [f"{name} differ" for name in wrong]:

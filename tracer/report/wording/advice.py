@@ -9,6 +9,7 @@ from tracer.analysis.verdict.advice import Advised, ProgramIo
 from tracer.analysis.verdict.facts import (
     AdviceFact,
     BufferFull,
+    BusyWaits,
     LateToFetch,
     LateToRun,
     LeftByReceive,
@@ -54,6 +55,11 @@ def sentence(fact: AdviceFact) -> str:
             return (
                 f"{eagains:,} receives found nothing (EAGAIN) beside {receives:,} that did: a CPU "
                 "was kept busy asking; a blocking receive, poll or epoll_wait would sleep meanwhile"
+            )
+        case BusyWaits(call, times):
+            return (
+                f"{times:,} calls of {call} said at once that nothing is ready: a CPU was kept busy "
+                "asking; with a time-out (-1: until something is ready) it would sleep meanwhile"
             )
         case BufferFull(times):
             return (

@@ -31,6 +31,7 @@ from tracer.analysis.verdict.facts import (
     NothingReceived,
     NothingTold,
     NotRegistered,
+    OtherReads,
     RanTogether,
     Registered,
     RingCompletions,
@@ -60,6 +61,7 @@ from tracer.report.wording import manner
 
 _Plain: TypeAlias = (
     NothingReceived
+    | OtherReads
     | SelfWoken
     | HandedOver
     | Undecoded
@@ -104,6 +106,8 @@ def model(verdict: ModelVerdict) -> Model:
         described["reason"] = sentence(verdict.reason)
     if verdict.manner:
         described["manner"] = manner.sentence(verdict.manner)
+        if verdict.manner.waits_in:
+            described["waits_in"] = verdict.manner.waits_in
     if verdict.instead:
         return {
             "name": described["name"],
@@ -153,6 +157,12 @@ def _plain(fact: _Plain) -> str:
     match fact:
         case NothingReceived():
             return "no receive brought data in on a socket or pipe"
+        case OtherReads(reads):
+            brought = (
+                f"{kind} {calls:,} {'time' if calls == 1 else 'times'}, {size:,} bytes"
+                for kind, calls, size in reads
+            )
+            return f"it read from {'; '.join(brought)}"
         case Undecoded(calls):
             return (
                 f"{calls} calls were made by the 32-bit ABI: counted, but not decoded; what they "
@@ -204,10 +214,9 @@ def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptL
                 "program waits"
             )
         case Burnt(calls, cpu_ns, of_ns):
-            asked = " and ".join(map(_asking, calls))
             return (
-                f"{asked} found nothing and did not sleep: {_ms(cpu_ns)} ms on a CPU, of the "
-                f"{_ms(of_ns)} ms that the threads had"
+                f"{', '.join(map(_asking, calls))}; none of these slept: {_ms(cpu_ns)} ms on a CPU, "
+                f"of the {_ms(of_ns)} ms that the threads had"
             )
         case TimedOut(times):
             return (
@@ -223,9 +232,11 @@ def _of_waits(fact: AllThereAlready | MostEventsLost | Burnt | TimedOut | SleptL
 
 
 def _asking(calls: Asking) -> str:
-    if calls.call in syscalls.CLASSES and calls.without_timeout == calls.times:
-        return f"{calls.times:,} calls of {calls.call} with time-out 0"
-    return f"{calls.times:,} calls of {calls.call}"
+    if 2 * calls.again >= calls.times:
+        return f"{calls.times:,} calls of {calls.call} told again of what the one before had told"
+    at_once = calls.call in syscalls.CLASSES and calls.without_timeout == calls.times
+    with_0 = " with time-out 0" if at_once else ""
+    return f"{calls.times:,} calls of {calls.call}{with_0} found nothing"
 
 
 def _times(count: int) -> str:
@@ -367,6 +378,7 @@ def _ring_reads(fact: RingReads) -> str:
         "by a kernel worker (io-wq)": fact.by_worker,
         "by the device": fact.by_device,
         "by multishot requests": fact.multishot,
+        "by the kernel thread that took the requests (IORING_SETUP_SQPOLL)": fact.sqpoll,
     }
     ways = ", ".join(f"{times} {text}" for text, times in words.items() if times)
     return f"{fact.reads} reads were completed by io_uring: {ways}"

@@ -23,7 +23,20 @@ def sentence(manner: Manner) -> str:
         return _blocking(manner)
     if manner.model == "nonblocking":
         return _nonblocking(manner)
-    return _multiplexed(manner) if manner.model in _CALLS else _OTHERS[manner.model]
+    return _multiplexed(manner) if manner.model in _CALLS else _free(manner)
+
+
+def _free(manner: Manner) -> str:
+    """Of a model that leaves the thread free: whether it used that."""
+    if manner.waits_in and manner.model == "signal":
+        return (
+            f"The thread sleeps in {manner.waits_in} until a signal says that data is there; then it "
+            "receives."
+        )
+    asleep = f" Until then the thread sleeps in {manner.waits_in}, by choice." * bool(
+        manner.waits_in
+    )
+    return _OTHERS[manner.model] + asleep
 
 
 def _blocking(manner: Manner) -> str:

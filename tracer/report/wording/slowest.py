@@ -11,6 +11,7 @@ from tracer.analysis.operations.slowest import (
     AsleepIn,
     Computed,
     Copied,
+    HandedOver,
     InCall,
     NoCpu,
     NoData,
@@ -80,6 +81,10 @@ def _reason(fact: Why, names: _Names) -> SlowReason:
             by = f"by {who}" if who else "by an interrupt"
             text = f"{time(ns)} passed from the data's arrival until it was woken, {by}"
             return {"what": "wake-up", "who": who, "ns": ns, "text": text}
+        case HandedOver(ns, teller):
+            who = names.of(teller)
+            text = f"{time(ns)} passed from the data's arrival until {who} was told, which handed it over"
+            return {"what": "handed over", "who": who, "ns": ns, "text": text}
         case NoCpu(ns, holder, phase):
             who = names.of(holder)
             text = f"{time(ns)} it waited for a CPU {_WHILE[phase]}: {_held(holder, who)}"

@@ -79,7 +79,7 @@ def written(machine: Machine, count: int) -> Counter[tuple[int, int, str]]:
     return +found
 
 
-@settings(max_examples=1500)
+@settings(max_examples=150)
 @given(machines(), st.sampled_from((1, 2, 3, 7)))
 def test_each_write_went_where_it_went(machine: Machine, count: int) -> None:
     found = written(machine, count)

@@ -20,6 +20,7 @@ receives = st.lists(
         st.integers(1, 12),
         st.one_of(st.none(), st.integers(0, 3)),
         st.booleans(),
+        st.sampled_from((1, 1, 2, 5)),
     ),
     max_size=25,
 )
@@ -44,6 +45,7 @@ def matched(by_socket: dict[int, list[Receive]], times: dict[int, list[int]]) ->
             np.array(empty_at, np.int64),
             np.array([row.stream for _, row in rows], bool),
             np.array([row.polled for _, row in rows], bool),
+            np.array([row.messages for _, row in rows], np.int64),
             last_end,
         ),
         Readinesses(
@@ -68,16 +70,16 @@ def test_late_is_as_late_as_the_rule_says() -> None:
 
 @given(receives, readies, st.booleans())
 def test_the_same_as_one_by_one(
-    steps: list[tuple[int, int, int | None, bool]],
+    steps: list[tuple[int, int, int | None, bool, int]],
     events: list[tuple[int, int, int]],
     stream: bool,
 ) -> None:
     now = 0
     by_socket: dict[int, list[Receive]] = {socket: [] for socket in SOCKETS}
-    for socket, gap, before, polled in steps:
+    for socket, gap, before, polled, messages in steps:
         now += gap * SCALE
         empty_at = None if before is None else now - before * SCALE
-        by_socket[socket].append(Receive(now, empty_at, polled, stream))
+        by_socket[socket].append(Receive(now, empty_at, polled, stream, messages))
     times = {
         socket: [time * SCALE + after for its, time, after in events if its == socket]
         for socket in SOCKETS
@@ -99,6 +101,8 @@ def test_what_is_spent_is_what_was_taken_skipped_or_came_late() -> None:
     assert spent([Receive(100, 90, False, False)], [50, 60, 150]) == [2]  # it was empty at 90
     assert spent([Receive(100, None, polled=True, stream=False)], [150]) == [1]  # its own, late
     assert spent([at_100], [150]) == [0]
+    several = Receive(100, None, polled=False, stream=False, messages=2)
+    assert spent([several, Receive(200, None, False, False)], [50, 60, 70, 150]) == [2, 3]
     assert spent([at_100, Receive(200, None, False, False)], [50, 60]) == [1, 2]
     assert spent([], []) == []
 

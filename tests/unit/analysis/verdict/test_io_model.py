@@ -51,6 +51,7 @@ def operation(
         "fd": fd,
         "inode": 9000,
         "bytes": 64,
+        "messages": 1,
         "nr": 45,
         "wait_kind": WAIT_KINDS.index(wait_kind),
         "ask": at,
@@ -82,6 +83,7 @@ def operation(
         "woken_in": 0,
         "filled": False,
         "slept": 5,
+        "inside": 0,
         "waited_asleep": True,
         "slept_nr": syscalls.numbers()[wait_nr] if wait_nr else -1,
         "serial": index,
@@ -233,7 +235,7 @@ def test_what_says_nothing_has_no_share() -> None:
 
 
 def test_a_cpu_that_waiting_took_is_said() -> None:
-    burnt = facts.Burnt((facts.Asking("poll", 1000, 1000),), 9, 10)
+    burnt = facts.Burnt((facts.Asking("poll", 1000, 1000, 0, 9),), 9, 10)
     for rows in ([], many("at once"), many("polled"), many("polled", "blocked")):
         verdict = judge(rows, burnt=burnt)
         assert verdict.busy and burnt in verdict.evidence
@@ -398,7 +400,7 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
             completed(DEVICE, "io-uring"),
         ],
         (
-            facts.RingReads(4, 1, 1, 1, 1, 0),
+            facts.RingReads(4, 1, 1, 1, 1, 0, 0),
             facts.RingCopies(2, 1),
             facts.RingCompletions(3, 1),
         ),

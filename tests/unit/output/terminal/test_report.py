@@ -12,7 +12,7 @@ from support.drawn import squeezed
 from support.report_samples import NAMES, sample
 
 from tracer.output.terminal import tables
-from tracer.output.terminal.report import render
+from tracer.output.terminal.report import SCREEN, render
 from tracer.output.units import to_ascii
 
 # every report
@@ -160,3 +160,31 @@ def test_context_switches_and_memory_are_summed_up() -> None:
     assert squeezed(tables.together(report)) == (
         "2 threads, 2,002 context switches (2 preempted); memory of its own: 9.00 MiB"
     )
+
+
+# as long as a screen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_by_default_a_report_fits_a_screen_with_what_a_reader_came_for(name: str) -> None:
+    text = render(sample(name), verbose=False)
+    assert len(text.splitlines()) < SCREEN
+    for part in ("application", "─ Phases", "─ Verdict", "\nmodel", "\nledger", "-v shows all"):
+        assert part in text
+
+
+def test_what_has_no_room_is_named() -> None:
+    report = sample("posix-aio")
+    report["syscalls"] = [
+        {**report["syscalls"][0], "name": f"call_{index}"} for index in range(SCREEN)
+    ]
+    short, whole = (render(report, verbose=verbose) for verbose in (False, True))
+    assert "call_15" in whole
+    assert "call_15" not in short and len(short.splitlines()) < SCREEN
+    assert "system calls" in short.splitlines()[-1] or "more, in --json" in short
+
+
+def test_losses_are_loud_on_a_screen_too() -> None:
+    report = sample("blocking")
+    report["ledger"] |= {"lost": 7, "counted": report["ledger"]["counted"] + 7}
+    assert "7 EVENTS LOST" in render(report, verbose=False)

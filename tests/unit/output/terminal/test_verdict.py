@@ -15,11 +15,23 @@ from tracer.output.terminal.report import render
 
 def test_verdict_names_model_sense_and_evidence() -> None:
     text = squeezed(verdict.verdict(sample("posix-aio")))
-    assert (
-        "asynchronous I/O (POSIX aio), 98% sure" in text and "POSIX calls it asynchronous" in text
-    )
+    assert "asynchronous I/O (POSIX aio), 98% sure" in text
+    assert "POSIX asynchronous: no call of the thread waits" in text
     assert "a helper thread received" in text
-    assert "calls it synchronous" in squeezed(verdict.verdict(sample("signal")))
+    assert "POSIX synchronous: the thread" in squeezed(verdict.verdict(sample("signal")))
+
+
+def test_a_free_thread_that_sleeps_all_the_same_does_so_by_choice() -> None:
+    report = sample("posix-aio")
+    report["model"]["waits_in"] = "io_uring_enter"
+    assert "it waits in io_uring_enter by choice" in squeezed(verdict.verdict(report))
+
+
+def test_a_ring_whose_reads_are_done_in_the_asking_call_is_not_called_asynchronous() -> None:
+    report = sample("posix-aio")
+    report["model"] |= {"name": "io-uring", "synchronous": True}
+    text = squeezed(verdict.verdict(report))
+    assert "io_uring, synchronous here" in text and "asynchronous" not in text
 
 
 def test_mixed_model_shows_its_shares() -> None:
@@ -119,10 +131,17 @@ def test_latency_beside_the_untraced_one_and_alone() -> None:
     assert verdict.latency(sample("blocking", latency=None)) == []
 
 
-def test_estimates_are_counted_and_explained() -> None:
-    text = squeezed(verdict.estimates(sample("nonblocking")))
-    assert "ready in 7 of 20: sk_data_ready" in text and "copy_start in all: no skb_copy" in text
-    assert text.index("ready in 7") < text.index("copy_start in all")
+def test_estimates_are_counted_with_their_causes() -> None:
+    report = sample("nonblocking")
+    report["estimates"] = [
+        {"boundary": "ready", "count": 7, "text": "was late"},
+        {"boundary": "ready", "count": 2, "text": "was not seen"},
+        {"boundary": "copy_start", "count": 20, "text": "has none"},
+    ]
+    whole = squeezed(verdict.estimates(report))
+    assert "ready in 7 of 20: was late ready in 2 of 20: was not seen" in whole
+    assert whole.endswith("copy start in all: has none")
+    assert "was not seen" not in squeezed(verdict.estimates(report, brief=True))
 
 
 def test_oracle_equality_and_differences() -> None:

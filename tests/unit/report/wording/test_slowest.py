@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from support.analysing import batches
-from support.records_builder import INODE, Trace
+from support.records_builder import FD, FILE, INODE, TID, Trace
 from support.reports import FACTS
 
 from tracer.recording.records import Kind
@@ -72,6 +72,21 @@ def test_what_was_done_first_while_the_data_lay_there() -> None:
     told = reasons(trace.call("recvfrom", 900 * US, 905 * US, 64))
     assert told["asleep"]["ns"] == 290 * US and "nanosleep" in told["asleep"]["text"]
     assert told["computing"]["ns"] == 380 * US
+
+
+def test_a_hand_over_names_the_thread_that_was_told() -> None:
+    trace = Trace().add(Kind.START, 3, tid=SENDER, result=TID)
+    trace.add(Kind.DESCRIPTOR, 4, start=77, fd=9, arg=FILE)
+    trace.call("epoll_ctl", 5 * US, 6 * US, 0, fd=9, arg=1, tid=SENDER)
+    trace.args("epoll_ctl", 6 * US + 1, 1, FD, first=9, fourth=1, tid=SENDER)
+    trace.sleep(21 * US, 302 * US, 303 * US, tid=SENDER).ready(200 * US)
+    trace.call("epoll_wait", 20 * US, 310 * US, 1, fd=9, tid=SENDER)
+    trace.add(Kind.SWITCH_OUT, 30 * US, arg=1).add(Kind.WAKING, 320 * US, fd=SENDER)
+    trace.add(Kind.SWITCH_IN, 900 * US, fd=HOG).call("futex", 25 * US, 901 * US, 0, fd=7)
+    told = reasons(trace.call("recvfrom", 905 * US, 910 * US, 64))
+    assert told["handed over"]["who"] == "thread (55)"
+    assert told["handed over"]["ns"] == 110 * US and "no CPU" in told
+    assert "slept in epoll_wait" in told["no data"]["text"], "it was the teller that waited"
 
 
 def test_as_many_as_were_asked_for_the_slowest_first() -> None:

@@ -25,8 +25,10 @@ EXACT = {  # one of each way in which a sentence bends
         2, 3
     ): "2 times the thread that asked copied, as task work or inside its call, "
     "3 times another thread copied",
-    facts.RingReads(5, 2, 0, 0, 3, 0): "5 reads were completed by io_uring: 2 inside the "
+    facts.RingReads(5, 2, 0, 0, 3, 0, 0): "5 reads were completed by io_uring: 2 inside the "
     "io_uring_enter that submitted them, 3 by the device",
+    facts.OtherReads((("eventfds", 1, 8), ("inotify", 1000, 32000))): "it read from eventfds 1 "
+    "time, 8 bytes; inotify 1,000 times, 32,000 bytes",
     facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
     "took turns",
     facts.FutexSleeps(12, 40 * MS, 9 * MS, True): "12 times a thread slept on a futex, 40.0 ms in "
@@ -40,9 +42,12 @@ EXACT = {  # one of each way in which a sentence bends
     "epoll_wait had said the descriptor was ready, half of them done within 1.5 µs of its return; "
     "0 times the thread slept in epoll_wait; 1 time in poll; 0 receives found nothing (EAGAIN)",
     facts.Burnt(
-        (facts.Asking("poll", 4000, 4000), facts.Asking("recvfrom", 5, 0)), 9 * MS, 10 * MS
-    ): "4,000 calls of poll with time-out 0 and 5 calls of recvfrom found nothing and did not "
-    "sleep: 9.0 ms on a CPU, of the 10.0 ms that the threads had",
+        (facts.Asking("poll", 4000, 4000, 0, 0), facts.Asking("epoll_wait", 50, 0, 49, 0)),
+        9 * MS,
+        10 * MS,
+    ): "4,000 calls of poll with time-out 0 found nothing, 50 calls of epoll_wait told again of what "
+    "the one before had told; none of these slept: 9.0 ms on a CPU, of the 10.0 ms that the threads "
+    "had",
 }
 VERDICT: list[type] = [*typing.get_args(facts.Fact)]
 ADVICE: list[type] = [*typing.get_args(facts.AdviceFact)]
@@ -59,7 +64,8 @@ def example(kind: type) -> Any:
             "tuple[int, int]": (number, number + 1),
             "tuple[int, ...]": (1,),
             "tuple[str, ...]": ("select", "poll"),
-            "tuple[Asking, ...]": (facts.Asking("poll", number, number),),
+            "tuple[tuple[str, int, int], ...]": (("eventfds", number, number + 1),),
+            "tuple[Asking, ...]": (facts.Asking("poll", number, number, 0, 0),),
         }.get(str(field.type), number)
     return kind(**values)
 
