@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.steps_machine import NEVER, ON_DATA, STARTS, File, Step
+from support.steps_machine import NEVER, ON_DATA, STARTS, File, Step, Use
 from support.steps_program import Programs
 
 _EAGAIN = -11
 _NO_RETURN = ("exit", "exit_group")
 COUNTS = (
     *("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again"),
-    *("accepts", "connects"),
+    *("received_messages", "sent_messages", "looks", "accepts", "connects"),
 )
 _BYTES = {"receives": "received_bytes", "sends": "sent_bytes"}
+_MESSAGES = {"receives": "received_messages", "sends": "sent_messages"}
 _AGAIN = {"receives": "receive_again", "sends": "send_again"}
 
 
@@ -75,11 +76,13 @@ def of_program(programs: Programs, area: bytes) -> Account:
     _count_calls(account, programs, area)
     counts: dict[tuple[Any, ...], Counter[str]] = {}
     for step in programs.steps:
-        if step.use:
-            key = (step.tgid, step.use.fd, _file(programs, step.use.file))
-            counts.setdefault(key, Counter()).update(_counted(step))
-            if step.use.what == "receives" and step.result > 0 and step.use.file.kind in ON_DATA:
-                account.operations[step.tid, step.use.fd, step.result] += 1
+        for use in step.uses:
+            key = (step.tgid, use.fd, _file(programs, use.file))
+            counts.setdefault(key, Counter()).update(_counted(step, use))
+            brings = use.what == "receives" and step.result > 0 and use.is_operation
+            if brings and use.file.kind in ON_DATA:
+                size = step.result if use.size is None else use.size
+                account.operations[step.tid, use.fd, size] += 1
     for (tgid, fd, (kind, inode, _)), values in counts.items():
         if any(values.values()):
             account.files[tgid, fd, kind, inode, tuple(values[name] for name in COUNTS)] += 1
@@ -95,14 +98,15 @@ def _file(programs: Programs, file: File) -> tuple[str, int, int]:
     return shown, programs.steps.inode(file), 0 if is_device else file.stat
 
 
-def _counted(step: Step) -> Counter[str]:
-    assert step.use, "of calls that use a descriptor"
-    what, result = step.use.what, step.result
+def _counted(step: Step, use: Use) -> Counter[str]:
+    what, result = use.what, step.result
     if result == _EAGAIN:
         return Counter({_AGAIN[what]: 1})
-    if what in ("accepts", "connects"):
+    if what in ("accepts", "connects", "looks"):
         return Counter({what: 1})
-    return Counter({what: result > 0, _BYTES[what]: max(result, 0)})
+    size = max(result, 0) if use.size is None else use.size
+    messages = use.messages * (result > 0)
+    return Counter({what: result > 0, _BYTES[what]: size, _MESSAGES[what]: messages})
 
 
 def _count_calls(account: Account, programs: Programs, area: bytes) -> None:

@@ -12,11 +12,11 @@ O_RDWR, O_CREAT, O_NONBLOCK, O_CLOEXEC = 2, 0o100, 0o4000, 0o2000000
 AT_FDCWD, S_IFREG, S_IFIFO = -100, 0o100000, 0o010000
 AF_UNIX, AF_INET, STREAM, DGRAM, SEQPACKET = 1, 2, 1, 2, 5
 MSG_CMSG_CLOEXEC, SIGUSR1, EAGAIN = 0x40000000, 10, -11
-_MOST_QUEUED = 8
+MOST_QUEUED = 8
 _PAIRS = {"stream": STREAM, "datagram": DGRAM, "seqpacket": SEQPACKET}
-_SOCKETS = (*_PAIRS, "udp", "tcp", "unix")
-_MESSAGES = ("datagram", "seqpacket", "udp")
-_QUEUES = ("pipe", "fifo", *_SOCKETS)
+SOCKETS = (*_PAIRS, "udp", "tcp", "unix")
+MESSAGES = ("datagram", "seqpacket", "udp")
+_QUEUES = ("pipe", "fifo", *SOCKETS)
 
 
 class Files:
@@ -133,7 +133,7 @@ class Files:
         address = self.steps.put(struct.pack("=HHI8x", AF_INET, 0, 0x0100007F))
         self.call(actor, "bind", fd, address, 16)
         self.call(actor, "getsockname", fd, address, self.steps.put(struct.pack("=Q", 16)))
-        self.call(actor, "connect", fd, address, 16, use=Use("connects", fd, made.file))
+        self.call(actor, "connect", fd, address, 16, uses=(Use("connects", fd, made.file),))
 
     def _connection(self, actor: Actor, how: int) -> None:
         """Three sockets: one that listens, one that connects to it, one that is accepted."""
@@ -150,10 +150,10 @@ class Files:
         self.call(actor, "getsockname", fd, address, length)
         one = self._made(actor, kind, closes, "socket", family, flags, 0)
         own, size = _fd_of(actor, one), 16 if kind == "tcp" else 8
-        self.call(actor, "connect", own, address, size, use=Use("connects", own, one.file))
+        self.call(actor, "connect", own, address, size, uses=(Use("connects", own, one.file),))
         new = actor.table.lowest()
-        use = Use("accepts", fd, listens.file)
-        self.call(actor, "accept4", fd, 0, 0, O_CLOEXEC * closes, expected=new, use=use)
+        uses = (Use("accepts", fd, listens.file),)
+        self.call(actor, "accept4", fd, 0, 0, O_CLOEXEC * closes, expected=new, uses=uses)
         other = Open(File(kind, 0))
         one.peer, other.peer = other, one
         self._opened(actor, new, other, bool(closes))
@@ -202,12 +202,12 @@ class Files:
             file.position += size
             file.file.size = max(file.file.size, file.position)
         elif file.kind in _QUEUES:
-            if file.peer and file.peer in held and len(file.peer.queue) < _MOST_QUEUED:
+            if file.peer and file.peer in held and len(file.peer.queue) < MOST_QUEUED:
                 self._send(actor, fd, how >> 9, size)
                 file.peer.queue.append((size, ()))
         elif file.kind == "eventfd":
             one = self.steps.put(struct.pack("=Q", 1))
-            self.call(actor, "write", fd, one, 8, expected=8, use=Use("sends", fd, file.file))
+            self.call(actor, "write", fd, one, 8, expected=8, uses=(Use("sends", fd, file.file),))
             file.queue = [(8, ())]
         elif file.kind == "timerfd":
             soon = self.steps.put(struct.pack("=QQQQ", 0, 0, 0, 1))
@@ -221,13 +221,13 @@ class Files:
 
     def _send(self, actor: Actor, fd: int, how: int, size: int) -> None:
         file = actor.table.fds[fd][0].file
-        more = {"expected": size, "use": Use("sends", fd, file)}
-        if file.kind in _SOCKETS and how % 4 == 1:
+        more = {"expected": size, "uses": (Use("sends", fd, file),)}
+        if file.kind in SOCKETS and how % 4 == 1:
             self.call(actor, "sendto", fd, self._buffer, size, 0, 0, 0, **more)
-        elif file.kind in _SOCKETS and how % 4 == 2:
-            self.call(actor, "sendmsg", fd, self._message(size), 0, **more)
+        elif file.kind in SOCKETS and how % 4 == 2:
+            self.call(actor, "sendmsg", fd, self.message(size), 0, **more)
         elif how % 4 == 3:
-            self.call(actor, "writev", fd, self._vector(size), 1, **more)
+            self.call(actor, "writev", fd, self.vector(size), 1, **more)
         else:
             self.call(actor, "write", fd, self._buffer, size, **more)
 
@@ -276,11 +276,11 @@ class Files:
 
     def _read_queue(self, actor: Actor, fd: int, file: Open, how: int, held: set[object]) -> None:
         size = 1 + how % 500
-        if file.kind in _SOCKETS and file.peer not in held:
+        if file.kind in SOCKETS and file.peer not in held:
             return  # who closes a socket with data in it takes away what the other one has
         if file.queue:
             there, _ = file.queue.pop(0)
-            if file.kind in _MESSAGES:
+            if file.kind in MESSAGES:
                 self._receive(actor, fd, how >> 9, size, min(size, there))
                 return
             taken = min(size, there)
@@ -295,19 +295,19 @@ class Files:
         return any(isinstance(its, Open) and its.peer is file for its in held)
 
     def _receive(self, actor: Actor, fd: int, how: int, size: int, there: int) -> None:
-        is_socket = actor.table.fds[fd][0].kind in _SOCKETS
+        is_socket = actor.table.fds[fd][0].kind in SOCKETS
         if is_socket and how % 4 == 1:
             self._receives(actor, fd, there, "recvfrom", self._buffer, size, 0, 0, 0)
         elif is_socket and how % 4 == 2:
-            self._receives(actor, fd, there, "recvmsg", self._message(size), 0)
+            self._receives(actor, fd, there, "recvmsg", self.message(size), 0)
         elif how % 4 == 3:
-            self._receives(actor, fd, there, "readv", self._vector(size), 1)
+            self._receives(actor, fd, there, "readv", self.vector(size), 1)
         else:
             self._receives(actor, fd, there, "read", self._buffer, size)
 
     def _receives(self, actor: Actor, fd: int, there: int, name: str, *args: int) -> None:
-        use = Use("receives", fd, actor.table.fds[fd][0].file)
-        self.call(actor, name, fd, *args, expected=there, use=use)
+        uses = (Use("receives", fd, actor.table.fds[fd][0].file),)
+        self.call(actor, name, fd, *args, expected=there, uses=uses)
 
     # passing descriptors
 
@@ -322,12 +322,12 @@ class Files:
             return
         way, peer = ways[how % len(ways)]
         passed = actor.table.fds[fd][0]
-        if passed.kind in (*_PAIRS, "unix", "eventpoll") or len(peer.queue) >= _MOST_QUEUED:
+        if passed.kind in (*_PAIRS, "unix", "eventpoll") or len(peer.queue) >= MOST_QUEUED:
             return  # sockets in sockets are for the kernel's garbage collector
         control = self.steps.put(struct.pack("=QIIi4x", 20, 1, 1, fd))
-        message = self._message(1, control, 24)
-        use = Use("sends", way, actor.table.fds[way][0].file)
-        self.call(actor, "sendmsg", way, message, 0, expected=1, use=use)
+        message = self.message(1, control, 24)
+        uses = (Use("sends", way, actor.table.fds[way][0].file),)
+        self.call(actor, "sendmsg", way, message, 0, expected=1, uses=uses)
         peer.queue.append((1, (passed,)))
 
     def take(self, actor: Actor, what: int, how: int, held: set[object]) -> None:
@@ -341,19 +341,25 @@ class Files:
             return
         way, file = ways[what % len(ways)]
         size, (passed,) = file.queue.pop(0)
-        message = self._message(1, self.steps.room(24), 24)
+        message = self.message(1, self.steps.room(24), 24)
         closes = how & 1
         self._receives(actor, way, size, "recvmsg", message, MSG_CMSG_CLOEXEC * closes)
         actor.table.fds[actor.table.lowest()] = passed, bool(closes)
 
     # memory
 
-    def _vector(self, size: int) -> int:
+    def room(self, size: int) -> int:
+        """Where data may be received."""
+        assert size <= 1024
+        return self._buffer
+
+    def vector(self, size: int) -> int:
+        """A struct iovec."""
         return self.steps.put(struct.pack("=QQ", self._buffer, size))
 
-    def _message(self, size: int, control: int = 0, length: int = 0) -> int:
+    def message(self, size: int, control: int = 0, length: int = 0) -> int:
         """A struct msghdr."""
-        vector = self._vector(size)
+        vector = self.vector(size)
         return self.steps.put(struct.pack("=QQQQQQQ", 0, 0, vector, 1, control, length, 0))
 
     @staticmethod

@@ -29,6 +29,7 @@ class File:
     stat: int
     path: int = 0
     size: int = 0
+    is_filled: bool | None = None  # of a pipe, whether splice(2) fills it; else it may empty it
 
     @property
     def is_anonymous(self) -> bool:
@@ -94,11 +95,16 @@ class Actor:
 
 @dataclass(frozen=True)
 class Use:
-    """That a call uses a descriptor. what: receives, sends, accepts, connects."""
+    """That a call uses a descriptor. what: receives, sends, accepts, connects, looks. messages: how many it brings or
+    sends; size: of those the bytes in all, None: the call's result; is_operation: whether a receive is one of what
+    docs/model.md calls so."""
 
     what: str
     fd: int
     file: File
+    messages: int = 1
+    size: int | None = None
+    is_operation: bool = True
 
 
 @dataclass
@@ -110,7 +116,7 @@ class Step:
     name: str
     args: tuple[int, ...]
     expected: int | None = 0
-    use: Use | None = None
+    uses: tuple[Use, ...] = ()
     flags: int = 0
     other: Actor | None = None
     result: int = NEVER

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
+from support import steps_moves as moves
 from support.steps_files import Files
 from support.steps_machine import LEAVES, PASSES, STARTS, Actor, Process, Step, Steps, Table
 
@@ -236,6 +237,21 @@ class Programs:
         if fd is not None:
             self._files.read(actor, fd, how, self._held())
 
+    def _move(self, actor: Actor, what: int, how: int) -> None:
+        fd, fds = _chosen(actor, what), sorted(actor.table.fds)
+        if fd is not None:
+            moves.move(self._files, actor, fd, fds[how % len(fds)], how >> 5, self._held())
+
+    def _many(self, actor: Actor, what: int, how: int) -> None:
+        fd = _chosen(actor, what)
+        if fd is not None:
+            moves.messages(self._files, actor, fd, how, self._held())
+
+    def _peek(self, actor: Actor, what: int, how: int) -> None:
+        fd = _chosen(actor, what)
+        if fd is not None:
+            moves.peek(self._files, actor, fd, how, self._held())
+
     def _use_closed(self, actor: Actor, what: int, how: int) -> None:
         fd = what % _MOST_FDS
         if fd not in actor.table.fds:
@@ -274,6 +290,9 @@ _ACTS: list[tuple[str, Callable[[Programs, Actor, int, int], None]]] = [
         "open": 16,
         "write": 22,
         "read": 22,
+        "move": 16,
+        "many": 6,
+        "peek": 6,
         "use_closed": 3,
         "close": 8,
         "dup": 7,
