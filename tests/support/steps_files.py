@@ -332,11 +332,7 @@ class Files:
 
     def take(self, actor: Actor, what: int, how: int, held: set[object]) -> None:
         """One that was passed is received."""
-        ways = [
-            (way, its)
-            for way, (its, _) in sorted(actor.table.fds.items())
-            if its.kind in (*_PAIRS, "unix") and its.queue and its.queue[0][1] and its.peer in held
-        ]
+        ways = self._ways(actor, held)
         if not ways:
             return
         way, file = ways[what % len(ways)]
@@ -345,6 +341,21 @@ class Files:
         closes = how & 1
         self._receives(actor, way, size, "recvmsg", message, MSG_CMSG_CLOEXEC * closes)
         actor.table.fds[actor.table.lowest()] = passed, bool(closes)
+
+    def can_take(self, actor: Actor, held: set[object], without: int) -> bool:
+        """Whether `take` receives one once the descriptor `without` is closed."""
+        closed = actor.table.fds[without][0]
+        ways = self._ways(actor, held)
+        return any(way != without and closed not in (its, its.peer) for way, its in ways)
+
+    @staticmethod
+    def _ways(actor: Actor, held: set[object]) -> list[tuple[int, Open]]:
+        """Unix sockets through which one was passed."""
+        return [
+            (way, its)
+            for way, (its, _) in sorted(actor.table.fds.items())
+            if its.kind in (*_PAIRS, "unix") and its.queue and its.queue[0][1] and its.peer in held
+        ]
 
     # memory
 

@@ -267,6 +267,19 @@ class Programs:
         if len(actor.table.fds) < _MOST_FDS:
             self._files.take(actor, what, how, self._held())
 
+    def _exchange(self, actor: Actor, what: int, how: int) -> None:
+        """A number is used, closed, had again by a descriptor that was passed, and used at once."""
+        free = actor.table.lowest()
+        for fd in sorted(actor.table.fds):
+            if fd < free and self._files.can_take(actor, self._held(), fd):
+                use = self._files.write if how & 2 else self._files.read
+                use(actor, fd, how, self._held())
+                self._call(actor, "close", fd)
+                del actor.table.fds[fd]
+                self._files.take(actor, what, how, self._held())
+                use(actor, fd, how, self._held())
+                return
+
     def _held(self) -> set[object]:
         """The open files that descriptors of live threads stand for."""
         return {file for its in self._live for file, _ in its.table.fds.values()}
@@ -304,8 +317,9 @@ _ACTS: list[tuple[str, Callable[[Programs, Actor, int, int], None]]] = [
         "exit": 2,
         "exit_group": 1,
         "fetch": 2,
-        "pass": 3,
+        "pass": 6,
         "take": 5,
+        "exchange": 12,
     }.items()
     for _ in range(share)
 ]
