@@ -67,6 +67,8 @@ class Programs:
         """One more program."""
         self._processes = 0
         self._start(self._first, "fork", self._live)
+        self._files.open(self._live[0], 0, 0)
+        self._files.open(self._live[0], 5, len(acts))  # two Unix sockets
         for act in acts:
             ready = [actor for actor in self._live if not actor.waits_for]
             name, does = _ACTS[act.which % len(_ACTS)]
@@ -228,29 +230,36 @@ class Programs:
             self._files.open(actor, what, how)
 
     def _write(self, actor: Actor, what: int, how: int) -> None:
-        fd = _chosen(actor, what)
-        if fd is not None:
-            self._files.write(actor, fd, how, self._held())
+        self._first_of(actor, what, lambda fd: self._files.write(actor, fd, how, self._held()))
 
     def _read(self, actor: Actor, what: int, how: int) -> None:
-        fd = _chosen(actor, what)
-        if fd is not None:
-            self._files.read(actor, fd, how, self._held())
+        self._first_of(actor, what, lambda fd: self._files.read(actor, fd, how, self._held()))
 
     def _move(self, actor: Actor, what: int, how: int) -> None:
-        fd, fds = _chosen(actor, what), sorted(actor.table.fds)
-        if fd is not None:
-            moves.move(self._files, actor, fd, fds[how % len(fds)], how >> 5, self._held())
+        held = self._held()
+
+        def to_any(fd: int) -> None:
+            self._first_of(
+                actor, how, lambda other: moves.move(self._files, actor, fd, other, how >> 5, held)
+            )
+
+        self._first_of(actor, what, to_any)
 
     def _many(self, actor: Actor, what: int, how: int) -> None:
-        fd = _chosen(actor, what)
-        if fd is not None:
-            moves.messages(self._files, actor, fd, how, self._held())
+        held = self._held()
+        self._first_of(actor, what, lambda fd: moves.messages(self._files, actor, fd, how, held))
 
     def _peek(self, actor: Actor, what: int, how: int) -> None:
-        fd = _chosen(actor, what)
-        if fd is not None:
-            moves.peek(self._files, actor, fd, how, self._held())
+        held = self._held()
+        self._first_of(actor, what, lambda fd: moves.peek(self._files, actor, fd, how, held))
+
+    def _first_of(self, actor: Actor, what: int, does: Callable[[int], None]) -> None:
+        """Of the descriptors, from one of them on, the first that it can be done with."""
+        fds, before = sorted(actor.table.fds), len(self.steps.list)
+        for place in range(len(fds)):
+            does(fds[(what + place) % len(fds)])
+            if len(self.steps.list) > before:
+                return
 
     def _use_closed(self, actor: Actor, what: int, how: int) -> None:
         fd = what % _MOST_FDS
@@ -259,9 +268,8 @@ class Programs:
             self._call(actor, name, fd, self.steps.room(8), 8, expected=-9)
 
     def _pass(self, actor: Actor, what: int, how: int) -> None:
-        fd = _chosen(actor, what)
-        if fd is not None:
-            self._files.pass_on(actor, fd, how, self._held())
+        held = self._held()
+        self._first_of(actor, what, lambda fd: self._files.pass_on(actor, fd, how, held))
 
     def _take(self, actor: Actor, what: int, how: int) -> None:
         if len(actor.table.fds) < _MOST_FDS:
