@@ -13,6 +13,7 @@ from support.steps_program import Programs
 
 _EAGAIN = -11
 _NO_RETURN = ("exit", "exit_group")
+_THREAD, _IMAGE = ("gettid", "getpid"), ("open", "mmap", "close")  # calls with which each begins
 COUNTS = (
     *("receives", "received_bytes", "receive_again", "sends", "sent_bytes", "send_again"),
     *("received_messages", "sent_messages", "looks", "accepts", "connects"),
@@ -74,6 +75,7 @@ def of_program(programs: Programs, area: bytes) -> Account:
     """The program's own account."""
     account = Account()
     _count_calls(account, programs, area)
+    _count_lives(account, programs, area)
     counts: dict[tuple[Any, ...], Counter[str]] = {}
     for step in programs.steps:
         for use in step.uses:
@@ -114,39 +116,37 @@ def _count_calls(account: Account, programs: Programs, area: bytes) -> None:
     by_thread = account.calls_of_threads
     for step in programs.steps:
         if step.name not in _NO_RETURN:
-            by_thread[step.tid, step.name] += 1
-    first, last = 0, 0
-    for actor in programs.actors:
-        tid, tgid = programs.steps.ids(area, actor)
-        account.threads[tid, tgid] += 1
-        own, before = programs.steps.futexes(area, actor)
-        first += own + before
-        last += 2 * (actor in programs.killed)
-        for name in ("gettid", "getpid"):
-            account.calls_of_threads[tid, name] += 1
-    for actor, step in programs.executed:
-        tid, tgid = programs.steps.ids(area, actor)
-        for name in ("gettid", "getpid"):
-            account.calls_of_threads[tgid, name] += 1
-            account.calls_of_threads[tid, name] -= 1
-            account.calls_of_threads[step.tid, name] += 1
-        for name in ("open", "mmap", "close"):
-            account.calls_of_threads[tgid, name] += 1
-        if step.tid != tgid:
-            account.threads[step.tid, tgid] += 1
-            account.calls_of_threads[step.tid, "execve"] -= 1
-            account.calls_of_threads[tgid, "execve"] += 1
-    tid, _ = programs.steps.ids(area, programs.actors[0])
-    for name in ("execve", "open", "mmap", "close"):
-        account.calls_of_threads[tid, name] += 1
-    account.calls_of_threads = +account.calls_of_threads
-    for (_, name), count in account.calls_of_threads.items():
+            # who executes has the leader's ID when the call returns
+            by_thread[step.tgid if step.name == "execve" else step.tid, step.name] += 1
+    for tid, names in _beginnings(programs, area):
+        by_thread.update((tid, name) for name in names)
+    for (_, name), count in by_thread.items():
         account.calls[name] += count
-    for _, tgid in account.threads:
-        account.processes[
-            tgid, sum(n for (_, its), n in account.threads.items() if its == tgid)
-        ] = 1
-    account.futexes = (first, first + last)
+    futexes = sum(sum(programs.steps.futexes(area, actor)) for actor in programs.actors)
+    account.futexes = (futexes, futexes + 2 * len(programs.killed))
+
+
+def _beginnings(programs: Programs, area: bytes) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Thread and the calls with which it, or its image, begins."""
+    first_tid = {actor: programs.steps.ids(area, actor)[0] for actor in programs.actors}
+    first_tid.update((actor, step.tid) for actor, step in reversed(programs.executed))
+    for tid in first_tid.values():
+        yield tid, _THREAD
+    for _, step in programs.executed:
+        yield step.tgid, (*_IMAGE, *_THREAD)
+    yield first_tid[programs.actors[0]], ("execve", *_IMAGE)
+
+
+def _count_lives(account: Account, programs: Programs, area: bytes) -> None:
+    """A thread that executes and is not the leader has two: the second by the leader's ID."""
+    account.threads.update(programs.steps.ids(area, actor) for actor in programs.actors)
+    for _, step in programs.executed:
+        account.threads[step.tid, step.tgid] += step.tid != step.tgid
+    account.threads = +account.threads
+    sizes: Counter[int] = Counter()
+    for (_, tgid), count in account.threads.items():
+        sizes[tgid] += count
+    account.processes.update(sizes.items())
 
 
 def of_report(report: dict[str, Any], calls: Iterator[tuple[int, str]]) -> Account:
