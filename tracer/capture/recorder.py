@@ -45,6 +45,7 @@ class Recorder:
         self.count = 0
         self.base = 0
         self.began = 0
+        self._began_for_good = False
         self.seen_as: dict[int, int] = {}
         self.failure: Exception | None = None
         self.ended_early = False
@@ -141,8 +142,14 @@ class Recorder:
         if not self.base and len(records):
             starts = records.time[records.kind == Kind.START]
             self.base = int(starts.min()) if len(starts) else 0
-        if self.base and not self.began:
-            began = records.time[executed(records)]
-            self.began = int(began.min()) if len(began) else 0
+        if self.base and not self._began_for_good:
+            self._begins(records)
         self.count += len(records)
         return records
+
+    def _begins(self, records: RecordBatch) -> None:
+        """An execve's own record may come a drain later than the one that follows it: that waits in no batch."""
+        times = records.time[executed(records)].tolist()
+        if times:
+            self.began = min(self.began or times[0], *times)
+        self._began_for_good = 0 < self.began < self._drained_ns - MOST_HELD_NS
