@@ -38,14 +38,12 @@ def packets(report: Result, base: int) -> Iterator[bytes]:
     names = {its["tid"]: clean(its["name"]) for its in report.get("threads") or []}
     waiting: dict[int, list[bytes]] = defaultdict(list)
     calls, makers = told["calls"], _makers(told, names)
-    ended = (at for at, there in zip(calls["end_ns"], calls["returned"], strict=True) if there)
-    rows = [row for row, there in enumerate(calls["returned"]) if there]
-    started = sorted((at, 0, row) for row, at in enumerate(calls["start_ns"]))
+    rows = range(length(calls))
     events = merge(
-        started,
-        ((at, 1, row) for row, at in enumerate(told["wakings"]["at_ns"])),
-        ((at, 2, row) for row, at in enumerate(told["switches"]["at_ns"])),
-        ((at, 3, row) for at, row in zip(ended, rows, strict=True)),
+        sorted((calls["start_ns"][row], 0, row) for row in rows),
+        ((told["wakings"]["at_ns"][row], 1, row) for row in range(length(told["wakings"]))),
+        ((told["switches"]["at_ns"][row], 2, row) for row in range(length(told["switches"]))),
+        ((calls["end_ns"][row], 3, row) for row in rows if calls["returned"][row]),
     )
     for at, kind, row in events:
         cpu, tid, event = makers[kind](row)
@@ -55,6 +53,11 @@ def packets(report: Result, base: int) -> Iterator[bytes]:
             yield _bundle(cpu, waiting.pop(cpu))
     for cpu, events_of in waiting.items():
         yield _bundle(cpu, events_of)
+
+
+def length(columns: Result) -> int:
+    """How many rows the columns have."""
+    return min(map(len, columns.values()), default=0)
 
 
 def _bundle(cpu: int, events: list[bytes]) -> bytes:

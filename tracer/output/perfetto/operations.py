@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from tracer.output.format import Result
+from tracer.output.perfetto.kernel import length
 from tracer.output.perfetto.schema import (
     BuiltinClock,
     CounterDescriptor,
@@ -107,11 +108,11 @@ def packets(report: Result, base: int) -> Iterator[bytes]:
     if not told:
         return
     tracks, lanes, columns = _Tracks(report), _Lanes(), told["columns"]
-    for row in sorted(range(len(columns["index"])), key=columns["ask_ns"].__getitem__):
+    for row in sorted(range(length(columns)), key=columns["ask_ns"].__getitem__):
         its = {name: column[row] for name, column in columns.items()}
         lane = lanes.take(its["tid"], its["ask_ns"], its["done_ns"])
         yield from _operation(its, _name(its, told["descriptors"]), lane, tracks, base)
-    if told["count"] == len(columns["index"]):
+    if told["count"] == length(columns):
         yield from _unread(told, tracks, base)
 
 
@@ -178,7 +179,8 @@ def _unread(told: Result, tracks: _Tracks, base: int) -> Iterator[bytes]:
     """How many operations' data lay in each descriptor, at each change: from when it came until it was copied."""
     columns = told["columns"]
     changes: dict[int, list[tuple[int, int, int]]] = {}  # descriptor → (when, change, row)
-    for row, place in enumerate(columns["descriptor"]):
+    for row in range(length(columns)):
+        place = columns["descriptor"][row]
         came = columns["ready_ns"][row] - columns["queued_ns"][row]
         changes.setdefault(place, []).append((came, 1, row))
         changes[place].append((columns["copy_end_ns"][row], -1, row))

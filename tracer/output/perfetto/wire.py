@@ -26,7 +26,7 @@ def field(number: int, value: Value) -> bytes:
     """A field: a number (of any of protobuf's plain integer types; negative ones as 64 bits), a text or a message."""
     if isinstance(value, int):
         return varint(number << 3 | _VARINT) + varint(value & _ALL)
-    data = value.encode() if isinstance(value, str) else value
+    data = value.encode(errors="backslashreplace") if isinstance(value, str) else value
     return varint(number << 3 | _BYTES) + varint(len(data)) + data
 
 
