@@ -11,7 +11,9 @@ import pytest
 from support.running import ROOT, assert_one_line, iotrace
 
 import tracer
+from tracer.errors import IotraceError
 from tracer.recording.parquet import RecordingError
+from tracer.tables.files import export
 from tracer.tables.schema import TABLES
 
 DATA = ROOT / "tests" / "data"
@@ -109,9 +111,13 @@ def test_what_is_no_recording_is_refused_and_leaves_nothing(tmp_path: Path) -> N
     foreign.write_bytes(RUNS[0].read_bytes()[:-200])
     wrong = [([RUNS[0], foreign], 1), ([tmp_path / "none"], 1), ([RUNS[0], RUNS[0]], 2)]
     for paths, status in wrong:
-        done = iotrace("export", *paths, "-o", tmp_path / "tables")
-        assert_one_line(done, status)
+        with pytest.raises(IotraceError) as refused:
+            export([*map(str, paths)], str(tmp_path / "tables"))
+        assert refused.value.status == status
         assert [*tmp_path.iterdir()] == [foreign]
+    done = iotrace("export", RUNS[0], foreign, "-o", tmp_path / "tables")
+    assert_one_line(done, 1, "foreign.parquet")
+    assert [*tmp_path.iterdir()] == [foreign]
     with pytest.raises(RecordingError, match="foreign"):
         tracer.open(foreign)
 
@@ -121,7 +127,7 @@ def test_runs_of_one_name_have_places_of_their_own(tmp_path: Path) -> None:
         (tmp_path / day).mkdir()
         shutil.copy(DATA / "blocking-c.parquet", tmp_path / day / "run.parquet")
     paths = [tmp_path / "monday" / "run.parquet", tmp_path / "tuesday" / "run.parquet"]
-    assert iotrace("export", *paths, "-o", tmp_path / "t").returncode == 0
+    assert export([*map(str, paths)], str(tmp_path / "t")) == 2 * len(TABLES)
     runs = {path.name for path in (tmp_path / "t" / "calls").glob("*/*")}
     assert runs == {"run=monday-run", "run=tuesday-run"}
 
