@@ -131,7 +131,7 @@ def _descriptors(
     distinct, which = np.unique(keys, axis=0, return_inverse=True) if len(keys) else (keys, keys)
     rows = rows_by(which.reshape(-1)) if len(keys) else {}
     most = sorted(rows, key=lambda number: -len(rows[number]))
-    shown = []
+    shown: list[dict[str, Any]] = []
     for number in most[:MOST_DESCRIPTORS]:
         tgid, fd, inode = distinct[number].tolist()
         of_operations[rows[number]] = len(shown)
