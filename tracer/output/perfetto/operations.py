@@ -44,24 +44,31 @@ class _Tracks:
         thread = self._threads.get(tid)
         return int(thread["tgid"]) if thread else tid
 
-    def of(self, key: tuple[Any, ...], fields: bytes) -> tuple[int, list[bytes]]:
-        """(uuid, packets that describe the track if it is new)."""
-        if key in self._uuids:
-            return self._uuids[key], []
+    def known(self, *key: Any) -> tuple[int, list[bytes]] | None:
+        """As `new` gives it of a track that there is already; None of one that there is not."""
+        uuid = self._uuids.get(key)
+        return None if uuid is None else (uuid, [])
+
+    def new(self, key: tuple[Any, ...], fields: bytes) -> tuple[int, list[bytes]]:
+        """(uuid, packets that describe the track)."""
         uuid = self._uuids[key] = len(self._uuids) + 1
         described = message((TrackDescriptor.uuid, uuid)) + fields
         return uuid, [_packet((TracePacket.track_descriptor, described))]
 
     def of_process(self, tgid: int) -> tuple[int, list[bytes]]:
         """The track of a process."""
+        if there := self.known("process", tgid):
+            return there
         its = self._processes.get(tgid) or self._threads.get(tgid) or {"name": ""}
         about = message(
             (ProcessDescriptor.pid, tgid), (ProcessDescriptor.process_name, clean(its["name"]))
         )
-        return self.of(("process", tgid), message((TrackDescriptor.process, about)))
+        return self.new(("process", tgid), message((TrackDescriptor.process, about)))
 
     def of_thread(self, tid: int) -> tuple[int, list[bytes]]:
         """The track of a thread."""
+        if there := self.known("thread", tid):
+            return there
         parent, described = self.of_process(self.process(tid))
         name = clean((self._threads.get(tid) or {"name": ""})["name"])
         about = message(
@@ -70,7 +77,7 @@ class _Tracks:
             (ThreadDescriptor.thread_name, name),
         )
         fields = message((TrackDescriptor.thread, about), (TrackDescriptor.parent_uuid, parent))
-        uuid, more = self.of(("thread", tid), fields)
+        uuid, more = self.new(("thread", tid), fields)
         return uuid, described + more
 
     def below(
@@ -78,10 +85,12 @@ class _Tracks:
     ) -> tuple[int, list[bytes]]:
         """A track with a name below another one."""
         above, described = parent
+        if there := self.known(above, name, *key):
+            return there
         fields = message((TrackDescriptor.name, name), (TrackDescriptor.parent_uuid, above))
         if counter is not None:
             fields += message((TrackDescriptor.counter, counter))
-        uuid, more = self.of((above, name, *key), fields)
+        uuid, more = self.new((above, name, *key), fields)
         return uuid, described + more
 
 
@@ -212,7 +221,7 @@ def _event(
     """A packet with one event; at: ns of CLOCK_MONOTONIC. flows: that pass through it; ends: that end there."""
     fields: list[tuple[int, Value]] = [(TrackEvent.type, kind), (TrackEvent.track_uuid, track)]
     if name:
-        fields += [(TrackEvent.categories, "iotrace"), (TrackEvent.name, name)]
+        fields.append((TrackEvent.name, name))
     if value is not None:
         fields.append((TrackEvent.counter_value, value))
     for key, said in (notes or {}).items():

@@ -85,7 +85,7 @@ class CounterDescriptor:
 
 
 class TrackEvent:
-    debug_annotations, type, track_uuid, name, categories = 4, 9, 11, 23, 22
+    debug_annotations, type, track_uuid, name = 4, 9, 11, 23
     counter_value = 30
     TYPE_SLICE_BEGIN, TYPE_SLICE_END, TYPE_INSTANT, TYPE_COUNTER = 1, 2, 3, 4
 

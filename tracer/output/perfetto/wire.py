@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypeAlias
 
 Value: TypeAlias = int | str | bytes
@@ -22,12 +23,18 @@ def varint(number: int) -> bytes:
     return bytes(said)
 
 
+@cache
+def _tag(number: int, wire_type: int) -> bytes:
+    """What stands before a field's value."""
+    return varint(number << 3 | wire_type)
+
+
 def field(number: int, value: Value) -> bytes:
     """A field: a number (of any of protobuf's plain integer types; negative ones as 64 bits), a text or a message."""
     if isinstance(value, int):
-        return varint(number << 3 | _VARINT) + varint(value & _ALL)
+        return _tag(number, _VARINT) + varint(value & _ALL)
     data = value.encode(errors="backslashreplace") if isinstance(value, str) else value
-    return varint(number << 3 | _BYTES) + varint(len(data)) + data
+    return _tag(number, _BYTES) + varint(len(data)) + data
 
 
 def message(*fields: tuple[int, Value]) -> bytes:
@@ -37,4 +44,4 @@ def message(*fields: tuple[int, Value]) -> bytes:
 
 def fixed64(number: int, value: int) -> bytes:
     """A field of the type fixed64."""
-    return varint(number << 3 | _FIXED64) + (value & _ALL).to_bytes(8, "little")
+    return _tag(number, _FIXED64) + (value & _ALL).to_bytes(8, "little")
