@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from support.running import ROOT, assert_one_line, iotrace
+from support.running import NOBODY, ROOT, assert_one_line, iotrace
 
 import tracer
 from tracer.errors import IotraceError
@@ -140,3 +141,21 @@ def test_the_documentation_has_every_column() -> None:
         assert [f"| `{key}` | {kind} | {says} |" for key, (kind, says) in columns.items()] == [
             line for line in section.splitlines() if line.startswith("| `")
         ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which sudo gives")
+def test_under_sudo_the_files_are_the_users_and_nothing_else_can_be_written(tmp_path: Path) -> None:
+    under_sudo = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
+    for place in (tmp_path, *tmp_path.parents[:2]):
+        place.chmod(0o755)
+    recording, mine, others = (tmp_path / name for name in ("r.parquet", "mine", "others"))
+    shutil.copy(DATA / "blocking-c.parquet", recording)
+    mine.mkdir()
+    os.chown(mine, NOBODY, NOBODY)
+    assert iotrace("export", recording, "-o", mine, env=under_sudo).returncode == 0
+    files = [path for path in mine.rglob("*") if path.is_file()]
+    assert len(files) == len(TABLES)
+    assert all(path.stat().st_uid == NOBODY for path in files)
+    others.mkdir(mode=0o755)
+    assert_one_line(iotrace("export", recording, "-o", others, env=under_sudo), 1, "others")
+    assert not any(others.iterdir())
