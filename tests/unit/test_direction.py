@@ -50,8 +50,9 @@ MAY = {
     "tracer.run": ("tracer.capture", "tracer.bpf", "scenarios", *BOTH),
     "tracer.claims": (*MAKES_RECORDINGS, *READS_RECORDINGS, *BOTH),
     "tracer.lab": ("tracer.capture", "tracer.bpf", *BOTH),
+    "tracer.tables": ("tracer.output", *READS_RECORDINGS, *BOTH),
     "tracer.cli": (
-        *("tracer.output", "tracer.claims", "tracer.lab"),
+        *("tracer.output", "tracer.tables", "tracer.claims", "tracer.lab"),
         *(*MAKES_RECORDINGS, *READS_RECORDINGS, *BOTH),
     ),
     "tracer.__main__": TREES,
@@ -65,7 +66,7 @@ TRACES = ("tracer.bpf", "tracer.capture", "tracer.run", "tracer.claims", "tracer
 ONLY = {
     "bcc": TRACES,
     "click": ("tracer.cli",),
-    "rich": ("tracer.output", "tracer.cli"),
+    "rich": ("tracer.output", "tracer.tables", "tracer.cli"),
     "subprocess": ("scenarios", *TRACES),
 }
 # Of analysis, from the ground up: each reaches only those before it.

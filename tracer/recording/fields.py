@@ -161,6 +161,10 @@ class SwitchesOut(View):
         preempted: np.ndarray = (self.batch.arg[self.rows] == 0) | (self.batch.fd[self.rows] == 1)
         return preempted
 
+    cpu = Field("nr", "Which CPU.")
+    state = Field("arg", "The task's state as the kernel keeps it: TASK_* (include/linux/sched.h).")
+    taken = Field("fd", "1 where the kernel took the CPU from it (sched_switch's `preempt`).")
+
     @property
     def next(self) -> np.ndarray:
         """int64[n]: the thread that got the CPU (0: none, the CPU was idle; −1: not recorded)."""
@@ -211,6 +215,7 @@ class Wakings(View):
         "fd",
         "The thread that had the CPU of the waking: it woke the other, or was interrupted for that (0: idle).",
     )
+    cpu = Field("nr", "Which CPU.")
 
 
 class Readinesses(View):
@@ -370,6 +375,7 @@ class Exits(View):
         flags: np.ndarray = self.batch.arg[self.rows] == GOES_ON
         return flags
 
+    cpu = Field("nr", "On which CPU.")
     exec_start = Field("start", "Where the thread goes on: time (ns) of its entry into execve.")
     status = Field("fd", "Its exit status as wait(2) has it, -1 where it was not recorded.")
 

@@ -804,7 +804,7 @@ class DescriptorCourse(TypedDict):
 
 class OperationColumns(TypedDict):
     """Operations, a list for each fact. inside_ns: what waits_inside took; estimated: bit i is set where BOUNDARIES[i]
-    is; waker, sender: threads, −1 where not known."""
+    is; waker, sender: threads, −1 where not known; descriptor: index in `descriptors`, −1 where it is left out."""
 
     index: list[Count]
     tid: list[Id]
@@ -821,6 +821,7 @@ class OperationColumns(TypedDict):
     estimated: list[Count]
     waker: list[Annotated[int, Also(minimum=-1)]]
     sender: list[Annotated[int, Also(minimum=-1)]]
+    descriptor: list[Annotated[int, Also(minimum=-1)]]
 
 
 class OperationsOverTime(TypedDict):
@@ -830,6 +831,51 @@ class OperationsOverTime(TypedDict):
     columns: OperationColumns
     descriptors: list[DescriptorCourse]
     more_descriptors: Count
+
+
+class SwitchColumns(TypedDict):
+    """Who got a CPU in whose place: 0 nobody (the CPU was idle), −1 a thread that is not traced. state: of the one that
+    left, as the tracepoint tells it."""
+
+    at_ns: list[Time]
+    cpu: list[Count]
+    previous: list[Annotated[int, Also(minimum=-1)]]
+    state: list[Count]
+    next: list[Annotated[int, Also(minimum=-1)]]
+
+
+class WakingColumns(TypedDict):
+    """Who was woken, and which thread had the CPU of the waking (0: it was idle)."""
+
+    at_ns: list[Time]
+    cpu: list[Count]
+    waker: list[Count]
+    tid: list[Id]
+
+
+class CallColumns(TypedDict):
+    """System calls, in the order in which they ended. cpu, end_cpu: where the thread was; returned: 0 where it had not
+    when tracing ended."""
+
+    start_ns: list[Time]
+    end_ns: list[Time]
+    cpu: list[Count]
+    end_cpu: list[Count]
+    tid: list[Id]
+    number: list[Count]
+    result: list[int]
+    returned: list[Annotated[int, Also(minimum=0, maximum=1)]]
+
+
+class KernelEvents(TypedDict):
+    """What the kernel's tracepoints told, from the beginning on. count: of calls and scheduling records, in all;
+    until_ns: null where each is there, else until when."""
+
+    count: Count
+    until_ns: Time | None
+    switches: SwitchColumns
+    wakings: WakingColumns
+    calls: CallColumns
 
 
 class Report(TypedDict):
@@ -872,6 +918,7 @@ class Report(TypedDict):
     slowest: NotRequired[list[SlowOperation]]
     states_over_time: NotRequired[StatesOverTime]
     operations_over_time: NotRequired[OperationsOverTime]
+    kernel_events: NotRequired[KernelEvents]
 
 
 # compare

@@ -10,7 +10,7 @@ import pytest
 from support.running import ROOT, iotrace
 
 RECORDING = str(ROOT / "tests" / "data" / "blocking.parquet")
-ON_REQUEST = {"slowest", "states_over_time", "operations_over_time"}
+ON_REQUEST = {"slowest", "states_over_time", "operations_over_time", "kernel_events"}
 
 
 def test_picture_and_page_stand_beside_the_report(tmp_path: Path) -> None:

@@ -39,11 +39,13 @@ class OperationsOverTime(ReportPart):
     def finish(self, results: Results) -> dict[str, Any]:
         operations, base = results[OperationsInWindow], results.recording.base_ns
         rows = _chosen(operations)
-        descriptors, more = _descriptors(operations, results[Identity], base)
+        descriptors, which, more = _descriptors(operations, results[Identity], base)
+        columns = self._columns(operations.take(rows), rows, results[Identity], base)
+        columns["descriptor"] = which[rows].tolist()
         return {
             "operations_over_time": {
                 "count": len(operations),
-                "columns": self._columns(operations.take(rows), rows, results[Identity], base),
+                "columns": columns,
                 "descriptors": descriptors,
                 "more_descriptors": more,
             }
@@ -121,15 +123,18 @@ def _chosen(operations: Operations) -> np.ndarray:
 
 def _descriptors(
     operations: Operations, identity: Identity, base: int
-) -> tuple[list[dict[str, Any]], int]:
-    """When each descriptor had data, those with most operations first; how many more there are."""
+) -> tuple[list[dict[str, Any]], np.ndarray, int]:
+    """When each descriptor had data, those with most operations first; which of them each operation's is (int64[n], −1:
+    one that is left out); how many more there are."""
+    of_operations = np.full(len(operations), -1)
     keys = np.column_stack([operations.tgid, operations.fd, operations.inode]).astype(np.int64)
     distinct, which = np.unique(keys, axis=0, return_inverse=True) if len(keys) else (keys, keys)
     rows = rows_by(which.reshape(-1)) if len(keys) else {}
     most = sorted(rows, key=lambda number: -len(rows[number]))
-    shown = []
+    shown: list[dict[str, Any]] = []
     for number in most[:MOST_DESCRIPTORS]:
         tgid, fd, inode = distinct[number].tolist()
+        of_operations[rows[number]] = len(shown)
         begins, ends = _had_data(operations.take(rows[number]))
         step = -(-len(begins) // MOST)
         shown.append(
@@ -141,7 +146,7 @@ def _descriptors(
                 "to_ns": (ends[::step] - base).tolist(),
             }
         )
-    return shown, max(0, len(rows) - MOST_DESCRIPTORS)
+    return shown, of_operations, max(0, len(rows) - MOST_DESCRIPTORS)
 
 
 def _had_data(operations: Operations) -> tuple[np.ndarray, np.ndarray]:

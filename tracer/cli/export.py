@@ -1,0 +1,41 @@
+"""`iotrace export`: recordings as tables for DuckDB, Polars, pandas and others that read Parquet."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tracer.cli.errors import Command
+
+ORDER = 6
+
+
+@click.command("export", cls=Command)
+@click.argument("recordings", nargs=-1, required=True, type=click.Path(), metavar="RUN...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="DIR",
+    help="The directory in which the tables are written.",
+)
+def command(recordings: tuple[str, ...], output: str) -> None:
+    """Write operations, calls, threads, descriptors and signals of recordings as Parquet.
+
+    They become DIR/TABLE/host=H/run=R/*.parquet. Needs neither root nor BCC.
+    """
+    from tracer.capture import spawn
+    from tracer.tables import files
+
+    if user := spawn.invoking_user():  # what is in DIR is theirs, and may be links
+        _become(*user)
+    files.export(recordings, output)
+
+
+def _become(uid: int, gid: int) -> None:
+    """From now on this process is the user who called sudo; raises OSError."""
+    os.setgroups([gid])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)

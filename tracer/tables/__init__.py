@@ -1,0 +1,1 @@
+"""A recording as tables for those who calculate: Arrow in Python, Parquet in files (docs/export.md)."""
