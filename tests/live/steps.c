@@ -1,5 +1,5 @@
 /* Does the steps of a list, each a system call, in the threads and processes that the list names, one after the other:
- * what tests/support/program_steps.py made. Without a C library, so that it makes no call that is not told of.
+ * what tests/support/steps_program.py made. Without a C library, so that it makes no call that is not told of.
  *
  * The list is a file (argv[1]), shared by all; argv[2] is the number of the actor that this image begins as. */
 #include <linux/futex.h>

@@ -50,7 +50,9 @@ def differences(program: Path, directory: Path, many: list[list[Act]]) -> list[s
     programs.end()
     area.write_bytes(programs.steps.written())
     os.truncate(area, SIZE)
-    done = iotrace("trace", "--no-cost", "--json", "-o", run, "--", program, area, 0)
+    # what does otherwise than foreseen may wait for ever, and -d ends that with all its processes
+    options = ("--no-cost", "--json", "-d", 60, "-o", run)
+    done = iotrace("trace", *options, "--", program, area, 0)
     left = area.read_bytes()
     programs.steps.take(left)
     wrong = steps_account.unexpected(programs)
