@@ -53,7 +53,7 @@ child.communicate(b"")
     assert inside(program).split() == ["False", "True", "cat"]
 
 
-@pytest.mark.parametrize("pid", [1, os.getpid()])
+@pytest.mark.parametrize("pid", [1, os.getpid()], ids=["first", "own"])
 def test_a_number_that_means_two_processes_is_refused(pid):
     """1 is the program in that namespace, and another one in /proc; ours is in /proc alone."""
     program = f"""
