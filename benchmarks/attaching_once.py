@@ -40,8 +40,7 @@ def main(argv: list[str]) -> None:
         if others:
             Path(stats).write_text(json.dumps(times | {"gone_ns": time.monotonic_ns()}))
 
-    # the product has no hook for this, and needs none
-    Attachment.detach = noted  # type: ignore[method-assign, assignment]
+    Attachment.detach = noted  # type: ignore[method-assign, assignment]  # the product has no hook for this
     iotrace(["attach", *arguments], prog_name="iotrace")
 
 

@@ -223,13 +223,15 @@ static __always_inline void emit(u32 kind, u32 tid, u32 nr, u64 start, s64 resul
 static __always_inline void flush(struct batch *batch)
 {
 	u32 count = batch->count;
-	u64 size = count * sizeof(struct element);
+	u64 more = count - 1;
 
-	asm volatile("" : "+r"(size)); /* for the verifier, which is to see that what is checked is what is passed */
-	if (size < sizeof(struct element) || size > BATCH * sizeof(struct element))
+	if (!count || count > BATCH)
 		return;
 	batch->count = 0;
-	long failed = ring.ringbuf_output(&batch->elements[0], size - sizeof(u64), BPF_RB_NO_WAKEUP);
+	asm volatile("" : "+r"(more)); /* or clang leaves out the mask by which the verifier sees how much it can be */
+	more &= BATCH - 1;
+	long failed = ring.ringbuf_output(&batch->elements[0], more * sizeof(struct element) + sizeof(struct record),
+					  BPF_RB_NO_WAKEUP);
 	if (failed)
 		batch->lost += count;
 }

@@ -55,6 +55,15 @@ def _shares_with_its_module(item):
     return any(fixture.scope == "module" for found in made for fixture in found)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _others_may_enter(tmp_path_factory):
+    """Some tests start programs as another user, who is to reach their directory: pytest makes its own for us alone, and
+    pytest-xdist one for each worker below."""
+    base = tmp_path_factory.getbasetemp()
+    for directory in (base, base.parent):
+        directory.chmod(0o755)
+
+
 @pytest.fixture(scope="session")
 def cannot_trace():
     """Why the probes cannot be attached here; empty where they can."""

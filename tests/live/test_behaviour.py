@@ -40,9 +40,8 @@ def test_a_mutex_is_waited_for_by_both_and_a_semaphore_by_one():
     lock = report_of("run", "lock", "--messages", 23, *FAST)["locks"]
     assert [word["kind"] for word in lock] == ["mutual exclusion"] and lock[0]["waits"] <= 23
     assert sorted(pair["count"] for pair in lock[0]["between"])[-1] <= 12
-    assert {pair["waiter"] for pair in lock[0]["between"]} == {
-        pair["waker"] for pair in lock[0]["between"]
-    }
+    wakers = {pair["waker"] for pair in lock[0]["between"]} - {None}  # of some it is not known
+    assert {pair["waiter"] for pair in lock[0]["between"]} == wakers
     event = report_of("run", "condition", "--messages", 23, *FAST)["locks"]
     assert [word["kind"] for word in event] == ["synchronisation"]
     assert len({pair["waiter"] for pair in event[0]["between"]}) == 1

@@ -79,7 +79,7 @@ def bystander():
     process.communicate()
 
 
-@pytest.mark.parametrize("method", ["feed", "look", "catch_up"])
+@pytest.mark.parametrize("method", ["feed", "look"])
 def test_names_that_fail_cost_names_alone(method, monkeypatch, tmp_path):
     failing(monkeypatch, Names, method, 0)
     done = traced(tmp_path, "--json", "-o", tmp_path / "run")
