@@ -57,11 +57,11 @@ def _shares_with_its_module(item):
 
 @pytest.fixture(scope="session", autouse=True)
 def _others_may_enter(tmp_path_factory):
-    """Some tests start programs as another user, who is to reach their directory: pytest makes its own for us alone, and
-    pytest-xdist one for each worker below."""
+    """Some tests start programs as another user, who is to reach their directory. pytest makes its own for us alone,
+    and pytest-xdist one for each worker below."""
     base = tmp_path_factory.getbasetemp()
-    for directory in (base, base.parent):
-        directory.chmod(0o755)
+    for directory in (base, *base.parents[:2]):
+        directory.chmod(directory.stat().st_mode | 0o055)
 
 
 @pytest.fixture(scope="session")
