@@ -51,7 +51,7 @@ def test_calls_without_an_entry_of_other_abis_and_of_any_number(tmp_path):
     nothing else."""
     source = Path(shutil.copy(Path(__file__).with_name("answered.c"), tmp_path))
     program, recording = compiled(source), tmp_path / "run"
-    done = iotrace("trace", "--no-cost", "-o", recording, "--", program)
+    done = iotrace("trace", "--no-cost", "-v", "-o", recording, "--", program)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[0])
     emulated = said.pop("emulated")
@@ -80,7 +80,7 @@ def test_calls_without_an_entry_of_other_abis_and_of_any_number(tmp_path):
     check_nothing_lost(report)
     check_operations(report)
     assert ledger["missing_rows"] == 0 and ledger["rows"] == ledger["delivered"] + ledger["open"]
-    assert "none lost or missed: complete" in done.stderr and "trapped (SIGSYS) 100" in done.stderr
+    assert "– complete" in done.stderr and "trapped (SIGSYS) 100" in done.stderr
     check_listing(recording, calls)
 
 
