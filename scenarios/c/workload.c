@@ -14,9 +14,11 @@
 #define STREAM_BUFFER 65536 /* bytes: room for many messages that a stream has merged */
 
 /* How a run ends early: what siglongjmp brings back to `run`. */
-enum { FAILED = 1, SENDER_DIED, INTERRUPTED = 130 };
+enum { FAILED = 1, SENDER_DIED, UNSUPPORTED, INTERRUPTED = 130 };
 
-static const char *const PROTOCOLS[] = {[UDP] = "udp", [TCP] = "tcp", [UNIX] = "unix", [PIPE] = "pipe"};
+static const char *const PROTOCOLS[] = {[UDP] = "udp", [TCP] = "tcp", [UNIX] = "unix", [PIPE] = "pipe",
+					[DISK] = "file"};
+static const char *const TASKRUNS[] = {[INTERRUPTS] = "default", [COOP] = "coop", [DEFER] = "defer"};
 
 struct workload the_workload;
 
@@ -38,6 +40,12 @@ void failed(struct workload *w, const char *call)
 		return;
 	fprintf(stderr, "%s: %s: %s\n", w->name, call, strerror(errno));
 	siglongjmp(w->early, FAILED);
+}
+
+void unsupported(struct workload *w, const char *what, const char *why)
+{
+	snprintf(w->unsupported, sizeof(w->unsupported), "%s: %s", what, why);
+	siglongjmp(w->early, UNSUPPORTED);
 }
 
 struct count *counter(struct workload *w, const char *call, const char *error, const char *signal)
@@ -86,11 +94,20 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 	return value;
 }
 
-/* The options of scenarios/kit/options.py, with the same defaults. */
-static void parse(struct workload *w, int argc, char **argv, size_t sockets, size_t most_sockets)
+/* The place of `text` among `count` names; -1 if it is none of them. */
+static int place_of(const char *text, const char *const *names, int count)
 {
-	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
-	static const uint64_t most_size[] = {[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20};
+	while (count-- > 0 && strcmp(text, names[count]))
+		;
+	return count;
+}
+
+/* The options of scenarios/kit/options.py, with the same defaults. */
+static void parse(struct workload *w, int argc, char **argv, const struct twin *twin)
+{
+	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, TASKRUN, SHARED, NOTES, HELP };
+	static const uint64_t most_size[] = {
+		[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20, [DISK] = 1 << 20};
 	static const struct option options[] = {
 		[MESSAGES] = {"messages", required_argument},
 		[INTERVAL] = {"interval-ns", required_argument},
@@ -99,18 +116,19 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 		[OPEN_LOOP] = {"open-loop", no_argument},
 		[SOCKETS] = {"sockets", required_argument},
 		[ADDRESS] = {"address", required_argument},
+		[TASKRUN] = {"taskrun", required_argument},
 		[SHARED] = {"shared-fd", required_argument},
 		[NOTES] = {"notes-fd", required_argument},
 		[HELP] = {"help", no_argument},
 		{0},
 	};
-	int which = 0, got;
-	enum proto proto;
+	int which = 0, got, place;
 
 	w->messages_to_come = 20;
 	w->interval_ns = 10000000;
 	w->size = 64;
-	w->sockets = sockets;
+	w->sockets = twin->sockets;
+	w->proto = twin->file ? DISK : UDP;
 	w->address.s_addr = htonl(INADDR_LOOPBACK);
 	w->shared_fd = w->notes_fd = -1;
 	while ((got = getopt_long(argc, argv, "", options, &which)) == 0) {
@@ -129,23 +147,23 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 		else if (which == OPEN_LOOP)
 			w->open_loop = true;
 		else if (which == SOCKETS)
-			w->sockets = whole(w->name, option, optarg, 1, most_sockets);
+			w->sockets = whole(w->name, option, optarg, 1, twin->most);
 		else if (which == ADDRESS && inet_aton(optarg, &w->address))
 			continue;
-		else if (which == PROTO) {
-			for (proto = UDP; proto <= PIPE && strcmp(optarg, PROTOCOLS[proto]); proto++)
-				;
-			if (proto > PIPE)
-				break;
-			w->proto = proto;
-		} else
+		else if (which == PROTO && (place = place_of(optarg, PROTOCOLS, DISK + 1)) >= 0 &&
+			 (place == DISK) == twin->file)
+			w->proto = place;
+		else if (which == TASKRUN && twin->taskrun && (place = place_of(optarg, TASKRUNS, DEFER + 1)) >= 0)
+			w->taskrun = place;
+		else
 			break;
 	}
 	if (got != -1 || optind < argc) {
 		fprintf(stderr,
-			"usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto udp|tcp|unix|pipe] "
-			"[--open-loop] [--sockets N] [--address IP] [--shared-fd FD] [--notes-fd FD]\n",
-			w->name);
+			"usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto %s] [--open-loop] "
+			"[--sockets N] [--address IP]%s [--shared-fd FD] [--notes-fd FD]\n",
+			w->name, twin->file ? "file" : "udp|tcp|unix|pipe",
+			twin->taskrun ? " [--taskrun default|coop|defer]" : "");
 		exit(got == 0 && which == HELP ? 0 : 2);
 	}
 	if (w->size > most_size[w->proto]) {
@@ -159,7 +177,7 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 static void start_sender(struct workload *w, int argc, char **argv)
 {
 	char sockets[24], shared[16], receiver[16];
-	char *command[argc + 10];
+	char *command[argc + 12];
 	int count = 0;
 
 	snprintf(sockets, sizeof(sockets), "%zu", w->sockets);
@@ -170,6 +188,8 @@ static void start_sender(struct workload *w, int argc, char **argv)
 	command[count++] = "scenarios.kit.sender";
 	for (int i = 1; i < argc; i++)
 		command[count++] = argv[i];
+	command[count++] = "--proto";
+	command[count++] = (char *)PROTOCOLS[w->proto];
 	command[count++] = "--sockets";
 	command[count++] = sockets;
 	command[count++] = "--shared-fd";
@@ -335,21 +355,39 @@ int run(int argc, char **argv, const char *name, void (*scenario)(struct workloa
 
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most)
 {
+	return run_twin(argc, argv, &(struct twin){name, scenario, sockets, most});
+}
+
+/* The notes, or a few lines; of a machine that lacks something, what. */
+static void tell(struct workload *w, int status)
+{
+	if (status == UNSUPPORTED && w->notes_fd >= 0)
+		dprintf(w->notes_fd, "{\"unsupported\": \"%s\"}", w->unsupported);
+	else if (status == UNSUPPORTED)
+		fprintf(stderr, "%s: %s\n", w->name, w->unsupported);
+	else if (w->notes_fd >= 0)
+		write_notes(w);
+	else if (w->window_ns[0])
+		write_summary(w);
+}
+
+int run_twin(int argc, char **argv, const struct twin *twin)
+{
 	struct workload *w = &the_workload;
 	int status;
 
-	w->name = name;
-	parse(w, argc, argv, sockets, most);
+	w->name = twin->name;
+	parse(w, argc, argv, twin);
 	if (signal(SIGINT, on_interrupt) == SIG_IGN)
 		signal(SIGINT, SIG_IGN); /* as a shell's background job */
 	status = sigsetjmp(w->early, 1);
 	if (!status)
-		receive_all(w, argc, argv, scenario);
+		receive_all(w, argc, argv, twin->scenario);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* from here on the sender may end */
 	end(w);
-	if (status == SENDER_DIED || (!status && !may_lose(w) && w->bytes < w->messages_to_come * w->size)) {
-		fprintf(stderr, "%s: the sender ended early\n", name);
+	if (status == SENDER_DIED || (!status && !may_lose(w) && w->messages < w->messages_to_come)) {
+		fprintf(stderr, "%s: the sender ended early\n", w->name);
 		status = FAILED;
 	}
 	if (w->page) {
@@ -358,9 +396,6 @@ int run_many(int argc, char **argv, const char *name, void (*scenario)(struct wo
 	}
 	if (w->sender > 0)
 		waitpid(w->sender, NULL, 0);
-	if (w->notes_fd >= 0)
-		write_notes(w);
-	else if (w->window_ns[0])
-		write_summary(w);
+	tell(w, status);
 	return status;
 }

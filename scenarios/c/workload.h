@@ -25,7 +25,11 @@
 /* The shared page is an array of 64-bit numbers; these are their places, as in scenarios/kit/page.py. */
 enum place { PID, PORT, READY, RECEIVED, FINISHED, SENT, STOP, ENDS = 16 };
 
-enum proto { UDP, TCP, UNIX, PIPE };
+enum proto { UDP, TCP, UNIX, PIPE, DISK }; /* DISK: a file in the place of a socket, "file" */
+
+/* When io_uring makes the copy of a receive that had found nothing: it interrupts, or waits for the next entry into the
+ * kernel, or for an io_uring_enter that asks for completions. */
+enum taskrun { INTERRUPTS, COOP, DEFER };
 
 /* How often a call was made, failed with an error, or a signal was handled; what does not apply is "". */
 struct count {
@@ -40,6 +44,7 @@ struct workload {
 	enum proto proto;
 	bool open_loop;
 	size_t sockets;
+	enum taskrun taskrun;
 	struct in_addr address;
 	int shared_fd, notes_fd;
 
@@ -58,6 +63,7 @@ struct workload {
 	uint64_t anonymous_bytes, threads; /* when the window begins */
 	struct count counts[MOST_COUNTS], *calls, *again;
 	pid_t sender;
+	char unsupported[160]; /* what this machine lacks */
 	sigjmp_buf early; /* where a run that ends early goes on */
 };
 
@@ -67,6 +73,20 @@ extern struct workload the_workload; /* signal handlers are given nothing else *
  * status, 0, 1 (ended early) or 130 (Ctrl-C); 2 (usage) and 3 (cannot here) exit. */
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most);
+
+/* What a twin is, if not one with a socket. taskrun: it takes --taskrun; file: it reads a file, and nothing else. */
+struct twin {
+	const char *name;
+	void (*scenario)(struct workload *);
+	size_t sockets, most;
+	bool taskrun, file;
+};
+
+/* The same for any twin. */
+int run_twin(int argc, char **argv, const struct twin *twin);
+
+/* Ends the run because this machine lacks something: `what` and, in brackets, why. */
+void unsupported(struct workload *w, const char *what, const char *why);
 
 /* Says what errno means for `call` and ends the run; a call that was only interrupted (EINTR) can be made again. */
 void failed(struct workload *w, const char *call);
@@ -142,13 +162,24 @@ static inline void note(struct workload *w, int fd, ssize_t size)
 	w->receive_ns[w->receives++] = now_ns;
 	w->bytes += size;
 	w->messages = w->proto == TCP || w->proto == PIPE ? w->bytes / w->size : w->receives;
-	w->done = w->bytes >= w->messages_to_come * w->size;
+	w->done = w->messages >= w->messages_to_come;
 }
 
 /* Whether datagrams may be dropped: then the sender says of every socket that no more will come. */
 static inline bool may_lose(const struct workload *w)
 {
 	return w->open_loop && w->proto == UDP;
+}
+
+/* Computes until `count` messages have been sent, or all that are to come: they are in the socket then. */
+static inline void await_sent(struct workload *w, uint64_t count)
+{
+	volatile unsigned value = 1;
+
+	if (count > w->messages_to_come)
+		count = w->messages_to_come;
+	while (w->page[SENT] < count)
+		value = value * 1103515245 + 12345; /* the program's own work */
 }
 
 /* Tells the sender which messages are finished with: a store to shared memory, not a call. */
