@@ -17,7 +17,9 @@
 /* How a run ends early: what siglongjmp brings back to `run`. */
 enum { FAILED = 1, SENDER_DIED, UNSUPPORTED, INTERRUPTED = 130 };
 
-const char *const PROTOCOLS[] = {[UDP] = "udp", [TCP] = "tcp", [UNIX] = "unix", [PIPE] = "pipe", [NONE] = "none"};
+const char *const PROTOCOLS[] = {[UDP] = "udp",   [TCP] = "tcp",   [UNIX] = "unix",
+				 [PIPE] = "pipe", [DISK] = "file", [NONE] = "none"};
+static const char *const TASKRUNS[] = {[INTERRUPTS] = "default", [COOP] = "coop", [DEFER] = "defer"};
 
 struct workload the_workload;
 
@@ -45,9 +47,9 @@ void failed(struct workload *w, const char *call)
 	siglongjmp(w->early, FAILED);
 }
 
-void unsupported(struct workload *w, const char *what)
+void unsupported(struct workload *w, const char *what, const char *why)
 {
-	w->lacks = what;
+	snprintf(w->unsupported, sizeof(w->unsupported), "%s%s%s", what, why ? ": " : "", why ? why : "");
 	siglongjmp(w->early, UNSUPPORTED);
 }
 
@@ -107,12 +109,21 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 	return value;
 }
 
+/* The place of `text` among `count` names; -1 if it is none of them. */
+static int place_of(const char *text, const char *const *names, int count)
+{
+	while (count-- > 0 && strcmp(text, names[count]))
+		;
+	return count;
+}
+
 /* The protocol called `text`, if the twin runs over it. */
 static enum proto protocol(const char *name, unsigned protocols, const char *text)
 {
-	for (enum proto proto = UDP; proto <= NONE; proto++)
-		if (protocols & OVER(proto) && !strcmp(text, PROTOCOLS[proto]))
-			return proto;
+	int found = place_of(text, PROTOCOLS, NONE + 1);
+
+	if (found >= 0 && protocols & OVER(found))
+		return found;
 	fprintf(stderr, "%s runs over", name);
 	for (enum proto proto = UDP; proto <= NONE; proto++)
 		if (protocols & OVER(proto))
@@ -122,11 +133,11 @@ static enum proto protocol(const char *name, unsigned protocols, const char *tex
 }
 
 /* The options of scenarios/kit/options.py, with the same defaults. */
-static void parse(struct workload *w, int argc, char **argv, unsigned protocols, size_t sockets, size_t most_sockets)
+static void parse(struct workload *w, int argc, char **argv, const struct twin *twin)
 {
-	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
-	static const uint64_t most_size[] = {
-		[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20, [NONE] = 1 << 20};
+	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, TASKRUN, SHARED, NOTES, HELP };
+	static const uint64_t most_size[] = {[UDP] = 65507,    [TCP] = 1 << 20,  [UNIX] = 131072,
+					     [PIPE] = 1 << 20, [DISK] = 1 << 20, [NONE] = 1 << 20};
 	static const struct option options[] = {
 		[MESSAGES] = {.name = "messages", .has_arg = required_argument},
 		[INTERVAL] = {.name = "interval-ns", .has_arg = required_argument},
@@ -135,18 +146,21 @@ static void parse(struct workload *w, int argc, char **argv, unsigned protocols,
 		[OPEN_LOOP] = {.name = "open-loop", .has_arg = no_argument},
 		[SOCKETS] = {.name = "sockets", .has_arg = required_argument},
 		[ADDRESS] = {.name = "address", .has_arg = required_argument},
+		[TASKRUN] = {.name = "taskrun", .has_arg = required_argument},
 		[SHARED] = {.name = "shared-fd", .has_arg = required_argument},
 		[NOTES] = {.name = "notes-fd", .has_arg = required_argument},
 		[HELP] = {.name = "help", .has_arg = no_argument},
 		{0},
 	};
-	int which = 0, got;
+	unsigned protocols = twin->protocols ? twin->protocols : OVER(UDP) | OVER(TCP) | OVER(UNIX) | OVER(PIPE);
+	int which = 0, got, place;
 
 	w->messages_to_come = 20;
 	w->interval_ns = 10000000;
 	w->size = 64;
 	w->proto = __builtin_ctz(protocols);
-	w->sockets = sockets;
+	w->sockets = twin->sockets ? twin->sockets : 1;
+	w->each = twin->each;
 	w->address.s_addr = htonl(INADDR_LOOPBACK);
 	w->shared_fd = w->notes_fd = -1;
 	opterr = 0;
@@ -166,18 +180,20 @@ static void parse(struct workload *w, int argc, char **argv, unsigned protocols,
 		else if (which == OPEN_LOOP)
 			w->open_loop = true;
 		else if (which == SOCKETS)
-			w->sockets = whole(w->name, option, optarg, 1, most_sockets);
+			w->sockets = whole(w->name, option, optarg, 1, twin->most ? twin->most : 1);
 		else if (which == ADDRESS && inet_aton(optarg, &w->address))
 			continue;
 		else if (which == PROTO)
 			w->proto = protocol(w->name, protocols, optarg);
+		else if (which == TASKRUN && twin->taskrun && (place = place_of(optarg, TASKRUNS, DEFER + 1)) >= 0)
+			w->taskrun = place;
 		else
 			break;
 	}
 	if (got == 0 && which == HELP) {
 		printf("usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto PROTOCOL] [--open-loop] "
-		       "[--sockets N] [--address IP] [--shared-fd FD] [--notes-fd FD]\n",
-		       w->name);
+		       "[--sockets N] [--address IP]%s [--shared-fd FD] [--notes-fd FD]\n",
+		       w->name, twin->taskrun ? " [--taskrun default|coop|defer]" : "");
 		exit(0);
 	}
 	if (got != -1 || optind < argc) {
@@ -196,7 +212,7 @@ static void parse(struct workload *w, int argc, char **argv, unsigned protocols,
 static void start_sender(struct workload *w, int argc, char **argv)
 {
 	char sockets[24], shared[16], receiver[16];
-	char *command[argc + 10];
+	char *command[argc + 12];
 	int count = 0;
 
 	snprintf(sockets, sizeof(sockets), "%zu", w->sockets);
@@ -207,6 +223,8 @@ static void start_sender(struct workload *w, int argc, char **argv)
 	command[count++] = "scenarios.kit.sender";
 	for (int i = 1; i < argc; i++)
 		command[count++] = argv[i];
+	command[count++] = "--proto";
+	command[count++] = (char *)PROTOCOLS[w->proto];
 	command[count++] = "--sockets";
 	command[count++] = sockets;
 	command[count++] = "--shared-fd";
@@ -258,16 +276,31 @@ static void receive_all(struct workload *w, int argc, char **argv, void (*scenar
 	end(w);
 }
 
-/* All of a twin but its options. */
-static int run_parsed(struct workload *w, int argc, char **argv, void (*scenario)(struct workload *))
+/* The notes, or a few lines; of a machine that lacks something, what. */
+static void tell(struct workload *w, int status)
 {
+	if (status == UNSUPPORTED && w->notes_fd >= 0)
+		dprintf(w->notes_fd, "{\"unsupported\": \"%s\"}", w->unsupported);
+	else if (status == UNSUPPORTED)
+		fprintf(stderr, "%s: %s\n", w->name, w->unsupported);
+	else if (w->notes_fd >= 0)
+		write_notes(w);
+	else if (w->window_ns[0])
+		write_summary(w);
+}
+
+int run_twin(int argc, char **argv, const struct twin *twin)
+{
+	struct workload *w = &the_workload;
 	int status;
 
+	w->name = twin->name;
+	parse(w, argc, argv, twin);
 	if (signal(SIGINT, on_interrupt) == SIG_IGN)
 		signal(SIGINT, SIG_IGN); /* as a shell's background job */
 	status = sigsetjmp(w->early, 1);
 	if (!status)
-		receive_all(w, argc, argv, scenario);
+		receive_all(w, argc, argv, twin->scenario);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* from here on the sender may end */
 	end(w);
@@ -283,34 +316,22 @@ static int run_parsed(struct workload *w, int argc, char **argv, void (*scenario
 	}
 	if (w->sender > 0)
 		waitpid(w->sender, NULL, 0);
-	if (w->notes_fd >= 0)
-		write_notes(w);
-	else if (w->lacks)
-		fprintf(stderr, "%s: %s\n", w->name, w->lacks);
-	else if (w->window_ns[0])
-		write_summary(w);
+	tell(w, status);
 	return status;
 }
 
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
 {
-	return run_many(argc, argv, name, scenario, 1, 1);
+	return run_twin(argc, argv, &(struct twin){.name = name, .scenario = scenario});
 }
 
 int run_over(int argc, char **argv, const char *name, void (*scenario)(struct workload *), unsigned protocols)
 {
-	struct workload *w = &the_workload;
-
-	w->name = name;
-	parse(w, argc, argv, protocols, 1, 1);
-	return run_parsed(w, argc, argv, scenario);
+	return run_twin(argc, argv, &(struct twin){.name = name, .scenario = scenario, .protocols = protocols});
 }
 
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most)
 {
-	struct workload *w = &the_workload;
-
-	w->name = name;
-	parse(w, argc, argv, OVER(UDP) | OVER(TCP) | OVER(UNIX) | OVER(PIPE), sockets, most);
-	return run_parsed(w, argc, argv, scenario);
+	return run_twin(argc, argv,
+			&(struct twin){.name = name, .scenario = scenario, .sockets = sockets, .most = most});
 }

@@ -25,12 +25,17 @@
 /* The shared page is an array of 64-bit numbers; these are their places, as in scenarios/kit/page.py. */
 enum place { PID, PORT, READY, RECEIVED, FINISHED, SENT, STOP, EACH, ENDS = 16 };
 
-enum proto { UDP, TCP, UNIX, PIPE, NONE /* nothing is sent */ };
+/* DISK is "file", a file in the place of a socket; NONE: nothing is sent. */
+enum proto { UDP, TCP, UNIX, PIPE, DISK, NONE };
 
 extern const char *const PROTOCOLS[]; /* their names */
 
 /* A set of protocols is made of these: OVER(UDP) | OVER(TCP). */
 #define OVER(proto) (1u << (proto))
+
+/* When io_uring makes the copy of a receive that had found nothing: it interrupts, or waits for the next entry into the
+ * kernel, or for an io_uring_enter that asks for completions. */
+enum taskrun { INTERRUPTS, COOP, DEFER };
 
 /* How often a call was made, failed with an error, or a signal was handled; what does not apply is "". */
 struct count {
@@ -45,6 +50,7 @@ struct workload {
 	enum proto proto;
 	bool open_loop, each; /* each: every message comes on a connection of its own, and `fd` listens */
 	size_t sockets;
+	enum taskrun taskrun;
 	struct in_addr address;
 	int shared_fd, notes_fd;
 
@@ -64,15 +70,26 @@ struct workload {
 	struct count counts[MOST_COUNTS], *calls, *again;
 	pid_t sender;
 	void (*settle)(struct workload *); /* adds to the notes what other processes did, also when a run ends early */
-	const char *lacks;                 /* what this machine has not got, and the twin needs */
+	char unsupported[160];             /* what this machine lacks */
 	sigjmp_buf early;                  /* where a run that ends early goes on */
 };
 
 extern struct workload the_workload; /* signal handlers are given nothing else */
 
-/* Runs a twin that watches one socket, or `sockets` if nothing is said and at most `most`, as a program: its exit
- * status, 0, 1 (ended early), 3 (cannot here) or 130 (Ctrl-C); wrong usage exits with 2. `run_over`: over these
- * protocols alone, the first of them (in the order of `enum proto`) if nothing is said. */
+/* What a twin is. sockets, most: how many it watches if nothing is said, and at most (0: one). protocols: over which it
+ * runs, the first of them (in the order of `enum proto`) if nothing is said; 0: UDP, TCP, UNIX and PIPE. taskrun: it
+ * takes --taskrun. each: every message comes on a connection of its own, and the workload's `fd` listens. */
+struct twin {
+	const char *name;
+	void (*scenario)(struct workload *);
+	size_t sockets, most;
+	unsigned protocols;
+	bool taskrun, each;
+};
+
+/* Runs a twin as a program: its exit status, 0, 1 (ended early), 3 (cannot here) or 130 (Ctrl-C); wrong usage exits
+ * with 2. The others are for those that need say no more. */
+int run_twin(int argc, char **argv, const struct twin *twin);
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most);
 int run_over(int argc, char **argv, const char *name, void (*scenario)(struct workload *), unsigned protocols);
@@ -80,8 +97,8 @@ int run_over(int argc, char **argv, const char *name, void (*scenario)(struct wo
 /* Says what errno means for `call` and ends the run; a call that was only interrupted (EINTR) can be made again. */
 void failed(struct workload *w, const char *call);
 
-/* Ends the run, since this machine lacks what the twin needs. */
-void unsupported(struct workload *w, const char *what);
+/* Ends the run, since this machine lacks something: what, and why (or NULL). */
+void unsupported(struct workload *w, const char *what, const char *why);
 
 /* A counter of the notes: ask for it before the window, add to it inside. */
 struct count *counter(struct workload *w, const char *call, const char *error, const char *signal);
