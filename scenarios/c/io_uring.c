@@ -34,5 +34,5 @@ static void asynchronous(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_twin(argc, argv, &(struct twin){"io-uring", asynchronous, 1, 1, .taskrun = true});
+	return run_uring(argc, argv, "io-uring", asynchronous);
 }

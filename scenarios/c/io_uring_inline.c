@@ -21,5 +21,5 @@ static void submit_and_wait(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_twin(argc, argv, &(struct twin){"io-uring-inline", submit_and_wait, 1, 1, .taskrun = true});
+	return run_uring(argc, argv, "io-uring-inline", submit_and_wait);
 }

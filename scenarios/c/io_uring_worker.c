@@ -27,5 +27,5 @@ static void forced(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_twin(argc, argv, &(struct twin){"io-uring-worker", forced, 1, 1, .taskrun = true});
+	return run_uring(argc, argv, "io-uring-worker", forced);
 }

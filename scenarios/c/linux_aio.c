@@ -23,5 +23,5 @@ static void asynchronous(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_twin(argc, argv, &(struct twin){"linux-aio", asynchronous, 1, 1, .file = true});
+	return run_over(argc, argv, "linux-aio", asynchronous, OVER(DISK));
 }

@@ -22,5 +22,5 @@ static void ask_wait_and_copy(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run(argc, argv, "linux-aio-poll", ask_wait_and_copy);
+	return run_over(argc, argv, "linux-aio-poll", ask_wait_and_copy, OVER(UDP) | OVER(TCP));
 }

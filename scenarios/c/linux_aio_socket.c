@@ -19,5 +19,5 @@ static void in_name_only(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run(argc, argv, "linux-aio-socket", in_name_only);
+	return run_over(argc, argv, "linux-aio-socket", in_name_only, OVER(UDP) | OVER(TCP));
 }

@@ -27,5 +27,5 @@ static void ask_and_suspend(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run(argc, argv, "posix-aio-suspend", ask_and_suspend);
+	return run_over(argc, argv, "posix-aio-suspend", ask_and_suspend, OVER(UDP) | OVER(TCP));
 }

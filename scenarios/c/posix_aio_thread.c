@@ -46,5 +46,5 @@ static void told_by_thread(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run(argc, argv, "posix-aio-thread", told_by_thread);
+	return run_over(argc, argv, "posix-aio-thread", told_by_thread, OVER(UDP) | OVER(TCP));
 }

@@ -28,7 +28,7 @@ from tracer import places
 from tracer.errors import CANNOT, IotraceError
 
 SOURCES = Path(scenarios.__file__).parent / "c"
-SHARED = ("workload.c", "transport.c")  # compiled into every twin
+SHARED = ("workload.c", "transport.c", "notes.c")  # compiled into every twin
 FLAGS = ("-O2", "-std=gnu11", "-Wall")
 _INCLUDED = re.compile(r'^#include ["<]([^">]+)[">]', re.MULTILINE)
 
@@ -82,7 +82,7 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
     except KeyError:
         groups, home = [], "/"
     done = subprocess.run(
-        [sys.executable, "-m", "tracer.run.twin", path.stem],
+        [sys.executable, "-m", "tracer.run.twin", _name(path)],
         user=uid,
         group=gid,
         extra_groups=groups,
@@ -107,10 +107,20 @@ def libraries(path: Path) -> list[Library]:
     included: set[str] = set()
     unread = [path]
     while unread:
-        its = set(_INCLUDED.findall(unread.pop().read_text(encoding="utf-8"))) - included
+        source = unread.pop()
+        its = set(_INCLUDED.findall(source.read_text(encoding="utf-8"))) - included
         included |= its
-        unread += [header for name in its if (header := SOURCES / name).is_file()]
+        unread += [header for name in its if (header := source.parent / name).is_file()]
     return [library for library in LIBRARIES if library.header in included]
+
+
+def _name(path: Path) -> str:
+    """What main() calls the program at `path`: blocking, trials/barrier."""
+    return (
+        str(path.relative_to(SOURCES).with_suffix(""))
+        if path.is_relative_to(SOURCES)
+        else path.stem
+    )
 
 
 def _digest(path: Path, compiler: str) -> str:
@@ -223,7 +233,7 @@ def _cache() -> Path:
 
 def main() -> None:
     """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
-    names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
+    names = sorted(_name(path) for path in SOURCES.rglob("*.c") if path.name not in SHARED)
     arguments = argparse.ArgumentParser(
         prog="python -m tracer.run.twin", description=(__doc__ or "").partition("\n")[0]
     )
