@@ -13,12 +13,35 @@ from pathlib import Path
 import pytest
 from support.running import NOBODY, PYTHON, ROOT
 
-from scenarios import find, scenarios
+from scenarios import Scenario, find, scenarios
 from tracer.run import twin
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
 
 TWINS = [scenario for scenario in scenarios() if scenario.twin]
+BY_HAND = [(scenario, proto) for scenario in TWINS for proto in scenario.protocols]
+ASYNCHRONOUS = [
+    "io-uring",
+    "io-uring-inline",
+    "io-uring-multishot",
+    "io-uring-worker",
+    "linux-aio",
+    "linux-aio-poll",
+    "linux-aio-socket",
+    "posix-aio",
+    "posix-aio-suspend",
+    "posix-aio-thread",
+]
+
+
+def made(scenario: Scenario) -> Path:
+    """The twin's program; skips where its library is not installed."""
+    try:
+        return twin.built(scenario.twin)
+    except twin.CannotBuild as error:
+        if "apt-get install" in str(error):
+            pytest.skip(str(error))
+        raise
 
 
 @pytest.fixture
@@ -41,7 +64,7 @@ def compilations(tmp_path, monkeypatch):
     return lambda: len(log.read_text().splitlines()) if log.exists() else 0
 
 
-def test_the_five_models_have_twins():
+def test_the_models_have_twins():
     assert {scenario.name for scenario in TWINS} >= {
         "blocking",
         "nonblocking",
@@ -49,12 +72,13 @@ def test_the_five_models_have_twins():
         "poll",
         "epoll-lt",
         "signal",
-        "posix-aio",
+        *ASYNCHRONOUS,
     }
 
 
 @pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
 def test_compiles_without_a_warning(scenario, tmp_path):
+    made(scenario)
     done = subprocess.run(
         [
             "cc",
@@ -65,6 +89,7 @@ def test_compiles_without_a_warning(scenario, tmp_path):
             tmp_path / "program",
             scenario.twin,
             *(twin.SOURCES / name for name in twin.SHARED),
+            *(library.flag for library in twin.libraries(scenario.twin)),
         ],
         capture_output=True,
         text=True,
@@ -90,10 +115,11 @@ def by_hand(program: list, *options: str) -> tuple[list[str], dict[str, int]]:
     return first.split()[:-2], dict(counted)
 
 
-@pytest.mark.parametrize("proto", ["udp", "tcp", "unix", "pipe"])
-@pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    ("scenario", "proto"), BY_HAND, ids=lambda its: its if isinstance(its, str) else its.name
+)
 def test_does_by_hand_what_the_python_program_does(scenario, proto):
-    in_c = by_hand([twin.built(scenario.twin)], "--proto", proto)
+    in_c = by_hand([made(scenario)], "--proto", proto)
     in_python = by_hand([*PYTHON, "-m", scenario.module], "--proto", proto)
     if scenario.name == "nonblocking":  # how often it polls is the machine's affair
         for _, counts in (in_c, in_python):
@@ -145,6 +171,63 @@ def test_says_that_its_sender_was_killed():
         os.kill(int(found[0]), signal.SIGKILL)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1 and err == "blocking: the sender ended early\n"
+
+
+@pytest.mark.parametrize("lang", ["python", "c"])
+@pytest.mark.parametrize("name", [name for name in ASYNCHRONOUS if find(name).taskrun])
+@pytest.mark.parametrize("taskrun", ["default", "coop", "defer"])
+def test_task_work_is_asked_for_by_one_call_more_where_it_is_deferred(name, taskrun, lang):
+    scenario = find(name)
+    program = [made(scenario)] if lang == "c" else [*PYTHON, "-m", scenario.module]
+    done = subprocess.run(
+        [*program, "--messages", "23", "--interval-ns", "1000000", "--taskrun", taskrun],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+    if done.returncode == 3:
+        pytest.skip(done.stderr)
+    calls = {"io-uring-worker": 46, "io-uring": 46 if taskrun == "defer" else 23}.get(name, 23)
+    assert f"  call     io_uring_enter: {calls}\n" in done.stdout, done.stderr
+    assert done.returncode == 0 and "23 messages" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["blocking", "linux-aio"])
+def test_only_io_uring_has_task_work(name):
+    done = subprocess.run(
+        [made(find(name)), "--taskrun", "coop"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
+# libraries
+
+
+def test_a_twin_links_what_it_and_its_headers_include():
+    linked = {its.name: [one.flag for one in twin.libraries(its.twin)] for its in TWINS}
+    assert linked["io-uring"] == ["-luring"] and linked["linux-aio-poll"] == ["-laio"]
+    assert linked["blocking"] == linked["posix-aio"] == []
+
+
+def test_a_library_that_is_not_here_is_named_with_its_package(cache, monkeypatch, tmp_path):
+    copied = shutil.copytree(twin.SOURCES, tmp_path / "c")
+    monkeypatch.setattr(twin, "SOURCES", copied)
+    (copied / "odd.c").write_text("#include <libodd.h>\nint main(void) { return odd(); }\n")
+    odd = twin.Library("libodd.h", "-lodd", "libodd-dev")
+    monkeypatch.setattr(twin, "LIBRARIES", (odd,))
+    expected = r"^odd\.c needs libodd, which is not here: apt-get install libodd-dev$"
+    with pytest.raises(twin.CannotBuild, match=expected):
+        twin.built(copied / "odd.c")
+    (copied / "odd.c").write_text('#include "own.h"\nint main(void) { return 0; }\n')
+    (copied / "own.h").write_text("#if 0\n#include <libodd.h>\n#endif\n")
+    with pytest.raises(twin.CannotBuild, match=expected):  # the header is there, the library not
+        twin.built(copied / "odd.c")
+    assert os.listdir(cache) == []
 
 
 # the cache
