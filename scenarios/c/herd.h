@@ -112,6 +112,6 @@ static void serve(struct workload *w)
 static int run_herd(int argc, char **argv, const char *name, uint32_t its_events)
 {
 	events = its_events;
-	return run_twin(argc, argv,
-			&(struct twin){.name = name, .scenario = serve, .protocols = OVER(TCP), .each = true});
+	the_workload.each = true;
+	return run_over(argc, argv, name, serve, OVER(TCP));
 }

@@ -34,9 +34,5 @@ static void asynchronous(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_twin(argc, argv,
-			&(struct twin){.name = "io-uring",
-				       .scenario = asynchronous,
-				       .protocols = OVER(UDP) | OVER(TCP),
-				       .taskrun = true});
+	return run_uring(argc, argv, "io-uring", asynchronous);
 }

@@ -21,9 +21,5 @@ static void submit_and_wait(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_twin(argc, argv,
-			&(struct twin){.name = "io-uring-inline",
-				       .scenario = submit_and_wait,
-				       .protocols = OVER(UDP) | OVER(TCP),
-				       .taskrun = true});
+	return run_uring(argc, argv, "io-uring-inline", submit_and_wait);
 }

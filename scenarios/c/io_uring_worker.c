@@ -27,9 +27,5 @@ static void forced(struct workload *w)
 
 int main(int argc, char **argv)
 {
-	return run_twin(argc, argv,
-			&(struct twin){.name = "io-uring-worker",
-				       .scenario = forced,
-				       .protocols = OVER(UDP) | OVER(TCP),
-				       .taskrun = true});
+	return run_uring(argc, argv, "io-uring-worker", forced);
 }

@@ -17,7 +17,7 @@ static inline void open_context(struct workload *w, struct native_aio *its)
 	*its = (struct native_aio){NULL, counter(w, "io_submit", "", ""), counter(w, "io_getevents", "", "")};
 	error = -io_setup(1, &its->context);
 	if (error == ENOSYS)
-		unsupported(w, "io_setup", "this kernel has no such AIO");
+		unsupported(w, "io_setup: this kernel has no such AIO");
 	if (error) {
 		errno = error;
 		failed(w, "io_setup");
@@ -32,7 +32,7 @@ static inline void submit(struct workload *w, struct native_aio *its, struct ioc
 	its->submits->count++;
 	result = io_submit(its->context, 1, &request);
 	if (result == -EINVAL || result == -ENOSYS)
-		unsupported(w, "io_submit", "this kernel has no such AIO");
+		unsupported(w, "io_submit: this kernel has no such AIO");
 	if (result < 0) {
 		errno = -result;
 		failed(w, "io_submit");

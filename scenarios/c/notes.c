@@ -70,6 +70,11 @@ void write_notes(struct workload *w)
 
 	if (!out)
 		return;
+	if (w->lacks) {
+		fprintf(out, "{\"unsupported\": \"%s\"}", w->lacks);
+		fclose(out);
+		return;
+	}
 	fprintf(out, "{\"messages\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"dropped\": %" PRIu64 ", ", w->messages,
 		w->bytes, dropped(w));
 	write_counts(out, w, "calls", "", name_of_call);

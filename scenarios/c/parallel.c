@@ -8,7 +8,7 @@ static void parallel(struct workload *w)
 
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	if (CPU_COUNT(&cpus) < 2)
-		unsupported(w, "there is only one CPU to run on", NULL);
+		unsupported(w, "there is only one CPU to run on");
 	compute_on(w, &cpus);
 }
 

@@ -6,7 +6,6 @@
  */
 #include "rt_signals.h"
 
-#include <string.h>
 #include <sys/resource.h>
 
 #define TOGETHER 8
@@ -20,7 +19,7 @@ static void overflow(struct workload *w)
 	getrlimit(RLIMIT_SIGPENDING, &limit);
 	limit.rlim_cur = QUEUE;
 	if (setrlimit(RLIMIT_SIGPENDING, &limit))
-		unsupported(w, "the limit of queued signals cannot be set", strerror(errno));
+		unsupported(w, "the limit of queued signals cannot be set");
 	serve(w, SIGRTMIN + 1, TOGETHER);
 }
 

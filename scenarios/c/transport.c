@@ -77,7 +77,7 @@ static int direct_file(struct workload *w, uint64_t *number)
 	int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_DIRECT, 0600);
 
 	if (fd < 0)
-		unsupported(w, "no file can be read with O_DIRECT in /var/tmp", strerror(errno));
+		unsupported(w, "no file can be read with O_DIRECT in /var/tmp");
 	*number = fd;
 	return fd;
 }

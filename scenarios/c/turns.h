@@ -23,7 +23,7 @@ static inline void *share(struct workload *w, size_t size)
 static inline void need_glibc(struct workload *w)
 {
 #ifndef __GLIBC__
-	unsupported(w, "locks are looked into here with glibc only", NULL);
+	unsupported(w, "locks are looked into here with glibc only");
 #endif
 	(void)w;
 }

@@ -19,11 +19,15 @@ static inline void open_ring(struct workload *w, struct io_uring *ring)
 	int error = -io_uring_queue_init(ENTRIES, ring, setup[w->taskrun]);
 
 	if (error == EINVAL && w->taskrun)
-		unsupported(w, "--taskrun",
-			    w->taskrun == COOP ? "this kernel has no IORING_SETUP_COOP_TASKRUN (Linux 5.19)"
-					       : "this kernel has no IORING_SETUP_DEFER_TASKRUN (Linux 6.1)");
-	if (error)
-		unsupported(w, "io_uring_setup", strerror(error));
+		unsupported(w, w->taskrun == COOP
+				       ? "--taskrun: this kernel has no IORING_SETUP_COOP_TASKRUN (Linux 5.19)"
+				       : "--taskrun: this kernel has no IORING_SETUP_DEFER_TASKRUN (Linux 6.1)");
+	if (error == ENOSYS || error == EPERM || error == EINVAL)
+		unsupported(w, "io_uring_setup: too old, built without, or kernel.io_uring_disabled");
+	if (error) {
+		errno = error;
+		failed(w, "io_uring_setup");
+	}
 }
 
 /* Whether work waits for the program to call for it: a load from shared memory, not a call. */
@@ -51,7 +55,7 @@ static inline int take(struct workload *w, struct io_uring *ring, unsigned *flag
 	if (flags)
 		*flags = seen.flags;
 	if (seen.res == -EINVAL)
-		unsupported(w, "io_uring", "this kernel does not know the request");
+		unsupported(w, "this kernel's io_uring does not know the request");
 	if (seen.res < 0 && seen.res != -ENOBUFS) {
 		errno = -seen.res;
 		failed(w, "io_uring");

@@ -47,9 +47,9 @@ void failed(struct workload *w, const char *call)
 	siglongjmp(w->early, FAILED);
 }
 
-void unsupported(struct workload *w, const char *what, const char *why)
+void unsupported(struct workload *w, const char *what)
 {
-	snprintf(w->unsupported, sizeof(w->unsupported), "%s%s%s", what, why ? ": " : "", why ? why : "");
+	w->lacks = what;
 	siglongjmp(w->early, UNSUPPORTED);
 }
 
@@ -109,21 +109,12 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 	return value;
 }
 
-/* The place of `text` among `count` names; -1 if it is none of them. */
-static int place_of(const char *text, const char *const *names, int count)
-{
-	while (count-- > 0 && strcmp(text, names[count]))
-		;
-	return count;
-}
-
 /* The protocol called `text`, if the twin runs over it. */
 static enum proto protocol(const char *name, unsigned protocols, const char *text)
 {
-	int found = place_of(text, PROTOCOLS, NONE + 1);
-
-	if (found >= 0 && protocols & OVER(found))
-		return found;
+	for (enum proto proto = UDP; proto <= NONE; proto++)
+		if (protocols & OVER(proto) && !strcmp(text, PROTOCOLS[proto]))
+			return proto;
 	fprintf(stderr, "%s runs over", name);
 	for (enum proto proto = UDP; proto <= NONE; proto++)
 		if (protocols & OVER(proto))
@@ -132,8 +123,17 @@ static enum proto protocol(const char *name, unsigned protocols, const char *tex
 	exit(2);
 }
 
+/* What io_uring's twins take as --taskrun; false: no such word. */
+static bool is_taskrun(struct workload *w, const char *text)
+{
+	for (w->taskrun = INTERRUPTS; w->taskrun <= DEFER; w->taskrun++)
+		if (!strcmp(text, TASKRUNS[w->taskrun]))
+			return true;
+	return false;
+}
+
 /* The options of scenarios/kit/options.py, with the same defaults. */
-static void parse(struct workload *w, int argc, char **argv, const struct twin *twin)
+static void parse(struct workload *w, int argc, char **argv, unsigned protocols, size_t sockets, size_t most_sockets)
 {
 	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, TASKRUN, SHARED, NOTES, HELP };
 	static const uint64_t most_size[] = {[UDP] = 65507,    [TCP] = 1 << 20,  [UNIX] = 131072,
@@ -152,15 +152,13 @@ static void parse(struct workload *w, int argc, char **argv, const struct twin *
 		[HELP] = {.name = "help", .has_arg = no_argument},
 		{0},
 	};
-	unsigned protocols = twin->protocols ? twin->protocols : OVER(UDP) | OVER(TCP) | OVER(UNIX) | OVER(PIPE);
-	int which = 0, got, place;
+	int which = 0, got;
 
 	w->messages_to_come = 20;
 	w->interval_ns = 10000000;
 	w->size = 64;
 	w->proto = __builtin_ctz(protocols);
-	w->sockets = twin->sockets ? twin->sockets : 1;
-	w->each = twin->each;
+	w->sockets = sockets;
 	w->address.s_addr = htonl(INADDR_LOOPBACK);
 	w->shared_fd = w->notes_fd = -1;
 	opterr = 0;
@@ -180,20 +178,20 @@ static void parse(struct workload *w, int argc, char **argv, const struct twin *
 		else if (which == OPEN_LOOP)
 			w->open_loop = true;
 		else if (which == SOCKETS)
-			w->sockets = whole(w->name, option, optarg, 1, twin->most ? twin->most : 1);
+			w->sockets = whole(w->name, option, optarg, 1, most_sockets);
 		else if (which == ADDRESS && inet_aton(optarg, &w->address))
 			continue;
 		else if (which == PROTO)
 			w->proto = protocol(w->name, protocols, optarg);
-		else if (which == TASKRUN && twin->taskrun && (place = place_of(optarg, TASKRUNS, DEFER + 1)) >= 0)
-			w->taskrun = place;
+		else if (which == TASKRUN && w->takes_taskrun && is_taskrun(w, optarg))
+			continue;
 		else
 			break;
 	}
 	if (got == 0 && which == HELP) {
 		printf("usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto PROTOCOL] [--open-loop] "
 		       "[--sockets N] [--address IP]%s [--shared-fd FD] [--notes-fd FD]\n",
-		       w->name, twin->taskrun ? " [--taskrun default|coop|defer]" : "");
+		       w->name, w->takes_taskrun ? " [--taskrun default|coop|defer]" : "");
 		exit(0);
 	}
 	if (got != -1 || optind < argc) {
@@ -276,31 +274,16 @@ static void receive_all(struct workload *w, int argc, char **argv, void (*scenar
 	end(w);
 }
 
-/* The notes, or a few lines; of a machine that lacks something, what. */
-static void tell(struct workload *w, int status)
+/* All of a twin but its options. */
+static int run_parsed(struct workload *w, int argc, char **argv, void (*scenario)(struct workload *))
 {
-	if (status == UNSUPPORTED && w->notes_fd >= 0)
-		dprintf(w->notes_fd, "{\"unsupported\": \"%s\"}", w->unsupported);
-	else if (status == UNSUPPORTED)
-		fprintf(stderr, "%s: %s\n", w->name, w->unsupported);
-	else if (w->notes_fd >= 0)
-		write_notes(w);
-	else if (w->window_ns[0])
-		write_summary(w);
-}
-
-int run_twin(int argc, char **argv, const struct twin *twin)
-{
-	struct workload *w = &the_workload;
 	int status;
 
-	w->name = twin->name;
-	parse(w, argc, argv, twin);
 	if (signal(SIGINT, on_interrupt) == SIG_IGN)
 		signal(SIGINT, SIG_IGN); /* as a shell's background job */
 	status = sigsetjmp(w->early, 1);
 	if (!status)
-		receive_all(w, argc, argv, twin->scenario);
+		receive_all(w, argc, argv, scenario);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* from here on the sender may end */
 	end(w);
@@ -316,22 +299,40 @@ int run_twin(int argc, char **argv, const struct twin *twin)
 	}
 	if (w->sender > 0)
 		waitpid(w->sender, NULL, 0);
-	tell(w, status);
+	if (w->notes_fd >= 0)
+		write_notes(w);
+	else if (w->lacks)
+		fprintf(stderr, "%s: %s\n", w->name, w->lacks);
+	else if (w->window_ns[0])
+		write_summary(w);
 	return status;
 }
 
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
 {
-	return run_twin(argc, argv, &(struct twin){.name = name, .scenario = scenario});
+	return run_many(argc, argv, name, scenario, 1, 1);
 }
 
 int run_over(int argc, char **argv, const char *name, void (*scenario)(struct workload *), unsigned protocols)
 {
-	return run_twin(argc, argv, &(struct twin){.name = name, .scenario = scenario, .protocols = protocols});
+	struct workload *w = &the_workload;
+
+	w->name = name;
+	parse(w, argc, argv, protocols, 1, 1);
+	return run_parsed(w, argc, argv, scenario);
+}
+
+int run_uring(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
+{
+	the_workload.takes_taskrun = true;
+	return run_over(argc, argv, name, scenario, OVER(UDP) | OVER(TCP));
 }
 
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most)
 {
-	return run_twin(argc, argv,
-			&(struct twin){.name = name, .scenario = scenario, .sockets = sockets, .most = most});
+	struct workload *w = &the_workload;
+
+	w->name = name;
+	parse(w, argc, argv, OVER(UDP) | OVER(TCP) | OVER(UNIX) | OVER(PIPE), sockets, most);
+	return run_parsed(w, argc, argv, scenario);
 }

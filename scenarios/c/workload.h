@@ -25,8 +25,7 @@
 /* The shared page is an array of 64-bit numbers; these are their places, as in scenarios/kit/page.py. */
 enum place { PID, PORT, READY, RECEIVED, FINISHED, SENT, STOP, EACH, ENDS = 16 };
 
-/* DISK is "file", a file in the place of a socket; NONE: nothing is sent. */
-enum proto { UDP, TCP, UNIX, PIPE, DISK, NONE };
+enum proto { UDP, TCP, UNIX, PIPE, DISK /* "file": a file in the place of a socket */, NONE /* nothing is sent */ };
 
 extern const char *const PROTOCOLS[]; /* their names */
 
@@ -49,8 +48,9 @@ struct workload {
 	uint64_t messages_to_come, interval_ns, size;
 	enum proto proto;
 	bool open_loop, each; /* each: every message comes on a connection of its own, and `fd` listens */
-	size_t sockets;
+	bool takes_taskrun;   /* --taskrun is an option of this twin */
 	enum taskrun taskrun;
+	size_t sockets;
 	struct in_addr address;
 	int shared_fd, notes_fd;
 
@@ -70,35 +70,26 @@ struct workload {
 	struct count counts[MOST_COUNTS], *calls, *again;
 	pid_t sender;
 	void (*settle)(struct workload *); /* adds to the notes what other processes did, also when a run ends early */
-	char unsupported[160];             /* what this machine lacks */
+	const char *lacks;                 /* what this machine has not got, and the twin needs */
 	sigjmp_buf early;                  /* where a run that ends early goes on */
 };
 
 extern struct workload the_workload; /* signal handlers are given nothing else */
 
-/* What a twin is. sockets, most: how many it watches if nothing is said, and at most (0: one). protocols: over which it
- * runs, the first of them (in the order of `enum proto`) if nothing is said; 0: UDP, TCP, UNIX and PIPE. taskrun: it
- * takes --taskrun. each: every message comes on a connection of its own, and the workload's `fd` listens. */
-struct twin {
-	const char *name;
-	void (*scenario)(struct workload *);
-	size_t sockets, most;
-	unsigned protocols;
-	bool taskrun, each;
-};
-
-/* Runs a twin as a program: its exit status, 0, 1 (ended early), 3 (cannot here) or 130 (Ctrl-C); wrong usage exits
- * with 2. The others are for those that need say no more. */
-int run_twin(int argc, char **argv, const struct twin *twin);
+/* Runs a twin that watches one socket, or `sockets` if nothing is said and at most `most`, as a program: its exit
+ * status, 0, 1 (ended early), 3 (cannot here) or 130 (Ctrl-C); wrong usage exits with 2. `run_over`: over these
+ * protocols alone, the first of them (in the order of `enum proto`) if nothing is said; `run_uring`: over UDP
+ * and TCP, with --taskrun. */
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most);
 int run_over(int argc, char **argv, const char *name, void (*scenario)(struct workload *), unsigned protocols);
+int run_uring(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
 
 /* Says what errno means for `call` and ends the run; a call that was only interrupted (EINTR) can be made again. */
 void failed(struct workload *w, const char *call);
 
-/* Ends the run, since this machine lacks something: what, and why (or NULL). */
-void unsupported(struct workload *w, const char *what, const char *why);
+/* Ends the run, since this machine lacks what the twin needs. */
+void unsupported(struct workload *w, const char *what);
 
 /* A counter of the notes: ask for it before the window, add to it inside. */
 struct count *counter(struct workload *w, const char *call, const char *error, const char *signal);

@@ -102,6 +102,18 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
     return Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
 
 
+def libraries(path: Path) -> list[Library]:
+    """The libraries that the twin at `path` links: those whose headers it or a header beside it includes."""
+    included: set[str] = set()
+    unread = [path]
+    while unread:
+        source = unread.pop()
+        its = set(_INCLUDED.findall(source.read_text(encoding="utf-8"))) - included
+        included |= its
+        unread += [header for name in its if (header := source.parent / name).is_file()]
+    return [library for library in LIBRARIES if library.header in included]
+
+
 def _name(path: Path) -> str:
     """What main() calls the program at `path`: blocking, trials/barrier."""
     return (
@@ -109,17 +121,6 @@ def _name(path: Path) -> str:
         if path.is_relative_to(SOURCES)
         else path.stem
     )
-
-
-def libraries(path: Path) -> list[Library]:
-    """The libraries that the twin at `path` links: those whose headers it or a header beside it includes."""
-    included: set[str] = set()
-    unread = [path]
-    while unread:
-        its = set(_INCLUDED.findall(unread.pop().read_text(encoding="utf-8"))) - included
-        included |= its
-        unread += [header for name in its if (header := SOURCES / name).is_file()]
-    return [library for library in LIBRARIES if library.header in included]
 
 
 def _digest(path: Path, compiler: str) -> str:

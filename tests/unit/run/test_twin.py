@@ -1,21 +1,18 @@
-"""tracer/run/twin.py: C twins compiled once, kept where nobody else can write, the same programs as in Python."""
+"""tracer/run/twin.py: C twins compiled once, with the libraries that they need, kept where nobody else can write."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
-from support import cases
-from support.cases import compilable, everyday
 from support.running import NOBODY, PYTHON, ROOT
 
-from scenarios import find, scenarios
+from scenarios import scenarios
 from tracer.run import twin
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
@@ -43,131 +40,29 @@ def compilations(tmp_path, monkeypatch):
     return lambda: len(log.read_text().splitlines()) if log.exists() else 0
 
 
-def test_every_scenario_has_a_twin():
-    assert [scenario.name for scenario in scenarios() if not scenario.twin] == []
+# libraries
 
 
-@pytest.mark.parametrize("name", cases.TWINS)
-def test_a_twin_runs_over_what_the_python_program_does(name):
-    scenario = find(name)
-    done = subprocess.run(
-        [twin.built(scenario.twin), "--proto", "sctp"], capture_output=True, text=True
-    )
-    protocols = ", ".join(scenario.protocols)
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr == f"{name} runs over {protocols}, not over sctp\n"
+def test_a_twin_links_what_it_and_its_headers_include():
+    linked = {its.name: [one.flag for one in twin.libraries(its.twin)] for its in TWINS}
+    assert linked["io-uring"] == ["-luring"] and linked["linux-aio-poll"] == ["-laio"]
+    assert linked["blocking"] == linked["posix-aio"] == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=compilable(path))
-        for path in sorted(twin.SOURCES.rglob("*.c"))
-    ],
-)
-def test_compiles_without_a_warning(path, tmp_path):
-    command = ["cc", *twin.FLAGS, "-Wextra", "-Werror", "-c", "-o", tmp_path / "object", path]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-def by_hand(program: list, *options: str) -> tuple[list[str], dict[str, str]]:
-    """The first line a scenario prints, without its time, in words; and its counts."""
-    done = subprocess.run(
-        [*program, "--messages", "23", "--interval-ns", "1000000", *options],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    first, _, *counts = (
-        line for line in done.stdout.splitlines() if not line.startswith("  memory")
-    )
-    # from a pipe, C reads and Python readvs
-    counted = (line.strip().replace("readv", "read").split(": ") for line in counts)
-    return first.split()[:-2], dict(counted)
-
-
-@pytest.mark.parametrize(
-    ("name", "proto"),
-    everyday(
-        [
-            pytest.param(*its.values, proto, marks=its.marks)
-            for its in cases.TWINS
-            for proto in find(its.values[0]).protocols
-        ],
-        lambda name, proto: proto == find(name).protocols[0] or name in ("blocking", "epoll-lt"),
-    ),
-)
-def test_does_by_hand_what_the_python_program_does(name, proto):
-    scenario = find(name)
-    in_c = by_hand([twin.built(scenario.twin)], "--proto", proto)
-    in_python = by_hand([*PYTHON, "-m", scenario.module], "--proto", proto)
-    if name == "nonblocking" or not scenario.steady:  # how often it asks is the machine's affair
-        in_c, in_python = ((first, successes(counts)) for first, counts in (in_c, in_python))
-    assert in_c == in_python
-
-
-def successes(counts: dict[str, str]) -> dict[str, int]:
-    """How often each call succeeded that can fail for want of data."""
-    calls = {
-        line.split()[1]: int(count) for line, count in counts.items() if line.startswith("call")
-    }
-    failures = {
-        line.split()[1]: int(count.split()[0])
-        for line, count in counts.items()
-        if line.startswith("error")
-    }
-    return {
-        call: calls[call] - failures.get(call, 0)
-        for call in ("recvfrom", "read", "accept4")
-        if call in calls
-    }
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--messages", "0"],
-        ["--messages", "-5"],
-        ["--messages", "1x"],
-        ["--size", ""],
-        ["--size", "1048577"],
-        ["--size", "65508"],
-        ["--proto", "sctp"],
-        ["more"],
-        ["--nonsense"],
-        ["--shared-fd", "x"],
-    ],
-    ids=" ".join,
-)
-def test_nonsense_is_wrong_usage(arguments):
-    done = subprocess.run(
-        [twin.built(find("blocking").twin), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
-
-
-def test_says_that_its_sender_was_killed():
-    program = twin.built(find("blocking").twin)
-    with subprocess.Popen(
-        [program, "--messages", "100000"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        while not (found := children.read_text().split()):
-            pass
-        os.kill(int(found[0]), signal.SIGKILL)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and err == "blocking: the sender ended early\n"
+def test_a_library_that_is_not_here_is_named_with_its_package(cache, monkeypatch, tmp_path):
+    copied = shutil.copytree(twin.SOURCES, tmp_path / "c")
+    monkeypatch.setattr(twin, "SOURCES", copied)
+    (copied / "odd.c").write_text("#include <libodd.h>\nint main(void) { return odd(); }\n")
+    odd = twin.Library("libodd.h", "-lodd", "libodd-dev")
+    monkeypatch.setattr(twin, "LIBRARIES", (odd,))
+    expected = r"^odd\.c needs libodd, which is not here: apt-get install libodd-dev$"
+    with pytest.raises(twin.CannotBuild, match=expected):
+        twin.built(copied / "odd.c")
+    (copied / "odd.c").write_text('#include "own.h"\nint main(void) { return 0; }\n')
+    (copied / "own.h").write_text("#if 0\n#include <libodd.h>\n#endif\n")
+    with pytest.raises(twin.CannotBuild, match=expected):  # the header is there, the library not
+        twin.built(copied / "odd.c")
+    assert os.listdir(cache) == []
 
 
 # the cache
