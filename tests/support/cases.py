@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from scenarios import find, names, scenarios
+from scenarios import Scenario, find, names, scenarios
+from tracer.run import twin
 
 HAVE_CC = shutil.which("cc") is not None
 SENT = [scenario for scenario in scenarios() if scenario.protocols != ("none",)]
 NAMES = [scenario.name for scenario in SENT]
 ROUNDS = [name for name in names() if name not in NAMES]  # nothing is sent
+LACKING = {
+    library: f"{library.package} is not installed"
+    for library in twin.LIBRARIES
+    if HAVE_CC
+    and subprocess.run(
+        ["cc", "-E", "-include", library.header, "-xc", "/dev/null"], capture_output=True
+    ).returncode
+}
+
+
+def lacking(scenario: Scenario, lang: str) -> str:
+    """Why this machine cannot make the scenario's program, '' if it can."""
+    if lang == "python" or scenario.twin is None:
+        return ""
+    if not HAVE_CC:
+        return "no cc"
+    return "; ".join(LACKING[its] for its in twin.libraries(scenario.twin) if its in LACKING)
+
+
 PROGRAMS = [
     pytest.param(
-        scenario.name, lang, marks=pytest.mark.skipif(lang == "c" and not HAVE_CC, reason="no cc")
+        scenario.name,
+        lang,
+        marks=pytest.mark.skipif(bool(lacking(scenario, lang)), reason=lacking(scenario, lang)),
     )
     for scenario in SENT
     for lang in scenario.languages
