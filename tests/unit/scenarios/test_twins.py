@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import cases
-from support.cases import compilable, everyday
+from support.cases import everyday
 from support.running import PYTHON, ROOT
 
 from scenarios import find, scenarios
@@ -34,13 +34,7 @@ def test_a_twin_runs_over_what_the_python_program_does(name):
     assert done.stderr == f"{name} runs over {protocols}, not over sctp\n"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=compilable(path))
-        for path in sorted(twin.SOURCES.rglob("*.c"))
-    ],
-)
+@pytest.mark.parametrize("path", cases.C_FILES)
 def test_compiles_without_a_warning(path, tmp_path):
     command = ["cc", *twin.FLAGS, "-Wextra", "-Werror", "-c", "-o", tmp_path / "object", path]
     done = subprocess.run(command, capture_output=True, text=True)
