@@ -154,7 +154,6 @@ def test_fails_on_a_counter_example(name: str, instead: Any, words: str) -> None
     assert words in its.qualification
 
 
-@pytest.mark.parametrize("name", HOLD)
 def test_what_an_aio_read_does_and_how_many_there_can_be() -> None:
     its = judged("asynchronous", HOLD["asynchronous"])
     assert its.evidence.startswith("of 50 aio_reads 0 slept, 20 that made a thread took ")
@@ -167,6 +166,7 @@ def test_task_work_that_does_not_interrupt_is_in_no_call_all_the_same() -> None:
         assert coop.verdict == Verdict.QUALIFIED, coop
 
 
+@pytest.mark.parametrize("name", HOLD)
 def test_one_round_more_does_not_hide_a_counter_example(name: str) -> None:
     """A claim that fails in one round of two has failed."""
     instead = next(instead for other, instead, _ in FAIL if other == name)
