@@ -48,9 +48,13 @@ HOLD = {
     },
     "watching": {"many": "claims/watching", "short-lived": "claims/shortlived"},
     "sigio": {"signal": "signal", "polling": "nonblocking"},
-    "asynchronous": {**ASYNCHRONOUS, "linux-aio-socket": "linux-aio-socket"},
+    "asynchronous": {
+        **ASYNCHRONOUS,
+        "linux-aio-socket": "linux-aio-socket",
+        "25 aio_reads": "claims/outstanding",
+    },
     "levels": {"level": "claims/levels", "edge": "claims/edges"},
-    "synchronous": {**SYNCHRONOUS, **ASYNCHRONOUS},
+    "synchronous": {**SYNCHRONOUS, **ASYNCHRONOUS, "io-uring-inline": "io-uring-inline"},
     "cpus": {"one CPU": "claims/concurrent", "two CPUs": "claims/parallel"},
     "locks": {"mutex": "claims/lock", "condition": "claims/condition"},
     "fd-set": {"beyond": "claims/beyond"},
@@ -84,10 +88,26 @@ FAIL = [
     ("asynchronous", {"linux-aio": "linux-aio-socket"}, "the call that asks slept"),
     ("asynchronous", {"posix-aio": "blocking"}, "the thread that asked made receive calls"),
     ("asynchronous", {"io-uring": "signal"}, "nothing completes by itself"),
+    ("asynchronous", {"25 aio_reads": "claims/awaited"}, "aio_reads slept before they returned"),
+    ("asynchronous", {"posix-aio": "posix-aio-suspend"}, "the process is blocked"),
+    ("asynchronous", {"posix-aio": "claims/told-early"}, "signals came before the copy"),
+    ("asynchronous", {"io-uring": "io-uring-inline"}, "a call of the thread that asked copied"),
+    (
+        "asynchronous",
+        {"io-uring": "claims/io-uring-defer"},
+        "a call of the thread that asked copied",
+    ),
     ("levels", {"level": "claims/edges"}, "data that was left was not reported"),
     ("levels", {"edge": "claims/levels"}, "reported again"),
     ("synchronous", {"select": "posix-aio"}, "with select the caller did not copy"),
     ("synchronous", {"linux-aio": "linux-aio-socket"}, "with linux-aio the caller copied"),
+    ("synchronous", {"io-uring": "io-uring-inline"}, "with io-uring the caller copied by a call"),
+    (
+        "synchronous",
+        {"io-uring": "io-uring-multishot"},
+        "with io-uring the caller copied by a call",
+    ),
+    ("synchronous", {"io-uring": "claims/io-uring-defer"}, "with io-uring the caller copied by"),
     ("cpus", {"one CPU": "claims/parallel"}, "on one CPU both ran at the same time"),
     ("cpus", {"two CPUs": "claims/concurrent"}, "on two CPUs they never did"),
     ("locks", {"mutex": "claims/condition"}, "the mutex shows synchronisation"),
@@ -132,6 +152,18 @@ def test_fails_on_a_counter_example(name: str, instead: Any, words: str) -> None
     its = judged(name, HOLD[name] | instead)
     assert its.verdict == Verdict.FAILS, its
     assert words in its.qualification
+
+
+def test_what_an_aio_read_does_and_how_many_there_can_be() -> None:
+    its = judged("asynchronous", HOLD["asynchronous"])
+    assert its.evidence.startswith("of 50 aio_reads 0 slept, 20 that made a thread took ")
+    assert "of 25 reads outstanding only 20 are carried out at a time" in its.qualification
+
+
+def test_task_work_that_does_not_interrupt_is_in_no_call_all_the_same() -> None:
+    for name in ("asynchronous", "synchronous"):
+        coop = judged(name, HOLD[name] | {"io-uring": "claims/io-uring-coop"})
+        assert coop.verdict == Verdict.QUALIFIED, coop
 
 
 @pytest.mark.parametrize("name", HOLD)

@@ -51,6 +51,13 @@ RUNS = {
     "parallel": (module("parallel"), Options(10, 2 * MS, proto="none")),
     "lock": (module("lock"), Options(5, 1 * MS, proto="none")),
     "condition": (module("condition"), Options(5, 1 * MS, proto="none")),
+    "outstanding": (twin("trials/outstanding"), Options(2, proto="none")),
+    "awaited": (counter("awaited"), Options(2, proto="none")),
+    "told-early": (counter("told_early"), Options(5, 1 * MS)),
+    **{
+        f"io-uring-{taskrun}": (twin("io_uring"), Options(5, 1 * MS, taskrun=taskrun))
+        for taskrun in ("coop", "defer")
+    },
     "beyond": (module("trials.beyond"), Options(1, proto="none")),
     "unchecked": (counter("unchecked"), Options(1, proto="none")),
 }
