@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
-
 from rich.text import Text
 
 from tracer.output.format import Result
+from tracer.output.terminal.brackets import groups
 from tracer.output.terminal.header import PROTOCOLS
 from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed
 from tracer.output.units import MISSING, clean, duration, plural, size, stacked
@@ -38,28 +37,18 @@ RANKED = (
 NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
 _MOST = 1e30  # of any measure, so that sums stay finite
 _POSIX_SAYS = {True: "sync", False: "async", None: MISSING}
+# a line for each column, in the table's order
 _LEGEND = (
-    (
-        "wait",
-        "from asking to the data's being there: the sender's pace. notice: until the copy begins; copy; compl.: "
-        "until the program knows, where it was not itself that copied.",
-    ),
-    (
-        "CPU",
-        "spent on waiting, of the time waited in which there was one to be had; what a free thread computes "
-        "meanwhile is not in it. calls, switch: "
-        "system calls and context switches a message.",
-    ),
-    (
-        "doing",
-        "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for "
-        "other work.",
-    ),
-    (
-        "POSIX",
-        "sync: the thread's own call waits for the data or copies it; async: none does. From the trace, not from "
-        "the name.",
-    ),
+    ("wait", "from asking to the data's being there: the sender's pace"),
+    ("notice", "from there until the copy begins"),
+    ("copy", "until the data is in the program's buffer"),
+    ("compl.", "until the program knows, where it was not itself that copied"),
+    ("CPU", "spent on waiting, of the time in which there was one to be had"),
+    ("calls", "system calls a message"),
+    ("switch", "context switches a message"),
+    ("doing", "the asking thread, for most of the wait: asleep, asking, or free"),
+    ("POSIX", "sync: its own call waits for the data or copies it; async: none"),
+    ("±", "half the distance from the least run to the greatest"),
 )
 
 
@@ -161,16 +150,7 @@ def _value(measure: str, value: float | None) -> str:
 
 
 def _legend(width: int) -> list[Text]:
-    lines = [line for label, body in _LEGEND for line in entry(label, body, width)]
-    return [
-        *lines,
-        *entry(
-            "±",
-            "half the distance between the least and the greatest of the runs' values, each the "
-            "median of a run's messages.",
-            width,
-        ),
-    ]
+    return [line for label, body in _LEGEND for line in entry(label, body, width)]
 
 
 def _estimated(models: list[Result], labels: list[str], width: int) -> list[Text]:
@@ -256,15 +236,12 @@ def _median(model: Result, measure: str) -> float | None:
 
 
 def _ranks(result: Result, models: list[Result], labels: list[str], width: int) -> list[Text]:
-    """Each measure from the least to the greatest: '<' where they differ, '≈' where the runs of the two overlap."""
+    """Each measure's programs from the least to the greatest, those that are not told apart in one bracket: two differ
+    where no bracket holds both."""
     names = {
         (model["name"], model["lang"]): label for model, label in zip(models, labels, strict=True)
     }
-    apart = {
-        (pair["measure"], frozenset(map(tuple, (pair["one"], pair["other"])))): pair["differs"]
-        for pair in result.get("differences") or []
-    }
-    lines = _rule("Which differ", "≈ no difference: the runs overlap  < differs")
+    lines = _rule("Which differ", "two in one bracket are not told apart")
     for title, measure in RANKED:
         known = [
             (median, model) for model in models if (median := _median(model, measure)) is not None
@@ -274,15 +251,25 @@ def _ranks(result: Result, models: list[Result], labels: list[str], width: int) 
         ]
         if len(ids) < 2:
             continue
-        if not any(apart.get((measure, frozenset(pair))) for pair in combinations(ids, 2)):
-            lines += entry(title, "no difference", width)
-            continue
-        text = names[ids[0]]
-        for one, other in pairwise(ids):
-            differs = apart.get((measure, frozenset((one, other))))
-            text += f" {'<' if differs else '≈'} {names[other]}"
-        lines += entry(title, text, width)
-    return lines
+        apart = {
+            frozenset(map(tuple, (pair["one"], pair["other"])))
+            for pair in result.get("differences") or []
+            if pair["measure"] == measure and pair["differs"]
+        }
+        together = groups(ids, apart)
+        told = " ".join(f"[{', '.join(names[its] for its in group)}]" for group in together)
+        lines += entry(title, told if len(together) > 1 else "no difference is told", width)
+    return [*lines, *_too_few(result, width)]
+
+
+def _too_few(result: Result, width: int) -> list[Text]:
+    """Where so few runs could tell nothing."""
+    rounds, needed = (result.get("options") or {}).get("rounds"), result.get("rounds_needed")
+    if not rounds or not needed or rounds >= needed:
+        return []
+    pairs = len(result["models"]) * (len(result["models"]) - 1) // 2
+    said = f"{plural(rounds, 'run')} of each can tell nothing of {plural(pairs, 'pair')}: --rounds {needed} can"
+    return entry("", said, width, "yellow") if pairs else []
 
 
 def _unavailable(result: Result, width: int) -> list[Text]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tracer.quantities import duration
 from tracer.report.difference import measure, shapes
-from tracer.report.difference.run import Number, Place, Run, Where
+from tracer.report.difference.run import TIMED, Number, Place, Run, Where
 from tracer.statistics import ALPHA, FEWEST, detectable, step_down
 
 SCHEMA: Literal[1] = 1
@@ -24,6 +24,7 @@ def difference(one: Sequence[Run], other: Sequence[Run]) -> shapes.Difference:
     lines = [line for where, sides in pairs for line in _lines(where, *sides)]
     if how == "sets":
         _test(lines, pairs)
+    lines = [_rounded(line) for line in lines]
     told = [line for line in lines if line["differs"]]
     return {
         "schema": SCHEMA,
@@ -121,7 +122,7 @@ def _words(where: Where, one: list[Place], other: list[Place]) -> Iterator[shape
 
 def _numbers(where: Where, one: list[Place], other: list[Place]) -> Iterator[shapes.Line]:
     for key in _keys(one, other):
-        if any(key not in its.numbers for its in (*one, *other)) and not key.endswith("calls"):
+        if any(key not in its.numbers for its in (*one, *other)) and _unit(key) != "count":
             continue
         first, second = ([_number(its, key) for its in side] for side in (one, other))
         name, unit = key.removesuffix("_ns"), _unit(key)
@@ -132,6 +133,7 @@ def _numbers(where: Where, one: list[Place], other: list[Place]) -> Iterator[sha
         rule: shapes.Rule = "shown" if least is None else "floor"
         line = _line(where, name, unit, rule, a, b, differs=differs)
         line |= {"effect": effect, "interval": list(interval) if interval else None, "least": least}
+        line["a_runs"], line["b_runs"] = ([its.value for its in side] for side in (first, second))
         yield line
 
 
@@ -183,6 +185,8 @@ def _line(
         "interval": None,
         "p": None,
         "unit": cast(Any, unit),
+        "a_runs": [],
+        "b_runs": [],
         "rule": rule,
         "differs": differs,
         "least": None,
@@ -218,6 +222,22 @@ def _key(line: shapes.Line) -> str:
     return f"{line['what']}_ns" if line["unit"] == "ns" else line["what"]
 
 
+def _rounded(line: shapes.Line) -> shapes.Line:
+    """Nanoseconds whole, counts and shares with four decimals."""
+
+    def rounded(value: Any) -> Any:
+        if isinstance(value, list):
+            return [rounded(its) for its in value]
+        if isinstance(value, float):
+            return round(value) if line["unit"] == "ns" else round(value, 4)
+        return value
+
+    keys = ("a", "b", "effect", "interval", "least", "a_runs", "b_runs")
+    p = line["p"]
+    changes = {key: rounded(line[key]) for key in keys}  # type: ignore[literal-required]  # keys of Line, all
+    return cast(shapes.Line, {**line, **changes, "p": p if p is None else round(p, 6)})
+
+
 # what has to be said beside
 
 
@@ -225,10 +245,10 @@ def _notes(
     one: Sequence[Run], other: Sequence[Run], how: str, lines: Sequence[shapes.Line]
 ) -> list[str]:
     notes = []
-    least = {line["what"]: line["least"] for line in reversed(lines) if line["least"] is not None}
+    least = {line["what"]: line["least"] for line in reversed(lines) if line["least"]}
     shifts = ", ".join(
         f"{name.removesuffix(' p50')} {duration(least[name])}"
-        for name in ("wait p50", "notice p50", "waking p50", "fetching p50", "copy p50")
+        for name in (f"{phase} p50" for phase in TIMED)
         if name in least
     )
     runs = f"{len(one)} and {len(other)} runs"

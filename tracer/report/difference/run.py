@@ -31,6 +31,10 @@ from tracer.report.program import FileNames, Model
 from tracer.statistics import grid
 from tracer.terms import NOTICE_SPANS, PHASES, STATES
 
+# notice stands before its two parts
+TIMED = tuple(
+    its for name in PHASES for its in (name, *(NOTICE_SPANS if name == "notice" else ()))
+)
 PARTS = 5  # of a run, in the order of time
 FEWEST_IN_PART = 4  # operations; a run with fewer than twice as many is one part
 _OWN = STATES[1:]  # blocked is the pace of who sends
@@ -178,8 +182,8 @@ def _phases(operations: Operations) -> dict[str, Number]:
         for name, (begin, end) in NOTICE_SPANS.items()
     }
     return {
-        f"{name} {percentile}_ns": number(values, share)
-        for name, values in took.items()
+        f"{name} {percentile}_ns": number(took[name], share)
+        for name in TIMED
         for percentile, share in _PERCENTILES.items()
     }
 

@@ -41,10 +41,12 @@ class Told(TypedDict):
 
 
 class Line(Told):
-    """One measure, whether it differs or not. unit: ns, count (a message), share or word; rule: by what it is told;
-    least: the least shift that would have been told, null where none can."""
+    """One measure, whether it differs or not. unit: ns, count (a message), share or word; a_runs, b_runs: each run's
+    number; rule: by what it is told; least: the least shift that would have been told, null where none can."""
 
     unit: Literal["ns", "count", "share", "word"]
+    a_runs: list[float]
+    b_runs: list[float]
     rule: Rule
     differs: bool
     least: float | None
