@@ -205,11 +205,12 @@ def _pair(one: Contender, other: Contender, pairs: int) -> list[Difference]:
     ]
     if not both:
         return []
-    values = [np.array([its[side]["runs"] for its in both], float).T for side in (1, 2)]
-    chances = step_down(*values) if min(map(len, values)) > 1 else np.ones(len(both))
-    enough = min(map(len, values)) >= FEWEST
+    own = np.array([first["runs"] for _, first, _ in both], np.float64).T
+    others = np.array([second["runs"] for _, _, second in both], np.float64).T
+    fewest = min(len(own), len(others))
+    chances = step_down(own, others) if fewest > 1 else np.ones(len(both))
     return [
-        _difference(measure, one, other, first, second, min(1.0, pairs * chance), enough)
+        _difference(measure, one, other, first, second, min(1.0, pairs * chance), fewest >= FEWEST)
         for (measure, first, second), chance in zip(both, chances.tolist(), strict=True)
     ]
 

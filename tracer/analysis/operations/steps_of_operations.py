@@ -1,5 +1,5 @@
-"""What was done for each operation: how often its process made which call and fell asleep since its operation before, and
-in which order its thread made its calls. In bounded memory: of many operations every so manieth is looked at."""
+"""What was done for each operation: how often its process made which call and fell asleep since its operation before,
+and in which order its thread made its calls. In bounded memory: of many operations every so manieth is looked at."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _RT_SIGRETURN = syscalls.numbers()["rt_sigreturn"]
 
 @dataclass(frozen=True)
 class StepsOfOperations:
-    """rows: int64[n], the operations that were looked at, in the order in which they were done. counts: step → int64[n],
-    how often it was done in the operation's process. sequences: int64[n, LONGEST], the operation's thread's own steps in
-    their order, equal ones in a row once. A step is SLEEP or a call with its error (`name_of`)."""
+    """rows: int64[n], the operations that were looked at, in the order in which they were done. counts: step →
+    int64[n], how often it was done in the operation's process. sequences: int64[n, LONGEST], the operation's thread's
+    own calls in their order, equal ones in a row once. A step is SLEEP or a call with its error (`name_of`)."""
 
     rows: np.ndarray
     counts: dict[int, np.ndarray]
@@ -43,11 +43,6 @@ def name_of(step: int) -> str:
     name = syscalls.Call.of(step >> _ERRNO_BITS).name
     error = step & (1 << _ERRNO_BITS) - 1
     return f"{name} → {syscalls.error_name(-error)}" if error else name
-
-
-def again(step: int) -> bool:
-    """Whether the call found nothing, or was interrupted: how often that happens is not the program's choice alone."""
-    return step != SLEEP and step & (1 << _ERRNO_BITS) - 1 != 0
 
 
 class Steps(Step[None, StepsOfOperations]):

@@ -80,9 +80,7 @@ FORMAT = Format(
         Switch(
             "--ascii",
             "Draw with ASCII alone.",
-            frozenset(
-                (Kind.REPORT, Kind.LISTING, Kind.COMPARISON, Kind.DIFFERENCE, Kind.VERIFY)
-            ),
+            frozenset((Kind.REPORT, Kind.LISTING, Kind.COMPARISON, Kind.DIFFERENCE, Kind.VERIFY)),
             order=40,
         ),
         Switch(

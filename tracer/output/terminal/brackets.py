@@ -1,5 +1,5 @@
-"""What is not told apart, in groups: a "compact letter display" (Piepho, An Algorithm for a Letter-Based Representation of
-All-Pairwise Comparisons, 2004), which says of every two whether they differ."""
+"""What is not told apart, in groups: a "compact letter display" (Piepho, An Algorithm for a Letter-Based Representation
+of All-Pairwise Comparisons, 2004), which says of every two whether they differ."""
 
 from __future__ import annotations
 

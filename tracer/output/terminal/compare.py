@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from rich.text import Text
 
 from tracer.output.format import Result
@@ -38,7 +40,7 @@ NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
 _MOST = 1e30  # of any measure, so that sums stay finite
 _POSIX_SAYS = {True: "sync", False: "async", None: MISSING}
 # a line for each column, in the table's order
-_LEGEND = (
+LEGEND = (
     ("wait", "from asking to the data's being there: the sender's pace"),
     ("notice", "from there until the copy begins"),
     ("copy", "until the data is in the program's buffer"),
@@ -56,22 +58,22 @@ def render(result: Result, width: int = 80, color: bool = False, unicode: bool =
     """`result` (tracer/report/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
     width = max(width, NARROWEST)
     models = result.get("models") or []
-    labels = _labels(models)
+    names = labels(models)
     lines = [
-        *_head(result, width),
-        *_table(models, labels),
+        *head(result, width),
+        *_table(models, names),
         *_legend(width),
-        *_estimated(models, labels, width),
-        *_bars(models, labels),
-        *_cpu_bars(models, labels),
-        *_resources(models, labels),
-        *_ranks(result, models, labels, width),
+        *_estimated(models, names, width),
+        *_bars(models, names),
+        *_cpu_bars(models, names),
+        *_resources(models, names),
+        *_ranks(result, models, names, width),
         *_unavailable(result, width),
     ]
     return printed(lines, width, color, unicode)
 
 
-def _labels(models: list[Result]) -> list[str]:
+def labels(models: Sequence[Result]) -> list[str]:
     """The name of each model, with its language where only some are in C."""
     several = len({model.get("lang") for model in models}) > 1
     return [
@@ -80,7 +82,8 @@ def _labels(models: list[Result]) -> list[str]:
     ]
 
 
-def _head(result: Result, width: int) -> list[Text]:
+def head(result: Result, width: int) -> list[Text]:
+    """What was asked, and where."""
     options, host = result.get("options") or {}, result.get("host") or {}
     langs = {model.get("lang") for model in result.get("models") or []}
     asked = [
@@ -118,7 +121,7 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
         row, spread = (Text(fit(cell, NAME), style="bold") for cell in (label[:NAME], label[NAME:]))
         for _, measure in COLUMNS:
             values = (model.get("measures") or {}).get(measure)
-            row.append(_value(measure, _median(model, measure)).rjust(CELLS), style="not bold")
+            row.append(value(measure, _median(model, measure)).rjust(CELLS), style="not bold")
             spread.append(_plus_minus(measure, values).rjust(CELLS), style="not bold dim")
         kind = _POSIX_SAYS[model.get("synchronous")]
         row.append(
@@ -132,25 +135,25 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
 def _plus_minus(measure: str, values: Result | None) -> str:
     """Half the distance from the least to the greatest value, in two digits; '' where that is 0."""
     half = (min(values["max"], _MOST) - min(values["min"], _MOST)) / 2 if values else 0
-    text = _value(measure, float(f"{half:.2g}"))
+    text = value(measure, float(f"{half:.2g}"))
     return f"±{text}" if any(digit in text for digit in "123456789") else ""
 
 
-def _value(measure: str, value: float | None) -> str:
+def value(measure: str, amount: float | None) -> str:
     """A measure in few cells: 31.2µs, 99.9%, 1.05, 4,214."""
-    if value is None:
+    if amount is None:
         return MISSING
     if measure.endswith("_ns"):
-        return duration(value).replace(" ", "") if value else "0"
+        return duration(amount).replace(" ", "") if amount else "0"
     if measure == "waiting_cpu":
-        return f"{100 * value:.1f}%"
+        return f"{100 * amount:.1f}%"
     if measure == "anonymous_bytes":
-        return size(round(value))
-    return f"{value:,.0f}" if value >= 100 or measure == "threads" else f"{value:.2f}"
+        return size(round(amount))
+    return f"{amount:,.0f}" if amount >= 100 or measure == "threads" else f"{amount:.2f}"
 
 
 def _legend(width: int) -> list[Text]:
-    return [line for label, body in _LEGEND for line in entry(label, body, width)]
+    return [line for label, body in LEGEND for line in entry(label, body, width)]
 
 
 def _estimated(models: list[Result], labels: list[str], width: int) -> list[Text]:
@@ -224,7 +227,7 @@ def _resources(models: list[Result], labels: list[str]) -> list[Text]:
             ("elapsed_ns", 9, 10),
         ):
             values = (model.get("measures") or {}).get(measure)
-            line.append(_value(measure, _median(model, measure)).rjust(cells))
+            line.append(value(measure, _median(model, measure)).rjust(cells))
             line.append(f" {_plus_minus(measure, values)}".ljust(room)[:room], style="dim")
         lines.append(line)
     return lines
@@ -236,12 +239,20 @@ def _median(model: Result, measure: str) -> float | None:
 
 
 def _ranks(result: Result, models: list[Result], labels: list[str], width: int) -> list[Text]:
-    """Each measure's programs from the least to the greatest, those that are not told apart in one bracket: two differ
-    where no bracket holds both."""
+    lines = _rule("Which differ", "two in one bracket are not told apart")
+    for title, words in brackets(result, models, labels):
+        lines += entry(title, words, width)
+    return [*lines, *_too_few(result, width)]
+
+
+def brackets(
+    result: Result, models: Sequence[Result], labels: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Of each measure the programs from the least to the greatest, those that are not told apart in one bracket: two
+    differ where no bracket holds both."""
     names = {
         (model["name"], model["lang"]): label for model, label in zip(models, labels, strict=True)
     }
-    lines = _rule("Which differ", "two in one bracket are not told apart")
     for title, measure in RANKED:
         known = [
             (median, model) for model in models if (median := _median(model, measure)) is not None
@@ -258,8 +269,13 @@ def _ranks(result: Result, models: list[Result], labels: list[str], width: int) 
         }
         together = groups(ids, apart)
         told = " ".join(f"[{', '.join(names[its] for its in group)}]" for group in together)
-        lines += entry(title, told if len(together) > 1 else "no difference is told", width)
-    return [*lines, *_too_few(result, width)]
+        yield title, told if len(together) > 1 else "no difference is told"
+
+
+def told(model: Result, measure: str) -> str:
+    """A measure of a program, with its spread."""
+    spread = _plus_minus(measure, (model.get("measures") or {}).get(measure))
+    return " ".join(filter(None, (value(measure, _median(model, measure)), spread)))
 
 
 def _too_few(result: Result, width: int) -> list[Text]:

@@ -44,7 +44,7 @@ def _head(result: Result, width: int) -> Iterator[Text]:
     yield Text().append("iotrace  ", style="dim").append("diff", style="bold")
     for side in ("a", "b"):
         runs = result[side]
-        counts = [run["operations"] for run in runs]
+        counts = [run["operations"] for run in runs] or [0]
         many = plural(counts[0], "operation")
         if len(set(counts)) > 1:
             many = f"{min(counts):,} to {max(counts):,} operations"
@@ -55,6 +55,8 @@ def _head(result: Result, width: int) -> Iterator[Text]:
 
 def names(runs: Sequence[Result]) -> str:
     """A run's path; of several the first and the last."""
+    if not runs:
+        return MISSING
     first, last = (clean(runs[place]["name"]) for place in (0, -1))
     between = " … " if len(runs) > 2 else ", "
     return first if len(runs) == 1 else f"{first}{between}{last.rpartition('/')[2]}"
@@ -108,11 +110,13 @@ def said(line: Result, value: Any) -> str:
     """A value in its unit."""
     if value is None:
         return MISSING
+    if isinstance(value, str):
+        return clean(value)
     if line["unit"] == "ns":
         return duration(value) if value else "0"
     if line["unit"] == "share":
         return f"{100 * value:.1f}%"
-    return f"{value:,.2f}".rstrip("0").rstrip(".") if line["unit"] == "count" else clean(value)
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def effect(line: Result) -> str:
@@ -134,7 +138,9 @@ def chance(p: float) -> str:
 
 
 def _side_by_side(result: Result, width: int, verbose: bool) -> Iterator[Text]:
-    yield from rule("Side by side", "medians of the runs" if result["how"] != "one run each" else "", width)
+    yield from rule(
+        "Side by side", "medians of the runs" if result["how"] != "one run each" else "", width
+    )
     head = fit("", WHAT) + "".join(its.rjust(CELL) for its in ("A", "B", "B − A", "told from"))
     yield Text(head, style="dim")
     where = None
@@ -153,14 +159,16 @@ def shown(measures: Sequence[Result], verbose: bool) -> list[Result]:
 def _matters(line: Result) -> bool:
     if line["unit"] == "word":
         return True
-    most = max(line["a"] or 0, line["b"] or 0)
+    most = max((its for its in (line["a"], line["b"]) if isinstance(its, int | float)), default=0)
     return most >= LEAST_COUNT if line["unit"] == "count" else most > 0
 
 
 def _row(line: Result, width: int) -> Iterator[Text]:
     if line["unit"] == "word":
         same = line["a"] == line["b"]
-        words = said(line, line["a"]) if same else f"{said(line, line['a'])} / {said(line, line['b'])}"
+        words = (
+            said(line, line["a"]) if same else f"{said(line, line['a'])} / {said(line, line['b'])}"
+        )
         yield from (
             Text(fit(line["what"] if index == 0 else "", WHAT)).append("  " + text)
             for index, text in enumerate(wrap(words, width - WHAT - 2))
@@ -171,7 +179,11 @@ def _row(line: Result, width: int) -> Iterator[Text]:
         row.append(fit_right(said(line, value)))
     by = line["effect"]
     row.append(fit_right(signed(line, by) if by is not None else MISSING))
-    least = (said(line, line["least"]) if line["least"] else "any") if line["least"] is not None else MISSING
+    least = (
+        (said(line, line["least"]) if line["least"] else "any")
+        if line["least"] is not None
+        else MISSING
+    )
     row.append(fit_right(least), style="dim")
     yield row.append("  differs" if line["differs"] else "", style="bold yellow")
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from tracer.quantities import duration
 from tracer.report.difference import measure, shapes
-from tracer.report.difference.run import TIMED, Number, Place, Run, Where
-from tracer.statistics import ALPHA, FEWEST, detectable, step_down
+from tracer.report.difference.run import TIMED, Number, Place, Run, Usual, Where
+from tracer.statistics import ALPHA, FEWEST, Floats, detectable, step_down
 
 SCHEMA: Literal[1] = 1
 _ONLY = "not there"
@@ -107,7 +107,9 @@ def _lines(
         yield from _usual(where, *there)
     elif not all(there):
         said = ["there" if its else _ONLY for its in there]
-        sure = all(len(its) in (0, len(side)) for its, side in zip(there, (one, other), strict=True))
+        sure = all(
+            len(its) in (0, len(side)) for its, side in zip(there, (one, other), strict=True)
+        )
         does = max(its.operations for side in there for its in side) > 0
         yield _line(where, "receives", "word", "exact", *said, differs=sure and does)
 
@@ -163,7 +165,7 @@ def _usual(where: Where, one: list[Place], other: list[Place]) -> Iterator[shape
             )
 
 
-NEVER = measure.Usual({0: 1.0})
+NEVER = Usual({0: 1.0})
 
 
 def _line(
@@ -195,23 +197,26 @@ def _line(
 
 def _test(lines: list[shapes.Line], pairs: list[tuple[Where, Sides]]) -> None:
     """All numbers of all places, tested together."""
-    places = {
-        (where.process or None, where.role or None): sides for where, sides in pairs
-    }
+    places = {(where.process or None, where.role or None): sides for where, sides in pairs}
     tested = [line for line in lines if line["rule"] in ("floor", "shown")]
-    tables = []
-    for at in (0, 1):
-        columns = [
-            [_number(its, _key(line)).value for its in places[_where(line)][at] if its is not None]
-            for line in tested
-        ]
-        tables.append(np.array(columns, float).T)
     if not tested:
         return
-    p, least = step_down(*tables), detectable(*tables)
+    one, other = (_table(tested, places, side) for side in (0, 1))
+    p, least = step_down(one, other), detectable(one, other)
     for line, chance, shortest in zip(tested, p.tolist(), least.tolist(), strict=True):
         line["p"], line["rule"], line["differs"] = chance, "test", chance <= ALPHA
         line["least"] = shortest if np.isfinite(shortest) else None
+
+
+def _table(
+    tested: list[shapes.Line], places: dict[tuple[str | None, str | None], Sides], side: int
+) -> Floats:
+    """The numbers (runs, measures) of one side."""
+    columns = [
+        [_number(its, _key(line)).value for its in places[_where(line)][side] if its is not None]
+        for line in tested
+    ]
+    return np.array(columns, np.float64).T
 
 
 def _where(line: shapes.Line) -> tuple[str | None, str | None]:

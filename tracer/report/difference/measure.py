@@ -12,7 +12,9 @@ from tracer.report.difference.run import Number, Usual
 from tracer.statistics import shift
 
 USUAL = 0.75  # what so many operations of one side do,
-SELDOM = 0.25  # and so few of the other, is a difference: how often is not a matter of chance any more
+SELDOM = (
+    0.25  # and so few of the other, is a difference: how often is not a matter of chance any more
+)
 
 
 def apart(one: Sequence[Number], other: Sequence[Number]) -> bool:

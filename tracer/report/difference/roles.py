@@ -1,4 +1,4 @@
-"""What a descriptor is to its process, from the name of its file: what stays the same where numbers and ports do not."""
+"""What a descriptor is to its process, by the name of its file: what stays the same where numbers and ports do not."""
 
 from __future__ import annotations
 

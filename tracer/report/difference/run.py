@@ -32,9 +32,7 @@ from tracer.statistics import grid
 from tracer.terms import NOTICE_SPANS, PHASES, STATES
 
 # notice stands before its two parts
-TIMED = tuple(
-    its for name in PHASES for its in (name, *(NOTICE_SPANS if name == "notice" else ()))
-)
+TIMED = tuple(its for name in PHASES for its in (name, *(NOTICE_SPANS if name == "notice" else ())))
 PARTS = 5  # of a run, in the order of time
 FEWEST_IN_PART = 4  # operations; a run with fewer than twice as many is one part
 _OWN = STATES[1:]  # blocked is the pace of who sends
@@ -104,9 +102,8 @@ def of(read: Read, facts: dict[str, Any], name: str) -> Run:
 
 
 def _places(results: Results) -> dict[Where, Place]:
-    operations, steps, threads = (
-        results[step] for step in (OperationsInWindow, Steps, ThreadStates)
-    )
+    operations, steps = results[OperationsInWindow], results[Steps]
+    threads = results[ThreadStates]
     everything = np.ones(len(operations), bool)
     whole = _place(operations, steps, everything, threads)
     whole.words["verdict"] = results[Model]["model"]["name"]
@@ -128,7 +125,7 @@ def _places(results: Results) -> dict[Where, Place]:
 
 
 def _roles(
-    operations: Operations, names: Mapping[tuple[int, int, int], str], chosen: np.ndarray
+    operations: Operations, names: dict[tuple[int, int, int], str], chosen: np.ndarray
 ) -> np.ndarray:
     """object[n]: the role of each chosen operation's descriptor."""
     keys = np.stack([operations.tgid, operations.fd, operations.inode], axis=1).astype(np.int64)
@@ -220,9 +217,7 @@ def _usual(steps: StepsOfOperations, chosen: np.ndarray) -> dict[str, Usual]:
     told = {name: _shares(counts) for name, counts in _named(steps, mine)}
     distinct, counts = np.unique(steps.sequences[mine], axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    shares = {
-        _sequence(distinct[row].tolist()): float(counts[row] / counts.sum()) for row in order
-    }
+    shares = {_sequence(distinct[row].tolist()): float(counts[row] / counts.sum()) for row in order}
     return {**told, "sequence": Usual(shares)}
 
 
@@ -245,6 +240,4 @@ def _states(threads: list[ThreadTimes], operations: int) -> dict[str, Number]:
         values = {f"{name} a message_ns": its / operations for name, its in sums.items()}
     else:
         values = {f"{name} share": its / lifetime for name, its in sums.items()}
-    return {
-        name: Number(float(value), np.empty(0), np.empty(0)) for name, value in values.items()
-    }
+    return {name: Number(float(value), np.empty(0), np.empty(0)) for name, value in values.items()}
