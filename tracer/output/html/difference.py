@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from tracer.output.format import Result
 from tracer.output.html.elements import Child, el, section, table
 from tracer.output.html.plain import plain
-from tracer.output.terminal.diff import chance, effect, names, place, said, shown
+from tracer.output.terminal.diff import chance, effect, least, names, place, said, shown
 from tracer.output.units import MISSING, plural
 
 _WIDE, _HIGH, _DOT = 200, 24, 3
@@ -60,26 +60,40 @@ def _told(told: Sequence[Result]) -> Element | None:
         for line in told
     ]
     heads = ("what", "A", "B", "effect", "p")
-    return section("differences", "What differs", table(heads, rows, "What differs"))
+    caption = "With the effect's 99% interval, where there is one"
+    return section("differences", "What differs", table(heads, rows, caption))
 
 
 def _all(result: Result) -> Iterator[Element]:
-    listed = shown(result["measures"], True)
-    for number, (where, lines) in enumerate(groupby(listed, key=lambda line: place(line["where"]))):
-        rows = [_row(line) for line in lines]
-        heads = ("what", "A", "B", "B − A", "told from", "runs", "")
+    listed = groupby(result["measures"], key=lambda line: place(line["where"]))
+    for number, (where, lines) in enumerate(listed):
+        measures = list(lines)
+        matter = shown(measures, False)
+        rest = [line for line in measures if line not in matter]
         title = where or "All of it"
-        yield section(f"place-{number}", title, table(heads, rows, f"{title}: side by side"))
+        yield section(f"place-{number}", title, _table(matter, "Side by side"), _rest(rest))
+
+
+def _table(lines: Sequence[Result], caption: str) -> Element:
+    heads = ("what", "A", "B", "B − A", "told from", "runs", "")
+    return table(heads, [_row(line) for line in lines], caption)
+
+
+def _rest(lines: Sequence[Result]) -> Element | None:
+    """What hardly ever happened, and is the same on both sides."""
+    if not lines:
+        return None
+    summary = el("summary", f"{plural(len(lines), 'more measure')}, the same on both sides")
+    return el("details", summary, _table(lines, "Seldom, and the same"))
 
 
 def _row(line: Result) -> list[Child]:
-    least = said(line, line["least"]) if line["least"] is not None else MISSING
     return [
         line["what"],
         said(line, line["a"]),
         said(line, line["b"]),
         effect(line) if line["effect"] is not None else MISSING,
-        least,
+        least(line),
         _dots(line),
         "differs" if line["differs"] else "",
     ]

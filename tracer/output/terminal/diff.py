@@ -86,7 +86,8 @@ def _told(line: Result, width: int) -> Iterator[Text]:
     words = [f"{said(line, line['a'])} → {said(line, line['b'])}"]
     if line["effect"] is not None:
         words.append(effect(line))
-    words.append(chance(line["p"]) if line["p"] is not None else _RULES[line["rule"]])
+    # a number is not parted from its letter at the end of a line
+    words.append(f"p\u00a0{chance(line['p'])}" if line["p"] is not None else _RULES[line["rule"]])
     yield from _labelled(name, "  ".join(filter(None, words)), width)
 
 
@@ -133,8 +134,15 @@ def signed(line: Result, value: float) -> str:
 
 
 def chance(p: float) -> str:
-    """'p 0.008'."""
-    return f"p\u00a0{p:.2g}"  # not parted at the end of a line
+    """'0.0079'."""
+    return f"{p:.2g}"
+
+
+def least(line: Result) -> str:
+    """From where on a shift would have been told: of what is the same in all runs, any."""
+    if line["least"] is None:
+        return MISSING
+    return said(line, line["least"]) if line["least"] else "any"
 
 
 def _side_by_side(result: Result, width: int, verbose: bool) -> Iterator[Text]:
@@ -179,12 +187,7 @@ def _row(line: Result, width: int) -> Iterator[Text]:
         row.append(fit_right(said(line, value)))
     by = line["effect"]
     row.append(fit_right(signed(line, by) if by is not None else MISSING))
-    least = (
-        (said(line, line["least"]) if line["least"] else "any")
-        if line["least"] is not None
-        else MISSING
-    )
-    row.append(fit_right(least), style="dim")
+    row.append(fit_right(least(line)), style="dim")
     yield row.append("  differs" if line["differs"] else "", style="bold yellow")
 
 
