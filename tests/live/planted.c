@@ -1,5 +1,6 @@
-/* An epoll loop that receives MESSAGES datagrams, one every INTERVAL µs, and between being told and the receive spins for
- * SPIN µs and makes EXTRA calls more: what `iotrace diff` has to find. Usage: planted MESSAGES INTERVAL SPIN EXTRA */
+/* An epoll loop that receives MESSAGES datagrams, one every INTERVAL µs, and between being told and the receive spins
+ * for SPIN µs and makes EXTRA calls more: what `iotrace diff` has to find. Usage: planted MESSAGES INTERVAL SPIN EXTRA
+ */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
