@@ -512,8 +512,9 @@ class Lock(TypedDict):
 
     address: str
     process: Id | None
-    kind: Literal["mutual exclusion", "synchronisation", "unclear"]
+    kind: Literal["mutual exclusion", "two-way waiting", "synchronisation", "unclear"]
     waits: Count
+    owned: Count
     wakes: Count
     waited_ns: Duration
     longest_ns: Duration
