@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #define SPARE_DESCRIPTORS 24 /* room for what a program has open besides its ends */
+#define EACH_BACKLOG 128     /* connections that wait to be accepted */
 
 static void make_room(struct workload *w)
 {
@@ -42,7 +43,7 @@ static int bound(struct workload *w, uint64_t *number)
 	socklen_t length = is_local ? sizeof(local.sun_family) : sizeof(internet);
 	int fd = socket(address->sa_family, w->proto == TCP ? SOCK_STREAM : SOCK_DGRAM, 0);
 
-	if (fd < 0 || bind(fd, address, length) || (w->proto == TCP && listen(fd, w->sockets)))
+	if (fd < 0 || bind(fd, address, length) || (w->proto == TCP && listen(fd, w->each ? EACH_BACKLOG : w->sockets)))
 		failed(w, "bind");
 	length = is_local ? sizeof(local) : sizeof(internet);
 	getsockname(fd, address, &length);
@@ -71,9 +72,12 @@ static int reading_end(struct workload *w, uint64_t *number)
 
 void open_ends(struct workload *w)
 {
-	uint64_t *numbers = calloc(w->sockets, sizeof(*numbers));
+	uint64_t *numbers;
 
+	if (w->proto == NONE)
+		return;
 	make_room(w);
+	numbers = calloc(w->sockets, sizeof(*numbers));
 	w->fds = calloc(w->sockets, sizeof(*w->fds));
 	if (!w->fds || !numbers)
 		failed(w, "calloc");
@@ -88,6 +92,7 @@ void open_ends(struct workload *w)
 		}
 	}
 	w->page[PID] = getpid();
+	w->page[EACH] = w->each;
 	for (size_t i = 0; i < w->sockets; i++)
 		w->page[ENDS + i] = numbers[i];
 	w->page[PORT] = numbers[0];
@@ -96,15 +101,18 @@ void open_ends(struct workload *w)
 
 void connect_ends(struct workload *w)
 {
-	int listener = w->fds[0];
+	bool accepts = w->proto == TCP && !w->each;
 
+	if (w->proto == NONE)
+		return;
+	int listener = w->fds[0];
 	for (size_t i = 0; i < w->sockets; i++) {
-		if (w->proto == TCP && (w->fds[i] = accept(listener, NULL, NULL)) < 0)
+		if (accepts && (w->fds[i] = accept(listener, NULL, NULL)) < 0)
 			failed(w, "accept");
 		if (w->fds[i] > w->highest)
 			w->highest = w->fds[i];
 	}
-	if (w->proto == TCP)
+	if (accepts)
 		close(listener);
 	w->fd = w->fds[0];
 	w->ended = calloc(w->highest + 1, sizeof(*w->ended));

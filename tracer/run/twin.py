@@ -24,7 +24,7 @@ from tracer import places
 from tracer.errors import CANNOT, IotraceError
 
 SOURCES = Path(scenarios.__file__).parent / "c"
-SHARED = ("workload.c", "transport.c")  # compiled into every twin
+SHARED = ("workload.c", "transport.c", "notes.c")  # compiled into every twin
 FLAGS = ("-O2", "-std=gnu11", "-Wall")
 
 
@@ -62,7 +62,7 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
     except KeyError:
         groups, home = [], "/"
     done = subprocess.run(
-        [sys.executable, "-m", "tracer.run.twin", path.stem],
+        [sys.executable, "-m", "tracer.run.twin", _name(path)],
         user=uid,
         group=gid,
         extra_groups=groups,
@@ -80,6 +80,15 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
         said = done.stderr.decode(errors="replace").strip().removeprefix("twin: ")
         raise CannotBuild(said or "compiling the C twin failed")
     return Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
+
+
+def _name(path: Path) -> str:
+    """What main() calls the program at `path`: blocking, trials/barrier."""
+    return (
+        str(path.relative_to(SOURCES).with_suffix(""))
+        if path.is_relative_to(SOURCES)
+        else path.stem
+    )
 
 
 def _digest(path: Path, compiler: str) -> str:
@@ -184,7 +193,7 @@ def _cache() -> Path:
 
 def main() -> None:
     """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
-    names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
+    names = sorted(_name(path) for path in SOURCES.rglob("*.c") if path.name not in SHARED)
     arguments = argparse.ArgumentParser(
         prog="python -m tracer.run.twin", description=(__doc__ or "").partition("\n")[0]
     )

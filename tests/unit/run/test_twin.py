@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.running import NOBODY, PYTHON, ROOT
 
-from scenarios import scenarios
+from scenarios import find, scenarios
 from tracer.run import twin
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
@@ -60,7 +60,6 @@ def test_compiles_without_a_warning(scenario, tmp_path):
             "cc",
             *twin.FLAGS,
             "-Wextra",
-            "-Wno-missing-field-initializers",
             "-Werror",
             "-o",
             tmp_path / "program",
@@ -122,17 +121,17 @@ def test_does_by_hand_what_the_python_program_does(scenario, proto):
 )
 def test_nonsense_is_wrong_usage(arguments):
     done = subprocess.run(
-        [twin.built(TWINS[0].twin), *arguments],
+        [twin.built(find("blocking").twin), *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 2 and done.stdout == "" and done.stderr
+    assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
 
 
 def test_says_that_its_sender_was_killed():
-    program = twin.built(next(scenario for scenario in TWINS if scenario.name == "blocking").twin)
+    program = twin.built(find("blocking").twin)
     with subprocess.Popen(
         [program, "--messages", "100000"],
         cwd=ROOT,
