@@ -1,7 +1,7 @@
 """The textbook's claims, one a file, found by looking in this directory (nothing to register); no kernel interface.
 
-The module of a claim has the sentence (and what its clauses say), the source, the runs that the test needs, and `judge`: a pure function from the
-recordings of these runs to a verdict with evidence.
+The module of a claim has the sentence, what its clauses say, the source, the runs that the test needs, and `judge`: a
+pure function from the recordings of these runs to a verdict with evidence.
 """
 
 from __future__ import annotations

@@ -8,7 +8,11 @@ from tracer.claims.trace_view import length
 NUMBER = 1
 NAME = "blocking"
 SENTENCE = "A blocking read uses no CPU while it waits, and others run meanwhile."
-SOURCE = "Stevens, UNP 6.2, figure 6.1"
+CLAUSES = ("the reader uses no CPU while it waits", "others run meanwhile")
+SOURCE = (
+    "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.1, p. 155 (page from memory), which says "
+    "blocked of the whole call; here it is asleep while it waits"
+)
 RUNS = {"reader": Wanted("trials.neighbour", interval_ns=20_000_000, compared=True)}
 MOST_CPU = 0.05  # at most, of the wait: the reader enters the call, falls asleep and wakes
 LEAST_OTHERS = 0.05  # at least, of the wait: other work on this machine may use that CPU too

@@ -24,7 +24,12 @@ SENTENCE = (
     "A non-blocking read returns EWOULDBLOCK at once; waiting by polling costs CPU in proportion to the wait, "
     "and far more system calls per message than any other model."
 )
-SOURCE = "Stevens, UNP 6.2, figure 6.2"
+CLAUSES = (
+    "a non-blocking read returns EWOULDBLOCK at once",
+    "waiting by polling costs CPU in proportion to the wait",
+    "and far more system calls than any other model",
+)
+SOURCE = "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.2, p. 156 (page from memory)"
 OTHERS = {name: wanted for name, wanted in SYNCHRONOUS.items() if name != "nonblocking"} | {
     "posix-aio": ASYNCHRONOUS["posix-aio"]
 }

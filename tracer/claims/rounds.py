@@ -14,7 +14,8 @@ import numpy as np
 from tracer import statistics
 from tracer.statistics import ALPHA
 
-TELLING = 0.2  # of the greater value: rounds in which a difference as small as this would show can say that there is none
+# Of the greater value: rounds in which a difference as small as this would show can say that there is none.
+TELLING = 0.2
 Answer = bool | None
 """None: the rounds cannot tell."""
 

@@ -28,7 +28,9 @@ from tracer.run import scenario as experiment
 from tracer.run.interleave import Run, Turn
 
 SCHEMA: Literal[1] = 1
-ROUNDS = 5  # of fewer, two runs of the same thing part by chance more often than once in a hundred times
+ROUNDS = (
+    5  # of fewer, two runs of the same thing part by chance more often than once in a hundred times
+)
 _TIMEOUT_S = 120  # an emulated machine takes long to start an interpreter
 
 
@@ -260,7 +262,9 @@ def _judged(
 def judge(claim: Claim, recordings: Mapping[str, Sequence[str]]) -> Judgement:
     """The verdict on a claim from recordings (paths) by the names of its runs; raises RecordingError."""
     seen = {path: _seen(path) for paths in recordings.values() for path in paths}
-    return claim.verdict({name: [seen[path] for path in paths] for name, paths in recordings.items()})
+    return claim.verdict(
+        {name: [seen[path] for path in paths] for name, paths in recordings.items()}
+    )
 
 
 def _seen(path: str | Path) -> TraceView:

@@ -113,7 +113,9 @@ def _foot(report: Result, width: int) -> list[Text]:
         width,
     )
     if report["interrupted"]:
-        lines += _labelled("STOPPED", "interrupted: judged by the runs that were made", width, "bold")
+        lines += _labelled(
+            "STOPPED", "interrupted: judged by the runs that were made", width, "bold"
+        )
     for failed in report["failed"]:
         lines += _labelled("FAILED", failed, width, "bold red")
     return lines
