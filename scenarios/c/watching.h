@@ -13,10 +13,13 @@
 #include <sys/select.h>
 
 #define MOST_WATCHED 1000
+#ifndef WATCHED
+#define WATCHED 10, 100, MOST_WATCHED
+#endif
 #define TOGETHER 5       /* calls in a row */
 #define SWEPT (64 << 20) /* bytes: more than the caches hold */
 
-static const int sizes[] = {10, 100, MOST_WATCHED};
+static const int sizes[] = {WATCHED};
 #define SIZES (sizeof(sizes) / sizeof(*sizes))
 
 static struct watching {
@@ -40,7 +43,7 @@ static inline void open_watched(struct workload *w, int readable)
 	getrlimit(RLIMIT_NOFILE, &room);
 	room.rlim_cur = room.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &room);
-	for (int i = 0; i < MOST_WATCHED; i++) {
+	for (int i = 0; i < sizes[SIZES - 1]; i++) {
 		watching.fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
 		if (watching.fds[i] < 0 && errno == EMFILE)
 			unsupported(w, "no process may have 1000 descriptors open here (ulimit -H -n)");
@@ -52,7 +55,8 @@ static inline void open_watched(struct workload *w, int readable)
 	for (int i = 0; i < readable; i++) {
 		struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 		socklen_t size = sizeof(own);
-		int fd = watching.fds[sizes[0] - 1 - i]; /* every size has it */
+		/* the first of them are in every size, and the last of these first */
+		int fd = watching.fds[i < sizes[0] ? sizes[0] - 1 - i : i];
 
 		if (bind(fd, (struct sockaddr *)&own, size) || getsockname(fd, (struct sockaddr *)&own, &size) ||
 		    connect(fd, (struct sockaddr *)&own, size) || send(fd, "it stays here", 13, 0) < 0)
@@ -81,7 +85,7 @@ static inline void watch_them(struct workload *w)
 /* TOGETHER calls of each kind on each size a round. readable: how many sockets are. */
 static inline void watch(struct workload *w, bool cold, int readable)
 {
-	struct epoll_event events[16];
+	static struct epoll_event events[MOST_WATCHED];
 	fd_set set;
 
 	open_watched(w, readable);
@@ -101,7 +105,7 @@ static inline void watch(struct workload *w, bool cold, int readable)
 			}
 			for (int i = 0; i < TOGETHER; i++) {
 				sweep();
-				epoll_wait(watching.epolls[s], events, 16, -1);
+				epoll_wait(watching.epolls[s], events, MOST_WATCHED, -1);
 			}
 		}
 		turned(w);

@@ -27,6 +27,7 @@ CROWDS = {
     "select, all at once": ("trials.crowd_select", "select"),
     "poll, all at once": ("trials.crowd_poll", "poll"),
     "epoll, all at once": ("trials.crowd_epoll", "epoll_wait"),
+    "epoll, all at once, SCHED_BATCH": ("trials.crowd_epoll_batch", "epoll_wait"),
 }
 RUNS = {
     **{name: Wanted(name.replace("-", "_"), sockets=SOCKETS) for name in CALLS},
@@ -65,7 +66,8 @@ def judge(runs: Runs) -> Judgement:
     if crowded and min(crowded) < TWO:
         findings.but.append(
             "two are what one descriptor costs that is ready alone: where 50 are ready at once, one call tells of "
-            f"many, and it is {span(spread(crowded), count)} calls a message"
+            f"many, and it is {span(spread(crowded), count)} calls a message, fewest where those who are woken do not "
+            "interrupt the sender"
         )
     return findings.judgement(
         f"{SOCKETS} sockets, one ready at a time: asleep in the call for {span(spread(asleep_shares), percent)} of the "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, ratio, spread
-from tracer.claims.costs import CALLS, RUNS, costs, growth, shown
+from tracer.claims.costs import CALLS, RUNS, Costs, costs, growth, shown
 from tracer.claims.rounds import above
 
 __all__ = ["RUNS"]
@@ -36,16 +36,18 @@ def judge(runs: Runs) -> Judgement:
         findings.must(above(grows[call], GROWS), f"{call} does not grow with the number")
     stays = above(grows["epoll_wait"], STAYS)
     findings.must(None if stays is None else not stays, "epoll_wait grows with the number")
-    cold = costs(runs.get("cold", ()))
-    if cold and above(cold_growth := growth(cold["epoll_wait"]), STAYS) is not False:
-        findings.but.append(
-            f"where other work has swept the caches, epoll_wait grows too: {_grown(cold['epoll_wait'], cold_growth)}, "
-            f"poll {_grown(cold['poll'], growth(cold['poll']))}"
-        )
-    each = ", ".join(f"{call} {_grown(warm[call], grows[call])}" for call in CALLS)
-    return findings.judgement(f"{fewest} → {most} descriptors: {each}")
+    swept, cold = "", costs(runs.get("cold", ()))
+    if cold:
+        swept = f"; where other work has swept the caches: {_each(cold)}"
+        if above(growth(cold["epoll_wait"]), STAYS) is not False:
+            findings.but.append("where other work has swept the caches, epoll_wait grows too")
+    return findings.judgement(f"{fewest} → {most} descriptors: {_each(warm)}{swept}")
 
 
-def _grown(by_number: dict[int, list[float]], times: list[float]) -> str:
+def _each(found: Costs) -> str:
+    return ", ".join(f"{call} {_grown(found[call])}" for call in CALLS)
+
+
+def _grown(by_number: dict[int, list[float]]) -> str:
     few, many = by_number[min(by_number)], by_number[max(by_number)]
-    return f"{shown(few)} → {shown(many)} ({ratio(spread(times).middle)})"
+    return f"{shown(few)} → {shown(many)} ({ratio(spread(growth(by_number)).middle)})"
