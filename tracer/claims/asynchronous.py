@@ -17,7 +17,10 @@ SENTENCE = (
     "An asynchronous read returns at once, the process is not blocked, is told after the copy, and makes no "
     "receive call itself."
 )
-SOURCE = "Stevens, UNP 6.2, figure 6.5; POSIX.1-2017, aio_read"
+SOURCE = (
+    "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.5, p. 159 (page from memory); POSIX.1-2017, "
+    "aio_read"
+)
 NAMES = {
     "posix-aio": "glibc's aio_read",
     "io-uring": "io_uring",

@@ -14,7 +14,7 @@ from tracer.kernel import syscalls
 CALLS = ("select", "poll", "epoll_wait")
 RUNS = {
     "warm": Wanted("trials.watching", messages=40, proto="none", compared=True),
-    "cold": Wanted("trials.watching_cold", messages=8, proto="none", compared=True),
+    "cold": Wanted("trials.watching_cold", messages=4, proto="none", compared=True),
 }
 Costs = dict[str, dict[int, list[float]]]
 """Of each call and each number of descriptors the time on a CPU from entry to exit (ns), the median of each round."""

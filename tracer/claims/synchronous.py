@@ -16,7 +16,10 @@ SENTENCE = (
     "By POSIX's definition only the asynchronous model is asynchronous: in all the others the copy blocks the "
     "caller."
 )
-SOURCE = "Stevens, UNP 6.2, figure 6.6; POSIX.1-2017, definitions of synchronous and asynchronous I/O operation"
+SOURCE = (
+    "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.6, p. 160 (page from memory), where blocked is "
+    "said of the whole call; POSIX.1-2017, base definitions of synchronous and asynchronous I/O operation"
+)
 RUNS = SYNCHRONOUS | ASYNCHRONOUS
 OPTIONAL = frozenset(RUNS.keys() - {"blocking", "nonblocking"})
 _OWN = "own call"
