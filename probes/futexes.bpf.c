@@ -19,7 +19,7 @@ TAIL(owner)
 	u32 operation = read8(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG1), command = operation & FUTEX_CMD_MASK;
 	if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET)
 		return 0;
-	if (bpf_probe_read_user(&owner, sizeof(owner), (void *)(word + OWNER_AT)))
+	if (user_bytes(&owner, sizeof(owner), (void *)(word + OWNER_AT)))
 		return 0;
 	if (!owner || owner >= PID_LIMIT)
 		return 0;
