@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Wanted, percent, span, spread
+from tracer.claims.rounds import above, under
 from tracer.claims.trace_view import length
 
 NUMBER = 1
@@ -30,9 +31,9 @@ def judge(runs: Runs) -> Judgement:
             max((run.on_cpu(tid, waits) for tid in tids), default=0) / length(waits)
         )
         findings.must(asleep_ns > 0, "the reader never slept")
-    findings.must(max(reader_shares) <= MOST_CPU, "the waiting reader uses a CPU")
+    findings.must(under(reader_shares, MOST_CPU), "the waiting reader uses a CPU")
     findings.must(
-        min(neighbour_shares) >= LEAST_OTHERS, "another process on its CPU does not get it"
+        above(neighbour_shares, LEAST_OTHERS), "another process on its CPU does not get it"
     )
     return findings.judgement(
         f"while it waits the reader has a CPU for {span(spread(reader_shares), percent)} of the time, "

@@ -37,6 +37,11 @@ def above(values: Sequence[float], least: float) -> Answer:
     return True if all(reached) else None if any(reached) else False
 
 
+def under(values: Sequence[float], most: float) -> Answer:
+    """Whether the value is at most that great: in every round, in none (False), or in some of them (None)."""
+    return above([-value for value in values], -most)
+
+
 def times(one: Sequence[float], other: Sequence[float]) -> float:
     """How many times `one` is as great as `other`: Hodges and Lehmann's shift of the logarithms. Values above 0."""
     logarithms = [np.log(np.maximum(np.array(its, float), 1e-9)) for its in (other, one)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.claims.claim import Findings, Judgement, Runs, Wanted, percent, span, spread, time
-from tracer.claims.rounds import below
+from tracer.claims.rounds import below, under
 from tracer.claims.shared_runs import SYNCHRONOUS
 from tracer.claims.trace_view import TraceView, length
 from tracer.kernel import syscalls
@@ -58,7 +58,7 @@ def judge(runs: Runs) -> Judgement:
         announced == messages,
         f"{messages - announced} of {messages} messages were received without a signal",
     )
-    findings.must(max(shares) <= MOST_BLOCKED, "the process is blocked while it waits")
+    findings.must(under(shares, MOST_BLOCKED), "the process is blocked while it waits")
     signal, polling = ([_calling(run) for run in runs[name]] for name in ("signal", "polling"))
     findings.must(below(signal, polling), "it spends as much on calls as polling does")
     _whole_cost(runs, findings)

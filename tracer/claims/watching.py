@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, ratio, spread
 from tracer.claims.costs import CALLS, RUNS, Costs, costs, growth, shown
-from tracer.claims.rounds import above
+from tracer.claims.rounds import above, under
 
 __all__ = ["RUNS"]
 
@@ -34,12 +34,11 @@ def judge(runs: Runs) -> Judgement:
     grows = {call: growth(warm[call]) for call in CALLS}
     for call in ("select", "poll"):
         findings.must(above(grows[call], GROWS), f"{call} does not grow with the number")
-    stays = above(grows["epoll_wait"], STAYS)
-    findings.must(None if stays is None else not stays, "epoll_wait grows with the number")
+    findings.must(under(grows["epoll_wait"], STAYS), "epoll_wait grows with the number")
     swept, cold = "", costs(runs.get("cold", ()))
     if cold:
         swept = f"; where other work has swept the caches: {_each(cold)}"
-        if above(growth(cold["epoll_wait"]), STAYS) is not False:
+        if not under(growth(cold["epoll_wait"]), STAYS):
             findings.but.append("where other work has swept the caches, epoll_wait grows too")
     return findings.judgement(f"{fewest} → {most} descriptors: {_each(warm)}{swept}")
 

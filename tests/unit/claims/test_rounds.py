@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tracer.claims.claim import Findings, Verdict
-from tracer.claims.rounds import above, below, times
+from tracer.claims.rounds import above, below, times, under
 
 LOW, HIGH = [10.0, 11, 12, 10.5, 11.5], [20.0, 22, 21, 23, 20.5]
 
@@ -32,6 +32,7 @@ def test_rounds_that_scatter_cannot_tell_and_rounds_that_agree_can() -> None:
 )
 def test_above_is_what_all_rounds_say(values: list[float], answer: bool | None) -> None:
     assert above(values, 10) is answer
+    assert under([-value for value in values], -10) is answer
 
 
 def test_times_is_of_the_pairs_middle() -> None:
