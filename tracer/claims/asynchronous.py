@@ -37,8 +37,8 @@ CLAUSES = (
     "it makes no receive call itself",
 )
 SOURCE = (
-    "Stevens, UNP, vol. 1, 3rd ed. (2004), 6.2 and figure 6.5 (from memory); POSIX.1-2017, aio_read(3p), DESCRIPTION: "
-    "returns when the request has been initiated or queued; aio_init(3)"
+    "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.5, p. 159 (page from memory); POSIX.1-2017, "
+    "aio_read, DESCRIPTION: it returns when the request has been initiated or queued; aio_init(3)"
 )
 NAMES = {
     "posix-aio": "glibc's aio_read",

@@ -21,8 +21,8 @@ CLAUSES = (
     "in all the others a call of the caller's does",
 )
 SOURCE = (
-    "Stevens, UNP, vol. 1, 3rd ed. (2004), 6.2 and figure 6.6; POSIX.1-2017, XBD chapter 3, asynchronous and "
-    "synchronous I/O operation (both from memory)"
+    "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.6, p. 160 (page from memory), where blocked is "
+    "said of the whole call; POSIX.1-2017, base definitions of synchronous and asynchronous I/O operation"
 )
 INLINE = "io-uring-inline"
 RUNS = SYNCHRONOUS | ASYNCHRONOUS | {INLINE: Wanted("io_uring_inline")}
