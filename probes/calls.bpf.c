@@ -50,8 +50,12 @@ static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct 
 		slot->at = 0;
 		tail_calls.call(ctx, TAIL_SUBMIT);
 	}
-	if (call && call->learn & LEARN_WATCHED && !in_compat_call())
-		tail_calls.call(ctx, TAIL_WATCH);
+	if (call && call->learn & (LEARN_WATCHED | LEARN_OWNER) && !in_compat_call()) {
+		if (call->learn & LEARN_WATCHED)
+			tail_calls.call(ctx, TAIL_WATCH);
+		else if (!(call->learn & LEARN_SILENT))
+			tail_calls.call(ctx, TAIL_OWNER);
+	}
 }
 
 RAW_TRACEPOINT_PROBE(sys_enter)
@@ -265,7 +269,7 @@ static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 	slot->enter = 0;
 	if (!(todo & LEARN_SILENT))
 		batch_record(now, KIND_CALL, tid, code_of(nr, compat, &arg), start, result, args[ARG0], arg, false);
-	todo &= ~(LEARN_SILENT | LEARN_WATCHED);
+	todo &= ~(LEARN_SILENT | LEARN_WATCHED | LEARN_OWNER);
 	if (!todo) {
 		if (compat && (nr == I386_EXECVE || nr == I386_EXECVEAT) && !result)
 			tail_calls.call(ctx, TAIL_EXECUTED);
