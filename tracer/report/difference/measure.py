@@ -11,10 +11,8 @@ from tracer.report.difference.floors import FLOORS_NS, floor_ns
 from tracer.report.difference.run import Number, Usual
 from tracer.statistics import shift
 
-USUAL = 0.75  # what so many operations of one side do,
-SELDOM = (
-    0.25  # and so few of the other, is a difference: how often is not a matter of chance any more
-)
+# What so many operations of one side do, and so few of the other, is a difference: chance does not change most of them.
+USUAL, SELDOM = 0.75, 0.25
 
 
 def apart(one: Sequence[Number], other: Sequence[Number]) -> bool:
