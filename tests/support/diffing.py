@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from support.records_builder import EAGAIN, Trace
 from support.recordings import write_recording
+from support.records_builder import EAGAIN, Trace
 
 from tracer.report.difference.run import Place, Run, Usual, Where, number
 
@@ -24,7 +24,9 @@ def blocking(
     for at in range(MS, (messages + 1) * MS, MS):
         ready = at + 500_000
         took = max(int(notice + slow + random.normal(0, 0.1 * notice)), 100)
-        trace.sleep(at + 200, ready + 50, ready + took - 40, waker=0).ready(ready).copy(ready + took)
+        trace.sleep(at + 200, ready + 50, ready + took - 40, waker=0).ready(ready).copy(
+            ready + took
+        )
         trace.call("recvfrom", at, ready + took + 1000, 64)
         for number_ in range(extra):
             trace.call("getppid", ready + took + 2000 + 20 * number_, ready + took + 2010, 1)

@@ -131,7 +131,7 @@ def _numbers(where: Where, one: list[Place], other: list[Place]) -> Iterator[sha
         a, b = measure.median(first), measure.median(second)
         effect, interval = measure.effect(first, second)
         least = measure.floor_of(name, unit, a, b)
-        differs = least is not None and abs(b - a) > least and measure.apart(first, second)
+        differs = least is not None and measure.told(first, second, least)
         rule: shapes.Rule = "shown" if least is None else "floor"
         line = _line(where, name, unit, rule, a, b, differs=differs)
         line |= {"effect": effect, "interval": list(interval) if interval else None, "least": least}

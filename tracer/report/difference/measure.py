@@ -27,6 +27,15 @@ def _values(numbers: Sequence[Number]) -> np.ndarray:
     return numbers[0].parts if len(numbers) == 1 else np.array([its.value for its in numbers])
 
 
+def told(one: Sequence[Number], other: Sequence[Number], least: float) -> bool:
+    """Whether times of too few runs for a test differ: their medians by more than the floor, all of one beyond all of
+    the other, and so without the time in which they waited for a CPU."""
+    if abs(median(other) - median(one)) <= least or not apart(one, other):
+        return False
+    first, second = ([its.on_cpu for its in side if its.on_cpu] for side in (one, other))
+    return len(first) < len(one) or len(second) < len(other) or told(first, second, least)
+
+
 def floor_of(name: str, unit: str, one: float, other: float) -> float | None:
     """From where on two values differ where there are too few runs for a test; None: by how much nobody can say."""
     phase, _, percentile = name.partition(" ")
