@@ -112,6 +112,7 @@ class RunOptions(TypedDict):
     address: NotRequired[str]
     net: NotRequired[Link | None]
     lang: NotRequired[Lang]
+    taskrun: NotRequired[Literal["default", "coop", "defer"] | None]
 
 
 class TraceOptions(TypedDict):
