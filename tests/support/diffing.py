@@ -31,9 +31,7 @@ def blocking(
         ready = at + 500_000
         took = max(int(notice + slow + random.normal(0, 0.1 * notice)), 200)
         woken = ready + 50 if waits else ready + took - 100
-        trace.sleep(at + 200, woken, ready + took - 40, waker=0).ready(ready).copy(
-            ready + took
-        )
+        trace.sleep(at + 200, woken, ready + took - 40, waker=0).ready(ready).copy(ready + took)
         trace.call("recvfrom", at, ready + took + 1000, 64)
         for number_ in range(extra):
             trace.call("getppid", ready + took + 2000 + 20 * number_, ready + took + 2010, 1)

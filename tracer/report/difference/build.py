@@ -259,8 +259,9 @@ def _notes(
     runs = f"{len(one)} and {len(other)} runs"
     if how == "one run each":
         notes.append(
-            f"one run each: shifts of medians under these are not told: {shifts}; p90 and CPU time are shown and not "
-            "compared. Five runs of each, made in turns, tell more (--a RUN… --b RUN…)"
+            f"one run each: shifts of medians under these are not told: {shifts}, and none that is a wait for a CPU; "
+            "p90 and CPU time are shown and not compared. Five runs of each, made in turns, tell more (--a RUN… --b "
+            "RUN…)"
         )
     elif how == "few runs":
         notes.append(
