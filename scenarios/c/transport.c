@@ -1,6 +1,6 @@
-/* The receiver's ends of UDP, TCP, unix datagram sockets or pipes, as scenarios/kit/transport.py makes them: each has a
- * number by which the sender finds it: a port, the hexadecimal name of an autobound unix socket, or the descriptor of
- * a pipe's writing end.
+/* The receiver's ends of UDP, TCP, unix datagram sockets or pipes, as scenarios/kit/transport.py makes them, or a file
+ * in their place (scenarios/kit/blockfile.py): each has a number by which the sender finds it: a port, the hexadecimal
+ * name of an autobound unix socket, the descriptor of a pipe's writing end, or the file's.
  */
 #include "workload.h"
 
@@ -70,6 +70,18 @@ static int reading_end(struct workload *w, uint64_t *number)
 	return both[0];
 }
 
+/* A file without a name that is read past the page cache; its descriptor is the number. */
+static int direct_file(struct workload *w, uint64_t *number)
+{
+	/* on a disk, where /tmp may be memory */
+	int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_DIRECT, 0600);
+
+	if (fd < 0)
+		unsupported(w, "no file can be read with O_DIRECT in /var/tmp");
+	*number = fd;
+	return fd;
+}
+
 void open_ends(struct workload *w)
 {
 	uint64_t *numbers;
@@ -84,6 +96,8 @@ void open_ends(struct workload *w)
 	for (size_t i = 0; i < w->sockets; i++) {
 		if (w->proto == PIPE) {
 			w->fds[i] = reading_end(w, &numbers[i]);
+		} else if (w->proto == DISK) {
+			w->fds[i] = direct_file(w, &numbers[i]);
 		} else if (w->proto != TCP || i == 0) {
 			w->fds[i] = bound(w, &numbers[i]);
 		} else { /* all connect to the one that listens */

@@ -17,7 +17,9 @@
 /* How a run ends early: what siglongjmp brings back to `run`. */
 enum { FAILED = 1, SENDER_DIED, UNSUPPORTED, INTERRUPTED = 130 };
 
-const char *const PROTOCOLS[] = {[UDP] = "udp", [TCP] = "tcp", [UNIX] = "unix", [PIPE] = "pipe", [NONE] = "none"};
+const char *const PROTOCOLS[] = {[UDP] = "udp",   [TCP] = "tcp",   [UNIX] = "unix",
+				 [PIPE] = "pipe", [DISK] = "file", [NONE] = "none"};
+static const char *const TASKRUNS[] = {[INTERRUPTS] = "default", [COOP] = "coop", [DEFER] = "defer"};
 
 struct workload the_workload;
 
@@ -121,12 +123,21 @@ static enum proto protocol(const char *name, unsigned protocols, const char *tex
 	exit(2);
 }
 
+/* What io_uring's twins take as --taskrun; false: no such word. */
+static bool is_taskrun(struct workload *w, const char *text)
+{
+	for (w->taskrun = INTERRUPTS; w->taskrun <= DEFER; w->taskrun++)
+		if (!strcmp(text, TASKRUNS[w->taskrun]))
+			return true;
+	return false;
+}
+
 /* The options of scenarios/kit/options.py, with the same defaults. */
 static void parse(struct workload *w, int argc, char **argv, unsigned protocols, size_t sockets, size_t most_sockets)
 {
-	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
-	static const uint64_t most_size[] = {
-		[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20, [NONE] = 1 << 20};
+	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, TASKRUN, SHARED, NOTES, HELP };
+	static const uint64_t most_size[] = {[UDP] = 65507,    [TCP] = 1 << 20,  [UNIX] = 131072,
+					     [PIPE] = 1 << 20, [DISK] = 1 << 20, [NONE] = 1 << 20};
 	static const struct option options[] = {
 		[MESSAGES] = {.name = "messages", .has_arg = required_argument},
 		[INTERVAL] = {.name = "interval-ns", .has_arg = required_argument},
@@ -135,6 +146,7 @@ static void parse(struct workload *w, int argc, char **argv, unsigned protocols,
 		[OPEN_LOOP] = {.name = "open-loop", .has_arg = no_argument},
 		[SOCKETS] = {.name = "sockets", .has_arg = required_argument},
 		[ADDRESS] = {.name = "address", .has_arg = required_argument},
+		[TASKRUN] = {.name = "taskrun", .has_arg = required_argument},
 		[SHARED] = {.name = "shared-fd", .has_arg = required_argument},
 		[NOTES] = {.name = "notes-fd", .has_arg = required_argument},
 		[HELP] = {.name = "help", .has_arg = no_argument},
@@ -171,13 +183,15 @@ static void parse(struct workload *w, int argc, char **argv, unsigned protocols,
 			continue;
 		else if (which == PROTO)
 			w->proto = protocol(w->name, protocols, optarg);
+		else if (which == TASKRUN && w->takes_taskrun && is_taskrun(w, optarg))
+			continue;
 		else
 			break;
 	}
 	if (got == 0 && which == HELP) {
 		printf("usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto PROTOCOL] [--open-loop] "
-		       "[--sockets N] [--address IP] [--shared-fd FD] [--notes-fd FD]\n",
-		       w->name);
+		       "[--sockets N] [--address IP]%s [--shared-fd FD] [--notes-fd FD]\n",
+		       w->name, w->takes_taskrun ? " [--taskrun default|coop|defer]" : "");
 		exit(0);
 	}
 	if (got != -1 || optind < argc) {
@@ -196,7 +210,7 @@ static void parse(struct workload *w, int argc, char **argv, unsigned protocols,
 static void start_sender(struct workload *w, int argc, char **argv)
 {
 	char sockets[24], shared[16], receiver[16];
-	char *command[argc + 10];
+	char *command[argc + 12];
 	int count = 0;
 
 	snprintf(sockets, sizeof(sockets), "%zu", w->sockets);
@@ -207,6 +221,8 @@ static void start_sender(struct workload *w, int argc, char **argv)
 	command[count++] = "scenarios.kit.sender";
 	for (int i = 1; i < argc; i++)
 		command[count++] = argv[i];
+	command[count++] = "--proto";
+	command[count++] = (char *)PROTOCOLS[w->proto];
 	command[count++] = "--sockets";
 	command[count++] = sockets;
 	command[count++] = "--shared-fd";
@@ -304,6 +320,12 @@ int run_over(int argc, char **argv, const char *name, void (*scenario)(struct wo
 	w->name = name;
 	parse(w, argc, argv, protocols, 1, 1);
 	return run_parsed(w, argc, argv, scenario);
+}
+
+int run_uring(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
+{
+	the_workload.takes_taskrun = true;
+	return run_over(argc, argv, name, scenario, OVER(UDP) | OVER(TCP));
 }
 
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most)

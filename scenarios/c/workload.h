@@ -25,12 +25,16 @@
 /* The shared page is an array of 64-bit numbers; these are their places, as in scenarios/kit/page.py. */
 enum place { PID, PORT, READY, RECEIVED, FINISHED, SENT, STOP, EACH, ENDS = 16 };
 
-enum proto { UDP, TCP, UNIX, PIPE, NONE /* nothing is sent */ };
+enum proto { UDP, TCP, UNIX, PIPE, DISK /* "file": a file in the place of a socket */, NONE /* nothing is sent */ };
 
 extern const char *const PROTOCOLS[]; /* their names */
 
 /* A set of protocols is made of these: OVER(UDP) | OVER(TCP). */
 #define OVER(proto) (1u << (proto))
+
+/* When io_uring makes the copy of a receive that had found nothing: it interrupts, or waits for the next entry into the
+ * kernel, or for an io_uring_enter that asks for completions. */
+enum taskrun { INTERRUPTS, COOP, DEFER };
 
 /* How often a call was made, failed with an error, or a signal was handled; what does not apply is "". */
 struct count {
@@ -44,6 +48,8 @@ struct workload {
 	uint64_t messages_to_come, interval_ns, size;
 	enum proto proto;
 	bool open_loop, each; /* each: every message comes on a connection of its own, and `fd` listens */
+	bool takes_taskrun;   /* --taskrun is an option of this twin */
+	enum taskrun taskrun;
 	size_t sockets;
 	struct in_addr address;
 	int shared_fd, notes_fd;
@@ -72,10 +78,12 @@ extern struct workload the_workload; /* signal handlers are given nothing else *
 
 /* Runs a twin that watches one socket, or `sockets` if nothing is said and at most `most`, as a program: its exit
  * status, 0, 1 (ended early), 3 (cannot here) or 130 (Ctrl-C); wrong usage exits with 2. `run_over`: over these
- * protocols alone, the first of them (in the order of `enum proto`) if nothing is said. */
+ * protocols alone, the first of them (in the order of `enum proto`) if nothing is said; `run_uring`: over UDP
+ * and TCP, with --taskrun. */
 int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
 int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most);
 int run_over(int argc, char **argv, const char *name, void (*scenario)(struct workload *), unsigned protocols);
+int run_uring(int argc, char **argv, const char *name, void (*scenario)(struct workload *));
 
 /* Says what errno means for `call` and ends the run; a call that was only interrupted (EINTR) can be made again. */
 void failed(struct workload *w, const char *call);
