@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * Who owns the lock that a thread is about to wait for: a futex(2) says that it waits, not what for. */
-#define FUTEX_CMD_MASK 0x7f /* of <linux/futex.h> */
-#define FUTEX_WAIT 0
-#define FUTEX_WAIT_BITSET 9
 #define OWNER_AT 8 /* glibc's pthread_mutex_t: int __lock, the futex word; unsigned __count; int __owner */
 
 /* At the call's entry: at its exit the lock may be free, or somebody else's. Whether the word belongs to a mutex of
@@ -16,9 +13,7 @@ TAIL(owner)
 	if (!slot)
 		return 0;
 	u64 word = read8(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG0);
-	u32 operation = read8(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG1), command = operation & FUTEX_CMD_MASK;
-	if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET)
-		return 0;
+	u32 operation = read8(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG1);
 	if (user_bytes(&owner, sizeof(owner), (void *)(word + OWNER_AT)))
 		return 0;
 	if (!owner || owner >= PID_LIMIT)
