@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from _pytest.mark.structures import ParameterSet
+from _pytest.mark.structures import MarkDecorator, ParameterSet
 
 from scenarios import Scenario, find, names, scenarios
 from tracer.run import twin
@@ -28,19 +29,22 @@ LACKING = {
 
 def lacking(scenario: Scenario, lang: str) -> str:
     """Why this machine cannot make the scenario's program, '' if it can."""
-    if lang == "python" or scenario.twin is None:
-        return ""
+    return "" if lang == "python" or scenario.twin is None else lacking_for(scenario.twin)
+
+
+def lacking_for(path: Path) -> str:
+    """Why this machine cannot compile the C program at `path`, '' if it can."""
     if not HAVE_CC:
         return "no cc"
-    return "; ".join(LACKING[its] for its in twin.libraries(scenario.twin) if its in LACKING)
+    return "; ".join(LACKING[its] for its in twin.libraries(path) if its in LACKING)
+
+
+def _unless(why: str) -> MarkDecorator:
+    return pytest.mark.skipif(bool(why), reason=why)
 
 
 PROGRAMS = [
-    pytest.param(
-        scenario.name,
-        lang,
-        marks=pytest.mark.skipif(bool(lacking(scenario, lang)), reason=lacking(scenario, lang)),
-    )
+    pytest.param(scenario.name, lang, marks=_unless(lacking(scenario, lang)))
     for scenario in SENT
     for lang in scenario.languages
 ]
@@ -48,6 +52,15 @@ CASES = [
     pytest.param(*program.values, proto, marks=program.marks)
     for program in PROGRAMS
     for proto in find(str(program.values[0])).protocols
+]
+TWINS = [
+    pytest.param(scenario.name, marks=_unless(lacking(scenario, "c")))
+    for scenario in scenarios()
+    if scenario.twin
+]
+C_FILES = [
+    pytest.param(path, id=path.stem, marks=_unless(lacking_for(path)))
+    for path in sorted(twin.SOURCES.rglob("*.c"))
 ]
 PAIRS = [(scenario.name, proto) for scenario in SENT for proto in scenario.protocols]
 

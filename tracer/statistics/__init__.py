@@ -5,6 +5,7 @@ from __future__ import annotations
 from tracer.statistics.permutation import (
     ALPHA,
     FEWEST,
+    Floats,
     detectable,
     fewest_runs,
     holm,
@@ -16,6 +17,7 @@ from tracer.statistics.shift import Shift, grid, shift
 __all__ = [
     "ALPHA",
     "FEWEST",
+    "Floats",
     "Shift",
     "detectable",
     "fewest_runs",

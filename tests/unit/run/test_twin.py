@@ -1,11 +1,10 @@
-"""tracer/run/twin.py: C twins compiled once, kept where nobody else can write, the same programs as in Python."""
+"""tracer/run/twin.py: C twins compiled once, with the libraries that they need, kept where nobody else can write."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -13,35 +12,12 @@ from pathlib import Path
 import pytest
 from support.running import NOBODY, PYTHON, ROOT
 
-from scenarios import Scenario, find, scenarios
+from scenarios import scenarios
 from tracer.run import twin
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
 
 TWINS = [scenario for scenario in scenarios() if scenario.twin]
-BY_HAND = [(scenario, proto) for scenario in TWINS for proto in scenario.protocols]
-ASYNCHRONOUS = [
-    "io-uring",
-    "io-uring-inline",
-    "io-uring-multishot",
-    "io-uring-worker",
-    "linux-aio",
-    "linux-aio-poll",
-    "linux-aio-socket",
-    "posix-aio",
-    "posix-aio-suspend",
-    "posix-aio-thread",
-]
-
-
-def made(scenario: Scenario) -> Path:
-    """The twin's program; skips where its library is not installed."""
-    try:
-        return twin.built(scenario.twin)
-    except twin.CannotBuild as error:
-        if "apt-get install" in str(error):
-            pytest.skip(str(error))
-        raise
 
 
 @pytest.fixture
@@ -62,147 +38,6 @@ def compilations(tmp_path, monkeypatch):
     (tmp_path / "bin" / "cc").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     return lambda: len(log.read_text().splitlines()) if log.exists() else 0
-
-
-def test_the_models_have_twins():
-    assert {scenario.name for scenario in TWINS} >= {
-        "blocking",
-        "nonblocking",
-        "select",
-        "poll",
-        "epoll-lt",
-        "signal",
-        *ASYNCHRONOUS,
-    }
-
-
-@pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
-def test_compiles_without_a_warning(scenario, tmp_path):
-    made(scenario)
-    done = subprocess.run(
-        [
-            "cc",
-            *twin.FLAGS,
-            "-Wextra",
-            "-Werror",
-            "-o",
-            tmp_path / "program",
-            scenario.twin,
-            *(twin.SOURCES / name for name in twin.SHARED),
-            *(library.flag for library in twin.libraries(scenario.twin)),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def by_hand(program: list, *options: str) -> tuple[list[str], dict[str, int]]:
-    """The first line a scenario prints, without its time, in words; and its counts."""
-    done = subprocess.run(
-        [*program, "--messages", "23", "--interval-ns", "1000000", *options],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    first, _, *counts = (
-        line for line in done.stdout.splitlines() if not line.startswith("  memory")
-    )
-    # from a pipe, C reads and Python readvs
-    counted = (line.strip().replace("readv", "read").split(": ") for line in counts)
-    return first.split()[:-2], dict(counted)
-
-
-@pytest.mark.parametrize(
-    ("scenario", "proto"), BY_HAND, ids=lambda its: its if isinstance(its, str) else its.name
-)
-def test_does_by_hand_what_the_python_program_does(scenario, proto):
-    in_c = by_hand([made(scenario)], "--proto", proto)
-    in_python = by_hand([*PYTHON, "-m", scenario.module], "--proto", proto)
-    if scenario.name == "nonblocking":  # how often it polls is the machine's affair
-        for _, counts in (in_c, in_python):
-            call = "read" if proto == "pipe" else "recvfrom"
-            polls, empty = int(counts.pop(f"call     {call}")), counts.pop(f"error    {call}")
-            assert polls - int(empty.split()[0]) == 23 and empty.endswith("× EAGAIN")
-    assert in_c == in_python
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--messages", "0"],
-        ["--messages", "-5"],
-        ["--messages", "1x"],
-        ["--size", ""],
-        ["--size", "1048577"],
-        ["--size", "65508"],
-        ["--proto", "sctp"],
-        ["more"],
-        ["--nonsense"],
-        ["--shared-fd", "x"],
-    ],
-    ids=" ".join,
-)
-def test_nonsense_is_wrong_usage(arguments):
-    done = subprocess.run(
-        [twin.built(find("blocking").twin), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
-
-
-def test_says_that_its_sender_was_killed():
-    program = twin.built(find("blocking").twin)
-    with subprocess.Popen(
-        [program, "--messages", "100000"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        while not (found := children.read_text().split()):
-            pass
-        os.kill(int(found[0]), signal.SIGKILL)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and err == "blocking: the sender ended early\n"
-
-
-@pytest.mark.parametrize("lang", ["python", "c"])
-@pytest.mark.parametrize("name", [name for name in ASYNCHRONOUS if find(name).taskrun])
-@pytest.mark.parametrize("taskrun", ["default", "coop", "defer"])
-def test_task_work_is_asked_for_by_one_call_more_where_it_is_deferred(name, taskrun, lang):
-    scenario = find(name)
-    program = [made(scenario)] if lang == "c" else [*PYTHON, "-m", scenario.module]
-    done = subprocess.run(
-        [*program, "--messages", "23", "--interval-ns", "1000000", "--taskrun", taskrun],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=60,
-    )
-    if done.returncode == 3:
-        pytest.skip(done.stderr)
-    calls = {"io-uring-worker": 46, "io-uring": 46 if taskrun == "defer" else 23}.get(name, 23)
-    assert f"  call     io_uring_enter: {calls}\n" in done.stdout, done.stderr
-    assert done.returncode == 0 and "23 messages" in done.stdout
-
-
-@pytest.mark.parametrize("name", ["blocking", "linux-aio"])
-def test_only_io_uring_has_task_work(name):
-    done = subprocess.run(
-        [made(find(name)), "--taskrun", "coop"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
 
 
 # libraries
