@@ -322,6 +322,8 @@ class Model(TypedDict):
     name: Annotated[str, Also(values=(*MODELS, "mixed", "none", "unknown"))]
     synchronous: bool | None
     confidence: Share
+    shown_by: Count
+    shown_of: Count
     busy: bool
     evidence: list[str]
     reason: NotRequired[str]

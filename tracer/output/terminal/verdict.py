@@ -11,6 +11,7 @@ from tracer.output.units import clean, duration, number, plural, share
 GOOD = "green"
 MUCH = 0.05  # of the events: what is lost then may change what is said
 BRIEF = 2  # sentences of evidence on a screen
+DOUBTFUL = 0.5  # the confidence where evidence that would decide could not be had
 
 MODELS = {
     "blocking": "blocking I/O",
@@ -68,17 +69,15 @@ SYNCHRONOUS = {
 
 
 def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Text]:
-    """The model, whether it is synchronous, how sure that is, and `most` sentences of evidence (None: all)."""
+    """The model, whether it is synchronous, how many operations show it, and `most` sentences of evidence (None: all)."""
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
         return entry("model", "unknown: the report names none", width, "yellow")
     title, meaning = INSTEADS.get(model.get("instead") or "") or _title(model)
-    confidence = model.get("confidence")
-    sure = "" if confidence is None or name in _UNDECIDED else f", {confidence:.0%} sure"
     doubtful = name in (*_UNDECIDED, "mixed") and not model.get("instead")
     style = "bold yellow" if doubtful else "bold green"
-    lines = held_back(report, width) + entry("model", title + sure, width, style)
+    lines = held_back(report, width) + entry("model", title + _shown(model), width, style)
     if meaning:
         lines += entry("", meaning, width)
     shares = {share_name: value or 0 for share_name, value in (model.get("shares") or {}).items()}
@@ -98,6 +97,17 @@ def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Te
             )
             lines.append(line.append(("• " if row == 0 else "  ") + text))
     return lines
+
+
+def _shown(model: Result) -> str:
+    """How many operations show the model by themselves; nothing where they decide nothing, or where the shares of
+    several models follow."""
+    name, count, of = model.get("name"), model.get("shown_by"), model.get("shown_of")
+    if count is None or not of or name in (*_UNDECIDED, "mixed"):
+        return ""
+    verb = "shows" if count == 1 or of == 1 else "show"
+    doubt = ", but evidence is missing" if count and (model.get("confidence") or 0) <= DOUBTFUL else ""
+    return f", {number(count)} of {plural(of, 'operation')} {verb} it{doubt}"
 
 
 def _posix(model: Result) -> str:
