@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tracer.output import phase_names
 from tracer.output.format import Result
 from tracer.output.units import duration
 from tracer.report.contract import PHASE_SPANS
@@ -86,6 +87,16 @@ class Figure:
     def model(self) -> str:
         """The operation's model as the report names it; empty where it names none."""
         return self.drawn.get("model") or ""
+
+    @property
+    def copy_name(self) -> str:
+        """What the phase `copy` is called here."""
+        told = {"how": self.operation.get("how"), "estimated": self.estimated}
+        return phase_names.copy_name_of(told, self.moved)
+
+    def name_of(self, phase: str) -> str:
+        """What a phase is called here."""
+        return phase_names.shown(phase, self.copy_name)
 
     @property
     def finds_completion(self) -> bool:

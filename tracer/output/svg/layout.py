@@ -35,9 +35,10 @@ class Lane:
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase's bracket: from the middle of a row to that of another."""
+    """A phase's bracket: from the middle of a row to that of another; called: what is written beside it."""
 
     name: str
+    called: str
     text: str
     top: float
     bottom: float
@@ -72,7 +73,9 @@ def arrange(figure: Figure) -> Layout:
     phases = _phases(figure, rows, heights)
     times = MARGIN + max(width_of(row.when, SMALL) for row in rows)
     application, kernel, helper, right = _lanes(figure, rows, times + 10)
-    labels = [width_of(text, SMALL, True) for phase in phases for text in (phase.name, phase.text)]
+    labels = [
+        width_of(text, SMALL, True) for phase in phases for text in (phase.called, phase.text)
+    ]
     width = right + 28 + max(labels, default=0) + MARGIN
     height = heights[-1] + ROW * 0.8
     return Layout(application, kernel, helper, times, width, rows, heights, cuts, phases, height)
@@ -158,5 +161,5 @@ def _phases(figure: Figure, rows: list[Row], heights: list[float]) -> list[Phase
             continue
         mark = "~" if figure.is_estimated(begin, end) else ""
         text = mark + duration(figure.took(name))
-        phases.append(Phase(name, text, heights[first], heights[last]))
+        phases.append(Phase(name, figure.name_of(name), text, heights[first], heights[last]))
     return phases

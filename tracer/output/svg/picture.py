@@ -213,7 +213,7 @@ class _Drawing:
         path = f"M{x - 4:.1f} {top:.1f}h4V{bottom:.1f}h-4"
         self._canvas.add("path", f"open {phase.name}-line", d=path, stroke_width=2)
         middle = (top + bottom) / 2
-        self._canvas.text(phase.name, x + 10, middle - 3, f"small bold {phase.name}")
+        self._canvas.text(phase.called, x + 10, middle - 3, f"small bold {phase.name}")
         self._canvas.text(phase.text, x + 10, middle + 13, f"small {phase.name}")
 
     # below the lanes
@@ -238,7 +238,8 @@ class _Drawing:
             self._canvas.add("rect", name, x=x, y=self._y, width=part, height=14)
             x += part
             mark = "~" if self._figure.is_estimated(begin, end) else ""
-            words.append((name, f"{name} {mark}{duration(took)} ({share(took, total)})"))
+            called = self._figure.name_of(name)
+            words.append((name, f"{called} {mark}{duration(took)} ({share(took, total)})"))
         self._y += 14
         self._shares(words)
         self._y += 10
@@ -301,4 +302,4 @@ def _told(figure: Figure) -> Iterator[str]:
     for name, (begin, end) in PHASE_SPANS.items():
         if (took := figure.took(name)) is not None:
             mark = "about " if figure.is_estimated(begin, end) else ""
-            yield f"{name}: {mark}{duration(took)}."
+            yield f"{figure.name_of(name)}: {mark}{duration(took)}."

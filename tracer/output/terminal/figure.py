@@ -130,7 +130,7 @@ def _rail(figure: Figure) -> _Rail:
         first, last = figure.index_of(begin), figure.index_of(end)
         if first is None or last is None or last <= first:
             continue
-        while last - first < 3:
+        while last - first <= len(_words(figure, name)) + 1:
             figure.insert(last, name)
             last += 1
     rail = _Rail()
@@ -144,19 +144,27 @@ def _rail(figure: Figure) -> _Rail:
             rail.glyphs[index] = "│"
             rail.styles[index] = style
         rail.glyphs[last] = "┘"
-        middle = first + (last - first - 1) // 2
+        words = _words(figure, name)
+        middle = first + (last - first - len(words)) // 2
         mark = "~" if figure.is_estimated(begin, end) else ""
         if name == "copy" and (inside_ns := figure.waited_inside()):
-            _label(rail, first + 2, "wait", duration(inside_ns))
+            _label(rail, first + len(words) + 1, "wait", ["wait"], duration(inside_ns))
             middle = first
-        _label(rail, middle, name, mark + duration(figure.took(name)))
+        _label(rail, middle, name, words, mark + duration(figure.took(name)))
     return rail
 
 
-def _label(rail: _Rail, row: int, phase: str, took: str) -> None:
-    """The name of a phase beside a row, and how long it took beside the next."""
+def _words(figure: Figure, phase: str) -> list[str]:
+    """A phase's name in lines that fit beside the bracket."""
+    return textwrap.wrap(figure.name_of(phase), LABEL)
+
+
+def _label(rail: _Rail, row: int, phase: str, words: list[str], took: str) -> None:
+    """The name of a phase beside a row and those below it, and how long it took beside the next."""
     style = PHASE_STYLES[phase]
-    rail.labels[row], rail.labels[row + 1] = (phase, f"bold {style}"), (took, style)
+    for place, word in enumerate(words):
+        rail.labels[row + place] = (word, f"bold {style}")
+    rail.labels[row + len(words)] = (took, style)
 
 
 def _caption(report: Result, figure: Figure) -> list[Text]:

@@ -69,7 +69,7 @@ SYNCHRONOUS = {
 
 
 def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Text]:
-    """The model, whether it is synchronous, how many operations show it, and `most` sentences of evidence (None: all)."""
+    """The model, whether it is synchronous, how many operations show it, `most` sentences of evidence (None: all)."""
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
@@ -106,7 +106,9 @@ def _shown(model: Result) -> str:
     if count is None or not of or name in (*_UNDECIDED, "mixed"):
         return ""
     verb = "shows" if count == 1 or of == 1 else "show"
-    doubt = ", but evidence is missing" if count and (model.get("confidence") or 0) <= DOUBTFUL else ""
+    doubt = (
+        ", but evidence is missing" if count and (model.get("confidence") or 0) <= DOUBTFUL else ""
+    )
     return f", {number(count)} of {plural(of, 'operation')} {verb} it{doubt}"
 
 
