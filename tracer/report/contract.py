@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from tracer.report.setup_step import SetupStep
 from tracer.terms import (
     BOUNDARIES,
     HELD_BACK,
@@ -741,6 +742,7 @@ class Figure(TypedDict):
     operation: Count
     model: ModelName
     steps: list[Step]
+    prelude: NotRequired[list[SetupStep]]
 
 
 class SlowReason(TypedDict):

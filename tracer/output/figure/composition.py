@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracer.output.figure import prelude
 from tracer.output.figure.notes import notes_of
 from tracer.output.figure.rows import FREE, RETURNS_FROM_HANDLER, Figure, Row, Step, comment
 from tracer.output.figure.steps import SUBMISSIONS, boundary_rows, rows_of
@@ -32,7 +33,8 @@ def build(report: Result) -> Figure | None:
     _mark(figure)
     _comment(report, figure)
     figure.notes = [*notes_of(figure)]
-    figure.rows = [shown for row in figure.rows for shown in (*row.before, row, *row.after)]
+    shown = (its for row in figure.rows for its in (*row.before, row, *row.after))
+    figure.rows = [*prelude.rows(figure), *shown]
     return figure
 
 

@@ -28,6 +28,7 @@ class Row:
     bound: of a comment, the time (ns) of the event above it.
     left, right: the application's edges; the left is the asking thread's, the right the helper's.
     names_helper: whether it only says who the helper is.
+    earlier: whether it is of before the operation; it has no time in this figure.
     """
 
     time_ns: int | None
@@ -49,6 +50,7 @@ class Row:
     right: str = "│"
     bound: int | None = None
     names_helper: bool = False
+    earlier: bool = False
 
 
 def comment(text: str, style: str, by_helper: bool = False) -> Row:

@@ -192,3 +192,4 @@ def _signs(figure: Figure) -> Iterator[str]:
     yield "+ since the line above"
     if figure.estimated:
         yield "~ estimated"
+    yield "not to scale"
