@@ -185,21 +185,25 @@ def judge(
     shown = _shown(operations, models == order[0])
     confidence, variants = _confidence(shown), _variants(operations)
     confidence = UNDECIDED if context.unwatched else confidence
-    counted = {"shown_by": shown, "shown_of": len(operations)}
+    of_all = len(operations)
     if most / decided < DOMINANT:
         shares = {NAMES[code]: round(int(counts[code]) / decided, 4) for code in order}
         kinds = {SYNCHRONOUS[model] for model in shares}
         synchronous = kinds.pop() if len(kinds) == 1 else None
         times = _time_shares(operations, models, order)
-        return ModelVerdict(
-            "mixed", synchronous, confidence, seen, shares, times, variants, busy=busy, **counted
-        )
+        mixed = "mixed", synchronous, confidence, seen, shares, times, variants
+        return ModelVerdict(*mixed, busy=busy, shown_by=shown, shown_of=of_all)
     of_model = models == order[0]
     waited = _waited_after_all(name, operations, of_model, most)
     synchronous = SYNCHRONOUS[name] or waited
     how = manner(name, operations.where(of_model), busy, sleeps)
     return ModelVerdict(
-        name, synchronous, confidence, seen, variants=variants, manner=how, busy=busy, **counted
+        *(name, synchronous, confidence, seen),
+        variants=variants,
+        manner=how,
+        busy=busy,
+        shown_by=shown,
+        shown_of=of_all,
     )
 
 
