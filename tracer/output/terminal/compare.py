@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from rich.text import Text
 
 from tracer.output.format import Result
+from tracer.output.terminal import models as side_by_side
 from tracer.output.terminal.header import PROTOCOLS
 from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed
 from tracer.output.units import MISSING, clean, duration, plural, size, stacked
@@ -73,6 +74,7 @@ def render(result: Result, width: int = 80, color: bool = False, unicode: bool =
         *_table(models, labels),
         *_legend(width),
         *_estimated(models, labels, width),
+        *side_by_side.lines(models, labels, width),
         *_bars(models, labels),
         *_cpu_bars(models, labels),
         *_resources(models, labels),
