@@ -257,7 +257,12 @@ def _measured(
 
     runs = []
     counts = [asked.rounds] * len(field.plans)
-    with interrupting(), progress.of_rounds(field.able, asked.rounds) as say:
+    with interrupting(), progress.of_runs(sum(counts)) as told:
+
+        def say(turn: Turn) -> None:
+            name, lang = field.able[turn.plan]
+            told(turn.number, f"{name} ({lang}), round {turn.round + 1}")
+
         for run in interleave.run(field.plans, counts, kernel, place, say):
             name = field.able[run.turn.plan]
             if run.path is None:

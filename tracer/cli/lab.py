@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 import scenarios
-from tracer.cli import show
+from tracer.cli import paper, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Scenario, Seconds, gathered, output_options
 from tracer.cli.show import Wanted
@@ -249,7 +249,7 @@ def _outcome(lab: Lab, kernel: str, arguments: list[str], files: BinaryIO) -> ma
 
     _say(f"Linux {lab.kernel(kernel).release} by {why}")
     job = machine.Job(lab.iotrace(*arguments))
-    return lab.run(kernel, accelerator, (job,), take, columns=show.columns())
+    return lab.run(kernel, accelerator, (job,), take, columns=paper.columns())
 
 
 def _keep(files: BinaryIO) -> None:
@@ -378,7 +378,8 @@ def _matrix(
     with lab.store.in_use():
         plan = MatrixPlan(run, ctx.meta.get("rest", []), tested, directory)
         jobs = wish.jobs or max(1, (os.cpu_count() or 1) // (2 * machine.cpus))
-        result = matrix.run(lab, kernels, plan, jobs, _say)
+        with progress.of_runs(len(kernels) * len(plan.commands)) as told:
+            result = matrix.run(lab, kernels, plan, jobs, told.note)
         store.write_atomically(directory / "matrix.json", json.dumps(result).encode())
     show.show(Kind.MATRIX, lambda: result, wanted)
     _say(f"recordings and reports: {directory}")

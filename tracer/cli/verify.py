@@ -89,7 +89,7 @@ def _tested(claims: list[Claim], output: str | None, as_root: bool) -> Verificat
     kept = files.directory(output, user)
     # inside the directory in which they are kept, if they are
     with interrupting(), tempfile.TemporaryDirectory(prefix=".iotrace-", dir=kept) as directory:
-        with progress.of_claims(sum(map(run.rounds_of, runs))) as say:
+        with progress.of_runs(sum(map(run.rounds_of, runs))) as say:
             made = run.run(runs, kernel, Path(directory), user, say)
         report = run.report(claims, made, kernel.sources, output)
         if kept:
