@@ -13,7 +13,7 @@ import click
 
 import scenarios
 from tracer.bpf import RING_BYTES
-from tracer.cli import files, progress, show
+from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
     MOST_TIMEOUT,
@@ -35,6 +35,14 @@ if TYPE_CHECKING:
     from tracer.run.scenario import ScenarioPlan
 
 ORDER = 2.5
+_EPILOG = epilog.epilog(
+    epilog.COMPARES,
+    (
+        "iotrace compare",
+        "iotrace compare select poll epoll-lt --sockets 100",
+        "iotrace compare blocking io-uring --rounds 10 --svg models.svg",
+    ),
+)
 DEFAULT = (
     "blocking",
     "nonblocking",
@@ -172,7 +180,7 @@ compare_options = gathered(
 )
 
 
-@click.command("compare", cls=Command)
+@click.command("compare", cls=Command, epilog=_EPILOG)
 @click.argument("chosen", metavar="[SCENARIO]...", type=Scenario(), nargs=-1)
 @compare_options
 @output_options(Kind.COMPARISON)

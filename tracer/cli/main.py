@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from tracer import __version__, places, text
-from tracer.cli import commands, files, paper
+from tracer.cli import commands, epilog, files, paper
 from tracer.cli.errors import Failed, failed
 
 _DEBUG = f"{__name__}.debug"  # key in the contexts' meta, which all commands share
@@ -68,6 +68,16 @@ def _said(error: Failed) -> int:
 @click.group(
     cls=OneLine,
     invoke_without_command=True,
+    epilog=epilog.epilog(
+        epilog.TRACES,
+        (
+            "iotrace list",
+            "iotrace run blocking",
+            "iotrace trace -- curl -s http://localhost/",
+            "iotrace attach $(pidof nginx) -d 5",
+            "iotrace COMMAND --help",
+        ),
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__)
