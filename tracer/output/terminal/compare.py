@@ -8,6 +8,7 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.terminal import models as side_by_side
+from tracer.output.terminal import narrow_compare
 from tracer.output.terminal.header import PROTOCOLS
 from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed
 from tracer.output.units import MISSING, clean, duration, plural, size, stacked
@@ -66,9 +67,11 @@ _LEGEND = (
 
 def render(result: Result, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """`result` (tracer/report/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
-    width = max(width, NARROWEST)
     models = result.get("models") or []
     labels = _labels(models)
+    if width < NARROWEST:
+        return printed(narrow_compare.lines(result, labels, width), width, color, unicode)
+    width = max(width, NARROWEST)
     lines = [
         *_head(result, width),
         *_table(models, labels),

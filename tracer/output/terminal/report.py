@@ -19,6 +19,7 @@ from tracer.output.terminal import (
     histogram,
     lanes,
     locks,
+    narrow,
     programs,
     slowest,
     tables,
@@ -45,10 +46,12 @@ def render(
 ) -> str:
     """`report` (docs/json.md) as text of lines of at most `width` cells, ending in a newline.
 
-    `hist` adds log2 histograms, `color` ANSI colours; without `unicode` everything is ASCII; without `verbose` it is
-    about SCREEN lines long. Less than 80 columns are drawn as 80. Missing parts are said to be missing; nothing is
-    raised for them.
+        `hist` adds log2 histograms, `color` ANSI colours; without `unicode` everything is ASCII; without `verbose` it is
+    about SCREEN lines long. Less than 80 columns get a short form; 80 are drawn where all is asked for. Missing parts
+        are said to be missing; nothing is raised for them.
     """
+    if width < NARROWEST and not (verbose or hist):
+        return printed(narrow.render(report, width), width, color, unicode)
     width = max(width, NARROWEST)
     sections: Sections = {section: section(report, width) for section in SECTIONS}
     if not hist:
