@@ -1,13 +1,14 @@
-"""--svg: pictures of the recordings in tests/data are valid, whole and as they were when somebody looked at them."""
+"""Outputs of the recordings in tests/data: pictures are valid, reports fit a screen, some are as when looked at."""
 
 from __future__ import annotations
 
 from xml.etree import ElementTree
 
 import pytest
-from support.pictures import GOLDEN, KEPT, RECORDINGS, picture_of
+from support.pictures import GOLDEN, MAKERS, RECORDINGS, picture_of, text_of
 
 from tracer.output.svg.style import BODY, GROWN, SMALL, TITLE, width_of
+from tracer.output.terminal.report import SCREEN
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -69,9 +70,16 @@ def extent(text: ElementTree.Element) -> tuple[float, float, float]:
     return begin, begin + wide, y - size / 3
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_a_picture_is_as_it_was_when_somebody_looked_at_it(name: str) -> None:
-    made = picture_of(name)
-    assert made == (GOLDEN / f"{name}.svg").read_text(), (
-        "look at it, then tests/support/pictures.py"
+@pytest.mark.parametrize(
+    ("ending", "name"), [(ending, name) for ending, (_, names) in MAKERS.items() for name in names]
+)
+def test_an_output_is_as_it_was_when_somebody_looked_at_it(ending: str, name: str) -> None:
+    made = MAKERS[ending][0](name)
+    assert made == (GOLDEN / f"{name}.{ending}").read_text(), (
+        "look at it, then python -m support.pictures"
     )
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_report_fits_a_screen(name: str) -> None:
+    assert text_of(name).count("\n") <= SCREEN

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from tracer.output.figure import edges
-from tracer.output.figure.composition import build
+from tracer.output.figure.composition import WHOLE, Limits, build
 from tracer.output.figure.notes import caption, nothing_to_draw
 from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
@@ -38,12 +38,23 @@ class _Rail:
     styles: dict[int, str] = field(default_factory=dict)
 
 
-def draw(report: Result) -> list[Text]:
-    """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
-    figure = build(report)
+# How to draw, from the figure in full to the shortest: (limits, whether brackets are as low as their labels).
+LENGTHS = (
+    (WHOLE, False),
+    (Limits(1, 8, 2, 3), False),
+    (Limits(0, 4, 1, 2), False),
+    (Limits(0, 4, 1, 2), True),
+)
+
+
+def draw(report: Result, length: int = 0) -> list[Text]:
+    """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none. length:
+    index into LENGTHS."""
+    limits, tight = LENGTHS[length]
+    figure = build(report, limits)
     if figure is None:
         return [Text(nothing_to_draw(report), style="yellow")]
-    rail = _rail(figure)
+    rail = _rail(figure, tight)
     figure.settle()
     edges.draw(figure)
     lines = [_title(figure), _heads(), _edge("┌", "┐")]
@@ -124,13 +135,14 @@ def _channel(row: Row) -> Text:
     return line
 
 
-def _rail(figure: Figure) -> _Rail:
-    """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled."""
+def _rail(figure: Figure, tight: bool = False) -> _Rail:
+    """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled. tight: labels may
+    stand beside the row at which their phase ends."""
     for name, (begin, end) in PHASE_SPANS.items():
         first, last = figure.index_of(begin), figure.index_of(end)
         if first is None or last is None or last <= first:
             continue
-        while last - first <= len(_words(figure, name)) + 1:
+        while last - first <= len(_words(figure, name)) + (not tight):
             figure.insert(last, name)
             last += 1
     rail = _Rail()

@@ -10,6 +10,7 @@ from tracer.output.units import clean, duration, number, plural, share
 
 GOOD = "green"
 MUCH = 0.05  # of the events: what is lost then may change what is said
+NOTHING_MORE = -1  # than the model and what POSIX calls it
 BRIEF = 2  # sentences of evidence on a screen
 DOUBTFUL = 0.5  # the confidence where evidence that would decide could not be had
 
@@ -69,7 +70,8 @@ SYNCHRONOUS = {
 
 
 def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Text]:
-    """The model, whether it is synchronous, how many operations show it, `most` sentences of evidence (None: all)."""
+    """The model, whether it is synchronous, how many operations show it, and `most` sentences of evidence (None: all;
+    NOTHING_MORE: none, and not how the threads wait)."""
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
@@ -78,7 +80,7 @@ def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Te
     doubtful = name in (*_UNDECIDED, "mixed") and not model.get("instead")
     style = "bold yellow" if doubtful else "bold green"
     lines = held_back(report, width) + entry("model", title + _shown(model), width, style)
-    if meaning:
+    if meaning and most != NOTHING_MORE:
         lines += entry("", meaning, width)
     shares = {share_name: value or 0 for share_name, value in (model.get("shares") or {}).items()}
     whole = sum(shares.values())
@@ -90,7 +92,9 @@ def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Te
         )
     if name not in _UNDECIDED:
         lines += entry("POSIX", _posix(model), width)
-    for index, evidence in enumerate((model.get("evidence") or [])[:most]):
+    for index, evidence in enumerate(
+        (model.get("evidence") or [])[: most if most is None else max(most, 0)]
+    ):
         for row, text in enumerate(wrap(clean(evidence), width - INDENT - 2)):
             line = Text().append(
                 ("because" if index == row == 0 else "").ljust(INDENT), style="bold"
@@ -214,7 +218,11 @@ def ledger(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
             "answered in the kernel's place; counted, not timed",
             width,
         )
-    if unseen := book.get("unseen_switches"):
+    unseen = book.get("unseen_switches")
+    if unseen and brief:
+        text = f"{plural(unseen, 'switch')} not seen: as many times off the CPU are too long"
+        lines += entry("", text, width, "yellow")
+    elif unseen:
         lines += entry(
             "",
             f"{plural(unseen, 'time')} a thread was back on a CPU without a switch to it that the "
