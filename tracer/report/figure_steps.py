@@ -314,7 +314,7 @@ def _aways(
 
 
 def _is_drawn(steps: list[Step], tid: int, out: int, back: int, slept: bool) -> bool:
-    """Whether a time off the CPU lies in a wait inside a call, or is a sleep in a call that is drawn with its sleeps."""
+    """Whether a time off the CPU lies in a wait inside a call, or is a sleep in a call that is drawn with its own."""
     waits = (step for step in steps if step["kind"] == "wait" and step["tid"] == tid)
     if any(step["at_ns"] <= out and back <= step["end_ns"] for step in waits):
         return True
