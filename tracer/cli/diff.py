@@ -29,7 +29,7 @@ _EPILOG = epilog.epilog(
     },
     (
         "iotrace diff before.parquet after.parquet",
-        "iotrace diff --a old-1.parquet old-2.parquet --b new-1.parquet new-2.parquet --json",
+        "iotrace diff --a old-1 old-2 old-3 --b new-1 new-2 new-3 --json",
         "iotrace diff --exit-code before.parquet after.parquet",
     ),
 )
