@@ -70,7 +70,7 @@ def _on_a_screen(report: Result, whole: Sections, width: int) -> Sections:
     What a reader came for is always there, in short; the tables follow in the order of their use while there is room,
     cut to the rows that fit.
     """
-    shown = {name: parts for name, parts in whole.items() if name in _ALWAYS}
+    shown: Sections = {name: parts for name, parts in whole.items() if name in _ALWAYS}
     shown[_phases] = _phases(report, width, brief=True)
     room = SCREEN - _height(header.lines(report, width), width) - _FOOT
     others = (name for name in shown if name not in (*_AS_ASKED, _figure, _verdict))
