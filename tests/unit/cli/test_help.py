@@ -47,7 +47,8 @@ def parsed(line: str) -> None:
     words = shlex.split(line)[1:]
     if words[:1] == ["COMMAND"]:
         return
-    command, context = main, click.Context(main, info_name="iotrace")
+    command: click.Command = main
+    context = click.Context(main, info_name="iotrace")
     while isinstance(command, click.Group):
         name, *words = words
         command = command.commands[name]

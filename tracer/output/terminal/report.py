@@ -292,7 +292,7 @@ def _pointer(report: Result, width: int) -> Parts:
 # How figure and verdict become shorter: (length of the figure, as figure.LENGTHS has it; sentences of evidence).
 _SHORTER_AND_SHORTER = (
     *((0, verdict.BRIEF), (0, 1), (1, verdict.BRIEF), (1, 1)),
-    *((2, 1), (2, 0), (3, 0), (3, verdict.NOTHING_MORE)),
+    *((2, 1), (3, 1), (2, 0), (3, 0), (3, verdict.NOTHING_MORE)),
 )
 _FOOT = 3  # lines: a blank one, the pointer, and the blank one at the end
 _AS_ASKED = frozenset((_slowest, _histograms))  # which a screen need not hold

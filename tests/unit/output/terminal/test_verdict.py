@@ -30,7 +30,9 @@ def test_verdict_names_model_sense_and_evidence() -> None:
         (23, 23, 0.5, "blocking I/O, 23 of 23 operations show it, but evidence is missing"),
     ],
 )
-def test_how_many_operations_show_the_model(shown_by, shown_of, confidence, words) -> None:
+def test_how_many_operations_show_the_model(
+    shown_by: int, shown_of: int, confidence: float, words: str
+) -> None:
     report = sample("blocking")
     report["model"] |= {"shown_by": shown_by, "shown_of": shown_of, "confidence": confidence}
     assert plain(verdict.verdict(report)).splitlines()[0].partition("model")[2].strip() == words
