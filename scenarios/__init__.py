@@ -54,13 +54,13 @@ def described(module: ModuleType) -> Scenario:
 
 
 def scenarios() -> list[Scenario]:
-    """Every scenario in the order of the textbook's figures."""
+    """Every scenario in the order of the textbook's figures, those without one last."""
     modules = [
         import_module(f"{__name__}.{info.name}")
         for info in iter_modules(__path__)
         if not info.ispkg
     ]
-    return sorted(map(described, modules), key=lambda scenario: (scenario.figure, scenario.name))
+    return sorted(map(described, modules), key=lambda its: (not its.figure, its.figure, its.name))
 
 
 def names() -> list[str]:

@@ -190,4 +190,4 @@ def test_what_is_printed_fits_in_80_columns():
         env={"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
     )
     assert done.returncode == 0 and max(map(len, done.stdout.splitlines())) <= 80
-    assert "round 3" in done.stderr
+    assert "iotrace: 5 of 6 runs made" in done.stderr

@@ -43,6 +43,7 @@ OPTIONAL = {
     "operations.how",
     "operations.raw",
     "syscalls.library",
+    "figure.prelude",
     "figure.steps.signal",
     *(
         f"{of}.{key}"

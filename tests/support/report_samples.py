@@ -270,6 +270,8 @@ def _blocking(name: str, count: int) -> dict[str, Any]:
         {
             "synchronous": True,
             "confidence": 0.99,
+            "shown_by": count,
+            "shown_of": count,
             "evidence": [
                 f"in {count} of {count} operations the thread slept inside recvfrom until the data was there",
                 "the call that waited is the call that copied",
@@ -321,6 +323,8 @@ def _nonblocking(name: str, count: int, polls: int = 12_345) -> dict[str, Any]:
         {
             "synchronous": True,
             "confidence": 1.0,
+            "shown_by": count,
+            "shown_of": count,
             "evidence": [
                 f"{polls * count:,} receive calls returned EAGAIN before {count} brought data",
                 "the thread never slept while it waited",
@@ -378,6 +382,8 @@ def _multiplexing(name: str, count: int) -> dict[str, Any]:
         {
             "synchronous": True,
             "confidence": 0.99,
+            "shown_by": count,
+            "shown_of": count,
             "evidence": [
                 f"in {count} of {count} operations the thread slept in {waiter} until the data was there",
                 "a receive call followed and did not sleep",
@@ -435,6 +441,8 @@ def _signal(name: str, count: int) -> dict[str, Any]:
         {
             "synchronous": True,
             "confidence": 0.97,
+            "shown_by": count,
+            "shown_of": count,
             "evidence": [
                 f"in {count} of {count} operations SIGIO came after the data was there and before the receive call",
                 "while it waited the thread was in no call that could have brought the data",
@@ -525,6 +533,8 @@ def _posix_aio(name: str, count: int) -> dict[str, Any]:
         {
             "synchronous": False,
             "confidence": 0.98,
+            "shown_by": count,
+            "shown_of": count,
             "evidence": [
                 f"in {count} of {count} operations a helper thread received, "
                 "and the asking thread made no receive call",

@@ -7,14 +7,22 @@ import re
 import click
 
 from tracer import text
-from tracer.cli import files, progress, show
+from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Tracing, Value, output_options, tracing_options
 from tracer.cli.show import Wanted
-from tracer.errors import IotraceError
+from tracer.errors import USAGE, IotraceError
 from tracer.output.format import Kind
 
 ORDER = 4
+_EPILOG = epilog.epilog(
+    epilog.TRACES,
+    (
+        "iotrace attach 4711 -d 5",
+        "iotrace attach $(pidof nginx) -d 10 -o nginx.parquet",
+        "iotrace attach -p 4711 --children --json",
+    ),
+)
 
 
 class Pids(Value):
@@ -31,15 +39,14 @@ class Pids(Value):
         return tuple(map(int, words))
 
 
-@click.command("attach", cls=Command)
+@click.command("attach", cls=Command, epilog=_EPILOG)
 @click.option(
     "-p",
     "--pid",
     "pids",
     type=Pids(),
     multiple=True,
-    required=True,
-    help="Of what to trace; repeatable.",
+    help="Of what to trace; repeatable, and may be left out before a PID.",
 )
 @click.argument("more", type=Pids(), nargs=-1, metavar="[PID]...")
 @click.option(
@@ -56,8 +63,10 @@ def command(
 ) -> None:
     """Trace running processes, without stopping them, until Ctrl-C, -d SECONDS or their end; then show the report.
 
-    Further PIDs may stand after the options: iotrace attach -p $(pidof nginx).
+    Any number of PIDs: iotrace attach $(pidof nginx).
     """
+    if not (pids or more):
+        raise IotraceError("which process? iotrace attach PID", USAGE)
     from tracer.capture.priority import Priority
 
     with Priority() as priority:  # where others have the CPUs, the imports take long, too

@@ -13,7 +13,7 @@ import click
 
 import scenarios
 from tracer.bpf import RING_BYTES
-from tracer.cli import files, progress, show
+from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
     MOST_TIMEOUT,
@@ -35,6 +35,14 @@ if TYPE_CHECKING:
     from tracer.run.scenario import ScenarioPlan
 
 ORDER = 2.5
+_EPILOG = epilog.epilog(
+    epilog.COMPARES,
+    (
+        "iotrace compare",
+        "iotrace compare select poll epoll-lt --sockets 100",
+        "iotrace compare blocking io-uring --rounds 10 --svg models.svg",
+    ),
+)
 DEFAULT = (
     "blocking",
     "nonblocking",
@@ -172,7 +180,7 @@ compare_options = gathered(
 )
 
 
-@click.command("compare", cls=Command)
+@click.command("compare", cls=Command, epilog=_EPILOG)
 @click.argument("chosen", metavar="[SCENARIO]...", type=Scenario(), nargs=-1)
 @compare_options
 @output_options(Kind.COMPARISON)
@@ -257,7 +265,12 @@ def _measured(
 
     runs = []
     counts = [asked.rounds] * len(field.plans)
-    with interrupting(), progress.of_rounds(field.able, asked.rounds) as say:
+    with interrupting(), progress.of_runs(sum(counts)) as told:
+
+        def say(turn: Turn) -> None:
+            name, lang = field.able[turn.plan]
+            told(turn.number, f"{name} ({lang}), round {turn.round + 1}")
+
         for run in interleave.run(field.plans, counts, kernel, place, say):
             name = field.able[run.turn.plan]
             if run.path is None:

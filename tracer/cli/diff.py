@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracer.cli import show
+from tracer.cli import epilog, show
 from tracer.cli.errors import Command
 from tracer.cli.params import output_options
 from tracer.cli.show import Wanted
-from tracer.errors import USAGE, IotraceError
+from tracer.errors import LOST, USAGE, IotraceError
 from tracer.output.format import Kind
 
 if TYPE_CHECKING:
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 ORDER = 5.5
 DIFFER = 1
 _SIDES = ("--a", "--b")
+_EPILOG = epilog.epilog(
+    {
+        0: "done; with --exit-code: nothing is known to differ",
+        DIFFER: "with --exit-code: they differ",
+        USAGE: "wrong usage, or a recording cannot be read, as of diff(1)",
+        LOST: "with --strict: events were lost",
+    },
+    (
+        "iotrace diff before.parquet after.parquet",
+        "iotrace diff --a old-1 old-2 old-3 --b new-1 new-2 new-3 --json",
+        "iotrace diff --exit-code before.parquet after.parquet",
+    ),
+)
 
 
 class Sides(Command):
@@ -41,7 +54,7 @@ class Sides(Command):
         return super().parse_args(ctx, spread)
 
 
-@click.command("diff", cls=Sides)
+@click.command("diff", cls=Sides, epilog=_EPILOG)
 @click.argument("recordings", metavar="[A B]", type=click.Path(), nargs=-1)
 @click.option(
     "--a", "one", metavar="RUN…", type=click.Path(), multiple=True, help="Several runs of one side."

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracer.cli import show
+from tracer.cli import epilog, paper, show
 from tracer.cli.errors import Command
 
 if TYPE_CHECKING:  # imported where it is used: that takes longer than most commands
     from tracer.kernel.features import Features
 
 ORDER = 6
+_EPILOG = epilog.epilog(
+    epilog.DOCTOR,
+    ("iotrace doctor",),
+)
 
 
-@click.command("doctor", cls=Command)
+@click.command("doctor", cls=Command, epilog=_EPILOG)
 def command() -> None:
     """What this kernel offers, what is missing, and what to do."""
     from tracer.bpf import build
@@ -47,7 +51,7 @@ def command() -> None:
 
 def _sources(kernel: Features) -> None:
     for boundary, source in kernel.sources.items():
-        _said(boundary, f"\n{12 * ' '}".join(textwrap.wrap(source, 68)))
+        _said(boundary, f"\n{12 * ' '}".join(textwrap.wrap(source, min(paper.columns(), 80) - 12)))
 
 
 def _said(subject: str, words: str) -> None:

@@ -6,12 +6,20 @@ import os
 
 import click
 
+from tracer.cli import epilog
 from tracer.cli.errors import Command
 
 ORDER = 6
+_EPILOG = epilog.epilog(
+    epilog.READS_ALL,
+    (
+        "iotrace export run.parquet -o tables",
+        "iotrace export runs/*.parquet -o tables",
+    ),
+)
 
 
-@click.command("export", cls=Command)
+@click.command("export", cls=Command, epilog=_EPILOG)
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(), metavar="RUN...")
 @click.option(
     "-o",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 import scenarios
-from tracer.cli import show
+from tracer.cli import epilog, paper, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Scenario, Seconds, gathered, output_options
 from tracer.cli.show import Wanted
@@ -32,6 +32,23 @@ if TYPE_CHECKING:
     from tracer.lab.store import Store
 
 ORDER = 9
+_EXAMPLES = {
+    "lab": ("iotrace lab list", "iotrace lab run 6.1 -- run epoll-lt", "iotrace lab matrix signal"),
+    "list": ("iotrace lab list",),
+    "fetch": ("iotrace lab fetch", "iotrace lab fetch 5.10 6.1"),
+    "run": (
+        "iotrace lab run 6.1 -- run epoll-lt",
+        "iotrace lab run newest --cpus 2 -- verify polling",
+        "iotrace lab run ./arch/x86/boot/bzImage -- doctor",
+    ),
+    "matrix": (
+        "iotrace lab matrix blocking signal",
+        "iotrace lab matrix --kernel 5.10 --kernel 6.1 signal -- --messages 23",
+        "iotrace lab matrix --claim polling --markdown",
+    ),
+    "update": ("iotrace lab update",),
+    "clean": ("iotrace lab clean",),
+}
 _MOST_S = 86400
 
 
@@ -154,12 +171,12 @@ class _WithCommand(_Command):
         return super().parse_args(ctx, args)
 
 
-@click.group("lab", cls=_Group)
+@click.group("lab", cls=_Group, epilog=epilog.epilog(epilog.LAB, _EXAMPLES["lab"]))
 def command() -> None:
     """Run iotrace in virtual machines with other kernels."""
 
 
-@command.command("list")
+@command.command("list", epilog=epilog.epilog(epilog.PLAIN, _EXAMPLES["list"]))
 @lock_file_option
 def _list(lock_file: str | None) -> None:
     """The kernels known, fetched and running."""
@@ -192,7 +209,7 @@ def _yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
 
 
-@command.command("fetch")
+@command.command("fetch", epilog=epilog.epilog(epilog.LAB, _EXAMPLES["fetch"]))
 @click.argument("names", nargs=-1, metavar="[KERNEL]...")
 @lock_file_option
 def _fetch(names: tuple[str, ...], lock_file: str | None) -> None:
@@ -207,7 +224,7 @@ def _fetch(names: tuple[str, ...], lock_file: str | None) -> None:
         show.line(f"{'root':<8} {locked.root.suite:<28} {rootfs.get(store, locked.root).parent}")
 
 
-@command.command("run", cls=_WithCommand)
+@command.command("run", cls=_WithCommand, epilog=epilog.epilog(epilog.IN_MACHINE, _EXAMPLES["run"]))
 @click.argument("kernel")
 @machine_options
 @click.pass_context
@@ -249,7 +266,7 @@ def _outcome(lab: Lab, kernel: str, arguments: list[str], files: BinaryIO) -> ma
 
     _say(f"Linux {lab.kernel(kernel).release} by {why}")
     job = machine.Job(lab.iotrace(*arguments))
-    return lab.run(kernel, accelerator, (job,), take, columns=show.columns())
+    return lab.run(kernel, accelerator, (job,), take, columns=paper.columns())
 
 
 def _keep(files: BinaryIO) -> None:
@@ -342,7 +359,7 @@ matrix_options = gathered(
 )
 
 
-@command.command("matrix", cls=_WithCommand)
+@command.command("matrix", cls=_WithCommand, epilog=epilog.epilog(epilog.LAB, _EXAMPLES["matrix"]))
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
 @matrix_options
 @output_options(Kind.MATRIX, strict=False)
@@ -378,7 +395,8 @@ def _matrix(
     with lab.store.in_use():
         plan = MatrixPlan(run, ctx.meta.get("rest", []), tested, directory)
         jobs = wish.jobs or max(1, (os.cpu_count() or 1) // (2 * machine.cpus))
-        result = matrix.run(lab, kernels, plan, jobs, _say)
+        with progress.of_runs(len(kernels) * len(plan.commands)) as told:
+            result = matrix.run(lab, kernels, plan, jobs, told.note)
         store.write_atomically(directory / "matrix.json", json.dumps(result).encode())
     show.show(Kind.MATRIX, lambda: result, wanted)
     _say(f"recordings and reports: {directory}")
@@ -410,7 +428,7 @@ def _directory(lab: Lab, output: str | None) -> Path:
     return lab.store.root / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
-@command.command("update")
+@command.command("update", epilog=epilog.epilog(epilog.LAB, _EXAMPLES["update"]))
 @lock_file_option
 def _update(lock_file: str | None) -> None:
     """Move the lock file to what Debian's archive and PyPI have now."""
@@ -429,7 +447,7 @@ def _update(lock_file: str | None) -> None:
     show.line(f"wrote {path}")
 
 
-@command.command("clean")
+@command.command("clean", epilog=epilog.epilog(epilog.PLAIN, _EXAMPLES["clean"]))
 def _clean() -> None:
     """Remove all that was fetched, built and recorded."""
     store = _store()

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from tracer import __version__, places, text
-from tracer.cli import commands, files
+from tracer.cli import commands, epilog, files, paper
 from tracer.cli.errors import Failed, failed
 
 _DEBUG = f"{__name__}.debug"  # key in the contexts' meta, which all commands share
@@ -68,6 +68,16 @@ def _said(error: Failed) -> int:
 @click.group(
     cls=OneLine,
     invoke_without_command=True,
+    epilog=epilog.epilog(
+        epilog.TRACES,
+        (
+            "iotrace list",
+            "iotrace run blocking",
+            "iotrace trace -- curl -s http://localhost/",
+            "iotrace attach $(pidof nginx) -d 5",
+            "iotrace COMMAND --help",
+        ),
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__)
@@ -78,13 +88,26 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-def _debug(command: click.Command) -> None:
-    """Gives the command --debug, and those below it."""
+def _common(command: click.Command) -> None:
+    """Gives the command --debug and --color, and those below it."""
+
+    def coloured(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+        if value:
+            ctx.meta[paper.COLOR] = value
 
     def noted(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         if value:
             ctx.meta[_DEBUG] = True
 
+    command.params.append(
+        click.Option(
+            ["--color"],
+            type=click.Choice(paper.WHEN),
+            expose_value=False,
+            callback=coloured,
+            help="Colours: auto (the default) looks at the terminal, NO_COLOR and FORCE_COLOR.",
+        )
+    )
     command.params.append(
         click.Option(
             ["--debug"],
@@ -95,9 +118,9 @@ def _debug(command: click.Command) -> None:
         )
     )
     for subcommand in getattr(command, "commands", {}).values():
-        _debug(subcommand)
+        _common(subcommand)
 
 
 for _command in commands():
     main.add_command(_command)
-_debug(main)
+_common(main)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 import click
 
 from tracer import text
-
-if TYPE_CHECKING:
-    from tracer.run.interleave import Turn
+from tracer.cli.paper import takes_escapes
 
 _MOST_REFUSED = 5  # processes that are named
 _ERASE = "\r\033[K"  # the line on which the cursor stands
@@ -21,11 +18,13 @@ _ERASE = "\r\033[K"  # the line on which the cursor stands
 @contextmanager
 def of_events(wanted: bool) -> Iterator[Callable[[int], None]]:
     """For a run, where `wanted`: a function of how many events there are so far. Nothing but on a terminal."""
-    if not (wanted and sys.stderr.isatty()):
+    if not (wanted and takes_escapes(sys.stderr)):
         yield lambda count: None
         return
-    yield lambda count: _say(f"\r{count:,} events, Ctrl-C ends the run")
-    _say(_ERASE)
+    try:
+        yield lambda count: _say(f"\r{count:,} events, Ctrl-C ends the run")
+    finally:
+        _say(_ERASE)
 
 
 def of_refused(why_not: dict[int, str]) -> None:
@@ -36,45 +35,45 @@ def of_refused(why_not: dict[int, str]) -> None:
     _say(f"iotrace: {text.printable(shown)}{others}: the others are traced\n")
 
 
-@contextmanager
-def of_claims(total: int) -> Iterator[Callable[[int, str], None]]:
-    """For `total` runs: a function of how many are done and what runs now; one line for each tenth of them."""
-    if sys.stderr is None:
-        yield lambda done, name: None
-    elif sys.stderr.isatty():
-        yield lambda done, name: _say(f"{_ERASE}{done + 1}/{total}  {name}")
-        _say(_ERASE)
-    else:
-        step = max(1, total // 10)
+class Runs:
+    """How far many runs have come: on a terminal one line that goes again; else a line at each tenth of them, and
+    notes."""
 
-        def say(done: int, name: str) -> None:
-            if done % step == 0:
-                _say(f"iotrace: {done} of {total} runs made\n")
+    def __init__(self, total: int) -> None:
+        self._total, self._shown, self._begun = total, takes_escapes(sys.stderr), 0
+        self._step = max(1, total // 10)
 
-        yield say
+    def __call__(self, done: int, what: str) -> None:
+        """`done` runs are made, and this one begins."""
+        self._begun = max(self._begun, done + 1)
+        if self._shown:
+            _say(f"{_ERASE}{done + 1}/{self._total}  {text.printable(what)}")
+        elif sys.stderr is not None and done % self._step == 0:
+            _say(f"iotrace: {done} of {self._total} runs made\n")
 
+    def note(self, line: str, begins: bool = False) -> None:
+        """What else happens. begins: it is that a run begins, of several beside each other."""
+        if begins:
+            self(self._begun, line)
+        elif self._shown:
+            _say(f"{_ERASE}{self._begun}/{self._total}  {text.printable(line)}")
+        else:
+            _say(f"iotrace: {text.printable(line)}\n")
 
-@contextmanager
-def of_rounds(names: Sequence[tuple[str, str]], rounds: int) -> Iterator[Callable[[Turn], None]]:
-    """For rounds of runs of these scenarios, each with its language: a function of the turn; one line a round."""
-    terminal, runs, last = sys.stderr is not None and sys.stderr.isatty(), 0, -1
-    total = len(names) * rounds
-
-    def say(turn: Turn) -> None:
-        nonlocal runs, last
-        runs += 1
-        name, lang = names[turn.plan]
-        if terminal:
-            _say(f"{_ERASE}run {runs} of {total}: {name} ({lang}), round {turn.round + 1}")
-        elif turn.round != last:
-            _say(f"round {turn.round + 1}, run {runs} of {total}\n")
-        last = turn.round
-
-    try:
-        yield say
-    finally:
-        if terminal:
+    def end(self) -> None:
+        """Takes the line away."""
+        if self._shown:
             _say(_ERASE)
+
+
+@contextmanager
+def of_runs(total: int) -> Iterator[Runs]:
+    """For `total` runs, of compare, verify or the lab's matrix: what is told of each as it begins."""
+    runs = Runs(total)
+    try:
+        yield runs
+    finally:
+        runs.end()
 
 
 def _say(words: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracer.cli import show
+from tracer.cli import epilog, show
 from tracer.cli.errors import Command
 from tracer.cli.params import gathered, output_options, selected
 from tracer.cli.show import Wanted
@@ -16,6 +16,14 @@ from tracer.errors import USAGE, IotraceError
 from tracer.output.format import Kind
 
 ORDER = 5
+_EPILOG = epilog.epilog(
+    epilog.READS,
+    (
+        "iotrace report run.parquet -v",
+        "iotrace report run.parquet --slowest 5",
+        "iotrace report run.parquet --events -e network",
+    ),
+)
 MOST_SLOWEST = 1000  # each has the recording read once more around it
 
 
@@ -31,7 +39,7 @@ class Choice:
         return bool(self.expressions or self.fds or self.paths)
 
 
-@click.command("report", cls=Command)
+@click.command("report", cls=Command, epilog=_EPILOG)
 @click.argument("recording", type=click.Path())
 @click.option("--events", is_flag=True, help="List every event, much as strace does.")
 @gathered(

@@ -9,7 +9,7 @@ import click
 
 from scenarios import Scenario as Program
 from scenarios.kit.options import TASKRUNS
-from tracer.cli import files, progress, show
+from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
     MOST_TIMEOUT,
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     from tracer.run import scenario as experiment
 
 ORDER = 2
+_EPILOG = epilog.epilog(
+    epilog.TRACES,
+    (
+        "iotrace run blocking",
+        "iotrace run epoll-lt --proto tcp --messages 100 -o run.parquet",
+        "iotrace run signal --lang c --svg signal.svg",
+    ),
+)
 _LONG_NS = 3 * 10**9  # from this length on a run shows its progress
 
 
@@ -171,7 +179,7 @@ run_options = gathered(
 )
 
 
-@click.command("run", cls=Command)
+@click.command("run", cls=Command, epilog=_EPILOG)
 @click.argument("scenario", type=Scenario())
 @run_options
 @output_options(Kind.REPORT, backwards=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +11,10 @@ from typing import Any, TextIO
 import click
 
 from tracer import output
-from tracer.cli import files
+from tracer.cli import files, paper
 from tracer.errors import USAGE, EventsLost, IotraceError
 from tracer.output.format import Format, Kind, Options
+from tracer.output.units import to_ascii
 
 
 @dataclass(frozen=True)
@@ -118,26 +117,22 @@ def recording(path: str, wanted: Wanted, *, err: bool = False, mode: int = files
 def _paper(stream: TextIO, switches: frozenset[str]) -> Options:
     """What `stream` can show."""
     return Options(
-        width=columns(),
-        color=stream.isatty() and "NO_COLOR" not in os.environ,
-        unicode="utf" in (stream.encoding or "").lower(),
+        width=paper.columns(),
+        color=paper.colored(stream),
+        unicode=paper.unicode(stream),
         switches=switches,
     )
-
-
-def columns() -> int:
-    """Of the terminal, from 80 to 120."""
-    return max(80, min(shutil.get_terminal_size().columns, 120))
 
 
 def put(piece: str | bytes, err: bool = False) -> None:
     """A piece of output on stdout or stderr; raises OSError, which names the stream."""
     try:
-        click.echo(piece, nl=False, err=err)
+        click.echo(piece, nl=False, err=err, color=True)  # what has colours is to have them
     except OSError as error:  # the reader has ended, or the disk is full
         raise OSError(error.errno, error.strerror, files.STREAMS[err]) from None
 
 
 def line(text: str = "") -> None:
-    """A line on stdout; raises OSError, which names it."""
-    put(f"{text}\n")
+    """A line on stdout, in ASCII where that shows no more; raises OSError, which names it."""
+    plain = sys.stdout is None or paper.unicode(sys.stdout)
+    put(f"{text if plain else to_ascii(text)}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracer.cli import files, show
+from tracer.cli import epilog, files, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Tracing, output_options, tracing_options
 from tracer.cli.show import Wanted
@@ -12,6 +12,14 @@ from tracer.errors import IotraceError
 from tracer.output.format import Kind
 
 ORDER = 3
+_EPILOG = epilog.epilog(
+    epilog.COMMAND,
+    (
+        "iotrace trace -- curl -s http://localhost/",
+        "iotrace trace -e network -o run.parquet -- ./server --port 8080",
+        "iotrace trace -d 10 --html report.html -- ./server",
+    ),
+)
 
 
 class AsEnv(Command):
@@ -20,7 +28,9 @@ class AsEnv(Command):
     own_status = 125
 
 
-@click.command("trace", cls=AsEnv, context_settings={"allow_interspersed_args": False})
+@click.command(
+    "trace", cls=AsEnv, epilog=_EPILOG, context_settings={"allow_interspersed_args": False}
+)
 @click.argument(
     "command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]..."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracer import text
-from tracer.cli import files, progress, show
+from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Value, output_options
 from tracer.cli.show import Wanted
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from tracer.report.contract import Verification
 
 ORDER = 8
+_EPILOG = epilog.epilog(
+    epilog.TESTS,
+    (
+        "iotrace verify",
+        "iotrace verify polling 9",
+        "iotrace verify --json -o runs",
+    ),
+)
 
 
 class Claims(Value):
@@ -41,7 +49,7 @@ class Claims(Value):
         self.fail(f"no claim {text.quoted(value)}: there are {names}", param, ctx)
 
 
-@click.command("verify", cls=Command)
+@click.command("verify", cls=Command, epilog=_EPILOG)
 @click.argument("chosen", nargs=-1, type=Claims(), metavar="[CLAIM]...")
 @output_options(Kind.VERIFY, strict=False)
 @click.option(
@@ -94,7 +102,7 @@ def _tested(claims: list[Claim], output: str | None, as_root: bool) -> Verificat
     kept = files.directory(output, user)
     # inside the directory in which they are kept, if they are
     with interrupting(), tempfile.TemporaryDirectory(prefix=".iotrace-", dir=kept) as directory:
-        with progress.of_claims(sum(map(run.rounds_of, runs))) as say:
+        with progress.of_runs(sum(map(run.rounds_of, runs))) as say:
             made = run.run(runs, kernel, Path(directory), user, say)
         report = run.report(claims, made, kernel.sources, output)
         if kept:

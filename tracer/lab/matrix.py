@@ -6,18 +6,16 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 from tracer.lab import HOST, compare, one_kernel
 from tracer.lab.lab import Lab
-from tracer.lab.one_kernel import MatrixPlan
+from tracer.lab.one_kernel import MatrixPlan, Say
 
 SCHEMA = 1
-_Say = Callable[[str], None]
 
 
-def run(lab: Lab, kernels: list[str], plan: MatrixPlan, at_once: int, say: _Say) -> dict[str, Any]:
+def run(lab: Lab, kernels: list[str], plan: MatrixPlan, at_once: int, say: Say) -> dict[str, Any]:
     """The plan on every kernel, `at_once` machines beside each other.
 
     say: told of progress, a line at a time. Returns the matrix (docs/json.md). Raises LabError, KeyboardInterrupt.
@@ -50,7 +48,7 @@ def run(lab: Lab, kernels: list[str], plan: MatrixPlan, at_once: int, say: _Say)
 
 
 def _on_machines(
-    lab: Lab, names: list[str], accelerator: str, plan: MatrixPlan, at_once: int, say: _Say
+    lab: Lab, names: list[str], accelerator: str, plan: MatrixPlan, at_once: int, say: Say
 ) -> dict[str, dict[str, Any]]:
     """The plan in a machine for each kernel; where one fails, or on Ctrl-C, the others are ended."""
     stop, stopped = os.pipe2(os.O_CLOEXEC)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tracer
 from tracer.lab import HOST, identity, left_files
@@ -19,7 +19,12 @@ from tracer.lab.left_files import VERIFY, Files
 from tracer.lab.machine import RESULTS, Job, Outcome
 
 _ROUND_TRIPS = 300
-_Say = Callable[[str], None]
+
+
+class Say(Protocol):
+    """Is told of progress, a line at a time; begins: that a run begins."""
+
+    def __call__(self, line: str, begins: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class MatrixPlan:
 
 
 def on_machine(
-    lab: Lab, name: str, accelerator: str, plan: MatrixPlan, say: _Say, stop: int
+    lab: Lab, name: str, accelerator: str, plan: MatrixPlan, say: Say, stop: int
 ) -> dict[str, Any]:
     """The plan in a machine with the kernel of that name, as the matrix has it, with `cells` by scenario.
 
@@ -111,7 +116,7 @@ def _jobs(lab: Lab, plan: MatrixPlan) -> tuple[Job, ...]:
     return tuple(jobs)
 
 
-def _progress(kernel: str, commands: list[str], say: _Say) -> _Say:
+def _progress(kernel: str, commands: list[str], say: Say) -> Callable[[str], None]:
     """A function that turns a machine's lines into messages for the user."""
 
     def heard(line: str) -> None:
@@ -119,19 +124,19 @@ def _progress(kernel: str, commands: list[str], say: _Say) -> _Say:
         if word == "up":
             say(f"{kernel}: booted {arguments[0]}")
         elif word == "begin" and 0 < int(arguments[0]) <= len(commands):
-            say(f"{kernel}: {commands[int(arguments[0]) - 1]}")
+            say(f"{kernel}: {commands[int(arguments[0]) - 1]}", begins=True)
 
     return heard
 
 
-def on_host(plan: MatrixPlan, say: _Say) -> dict[str, Any]:
+def on_host(plan: MatrixPlan, say: Say) -> dict[str, Any]:
     """The same on the running kernel, without a machine."""
     began = time.monotonic()
     with identity.as_root():
         trips = _run_here("tracer.lab.roundtrip", str(_ROUND_TRIPS))
         left: dict[str, tuple[int, Files]] = {}
         for name in plan.commands:
-            say(f"{HOST}: {name}")
+            say(f"{HOST}: {name}", begins=True)
             left[name] = _command_here(plan, name)
     place, trip = plan.directory / HOST, left_files.round_trip(trips.stdout)
     return {

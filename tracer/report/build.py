@@ -22,6 +22,7 @@ from tracer.analysis.verdict.context import Models
 from tracer.recording.batch import Read
 from tracer.report import oracle
 from tracer.report.contract import Facts, Report
+from tracer.report.figure_setup import prelude
 from tracer.report.figure_steps import figure
 
 SCHEMA = 1
@@ -83,6 +84,8 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
             outside,
             name,
         )
+        if drawn and (before := prelude(drawn, received, recording.read, recording.base_ns)):
+            drawn["prelude"] = before
     received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {
         "expected": oracle.expected(facts, report["syscalls"], report["signals"], received_bytes),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from tracer.report.setup_step import SetupStep
 from tracer.terms import (
     BOUNDARIES,
     HELD_BACK,
@@ -323,6 +324,8 @@ class Model(TypedDict):
     name: Annotated[str, Also(values=(*MODELS, "mixed", "none", "unknown"))]
     synchronous: bool | None
     confidence: Share
+    shown_by: Count
+    shown_of: Count
     busy: bool
     evidence: list[str]
     reason: NotRequired[str]
@@ -742,6 +745,7 @@ class Figure(TypedDict):
     operation: Count
     model: ModelName
     steps: list[Step]
+    prelude: NotRequired[list[SetupStep]]
 
 
 class SlowReason(TypedDict):

@@ -298,7 +298,7 @@ def _aways(
         outs = outs.where(outs.tid == tid)
         for row in range(len(away)):
             out, back = int(away.out[row]), int(away.back[row])
-            if _is_drawn(steps, tid, out, back):
+            if _is_drawn(steps, tid, out, back, slept=not away.could_run[row]):
                 continue
             gets = outs.next[outs.time == out]
             gets = int(gets[0]) if len(gets) else -1
@@ -313,12 +313,12 @@ def _aways(
             }
 
 
-def _is_drawn(steps: list[Step], tid: int, out: int, back: int) -> bool:
-    """Whether a time off the CPU lies in a call that is drawn with its sleep, or in a wait inside one."""
+def _is_drawn(steps: list[Step], tid: int, out: int, back: int, slept: bool) -> bool:
+    """Whether a time off the CPU lies in a wait inside a call, or is a sleep in a call that is drawn with its own."""
     waits = (step for step in steps if step["kind"] == "wait" and step["tid"] == tid)
     if any(step["at_ns"] <= out and back <= step["end_ns"] for step in waits):
         return True
-    return any(
+    return slept and any(
         step["kind"] == "call"
         and step["tid"] == tid
         and step["blocked_ns"] > 0
@@ -405,7 +405,9 @@ def _call(
     )
     each = (thread.start >= start) & (thread.end <= end)  # the calls that were folded into this row
     sleeps = thread.inside.take(
-        (thread.inside.out >= start) & (thread.inside.out < min(end, until))
+        (thread.inside.out >= start)
+        & (thread.inside.out < min(end, until))
+        & ~thread.inside.could_run  # who is preempted does not sleep: that is a step of its own
     )
     call: CallStep = {
         "kind": "call",
@@ -417,7 +419,7 @@ def _call(
         "fd": fd,
         "count": count,
         "busy_ns": int((thread.end - thread.start)[each].sum()),
-        "blocked_ns": int((np.minimum(sleeps.woken, sleeps.back) - sleeps.out).sum()),
+        "blocked_ns": int((sleeps.blocked_until - sleeps.out).sum()),
         "brings_data": data,
         "waits": waits,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.running import IOTRACE, NOBODY, PYTHON, ROOT, assert_one_line, iotrace, runner
 
-from scenarios import scenarios
+from scenarios import find, scenarios
 from tracer import __version__
 from tracer.cli.main import main
 
@@ -50,12 +51,48 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         assert os.listdir(directory) == []
 
 
-def test_list_shows_every_scenario_in_one_line() -> None:
+def test_list_shows_every_scenario_by_figure_with_all_that_it_is_run_with() -> None:
     done = iotrace("list")
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and done.stderr == ""
-    assert [line.split()[0] for line in lines] == [scenario.name for scenario in scenarios()]
     assert all(len(line) <= 80 for line in lines)
+    titles = [line for line in lines if re.match(r"6\.\d ", line)]
+    assert [title[:3] for title in titles] == ["6.1", "6.2", "6.3", "6.4", "6.5"]
+    entries = re.split(r"\n(?=\S)", done.stdout.strip())
+    told = {entry.split()[0]: " ".join(entry.split()) for entry in entries}
+    for its in scenarios():
+        assert its.summary in told[its.name]
+        assert all(word in told[its.name] for word in (*its.languages, *its.aliases))
+        assert its.protocols == ("none",) or ", ".join(its.protocols) in told[its.name]
+    order = [*told]
+    assert [order.index(name) for name in ("select", "poll", "epoll-lt", "epoll-et")] == sorted(
+        order.index(name) for name in ("select", "poll", "epoll-lt", "epoll-et")
+    )
+    assert order.index("blocking") < order.index("6.2") < order.index("nonblocking")
+    assert order.index("lock") > order.index("posix-aio")
+
+
+def test_list_as_json_has_the_same() -> None:
+    listed = json.loads(iotrace("list", "--json").stdout)["scenarios"]
+    assert {its["name"] for its in listed} == {its.name for its in scenarios()}
+    for its in listed:
+        scenario = find(its["name"])
+        assert its == {
+            "name": scenario.name,
+            "summary": scenario.summary,
+            "figure": scenario.figure or None,
+            "model": scenario.model,
+            "aliases": [*scenario.aliases],
+            "languages": [*scenario.languages],
+            "protocols": [*scenario.protocols],
+            "sockets": scenario.sockets,
+        }
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 200])
+def test_list_fits_the_terminal(columns: int) -> None:
+    lines = iotrace("list", env={"COLUMNS": str(columns)}).stdout.splitlines()
+    assert max(map(len, lines)) <= columns
 
 
 def test_version_and_help() -> None:

@@ -327,3 +327,12 @@ def test_the_legend_has_the_signs_that_were_drawn() -> None:
     asleep, awake = drawn(blocking(Trace(), 100)), drawn(uring())
     assert row(asleep, "┃ has a CPU   ┊ has none")
     assert not any("has none" in line for line in awake)
+
+
+def test_who_is_preempted_inside_a_call_is_not_blocked_there() -> None:
+    trace = Trace().preempted(110, 180).call("recvfrom", 100, 190, EAGAIN).ready(195)
+    its = figure_of(trace.call("recvfrom", 200, 210, 64))
+    asked = next(step for step in its["steps"] if step["kind"] == "call")
+    assert asked["blocked_ns"] == 0 and "wake" not in kinds(its)
+    (away,) = (step for step in its["steps"] if step["kind"] == "away")
+    assert (away["at_ns"], away["end_ns"], away["state"]) == (110, 180, "preempted")

@@ -61,7 +61,8 @@ class ModelVerdict:
 
     name: one of MODELS, mixed, none, or unknown; synchronous: by the definition of POSIX, None if operations differ or
     there are none; confidence: 0 to 1. reason: if "unknown", why. manner: if one of MODELS, how its operations waited.
-    busy: whether waiting took a CPU. shares, time_shares: if "mixed", each model's share of the operations that show
+    busy: whether waiting took a CPU. shown_by, shown_of: how many operations show the model by themselves, how they
+    were waited for, and of how many. shares, time_shares: if "mixed", each model's share of the operations that show
     one and of their time from ask to done. variants: how asynchronous requests were done → number of operations.
     instead: if "none", what the program does (non_io.INSTEADS), since it receives nothing, or hardly anything.
     """
@@ -77,6 +78,8 @@ class ModelVerdict:
     reason: Fact | None = None
     manner: Manner | None = None
     busy: bool = False
+    shown_by: int = 0
+    shown_of: int = 0
 
 
 def models_of(operations: Operations) -> np.ndarray:
@@ -174,25 +177,33 @@ def judge(
     seen = (*unseen, *seen) if context.unwatched else (*seen, *unseen)
     if context.lost or not decided:
         reason = context.lost or facts.AllThereAlready(len(operations))
-        return ModelVerdict("unknown", None, 0.0, seen, reason=reason, busy=busy)
+        return ModelVerdict(
+            "unknown", None, 0.0, seen, reason=reason, busy=busy, shown_of=len(operations)
+        )
     order = [code for code in order if code != UNKNOWN]
     most, name = int(counts[order[0]]), NAMES[order[0]]
-    confidence, variants = _confidence(operations, most), _variants(operations)
+    shown = _shown(operations, models == order[0])
+    confidence, variants = _confidence(shown), _variants(operations)
     confidence = UNDECIDED if context.unwatched else confidence
+    of_all = len(operations)
     if most / decided < DOMINANT:
         shares = {NAMES[code]: round(int(counts[code]) / decided, 4) for code in order}
         kinds = {SYNCHRONOUS[model] for model in shares}
         synchronous = kinds.pop() if len(kinds) == 1 else None
         times = _time_shares(operations, models, order)
-        return ModelVerdict(
-            "mixed", synchronous, confidence, seen, shares, times, variants, busy=busy
-        )
+        mixed = "mixed", synchronous, confidence, seen, shares, times, variants
+        return ModelVerdict(*mixed, busy=busy, shown_by=shown, shown_of=of_all)
     of_model = models == order[0]
     waited = _waited_after_all(name, operations, of_model, most)
     synchronous = SYNCHRONOUS[name] or waited
     how = manner(name, operations.where(of_model), busy, sleeps)
     return ModelVerdict(
-        name, synchronous, confidence, seen, variants=variants, manner=how, busy=busy
+        *(name, synchronous, confidence, seen),
+        variants=variants,
+        manner=how,
+        busy=busy,
+        shown_by=shown,
+        shown_of=of_all,
     )
 
 
@@ -207,11 +218,13 @@ def _evidence(
     return [*seen, *([facts.KernelSubmits()] if submits else [])]
 
 
-def _confidence(operations: Operations, most: int) -> float:
-    """Laplace's rule of succession on the operations that show the model by themselves; most: how many operations have
-    the model."""
-    undecided = int((operations.wait_kind == AT_ONCE).sum())
-    shown = most - min(undecided, most)
+def _shown(operations: Operations, of_model: np.ndarray) -> int:
+    """How many operations show their model by themselves: they were waited for. of_model: those that have it."""
+    return int((of_model & (operations.wait_kind != AT_ONCE)).sum())
+
+
+def _confidence(shown: int) -> float:
+    """Laplace's rule of succession on the operations that show the model by themselves."""
     return min(0.99, round((shown + 1) / (shown + 2), 2)) if shown else 0.5
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from tracer.output.figure import prelude
 from tracer.output.figure.notes import notes_of
 from tracer.output.figure.rows import FREE, RETURNS_FROM_HANDLER, Figure, Row, Step, comment
 from tracer.output.figure.steps import SUBMISSIONS, boundary_rows, rows_of
@@ -11,12 +13,24 @@ from tracer.output.format import Result
 from tracer.output.units import clean
 from tracer.report.contract import BOUNDARIES
 
-MOST_CALLS, FIRST_CALLS, LAST_CALLS = 12, 4, 6
-MOST_AWAY = 3  # times without a CPU that have rows of their own
 _HELPER_CELLS = 19  # of the application's column
 
 
-def build(report: Result) -> Figure | None:
+@dataclass(frozen=True)
+class Limits:
+    """How long a figure may be. aways: times without a CPU that have rows of their own; calls: that are drawn, or else
+    the first and the last so many."""
+
+    aways: int = 3
+    calls: int = 12
+    first: int = 4
+    last: int = 6
+
+
+WHOLE = Limits()
+
+
+def build(report: Result, limits: Limits = WHOLE) -> Figure | None:
     """The report's figure; None where the report has none, or that has no steps."""
     drawn = report.get("figure") or {}
     timed = [(time, step) for step in drawn.get("steps") or [] if (time := _time(step)) is not None]
@@ -25,14 +39,15 @@ def build(report: Result) -> Figure | None:
     steps = [step for _, step in sorted(timed, key=lambda pair: pair[0])]
     figure = _bare(_operation(report, drawn), drawn, steps)
     _find_helper(figure)
-    _choose_aways(figure)
-    rows = [row for step in _shortened(steps) for row in rows_of(step, figure)]
+    _choose_aways(figure, limits.aways)
+    rows = [row for step in _shortened(steps, limits) for row in rows_of(step, figure)]
     rows += boundary_rows(figure, rows)
     figure.rows = _merged(sorted(rows, key=lambda row: (row.time_ns, row.order)))
     _mark(figure)
     _comment(report, figure)
     figure.notes = [*notes_of(figure)]
-    figure.rows = [shown for row in figure.rows for shown in (*row.before, row, *row.after)]
+    shown = (its for row in figure.rows for its in (*row.before, row, *row.after))
+    figure.rows = [*prelude.rows(figure), *shown]
     return figure
 
 
@@ -127,19 +142,20 @@ def _find_helper(figure: Figure) -> None:
         figure.helper, figure.helper_reads = (reading or others)[0]["tid"], bool(reading)
 
 
-def _choose_aways(figure: Figure) -> None:
+def _choose_aways(figure: Figure, most: int) -> None:
     """The longest times without a CPU have rows of their own; the others are in the edges, and in a note."""
     aways = [step for step in figure.steps if step["kind"] == "away"]
-    figure.aways = sorted(aways, key=lambda step: step["at_ns"] - step["end_ns"])[:MOST_AWAY]
+    figure.aways = sorted(aways, key=lambda step: step["at_ns"] - step["end_ns"])[:most]
 
 
-def _shortened(steps: list[Step]) -> list[Step]:
-    """At most MOST_CALLS calls: those in the middle become one step of kind 'more'."""
+def _shortened(steps: list[Step], limits: Limits) -> list[Step]:
+    """No more calls than that: those in the middle become one step of kind 'more'."""
     calls = [step for step in steps if step["kind"] == "call"]
-    if len(calls) <= MOST_CALLS:
+    middle = calls[limits.first : -limits.last] if len(calls) > limits.calls else []
+    middle = [step for step in middle if not step.get("brings_data")]
+    if not middle:
         return steps
-    middle = [step for step in calls[FIRST_CALLS:-LAST_CALLS] if not step.get("brings_data")]
-    hidden = {id(step) for step in middle}
+    hidden = {id(step) for step in (*middle, *_within(steps, middle))}
     more: Step = {
         "kind": "more",
         "at_ns": middle[0]["enter_ns"],
@@ -151,6 +167,17 @@ def _shortened(steps: list[Step]) -> list[Step]:
         for step in steps
         if step is middle[0] or id(step) not in hidden
     ]
+
+
+def _within(steps: list[Step], calls: list[Step]) -> Iterator[Step]:
+    """The wakings of these calls' threads, and their times on a CPU again, inside the calls."""
+    for step in steps:
+        if step["kind"] in ("run", "wake") and any(
+            call.get("tid") == step.get("tid")
+            and (call.get("enter_ns") or 0) <= step["at_ns"] <= (call.get("exit_ns") or 0)
+            for call in calls
+        ):
+            yield step
 
 
 # what may share a line, and every part of a row that it then takes over

@@ -33,7 +33,8 @@ def notes_of(figure: Figure) -> Iterator[str]:
         )
     aways = [step["end_ns"] - step["at_ns"] for step in figure.steps if step["kind"] == "away"]
     if rest := sorted(aways)[: -len(figure.aways) or None]:
-        yield f"Without a CPU {plural(len(rest), 'more time')}, for {duration(sum(rest))} in all."
+        times = plural(len(rest), "more time" if figure.aways else "time")
+        yield f"Without a CPU {times}, for {duration(sum(rest))} in all."
     if figure.finds_completion:
         yield (
             "The completion lies in memory that the program shares with the kernel: it finds it without a call, "
@@ -43,8 +44,7 @@ def notes_of(figure: Figure) -> Iterator[str]:
         yield "Not in the textbook: told in one thread, received in another."
     elif figure.helper is not None and figure.helper_reads:
         yield (
-            f"Not in the textbook: a second thread ({figure.helper}) of the program waits in the kernel and "
-            "receives; the thread that asked is free only because that one is not."
+            f"Not in the textbook: a second thread ({figure.helper}) waits and receives in its place."
         )
     elif figure.asleep_in_submission:
         yield f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tracer.output import phase_names
 from tracer.output.format import Result
 from tracer.output.units import duration
 from tracer.report.contract import PHASE_SPANS
@@ -27,6 +28,7 @@ class Row:
     bound: of a comment, the time (ns) of the event above it.
     left, right: the application's edges; the left is the asking thread's, the right the helper's.
     names_helper: whether it only says who the helper is.
+    earlier: whether it is of before the operation; it has no time in this figure.
     """
 
     time_ns: int | None
@@ -48,6 +50,7 @@ class Row:
     right: str = "│"
     bound: int | None = None
     names_helper: bool = False
+    earlier: bool = False
 
 
 def comment(text: str, style: str, by_helper: bool = False) -> Row:
@@ -86,6 +89,16 @@ class Figure:
     def model(self) -> str:
         """The operation's model as the report names it; empty where it names none."""
         return self.drawn.get("model") or ""
+
+    @property
+    def copy_name(self) -> str:
+        """What the phase `copy` is called here."""
+        told = {"how": self.operation.get("how"), "estimated": self.estimated}
+        return phase_names.copy_name_of(told, self.moved)
+
+    def name_of(self, phase: str) -> str:
+        """What a phase is called here."""
+        return phase_names.shown(phase, self.copy_name)
 
     @property
     def finds_completion(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tracer.output.format import Result
+from tracer.output.phase_names import copy_name
 from tracer.output.units import clean
 from tracer.report.contract import BOUNDARIES, PHASES
 
@@ -37,6 +38,7 @@ def data(report: Result) -> str:
         | {name: integers(columns.get(name, ())) for name in _NUMBERS},
         "descriptors": [_descriptor(its) for its in operations["descriptors"]],
         "moreDescriptors": operations.get("more_descriptors", 0),
+        "copyName": copy_name(report),
         "phases": {
             name: {key: phase[key] for key in ("count", "p50_ns", "p90_ns", "p99_ns", "hist")}
             for name in PHASES

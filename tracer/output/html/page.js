@@ -49,6 +49,8 @@
     const digits = { maximumFractionDigits: span < 20 * scale ? 1 : 0 };
     return `${((ns - begin) / scale).toLocaleString("en-US", digits)} ${unit}`;
   }
+  // where the copy's start is not seen, that phase is the whole receive call
+  const called = (phase) => (phase === "copy" ? told.copyName : phase);
   function threadName(tid) {
     if (tid < 0) return "not known";
     if (tid === 0) return "an interrupt on an idle CPU";
@@ -321,7 +323,7 @@
     const estimated = (name) => (bits >> BOUNDARIES.indexOf(name)) & 1;
     const ends = [["ask", "ready"], ["ready", "copy_start"], ["copy_start", "copy_end"], ["copy_end", "done"]];
     const inside = ops.inside_ns[row] || 0, more = [inside, 0, -inside, 0]; // waits inside a receive are wait, not copy
-    const phases = PHASES.map((name, i) => `${name} ${ends[i].some(estimated) ? "~" : ""}${duration(edges[i + 1] - edges[i] + more[i])}`);
+    const phases = PHASES.map((name, i) => `${called(name)} ${ends[i].some(estimated) ? "~" : ""}${duration(edges[i + 1] - edges[i] + more[i])}`);
     const queued = ops.queued_ns[row] ? ` Its data had been there for ${duration(ops.queued_ns[row])}.` : "";
     say(
       `Operation #${number(ops.index[row])}: ${duration(edges[4] - edges[0])} from ${duration(edges[0] - begin)} on; ${phases.join(", ")}.`,
@@ -410,8 +412,8 @@
     const lines = ["p50", "p90", "p99"].map((key) => ({ name: key, xAxis: place(phase[`${key}_ns`]), label: { formatter: key, color: colours.ink, position: key === "p90" ? "insideEndTop" : "end" } }));
     return {
       animation: false,
-      aria: { enabled: true, label: { description: `${name}: how many of ${number(phase.count)} operations took how long; median ${duration(phase.p50_ns)}, p90 ${duration(phase.p90_ns)}, p99 ${duration(phase.p99_ns)}.` } },
-      title: { text: name, textStyle: { color: colours.ink, fontSize: 14 }, left: 0, top: 0 },
+      aria: { enabled: true, label: { description: `${called(name)}: how many of ${number(phase.count)} operations took how long; median ${duration(phase.p50_ns)}, p90 ${duration(phase.p90_ns)}, p99 ${duration(phase.p99_ns)}.` } },
+      title: { text: called(name), textStyle: { color: colours.ink, fontSize: 14 }, left: 0, top: 0 },
       grid: { left: 48, right: 18, top: 42, bottom: 28 },
       tooltip: { trigger: "item", renderMode: "richText", formatter: (its) => `${duration(all[its.dataIndex])} to ${duration(Math.max(1, all[its.dataIndex] * 2))}: ${number(its.value)}`, backgroundColor: colours.soft, borderColor: colours.faint, textStyle: { color: colours.ink } },
       xAxis: { type: "category", data: all.map(duration), axisLabel: { color: colours.faint, hideOverlap: true }, axisLine: { lineStyle: { color: colours.faint } } },
@@ -441,7 +443,7 @@
       for (const kind of kinds) {
         const key = document.createElement("span");
         key.className = `key ${kind}`;
-        key.textContent = kind === "data" ? "has data" : kind;
+        key.textContent = kind === "data" ? "has data" : called(kind);
         place.append(key);
       }
     }

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
+from tracer.output import phase_names
 from tracer.output.format import Result
 from tracer.output.html.elements import Child, el, section, table
 from tracer.output.terminal import header, verdict
 from tracer.output.terminal.lines import INDENT
 from tracer.output.units import duration, number, plural, share
-from tracer.report.contract import PHASES, STATES
+from tracer.report.contract import NOTICE_SPANS, PHASES, STATES
 
 
 class Line(Protocol):
@@ -68,22 +69,42 @@ def phases(report: Result) -> Element:
     measured = report.get("phases") or {}
     rows: list[list[Child]]
     total = sum((measured.get(name) or {}).get("total_ns") or 0 for name in PHASES)
+    copy = phase_names.copy_name(report)
     rows = [
         [
-            el("span", name, class_=f"key {name}"),
+            _phase(name, copy),
             number(phase.get("count")),
             *(duration(phase.get(key)) if phase.get("count") else "–" for key in _TIMES),
             share(phase.get("total_ns"), total),
         ]
-        for name in PHASES
+        for name in _with_parts(PHASES)
         if (phase := measured.get(name) or {})
     ]
     heads = ("phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
-    said = "ask → wait → ready → notice → copy → completion → done; percentiles are times that were seen."
+    said = (
+        f"ask → wait → ready → notice → {copy} → completion → done; percentiles are times that were seen. Notice is in "
+        "two parts: waking, until the program was told, and fetching, until it came to receive."
+    )
+    if copy != phase_names.COPY:
+        said += f" The {copy}: {phase_names.MEANINGS[copy]}."
     words = [el("p", line) for _, line in _labelled(verdict.queued(report, ENDLESS))]
     charts = el("div", id="phase-charts", class_="charts")
     listed = table(heads, rows, "Each phase over all operations")
     return section("phases", "Phases", el("p", said), listed, *words, charts)
+
+
+def _with_parts(names: Iterable[str]) -> Iterator[str]:
+    """The phases, and behind notice its two parts."""
+    for name in names:
+        yield name
+        yield from NOTICE_SPANS if name == "notice" else ()
+
+
+def _phase(name: str, copy: str) -> Element:
+    """A phase's name with its colour; a part of notice stands further in."""
+    if name in NOTICE_SPANS:
+        return el("span", f"· {name}", class_="part")
+    return el("span", phase_names.shown(name, copy), class_=f"key {name}")
 
 
 def _labelled(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
@@ -93,21 +114,21 @@ def _labelled(lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
 
 def slowest(report: Result) -> Element:
     """The slowest operations, each explained in a sentence."""
-    entries = [_slow(operation) for operation in report.get("slowest") or []]
+    entries = [_slow(report, its) for its in report.get("slowest") or []]
     if not entries:
         return section("slowest", "The slowest operations", el("p", "There is no operation."))
     return section("slowest", "The slowest operations", el("ol", *entries, class_="slowest"))
 
 
-def _slow(operation: Result) -> Element:
+def _slow(report: Result, operation: Result) -> Element:
     times = operation["phases"]
     index = operation["index"]
-    parts = [f"{name} {duration(ns)}" for name, ns in times.items() if ns]
+    parts = phase_names.listed(times, phase_names.copy_name_at(report, index))
     told = "; ".join(reason["text"] for reason in operation["reasons"])
     return el(
         "li",
         el("strong", f"#{number(index)}: {duration(sum(times.values()))}"),
-        f" ({', '.join(parts)}). ",
+        f" ({parts}). ",
         f"{told[:1].upper()}{told[1:]}. " if told else "",
         el("button", "show it in the timeline", type="button", data_operation=index),
     )

@@ -1,10 +1,13 @@
-"""A comparison as a picture: of each program how long it took from ready to done, and the CPU spent on waiting."""
+"""A comparison as a picture: the models side by side, then how long each took from ready to done, and its CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tracer.output.figure.models import columns, copy_title
 from tracer.output.format import Result
+from tracer.output.phase_names import shown
+from tracer.output.svg import models as side_by_side
 from tracer.output.svg.canvas import Canvas
 from tracer.output.svg.layout import MARGIN
 from tracer.output.svg.style import BODY, SMALL, width_of, wrapped
@@ -29,8 +32,10 @@ def bars(result: Result) -> str:
     labels = [_label(model) for model in models]
     left = MARGIN + max((width_of(label, BODY, True) for label in labels), default=0) + 12
     longest = ROOM * max((_total(model) for model in models), default=0) or 1
-    width = max(left + BAR + 170 + 120, 470)
-    y = _head(canvas, result, width)
+    width = max(left + BAR + 170 + 120, 470, side_by_side.least_width(labels))
+    y = _title(canvas, result, width)
+    y = side_by_side.draw(canvas, models, labels, y + _LINE + 10)
+    y = _legend(canvas, copy_title(columns(models, labels)), y)
     canvas.text("from ready to done", left, y, "small bold")
     canvas.text("CPU waiting", left + BAR + 170, y, "small bold")
     for model, label in zip(models, labels, strict=True):
@@ -41,19 +46,24 @@ def bars(result: Result) -> str:
     return canvas.closed(width, _foot(canvas, width, y + ROW + 6))
 
 
-def _head(canvas: Canvas, result: Result, width: float) -> float:
-    """Title and legend; how far down they go."""
+def _title(canvas: Canvas, result: Result, width: float) -> float:
+    """Title and what was run; how far down they go."""
     y = 32.0
     canvas.text("I/O models compared", MARGIN, y, "title bold")
     for line in wrapped(" · ".join(_about(result)), width - 2 * MARGIN):
         y += _LINE + 2
         canvas.text(line, MARGIN, y, "small faint")
-    y += _LINE + 10
+    return y
+
+
+def _legend(canvas: Canvas, copy: str, y: float) -> float:
+    """The colours of the phases; how far down it goes. copy: what the phase copy is called."""
     x = float(MARGIN)
     for name in PHASES:
         canvas.add("rect", name, x=x, y=y - 10, width=11, height=11)
-        canvas.text(name, x + 17, y, "small")
-        x += 17 + width_of(name, SMALL) + 18
+        called = shown(name, copy)
+        canvas.text(called, x + 17, y, "small")
+        x += 17 + width_of(called, SMALL) + 18
     return y + _LINE + 12
 
 

@@ -10,9 +10,10 @@ from tracer.output.units import clean
 
 
 class Canvas:
-    """An SVG element that grows; title and desc: what a screen reader says of it."""
+    """An SVG element that grows; title and desc: what a screen reader says of it; grows: whether its letters may be
+    larger where it is shown small (style.GROWN)."""
 
-    def __init__(self, title: str, description: str) -> None:
+    def __init__(self, title: str, description: str, grows: bool = False) -> None:
         digest = hashlib.sha256((title + description).encode()).hexdigest()
         self.prefix = f"iotrace-{digest[:8]}"  # several may stand in one page
         self._root = ElementTree.Element("svg", {"xmlns": "http://www.w3.org/2000/svg"})
@@ -22,7 +23,7 @@ class Canvas:
         for name, words in (("title", title), ("desc", description)):
             child = ElementTree.SubElement(self._root, name, {"id": f"{self.prefix}-{name}"})
             child.text = clean(words)
-        ElementTree.SubElement(self._root, "style").text = sheet(self.prefix)
+        self._style, self._grows = ElementTree.SubElement(self._root, "style"), grows
         self._paper = self.add("rect", "paper", x=0, y=0)
 
     def add(self, name: str, classes: str, **attributes: float | str) -> ElementTree.Element:
@@ -44,6 +45,7 @@ class Canvas:
         for element in (self._root, self._paper):
             element.set("width", f"{width:.0f}")
             element.set("height", f"{height:.0f}")
+        self._style.text = sheet(self.prefix, width, self._grows)
         self._root.set("viewBox", f"0 0 {width:.0f} {height:.0f}")
         ElementTree.indent(self._root)
         return ElementTree.tostring(self._root, encoding="unicode")

@@ -7,16 +7,17 @@ from itertools import pairwise
 
 from tracer.output.figure.composition import helper_word
 from tracer.output.figure.rows import Figure, Row
-from tracer.output.svg.style import BODY, HEAD, SMALL, width_of
+from tracer.output.svg.style import BODY, GROWN, HEAD, SMALL, width_of
 from tracer.output.units import duration
 from tracer.report.contract import PHASE_SPANS
 
 MARGIN = 14
-ROW, COMMENT = 25, 20  # from one row to the next
-LEAST = 42  # of a phase, for its name and its time
+ROW, COMMENT = 26, 21  # from one row to the next
+LEAST = 44  # of a phase, for its name and its time
 BREAK = 26  # more, where a long wait is cut
 LONG = 20  # times the median of the other times between rows: such a time is cut
-PAD = 10
+PAD = 8
+_BESIDE = 26  # from the last lane to the phases' names
 TOP = 26  # of a lane: its name
 
 
@@ -35,9 +36,10 @@ class Lane:
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase's bracket: from the middle of a row to that of another."""
+    """A phase's bracket: from the middle of a row to that of another; called: what is written beside it."""
 
     name: str
+    called: str
     text: str
     top: float
     bottom: float
@@ -70,10 +72,14 @@ def arrange(figure: Figure) -> Layout:
     rows = [row for row in figure.rows if not row.names_helper]
     heights, cuts = _heights(figure, rows)
     phases = _phases(figure, rows, heights)
-    times = MARGIN + max(width_of(row.when, SMALL) for row in rows)
+    times = MARGIN + GROWN * max(width_of(row.when, SMALL) for row in rows)
     application, kernel, helper, right = _lanes(figure, rows, times + 10)
-    labels = [width_of(text, SMALL, True) for phase in phases for text in (phase.name, phase.text)]
-    width = right + 28 + max(labels, default=0) + MARGIN
+    labels = [
+        width_of(text, SMALL, bold)
+        for phase in phases
+        for text, bold in ((phase.called, True), (phase.text, False))
+    ]
+    width = right + _BESIDE + GROWN * max(labels, default=0) + MARGIN
     height = heights[-1] + ROW * 0.8
     return Layout(application, kernel, helper, times, width, rows, heights, cuts, phases, height)
 
@@ -84,28 +90,36 @@ def _lanes(figure: Figure, rows: list[Row], left: float) -> tuple[Lane, Lane, La
     helped = [row for row in rows if row.by_helper]
     has_helper = figure.helper is not None
     heads = ("application", f"thread {figure.asker}") if has_helper else ("application",)
-    app = _wide(heads, [row.application for row in own])
+    app = _wide(heads, [(row.application, row.application_style, bool(row.arrow)) for row in own])
     application = Lane(heads, left, left + app)
     begin = application.right + _channel(own)
-    kernel = Lane(("kernel",), begin, begin + _wide(("kernel",), [row.kernel for row in rows]))
+    free = any(row.arrow for row in helped)  # beside the kernel's lane, but for these rows
+    texts = [(row.kernel, row.kernel_style, bool(row.arrow) or not free) for row in rows]
+    kernel = Lane(("kernel",), begin, begin + _wide(("kernel",), texts))
     if not has_helper:
         return application, kernel, None, kernel.right
     heads = (helper_word(figure), f"thread {figure.helper}")
     begin = kernel.right + _channel(helped)
-    helper = Lane(heads, begin, begin + _wide(heads, [row.application for row in helped]))
+    texts = [(row.application, row.application_style, True) for row in helped]  # brackets follow
+    helper = Lane(heads, begin, begin + _wide(heads, texts))
     return application, kernel, helper, helper.right
 
 
-def _wide(heads: tuple[str, ...], texts: list[str]) -> float:
-    widths = [width_of(text, BODY, True) for text in texts]
+def _wide(heads: tuple[str, ...], texts: list[tuple[str, str, bool]]) -> float:
+    """How wide a lane with these names and texts is; of a text its style, and whether something stands beside it, so
+    that it may not grow out of the lane."""
+    widths = [
+        width_of(text, BODY, "bold" in style) * (GROWN if beside else 1.0)
+        for text, style, beside in texts
+    ]
     widths += [width_of(head, HEAD, True) for head in heads]
-    return max(110.0, *widths) + 2 * PAD
+    return max(90.0, *widths) + 2 * PAD
 
 
 def _channel(rows: list[Row]) -> float:
     """How wide the space for these rows' arrows is."""
-    labels = [width_of(row.label, SMALL) for row in rows if row.arrow]
-    return max(labels, default=0) + 34 if labels else 26
+    labels = [GROWN * width_of(row.label, SMALL) for row in rows if row.arrow]
+    return max(labels, default=0) + 12 if labels else 26
 
 
 def _heights(figure: Figure, rows: list[Row]) -> tuple[list[float], list[float]]:
@@ -114,7 +128,7 @@ def _heights(figure: Figure, rows: list[Row]) -> tuple[list[float], list[float]]
     heights, cuts = [ROW * 0.9], []
     previous = rows[0].time_ns
     for row in rows[1:]:
-        step = ROW if row.time_ns is not None else COMMENT
+        step = ROW if row.time_ns is not None or row.earlier else COMMENT
         if row.time_ns is not None and previous is not None:
             if typical and row.time_ns - previous > LONG * typical:
                 cuts.append(heights[-1] + (ROW + BREAK) / 2)
@@ -158,5 +172,5 @@ def _phases(figure: Figure, rows: list[Row], heights: list[float]) -> list[Phase
             continue
         mark = "~" if figure.is_estimated(begin, end) else ""
         text = mark + duration(figure.took(name))
-        phases.append(Phase(name, text, heights[first], heights[last]))
+        phases.append(Phase(name, figure.name_of(name), text, heights[first], heights[last]))
     return phases

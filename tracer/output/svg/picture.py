@@ -13,12 +13,15 @@ from tracer.output.figure.titles import title_of
 from tracer.output.format import Result
 from tracer.output.svg.canvas import Canvas
 from tracer.output.svg.layout import MARGIN, PAD, TOP, Lane, Layout, Phase, arrange
-from tracer.output.svg.style import SMALL, TITLE, classes_of, width_of, wrapped
+from tracer.output.svg.style import GROWN, SMALL, TITLE, classes_of, width_of, wrapped
 from tracer.output.units import clean, duration, share
 from tracer.report.contract import PHASE_SPANS
 
 _LEAST_WIDTH = 470
-_LINE = 18  # from one line of small text to the next
+_LINE = 20  # from one line of small text to the next
+_GROWN = round(
+    SMALL * GROWN
+)  # px of small letters where the picture is shown small: lines are broken for these
 
 
 def picture(report: Result) -> str:
@@ -45,7 +48,7 @@ class _Drawing:
     def __init__(self, report: Result, figure: Figure, layout: Layout) -> None:
         self._report, self._figure, self._layout = report, figure, layout
         title, self._number = title_of(figure)
-        self._canvas = Canvas(title, " ".join(_told(figure)))
+        self._canvas = Canvas(title, " ".join(_told(figure)), grows=True)
         self._title = title
         self._width = max(layout.width, _LEAST_WIDTH)
         self._y = float(MARGIN)  # how far down it has come
@@ -66,7 +69,7 @@ class _Drawing:
             self._y += TITLE
             self._canvas.text(line, MARGIN, self._y, "title bold")
             self._y += 4
-        for line in wrapped(" · ".join(self._about()), self._width - 2 * MARGIN):
+        for line in wrapped(" · ".join(self._about()), self._width - 2 * MARGIN, _GROWN):
             self._y += _LINE - 2
             self._canvas.text(line, MARGIN, self._y, "small faint")
         self._y += 14
@@ -173,7 +176,7 @@ class _Drawing:
         lane = layout.helper if row.by_helper and layout.helper else layout.application
         if row.application:
             classes = classes_of(row.application_style)
-            if row.time_ns is None:
+            if row.time_ns is None and not row.arrow:
                 classes += " small italic"
             canvas.text(row.application, lane.left + PAD, y + 5, classes)
         if row.kernel.strip(" ·↓"):
@@ -204,7 +207,7 @@ class _Drawing:
 
     def _brackets(self) -> None:
         """The phases at the right."""
-        x = self._layout.lanes[-1].right + 16
+        x = self._layout.lanes[-1].right + 14
         for phase in self._layout.phases:
             self._bracket(phase, x)
 
@@ -213,8 +216,8 @@ class _Drawing:
         path = f"M{x - 4:.1f} {top:.1f}h4V{bottom:.1f}h-4"
         self._canvas.add("path", f"open {phase.name}-line", d=path, stroke_width=2)
         middle = (top + bottom) / 2
-        self._canvas.text(phase.name, x + 10, middle - 3, f"small bold {phase.name}")
-        self._canvas.text(phase.text, x + 10, middle + 13, f"small {phase.name}")
+        self._canvas.text(phase.called, x + 10, middle - 4, f"small bold {phase.name}")
+        self._canvas.text(phase.text, x + 10, middle + 14, f"small {phase.name}")
 
     # below the lanes
 
@@ -238,7 +241,8 @@ class _Drawing:
             self._canvas.add("rect", name, x=x, y=self._y, width=part, height=14)
             x += part
             mark = "~" if self._figure.is_estimated(begin, end) else ""
-            words.append((name, f"{name} {mark}{duration(took)} ({share(took, total)})"))
+            called = self._figure.name_of(name)
+            words.append((name, f"{called} {mark}{duration(took)} ({share(took, total)})"))
         self._y += 14
         self._shares(words)
         self._y += 10
@@ -247,7 +251,7 @@ class _Drawing:
         x = float(MARGIN)
         self._y += _LINE
         for name, text in words:
-            size = width_of(text, SMALL) + 14
+            size = GROWN * width_of(text, SMALL) + 14
             if x > MARGIN and x + size > self._width - MARGIN:
                 x, self._y = float(MARGIN), self._y + _LINE
             self._canvas.text(text, x, self._y, f"small {name}")
@@ -260,7 +264,7 @@ class _Drawing:
         if self._figure.operation:
             texts.append(caption(self._figure, len(self._report.get("operations") or [])))
         for text in (*texts, *self._figure.notes):
-            for line in wrapped(text, self._width - 2 * MARGIN):
+            for line in wrapped(text, self._width - 2 * MARGIN, _GROWN):
                 self._y += _LINE - 1
                 self._canvas.text(line, MARGIN, self._y, "small faint")
 
@@ -288,7 +292,9 @@ def _runs(signs: list[str]) -> Iterator[tuple[int, int, str]]:
 def _told(figure: Figure) -> Iterator[str]:
     """The rows as sentences, for who does not see them."""
     for row in figure.rows:
-        if row.time_ns is None or not (row.application or row.kernel or row.arrow):
+        if not (row.time_ns is not None or row.earlier) or not (
+            row.application or row.kernel or row.arrow
+        ):
             continue
         who = "other thread" if row.by_helper else "application"
         parts = [f"{who}: {row.application}"] if row.application else []
@@ -297,8 +303,8 @@ def _told(figure: Figure) -> Iterator[str]:
             parts.append(f"arrow {direction} the kernel: {row.label}")
         if row.kernel.strip(" ·↓"):
             parts.append(f"kernel: {row.kernel.strip()}")
-        yield f"{row.when}: {'; '.join(parts)}."
+        yield f"{row.when or 'before'}: {'; '.join(parts)}."
     for name, (begin, end) in PHASE_SPANS.items():
         if (took := figure.took(name)) is not None:
             mark = "about " if figure.is_estimated(begin, end) else ""
-            yield f"{name}: {mark}{duration(took)}."
+            yield f"{figure.name_of(name)}: {mark}{duration(took)}."

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 BODY, SMALL, HEAD, TITLE = 15, 13, 15, 18  # px of letters
+GROWN = 1.4  # times as large are letters where the picture is shown small
+READABLE = 9 / BODY  # shown at less than this part of its size, letters are smaller than 9 px
 FAMILY = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 # class → (property, light, dark)
@@ -46,8 +48,9 @@ def classes_of(style: str, otherwise: str = "ink") -> str:
     return f"{colour} bold" if "bold" in words else colour
 
 
-def sheet(prefix: str) -> str:
-    """The style sheet of a picture; prefix: of its classes, so that it can stand in a page with others."""
+def sheet(prefix: str, width: float = 0, grows: bool = False) -> str:
+    """The style sheet of a picture that is `width` px wide. prefix: of its classes, so that it can stand in a page with
+    others; grows: whether it has room for larger letters (GROWN) where it is shown small."""
     rules = [
         f".{prefix} text{{font-family:{FAMILY};font-size:{BODY}px;fill:#1b1f24}}",
         f".{prefix} .small{{font-size:{SMALL}px}}",
@@ -64,6 +67,14 @@ def sheet(prefix: str) -> str:
     dark = [f".{prefix} text{{fill:#e6edf3}}"]
     dark += [f".{prefix} .{name}{{{kind}:{colour}}}" for name, (kind, _, colour) in colours.items()]
     dark += [f".{prefix} text.{name}{{fill:{colour}}}" for name, (_, _, colour) in _COLOURS.items()]
+    if grows:
+        sizes = "".join(
+            f".{prefix} {name}{{font-size:{size * GROWN:.3g}px}}"
+            for name, size in (("text", BODY), (".small", SMALL))
+        )
+        rules.append(
+            f"@media (max-width:{width * READABLE:.0f}px){{{sizes}.{prefix} .title{{font-size:{TITLE}px}}}}"
+        )
     # on paper no darkness: the rule holds for screens alone
     rules.append("@media screen and (prefers-color-scheme:dark){" + "".join(dark) + "}")
     return "".join(rules)
@@ -85,12 +96,13 @@ def _em(letter: str) -> float:
 
 
 def wrapped(text: str, width: float, size: int = SMALL) -> list[str]:
-    """The text in lines of at most `width` px, parted between words; a number stays with its unit."""
+    """The text in lines of at most `width` px, parted between words; a number stays with its unit, and
+    a · ends a line and begins none."""
     lines = [""]
     words = text.split(" ")
     joined: list[str] = []
     for word in words:
-        if word.rstrip(".,;:") in ("ns", "µs", "ms", "s") and joined:
+        if word.rstrip(".,;:") in ("ns", "µs", "ms", "s", "·") and joined:
             joined[-1] += f" {word}"
         else:
             joined.append(word)

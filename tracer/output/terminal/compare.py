@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from tracer.output.format import Result
+from tracer.output.terminal import models as side_by_side
+from tracer.output.terminal import narrow_compare
 from tracer.output.terminal.brackets import groups
 from tracer.output.terminal.header import PROTOCOLS
 from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed
@@ -56,14 +58,16 @@ LEGEND = (
 
 def render(result: Result, width: int = 80, color: bool = False, unicode: bool = True) -> str:
     """`result` (tracer/report/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
-    width = max(width, NARROWEST)
     models = result.get("models") or []
     names = labels(models)
+    if width < NARROWEST:
+        return printed(narrow_compare.lines(result, names, width), width, color, unicode)
     lines = [
         *head(result, width),
         *_table(models, names),
         *_legend(width),
         *_estimated(models, names, width),
+        *side_by_side.lines(models, names, width),
         *_bars(models, names),
         *_cpu_bars(models, names),
         *_resources(models, names),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from tracer.output.figure import edges
-from tracer.output.figure.composition import build
+from tracer.output.figure.composition import WHOLE, Limits, build
 from tracer.output.figure.notes import caption, nothing_to_draw
 from tracer.output.figure.rows import Figure, Row
 from tracer.output.figure.titles import title_of
@@ -38,12 +38,23 @@ class _Rail:
     styles: dict[int, str] = field(default_factory=dict)
 
 
-def draw(report: Result) -> list[Text]:
-    """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none."""
-    figure = build(report)
+# How to draw, from the figure in full to the shortest: (limits, whether brackets are as low as their labels).
+LENGTHS = (
+    (WHOLE, False),
+    (Limits(1, 8, 2, 3), False),
+    (Limits(0, 4, 1, 2), False),
+    (Limits(0, 4, 1, 2), True),
+)
+
+
+def draw(report: Result, length: int = 0) -> list[Text]:
+    """The figure of `report` as lines of exactly 80 cells or fewer; one line that says so where there is none. length:
+    index into LENGTHS."""
+    limits, tight = LENGTHS[length]
+    figure = build(report, limits)
     if figure is None:
         return [Text(nothing_to_draw(report), style="yellow")]
-    rail = _rail(figure)
+    rail = _rail(figure, tight)
     figure.settle()
     edges.draw(figure)
     lines = [_title(figure), _heads(), _edge("┌", "┐")]
@@ -124,13 +135,14 @@ def _channel(row: Row) -> Text:
     return line
 
 
-def _rail(figure: Figure) -> _Rail:
-    """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled."""
+def _rail(figure: Figure, tight: bool = False) -> _Rail:
+    """Brackets and labels; makes room (blank rows) where a phase has too few rows to be labelled. tight: labels may
+    stand beside the row at which their phase ends."""
     for name, (begin, end) in PHASE_SPANS.items():
         first, last = figure.index_of(begin), figure.index_of(end)
         if first is None or last is None or last <= first:
             continue
-        while last - first < 3:
+        while last - first <= len(_words(figure, name)) + (not tight):
             figure.insert(last, name)
             last += 1
     rail = _Rail()
@@ -144,19 +156,27 @@ def _rail(figure: Figure) -> _Rail:
             rail.glyphs[index] = "│"
             rail.styles[index] = style
         rail.glyphs[last] = "┘"
-        middle = first + (last - first - 1) // 2
+        words = _words(figure, name)
+        middle = first + (last - first - len(words)) // 2
         mark = "~" if figure.is_estimated(begin, end) else ""
         if name == "copy" and (inside_ns := figure.waited_inside()):
-            _label(rail, first + 2, "wait", duration(inside_ns))
+            _label(rail, first + len(words) + 1, "wait", ["wait"], duration(inside_ns))
             middle = first
-        _label(rail, middle, name, mark + duration(figure.took(name)))
+        _label(rail, middle, name, words, mark + duration(figure.took(name)))
     return rail
 
 
-def _label(rail: _Rail, row: int, phase: str, took: str) -> None:
-    """The name of a phase beside a row, and how long it took beside the next."""
+def _words(figure: Figure, phase: str) -> list[str]:
+    """A phase's name in lines that fit beside the bracket."""
+    return textwrap.wrap(figure.name_of(phase), LABEL)
+
+
+def _label(rail: _Rail, row: int, phase: str, words: list[str], took: str) -> None:
+    """The name of a phase beside a row and those below it, and how long it took beside the next."""
     style = PHASE_STYLES[phase]
-    rail.labels[row], rail.labels[row + 1] = (phase, f"bold {style}"), (took, style)
+    for place, word in enumerate(words):
+        rail.labels[row + place] = (word, f"bold {style}")
+    rail.labels[row + len(words)] = (took, style)
 
 
 def _caption(report: Result, figure: Figure) -> list[Text]:
@@ -184,3 +204,4 @@ def _signs(figure: Figure) -> Iterator[str]:
     yield "+ since the line above"
     if figure.estimated:
         yield "~ estimated"
+    yield "not to scale"

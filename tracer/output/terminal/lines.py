@@ -28,6 +28,7 @@ def printed(
     console = Console(
         file=out,
         width=width,
+        height=25,  # else rich takes 80 columns on a dumb terminal, whatever the width
         force_terminal=color,
         no_color=not color,
         legacy_windows=False,

@@ -9,11 +9,15 @@ from rich.table import Table
 
 from tracer.output import matrix_tables
 from tracer.output.format import Result
+from tracer.output.terminal.lines import NARROWEST
 
 
 def render(matrix: Result, width: int = 80) -> str:
     """Kernels, outcomes, the phase `notice` as a ratio, and what differs; `width` columns."""
-    console = Console(width=width, highlight=False, color_system=None, markup=False, emoji=False)
+    width = max(width, NARROWEST)
+    console = Console(
+        width=width, height=25, highlight=False, color_system=None, markup=False, emoji=False
+    )
     with console.capture() as capture:
         console.print(_head(matrix), soft_wrap=False)
         for title, (head, rows) in (

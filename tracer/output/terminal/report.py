@@ -19,6 +19,7 @@ from tracer.output.terminal import (
     histogram,
     lanes,
     locks,
+    narrow,
     programs,
     slowest,
     tables,
@@ -45,10 +46,12 @@ def render(
 ) -> str:
     """`report` (docs/json.md) as text of lines of at most `width` cells, ending in a newline.
 
-    `hist` adds log2 histograms, `color` ANSI colours; without `unicode` everything is ASCII; without `verbose` it is
-    about SCREEN lines long. Less than 80 columns are drawn as 80. Missing parts are said to be missing; nothing is
-    raised for them.
+    `hist` adds log2 histograms, `color` ANSI colours; without `unicode` everything is ASCII; without `verbose` it has
+    at most SCREEN lines, if its advice is not longer. Less than 80 columns get a short form; 80 are drawn where all is
+    asked for. Missing parts are said to be missing; nothing is raised for them.
     """
+    if width < NARROWEST and not (verbose or hist):
+        return printed(narrow.render(report, width), width, color, unicode)
     width = max(width, NARROWEST)
     sections: Sections = {section: section(report, width) for section in SECTIONS}
     if not hist:
@@ -67,16 +70,12 @@ def _on_a_screen(report: Result, whole: Sections, width: int) -> Sections:
     What a reader came for is always there, in short; the tables follow in the order of their use while there is room,
     cut to the rows that fit.
     """
-    shown = {name: parts for name, parts in whole.items() if name in _ALWAYS}
+    shown: Sections = {name: parts for name, parts in whole.items() if name in _ALWAYS}
     shown[_phases] = _phases(report, width, brief=True)
-    left = SCREEN - _height(header.lines(report, width), width) - _FOOT
-    left -= sum(_height(shown[name], width) for name in shown if name not in _AS_ASKED)
-    left += _height(shown[_verdict], width)
-    for most in (verdict.BRIEF, 1, 0):
-        shown[_verdict] = _verdict_in_short(report, width, most)
-        if _height(shown[_verdict], width) <= left:
-            break
-    left -= _height(shown[_verdict], width)
+    room = SCREEN - _height(header.lines(report, width), width) - _FOOT
+    others = (name for name in shown if name not in (*_AS_ASKED, _figure, _verdict))
+    room -= sum(_height(shown[name], width) for name in others)
+    left = _fitted(report, shown, room, width)
     words = tables.words(report, width) if shown[_phases] else []
     if len(words) <= left:
         shown[_phases], left = [*shown[_phases], *words], left - len(words)
@@ -99,6 +98,19 @@ def _on_a_screen(report: Result, whole: Sections, width: int) -> Sections:
     return ordered
 
 
+def _fitted(report: Result, shown: Sections, room: int, width: int) -> int:
+    """Puts figure and verdict into `shown`, in full if there is room for it (lines), else in short; what is left."""
+    verdicts = {most: _verdict_in_short(report, width, most) for _, most in _SHORTER_AND_SHORTER}
+    left = room
+    for length, most in _SHORTER_AND_SHORTER:
+        shown[_verdict] = verdicts[most]
+        shown[_figure] = _figure(report, width, length)
+        left = room - _height(shown[_figure], width) - _height(shown[_verdict], width)
+        if left >= 0:
+            break
+    return left
+
+
 def _height(parts: Sequence[RenderableType], width: int) -> int:
     """In lines; a blank line at the top counts."""
     if not parts:
@@ -109,8 +121,8 @@ def _height(parts: Sequence[RenderableType], width: int) -> int:
 # Sections, each a function of the report and the width: its parts, or none where it has nothing to say.
 
 
-def _figure(report: Result, width: int) -> Parts:
-    return [Text(""), *figure.draw(report)] if _is_about_receives(report) else []
+def _figure(report: Result, width: int, length: int = 0) -> Parts:
+    return [Text(""), *figure.draw(report, length)] if _is_about_receives(report) else []
 
 
 def _phases(report: Result, width: int, brief: bool = False) -> Parts:
@@ -277,6 +289,11 @@ def _pointer(report: Result, width: int) -> Parts:
     return []
 
 
+# How figure and verdict become shorter: (length of the figure, as figure.LENGTHS has it; sentences of evidence).
+_SHORTER_AND_SHORTER = (
+    *((0, verdict.BRIEF), (0, 1), (1, verdict.BRIEF), (1, 1)),
+    *((2, 1), (3, 1), (2, 0), (3, 0), (3, verdict.NOTHING_MORE)),
+)
 _FOOT = 3  # lines: a blank one, the pointer, and the blank one at the end
 _AS_ASKED = frozenset((_slowest, _histograms))  # which a screen need not hold
 _ALWAYS = frozenset((_figure, _phases, _slowest, _histograms, _verdict, _advice))

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tracer.output import phase_names
 from tracer.output.format import Result
 from tracer.output.units import MISSING, clean, duration, number, plural, share, size, stacked
 from tracer.report.contract import NOTICE_SPANS, PHASES, STATES
@@ -56,9 +57,10 @@ def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text
         return Text("no operation: no phases to measure", style="yellow")
     total_ns = sum((measured[name] or {}).get("total_ns") or 0 for name in names)
     table = _table(width, "phase", "count", "min", "p50", "p90", "p99", "max", "total", "share")
-    if "notice" in names and drawn_is_handed_over(report):
+    if "notice" in names and _notice_is_split(report, brief):
         place = names.index("notice") + 1
         names[place:place] = [name for name in NOTICE_SPANS if name in measured]
+    copy = phase_names.copy_name(report)
     for name in names:
         phase = measured[name] or {}
         if brief and not phase.get("max_ns"):
@@ -69,7 +71,10 @@ def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text
             for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")
         ]
         table.add_row(
-            Text(_INSIDE.get(name, name), style=PHASE_STYLES.get(name, "dim")),
+            Text(
+                _INSIDE.get(name, phase_names.shown(name, copy)),
+                style=PHASE_STYLES.get(name, "dim"),
+            ),
             number(count),
             *times,
             share(phase.get("total_ns") if count else None, total_ns),
@@ -81,7 +86,8 @@ def phases(report: Result, width: int = 80, brief: bool = False) -> Table | Text
 _WORDS = {
     "wait": "no data yet",
     "notice": "it was there, and not fetched",
-    "copy": "into the program's memory",
+    "waking": "until told",
+    "fetching": "told, and not come to receive",
     "completion": "copied, and the program did not know",
 }
 _TOLD = "told: a call said so"
@@ -91,9 +97,11 @@ _TELL = ("select", "poll", "epoll-lt", "epoll-et")  # models whose figure has th
 def words(report: Result, width: int = 80) -> list[Text]:
     """What the words of the phases that took time mean."""
     measured = report.get("phases") or {}
+    copy = phase_names.copy_name(report)
+    meanings = {name: _WORDS.get(name, phase_names.MEANINGS[copy]) for name in PHASES}
     parts = [
-        f"{name}: {meaning}"
-        for name, meaning in _WORDS.items()
+        f"{phase_names.shown(name, copy)}: {meaning}"
+        for name, meaning in meanings.items()
         if (measured.get(name) or {}).get("max_ns")
     ]
     if not parts:
@@ -106,9 +114,18 @@ def words(report: Result, width: int = 80) -> list[Text]:
 _MOST_KILLED = 3  # that are named
 
 
-def drawn_is_handed_over(report: Result) -> bool:
-    """Whether the operation of the figure was told of in one thread and received in another: then the two parts of
-    notice are worth a row each."""
+def _notice_is_split(report: Result, brief: bool) -> bool:
+    """Whether the two parts of notice are worth a row each. brief: only where it was told, or one thread of it was, and
+    came to receive later."""
+    measured = report.get("phases") or {}
+    notice, fetching = (
+        (measured.get(name) or {}).get("total_ns") or 0 for name in ("notice", "fetching")
+    )
+    return _drawn_is_handed_over(report) or (2 * fetching > notice if brief else fetching > 0)
+
+
+def _drawn_is_handed_over(report: Result) -> bool:
+    """Whether the operation of the figure was told of in one thread and received in another."""
     operations, drawn = report.get("operations") or [], report.get("figure") or {}
     index: int | None = drawn.get("operation")
     if index is None or index >= len(operations):

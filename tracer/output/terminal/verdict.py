@@ -10,7 +10,9 @@ from tracer.output.units import clean, duration, number, plural, share
 
 GOOD = "green"
 MUCH = 0.05  # of the events: what is lost then may change what is said
+NOTHING_MORE = -1  # than the model and what POSIX calls it
 BRIEF = 2  # sentences of evidence on a screen
+DOUBTFUL = 0.5  # the confidence where evidence that would decide could not be had
 
 MODELS = {
     "blocking": "blocking I/O",
@@ -72,18 +74,17 @@ SYNCHRONOUS = {
 
 
 def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Text]:
-    """The model, whether it is synchronous, how sure that is, and `most` sentences of evidence (None: all)."""
+    """The model, whether it is synchronous, how many operations show it, and `most` sentences of evidence (None: all;
+    NOTHING_MORE: none, and not how the threads wait)."""
     model = report.get("model") or {}
     name = model.get("name")
     if name is None:
         return entry("model", "unknown: the report names none", width, "yellow")
     title, meaning = INSTEADS.get(model.get("instead") or "") or _title(model)
-    confidence = model.get("confidence")
-    sure = "" if confidence is None or name in _UNDECIDED else f", {confidence:.0%} sure"
     doubtful = name in (*_UNDECIDED, "mixed") and not model.get("instead")
     style = "bold yellow" if doubtful else "bold green"
-    lines = held_back(report, width) + entry("model", title + sure, width, style)
-    if meaning:
+    lines = held_back(report, width) + entry("model", title + _shown(model), width, style)
+    if meaning and most != NOTHING_MORE:
         lines += entry("", meaning, width)
     shares = {share_name: value or 0 for share_name, value in (model.get("shares") or {}).items()}
     whole = sum(shares.values())
@@ -95,13 +96,28 @@ def verdict(report: Result, width: int = 80, most: int | None = None) -> list[Te
         )
     if name not in _UNDECIDED:
         lines += entry("POSIX", _posix(model), width)
-    for index, evidence in enumerate((model.get("evidence") or [])[:most]):
+    for index, evidence in enumerate(
+        (model.get("evidence") or [])[: most if most is None else max(most, 0)]
+    ):
         for row, text in enumerate(wrap(clean(evidence), width - INDENT - 2)):
             line = Text().append(
                 ("because" if index == row == 0 else "").ljust(INDENT), style="bold"
             )
             lines.append(line.append(("• " if row == 0 else "  ") + text))
     return lines
+
+
+def _shown(model: Result) -> str:
+    """How many operations show the model by themselves; nothing where they decide nothing, or where the shares of
+    several models follow."""
+    name, count, of = model.get("name"), model.get("shown_by"), model.get("shown_of")
+    if count is None or not of or name in (*_UNDECIDED, "mixed"):
+        return ""
+    verb = "shows" if count == 1 or of == 1 else "show"
+    doubt = (
+        ", but evidence is missing" if count and (model.get("confidence") or 0) <= DOUBTFUL else ""
+    )
+    return f", {number(count)} of {plural(of, 'operation')} {verb} it{doubt}"
 
 
 def _posix(model: Result) -> str:
@@ -212,7 +228,11 @@ def ledger(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
             "answered in the kernel's place; counted, not timed",
             width,
         )
-    if unseen := book.get("unseen_switches"):
+    unseen = book.get("unseen_switches")
+    if unseen and brief:
+        text = f"{plural(unseen, 'switch')} not seen: as many times off the CPU are too long"
+        lines += entry("", text, width, "yellow")
+    elif unseen:
         lines += entry(
             "",
             f"{plural(unseen, 'time')} a thread was back on a CPU without a switch to it that the "

@@ -100,6 +100,8 @@ def model(verdict: ModelVerdict) -> Model:
         "name": verdict.name,
         "synchronous": verdict.synchronous,
         "confidence": verdict.confidence,
+        "shown_by": verdict.shown_by,
+        "shown_of": verdict.shown_of,
         "busy": verdict.busy,
         "evidence": [sentence(fact) for fact in verdict.evidence],
     }
@@ -114,6 +116,8 @@ def model(verdict: ModelVerdict) -> Model:
             "name": described["name"],
             "synchronous": described["synchronous"],
             "confidence": described["confidence"],
+            "shown_by": described["shown_by"],
+            "shown_of": described["shown_of"],
             "busy": described["busy"],
             "instead": verdict.instead,
             "evidence": described["evidence"],

@@ -271,6 +271,21 @@ def test_confidence_falls_when_there_is_little_to_go_by() -> None:
     assert judge(many(*["blocked"] * 10**5)).confidence < 1
 
 
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        (["blocked"] * 23, (23, 23)),
+        (["blocked", *["at once"] * 22], (1, 23)),
+        (["at once"] * 23, (0, 23)),
+        ([*["blocked"] * 20, *["polled"] * 20, "at once"], (20, 41)),
+        ([], (0, 0)),
+    ],
+)
+def test_how_many_operations_show_the_model_and_of_how_many(rows, shown) -> None:
+    verdict = judge(many(*rows))
+    assert (verdict.shown_by, verdict.shown_of) == shown
+
+
 def test_data_found_at_once_is_said() -> None:
     assert facts.FoundAtOnce(2) in judge(many("blocked", "at once", "at once")).evidence
 

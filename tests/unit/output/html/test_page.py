@@ -145,3 +145,16 @@ def test_the_page_says_where_a_table_leaves_rows_out() -> None:
     text = " ".join(parsed(report).texts["p"])
     assert "50 more calls are not in this table" in text
     assert re.search(r"\d", text)
+
+
+def test_the_table_of_phases_parts_notice() -> None:
+    report = sample("epoll-lt")
+    report["phases"] |= {
+        "waking": report["phases"]["notice"],
+        "fetching": report["phases"]["notice"] | {"max_ns": 3_000_000},
+    }
+    table = page_of(report).partition("Each phase over all operations")[2].partition("</table>")[0]
+    places = [
+        table.index(word) for word in ("notice", "· waking", "· fetching", "3 ms", "receive call")
+    ]
+    assert places == sorted(places)

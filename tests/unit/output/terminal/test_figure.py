@@ -33,20 +33,30 @@ def test_figure_shows_every_phase_with_its_time_in_order(name: str) -> None:
     phases = {
         "wait": op["ready_ns"] - op["ask_ns"],
         "notice": op["copy_start_ns"] - op["ready_ns"],
-        "copy": op["copy_end_ns"] - op["copy_start_ns"],
+        "receive call": op["copy_end_ns"] - op["copy_start_ns"],
         "completion": op["done_ns"] - op["copy_end_ns"],
     }
     margins = [line[69:].strip() for line in lines]
     seen = []
     for phase, ns in phases.items():
         labels = [margin.lstrip("│┤┐┘ ") for margin in margins]
+        words = phase.split()
         if ns == 0:
-            assert phase not in labels
+            assert words[0] not in labels
             continue
-        seen.append(labels.index(phase))
-        assert labels[seen[-1] + 1].lstrip("~") == duration(ns)
+        seen.append(labels.index(words[0]))
+        after = labels[seen[-1] :]
+        assert after[: len(words)] == words and after[len(words)].lstrip("~") == duration(ns)
     assert seen == sorted(seen) and len(seen) >= 3
     assert row(lines, "DATA READY") < row(lines, "copy to user") < row(lines, "copy complete")
+
+
+def test_where_the_copy_is_seen_the_bracket_says_copy() -> None:
+    report = sample("blocking")
+    for operation in report["operations"]:
+        operation["estimated"] = []
+    margins = [line[69:].strip("│┤┐┘ ") for line in lines_of_figure(report)]
+    assert "copy" in margins and "call" not in margins
 
 
 def test_blocking_is_one_call_that_sleeps_and_copies() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 from support.drawn import squeezed
+from support.records_builder import EAGAIN, Trace
 from support.report_samples import NAMES, sample
+from support.reports import built
 
 from tracer.output.terminal import tables
 from tracer.output.terminal.report import SCREEN, render
@@ -188,3 +191,28 @@ def test_losses_are_loud_on_a_screen_too() -> None:
     report = sample("blocking")
     report["ledger"] |= {"lost": 7, "counted": report["ledger"]["counted"] + 7}
     assert "7 EVENTS LOST" in render(report, verbose=False)
+
+
+def polling(preemptions: int) -> dict[str, Any]:
+    """A thread that polls and is preempted again and again, in polls and between them."""
+    trace, at = Trace(), 1000
+    for _ in range(preemptions):
+        trace.call("recvfrom", at, at + 10, EAGAIN).preempted(at + 12, at + 900)
+        trace.preempted(at + 905, at + 1800).call("recvfrom", at + 902, at + 1900, EAGAIN)
+        at += 2000
+    return built(trace.ready(at).call("recvfrom", at + 10, at + 20, 64))
+
+
+@pytest.mark.parametrize("preemptions", [0, 1, 2, 3, 5, 40])
+def test_a_poll_that_is_preempted_again_and_again_fits_a_screen(preemptions: int) -> None:
+    report = polling(preemptions)
+    text = render(report, verbose=False)
+    assert text.count("\n") <= SCREEN
+    if preemptions > 3:
+        assert re.search(r"Without a CPU \d+ (more )?times", text) and "more calls" in text
+    assert "copy complete" in text and "DATA READY" in text.replace("data was there", "DATA READY")
+
+
+def test_a_figure_is_shortened_before_the_verdict_goes() -> None:
+    text = render(polling(40), verbose=False)
+    assert "operation shows it" in text and "POSIX" in text and "ledger" in text

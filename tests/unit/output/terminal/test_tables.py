@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from rich.cells import cell_len
 from support.report_samples import MS, TID, sample
 
+from tracer.output.terminal import tables
+from tracer.output.terminal.lines import printed
 from tracer.output.terminal.report import render
 from tracer.output.units import duration
 
@@ -178,3 +181,23 @@ def test_rounds_without_messages_draw_no_operation() -> None:
     )
     text = render(report | {"scenario": "lock"})
     assert "23 rounds" in text and "No operation to draw" not in text and "Phases" not in text
+
+
+@pytest.mark.parametrize(
+    ("fetching_ns", "brief", "split"),
+    [(0, False, False), (1, False, True), (40, True, False), (60, True, True)],
+)
+def test_notice_is_parted_where_the_program_was_told_and_came_later(
+    fetching_ns: int, brief: bool, split: bool
+) -> None:
+    report = sample("epoll-lt")
+    notice = report["phases"]["notice"]
+    whole_ns = notice["total_ns"]
+    report["phases"] |= {
+        "waking": notice | {"total_ns": whole_ns * (100 - fetching_ns) // 100},
+        "fetching": notice | {"total_ns": whole_ns * fetching_ns // 100},
+    }
+    rows = [
+        line.split()[:2] for line in printed([tables.phases(report, 80, brief)], 80).splitlines()
+    ]
+    assert (["·", "fetching"] in rows) is split and (["·", "waking"] in rows) is split

@@ -15,10 +15,27 @@ from tracer.output.terminal.report import render
 
 def test_verdict_names_model_sense_and_evidence() -> None:
     text = squeezed(verdict.verdict(sample("posix-aio")))
-    assert "asynchronous I/O (POSIX aio), 98% sure" in text
+    assert "asynchronous I/O (POSIX aio), 20 of 20 operations show it" in text and "%" not in text
     assert "POSIX asynchronous: no call of the thread waits" in text
     assert "a helper thread received" in text
     assert "POSIX synchronous: the thread" in squeezed(verdict.verdict(sample("signal")))
+
+
+@pytest.mark.parametrize(
+    ("shown_by", "shown_of", "confidence", "words"),
+    [
+        (1, 1, 0.67, "blocking I/O, 1 of 1 operation shows it"),
+        (1, 23, 0.67, "blocking I/O, 1 of 23 operations shows it"),
+        (0, 23, 0.5, "blocking I/O, 0 of 23 operations show it"),
+        (23, 23, 0.5, "blocking I/O, 23 of 23 operations show it, but evidence is missing"),
+    ],
+)
+def test_how_many_operations_show_the_model(
+    shown_by: int, shown_of: int, confidence: float, words: str
+) -> None:
+    report = sample("blocking")
+    report["model"] |= {"shown_by": shown_by, "shown_of": shown_of, "confidence": confidence}
+    assert plain(verdict.verdict(report)).splitlines()[0].partition("model")[2].strip() == words
 
 
 def test_a_free_thread_that_sleeps_all_the_same_does_so_by_choice() -> None:

@@ -98,8 +98,10 @@ def test_every_class_of_facts_is_in_use() -> None:
 
 def test_a_model_has_the_keys_that_it_needs() -> None:
     plain = evidence.model(ModelVerdict("poll", True, 0.9, (facts.FoundAtOnce(1),)))
-    assert [*plain] == ["name", "synchronous", "confidence", "busy", "evidence"]
+    assert [*plain] == [
+        *("name", "synchronous", "confidence", "shown_by", "shown_of", "busy", "evidence")
+    ]
     mixed = ModelVerdict("mixed", None, 0.9, (), {"poll": 1.0}, {"poll": 0.5}, {"inline": 3})
-    assert [*evidence.model(mixed)][5:] == ["shares", "time_shares", "variants"]
+    assert [*evidence.model(mixed)][7:] == ["shares", "time_shares", "variants"]
     instead = evidence.model(ModelVerdict("none", None, 1.0, instead="computing"))
-    assert [*instead][3:] == ["busy", "instead", "evidence"] and instead["instead"] == "computing"
+    assert [*instead][5:] == ["busy", "instead", "evidence"] and instead["instead"] == "computing"
