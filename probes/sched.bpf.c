@@ -28,6 +28,7 @@ RAW_TRACEPOINT_PROBE(sched_switch)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	u32 out = bpf_get_current_pid_tgid(), in = read4(ctx->args[2] + O_TASK_PID);
+	struct ledger *ledger = my_ledger();
 
 	if (find(out)) {
 #ifdef HAVE_PREV_STATE
@@ -43,6 +44,8 @@ RAW_TRACEPOINT_PROBE(sched_switch)
 		neighbour(in, ctx->args[1], out);
 		batch_record(bpf_ktime_get_ns(), KIND_SWITCH_IN, in, cpu, 0, 0, out, 0, false);
 	}
+	if (ledger)
+		still_known(ledger);
 	return 0;
 }
 

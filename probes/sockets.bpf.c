@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * Sockets: when data is ready, and when its copy begins. */
-/* A socket's address may be another socket's later: the inode tells whether it is still the one we learnt. */
+/* What runs here delays the waking, so the time is taken first, and the address is compared later (still_known). */
 static __always_inline void ready(u64 sock)
 {
-	u64 *number = sockets.lookup(&sock);
-	u64 socket;
+	u64 now = bpf_ktime_get_ns(), *number = sockets.lookup(&sock);
+	struct ledger *ledger = my_ledger();
 
-	if (!number)
+	if (!number || !ledger)
 		return;
-	socket = read8(sock + O_SOCK_SOCKET);
-	if (!socket)
-		return;
-	if (read8(socket + O_SOCKET_INODE + O_INODE_NUMBER) != *number) {
-		sockets.delete(&sock);
-		return;
-	}
-	emit(KIND_READY, bpf_get_current_pid_tgid(), bpf_get_smp_processor_id(), *number, 0, -1, 0);
+	if (ledger->arrived != sock)
+		still_known(ledger);
+	ledger->arrived = sock;
+	emit_at(now, KIND_READY, bpf_get_current_pid_tgid(), bpf_get_smp_processor_id(), *number, 0, -1, 0);
 }
 
 #ifdef HAVE_SK_DATA_READY
