@@ -1,4 +1,4 @@
-"""A socket's address that another one has later, on the running kernel: the probes tell of the other no more than once."""
+"""An address that another socket has later, on the running kernel: the probes tell of the other no more than once."""
 
 from __future__ import annotations
 
