@@ -44,8 +44,10 @@ RAW_TRACEPOINT_PROBE(sched_switch)
 		neighbour(in, ctx->args[1], out);
 		batch_record(bpf_ktime_get_ns(), KIND_SWITCH_IN, in, cpu, 0, 0, out, 0, false);
 	}
-	if (ledger)
+	if (ledger && ledger->arrived) {
 		still_known(ledger);
+		flush_of(cpu);
+	}
 	return 0;
 }
 

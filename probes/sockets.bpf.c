@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * Sockets: when data is ready, and when its copy begins. */
-/* What runs here delays the waking, so the time is taken first, and the address is compared later (still_known). */
+/* What runs here delays the waking, so the time is taken first. That the address is still this socket's is seen to at
+ * this CPU's next switch (still_known), which sends the record to the ring, too: the batch is nearer than the ring. */
 static __always_inline void ready(u64 sock)
 {
 	u64 now = bpf_ktime_get_ns(), *number = sockets.lookup(&sock);
@@ -12,7 +13,7 @@ static __always_inline void ready(u64 sock)
 	if (ledger->arrived != sock)
 		still_known(ledger);
 	ledger->arrived = sock;
-	emit_at(now, KIND_READY, bpf_get_current_pid_tgid(), bpf_get_smp_processor_id(), *number, 0, -1, 0);
+	batch_record(now, KIND_READY, bpf_get_current_pid_tgid(), bpf_get_smp_processor_id(), *number, 0, -1, 0, false);
 }
 
 #ifdef HAVE_SK_DATA_READY
