@@ -46,7 +46,7 @@ def accuracy(setting: Setting) -> dict[str, Any]:
     """The distances of the boundaries from the receiver's own stamps and from the kernel's (SO_TIMESTAMPNS)."""
     tracer = field.Iotrace(setting.room, setting.tracer_cpu)
     models = {}
-    for model in MODELS:
+    for model in _models(setting):
         setting.say(f"{model}:")
         runs = interleave(
             [tracer], partial(traced_distances, setting, model), _rounds(setting), setting.say
@@ -75,7 +75,7 @@ def perturbation(setting: Setting) -> dict[str, Any]:
         kind(setting.room, setting.tracer_cpu) for kind in (field.Contender, field.Iotrace)
     ]
     models = {}
-    for model in MODELS:
+    for model in _models(setting):
         setting.say(f"{model}:")
         runs = interleave(
             contenders, partial(_median_latency, setting, model), _rounds(setting), setting.say
@@ -112,9 +112,9 @@ def programs(setting: Setting) -> dict[str, Any]:
         return {name: ns / runs for name, (ns, runs) in tracer.facts()["programs"].items()}
 
     models: dict[str, dict[str, dict[str, float]]] = {}
-    for model in MODELS:
+    for model in _models(setting):
         setting.say(f"{model}:")
-        runs = interleave([tracer], partial(measure, model), _rounds(setting), setting.say)
+        runs = interleave([tracer], partial(measure, model), 3, setting.say)
         for name in PROGRAMS if runs else ():
             having = [run[name] for run in runs[tracer.name] if name in run]
             models.setdefault(model, {})[name] = median(having) if having else {}
@@ -163,6 +163,10 @@ def interval(values: np.ndarray) -> dict[str, float]:
         rng=np.random.default_rng(1),
     ).confidence_interval
     return {"median": middle, "low": float(found.low), "high": float(found.high)}
+
+
+def _models(setting: Setting) -> tuple[str, ...]:
+    return ("blocking", "epoll", "posix-aio") if setting.quick else MODELS
 
 
 def _rounds(setting: Setting) -> int:
