@@ -66,8 +66,8 @@ the wait is not longer for it. A polling thread has an entry and an exit for eac
 the interrupt, before anybody is woken; then those of the waking, of the switch to the thread, of the signal. \
 With a call that waits: its exit's, after the time of `told`, and the receive's entry's, before its time |
 | copy | the end of the entry's program; the copy event's, where there is one (not for small datagrams) |
-| completion | of aio_read: the exit of the helper's read, the call by which it sends the signal, its waking \
-and delivery. Elsewhere none: `copy end` and `done` are one moment |
+| completion | of aio_read: the exit of the helper's read, the call by which it sends the signal, its waking and \
+delivery. Of io_uring the completion's. Elsewhere none: `copy end` and `done` are one moment |
 
 The exit's own program runs after `done`: it delays what the program does next, and is in no phase of the \
 message.
@@ -81,7 +81,7 @@ sender's CPU meanwhile, and counts as far as it comes late |
 | signal | readiness, the signal's sending and delivery, the receive's entry |
 | posix-aio | readiness, waking and switch of the helper; then, in completion, its exit, the signal and a \
 second waking |
-| io-uring | readiness, waking, switch; the completion's |
+| io-uring | readiness, waking, switch; then, in completion, the completion's |
 """
 
 
