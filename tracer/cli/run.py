@@ -284,4 +284,5 @@ def plan_of(
         asked.ring_size,
         not asked.no_cost,
         asked.link,
+        files.partial_of(asked.output),
     )
