@@ -2,18 +2,23 @@
  *
  * Sockets: when data is ready, and when its copy begins. */
 /* What runs here delays the waking, so the time is taken first. That the address is still this socket's is seen to at
- * this CPU's next switch (still_known), which sends the record to the ring, too: the batch is nearer than the ring. */
+ * this CPU's next switch (still_known), which sends the record to the ring, too: the batch is nearer than the ring. An
+ * idle CPU may not switch for long, if whom it wakes runs on another one. */
 static __always_inline void ready(u64 sock)
 {
 	u64 now = bpf_ktime_get_ns(), *number = sockets.lookup(&sock);
 	struct ledger *ledger = my_ledger();
+	u32 tid = bpf_get_current_pid_tgid(), cpu = bpf_get_smp_processor_id();
 
 	if (!number || !ledger)
 		return;
 	if (ledger->arrived != sock)
 		still_known(ledger);
 	ledger->arrived = sock;
-	batch_record(now, KIND_READY, bpf_get_current_pid_tgid(), bpf_get_smp_processor_id(), *number, 0, -1, 0, false);
+	if (tid)
+		batch_record(now, KIND_READY, tid, cpu, *number, 0, -1, 0, false);
+	else
+		emit_at(now, KIND_READY, tid, cpu, *number, 0, -1, 0);
 }
 
 #ifdef HAVE_SK_DATA_READY
