@@ -145,3 +145,11 @@ def test_the_page_says_where_a_table_leaves_rows_out() -> None:
     text = " ".join(parsed(report).texts["p"])
     assert "50 more calls are not in this table" in text
     assert re.search(r"\d", text)
+
+
+def test_what_tracing_did_to_latency_stands_beside_its_cost() -> None:
+    parser = Parsed()
+    parser.feed(page_of(sample("blocking")))
+    said = " ".join(parser.texts["dd"])
+    assert "61.2 µs untraced, 66 µs traced" in said
+    assert "receiver's 800 ns after done, sender's 12.3 µs before ready" in said
