@@ -28,7 +28,8 @@ and, as spread, the least and the most. A round in which the load had less than 
 
 Accuracy and perturbation have loads of their own: C receivers of each model (`benchmarks/stamps.c`) that stamp the
 clock before and after every call and get the sender's stamp with each message. The sender is never traced. Traced and
-untraced runs take turns; each pair of runs is one value, and intervals are what the bootstrap says of those.
+untraced runs take turns; each pair of runs is one value, and intervals are what the bootstrap says of those. A run
+whose receiver waited for a CPU, more than 100 µs a message, is repeated.
 """
 TAIL = """## Reading it
 

@@ -36,10 +36,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Stamped:
-    """A run of n messages: fd, the socket; first and last, the clocks before and after it; int64[n] ns each, of
-    CLOCK_MONOTONIC: sent, asking, receiving, received (stamps.c); arrived, of CLOCK_REALTIME, 0 where there is none."""
+    """A run of n messages: fd, the socket; delayed, how long the receiver waited for a CPU (ns); first and last, the
+    clocks before and after it; int64[n] ns each, of CLOCK_MONOTONIC: sent, asking, receiving, received (stamps.c);
+    arrived, of CLOCK_REALTIME, 0 where there is none."""
 
     fd: int
+    delayed: int
     first: Reading
     last: Reading
     sent: np.ndarray
@@ -52,10 +54,10 @@ class Stamped:
     def parse(cls, lines: Iterable[str]) -> Stamped:
         """Raises ValueError where these are no such lines."""
         head, *rows = ([int(word) for word in line.split()] for line in lines)
-        fd, *clocks = head
+        fd, delayed, *clocks = head
         table = np.array(rows, np.int64).reshape(-1, len(_COLUMNS))
         columns = dict(zip(_COLUMNS, table.T, strict=True))
-        return cls(fd, Reading(*clocks[:3]), Reading(*clocks[3:]), **columns)
+        return cls(fd, delayed, Reading(*clocks[:3]), Reading(*clocks[3:]), **columns)
 
 
 def on_monotonic(realtime: np.ndarray, first: Reading, last: Reading) -> np.ndarray | None:

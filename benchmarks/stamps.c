@@ -2,8 +2,8 @@
  *
  *     stamps CPU PAGE COUNT MODEL
  *
- * Prints the socket's descriptor, two readings of both clocks (before and after the run: CLOCK_MONOTONIC,
- * CLOCK_REALTIME, CLOCK_MONOTONIC), and a line for each message:
+ * Prints the socket's descriptor, how long it waited for a CPU meanwhile (ns), two readings of both clocks (before and
+ * after the run: CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_MONOTONIC), and a line for each message:
  *
  *     SENT ARRIVED ASKING RECEIVING RECEIVED
  *
@@ -242,6 +242,20 @@ static void read_clocks(uint64_t *three)
 	}
 }
 
+/* For how long this thread has waited for a CPU (ns): Documentation/scheduler/sched-stats.rst. 0 where it is not told.
+ */
+static uint64_t delayed(void)
+{
+	FILE *file = fopen("/proc/self/schedstat", "r");
+	unsigned long ns = 0;
+
+	if (file && fscanf(file, "%*u %lu", &ns) != 1)
+		ns = 0;
+	if (file)
+		fclose(file);
+	return ns;
+}
+
 static const struct {
 	const char *name;
 	void (*receives)(void);
@@ -274,9 +288,11 @@ int main(int argc, char **argv)
 	memset(rows, 0, wanted * sizeof(*rows)); /* its pages are there before the first message */
 	page->port = here.sin_port;
 	read_clocks(clocks);
+	uint64_t before = delayed();
 	receives();
+	uint64_t waited = delayed() - before;
 	read_clocks(clocks + 3);
-	printf("%d", fd);
+	printf("%d %lu", fd, waited);
 	for (int i = 0; i < 6; i++)
 		printf(" %lu", clocks[i]);
 	printf("\n");

@@ -48,7 +48,7 @@ def lines(count: int, arrived: int | None = 30, moved: int = 0) -> list[str]:
         stamp = 0 if arrived is None else EPOCH + sent + arrived
         rows.append([sent, stamp, sent - 500, sent - 400, sent + 80])
     clocks = [first.before, first.realtime, first.after, last.before, last.realtime, last.after]
-    return [" ".join(map(str, row)) for row in ([7, *clocks], *rows)]
+    return [" ".join(map(str, row)) for row in ([7, 0, *clocks], *rows)]
 
 
 def operations(count: int, ready: int = 34, **more: Any) -> list[dict[str, Any]]:
