@@ -55,7 +55,7 @@ test-labs: lab
 	@cd / && $(BINDIR)/iotrace lab matrix $(SCENARIOS) --strict $(LAB) -- --messages 23 --no-cost $(ARGS)
 
 bench:
-	@setup/install
+	@setup/install bench
 	@cd / && $(PREFIX)/bin/python3 -B -E -s $(CURDIR)/benchmarks/run.py $(if $(QUICK),--quick) --output $(OUT) $(ARGS)
 
 uninstall:

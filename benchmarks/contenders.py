@@ -134,6 +134,14 @@ class Iotrace(Contender):
         return stats
 
 
+class IotraceCounted(Iotrace):
+    """The same while the kernel measures how long each BPF program runs, which itself takes time."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "IOTRACE_BENCH_PROGRAMS": "1"}
+
+
 class IotraceFirst(Iotrace):
     """The same where the probes have not been compiled for this kernel yet."""
 

@@ -26,6 +26,8 @@ LOADS: tuple[tuple[str, list[str]], ...] = (
     ("poll", []),
     ("watch", []),
     ("bystander", []),
+    ("stamps", []),
+    ("paced", []),
     ("crowd", ["-pthread"]),
     ("memlock", ["-shared", "-fPIC"]),
 )

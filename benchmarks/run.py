@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import accuracy
 import analysing
 import attaching
 import calls
@@ -30,6 +31,9 @@ from tracer.recording.atomic_file import unnamed
 FIGURES = {
     "per-call": (calls.per_call, "a traced program's recvfrom, under iotrace and its peers"),
     "watching": (calls.watching, "select, poll and epoll_wait, over the same and changing sets"),
+    "accuracy": (accuracy.accuracy, "a trace's boundaries and the program's own clock"),
+    "perturbation": (accuracy.perturbation, "sent to received, traced and untraced"),
+    "programs": (accuracy.programs, "how long each BPF program runs"),
     "soak": (soak.soak, "60 s at full speed: losses, the tracer's CPU and memory"),
     "bystander": (calls.bystander, "getppid in a program that is not traced"),
     "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),
@@ -124,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Measures iotrace on this machine, as root.",
         formatter_class=argparse.RawTextHelpFormatter,
         epilog="figures:\n"
-        + "\n".join(f"  {name:10} {text}" for name, (_, text) in FIGURES.items()),
+        + "\n".join(f"  {name:12} {text}" for name, (_, text) in FIGURES.items()),
     )
     parser.add_argument(
         "figure", nargs="*", help="which figures (default: all)", metavar="FIGURE", type=_figure

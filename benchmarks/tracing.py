@@ -3,7 +3,8 @@
     python tracing.py RECORDING STATS COMMAND...
 
 STATS gets one JSON object: when the probes were attached and detached (ns of CLOCK_MONOTONIC), the ledger, the CPU
-time of this process between release and the last drain, and its memory over that time.
+time of this process between release and the last drain, and its memory over that time. With IOTRACE_BENCH_PROGRAMS in
+the environment also each BPF program's [ns, runs], which the kernel counts as long as this process lives.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import resource
 import sys
 import time
 from pathlib import Path
+
+COUNTED = "IOTRACE_BENCH_PROGRAMS"
 
 
 def main(argv: list[str]) -> int:
@@ -27,8 +30,10 @@ def main(argv: list[str]) -> int:
     from tracer.capture.host import host
     from tracer.capture.recorder import DRAIN_MS, Recorder
     from tracer.kernel import features
+    from tracer.kernel.libbpf import library
     from tracer.recording.parquet import Writer
 
+    counted = COUNTED in os.environ and library().bpf_enable_stats(0)  # BPF_STATS_RUN_TIME
     found = features.find()
     with spawn.start(command, None) as traced, loader.Attachment(found) as probes:
         attached = time.monotonic_ns()
@@ -44,6 +49,7 @@ def main(argv: list[str]) -> int:
             if not memory or now - memory[-1][0] > 200_000_000:
                 memory.append((now, _resident()))
         ended = time.monotonic_ns()
+        programs = probes.run_times() if counted else {}
         drain.finish(ended)
         detached = time.monotonic_ns()
         ledger = collector.ledger.facts()
@@ -78,6 +84,7 @@ def main(argv: list[str]) -> int:
                 "bytes": os.path.getsize(path),
                 "max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 "records": drain.count,
+                "programs": programs,
             }
         )
     )

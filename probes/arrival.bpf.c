@@ -115,12 +115,6 @@ TAIL(arrive)
 	for (u32 fd = 0; fd < DESCRIPTORS_AT_ONCE; fd++)
 		learn(tid, life, from + fd, files);
 	/* Now, since whoever asked may be no traced thread, whose next switch would send it. */
-	u32 cpu = bpf_get_smp_processor_id();
-	struct batch *batch = batches.lookup(&cpu);
-	if (batch && !batch->busy) {
-		batch->busy = 1;
-		flush(batch);
-		batch->busy = 0;
-	}
+	flush_of(bpf_get_smp_processor_id());
 	return 0;
 }

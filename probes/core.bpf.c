@@ -243,8 +243,19 @@ static __always_inline void flush(struct batch *batch)
 		batch->lost += count;
 }
 
-/* One record into this CPU's batch, from task context. Preemption was off in these programs before Linux 7.0;
- * since then one may be interrupted by the next thread's, which `busy` sends to the ring instead. */
+static __always_inline void flush_of(u32 cpu)
+{
+	struct batch *batch = batches.lookup(&cpu);
+
+	if (!batch || batch->busy)
+		return;
+	batch->busy = 1;
+	flush(batch);
+	batch->busy = 0;
+}
+
+/* One record into this CPU's batch. Who interrupts a program that is at work there finds it `busy`, and writes to the
+ * ring instead: an interrupt's program, or, as preemption is on in programs since Linux 7.0, the next thread's. */
 static __always_inline void batch_record(u64 time, u32 kind, u32 tid, u32 nr, u64 start, s64 result, s32 fd, u32 arg,
 					 bool now)
 {

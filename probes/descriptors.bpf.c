@@ -217,6 +217,23 @@ static __always_inline void learn_as(u32 tid, u32 life, s32 fd, u64 files, bool 
 		     flags | (u64)mark_of(inode) << 32, fd, closes ? mode | CLOSES_ON_EXEC : mode, false);
 }
 
+/* A socket's address may be another socket's later: the inode tells. The socket that was ready last on this CPU is
+ * compared at its next switch, or before another one is ready there, and struck out where it has changed. Until then
+ * the other's data is recorded as of the one that we learnt. That one is gone: no receive follows on its inode, since
+ * numbers of inodes in sockfs count up (get_next_ino). */
+static __always_inline void still_known(struct ledger *ledger)
+{
+	u64 sock = ledger->arrived, socket, *number;
+
+	if (!sock)
+		return;
+	ledger->arrived = 0;
+	number = sockets.lookup(&sock);
+	socket = number ? read8(sock + O_SOCK_SOCKET) : 0;
+	if (socket && number && read8(socket + O_SOCKET_INODE + O_INODE_NUMBER) != *number)
+		sockets.delete(&sock);
+}
+
 /* A look at a descriptor that was open already. */
 static __always_inline void learn(u32 tid, u32 life, s32 fd, u64 files)
 {

@@ -161,7 +161,8 @@ struct ledger {
 	u64 untracked; /* threads that found no slot */
 	u64 unlearnt;  /* sockets that found no room in the table */
 	u64 unentered; /* exits of calls whose entry the kernel did not show */
-	u64 pad[3];
+	u64 arrived;   /* no count: the socket that was ready last on this CPU, until its inode has been compared */
+	u64 pad[2];
 };
 
 /* Programs that others jump to (tail calls) for what is seldom, so that those stay small. */

@@ -28,6 +28,7 @@ RAW_TRACEPOINT_PROBE(sched_switch)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	u32 out = bpf_get_current_pid_tgid(), in = read4(ctx->args[2] + O_TASK_PID);
+	struct ledger *ledger = my_ledger();
 
 	if (find(out)) {
 #ifdef HAVE_PREV_STATE
@@ -42,6 +43,10 @@ RAW_TRACEPOINT_PROBE(sched_switch)
 	if (find(in)) {
 		neighbour(in, ctx->args[1], out);
 		batch_record(bpf_ktime_get_ns(), KIND_SWITCH_IN, in, cpu, 0, 0, out, 0, false);
+	}
+	if (ledger && ledger->arrived) {
+		still_known(ledger);
+		flush_of(cpu);
 	}
 	return 0;
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * Sockets: when data is ready, and when its copy begins. */
-/* A socket's address may be another socket's later: the inode tells whether it is still the one we learnt. */
+/* What runs here delays the waking, so the time is taken first. That the address is still this socket's is seen to at
+ * this CPU's next switch (still_known), which sends the record to the ring, too: the batch is nearer than the ring. An
+ * idle CPU may not switch for long, if whom it wakes runs on another one. */
 static __always_inline void ready(u64 sock)
 {
-	u64 *number = sockets.lookup(&sock);
-	u64 socket;
+	u64 now = bpf_ktime_get_ns(), *number = sockets.lookup(&sock);
+	struct ledger *ledger = my_ledger();
+	u32 tid = bpf_get_current_pid_tgid(), cpu = bpf_get_smp_processor_id();
 
-	if (!number)
+	if (!number || !ledger)
 		return;
-	socket = read8(sock + O_SOCK_SOCKET);
-	if (!socket)
-		return;
-	if (read8(socket + O_SOCKET_INODE + O_INODE_NUMBER) != *number) {
-		sockets.delete(&sock);
-		return;
-	}
-	emit(KIND_READY, bpf_get_current_pid_tgid(), bpf_get_smp_processor_id(), *number, 0, -1, 0);
+	if (ledger->arrived != sock)
+		still_known(ledger);
+	ledger->arrived = sock;
+	if (tid)
+		batch_record(now, KIND_READY, tid, cpu, *number, 0, -1, 0, false);
+	else
+		emit_at(now, KIND_READY, tid, cpu, *number, 0, -1, 0);
 }
 
 #ifdef HAVE_SK_DATA_READY

@@ -216,6 +216,15 @@ def _report(
                     "hist": {},
                 }
                 for phase, ns in (("traced", 66_000), ("untraced", 61_200))
+            }
+            | {
+                "accuracy": {
+                    key: {
+                        "count": count,
+                        **dict.fromkeys(("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns"), ns),
+                    }
+                    for key, ns in (("done_to_user", 800), ("send_to_ready", 12_300))
+                }
             },
             "window_ns": [1_200_000, 1_200_000 + count * 11 * MS],
             "ended": "completed",

@@ -120,6 +120,11 @@ class Attachment:
             skipped[first] = min(skipped.get(first, misses), misses)
         return sum(skipped.values())
 
+    def run_times(self) -> dict[str, tuple[int, int]]:
+        """Program → (ns, runs), of those that ran while the kernel counted that: syscall.run_times."""
+        times = {name: syscall.run_times(fd) for name, fd in self._programs.items()}
+        return {name: its for name, its in times.items() if its and its[1]}
+
     def detach(self) -> None:
         """Detaches all programs; their records stay. Programs of system calls go first, so that no call ends after the
         last traced switch. The others go in parallel: for some the kernel waits until no program runs any more

@@ -55,7 +55,8 @@ LEDGER = np.dtype(
         ("untracked", "<u8"),
         ("unlearnt", "<u8"),
         ("unentered", "<u8"),
-        ("pad", "<u8", 3),
+        ("arrived", "<u8"),
+        ("pad", "<u8", 2),
     ]
 )
 """struct ledger: what one CPU's programs counted of what they wrote straight to the ring."""

@@ -27,8 +27,8 @@ _LOG_SIZE = 1 << 20
 _INSTRUCTION = 8  # bytes
 # struct perf_event_attr of 112 bytes: type, size, …, at 56 config1 (kprobe_func, uprobe_path) and config2 (offset)
 _PERF_ATTRIBUTES = struct.Struct("<II48xQQ40x")
-# struct bpf_prog_info as far as recursion_misses, which is at 208
-_INFO_SIZE, _MISSES_AT = 216, 208
+# struct bpf_prog_info as far as recursion_misses: run_time_ns, run_cnt, recursion_misses at these places
+_INFO_SIZE, _TIME_AT, _RUNS_AT, _MISSES_AT = 216, 192, 200, 208
 
 
 class Map:
@@ -148,11 +148,28 @@ def attach_probe(pmu: str, target: str, offset: int, program: int) -> int:
 def recursion_misses(program: int) -> int | None:
     """How often the kernel skipped the program (struct bpf_prog_info), None where it does not count that: before
     9ed9e9ba2337 ("bpf: Count the number of times recursion was prevented"), in 5.12."""
+    info = _info(program)
+    return int.from_bytes(info[_MISSES_AT:_INFO_SIZE], "little") if info else None
+
+
+def run_times(program: int) -> tuple[int, int] | None:
+    """(ns, runs): for how long the program has run and how often, on all CPUs, while the kernel counted that (bpf(2),
+    BPF_ENABLE_STATS; since Linux 5.8); None where it does not tell."""
+    info = _info(program)
+    if info is None:
+        return None
+    return (
+        int.from_bytes(info[_TIME_AT:_RUNS_AT], "little"),
+        int.from_bytes(info[_RUNS_AT:_MISSES_AT], "little"),
+    )
+
+
+def _info(program: int) -> bytes | None:
     info = ctypes.create_string_buffer(_INFO_SIZE)
     size = ctypes.c_uint32(_INFO_SIZE)
     if library().bpf_obj_get_info_by_fd(program, info, size) < 0 or size.value < _INFO_SIZE:
         return None
-    return int.from_bytes(info.raw[_MISSES_AT:_INFO_SIZE], "little")
+    return info.raw
 
 
 def _perf_event_open(attributes: ctypes.Array[ctypes.c_char]) -> int:

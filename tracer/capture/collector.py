@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.bpf.loader import Attachment
-from tracer.bpf.map_values import BATCH, LEDGER, SLOT, SLOT_UNSEEN
+from tracer.bpf.map_values import BATCH, BATCH_RECORDS, LEDGER, SLOT, SLOT_UNSEEN
 from tracer.capture.ledger import Ledger
 from tracer.capture.ring import Ring
 from tracer.kernel import syscalls
@@ -45,7 +45,9 @@ class Collector:
     def oldest_held(self) -> int | None:
         """Time (ns) of the oldest record that a CPU's batch may still hold, None if all batches are empty."""
         batches = self._values("batches", BATCH)
-        times = batches["elements"]["record"]["time"][batches["count"] > 0, 0]
+        # not the first one's: between a program's look at the clock and its record an interrupt may have put its own
+        held = np.arange(BATCH_RECORDS) < batches["count"][:, None]
+        times = batches["elements"]["record"]["time"][held]
         return int(times.min()) if len(times) else None
 
     def announced(self) -> bool:

@@ -1,7 +1,8 @@
 """The keys of what `--json` prints, as types: the report of run, trace, attach and report; of compare; of verify.
 
 docs/json.md says what each key means. docs/schema/report.schema.json is made from the types here (docs/schema/make.py).
-Outputs read reports and know nothing of ours but this module, so it imports nothing of ours but the terms.
+Outputs read reports and know nothing of ours but this module, so it imports nothing of ours but the terms and
+the types that stand in files of their own.
 
 Times end in _ns: points in time count from `base_ns`, whole nanoseconds all.
 """
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from tracer.report.contract_latency import Accuracy
 from tracer.report.setup_step import SetupStep
 from tracer.terms import (
     BOUNDARIES,
@@ -581,6 +583,7 @@ class Latency(TypedDict):
 
     traced: Distribution
     untraced: Distribution | None
+    accuracy: Accuracy | None
 
 
 class CallStep(TypedDict):

@@ -45,8 +45,12 @@ def verdict_section(report: Result) -> Element:
 
 
 def trust(report: Result) -> Element:
-    """The ledger and what tracing cost."""
-    lines = [*verdict.ledger(report, ENDLESS), *verdict.cost(report, ENDLESS)]
+    """The ledger, what tracing cost and what it did to the time from send to receive."""
+    lines = [
+        *verdict.ledger(report, ENDLESS),
+        *verdict.cost(report, ENDLESS),
+        *verdict.latency(report, ENDLESS),
+    ]
     return section("trust", "Ledger and cost", _entries(lines))
 
 

@@ -329,7 +329,20 @@ def latency(report: Result, width: int = 80) -> list[Text]:
     traced, untraced = (measured.get(run) or {} for run in ("traced", "untraced"))
     before = f"{duration(untraced.get('p50_ns'))} untraced, " if untraced else ""
     text = f"send to received: {before}{duration(traced.get('p50_ns'))} traced (medians)"
-    return entry("latency", text, width)
+    return [*entry("latency", text, width), *_stamps(measured.get("accuracy") or {}, width)]
+
+
+def _stamps(accuracy: Result, width: int) -> list[Text]:
+    """How far the programs' own stamps lie from the boundaries; nothing where they could not be compared."""
+    parts = [
+        f"{whose} {duration(abs(ns))} {before if ns < 0 else after} {boundary}"
+        for key, whose, after, before, boundary in (
+            ("done_to_user", "receiver's", "after", "before", "done"),
+            ("send_to_ready", "sender's", "before", "after", "ready"),
+        )
+        if (ns := (accuracy.get(key) or {}).get("p50_ns")) is not None
+    ]
+    return entry("stamps", ", ".join(parts) + " (p50)", width) if parts else []
 
 
 def _of_events(spent: Result) -> str:

@@ -158,3 +158,11 @@ def test_the_table_of_phases_parts_notice() -> None:
         table.index(word) for word in ("notice", "· waking", "· fetching", "3 ms", "receive call")
     ]
     assert places == sorted(places)
+
+
+def test_what_tracing_did_to_latency_stands_beside_its_cost() -> None:
+    parser = Parsed()
+    parser.feed(page_of(sample("blocking")))
+    said = " ".join(parser.texts["dd"])
+    assert "61.2 µs untraced, 66 µs traced" in said
+    assert "receiver's 800 ns after done, sender's 12.3 µs before ready" in said

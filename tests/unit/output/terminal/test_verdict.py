@@ -148,6 +148,18 @@ def test_latency_beside_the_untraced_one_and_alone() -> None:
     assert verdict.latency(sample("blocking", latency=None)) == []
 
 
+def test_stamps_of_the_programs_beside_the_boundaries() -> None:
+    report = sample("blocking")
+    accuracy = report["latency"]["accuracy"]
+    assert "receiver's 800 ns after done, sender's 12.3 µs before ready (p50)" in squeezed(
+        verdict.latency(report)
+    )
+    accuracy["done_to_user"]["p50_ns"] = -20  # what must not be is said as it was seen
+    assert "receiver's 20 ns before done, sender's" in squeezed(verdict.latency(report))
+    accuracy["done_to_user"] = accuracy["send_to_ready"] = None
+    assert "stamps" not in squeezed(verdict.latency(report))
+
+
 def test_estimates_are_counted_with_their_causes() -> None:
     report = sample("nonblocking")
     report["estimates"] = [
