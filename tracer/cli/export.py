@@ -6,13 +6,21 @@ import os
 
 import click
 
+from tracer.cli import completion
 from tracer.cli.errors import Command
 
 ORDER = 6
 
 
 @click.command("export", cls=Command)
-@click.argument("recordings", nargs=-1, required=True, type=click.Path(), metavar="RUN...")
+@click.argument(
+    "recordings",
+    nargs=-1,
+    required=True,
+    type=click.Path(),
+    metavar="RUN...",
+    shell_complete=completion.of_recordings,
+)
 @click.option(
     "-o",
     "--output",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracer.cli import show
+from tracer.cli import completion, show
 from tracer.cli.errors import Command
 from tracer.cli.params import gathered, output_options, selected
 from tracer.cli.show import Wanted
@@ -32,7 +32,7 @@ class Choice:
 
 
 @click.command("report", cls=Command)
-@click.argument("recording", type=click.Path())
+@click.argument("recording", type=click.Path(), shell_complete=completion.of_recordings)
 @click.option("--events", is_flag=True, help="List every event, much as strace does.")
 @gathered(
     "choice",

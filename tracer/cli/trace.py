@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracer.cli import files, show
+from tracer.cli import completion, files, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Tracing, output_options, tracing_options
 from tracer.cli.show import Wanted
@@ -22,7 +22,12 @@ class AsEnv(Command):
 
 @click.command("trace", cls=AsEnv, context_settings={"allow_interspersed_args": False})
 @click.argument(
-    "command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]..."
+    "command",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    required=True,
+    metavar="[--] COMMAND [ARGUMENT]...",
+    shell_complete=completion.of_command,
 )
 @tracing_options
 @click.option(
