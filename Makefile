@@ -84,7 +84,7 @@ docs:
 
 # With the environment that `make install` made; what is written belongs to the clone's owner.
 examples:
-	@"$(PREFIX)/bin/python3" -B docs/build/examples.py $(ARGS)
+	@"$(PREFIX)/bin/python3" -B docs/tools/examples.py $(ARGS)
 
 lock:
 	@setup/lock $(ARGS)
