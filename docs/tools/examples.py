@@ -82,7 +82,7 @@ def made(command: str, status: int, places: list[Shown], directory: Path) -> dic
     }
     for picture in pictures:
         picture.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(svg, picture)
+        picture.write_text(RELEASE.sub(r"\1", svg.read_text()))
         give(picture)
     return texts
 
