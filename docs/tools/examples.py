@@ -10,6 +10,7 @@ it is changed, and the status is 1. docs/tools/shown.py says how a page asks for
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -24,7 +25,8 @@ from shown import ROOT, Shown, Wrong
 
 TIMEOUT = 300  # s, of one command
 # The kernel's own number is what matters to who reads; what a builder appended is not.
-RELEASE = re.compile(r"(?<=Linux )(\d+\.\d+\.\d+)[\w.+-]*")
+RELEASE = platform.release()
+NUMBER = re.split(r"[-+_]", RELEASE)[0]
 # The programs that commands name, by what is run in their place.
 PROGRAMS = {
     "iotrace": f"exec {shlex.quote(sys.executable)} -B -m tracer",
@@ -82,7 +84,7 @@ def made(command: str, status: int, places: list[Shown], directory: Path) -> dic
     }
     for picture in pictures:
         picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.write_text(RELEASE.sub(r"\1", svg.read_text()))
+        picture.write_text(svg.read_text().replace(RELEASE, NUMBER))
         give(picture)
     return texts
 
@@ -107,11 +109,13 @@ def run(line: str, status: int, place: Shown, directory: Path) -> str:
     if done.returncode != status:
         last = done.stdout.strip().splitlines()[-1:] or [""]
         raise Wrong(f"{place.where}: {line}: status {done.returncode}: {last[0]}")
-    return RELEASE.sub(r"\1", done.stdout)
+    return done.stdout.replace(RELEASE, NUMBER)
 
 
 def can(*words: str) -> bool:
-    return bool(shutil.which(words[0])) and not subprocess.run(words, capture_output=True).returncode
+    return (
+        bool(shutil.which(words[0])) and not subprocess.run(words, capture_output=True).returncode
+    )
 
 
 def rewrite(page: Path, texts: dict[Shown, str]) -> None:
