@@ -96,9 +96,9 @@ def iotrace_fault(words: list[str]) -> str:
                 rest = [*context._protected_args, *context.args]
                 if not rest:
                     return ""
-                name, found, words = command.resolve_command(context, rest)
-                assert found
-                command = found
+                found_name, found, words = command.resolve_command(context, rest)
+                assert found and found_name
+                name, command = found_name, found
     except click.exceptions.Exit:  # --help, --version
         return ""
     except click.ClickException as error:
