@@ -51,8 +51,9 @@ def main(names: list[str]) -> int:
             except Wrong as error:
                 wrong.append(str(error))
                 say(f"WRONG {error}")
+    by_wish = {wish(each): text for each, text in texts.items()}
     for page in pages:
-        rewrite(page, {each: text for each, text in texts.items() if each.page == page})
+        rewrite(page, by_wish)
     say(f"{len(commands)} commands, {len(wanted)} places, {len(wrong)} wrong")
     return bool(wrong)
 
@@ -118,13 +119,21 @@ def can(*words: str) -> bool:
     )
 
 
-def rewrite(page: Path, texts: dict[Shown, str]) -> None:
-    """The page with these texts in their blocks, from the last on, since they move what follows."""
-    lines = page.read_text().splitlines()
-    for each in sorted(texts, key=lambda each: each.line, reverse=True):
-        lines[each.begin : each.end] = [line.rstrip() for line in texts[each].splitlines()]
-    if texts:
-        page.write_text("\n".join(lines) + "\n")
+def wish(each: Shown) -> tuple[str, int, str]:
+    """What a block wants: its text is the same wherever that is wanted."""
+    return each.command, each.status, each.parts
+
+
+def rewrite(page: Path, texts: dict[tuple[str, int, str], str]) -> None:
+    """The page, as it is by now, with these texts in their blocks; from the last on, since they move what follows."""
+    before = page.read_text()
+    lines = before.splitlines()
+    places = [each for each in shown.of_page(page) if not each.picture and wish(each) in texts]
+    for each in reversed(places):
+        lines[each.begin : each.end] = [line.rstrip() for line in texts[wish(each)].splitlines()]
+    after = "\n".join(lines) + "\n"
+    if after != before:
+        page.write_text(after)
         give(page)
 
 

@@ -21,7 +21,27 @@ SHIM = Path(__file__).with_name("vendor") / "iframe-worker.js"
 _SHIM_HOST = "https://unpkg.com/iframe-worker/shim"
 _SHIM_NAME = "assets/javascripts/iframe-worker.js"
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
-_MADE = re.compile(r"<!-- made: (?P<what>commands|schema) ?(?P<of>\S*) -->")
+_MADE = re.compile(r"<!-- made: (?P<what>commands|schemas) -->")
+
+
+def on_config(config: Any) -> Any:
+    """A page that mkdocs.yml has no place for stands at the end of the reference: found by being there."""
+    listed = set(_listed(config.nav))
+    docs = Path(config.docs_dir)
+    others = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} - listed
+    for section in config.nav:
+        if isinstance(section, dict) and "Reference" in section:
+            section["Reference"] += sorted(others)
+    return config
+
+
+def _listed(nav: Any) -> Iterator[str]:
+    """The pages of a navigation, however deep."""
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for each in nav.values() if isinstance(nav, dict) else nav:
+            yield from _listed(each)
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -37,7 +57,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """The page as MkDocs is to see it."""
     source = page.file.src_uri
-    made = _MADE.sub(lambda match: "\n".join(_MAKERS[match["what"]](match["of"])), markdown)
+    made = _MADE.sub(lambda match: "\n".join(_MAKERS[match["what"]]()), markdown)
     linked = _LINK.sub(lambda match: f"]({_target(source, match[1], files)}{match[2] or ''})", made)
     return re.sub(r"\[([^]]*)\]\(outside:\)", r"`\1`", linked)
 
@@ -69,7 +89,7 @@ def _target(source: str, link: str, files: Any) -> str:
 # pages that are made
 
 
-def commands(_of: str) -> Iterator[str]:
+def commands() -> Iterator[str]:
     """Every command: how it is called, its options, its exit statuses."""
     sys.path.insert(0, str(ROOT))  # here: MkDocs takes it back after it has read this file
     from tracer.cli import manual
@@ -103,9 +123,14 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def schema(name: str) -> Iterator[str]:
+def schemas() -> Iterator[str]:
+    """Every schema that there is."""
+    for path in sorted((ROOT / "docs" / "schema").glob("*.schema.json")):
+        yield from schema(path.name.removesuffix(".schema.json"), json.loads(path.read_text()))
+
+
+def schema(name: str, described: dict[str, Any]) -> Iterator[str]:
     """Every object of a JSON schema: its keys, and what their values are."""
-    described = json.loads((ROOT / "docs" / "schema" / f"{name}.schema.json").read_text())
     title = html.escape(described.get("title", name), False)
     yield f"\n## {title}\n"
     yield from _keys(described, name)
@@ -147,4 +172,4 @@ def _type(value: Any, name: str) -> str:
     return str(kind)
 
 
-_MAKERS = {"commands": commands, "schema": schema}
+_MAKERS = {"commands": commands, "schemas": schemas}

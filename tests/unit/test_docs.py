@@ -256,11 +256,12 @@ def test_a_part_that_is_not_there_is_told(parts):
 # the site
 
 
-def test_every_page_has_its_place_in_the_site_and_every_place_a_page():
+def test_every_place_in_the_site_has_a_page():
+    """A page without a place of its own stands at the end of the reference."""
     listed = set(re.findall(r"^ +- ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M))
     docs = ROOT / "docs"
     there = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
-    assert listed == there | {"contributing.md", "changelog.md"}
+    assert len(listed) > 40 and listed - there == {"contributing.md", "changelog.md"}
 
 
 @pytest.fixture
