@@ -47,20 +47,18 @@ def main(names: list[str]) -> int:
     with tempfile.TemporaryDirectory() as directory:
         programs(Path(directory))
         for (command, status), places in commands.items():
-            for attempt in range(1, ATTEMPTS + 1):
+            for left in reversed(range(ATTEMPTS)):
                 try:
                     texts |= made(command, status, places, Path(directory))
                     break
                 except Wrong as error:
-                    say(f"attempt {attempt}: {error}")
-                    wrong += [str(error)] * (attempt == ATTEMPTS)
+                    say(f"{error} ({left} attempts left)")
+                    wrong += [f"WRONG {error}"] * (left == 0)
     by_wish = {wish(each): text for each, text in texts.items()}
     for page in pages:
         rewrite(page, by_wish)
-    say(
-        "".join(f"WRONG {line}\n" for line in wrong)
-        + f"{len(commands)} commands, {len(wanted)} places, {len(wrong)} wrong"
-    )
+    counts = f"{len(commands)} commands, {len(wanted)} places, {len(wrong)} wrong"
+    say("\n".join([*wrong, counts]))
     return bool(wrong)
 
 
@@ -97,7 +95,7 @@ def made(command: str, status: int, places: list[Shown], directory: Path) -> dic
 
 
 def run(line: str, status: int, place: Shown, directory: Path) -> str:
-    """What it prints; on stderr where that is all, or where it fails as it is to. Raises Wrong where it ends otherwise."""
+    """What it prints; on stderr too where that is all, or where it fails as it is to. Raises Wrong."""
     priority = ["chrt", "-r", "1"] if can("chrt", "-r", "1", "true") else []
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SUDO_")}
     try:
