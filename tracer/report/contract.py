@@ -112,6 +112,7 @@ class RunOptions(TypedDict):
     address: NotRequired[str]
     net: NotRequired[Link | None]
     lang: NotRequired[Lang]
+    taskrun: NotRequired[Literal["default", "coop", "defer"] | None]
 
 
 class TraceOptions(TypedDict):
@@ -521,15 +522,16 @@ class Lock(TypedDict):
 
 
 class Ledger(TypedDict):
-    """Whether the trace is complete. checked: whether the recording's checksums and digest were there, and held."""
+    """Whether the trace is complete. counted, lost, open, missed, untracked, unlearnt: null where iotrace was killed
+    and nobody counted. checked: whether the recording's checksums and digest were there, and held."""
 
-    counted: Count
+    counted: Count | None
     delivered: Count
-    lost: Count
-    open: Count
+    lost: Count | None
+    open: Count | None
     missed: Count | None
-    untracked: Count
-    unlearnt: Count
+    untracked: Count | None
+    unlearnt: Count | None
     unentered: Count | None
     added: Count | None
     balanced: bool
@@ -888,7 +890,7 @@ class Report(TypedDict):
     expected: Expected | None
     base_ns: Annotated[int, Also(minimum=0)]
     window_ns: Annotated[list[Time], Also(length=2)] | None
-    ended: Literal["completed", "interrupted", "timeout", "duration", "failed"]
+    ended: Literal["completed", "interrupted", "timeout", "duration", "failed", "cut short"]
     failure: str | None
     target: Target
     features: dict[str, str]
@@ -982,13 +984,17 @@ class Contender(TypedDict):
 
 
 class Difference(TypedDict):
-    """Two contenders in one measure. one, other: name and language; ratio: other's median by one's."""
+    """Two contenders in one measure. one, other: name and language; ratio: other's median by one's; effect: how much
+    the other's runs lie above, interval: where that lies; p: corrected for all that was tested."""
 
     measure: str
     one: list[str]
     other: list[str]
     differs: bool
     ratio: float | None
+    effect: float
+    interval: Annotated[list[float], Also(length=2)] | None
+    p: Share
 
 
 class Unavailable(TypedDict):
@@ -1000,12 +1006,15 @@ class Unavailable(TypedDict):
 
 
 class Comparison(TypedDict):
-    """What compare prints with --json."""
+    """What compare prints with --json. alpha: the chance of one false difference or more; rounds_needed: with fewer
+    runs of each no difference between so many could be told."""
 
     schema: Literal[1]
     host: Host
     options: CompareOptions
     models: list[Contender]
+    alpha: Share
+    rounds_needed: Annotated[int, Also(minimum=1)]
     differences: list[Difference]
     unavailable: list[Unavailable]
 
