@@ -87,6 +87,9 @@ def iotrace_fault(words: list[str]) -> str:
     command: click.Command = main
     context = None
     name = "iotrace"
+    if {"--help", "-h", "--version"} & set(words):  # these print, as soon as they are read
+        words = [word for word in words if word not in ("--help", "-h", "--version")]
+        return iotrace_fault(words) if len(words) > 1 else ""
     try:
         while True:
             context = command.make_context(name, list(words), parent=context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -306,3 +307,16 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     commands = (tmp_path / "site" / "reference" / "commands.html").read_text()
     assert "iotrace lab matrix" in commands and "--icount" in commands
     assert 'id="report-operation"' in (tmp_path / "site" / "reference" / "schema.html").read_text()
+
+
+@pytest.mark.skipif(not MKDOCS.is_file(), reason="make docs was never called here")
+def test_a_warning_of_the_sites_builder_is_a_failure(tmp_path):
+    clone = tmp_path / "clone"
+    for name in ("docs", "setup", "requirements", "tracer", "scenarios", "probes"):
+        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mkdocs.yml", "pyproject.toml", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"):
+        shutil.copyfile(ROOT / name, clone / name)
+    with (clone / "docs" / "faq.md").open("a") as page:
+        page.write("\n[nowhere](json.md#nosuch)\n")
+    done = subprocess.run([clone / "setup" / "docs"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and "does not contain an anchor '#nosuch'" in done.stderr
