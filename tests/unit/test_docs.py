@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import documents_shown
-from support.documents_shown import check_site, shown
+from support.documents_shown import check_site, examples, shown
 from support.running import ROOT
 
 NOT_OURS = {".git", ".venv", ".vagrant", ".hypothesis", ".pytest_cache", "build", "__pycache__"}
@@ -320,3 +320,19 @@ def test_a_warning_of_the_sites_builder_is_a_failure(tmp_path):
         page.write("\n[nowhere](json.md#nosuch)\n")
     done = subprocess.run([clone / "setup" / "docs"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and "does not contain an anchor '#nosuch'" in done.stderr
+
+
+def test_a_page_is_rewritten_where_it_asks_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(shown, "ROOT", tmp_path)
+    monkeypatch.setattr(examples, "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    block = "<!-- shown: {} -->\n```text\n{}\n```\nprose\n"
+    page.write_text(block.format("a", "$ a\nold\nold") + block.format("b :: head", "stays"))
+    places = list(shown.of_page(page))
+    assert [(place.command, place.parts) for place in places] == [("a", ""), ("b", "head")]
+    examples.rewrite(page, {examples.wish(places[0]): "one\ntwo  \nthree"})
+    new = block.format("a", "$ a\none\ntwo\nthree") + block.format("b :: head", "stays")
+    assert page.read_text() == new
+    page.write_text("<!-- shown: c -->\nno block\n")
+    with pytest.raises(shown.Wrong, match=r"page\.md:1: no fenced block"):
+        list(shown.of_page(page))
