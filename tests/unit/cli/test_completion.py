@@ -29,7 +29,7 @@ def place(tmp_path_factory):
     # bcc is hidden: where it would be imported, there would be no words
     hidden = "import sys; sys.modules['bcc'] = None; sys.path[:0] = [{root!r}]; "
     run = hidden.format(root=str(ROOT)) + "from tracer.__main__ import main; main()"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -B -c "{run}" "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -B -c "{run}" "$@"\n')
     command.chmod(0o755)
     for path, text in completion.scripts(main).items():
         script = place / "share" / path
