@@ -13,9 +13,10 @@ SCENARIOS ?= blocking nonblocking select epoll-lt epoll-et signal posix-aio io-u
 LAB ?=
 QUICK ?=
 OUT ?= /var/tmp/iotrace-bench.json
-export PREFIX BINDIR
+export PREFIX BINDIR DATADIR LOCK
 
-.PHONY: help install run test test-labs bench lab box uninstall dev check lint mutants clean
+.PHONY: help install run test test-labs bench lab box uninstall dev check lint docs examples lock \
+	mutants clean
 
 help:
 	@echo 'As root (sudo make ...):'
@@ -30,6 +31,9 @@ help:
 	@echo '  dev        make .venv in this clone, with iotrace in it as it stands here'
 	@echo '  check      run the tests that need no root, in .venv'
 	@echo '  lint       ruff, mypy, clang-format and shellcheck on what lies here (ARGS="ruff mypy" for some of them)'
+	@echo '  docs       the documentation as a site, in build/site; nothing in it needs a network'
+	@echo '  examples   (as root) run every command that README.md and docs/ show, and put what it shows there (10 minutes)'
+	@echo '  lock       renew requirements/*.txt, which say what is installed (ARGS=--upgrade: by newer releases)'
 	@echo '  mutants    change the rules of operations, one at a time, and see a test fail (15 minutes; ARGS="*boundaries*")'
 	@echo '  clean      remove .venv and what Python and pytest left behind'
 
@@ -39,7 +43,7 @@ install:
 # From / and without bytecode: Python started with -m looks into the working directory first.
 run:
 	@setup/install
-	@cd / && PYTHONDONTWRITEBYTECODE=1 $(BINDIR)/iotrace run $(SCENARIO) $(ARGS)
+	@cd / && PYTHONDONTWRITEBYTECODE=1 "$(BINDIR)/iotrace" run $(SCENARIO) $(ARGS)
 
 test:
 	@setup/install test
@@ -52,11 +56,11 @@ box: lab
 	@setup/box
 
 test-labs: lab
-	@cd / && $(BINDIR)/iotrace lab matrix $(SCENARIOS) --strict $(LAB) -- --messages 23 --no-cost $(ARGS)
+	@cd / && "$(BINDIR)/iotrace" lab matrix $(SCENARIOS) --strict $(LAB) -- --messages 23 --no-cost $(ARGS)
 
 bench:
 	@setup/install bench
-	@cd / && $(PREFIX)/bin/python3 -B -E -s $(CURDIR)/benchmarks/run.py $(if $(QUICK),--quick) --output $(OUT) $(ARGS)
+	@cd / && "$(PREFIX)/bin/python3" -B -E -s "$(CURDIR)"/benchmarks/run.py $(if $(QUICK),--quick) --output $(OUT) $(ARGS)
 
 uninstall:
 	@setup/uninstall
@@ -74,6 +78,16 @@ check: .venv/ready
 
 lint:
 	@setup/lint $(ARGS)
+
+docs:
+	@setup/docs
+
+# With the environment that `make install` made; what is written belongs to the clone's owner.
+examples:
+	@"$(PREFIX)/bin/python3" -B docs/tools/examples.py $(ARGS)
+
+lock:
+	@setup/lock $(ARGS)
 
 # One worker: a mutant that is slow is one that hangs. What is left, and why: tests/reference/README.md.
 mutants: .venv/ready

@@ -1,4 +1,4 @@
-"""What may go wrong, by whose fault and with which exit status (docs: README, "Exit status")."""
+"""What may go wrong, by whose fault and with which exit status (docs/reference/commands.md)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import re
 import click
 
 from tracer import text
-from tracer.cli import epilog, files, progress, show
+from tracer.cli import completion, epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Tracing, Value, output_options, tracing_options
 from tracer.cli.show import Wanted
@@ -37,6 +37,11 @@ class Pids(Value):
         if not all(re.fullmatch(r"[0-9]+", word) and 0 < int(word) < 1 << 31 for word in words):
             self.fail(f"{text.quoted(value)} is no process ID", param, ctx)
         return tuple(map(int, words))
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> completion.Items:
+        return completion.of_processes(incomplete)
 
 
 @click.command("attach", cls=Command, epilog=_EPILOG)

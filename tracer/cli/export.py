@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tracer.cli import epilog
+from tracer.cli import completion, epilog
 from tracer.cli.errors import Command
 
 ORDER = 6
@@ -20,7 +20,14 @@ _EPILOG = epilog.epilog(
 
 
 @click.command("export", cls=Command, epilog=_EPILOG)
-@click.argument("recordings", nargs=-1, required=True, type=click.Path(), metavar="RUN...")
+@click.argument(
+    "recordings",
+    nargs=-1,
+    required=True,
+    type=click.Path(),
+    metavar="RUN...",
+    shell_complete=completion.of_recordings,
+)
 @click.option(
     "-o",
     "--output",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 import scenarios
-from tracer.cli import epilog, paper, progress, show
+from tracer.cli import completion, epilog, paper, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Scenario, Seconds, gathered, output_options
 from tracer.cli.show import Wanted
@@ -210,7 +210,7 @@ def _yes(is_so: bool) -> str:
 
 
 @command.command("fetch", epilog=epilog.epilog(epilog.LAB, _EXAMPLES["fetch"]))
-@click.argument("names", nargs=-1, metavar="[KERNEL]...")
+@click.argument("names", nargs=-1, metavar="[KERNEL]...", shell_complete=completion.of_kernels)
 @lock_file_option
 def _fetch(names: tuple[str, ...], lock_file: str | None) -> None:
     """Fetch and build all that machines need, so that they run offline afterwards; says where it is."""
@@ -225,7 +225,7 @@ def _fetch(names: tuple[str, ...], lock_file: str | None) -> None:
 
 
 @command.command("run", cls=_WithCommand, epilog=epilog.epilog(epilog.IN_MACHINE, _EXAMPLES["run"]))
-@click.argument("kernel")
+@click.argument("kernel", shell_complete=completion.of_kernels)
 @machine_options
 @click.pass_context
 def _run(ctx: click.Context, kernel: str, machine: Machine) -> None:
@@ -329,6 +329,7 @@ matrix_options = gathered(
             "--kernel",
             "chosen",
             multiple=True,
+            shell_complete=completion.of_kernels,
             help="One of them: a name, a path, `host`; may be given again. "
             "Without it, all that are known, and the host's where this is root.",
         ),
@@ -360,7 +361,12 @@ matrix_options = gathered(
 
 
 @command.command("matrix", cls=_WithCommand, epilog=epilog.epilog(epilog.LAB, _EXAMPLES["matrix"]))
-@click.argument("names", nargs=-1, metavar="[SCENARIO]...")
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[SCENARIO]...",
+    shell_complete=lambda ctx, param, begun: completion.of_scenarios(begun),
+)
 @matrix_options
 @output_options(Kind.MATRIX, strict=False)
 @click.option(

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from tracer import __version__, places, text
-from tracer.cli import commands, epilog, files, paper
+from tracer.cli import commands, completion, epilog, files, paper
 from tracer.cli.errors import Failed, failed
 
 _DEBUG = f"{__name__}.debug"  # key in the contexts' meta, which all commands share
@@ -35,7 +35,8 @@ class OneLine(click.Group):
             error.filename = error.filename or files.STREAMS[0]
             status = _said(failed(error))
         except (click.ClickException, click.Abort, KeyboardInterrupt) as error:
-            status = _said(failed(error))
+            # on Tab nobody asked for a message in the middle of the line
+            status = failed(error).status if completion.is_asked() else _said(failed(error))
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:

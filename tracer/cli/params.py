@@ -14,6 +14,7 @@ import click
 import scenarios
 from tracer import output, text
 from tracer.bpf import RING_BYTES
+from tracer.cli import completion
 from tracer.cli.files import PRIVATE, User, partial_of, refuse_unwritable
 from tracer.cli.show import Wanted
 from tracer.errors import USAGE, IotraceError
@@ -122,6 +123,11 @@ class Scenario(Value):
             near = difflib.get_close_matches(str(value).lower(), known, 1)
             hint = f"did you mean {near[0]}?" if near else "`iotrace list` shows them all"
             self.fail(f"no scenario {text.quoted(value)}: {hint}", param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> completion.Items:
+        return completion.of_scenarios(incomplete)
 
 
 # options

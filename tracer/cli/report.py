@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracer.cli import epilog, show
+from tracer.cli import completion, epilog, show
 from tracer.cli.errors import Command
 from tracer.cli.params import gathered, output_options, selected
 from tracer.cli.show import Wanted
@@ -40,7 +40,7 @@ class Choice:
 
 
 @click.command("report", cls=Command, epilog=_EPILOG)
-@click.argument("recording", type=click.Path())
+@click.argument("recording", type=click.Path(), shell_complete=completion.of_recordings)
 @click.option("--events", is_flag=True, help="List every event, much as strace does.")
 @gathered(
     "choice",

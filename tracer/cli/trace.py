@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracer.cli import epilog, files, show
+from tracer.cli import completion, epilog, files, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Tracing, output_options, tracing_options
 from tracer.cli.show import Wanted
@@ -32,7 +32,12 @@ class AsEnv(Command):
     "trace", cls=AsEnv, epilog=_EPILOG, context_settings={"allow_interspersed_args": False}
 )
 @click.argument(
-    "command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="[--] COMMAND [ARGUMENT]..."
+    "command",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    required=True,
+    metavar="[--] COMMAND [ARGUMENT]...",
+    shell_complete=completion.of_command,
 )
 @tracing_options
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracer import text
-from tracer.cli import epilog, files, progress, show
+from tracer.cli import completion, epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import Value, output_options
 from tracer.cli.show import Wanted
@@ -47,6 +47,11 @@ class Claims(Value):
                 return claim
         names = ", ".join(f"{claim.number} {claim.name}" for claim in known)
         self.fail(f"no claim {text.quoted(value)}: there are {names}", param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> completion.Items:
+        return completion.of_claims(incomplete)
 
 
 @click.command("verify", cls=Command, epilog=_EPILOG)

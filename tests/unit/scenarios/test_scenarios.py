@@ -102,13 +102,13 @@ def test_what_judges_never_reads_what_a_scenario_states():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="no clone here")
-def test_the_rows_of_the_readme_are_true():
+@pytest.mark.skipif(not (ROOT / "docs" / "scenarios.md").is_file(), reason="no clone here")
+def test_the_rows_of_the_page_are_true():
     """A row may have several names; also, program and figure are compared where its table has them."""
     known = {scenario.name: scenario for scenario in all_scenarios()}
     head: list[str] = []
     wrong, rows = [], 0
-    for number, line in enumerate((ROOT / "README.md").read_text().splitlines(), 1):
+    for number, line in enumerate((ROOT / "docs" / "scenarios.md").read_text().splitlines(), 1):
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if not line.startswith("|"):
             head = []
@@ -117,7 +117,7 @@ def test_the_rows_of_the_readme_are_true():
         elif head[0] == "name" and "the program" in head and not line.startswith("|--"):
             rows += 1
             for name in re.findall(r"`([\w-]+)`", cells[0]):
-                where = f"README.md:{number}: `{name}`"
+                where = f"docs/scenarios.md:{number}: `{name}`"
                 if name not in known:
                     wrong.append(f"{where} is no scenario")
                     continue
