@@ -30,7 +30,10 @@ _READING = (
         "no evidence.",
     ),
     ("Told from", "is the least shift that these runs would have shown."),
-    ("Dots", "are runs: A above, B below, from the least of both to the greatest."),
+    (
+        "Dots",
+        "are runs: A above, B below, from the least of both to the greatest; of one run each from 0 on.",
+    ),
 )
 
 
@@ -104,7 +107,8 @@ def _dots(line: Result) -> Element | None:
     values = [*line["a_runs"], *line["b_runs"]]
     if not values:
         return None
-    low, high = min(values), max(values)
+    # two dots alone would always lie at the ends
+    low, high = min(values) if len(values) > 2 else min(0, *values), max(values)
     words = "; ".join(
         f"{side.upper()} {', '.join(said(line, its) for its in line[f'{side}_runs'])}"
         for side, _ in _ROWS
