@@ -39,10 +39,11 @@ def receive(workload: Workload) -> None:
 
 def _ask(workload: Workload, epoll: select.epoll, near: socket.socket) -> None:
     """Ask until nothing is reported; one byte is read where data is."""
-    reported = True
-    while reported:
+    while True:
         workload.calls["epoll_wait"] += 1
         reported = epoll.poll(0)
+        if not reported:
+            return
         if any(events & select.EPOLLIN for _, events in reported):
             asking.take(workload, near, 1, 1)
 
