@@ -17,6 +17,7 @@ from tracer.bpf import RING_BYTES
 from tracer.cli.files import PRIVATE, User, refuse_unwritable
 from tracer.cli.show import Wanted
 from tracer.errors import USAGE, IotraceError
+from tracer.kernel import cpus
 from tracer.output.format import Format, Kind, Switch
 
 if TYPE_CHECKING:
@@ -107,6 +108,24 @@ class Seconds(click.FloatRange):
         if seconds != seconds:
             self.fail(f"{text.quoted(value)} is not a number of seconds", param, ctx)
         return seconds
+
+
+class Pin(Value):
+    """The CPUs of receiver and sender, as 0,1; one number is both. Both are there, and this process may use them."""
+
+    name = "cpus"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", str(value))
+        if not match:
+            self.fail(f"{text.quoted(value)} is no CPU's number, nor two such as 0,1", param, ctx)
+        receiver, sender = int(match[1]), int(match[2] or match[1])
+        for cpu in (receiver, sender):
+            if why := cpus.refused(cpu):
+                self.fail(why, param, ctx)
+        return receiver, sender
 
 
 class Scenario(Value):

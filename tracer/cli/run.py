@@ -11,12 +11,10 @@ from scenarios import Scenario as Program
 from tracer.cli import files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
-    MOST_TIMEOUT,
     Duration,
     Percent,
     Rate,
     Scenario,
-    Seconds,
     gathered,
     mode_option,
     output_options,
@@ -24,6 +22,7 @@ from tracer.cli.params import (
     ring_option,
 )
 from tracer.cli.show import Wanted
+from tracer.cli.workload import CPUS, LIMITS, SCHEDULE, Workload
 from tracer.errors import CANNOT, USAGE, IotraceError
 from tracer.output.format import Kind
 
@@ -36,14 +35,10 @@ _LONG_NS = 3 * 10**9  # from this length on a run shows its progress
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a run is to be: interval and delay in ns, size in bytes, rate in bit/s, loss in percent, timeout in s."""
+class Asked(Workload):
+    """What a run is to be, beside what is sent: rate in bit/s, delay in ns, loss in percent."""
 
-    messages: int
-    interval: int
-    size: int
     proto: str | None
-    sockets: int | None
     lang: str
     net: str
     rate: int | None
@@ -52,15 +47,8 @@ class Asked:
     open_loop: bool
     output: str | None
     mode: int
-    timeout: float | None
-    as_root: bool
     no_cost: bool
     ring_size: int
-
-    @property
-    def limit(self) -> float:
-        """Seconds after which the run is ended."""
-        return self.timeout or 30 + 3 * self.messages * self.interval / 1e9
 
     @property
     def link(self) -> dict[str, float | None] | None:
@@ -74,36 +62,11 @@ run_options = gathered(
     "asked",
     Asked,
     (
-        click.option(
-            "--messages",
-            type=click.IntRange(1, 10**7),
-            default=20,
-            show_default=True,
-            help="How many to send.",
-        ),
-        click.option(
-            "--interval",
-            type=Duration(),
-            default="10ms",
-            show_default=True,
-            help="One every so long.",
-        ),
-        click.option(
-            "--size",
-            type=click.IntRange(1, 1 << 20),
-            default=64,
-            show_default=True,
-            help="Bytes in a message.",
-        ),
+        *SCHEDULE,
         click.option(
             "--proto",
             help="udp, tcp, unix (datagrams), pipe or file, where the model allows it; by default the "
             "scenario's first.",
-        ),
-        click.option(
-            "--sockets",
-            type=click.IntRange(1),
-            help="How many to watch; the messages go round them. For select, poll and epoll-lt (1), and threads (4).",
         ),
         click.option(
             "--lang",
@@ -136,6 +99,7 @@ run_options = gathered(
         click.option(
             "--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does."
         ),
+        *CPUS,
         click.option(
             "-o",
             "--output",
@@ -143,16 +107,7 @@ run_options = gathered(
             help="Keep the recording in this file.",
         ),
         mode_option,
-        click.option(
-            "--timeout",
-            type=Seconds(0, MOST_TIMEOUT, min_open=True),
-            help="End the run after so many seconds.",
-        ),
-        click.option(
-            "--as-root",
-            is_flag=True,
-            help="Run the scenario as root, not as the user who called sudo.",
-        ),
+        *LIMITS,
         click.option(
             "--no-cost",
             is_flag=True,
@@ -284,4 +239,5 @@ def plan_of(
         asked.ring_size,
         not asked.no_cost,
         asked.link,
+        experiment.Cpus(asked.pin, asked.keep_awake),
     )

@@ -54,7 +54,6 @@ def _facts(recording: Recording) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "scenario": facts.get("scenario"),
-        "host": facts["host"],
         "options": facts["options"],
         "base_ns": base,
         "window_ns": None if whole else [time - base for time in recording.window],

@@ -80,14 +80,47 @@ class Distribution(TypedDict):
     hist: Histogram
 
 
+class Placement(TypedDict):
+    """Of how many operations the data was made ready on the CPU that received it, on one that shares its core, or on
+    another; unknown: one of the two was not seen."""
+
+    same: Count
+    sibling: Count
+    other: Count
+    unknown: Count
+
+
 class Host(TypedDict):
-    """The machine."""
+    """The machine. siblings: CPUs that share a core; None: the kernel does not tell, or has none."""
 
     kernel: str
     arch: str
     cpus: Annotated[int, Also(minimum=1)] | None
     bcc: str | None
     python: str
+    idle_driver: str | None
+    idle_governor: str | None
+    frequency_governor: str | None
+    hypervisor: bool | None
+    siblings: list[list[Count]]
+
+
+class RunHost(TypedDict):
+    """The machine during one run. Keys that may be missing are younger than some recordings. steal_ns: of the CPUs that
+    the run used; None: the kernel does not tell."""
+
+    kernel: str
+    arch: str
+    cpus: Annotated[int, Also(minimum=1)] | None
+    bcc: str | None
+    python: str
+    placement: Placement
+    idle_driver: NotRequired[str | None]
+    idle_governor: NotRequired[str | None]
+    frequency_governor: NotRequired[str | None]
+    hypervisor: NotRequired[bool | None]
+    siblings: NotRequired[list[list[Count]]]
+    steal_ns: NotRequired[Annotated[dict[str, Duration], Also(keys_like="^[0-9]+$")] | None]
 
 
 class Link(TypedDict):
@@ -112,6 +145,8 @@ class RunOptions(TypedDict):
     address: NotRequired[str]
     net: NotRequired[Link | None]
     lang: NotRequired[Lang]
+    pin: NotRequired[Annotated[list[Count], Also(length=2)] | None]
+    keep_awake: NotRequired[bool]
 
 
 class TraceOptions(TypedDict):
@@ -142,6 +177,7 @@ class Expected(TypedDict):
     errors: dict[str, Counts]
     signals: Counts
     send_begin_ns: list[Time]
+    send_returned_ns: list[Time]
     receive_ns: list[Time]
     anonymous_bytes: Count | None
     threads: Count | None
@@ -883,7 +919,7 @@ class Report(TypedDict):
 
     schema: Literal[1]
     scenario: str | None
-    host: Host
+    host: RunHost
     options: RunOptions | TraceOptions
     expected: Expected | None
     base_ns: Annotated[int, Also(minimum=0)]
@@ -933,6 +969,8 @@ class CompareOptions(TypedDict):
     proto: Literal["udp", "tcp", "unix", "pipe"]
     sockets: Count | None
     rounds: Count
+    pin: Annotated[list[Count], Also(length=2)] | None
+    keep_awake: bool
 
 
 class About(TypedDict):

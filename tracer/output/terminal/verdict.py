@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from tracer.output.format import Result
+from tracer.output.machine import sentence
 from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
 from tracer.output.units import clean, duration, number, plural, share
 
@@ -300,6 +301,12 @@ def latency(report: Result, width: int = 80) -> list[Text]:
     before = f"{duration(untraced.get('p50_ns'))} untraced, " if untraced else ""
     text = f"send to received: {before}{duration(traced.get('p50_ns'))} traced (medians)"
     return entry("latency", text, width)
+
+
+def machine(report: Result, width: int = 80) -> list[Text]:
+    """How the machine's CPUs sleep, and where data was made ready; nothing where that was not recorded."""
+    text = sentence(report.get("host") or {})
+    return entry("machine", text, width) if text else []
 
 
 def _of_events(spent: Result) -> str:
