@@ -24,7 +24,7 @@ TAIL(submit)
 	if (!slot)
 		return 0;
 	u32 tid = slot->tid;
-	bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG2));
+	kernel_bytes(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS + 8 * ARG2));
 	u64 files = my_files();
 	u32 from = slot->at;
 	for (u32 i = 0; i < BLOCKS_AT_ONCE; i++) {
@@ -34,8 +34,8 @@ TAIL(submit)
 
 		if (at >= args[ARG1 - ARG2])
 			return 0;
-		bpf_probe_read_user(&address, sizeof(address), (void *)(args[0] + 8 * (u64)at));
-		if (bpf_probe_read_user(&block, sizeof(block), (void *)address))
+		user_bytes(&address, sizeof(address), (void *)(args[0] + 8 * (u64)at));
+		if (user_bytes(&block, sizeof(block), (void *)address))
 			return 0;
 		learn(tid, slot->life, block.fd, files);
 		emit(KIND_AIO_SUBMIT, tid, block.opcode, address, block.length, block.fd, at);
@@ -58,7 +58,7 @@ TAIL(events)
 
 		if (i >= count)
 			break;
-		if (bpf_probe_read_user(event, sizeof(event), (void *)(events + 32 * i)))
+		if (user_bytes(event, sizeof(event), (void *)(events + 32 * i)))
 			break;
 		emit(KIND_AIO_EVENT, tid, bpf_get_smp_processor_id(), event[1], event[2], -1, i);
 	}

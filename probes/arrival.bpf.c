@@ -37,7 +37,7 @@ static __always_inline void adopt(u64 task, u64 regs, u32 tid, u32 tgid, u32 see
 		return;
 	slot->compat = (u32)read8(regs + REGS_CODE_SEGMENT) == CODE_SEGMENT_32;
 	emit_at(now, KIND_START, tid, cpu, now, tgid, -1, seen_as);
-	bpf_probe_read_kernel(comm, sizeof(comm), (void *)(task + O_TASK_COMM));
+	kernel_bytes(comm, sizeof(comm), (void *)(task + O_TASK_COMM));
 	emit_at(now, KIND_NAME, tid, cpu, comm[0], comm[1], -1, tgid);
 	emit_at(now, KIND_FILE, tid, 0, 0, 0, -1, hidden(read8(task + O_TASK_FILES)));
 #ifdef O_TASK_ON_CPU
@@ -64,7 +64,7 @@ TAIL(arrive)
 	struct owner *owner = owners.lookup(&zero);
 	u64 task, files, birth, args[8] = {}; /* of the prctl: its option is ARG0 */
 
-	bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS));
+	kernel_bytes(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS));
 	if (!owner || !owner->secret || args[ARG1] != owner->secret)
 		return 0;
 	task = bpf_get_current_task();

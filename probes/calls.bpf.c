@@ -94,7 +94,7 @@ TAIL(learn)
 		return 0;
 	u32 nr = slot->nr, tid = slot->tid;
 	struct call *call = calls.lookup(&nr);
-	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
+	if (!call || kernel_bytes(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
 		return 0;
 	u32 todo = call->learn & ~LEARN_SILENT;
 	u64 first = args[ARG0], second = args[ARG1], third = args[ARG2], fourth = args[ARG3];
@@ -117,16 +117,16 @@ TAIL(learn)
 		tail_calls.call(ctx, TAIL_EVENTS);
 	if (todo & LEARN_THIRD) {
 		pair[1] = third;
-		bpf_probe_read_user(&arg, sizeof(arg), (void *)fourth);
+		user_bytes(&arg, sizeof(arg), (void *)fourth);
 	}
 	if (todo & LEARN_ARGS)
 		emit(KIND_ARGS, tid, nr, second, third, first, arg);
 	if (todo & LEARN_FIRST)
 		pair[1] = first;
 	if (todo & LEARN_PAIR0)
-		bpf_probe_read_user(pair, sizeof(pair), (void *)first);
+		user_bytes(pair, sizeof(pair), (void *)first);
 	if (todo & LEARN_PAIR3)
-		bpf_probe_read_user(pair, sizeof(pair), (void *)fourth);
+		user_bytes(pair, sizeof(pair), (void *)fourth);
 	if (todo & LEARN_RESULT || (todo & LEARN_DUPS && is_dup(second)))
 		pair[0] = result;
 	if (todo & LEARN_SECOND)
@@ -151,7 +151,7 @@ TAIL(describe)
 		return 0;
 	u32 nr = slot->nr, tid = slot->tid;
 	struct call *call = calls.lookup(&nr);
-	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
+	if (!call || kernel_bytes(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
 		return 0;
 	s32 fd = call->learn & LEARN_RESULT ? result : (s64)args[ARG0];
 	if (call->learn & (LEARN_PATH0 | LEARN_PATH1))
@@ -186,7 +186,7 @@ TAIL(unentered)
 
 	if (!slot || !ledger || !ending || *ending)
 		return 0;
-	if (bpf_probe_read_kernel(regs, sizeof(regs), (void *)(ctx->args[0] + REGS_ARGUMENTS)))
+	if (kernel_bytes(regs, sizeof(regs), (void *)(ctx->args[0] + REGS_ARGUMENTS)))
 		return 0;
 	u32 nr = regs[REG_NUMBER], trapped = slot->flags & SLOT_TRAPPED;
 	bool compat = in_compat_call();
@@ -237,7 +237,7 @@ static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 
 	/* The arguments are still in the registers. */
 	u64 args[REGS_COUNT];
-	if (bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS))) {
+	if (kernel_bytes(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS))) {
 		slot->enter = 0;
 		return 0;
 	}

@@ -17,6 +17,13 @@
 #include <uapi/linux/ptrace.h>
 #include "iotrace.h"
 
+/* Helpers under names that BCC does not know: where it meets its own ones it reads all of /proc/kallsyms, to look
+ * whether the kernel has them (check_bpf_probe_read_user in its b_frontend_action.cc), for as long as clang takes. 5.5
+ * has them (6ae08ae3dea2, "bpf: Add probe_read_{user, kernel} and probe_read_{user, kernel}_str helpers"). */
+static long (*kernel_bytes)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_kernel;
+static long (*user_bytes)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user;
+static long (*user_text)(void *to, u32 size, const void *from) = (void *)BPF_FUNC_probe_read_user_str;
+
 /* Not by BCC's prefix, for which it would load and attach the programs itself: tracer/bpf/loader.py does. */
 #undef RAW_TRACEPOINT_PROBE
 #define RAW_TRACEPOINT_PROBE(event) int tracepoint_##event(struct bpf_raw_tracepoint_args *ctx)
@@ -45,7 +52,7 @@ static __always_inline u64 read8(u64 address)
 {
 	u64 value = 0;
 
-	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	kernel_bytes(&value, sizeof(value), (void *)address);
 	return value;
 }
 
@@ -53,7 +60,7 @@ static __always_inline u32 read4(u64 address)
 {
 	u32 value = 0;
 
-	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	kernel_bytes(&value, sizeof(value), (void *)address);
 	return value;
 }
 

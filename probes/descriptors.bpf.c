@@ -258,7 +258,7 @@ static __always_inline void path_of(u32 tid, s32 fd, u64 text)
 {
 	for (u32 piece = 0; piece < MOST_PATH; piece++) {
 		u64 bytes[3] = {}; /* 16 and a NUL */
-		long length = bpf_probe_read_user_str(bytes, 17, (void *)(text + 16 * piece));
+		long length = user_text(bytes, 17, (void *)(text + 16 * piece));
 
 		if (length <= 1)
 			break;

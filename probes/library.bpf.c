@@ -11,7 +11,7 @@ int uprobe_aio_read(struct pt_regs *ctx)
 
 	if (!find(tid))
 		return 0;
-	bpf_probe_read_user(&fd, sizeof(fd), (void *)block);
+	user_bytes(&fd, sizeof(fd), (void *)block);
 	emit(KIND_LIBRARY, tid, LIBRARY_AIO_READ, block, 0, fd, 0);
 	return 0;
 }

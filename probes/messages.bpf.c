@@ -18,7 +18,7 @@ TAIL(messages)
 		return 0;
 	u32 nr = slot->nr, tid = slot->tid, from = slot->at;
 	struct call *call = calls.lookup(&nr);
-	if (!call || bpf_probe_read_kernel(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
+	if (!call || kernel_bytes(args, sizeof(args), (void *)(regs + REGS_ARGUMENTS)))
 		return 0;
 	for (u32 i = 0; i < MESSAGES_AT_ONCE; i++) {
 		u64 message = args[ARG1] + MESSAGE_SIZE * (u64)(from + i);
@@ -26,7 +26,7 @@ TAIL(messages)
 
 		if (from + i >= result)
 			break;
-		if (bpf_probe_read_user(&length, sizeof(length), (void *)(message + MESSAGE_LENGTH)))
+		if (user_bytes(&length, sizeof(length), (void *)(message + MESSAGE_LENGTH)))
 			break;
 		bytes += length;
 		count++;

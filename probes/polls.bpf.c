@@ -27,7 +27,7 @@ static __always_inline s64 timeout_of(u32 nr, u64 args[8])
 	}
 	if (!place)
 		return TIMEOUT_NEVER;
-	if (bpf_probe_read_user(parts, sizeof(parts), (void *)place))
+	if (user_bytes(parts, sizeof(parts), (void *)place))
 		return TIMEOUT_UNREAD;
 	return parts[0] * 1000000000LL + (nr == NR_SELECT ? parts[1] * 1000 : parts[1]);
 }
@@ -43,8 +43,8 @@ static __always_inline u64 pollfds(u64 place, u32 count, u64 *first)
 
 		if (from >= count)
 			break;
-		if (bpf_probe_read_user(words, left < POLL_AT_ONCE ? 8 * (left & (POLL_AT_ONCE - 1)) : sizeof(words),
-					(void *)(place + 8 * (u64)from)))
+		if (user_bytes(words, left < POLL_AT_ONCE ? 8 * (left & (POLL_AT_ONCE - 1)) : sizeof(words),
+			       (void *)(place + 8 * (u64)from)))
 			return 0;
 		if (!from)
 			*first = words[0] & WATCHED_POLL;
@@ -73,8 +73,8 @@ static __always_inline u64 fd_set_of(u64 place, u32 nfds)
 
 		if (64 * from >= nfds || !place)
 			break;
-		if (bpf_probe_read_user(words, left < WORDS_AT_ONCE ? 8 * (left & (WORDS_AT_ONCE - 1)) : sizeof(words),
-					(void *)(place + 8 * (u64)from)))
+		if (user_bytes(words, left < WORDS_AT_ONCE ? 8 * (left & (WORDS_AT_ONCE - 1)) : sizeof(words),
+			       (void *)(place + 8 * (u64)from)))
 			return 0;
 		for (u32 i = 0; i < WORDS_AT_ONCE; i++)
 			digest = mixed(digest, meant(words[i], from + i, nfds));
@@ -87,7 +87,7 @@ static __always_inline u64 fd_word(u64 set, u32 word, u32 nfds)
 	u64 bits = 0;
 
 	if (set)
-		bpf_probe_read_user(&bits, sizeof(bits), (void *)(set + 8 * (u64)word));
+		user_bytes(&bits, sizeof(bits), (void *)(set + 8 * (u64)word));
 	return meant(bits, word, nfds);
 }
 
@@ -97,7 +97,7 @@ TAIL(watch)
 	u64 args[8] = {}, first = 0, digest = 1;
 	u32 count = 0, more = 0;
 
-	if (!slot || bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS)))
+	if (!slot || kernel_bytes(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS)))
 		return 0;
 	u32 nr = slot->nr;
 	s64 timeout = timeout_of(nr, args);
@@ -132,7 +132,7 @@ TAIL(watch_more)
 	struct slot *slot = find_at(ctx->args[0]);
 	u64 args[8] = {}, words[3];
 
-	if (!slot || bpf_probe_read_kernel(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS)))
+	if (!slot || kernel_bytes(args, sizeof(args), (void *)(ctx->args[0] + REGS_ARGUMENTS)))
 		return 0;
 	u32 nr = slot->nr, from = slot->at;
 	bool polls = nr == NR_POLL || nr == NR_PPOLL;
@@ -149,8 +149,8 @@ TAIL(watch_more)
 			if (entry >= count)
 				return 0;
 			words[0] = words[1] = words[2] = 0;
-			bpf_probe_read_user(words, 8 * ((count - entry < 3 ? count - entry : 3) & 3),
-					    (void *)(args[ARG0] + 8 * (u64)entry));
+			user_bytes(words, 8 * ((count - entry < 3 ? count - entry : 3) & 3),
+				   (void *)(args[ARG0] + 8 * (u64)entry));
 			for (u32 one = 0; one < 3; one++)
 				words[one] = entry + one < count ? words[one] & WATCHED_POLL : 0xffffffff;
 		} else {

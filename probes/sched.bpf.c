@@ -11,7 +11,7 @@ static __always_inline void neighbour(u32 tid, u64 task, u32 other)
 	u32 place = other & (NEIGHBOURS - 1);
 	u64 comm[2] = {}, *told = neighbours.lookup(&place);
 
-	if (!other || !told || bpf_probe_read_kernel(comm, sizeof(comm), (void *)(task + O_TASK_COMM)))
+	if (!other || !told || kernel_bytes(comm, sizeof(comm), (void *)(task + O_TASK_COMM)))
 		return;
 	u64 digest = (comm[0] * 0x9E3779B97F4A7C15ULL ^ comm[1]) * 0x9E3779B97F4A7C15ULL;
 
