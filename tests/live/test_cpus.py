@@ -63,3 +63,26 @@ def test_the_report_says_where_the_machine_sleeps(tmp_path):
     said = " ".join(iotrace("report", path, "-v").stdout.split())
     assert "machine idles by" in said or "machine no idle driver" in said
     assert "data made ready on" in said
+
+
+@pytest.mark.parametrize("proto", ["udp", "tcp", "unix", "pipe"])
+def test_through_this_machine_the_data_is_made_ready_inside_the_senders_call(proto):
+    report = report_of("run", "blocking", "--proto", proto, *SHORT)
+    check_closed_loop(report, "blocking", 23)
+    sender, expected = report["sender"], report["expected"]
+    calls = zip(expected["send_begin_ns"], expected["send_returned_ns"], strict=True)
+    seen = 0
+    for op, (begin, returned) in zip(report["operations"], calls, strict=True):
+        raw = op.get("raw", {}).get("ready_ns")
+        if raw is not None or "ready" not in op["estimated"]:
+            assert begin <= (op["ready_ns"] if raw is None else raw) <= returned
+            seen += 1
+    assert sender["inside"] + sender["outside"] == 23 and sender["inside"] >= seen
+    assert seen == 23 or proto == "pipe"  # of which no tracepoint tells that there is data
+    early = sum(
+        op["done_ns"] <= returned
+        for op, returned in zip(report["operations"], expected["send_returned_ns"], strict=True)
+    )
+    assert sender["early"] == early and sender["took"]["count"] == 23
+    kinds = [step["kind"] for step in report["figure"]["steps"]]
+    assert kinds.count("send") == 1

@@ -23,6 +23,7 @@ from tracer.recording.batch import Read
 from tracer.report import oracle
 from tracer.report.contract import Facts, Report
 from tracer.report.figure_steps import figure
+from tracer.report.sender import sends
 
 SCHEMA = 1
 KEYS = tuple(Report.__annotations__)
@@ -81,6 +82,7 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
             recording.base_ns,
             outside,
             name,
+            sends(facts),
         )
     received_bytes = int(received.bytes[received.bytes > 0].sum())
     return {

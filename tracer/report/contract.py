@@ -613,6 +613,27 @@ class Latency(TypedDict):
     untraced: Distribution | None
 
 
+class SenderTimes(TypedDict):
+    """The sender's sends by its own clock. inside: operations whose data was made ready during one, until_ready after
+    its beginning, after_ready before its return; outside: the others; early: of those inside, done before its return.
+    """
+
+    took: Distribution
+    inside: Count
+    outside: Count
+    until_ready: Distribution | None
+    after_ready: Distribution | None
+    early: Count
+
+
+class SendStep(TypedDict):
+    """The sender's call, by its own clock, in which or after which the data was made ready."""
+
+    kind: Literal["send"]
+    enter_ns: Time
+    exit_ns: Time
+
+
 class CallStep(TypedDict):
     """A system call, or equal failing ones in a row."""
 
@@ -754,6 +775,7 @@ class ArrivalStep(TypedDict):
 
 Step: TypeAlias = (
     CallStep
+    | SendStep
     | LibraryStep
     | WakeStep
     | RunStep
@@ -950,6 +972,7 @@ class Report(TypedDict):
     ledger: Ledger
     cost: MeasuredCost | EstimatedCost | None
     latency: Latency | None
+    sender: SenderTimes | None
     figure: Figure | None
     slowest: NotRequired[list[SlowOperation]]
     states_over_time: NotRequired[StatesOverTime]

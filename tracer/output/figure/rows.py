@@ -26,6 +26,8 @@ class Row:
     before, after: comments that stand directly above or below this row.
     bound: of a comment, the time (ns) of the event above it.
     left, right: the application's edges; the left is the asking thread's, the right the helper's.
+    by_sender: whether it is an event of the sender's.
+    sending: whether the sender is in its send then.
     names_helper: whether it only says who the helper is.
     """
 
@@ -48,6 +50,8 @@ class Row:
     right: str = "│"
     bound: int | None = None
     names_helper: bool = False
+    by_sender: bool = False
+    sending: bool = False
 
 
 def comment(text: str, style: str, by_helper: bool = False) -> Row:
@@ -86,6 +90,11 @@ class Figure:
     def model(self) -> str:
         """The operation's model as the report names it; empty where it names none."""
         return self.drawn.get("model") or ""
+
+    @property
+    def send(self) -> Step | None:
+        """The sender's call that is drawn."""
+        return next((step for step in self.steps if step["kind"] == "send"), None)
 
     @property
     def finds_completion(self) -> bool:

@@ -51,6 +51,7 @@ class Layout:
     application: Lane
     kernel: Lane
     helper: Lane | None
+    sender: Lane | None
     times: float
     width: float
     rows: list[Row]
@@ -62,7 +63,7 @@ class Layout:
     @property
     def lanes(self) -> list[Lane]:
         """From left to right."""
-        return [self.application, self.kernel, *([self.helper] if self.helper else [])]
+        return [self.application, self.kernel, *filter(None, (self.helper, self.sender))]
 
 
 def arrange(figure: Figure) -> Layout:
@@ -71,15 +72,28 @@ def arrange(figure: Figure) -> Layout:
     heights, cuts = _heights(figure, rows)
     phases = _phases(figure, rows, heights)
     times = MARGIN + max(width_of(row.when, SMALL) for row in rows)
-    application, kernel, helper, right = _lanes(figure, rows, times + 10)
+    application, kernel, helper = _lanes(figure, rows, times + 10)
+    right = (helper or kernel).right
+    sender = _sender(rows, right) if figure.send else None
+    right = sender.right if sender else right
     labels = [width_of(text, SMALL, True) for phase in phases for text in (phase.name, phase.text)]
     width = right + 28 + max(labels, default=0) + MARGIN
     height = heights[-1] + ROW * 0.8
-    return Layout(application, kernel, helper, times, width, rows, heights, cuts, phases, height)
+    return Layout(
+        application, kernel, helper, sender, times, width, rows, heights, cuts, phases, height
+    )
 
 
-def _lanes(figure: Figure, rows: list[Row], left: float) -> tuple[Lane, Lane, Lane | None, float]:
-    """The lanes of the application, the kernel and the helper, and where the last one ends."""
+def _sender(rows: list[Row], left: float) -> Lane:
+    """The sender's lane, right of all others, with the room for its arrows."""
+    sent = [row for row in rows if row.by_sender]
+    begin = left + _channel(sent)
+    return Lane(("sender",), begin, begin + _wide(("sender",), [row.application for row in sent]))
+
+
+def _lanes(figure: Figure, rows: list[Row], left: float) -> tuple[Lane, Lane, Lane | None]:
+    """The lanes of the application, the kernel and the helper."""
+    rows = [row for row in rows if not row.by_sender]
     own = [row for row in rows if not row.by_helper]
     helped = [row for row in rows if row.by_helper]
     has_helper = figure.helper is not None
@@ -89,11 +103,11 @@ def _lanes(figure: Figure, rows: list[Row], left: float) -> tuple[Lane, Lane, La
     begin = application.right + _channel(own)
     kernel = Lane(("kernel",), begin, begin + _wide(("kernel",), [row.kernel for row in rows]))
     if not has_helper:
-        return application, kernel, None, kernel.right
+        return application, kernel, None
     heads = (helper_word(figure), f"thread {figure.helper}")
     begin = kernel.right + _channel(helped)
     helper = Lane(heads, begin, begin + _wide(heads, [row.application for row in helped]))
-    return application, kernel, helper, helper.right
+    return application, kernel, helper
 
 
 def _wide(heads: tuple[str, ...], texts: list[str]) -> float:
