@@ -199,14 +199,18 @@ def _field(
 
     field = Field([], [], unavailable)
     for scenario, lang in contenders:
-        name, watched = (scenario.name, lang), asked.sockets or scenario.sockets_default
+        watched = asked.sockets or scenario.sockets_default
         refuse_descriptors(asked.proto, watched)
         options = Options(asked.messages, asked.interval, asked.size, asked.proto, False, watched)
         try:
             program = experiment.program(scenario, lang, user)
         except CannotBuild as error:
-            field.unavailable.append((name, str(error)))
-            continue
+            field.unavailable.append(((scenario.name, lang), str(error)))
+            if asked.languages:
+                continue
+            lang = "python"  # C was not asked for
+            program = experiment.program(scenario, lang, user)
+        name = (scenario.name, lang)
         field.plans.append(
             experiment.ScenarioPlan(
                 *name,
