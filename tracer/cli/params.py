@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import click
 
@@ -108,6 +108,25 @@ class Seconds(click.FloatRange):
         if seconds != seconds:
             self.fail(f"{text.quoted(value)} is not a number of seconds", param, ctx)
         return seconds
+
+
+class Net(Value):
+    """What joins sender and receiver → "loopback", "veth", or the names of two network cards."""
+
+    name = "net"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> str | tuple[str, str]:
+        if isinstance(value, tuple) or value in ("loopback", "veth"):
+            return cast("str | tuple[str, str]", value)
+        # IFNAMSIZ - 1 bytes, without / and white space: dev_valid_name() of net/core/dev.c
+        match = re.fullmatch(r"([^\s/,]{1,15}),([^\s/,]{1,15})", str(value))
+        if not match or match[1] == match[2]:
+            self.fail(
+                f"{text.quoted(value)} is not loopback, veth, nor two network cards such as eth0,eth1",
+                param,
+                ctx,
+            )
+        return match[1], match[2]
 
 
 class Pin(Value):

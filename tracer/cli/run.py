@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from tracer.cli import files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
     Duration,
+    Net,
     Percent,
     Rate,
     Scenario,
@@ -40,7 +41,7 @@ class Asked(Workload):
 
     proto: str | None
     lang: str
-    net: str
+    net: str | tuple[str, str]
     rate: int | None
     delay: int
     loss: float
@@ -51,11 +52,12 @@ class Asked(Workload):
     ring_size: int
 
     @property
-    def link(self) -> dict[str, float | None] | None:
+    def link(self) -> dict[str, Any] | None:
         """The link between two network namespaces; None where there is no such."""
-        if self.net != "veth":
+        if self.net == "loopback":
             return None
-        return {"rate": self.rate, "delay": self.delay, "loss": self.loss / 100}
+        link: dict[str, Any] = {"rate": self.rate, "delay": self.delay, "loss": self.loss / 100}
+        return link if self.net == "veth" else link | {"nics": list(self.net)}
 
 
 run_options = gathered(
@@ -77,10 +79,12 @@ run_options = gathered(
         ),
         click.option(
             "--net",
-            type=click.Choice(["loopback", "veth"]),
+            type=Net(),
+            metavar="loopback|veth|NIC,NIC",
             default="loopback",
             show_default=True,
-            help="veth: sender and receiver in two network namespaces joined by a link.",
+            help="veth: sender and receiver in two network namespaces joined by a link. NIC,NIC: by two network cards "
+            "of this machine that a wire joins, the receiver's first.",
         ),
         click.option(
             "--rate",
@@ -158,7 +162,7 @@ def options_of(scenario: Program, asked: Asked) -> Options:
     refuse_sockets(scenario, sockets)
     refuse_link(proto, asked)
     refuse_ring(asked.ring_size)
-    address = experiment.VETH_ADDRESS if asked.net == "veth" else transport.LOOPBACK
+    address = experiment.LINK_ADDRESS if asked.net != "loopback" else transport.LOOPBACK
     return Options(
         asked.messages, asked.interval, asked.size, proto, asked.open_loop, sockets, address
     )
@@ -201,10 +205,10 @@ def refuse_sockets(scenario: Program, sockets: int) -> None:
 def refuse_link(proto: str, asked: Asked) -> None:
     """Raises IotraceError where a link is asked for that there is not, or that would never end the run."""
     if asked.net == "loopback" and (asked.rate or asked.delay or asked.loss):
-        why = "--rate, --delay and --loss are a veth link's: they need --net veth"
+        why = "--rate, --delay and --loss are a link's: they need --net veth or network cards"
         raise IotraceError(why, USAGE)
-    if asked.net == "veth" and proto not in ("udp", "tcp"):
-        why = f"--net veth joins network namespaces, and {proto} does not go through a network"
+    if asked.net != "loopback" and proto not in ("udp", "tcp"):
+        why = f"--net {_spelt(asked.net)} joins network namespaces, and {proto} does not go through a network"
         raise IotraceError(why, USAGE)
     if asked.loss and proto == "udp" and not asked.open_loop:
         raise IotraceError(
@@ -212,6 +216,10 @@ def refuse_link(proto: str, asked: Asked) -> None:
             "comes",
             USAGE,
         )
+
+
+def _spelt(net: str | tuple[str, str]) -> str:
+    return net if isinstance(net, str) else ",".join(net)
 
 
 def refuse_descriptors(proto: str, sockets: int) -> None:

@@ -50,6 +50,7 @@ class Link(TypedDict):
     rate: Count | None
     delay: Count
     loss: Annotated[float, Range(0, 1)]
+    nics: NotRequired[Annotated[list[str], Range(2, 2)]]
 
 
 class RunOptions(TypedDict):

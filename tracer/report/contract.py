@@ -129,6 +129,7 @@ class Link(TypedDict):
     rate: Count | None
     delay: Duration
     loss: Share
+    nics: NotRequired[Annotated[list[str], Also(length=2)]]
 
 
 class RunOptions(TypedDict):

@@ -30,7 +30,7 @@ from tracer.recording.parquet import read_facts
 from tracer.run import twin
 from tracer.run.tracing import Ended, Subject, drained, record
 
-VETH_ADDRESS = "10.0.0.1"  # of the receiver
+LINK_ADDRESS = "10.0.0.1"  # of the receiver
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
 _LOOK_MS = 1  # how often to look at the shared page
 _UNTRACED_RUNS, _UNTRACED_S = (
@@ -142,7 +142,7 @@ def _spaces(plan: ScenarioPlan) -> Iterator[tuple[int | None, int | None]]:
 
     with contextlib.ExitStack() as stack:
         try:
-            spaces = stack.enter_context(netns.veth(netns.Link(**plan.net), VETH_ADDRESS))
+            spaces = stack.enter_context(netns.joined(netns.Link(**plan.net), LINK_ADDRESS))
         except netns.CannotConnect as error:
             raise CannotRun(str(error)) from None
         yield spaces

@@ -104,7 +104,9 @@ def _link(net: Result) -> str:
     words = [f"at most {bits(net['rate'])} a second"] if net.get("rate") else []
     words += [f"{duration(net['delay'])} later"] if net.get("delay") else []
     words += [f"{share(net['loss'], 1)} lost"] if net.get("loss") else []
-    return f"through a veth link: {', '.join(words) or 'no limit'}"
+    cards = [clean(name) for name in net.get("nics") or []]
+    link = f"from {cards[1]} to {cards[0]}" if cards else "through a veth link"
+    return f"{link}: {', '.join(words) or 'no limit'}"
 
 
 def _of_program(report: Result) -> list[Text]:
