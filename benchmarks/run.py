@@ -21,6 +21,7 @@ import calls
 import machine
 import opening
 import rounds
+import sleeping
 import soak
 from table import render
 
@@ -32,6 +33,7 @@ FIGURES = {
     "watching": (calls.watching, "select, poll and epoll_wait, over the same and changing sets"),
     "soak": (soak.soak, "60 s at full speed: losses, the tracer's CPU and memory"),
     "bystander": (calls.bystander, "getppid in a program that is not traced"),
+    "sleeping": (sleeping.sleeping, "notice with the receiver's CPU idle and awake, C and Python"),
     "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),
     "attach": (attaching.attach, "attach to busy servers, to many processes and threads"),
     "analysis": (analysing.speed, "records a second from file to report"),

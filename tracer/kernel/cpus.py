@@ -29,11 +29,14 @@ def machine(devices: Path = _DEVICES, info: Path = Path("/proc/cpuinfo")) -> dic
     siblings: those that share a core, where any do. hypervisor: whether CPUID says that this is a virtual machine; only
     x86 tells.
     """
+    driver = _word(devices / "cpuidle" / "current_driver")
+    driver = (
+        None if driver == "none" else driver
+    )  # show_current_driver() of drivers/cpuidle/sysfs.c
     flags = re.search(r"^flags\s*:(.*)$", _read(info) or "", re.MULTILINE)
     return {
-        "idle_driver": _word(devices / "cpuidle" / "current_driver"),
-        "idle_governor": _word(devices / "cpuidle" / "current_governor")
-        or _word(devices / "cpuidle" / "current_governor_ro"),
+        "idle_driver": driver,
+        "idle_governor": _governor_of_idling(devices / "cpuidle") if driver else None,
         "frequency_governor": _governor(devices),
         "hypervisor": "hypervisor" in flags[1].split() if flags else None,
         "siblings": _siblings(devices),
@@ -62,6 +65,11 @@ def numbers(listed: str) -> set[int]:
             return set()
         found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
     return found
+
+
+def _governor_of_idling(place: Path) -> str | None:
+    """The first name is the newer kernels'."""
+    return _word(place / "current_governor") or _word(place / "current_governor_ro")
 
 
 def _governor(devices: Path) -> str | None:

@@ -54,6 +54,13 @@ def test_what_the_kernel_does_not_tell_is_none(tmp_path: Path) -> None:
     assert nothing.pop("siblings") == [] and set(nothing.values()) == {None}
 
 
+def test_an_idle_driver_that_is_none_is_no_driver(tmp_path: Path) -> None:
+    write(tmp_path / "cpuidle/current_driver", "none\n")
+    write(tmp_path / "cpuidle/current_governor", "menu\n")
+    its = cpus.machine(tmp_path, tmp_path / "cpuinfo")
+    assert its["idle_driver"] is None and its["idle_governor"] is None
+
+
 def test_steal_time_is_that_of_each_cpu() -> None:
     stat = (
         "cpu  9 9 9 9 9 9 9 99 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\ncpu11 0 0 0 0 0 0 0 3 0 0\nintr 5\n"
