@@ -24,9 +24,10 @@ class NothingSeen(IotraceError):
 
 
 class EventsLost(IotraceError):
-    """The ring was too small for so many events, and --strict makes that an error."""
+    """The ring was too small for so many events, or nobody knows (None), and --strict makes that an error."""
 
     status = LOST
 
-    def __init__(self, count: int) -> None:
-        super().__init__(f"{count} events were lost")
+    def __init__(self, count: int | None) -> None:
+        number = "an unknown number of" if count is None else count
+        super().__init__(f"{number} events were lost")

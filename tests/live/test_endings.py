@@ -101,14 +101,20 @@ def test_killed_sender_is_a_failure():
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_killed_iotrace_takes_the_scenario_with_it_and_leaves_no_file(tmp_path, keep):
+def test_killed_iotrace_takes_the_scenario_with_it_and_leaves_what_it_recorded(tmp_path, keep):
     output = ("-o", tmp_path / "run") if keep else ()
     env = {"TMPDIR": str(tmp_path)}
     with running("run", "nonblocking", "--messages", 100000, "--no-cost", *output, env=env) as run:
         run.await_messages(3)
         ends = [os.pidfd_open(pid) for pid in (run.receiver, run.sender)]
+        while keep and not (tmp_path / "run.partial").exists():
+            run.await_messages(1)
         run.process.kill()
         for end in ends:
             assert select.select([end], [], [], 60)[0], "a process is left"
             os.close(end)
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["run.partial"] * keep
+    if keep:
+        report = report_of("report", tmp_path / "run.partial")
+        assert (report["ended"], report["model"]["name"]) == ("cut short", "nonblocking")
+        assert report["ledger"]["lost"] is None and len(report["operations"]) >= 3

@@ -20,7 +20,7 @@ from tracer.capture.recorder import Recorder
 from tracer.cli.main import main
 from tracer.kernel import features, syscalls
 from tracer.kernel.proc import Process
-from tracer.recording import parquet
+from tracer.recording import parquet, partial
 from tracer.recording.parquet import Writer
 from tracer.recording.records import Kind
 
@@ -204,10 +204,30 @@ def test_what_was_drained_and_not_recorded_is_not_said_to_be_delivered(monkeypat
 
 @pytest.mark.parametrize("error", [None, OSError(28, "No space left on device")])
 def test_a_writer_that_fails_ends_the_recording_and_not_the_command(error, monkeypatch, tmp_path):
-    failing(monkeypatch, Writer, "_flush", 0, error)
+    failing(monkeypatch, partial.Writer, "write", 0, error)
     done = traced(tmp_path, "-o", tmp_path / "run")
     check(done, 125, "tracing ended early", "ended with status 7")
-    assert os.listdir(tmp_path) == ["end"]
+    if error:  # the disk took nothing
+        assert os.listdir(tmp_path) == ["end"]
+        return
+    assert sorted(os.listdir(tmp_path)) == ["end", "run"]
+    assert report_of("report", tmp_path / "run")["ended"] == "failed"
+
+
+@pytest.mark.parametrize("error", [None, OSError(28, "No space left on device")])
+def test_a_recording_that_cannot_be_made_leaves_what_it_was_to_be_made_from(
+    error, monkeypatch, tmp_path
+):
+    with monkeypatch.context() as patch:
+        failing(patch, Writer, "_flush", 0, error)
+        done = traced(tmp_path, "-o", tmp_path / "run")
+    place = tmp_path / "run.partial"
+    check(done, 125, f"what was recorded until then is {place}", "ended with status 7")
+    assert sorted(os.listdir(tmp_path)) == ["end", "run.partial"]
+    report = report_of("report", place)
+    assert (report["ended"], report["ledger"]["counted"]) == ("cut short", None)
+    calls = {call["name"]: call["calls"] for call in report["syscalls"]}
+    assert calls["getppid"] == COUNT
 
 
 def raising(error: Exception):

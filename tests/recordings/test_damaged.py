@@ -3,17 +3,21 @@ what was recorded. Thousands more with --thorough."""
 
 from __future__ import annotations
 
+import dataclasses
 import faulthandler
+import json
 import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import mutations, reading
 from support.mutations import Base
 
-from tracer.recording import parquet, trial
+from tracer.recording import parquet, partial, trial
+from tracer.recording.batch import RecordBatch
 
 # A worker of pytest-xdist has threads, one of which may hold a lock that a forked child then waits for in vain.
 pytestmark = pytest.mark.skipif(
@@ -84,6 +88,32 @@ def test_very_much_damage_is_found_or_changes_nothing(mutation, bases, room):
 @pytest.mark.parametrize("mutation", mutations.FORGERY, ids=lambda its: its.__name__)
 def test_very_much_that_cannot_be_is_refused_or_reported(mutation, bases, room):
     assert [*outcomes(mutation, bases, room, MANY // 20 if mutation is mutations.claims else MANY)]
+
+
+@pytest.mark.parametrize(
+    "mutation", (mutations.flipped, mutations.cut), ids=lambda its: its.__name__
+)
+def test_a_damaged_stream_is_refused_or_reported_as_cut_short(mutation, bases, room):
+    """What stays where iotrace was killed (tracer/recording/partial.py) has no checksums, and is never complete."""
+    its = next(iter(bases))
+    with partial.Writer(str(room / "stream"), str(room / "run"), None) as writer:
+        writer.begin({key: its.facts[key] for key in mutations.BEGUN if key in its.facts})
+        for part in np.array_split(its.records, 5):
+            writer.write(RecordBatch.of(part))
+    streamed, chance = (
+        dataclasses.replace(its, raw=(room / "stream").read_bytes()),
+        random.Random(1),
+    )
+    kinds = set()
+    for _ in range(2 * FEW):
+        (room / "stream").write_bytes(mutation(streamed, chance, room))
+        outcome = reading.read(room / "stream")
+        assert outcome.kind in ("refused", "report"), outcome.said
+        if outcome.kind == "report":
+            assert json.loads(outcome.said)["ended"] == "cut short"
+            assert json.loads(outcome.said)["ledger"]["counted"] is None
+        kinds.add(outcome.kind)
+    assert "report" in kinds
 
 
 def test_a_file_that_can_be_read_only_by_an_abort_is_refused_in_one_line(

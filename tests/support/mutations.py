@@ -317,6 +317,8 @@ def claims(its: Base, chance: random.Random, room: Path) -> bytes:
 
 
 Mutation = Callable[[Base, random.Random, Path], bytes]
+# facts that are known when a recording begins
+BEGUN = ("version", "host", "features", "scenario", "options", "target")
 DAMAGE: tuple[Mutation, ...] = (flipped, footer, thrift, page, cut)
 FORGERY: tuple[Mutation, ...] = (facts, text, rows, columns, claims)
 # How often each is made.

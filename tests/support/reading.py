@@ -17,6 +17,7 @@ from tracer import output
 from tracer.analysis.listing import listing
 from tracer.output.format import Kind, Options
 from tracer.recording import parquet, trial
+from tracer.recording import partial as cut_short
 from tracer.report import build
 
 MEMORY = 1 << 30  # beyond what this process has
@@ -67,8 +68,9 @@ def _child(path: Path, send: int) -> NoReturn:
 
 def _outcome(path: str) -> tuple[str, str, bool]:
     try:
-        trial.refuse_unreadable(path)
-        return "report", *_shown(path)
+        with cut_short.whole(path) as whole:
+            trial.refuse_unreadable(whole)
+            return "report", *_shown(whole)
     except parquet.RecordingError as error:
         line = str(error)
         return (

@@ -11,19 +11,23 @@ from typing import Any
 from tracer import text
 from tracer.capture.collector import Collector
 from tracer.capture.ordering import TimeOrder
+from tracer.recording import parquet, partial
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Births, executed
-from tracer.recording.parquet import ROWS, Writer
+from tracer.recording.parquet import ROWS
 from tracer.recording.records import Kind
 
 DRAIN_MS = 20  # between drains: half as many as at 10 ms, and a tenth of the ring at two million records a second
+MOST_UNWRITTEN_NS = (
+    1_000_000_000  # since the last records were written: what is lost if iotrace is killed
+)
 MOST_HELD_NS = 1_000_000_000  # how long a computing thread's last records are waited for, before order is given up
 
 
 class Recorder:
     """Drains `collector` into `writer`, and shows `watch` what it drained.
 
-    count: number of records so far.
+    count: number of records so far; written: of those that are in the recording.
     base: time (ns) at which the first thread announced itself or was adopted, 0 before that.
     began: time (ns) at which that thread first executed a program, 0 before that.
     seen_as: of each adopted thread, its ID in iotrace's PID namespace → its ID in the kernel.
@@ -34,13 +38,14 @@ class Recorder:
     def __init__(
         self,
         collector: Collector,
-        writer: Writer,
+        writer: parquet.Writer | partial.Writer,
         watch: Callable[[RecordBatch], None] | None = None,
     ) -> None:
         self.collector, self._writer, self._order = collector, writer, TimeOrder()
         self._watch = watch
         self._drained_ns = 0
-        self._written = 0  # records that are in the recording
+        self._pulled_ns = time.monotonic_ns()
+        self.written = 0
         self._made = 0  # records among the written ones that were added, not made by a probe
         self.count = 0
         self.base = 0
@@ -76,14 +81,15 @@ class Recorder:
         oldest_held_ns = self.collector.oldest_held()
         watermark = max(min(self._drained_ns, oldest_held_ns or now_ns), now_ns - MOST_HELD_NS)
         self._order.push(self._seen(self.collector.drain()))
-        if self._order.count >= ROWS:
+        if self._order.count >= ROWS or now_ns - self._pulled_ns > MOST_UNWRITTEN_NS:
+            self._pulled_ns = now_ns
             self._write(watermark)
         self._drained_ns = now_ns
 
     def _write(self, until: int) -> None:
         records = self._order.pull(until)
         self._writer.write(records)
-        self._written += len(records)
+        self.written += len(records)
 
     def add(self, records: RecordBatch) -> None:
         """Adds records that did not come from the probes; none may be older than the last drain but one."""
@@ -107,7 +113,7 @@ class Recorder:
         ledger.added = self._made
         if self.ended_early:
             ledger.delivered = min(
-                ledger.delivered, max(0, self._written - self._made - ledger.open)
+                ledger.delivered, max(0, self.written - self._made - ledger.open)
             )
         facts: dict[str, Any] = {"ledger": ledger.facts()}
         if self.failure:

@@ -178,9 +178,9 @@ def _ledger(paths: Iterable[Path]) -> LedgerSum:
     ledgers: list[Ledger] = [parquet.read_facts(str(path))["ledger"] for path in paths]
     missed = [ledger["missed"] for ledger in ledgers]
     return {
-        "counted": sum(ledger["counted"] for ledger in ledgers),
+        "counted": sum(ledger["counted"] or 0 for ledger in ledgers),
         "delivered": sum(ledger["delivered"] for ledger in ledgers),
-        "lost": sum(ledger["lost"] for ledger in ledgers),
+        "lost": sum(ledger["lost"] or 0 for ledger in ledgers),
         "missed": None if None in missed else sum(filter(None, missed)),
     }
 

@@ -15,7 +15,7 @@ import click
 
 from tracer import text
 from tracer.errors import EventsLost, IotraceError
-from tracer.recording.atomic_file import unnamed
+from tracer.recording.atomic_file import PARTIAL, partial, unnamed
 
 if TYPE_CHECKING:
     from tracer.run.tracing import Ended
@@ -63,18 +63,24 @@ def recorded(
     output: str | None, user: User | None, mode: int = PRIVATE
 ) -> Iterator[tuple[str, Keep]]:
     """(a path to record to, what to call when the recording is whole): it then becomes `output`, `user`'s and of
-    `mode`; or the name that the call is given in the temporary directory, where nothing was to be kept."""
+    `mode`; or the name that the call is given in the temporary directory, where nothing was to be kept. The stream
+    beside `output` that came with it (tracer/recording/partial.py) goes then; one that was there before stays."""
+    earlier = partial(output) if output else None
     place = str(Path(output).absolute().parent) if output else tempfile.gettempdir()
     with unnamed(place) as file:
 
         def keep(name: str | None = output) -> None:
             if name:
                 file.name(name, user, mode)
+            if output and partial(output) not in (earlier, None):
+                os.unlink(output + PARTIAL)
 
         try:
             yield file.path, keep
         except OSError as error:
             telling = _telling(error, file.path, output)
+            if output and partial(output) not in (earlier, None):
+                raise IotraceError(f"{text.failure(telling)}; {_until_then(output)}") from error
             if telling is error:
                 raise
             raise telling from error
@@ -93,15 +99,26 @@ def write(pieces: Iterable[str] | Iterable[bytes], path: str, user: User | None,
 
 def _telling(error: Exception, path: str, output: str | None) -> Exception:
     """The error, with a place that tells the user something instead of the unnamed file that was recorded to."""
-    if isinstance(error, OSError) and error.filename == path:
+    if isinstance(error, OSError) and error.filename in (path, partial_of(output)):
         return OSError(error.errno, error.strerror, output or tempfile.gettempdir())
     return error
+
+
+def partial_of(output: str | None) -> str | None:
+    """The name of what there is of `output` while it is being recorded."""
+    return str(Path(output + PARTIAL).absolute()) if output else None
+
+
+def _until_then(output: str) -> str:
+    return f"what was recorded until then is {text.shown(output + PARTIAL)}"
 
 
 def survived(ended: Ended, path: str, output: str | None, otherwise: str) -> str:
     """One line for a failure of iotrace's own that a target has survived, recorded to `path`."""
     assert ended.failure is not None
     failure = text.failure(_telling(ended.failure, path, output))
+    if not ended.recorded and output and partial(output):
+        return f"{failure}; {_until_then(output)}; {otherwise}"
     if ended.ending == "failed":
         return f"{failure}; tracing ended early, {otherwise}"
     return f"{failure}; names and calls still open may be missing, nothing else is; {otherwise}"

@@ -14,7 +14,7 @@ import click
 import scenarios
 from tracer import output, text
 from tracer.bpf import RING_BYTES
-from tracer.cli.files import PRIVATE, User, refuse_unwritable
+from tracer.cli.files import PRIVATE, User, partial_of, refuse_unwritable
 from tracer.cli.show import Wanted
 from tracer.errors import USAGE, IotraceError
 from tracer.kernel import cpus
@@ -241,6 +241,7 @@ class Tracing:
             self.expressions,
             user,
             not self.no_cost,
+            partial_of(self.output),
         )
 
 

@@ -74,7 +74,7 @@ def command(
     recording: str, events: bool, choice: Choice, slowest: int | None, wanted: Wanted
 ) -> None:
     """Show RECORDING again; needs neither root nor BCC."""
-    from tracer.recording import trial
+    from tracer.recording import partial, trial
 
     if choice and not events:
         raise IotraceError("-e, --fd and -P choose from the listing: add --events", USAGE)
@@ -88,11 +88,12 @@ def command(
         why = "--events is a text; the recording itself is Parquet, for other programs to read"
         wanted.refuse_all_but(Kind.LISTING, why)
         selected(choice.expressions)  # raises what is wrong with them before anything is read
-    trial.refuse_unreadable(recording)
-    if events:
-        listing(recording, choice, wanted)
-    else:
-        show.recording(recording, wanted)
+    with partial.whole(recording) as whole:
+        trial.refuse_unreadable(whole)
+        if events:
+            listing(whole, choice, wanted)
+        else:
+            show.recording(whole, wanted)
 
 
 def listing(path: str, choice: Choice, wanted: Wanted) -> None:

@@ -248,4 +248,5 @@ def plan_of(
         not asked.no_cost,
         asked.link,
         experiment.Cpus(asked.pin, asked.keep_awake),
+        files.partial_of(asked.output),
     )

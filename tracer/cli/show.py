@@ -45,9 +45,9 @@ class Wanted:
             return result
         return {key: value for key, value in result.items() if key not in others}
 
-    def refuse_lost(self, lost: int) -> None:
-        """Raises EventsLost where --strict asks for it."""
-        if self.strict and lost:
+    def refuse_lost(self, lost: int | None) -> None:
+        """Raises EventsLost where --strict asks for it; lost: None where nobody knows."""
+        if self.strict and lost != 0:
             raise EventsLost(lost)
 
     def refuse_all_but(self, kind: Kind, why: str) -> None:

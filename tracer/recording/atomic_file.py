@@ -9,6 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PARTIAL = ".partial"  # behind the name of a file that is being made, of what there is of it
+
+
+def partial(path: str) -> tuple[int, int] | None:
+    """Which file (device, inode) is the partial one of `path`, None where there is none."""
+    try:
+        status = os.lstat(path + PARTIAL)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
 
 class Unnamed:
     """An empty file for this user alone; `path` is where this process may open it, until the end of `unnamed`."""

@@ -100,15 +100,16 @@ class Target(TypedDict):
 
 
 class Ledger(TypedDict):
-    """What the kernel side counted. added: records that iotrace itself wrote."""
+    """What the kernel side counted, null where iotrace was killed before it could be read. added: records that iotrace
+    itself wrote."""
 
-    counted: Count
+    counted: Count | None
     delivered: Count
-    lost: Count
-    open: Count
+    lost: Count | None
+    open: Count | None
     missed: Count | None
-    untracked: Count
-    unlearnt: Count
+    untracked: Count | None
+    unlearnt: Count | None
     balanced: bool
     added: NotRequired[Count | None]
     unentered: NotRequired[Count | None]
@@ -172,7 +173,7 @@ class Facts(TypedDict):
     ordered: bool
     base_ns: Time
     end_ns: Time
-    ended: Literal["completed", "interrupted", "timeout", "duration", "failed"]
+    ended: Literal["completed", "interrupted", "timeout", "duration", "failed", "cut short"]
     host: Host
     features: dict[str, str]
     target: Target

@@ -113,6 +113,9 @@ class Writer:
         if failure:
             self.abandon()
 
+    def begin(self, facts: dict[str, Any]) -> None:
+        """The facts that are known before the first records: close() has them again."""
+
     def write(self, records: RecordBatch) -> None:
         """Records in time order."""
         if not len(records):
@@ -128,7 +131,7 @@ class Writer:
         """Writes what is left and `facts` (JSON) as metadata."""
         self._flush()
         facts = {"schema": facts_of.SCHEMA, "ordered": self._ordered, **facts}
-        with self._clear():
+        with telling(self._path):
             written = facts_of.written(facts | {"groups": self._groups})
             self._writer.add_key_value_metadata({_KEY: written})
             self._writer.close()
@@ -144,20 +147,21 @@ class Writer:
     def _flush(self) -> None:
         if self._pending:
             rows = joined(self._pending) if len(self._pending) > 1 else self._pending[0]
-            with self._clear():
+            with telling(self._path):
                 for first in range(0, len(rows), ROWS):
                     group = rows.take(slice(first, first + ROWS))
                     self._writer.write_table(_table(group))
                     self._groups.append(checks.group(group))
             self._pending, self._rows = [], 0
 
-    @contextmanager
-    def _clear(self) -> Iterator[None]:
-        """pyarrow's OSError says neither the file nor the reason as the system does."""
-        try:
-            yield
-        except OSError as error:
-            raise OSError(error.errno, os.strerror(error.errno or 0), self._path) from None
+
+@contextmanager
+def telling(path: str) -> Iterator[None]:
+    """A context for writing to `path`: pyarrow's OSError says neither the file nor the reason as the system does."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
 
 
 def read_facts(path: str) -> dict[str, Any]:

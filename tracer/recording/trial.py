@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import warnings
+from collections.abc import Callable
 from typing import NoReturn
 
 from tracer import text
@@ -21,6 +22,16 @@ _CPU_BYTES_A_S = 1 << 20  # and a second more for so many of the file: a hundred
 def refuse_unreadable(path: str) -> None:
     """Raises RecordingError where the recording cannot be read: what `parquet.columns` raises, or that the child was
     ended. It takes as long as reading the records does, 20 ns each, and 10 ms."""
+
+    def read() -> None:
+        for _ in parquet.columns(path, threads=False):
+            pass
+
+    in_child(path, read)
+
+
+def in_child(path: str, work: Callable[[], None]) -> None:
+    """Does in a child what reads the file at `path`; raises RecordingError: the child's, or that it was ended."""
     import pyarrow  # noqa: F401  # here, so that the child has it
 
     receive, send = os.pipe()
@@ -30,7 +41,7 @@ def refuse_unreadable(path: str) -> None:
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if not child:
-            _read(path, send)
+            _work(path, work, send)
         os.close(send)
         send = -1
         with open(receive, "rb", closefd=False) as answer:
@@ -46,17 +57,18 @@ def refuse_unreadable(path: str) -> None:
         raise RecordingError(f"{text.shown(path)}: damaged: reading it {_ending(status)}")
 
 
-def _read(path: str, send: int) -> NoReturn:
-    """In the child: reads all, and writes why it cannot be read."""
+def _work(path: str, work: Callable[[], None], send: int) -> NoReturn:
+    """In the child: does the work, and writes why that cannot be done."""
     status = 1
     try:
         _limit(path)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libstdc++ says there why it aborts
-        for _ in parquet.columns(path, threads=False):
-            pass
+        work()
         status = 0
     except RecordingError as error:
         os.write(send, str(error).encode())
+    except OSError as error:
+        os.write(send, text.failure(error).encode())
     except MemoryError:
         why = "damaged: it claims more memory than a recording takes"
         os.write(send, f"{text.shown(path)}: {why}".encode())

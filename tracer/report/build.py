@@ -101,7 +101,7 @@ def _ledger(facts: Facts | dict[str, Any]) -> dict[str, Any]:
     recording holds, None where it was not read from a file; missing_rows: how many fewer than its ledger says."""
     book: dict[str, Any] = {"unentered": None, "added": None} | facts["ledger"]
     rows, missing = facts.get("rows"), None
-    if rows is not None and facts["ended"] != "failed":
+    if rows is not None and facts["ended"] not in ("failed", "cut short"):
         missing = book["delivered"] + book["open"] + (book["added"] or 0) - rows
         if book["added"] is None:  # by an older iotrace: there may be more rows, never fewer
             missing = max(missing, 0)

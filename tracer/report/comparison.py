@@ -86,7 +86,7 @@ def measured(report: Report) -> Measured:
         "estimated": sorted(
             name for name, count in report["estimated"].items() if 2 * count >= messages
         ),
-        "lost": report["ledger"]["lost"],
+        "lost": report["ledger"]["lost"] or 0,
     }
 
 

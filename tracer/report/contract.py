@@ -558,15 +558,16 @@ class Lock(TypedDict):
 
 
 class Ledger(TypedDict):
-    """Whether the trace is complete. checked: whether the recording's checksums and digest were there, and held."""
+    """Whether the trace is complete. counted, lost, open, missed, untracked, unlearnt: null where iotrace was killed
+    and nobody counted. checked: whether the recording's checksums and digest were there, and held."""
 
-    counted: Count
+    counted: Count | None
     delivered: Count
-    lost: Count
-    open: Count
+    lost: Count | None
+    open: Count | None
     missed: Count | None
-    untracked: Count
-    unlearnt: Count
+    untracked: Count | None
+    unlearnt: Count | None
     unentered: Count | None
     added: Count | None
     balanced: bool
@@ -947,7 +948,7 @@ class Report(TypedDict):
     expected: Expected | None
     base_ns: Annotated[int, Also(minimum=0)]
     window_ns: Annotated[list[Time], Also(length=2)] | None
-    ended: Literal["completed", "interrupted", "timeout", "duration", "failed"]
+    ended: Literal["completed", "interrupted", "timeout", "duration", "failed", "cut short"]
     failure: str | None
     target: Target
     features: dict[str, str]

@@ -97,10 +97,12 @@ class _Running(AnyProgram):
         self._attached: list[tuple[Wanted, Attached]] = []
         self._tables, self._in_own_proc = DescriptorTables(), pid_namespaces.is_in_own_proc()
         self.why_not: dict[int, str] = {}
+        self._seen_as: dict[int, int] = {}
         self.refused: Callable[[dict[int, str]], None] = lambda why_not: None
 
     def begin(self, recorder: Recorder) -> None:
         """Adopts all threads first, and then learns their descriptors: what a thread does meanwhile is already seen."""
+        self._seen_as = recorder.seen_as
         self.names.on_epoll = lambda *looked: recorder.add(_registrations(*looked))
         with self.priority.urgent():
             for wanted in self._wanted:
@@ -140,13 +142,17 @@ class _Running(AnyProgram):
     def end(self, recorder: Recorder, ending: str, stopped_ns: int) -> tuple[Ended, dict[str, Any]]:
         with recorder.aside():
             self.names.catch_up(_AT_LAST_S)
+        base = recorder.base or stopped_ns  # base is 0 where the first drain failed
+        return Ended(ending), self.facts(base, stopped_ns)
+
+    def target(self) -> dict[str, Any]:
         first = self._attached[0][1]
         target = {
             "command": first["command"],
             "pid": first["pid"],
             "exit_status": None,
             "attached": [
-                process | {"tgid": recorder.seen_as.get(wanted.process.pid, process["pid"])}
+                process | {"tgid": self._seen_as.get(wanted.process.pid, process["pid"])}
                 for wanted, process in self._attached
             ],
         }
@@ -154,8 +160,7 @@ class _Running(AnyProgram):
             target["refused"] = [
                 {"pid": pid, "reason": reason} for pid, reason in self.why_not.items()
             ]
-        base = recorder.base or stopped_ns  # base is 0 where the first drain failed
-        return Ended(ending), self.facts(base, stopped_ns, target)
+        return target
 
     def _adopt(self, wanted: Wanted, recorder: Recorder) -> None:
         """Adopts a process's threads, unless it ends meanwhile or is not ours to trace."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from tracer.errors import NothingSeen
 from tracer.kernel import pid_namespaces, proc
 from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
-from tracer.run.tracing import Ended, Subject, drained, record
+from tracer.run.tracing import Ended, Keep, Subject, drained, record
 
 _MOST_UNRETURNED_S = 0.2  # to look which calls threads are in: they are traced on meanwhile
 _GRACE_S = 5  # for a command that was told to end
@@ -42,6 +43,7 @@ class TracePlan:
     selected: the numbers of the calls to record (None: all), and expressions: what asked for them.
     user: (uid, gid) to run a command as.
     measure_cost: whether to measure what an event costs.
+    partial: a file for the records while they come in, None where nothing is to stay if iotrace is killed.
     """
 
     seconds: float | None
@@ -51,6 +53,7 @@ class TracePlan:
     expressions: tuple[str, ...] = ()
     user: tuple[int, int] | None = None
     measure_cost: bool = True
+    partial: str | None = None
 
     def options(self) -> dict[str, Any]:
         """The plan as the report's `options`."""
@@ -80,6 +83,7 @@ class AnyProgram(Subject):
 
     def __init__(self, plan: TracePlan, probes: Attachment, priority: Priority) -> None:
         self.plan, self.probes, self.priority = plan, probes, priority
+        self.keep = Keep(plan.partial, plan.user) if plan.partial else None
         self.adopter = Adopter(probes)
         self.numbers = ProcNumbers(self.adopter)
         self.names = Names(self.numbers.number)
@@ -92,7 +96,14 @@ class AnyProgram(Subject):
         cost = None
         if self.plan.measure_cost:
             cost = event_cost.event_ns(self.probes, collector, self.adopter)
-        return {"scenario": None, "options": self.plan.options(), "event_cost_ns": cost}
+        return {"event_cost_ns": cost}
+
+    @abstractmethod
+    def target(self) -> dict[str, Any]:
+        """The report's `target`, as it is known now."""
+
+    def known(self) -> dict[str, Any]:
+        return {"scenario": None, "options": self.plan.options(), "target": self.target()}
 
     def unreturned(self, recorder: Recorder) -> dict[int, SeenCall]:
         """Thread → the call that it is in now, from /proc."""
@@ -109,14 +120,13 @@ class AnyProgram(Subject):
                     break
         return seen_calls
 
-    def facts(self, base: int, stopped_ns: int, target: dict[str, Any]) -> dict[str, Any]:
+    def facts(self, base: int, stopped_ns: int) -> dict[str, Any]:
         """The run's facts at its end. base: time (ns) from which the report counts."""
-        return {
+        return self.known() | {
             "base_ns": base,
             "window_ns": [base, stopped_ns],
             "files": self.names.files,
             "comms": self.names.comms,
-            "target": target,
         }
 
 
@@ -212,13 +222,15 @@ class _Command(AnyProgram):
         status = self._program.status
         if not recorder.base and not recorder.failure and status not in _NOT_EXECUTED:
             raise NothingSeen("the target was released, but the probes saw nothing of it")
-        target = {
+        base = recorder.began or recorder.base or stopped_ns
+        return Ended(ending, status, bool(recorder.began)), self.facts(base, stopped_ns)
+
+    def target(self) -> dict[str, Any]:
+        return {
             "command": [text.shown(word) for word in self._command],
             "pid": self._program.pid,
-            "exit_status": status,
+            "exit_status": self._program.status,
         }
-        base = recorder.began or recorder.base or stopped_ns
-        return Ended(ending, status, bool(recorder.began)), self.facts(base, stopped_ns, target)
 
 
 def _from_terminal(number: int) -> bool:

@@ -28,7 +28,7 @@ from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
 from tracer.recording.parquet import read_facts
 from tracer.run import twin
-from tracer.run.tracing import Ended, Subject, drained, record
+from tracer.run.tracing import Ended, Keep, Subject, drained, record
 
 LINK_ADDRESS = "10.0.0.1"  # of the receiver
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
@@ -77,6 +77,7 @@ class ScenarioPlan:
 
     program: the scenario's command, a Python module or its compiled C twin, and `lang` says which.
     net: what tracer.run.netns.Link takes, for two network namespaces joined by such a link; None for this one.
+    partial: a file for the records while they come in, None where nothing is to stay if iotrace is killed.
     """
 
     scenario: str
@@ -89,6 +90,7 @@ class ScenarioPlan:
     measure_cost: bool
     net: dict[str, Any] | None = None
     cpus: Cpus = Cpus()
+    partial: str | None = None
 
     def recorded_options(self) -> dict[str, Any]:
         """The plan as the report's `options`."""
@@ -273,6 +275,7 @@ class _Scenario(Subject):
         self._plan, self._sides, self._probes, self._before = plan, sides, probes, before
         self._signals, self._progress = signals, progress
         self._deadline = time.monotonic() + plan.timeout
+        self.keep = Keep(plan.partial, plan.user) if plan.partial else None
 
     def prepare(self, collector: Collector) -> dict[str, Any]:
         """What an event costs, for a receiver whose cost cannot be told from its CPU time."""
@@ -311,22 +314,24 @@ class _Scenario(Subject):
             raise recorder.failure
         self._sides.kill()
         self._check("failed" if recorder.ended_early else ending, status, bool(recorder.base))
-        plan = self._plan
-        return Ended(ending, status), {
-            "scenario": plan.scenario,
-            "options": plan.recorded_options(),
+        return Ended(ending, status), self.known() | {
             "base_ns": recorder.base or stopped_ns,
-            "target": {
-                "command": [
-                    text.shown(Path(plan.program[0]).name),
-                    *map(text.shown, plan.program[1:]),
-                ],
-                "pid": self._sides.receiver.pid,
-                "exit_status": status,
-            },
             "notes": _notes(self._sides.receiver_notes),
             "sender": _notes(self._sides.sender_notes),
             "untraced": self._before,
+        }
+
+    def known(self) -> dict[str, Any]:
+        plan = self._plan
+        program, *arguments = plan.program
+        return {
+            "scenario": plan.scenario,
+            "options": plan.recorded_options(),
+            "target": {
+                "command": [text.shown(Path(program).name), *map(text.shown, arguments)],
+                "pid": self._sides.receiver.pid,
+                "exit_status": self._sides.receiver.status,
+            },
         }
 
     def _check(self, ending: str, status: int | None, was_seen: bool) -> None:

@@ -18,10 +18,18 @@ from tracer.capture.priority import Priority
 from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.kernel import cpus
 from tracer.kernel.features import Features
+from tracer.recording import parquet, partial
 from tracer.recording.batch import RecordBatch
-from tracer.recording.parquet import Writer
 
 LOOK_UP_S = 0.005  # between two drains, for what has to be looked up in /proc
+
+
+@dataclass(frozen=True)
+class Keep:
+    """place: a file for the records while they come in; user: whose it is (uid, gid), None: this process's."""
+
+    place: str
+    user: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -47,14 +55,20 @@ class Subject(ABC):
 
     watch: called with the records as they come; a failure in it costs the recording names alone.
     priority: the tracer's own while it traces, None: as it was.
+    keep: where and whose (uid, gid) the records are while they come in, so that they stay if iotrace is killed.
     """
 
     watch: Callable[[RecordBatch], None] | None = None
     priority: Priority | None = None
+    keep: Keep | None = None
 
     def prepare(self, collector: Collector) -> dict[str, Any]:
         """Facts of the run that are known before it begins. A failure here does the target no harm."""
         return {}
+
+    @abstractmethod
+    def known(self) -> dict[str, Any]:
+        """`scenario`, `options` and `target` as they are known once the target has begun."""
 
     @abstractmethod
     def begin(self, recorder: Recorder) -> None:
@@ -80,13 +94,15 @@ def record(probes: Attachment, features: Features, path: str, subject: Subject) 
     the Ended that is returned. Raises what the subject's methods raise, and before the target begins CannotTrace and
     OSError.
     """
-    with Collector(probes) as collector, Writer(path) as writer:
+    with Collector(probes) as collector, _writer(path, subject.keep) as writer:
         machine = host()
         facts = {"version": __version__, "host": machine, "features": features.sources}
         facts |= subject.prepare(collector)
         recorder = Recorder(collector, writer, subject.watch)
         stolen_ns = cpus.stolen_ns()
         subject.begin(recorder)
+        with recorder.or_end():
+            writer.begin(facts | subject.known())
         ending = _followed(subject, recorder)
         stopped_ns = time.monotonic_ns()
         with subject.priority.urgent() if subject.priority else nullcontext():
@@ -102,6 +118,10 @@ def _since(before: dict[str, int] | None, after: dict[str, int] | None) -> dict[
         return None
     # it may go backwards where a machine was moved to another host
     return {cpu: max(0, ns - before[cpu]) for cpu, ns in after.items() if cpu in before}
+
+
+def _writer(path: str, keep: Keep | None) -> parquet.Writer | partial.Writer:
+    return partial.Writer(keep.place, path, keep.user) if keep else parquet.Writer(path)
 
 
 def drained(
@@ -141,12 +161,15 @@ def _followed(subject: Subject, recorder: Recorder) -> str:
             recorder.end(error)
 
 
-def _closed(writer: Writer, recorder: Recorder, ended: Ended, facts: dict[str, Any]) -> Ended:
+def _closed(
+    writer: parquet.Writer | partial.Writer, recorder: Recorder, ended: Ended, facts: dict[str, Any]
+) -> Ended:
     """Closes the recording with its facts; returns `ended` with the failures of iotrace that came meanwhile."""
     ending, recorded = "failed" if recorder.ended_early else ended.ending, False
     with recorder.or_end():
-        writer.close(facts | {"ended": ending} | recorder.facts())
-        recorded = True
+        if recorder.written or not isinstance(recorder.failure, OSError):  # no disk, no recording
+            writer.close(facts | {"ended": ending} | recorder.facts())
+            recorded = True
     if not recorded:
         writer.abandon()
     return replace(

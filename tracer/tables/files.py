@@ -6,13 +6,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from tracer import text
 from tracer.errors import USAGE, IotraceError
-from tracer.recording import parquet, trial
+from tracer.recording import parquet, partial, trial
 from tracer.tables import rows
 from tracer.tables.schema import arrow
 
@@ -23,10 +24,14 @@ _MODE = 0o600  # as a recording's: they name files, addresses and commands
 def export(recordings: Sequence[str], directory: str) -> int:
     """Writes all tables of all recordings; how many files that are. All of them are there at the end, or none: what was
     there before of the same run is replaced. Raises RecordingError, IotraceError, OSError."""
-    runs = _names(recordings)
-    for path in recordings:
-        trial.refuse_unreadable(path)
-    place = Path(directory)
+    with ExitStack() as stack:
+        paths = [stack.enter_context(partial.whole(path)) for path in recordings]
+        for path in paths:
+            trial.refuse_unreadable(path)
+        return _export(paths, _names(recordings), Path(directory))
+
+
+def _export(recordings: Sequence[str], runs: Sequence[str], place: Path) -> int:
     existed = place.is_dir()
     if not existed:
         place.mkdir()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from functools import cached_property, partial
+import weakref
+from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tracer.output.svg.picture import picture
-from tracer.recording import parquet, trial
+from tracer.recording import parquet, partial, trial
 from tracer.report import build
 from tracer.tables import rows
 from tracer.tables.schema import TABLES, arrow
@@ -37,12 +40,15 @@ class Run:
     for is made once, when it is asked for. Raises RecordingError."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.fspath(path)
+        self._name = os.fspath(path)
+        whole = ExitStack()
+        self._path = whole.enter_context(partial.whole(self._name))
+        weakref.finalize(self, whole.close)  # with this object
         trial.refuse_unreadable(self._path)
         self.facts = parquet.read_facts(self._path)
 
     def __repr__(self) -> str:
-        return f"<recording {self._path}: {self.facts['rows']} records>"
+        return f"<recording {self._name}: {self.facts['rows']} records>"
 
     def _repr_html_(self) -> str:
         return self.figure._repr_html_()
@@ -83,7 +89,7 @@ class Run:
     @cached_property
     def report(self) -> dict[str, Any]:
         """The report, as --json prints it (docs/json.md)."""
-        read = partial(parquet.columns, self._path)
+        read = functools.partial(parquet.columns, self._path)
         return dict(build.build(read, parquet.read_facts(self._path)))
 
     @cached_property

@@ -180,6 +180,12 @@ def ledger(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
     book = report.get("ledger")
     if not book:
         return alarm("NO LEDGER: this report cannot say whether it is complete", width)
+    if book.get("counted") is None:
+        text = (
+            f"CUT SHORT, NO LEDGER: iotrace was ended; {number(book.get('delivered'))} events are "
+            "here, and how many are missing nobody counted"
+        )
+        return alarm(text, width)
     alarms = [line for text in _alarms(book) for line in alarm(text, width)]
     text = _sum(book)
     if not alarms and report.get("ended") != "failed" and book.get("missed") is not None:
