@@ -29,6 +29,7 @@ class Scenario:
     sockets: int = 1  # the most that it can watch
     sockets_why: str = "it has one socket; select, poll and epoll can watch many"
     sockets_default: int = 1  # how many sockets it has if nothing is said
+    taskrun: bool = False  # it has the option --taskrun
 
     @property
     def twin(self) -> Path | None:

@@ -9,12 +9,13 @@ PROTOCOLS = ("udp", "tcp")
 ALIASES = ()
 FIGURE = "6.5"
 MODEL = "io-uring"
+TASKRUN = True
 COMPLETES = True
 
 
 def receive(workload: Workload) -> None:
     """One io_uring_enter per message, made once it has come; the completion is in the ring when the call returns."""
-    with Ring() as ring, workload.window():
+    with Ring(taskrun=workload.options.taskrun) as ring, workload.window():
         while not workload.done:
             workload.await_sent(workload.messages + 1)
             ring.put_receive(workload.sock, workload.buffer)
@@ -24,4 +25,4 @@ def receive(workload: Workload) -> None:
 
 
 if __name__ == "__main__":
-    main(NAME, SUMMARY, PROTOCOLS, receive)
+    main(NAME, SUMMARY, PROTOCOLS, receive, taskrun=TASKRUN)

@@ -9,6 +9,7 @@ PROTOCOLS = ("udp", "tcp")
 ALIASES = ("multishot",)
 FIGURE = "6.5"
 MODEL = "io-uring"
+TASKRUN = True
 SYNCHRONOUS = False
 COMPLETES = True
 BUFFERS = 8  # a power of two
@@ -16,7 +17,7 @@ BUFFERS = 8  # a power of two
 
 def receive(workload: Workload) -> None:
     """One request for all messages; io_uring_enter sleeps until the next completion, unless one is there already."""
-    with Ring() as ring:
+    with Ring(taskrun=workload.options.taskrun) as ring:
         buffers = Buffers(ring, BUFFERS, len(workload.buffer))
         with workload.window():
             asked = False
@@ -43,4 +44,4 @@ def receive(workload: Workload) -> None:
 
 
 if __name__ == "__main__":
-    main(NAME, SUMMARY, PROTOCOLS, receive)
+    main(NAME, SUMMARY, PROTOCOLS, receive, taskrun=TASKRUN)

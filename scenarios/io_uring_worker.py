@@ -1,6 +1,7 @@
 """io_uring, forced to a worker: with IOSQE_ASYNC a kernel thread (io-wq) makes the receive, not the one that asked.
 
-A worker does not sit and wait: finding nothing it arms a poll, and when data comes a worker is given the request again.
+Since Linux 5.16 a worker that finds nothing arms a poll, and when data comes a worker is given the request again;
+before, it blocks in the receive.
 """
 
 from scenarios.interfaces.uring import ASYNC, Ring
@@ -12,13 +13,14 @@ PROTOCOLS = ("udp", "tcp")
 ALIASES = ("io-uring-async",)
 FIGURE = "6.5"
 MODEL = "io-uring"
+TASKRUN = True
 SYNCHRONOUS = False
 COMPLETES = True
 
 
 def receive(workload: Workload) -> None:
     """Two calls per message: one submits and returns, one waits for the completion."""
-    with Ring() as ring, workload.window():
+    with Ring(taskrun=workload.options.taskrun) as ring, workload.window():
         while not workload.done:
             ring.put_receive(workload.sock, workload.buffer, ASYNC)
             workload.calls["io_uring_enter"] += 2
@@ -30,4 +32,4 @@ def receive(workload: Workload) -> None:
 
 
 if __name__ == "__main__":
-    main(NAME, SUMMARY, PROTOCOLS, receive)
+    main(NAME, SUMMARY, PROTOCOLS, receive, taskrun=TASKRUN)

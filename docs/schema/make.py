@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes report.schema.json (JSON Schema 2020-12) beside itself, from the types of tracer/report/contract.py.
+"""Writes report.schema.json and diff.schema.json (JSON Schema 2020-12) beside itself, from the types that name their
+keys: tracer/report/contract.py, tracer/report/difference/shapes.py.
 
     python3 docs/schema/make.py
 
@@ -20,9 +21,18 @@ if __name__ == "__main__":  # run as a file: the checkout is not in the path
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tracer.report import contract
+from tracer.report.difference import shapes
 
 Schema = dict[str, Any]
-FILE = Path(__file__).with_name("report.schema.json")
+# the type of each document, the commands that print it, and where the type is
+KINDS: dict[str, tuple[type, str, str]] = {
+    "report": (
+        contract.Report,
+        "iotrace run, trace, attach, report --json",
+        "tracer/report/contract.py",
+    ),
+    "diff": (shapes.Difference, "iotrace diff --json", "tracer/report/difference/shapes.py"),
+}
 _PLAIN = {str: "string", int: "integer", bool: "boolean", float: "number", types.NoneType: "null"}
 
 
@@ -86,16 +96,17 @@ RULES: dict[str, list[Schema]] = {
 }
 
 
-def schema() -> Schema:
-    """The schema of the report, each of its types under $defs by its name."""
+def schema(name: str = "report") -> Schema:
+    """The schema of a document, each of its types under $defs by its name."""
+    kind, title, source = KINDS[name]
     defs: dict[str, Schema] = {}
-    _ref(contract.Report, defs)
-    report = defs.pop("Report")
+    _ref(kind, defs)
+    whole = defs.pop(kind.__name__)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "iotrace run, trace, attach, report --json",
-        "description": "Made by docs/schema/make.py from tracer/report/contract.py; docs/json.md explains the keys.",
-        **{key: value for key, value in report.items() if key != "description"},
+        "title": title,
+        "description": f"Made by docs/schema/make.py from {source}; docs/json.md explains the keys.",
+        **{key: value for key, value in whole.items() if key != "description"},
         "$defs": dict(sorted(defs.items())),
     }
 
@@ -174,10 +185,11 @@ def _union(choices: list[Schema]) -> Schema:
     return {"anyOf": choices}
 
 
-def text() -> str:
+def text(name: str = "report") -> str:
     """The file's text."""
-    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(schema(name), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    FILE.write_text(text())
+    for document in KINDS:
+        Path(__file__).with_name(f"{document}.schema.json").write_text(text(document))

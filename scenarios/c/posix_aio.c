@@ -3,11 +3,9 @@
  * The kernel knows nothing of it: glibc's helper thread waits in a blocking read(2), having first tried pread64(2),
  * which a socket refuses with ESPIPE, and then queues the signal (glibc, sysdeps/pthread/aio_misc.c).
  */
-#include "workload.h"
+#include "posix_aio.h"
 
-#include <aio.h>
-
-static struct aiocb request;
+static struct asks its;
 static struct count *signals;
 static volatile bool wanted = true; /* a message is to come that was not yet asked for */
 
@@ -20,10 +18,7 @@ static void on_completion(int number)
 	if (w->done) /* interrupted: the window is over */
 		return;
 	signals->count++;
-	errno = aio_error(&request);
-	if (errno)
-		failed(w, "aio_read");
-	note(w, w->fd, aio_return(&request));
+	note(w, w->fd, answer(w, &its));
 	wanted = !w->done;
 }
 
@@ -31,29 +26,16 @@ static void on_completion(int number)
 static void asynchronous(struct workload *w)
 {
 	struct sigaction action = {.sa_handler = on_completion, .sa_flags = SA_RESTART};
-	struct count *asked = counter(w, "aio_read", "", "");
-	struct count *reads = counter(w, "read", "", ""), *preads = counter(w, "pread64", "", "");
-	struct count *refused = counter(w, "pread64", "ESPIPE", "");
 	volatile unsigned value = 1;
 
 	signals = counter(w, "", "", "SIGRTMIN");
 	sigaction(SIGRTMIN, &action, NULL);
-	request = (struct aiocb){
-		.aio_fildes = w->fd,
-		.aio_buf = w->buffer,
-		.aio_nbytes = w->room,
-		.aio_sigevent = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN},
-	};
+	prepare_asks(w, &its, (struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN});
 	begin(w);
 	while (!w->done) {
 		if (wanted) { /* not in the handler: aio_read may not be called there */
 			wanted = false;
-			asked->count++;
-			preads->count++; /* the helper thread's */
-			refused->count++;
-			reads->count++;
-			if (aio_read(&request))
-				failed(w, "aio_read");
+			ask(w, &its);
 			publish(w);
 		}
 		value = value * 1103515245 + 12345; /* the program's own work */

@@ -1,6 +1,6 @@
-/* The receiver's ends of UDP, TCP, unix datagram sockets or pipes, as scenarios/kit/transport.py makes them: each has a
- * number by which the sender finds it: a port, the hexadecimal name of an autobound unix socket, or the descriptor of
- * a pipe's writing end.
+/* The receiver's ends of UDP, TCP, unix datagram sockets or pipes, as scenarios/kit/transport.py makes them, or a file
+ * in their place (scenarios/kit/blockfile.py): each has a number by which the sender finds it: a port, the hexadecimal
+ * name of an autobound unix socket, the descriptor of a pipe's writing end, or the file's.
  */
 #include "workload.h"
 
@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #define SPARE_DESCRIPTORS 24 /* room for what a program has open besides its ends */
+#define EACH_BACKLOG 128     /* connections that wait to be accepted */
 
 static void make_room(struct workload *w)
 {
@@ -42,7 +43,7 @@ static int bound(struct workload *w, uint64_t *number)
 	socklen_t length = is_local ? sizeof(local.sun_family) : sizeof(internet);
 	int fd = socket(address->sa_family, w->proto == TCP ? SOCK_STREAM : SOCK_DGRAM, 0);
 
-	if (fd < 0 || bind(fd, address, length) || (w->proto == TCP && listen(fd, w->sockets)))
+	if (fd < 0 || bind(fd, address, length) || (w->proto == TCP && listen(fd, w->each ? EACH_BACKLOG : w->sockets)))
 		failed(w, "bind");
 	length = is_local ? sizeof(local) : sizeof(internet);
 	getsockname(fd, address, &length);
@@ -69,17 +70,34 @@ static int reading_end(struct workload *w, uint64_t *number)
 	return both[0];
 }
 
+/* A file without a name that is read past the page cache; its descriptor is the number. */
+static int direct_file(struct workload *w, uint64_t *number)
+{
+	/* on a disk, where /tmp may be memory */
+	int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_DIRECT, 0600);
+
+	if (fd < 0)
+		unsupported(w, "no file can be read with O_DIRECT in /var/tmp");
+	*number = fd;
+	return fd;
+}
+
 void open_ends(struct workload *w)
 {
-	uint64_t *numbers = calloc(w->sockets, sizeof(*numbers));
+	uint64_t *numbers;
 
+	if (w->proto == NONE)
+		return;
 	make_room(w);
+	numbers = calloc(w->sockets, sizeof(*numbers));
 	w->fds = calloc(w->sockets, sizeof(*w->fds));
 	if (!w->fds || !numbers)
 		failed(w, "calloc");
 	for (size_t i = 0; i < w->sockets; i++) {
 		if (w->proto == PIPE) {
 			w->fds[i] = reading_end(w, &numbers[i]);
+		} else if (w->proto == DISK) {
+			w->fds[i] = direct_file(w, &numbers[i]);
 		} else if (w->proto != TCP || i == 0) {
 			w->fds[i] = bound(w, &numbers[i]);
 		} else { /* all connect to the one that listens */
@@ -88,6 +106,7 @@ void open_ends(struct workload *w)
 		}
 	}
 	w->page[PID] = getpid();
+	w->page[EACH] = w->each;
 	for (size_t i = 0; i < w->sockets; i++)
 		w->page[ENDS + i] = numbers[i];
 	w->page[PORT] = numbers[0];
@@ -96,15 +115,18 @@ void open_ends(struct workload *w)
 
 void connect_ends(struct workload *w)
 {
-	int listener = w->fds[0];
+	bool accepts = w->proto == TCP && !w->each;
 
+	if (w->proto == NONE)
+		return;
+	int listener = w->fds[0];
 	for (size_t i = 0; i < w->sockets; i++) {
-		if (w->proto == TCP && (w->fds[i] = accept(listener, NULL, NULL)) < 0)
+		if (accepts && (w->fds[i] = accept(listener, NULL, NULL)) < 0)
 			failed(w, "accept");
 		if (w->fds[i] > w->highest)
 			w->highest = w->fds[i];
 	}
-	if (w->proto == TCP)
+	if (accepts)
 		close(listener);
 	w->fd = w->fds[0];
 	w->ended = calloc(w->highest + 1, sizeof(*w->ended));

@@ -1,4 +1,4 @@
-/* What a C twin need not know: options, shared page (memfd_create, mmap), sender, and the notes as JSON. */
+/* What a C twin need not know: options, shared page (memfd_create, mmap), sender, and how a run ends. */
 #include "workload.h"
 
 #include <arpa/inet.h>
@@ -8,15 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #define STREAM_BUFFER 65536 /* bytes: room for many messages that a stream has merged */
 
 /* How a run ends early: what siglongjmp brings back to `run`. */
-enum { FAILED = 1, SENDER_DIED, INTERRUPTED = 130 };
+enum { FAILED = 1, SENDER_DIED, UNSUPPORTED, INTERRUPTED = 130 };
 
-static const char *const PROTOCOLS[] = {[UDP] = "udp", [TCP] = "tcp", [UNIX] = "unix", [PIPE] = "pipe"};
+const char *const PROTOCOLS[] = {[UDP] = "udp",   [TCP] = "tcp",   [UNIX] = "unix",
+				 [PIPE] = "pipe", [DISK] = "file", [NONE] = "none"};
+static const char *const TASKRUNS[] = {[INTERRUPTS] = "default", [COOP] = "coop", [DEFER] = "defer"};
 
 struct workload the_workload;
 
@@ -26,10 +29,14 @@ static void on_interrupt(int number)
 	siglongjmp(the_workload.early, INTERRUPTED);
 }
 
-static void on_sender_ended(int number)
+/* A twin may have children of its own; the sender never ends before FINISHED, unless killed. */
+static void on_child_ended(int number)
 {
+	siginfo_t ended = {0};
+
 	(void)number;
-	siglongjmp(the_workload.early, SENDER_DIED);
+	if (!waitid(P_PID, the_workload.sender, &ended, WEXITED | WNOHANG | WNOWAIT) && ended.si_pid)
+		siglongjmp(the_workload.early, SENDER_DIED);
 }
 
 void failed(struct workload *w, const char *call)
@@ -38,6 +45,22 @@ void failed(struct workload *w, const char *call)
 		return;
 	fprintf(stderr, "%s: %s: %s\n", w->name, call, strerror(errno));
 	siglongjmp(w->early, FAILED);
+}
+
+void unsupported(struct workload *w, const char *what)
+{
+	w->lacks = what;
+	siglongjmp(w->early, UNSUPPORTED);
+}
+
+uint64_t cpu_ns(void)
+{
+	struct rusage children;
+
+	getrusage(RUSAGE_CHILDREN, &children);
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) +
+	       (children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1000000000ull +
+	       (children.ru_utime.tv_usec + children.ru_stime.tv_usec) * 1000ull;
 }
 
 struct count *counter(struct workload *w, const char *call, const char *error, const char *signal)
@@ -86,33 +109,59 @@ static uint64_t whole(const char *name, const char *option, const char *text, ui
 	return value;
 }
 
-/* The options of scenarios/kit/options.py, with the same defaults. */
-static void parse(struct workload *w, int argc, char **argv, size_t sockets, size_t most_sockets)
+/* The protocol called `text`, if the twin runs over it. */
+static enum proto protocol(const char *name, unsigned protocols, const char *text)
 {
-	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, SHARED, NOTES, HELP };
-	static const uint64_t most_size[] = {[UDP] = 65507, [TCP] = 1 << 20, [UNIX] = 131072, [PIPE] = 1 << 20};
+	for (enum proto proto = UDP; proto <= NONE; proto++)
+		if (protocols & OVER(proto) && !strcmp(text, PROTOCOLS[proto]))
+			return proto;
+	fprintf(stderr, "%s runs over", name);
+	for (enum proto proto = UDP; proto <= NONE; proto++)
+		if (protocols & OVER(proto))
+			fprintf(stderr, " %s,", PROTOCOLS[proto]);
+	fprintf(stderr, " not over %s\n", text);
+	exit(2);
+}
+
+/* What io_uring's twins take as --taskrun; false: no such word. */
+static bool is_taskrun(struct workload *w, const char *text)
+{
+	for (w->taskrun = INTERRUPTS; w->taskrun <= DEFER; w->taskrun++)
+		if (!strcmp(text, TASKRUNS[w->taskrun]))
+			return true;
+	return false;
+}
+
+/* The options of scenarios/kit/options.py, with the same defaults. */
+static void parse(struct workload *w, int argc, char **argv, unsigned protocols, size_t sockets, size_t most_sockets)
+{
+	enum { MESSAGES, INTERVAL, SIZE, PROTO, OPEN_LOOP, SOCKETS, ADDRESS, TASKRUN, SHARED, NOTES, HELP };
+	static const uint64_t most_size[] = {[UDP] = 65507,    [TCP] = 1 << 20,  [UNIX] = 131072,
+					     [PIPE] = 1 << 20, [DISK] = 1 << 20, [NONE] = 1 << 20};
 	static const struct option options[] = {
-		[MESSAGES] = {"messages", required_argument},
-		[INTERVAL] = {"interval-ns", required_argument},
-		[SIZE] = {"size", required_argument},
-		[PROTO] = {"proto", required_argument},
-		[OPEN_LOOP] = {"open-loop", no_argument},
-		[SOCKETS] = {"sockets", required_argument},
-		[ADDRESS] = {"address", required_argument},
-		[SHARED] = {"shared-fd", required_argument},
-		[NOTES] = {"notes-fd", required_argument},
-		[HELP] = {"help", no_argument},
+		[MESSAGES] = {.name = "messages", .has_arg = required_argument},
+		[INTERVAL] = {.name = "interval-ns", .has_arg = required_argument},
+		[SIZE] = {.name = "size", .has_arg = required_argument},
+		[PROTO] = {.name = "proto", .has_arg = required_argument},
+		[OPEN_LOOP] = {.name = "open-loop", .has_arg = no_argument},
+		[SOCKETS] = {.name = "sockets", .has_arg = required_argument},
+		[ADDRESS] = {.name = "address", .has_arg = required_argument},
+		[TASKRUN] = {.name = "taskrun", .has_arg = required_argument},
+		[SHARED] = {.name = "shared-fd", .has_arg = required_argument},
+		[NOTES] = {.name = "notes-fd", .has_arg = required_argument},
+		[HELP] = {.name = "help", .has_arg = no_argument},
 		{0},
 	};
 	int which = 0, got;
-	enum proto proto;
 
 	w->messages_to_come = 20;
 	w->interval_ns = 10000000;
 	w->size = 64;
+	w->proto = __builtin_ctz(protocols);
 	w->sockets = sockets;
 	w->address.s_addr = htonl(INADDR_LOOPBACK);
 	w->shared_fd = w->notes_fd = -1;
+	opterr = 0;
 	while ((got = getopt_long(argc, argv, "", options, &which)) == 0) {
 		const char *option = options[which].name;
 
@@ -132,21 +181,23 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 			w->sockets = whole(w->name, option, optarg, 1, most_sockets);
 		else if (which == ADDRESS && inet_aton(optarg, &w->address))
 			continue;
-		else if (which == PROTO) {
-			for (proto = UDP; proto <= PIPE && strcmp(optarg, PROTOCOLS[proto]); proto++)
-				;
-			if (proto > PIPE)
-				break;
-			w->proto = proto;
-		} else
+		else if (which == PROTO)
+			w->proto = protocol(w->name, protocols, optarg);
+		else if (which == TASKRUN && w->takes_taskrun && is_taskrun(w, optarg))
+			continue;
+		else
 			break;
 	}
+	if (got == 0 && which == HELP) {
+		printf("usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto PROTOCOL] [--open-loop] "
+		       "[--sockets N] [--address IP]%s [--shared-fd FD] [--notes-fd FD]\n",
+		       w->name, w->takes_taskrun ? " [--taskrun default|coop|defer]" : "");
+		exit(0);
+	}
 	if (got != -1 || optind < argc) {
-		fprintf(stderr,
-			"usage: %s [--messages N] [--interval-ns NS] [--size BYTES] [--proto udp|tcp|unix|pipe] "
-			"[--open-loop] [--sockets N] [--address IP] [--shared-fd FD] [--notes-fd FD]\n",
-			w->name);
-		exit(got == 0 && which == HELP ? 0 : 2);
+		fprintf(stderr, "%s: '%s' is no option, or has no such value (--help names them)\n", w->name,
+			argv[got == -1 ? optind : optind - 1]);
+		exit(2);
 	}
 	if (w->size > most_size[w->proto]) {
 		fprintf(stderr, "%s: a datagram (%s) holds at most %" PRIu64 " bytes\n", w->name, PROTOCOLS[w->proto],
@@ -159,7 +210,7 @@ static void parse(struct workload *w, int argc, char **argv, size_t sockets, siz
 static void start_sender(struct workload *w, int argc, char **argv)
 {
 	char sockets[24], shared[16], receiver[16];
-	char *command[argc + 10];
+	char *command[argc + 12];
 	int count = 0;
 
 	snprintf(sockets, sizeof(sockets), "%zu", w->sockets);
@@ -170,6 +221,8 @@ static void start_sender(struct workload *w, int argc, char **argv)
 	command[count++] = "scenarios.kit.sender";
 	for (int i = 1; i < argc; i++)
 		command[count++] = argv[i];
+	command[count++] = "--proto";
+	command[count++] = (char *)PROTOCOLS[w->proto];
 	command[count++] = "--sockets";
 	command[count++] = sockets;
 	command[count++] = "--shared-fd";
@@ -177,12 +230,14 @@ static void start_sender(struct workload *w, int argc, char **argv)
 	command[count++] = "--watch-pid";
 	command[count++] = receiver;
 	command[count] = NULL;
-	signal(SIGCHLD, on_sender_ended);
+	signal(SIGCHLD, on_child_ended);
 	w->sender = fork();
 	if (w->sender < 0)
 		failed(w, "fork");
-	if (w->sender)
+	if (w->sender) {
+		on_child_ended(SIGCHLD); /* it may have been too early */
 		return;
+	}
 	signal(SIGCHLD, SIG_DFL);
 	setpgid(0, 0);
 	execvp(command[0], command);
@@ -205,7 +260,7 @@ static void receive_all(struct workload *w, int argc, char **argv, void (*scenar
 		failed(w, "fstat");
 	w->page = map(w, page.st_size, w->shared_fd);
 	open_ends(w);
-	if (by_hand)
+	if (by_hand && w->proto != NONE)
 		start_sender(w, argc, argv);
 	connect_ends(w);
 	w->room = w->size > STREAM_BUFFER ? w->size : STREAM_BUFFER;
@@ -219,127 +274,11 @@ static void receive_all(struct workload *w, int argc, char **argv, void (*scenar
 	end(w);
 }
 
-void note_memory(struct workload *w)
+/* All of a twin but its options. */
+static int run_parsed(struct workload *w, int argc, char **argv, void (*scenario)(struct workload *))
 {
-	char line[256];
-	FILE *status = fopen("/proc/self/status", "r");
-
-	if (!status)
-		failed(w, "/proc/self/status");
-	while (fgets(line, sizeof(line), status)) {
-		if (sscanf(line, "RssAnon: %" SCNu64, &w->anonymous_bytes) == 1)
-			w->anonymous_bytes *= 1024;
-		sscanf(line, "Threads: %" SCNu64, &w->threads);
-	}
-	fclose(status);
-}
-
-static uint64_t dropped(struct workload *w)
-{
-	uint64_t sent = w->page[SENT]; /* the last send may be received before its sender has counted it */
-
-	return w->proto != UDP || sent < w->messages ? 0 : sent - w->messages;
-}
-
-/* ,"KEY": {"name": count, …} with the counts of which `name` gives a name. */
-static void write_counts(FILE *out, struct workload *w, const char *key, const char *call,
-			 const char *(*name)(const struct count *, const char *call))
-{
-	const char *comma = "";
-
-	fprintf(out, "\"%s\": {", key);
-	for (struct count *its = w->counts; its < w->counts + MOST_COUNTS && its->call; its++) {
-		if (!its->count || !name(its, call))
-			continue;
-		fprintf(out, "%s\"%s\": %" PRIu64, comma, name(its, call), its->count);
-		comma = ", ";
-	}
-	fprintf(out, "}");
-}
-
-static const char *name_of_call(const struct count *its, const char *call)
-{
-	(void)call;
-	return *its->error || *its->signal ? NULL : its->call;
-}
-
-static const char *name_of_error(const struct count *its, const char *call)
-{
-	return *its->error && !strcmp(its->call, call) ? its->error : NULL;
-}
-
-static const char *name_of_signal(const struct count *its, const char *call)
-{
-	(void)call;
-	return *its->signal ? its->signal : NULL;
-}
-
-/* The notes as scenarios/kit/notes.py writes them; times in nanoseconds of CLOCK_MONOTONIC. */
-static void write_notes(struct workload *w)
-{
-	FILE *out = fdopen(w->notes_fd, "w");
-	const char *comma = "";
-
-	if (!out)
-		return;
-	fprintf(out, "{\"messages\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"dropped\": %" PRIu64 ", ", w->messages,
-		w->bytes, dropped(w));
-	write_counts(out, w, "calls", "", name_of_call);
-	fprintf(out, ", \"errors\": {");
-	for (struct count *its = w->counts; its < w->counts + MOST_COUNTS && its->call; its++) {
-		if (!*its->error || !its->count) /* no call fails in two ways here, so each is its object's only one */
-			continue;
-		fprintf(out, "%s", comma);
-		write_counts(out, w, its->call, its->call, name_of_error);
-		comma = ", ";
-	}
-	fprintf(out, "}, ");
-	write_counts(out, w, "signals", "", name_of_signal);
-	fprintf(out, ", \"receive_ns\": [");
-	for (size_t i = 0; i < w->receives; i++)
-		fprintf(out, "%s%" PRIu64, i ? ", " : "", w->receive_ns[i]);
-	fprintf(out, "], \"window_ns\": [%" PRIu64 ", %" PRIu64 "], \"cpu_ns\": %" PRIu64 ", ", w->window_ns[0],
-		w->window_ns[1], w->cpu_ns);
-	fprintf(out, "\"anonymous_bytes\": %" PRIu64 ", \"threads\": %" PRIu64 ", \"pid\": %d, \"tid\": %d}",
-		w->anonymous_bytes, w->threads, getpid(), gettid());
-	fclose(out);
-}
-
-/* The notes as a few lines for who ran the twin by hand. */
-static void write_summary(struct workload *w)
-{
-	printf("%s over ", w->name);
-	if (w->sockets > 1)
-		printf("%zu × ", w->sockets);
-	printf("%s: %" PRIu64 " messages, %" PRIu64 " bytes, %" PRIu64 " dropped, in %.1f ms\n", PROTOCOLS[w->proto],
-	       w->messages, w->bytes, dropped(w), (w->window_ns[1] - w->window_ns[0]) / 1e6);
-	printf("  CPU      %.1f ms\n", w->cpu_ns / 1e6);
-	if (w->threads > 1)
-		printf("  memory   %.1f MiB, %" PRIu64 " threads\n", w->anonymous_bytes / 1048576.0, w->threads);
-	for (struct count *its = w->counts; its < w->counts + MOST_COUNTS && its->call; its++) {
-		if (!its->count)
-			continue;
-		if (*its->signal)
-			printf("  signal   %s: %" PRIu64 "\n", its->signal, its->count);
-		else if (*its->error)
-			printf("  error    %s: %" PRIu64 " × %s\n", its->call, its->count, its->error);
-		else
-			printf("  call     %s: %" PRIu64 "\n", its->call, its->count);
-	}
-}
-
-int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
-{
-	return run_many(argc, argv, name, scenario, 1, 1);
-}
-
-int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most)
-{
-	struct workload *w = &the_workload;
 	int status;
 
-	w->name = name;
-	parse(w, argc, argv, sockets, most);
 	if (signal(SIGINT, on_interrupt) == SIG_IGN)
 		signal(SIGINT, SIG_IGN); /* as a shell's background job */
 	status = sigsetjmp(w->early, 1);
@@ -348,8 +287,10 @@ int run_many(int argc, char **argv, const char *name, void (*scenario)(struct wo
 	signal(SIGINT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* from here on the sender may end */
 	end(w);
-	if (status == SENDER_DIED || (!status && !may_lose(w) && w->bytes < w->messages_to_come * w->size)) {
-		fprintf(stderr, "%s: the sender ended early\n", name);
+	if (w->settle)
+		w->settle(w);
+	if (status == SENDER_DIED || (!status && !may_lose(w) && w->messages < w->messages_to_come)) {
+		fprintf(stderr, "%s: the sender ended early\n", w->name);
 		status = FAILED;
 	}
 	if (w->page) {
@@ -360,7 +301,38 @@ int run_many(int argc, char **argv, const char *name, void (*scenario)(struct wo
 		waitpid(w->sender, NULL, 0);
 	if (w->notes_fd >= 0)
 		write_notes(w);
+	else if (w->lacks)
+		fprintf(stderr, "%s: %s\n", w->name, w->lacks);
 	else if (w->window_ns[0])
 		write_summary(w);
 	return status;
+}
+
+int run(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
+{
+	return run_many(argc, argv, name, scenario, 1, 1);
+}
+
+int run_over(int argc, char **argv, const char *name, void (*scenario)(struct workload *), unsigned protocols)
+{
+	struct workload *w = &the_workload;
+
+	w->name = name;
+	parse(w, argc, argv, protocols, 1, 1);
+	return run_parsed(w, argc, argv, scenario);
+}
+
+int run_uring(int argc, char **argv, const char *name, void (*scenario)(struct workload *))
+{
+	the_workload.takes_taskrun = true;
+	return run_over(argc, argv, name, scenario, OVER(UDP) | OVER(TCP));
+}
+
+int run_many(int argc, char **argv, const char *name, void (*scenario)(struct workload *), size_t sockets, size_t most)
+{
+	struct workload *w = &the_workload;
+
+	w->name = name;
+	parse(w, argc, argv, OVER(UDP) | OVER(TCP) | OVER(UNIX) | OVER(PIPE), sockets, most);
+	return run_parsed(w, argc, argv, scenario);
 }

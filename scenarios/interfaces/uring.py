@@ -20,11 +20,25 @@ OP_RECV = 27
 ASYNC, BUFFER_SELECT = 1 << 4, 1 << 5  # flags of a submission
 RECV_MULTISHOT = 1 << 1  # in a receive's ioprio
 MORE = 1 << 1  # flag of a completion: the request goes on
+_TASKRUN = 1 << 2  # flag in the submission ring: task work waits for who enters
 _ENTER_GETEVENTS = 1
 _REGISTER_PBUF_RING = 22
 _OFFSET_SQES = 0x10000000
 _FEATURE_SINGLE_MMAP = 1
+_COOP_TASKRUN, _TASKRUN_FLAG, _SINGLE_ISSUER, _DEFER_TASKRUN = 1 << 8, 1 << 9, 1 << 12, 1 << 13
 _BUFFER_SHIFT = 16  # a completion's flags hold the number of the buffer from here on
+
+
+# IORING_SETUP_* flags by --taskrun, and what the kernel that does not know them lacks. Of "defer" the flag in the ring
+# tells that there is something to enter for.
+_TASKRUNS = {
+    "default": (0, ""),
+    "coop": (_COOP_TASKRUN, "IORING_SETUP_COOP_TASKRUN (Linux 5.19)"),
+    "defer": (
+        _DEFER_TASKRUN | _SINGLE_ISSUER | _TASKRUN_FLAG,
+        "IORING_SETUP_DEFER_TASKRUN (Linux 6.1)",
+    ),
+}
 
 
 class _SqOffsets(ctypes.Structure):
@@ -139,13 +153,17 @@ class Completion:
 class Ring:
     """An io_uring. Use as a context manager; raises Unsupported where the kernel has or allows none.
 
-    setup: IORING_SETUP_* flags."""
+    taskrun: when the kernel copies for a receive that had found nothing. "default": at once, and interrupts the thread
+    that asked; "coop": when that thread next enters the kernel, for whatever reason; "defer": in an io_uring_enter that
+    asks for completions. None is the default. setup: further IORING_SETUP_* flags.
+    """
 
-    def __init__(self, entries: int = 8, setup: int = 0) -> None:
+    def __init__(self, entries: int = 8, setup: int = 0, taskrun: str | None = None) -> None:
         if platform.machine() != "x86_64":
             raise Unsupported("io_uring is spoken here on x86-64 only")
         self._libc = ctypes.CDLL(None, use_errno=True)
-        params = _Params(flags=setup)
+        flags, self._lacking = _TASKRUNS[taskrun or "default"]
+        params = _Params(flags=setup | flags)
         self.fd = self._call("io_uring_setup", SETUP, entries, ctypes.byref(params))
         if not params.features & _FEATURE_SINGLE_MMAP:
             os.close(self.fd)
@@ -164,6 +182,7 @@ class Ring:
             return ctypes.c_uint32.from_buffer(self._rings, offset)
 
         self._sq_tail, self._sq_mask = word(sq.tail), word(sq.ring_mask).value
+        self._sq_flags = word(sq.flags)
         self._cq_head, self._cq_tail, self._cq_mask = (
             word(cq.head),
             word(cq.tail),
@@ -193,10 +212,21 @@ class Ring:
 
     def enter(self, submit: int, wait: int) -> None:
         """io_uring_enter(2): let the kernel take `submit` requests, then sleep until there are `wait` completions."""
-        flags = _ENTER_GETEVENTS if wait else 0
         # a signal handler may run: completions can be looked for as before
         with suppress(InterruptedError):
-            self._call("io_uring_enter", ENTER, self.fd, submit, wait, flags, None, 0)
+            self._enter(submit, wait, _ENTER_GETEVENTS if wait else 0)
+
+    @property
+    def work_waits(self) -> bool:
+        """Whether the kernel waits for this thread to let it work ("defer"): a load from shared memory, not a call."""
+        return bool(self._sq_flags.value & _TASKRUN)
+
+    def work(self) -> None:
+        """io_uring_enter(2) that waits for nothing: the kernel makes the copies that it has put off."""
+        self._enter(0, 0, _ENTER_GETEVENTS)
+
+    def _enter(self, submit: int, wait: int, flags: int) -> None:
+        self._call("io_uring_enter", ENTER, self.fd, submit, wait, flags, None, 0)
 
     @property
     def completed(self) -> bool:
@@ -221,6 +251,8 @@ class Ring:
         if result >= 0:
             return result
         code = ctypes.get_errno()
+        if number == SETUP and code == errno.EINVAL and self._lacking:
+            raise Unsupported(f"--taskrun: this kernel has no {self._lacking}")
         if number != ENTER and code in (errno.ENOSYS, errno.EPERM, errno.EINVAL):
             raise Unsupported(
                 f"{name}: {os.strerror(code)} (too old, built without, or kernel.io_uring_disabled)"

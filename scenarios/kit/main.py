@@ -26,14 +26,17 @@ def main(
     sockets: int = 1,
     each: bool = False,
     watched: int = 1,
+    taskrun: bool = False,
 ) -> None:
     """Run a scenario as a program; exits 0, 1 (ended early), 2 (usage), 3 (cannot here) or 130 (Ctrl-C).
 
     sockets: the most that it can watch, watched: how many it does if nothing is said.
+    taskrun: it has the option --taskrun.
     each: every message comes on a connection of its own, and the workload's socket is the one that listens.
     """
     module = name.replace("-", "_")
-    options, given = parse(parser(f"scenarios.{module}", summary, protocols, sockets, watched))
+    arguments = parser(f"scenarios.{module}", summary, protocols, sockets, watched, taskrun)
+    options, given = parse(arguments)
     by_hand = given.shared_fd is None
     shared_fd = make_shared(options.sockets) if by_hand else given.shared_fd
     page = map_shared(shared_fd)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from scenarios.kit import transport
 from scenarios.kit.page import map_shared
 
+TASKRUNS = ("default", "coop", "defer")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -19,6 +21,7 @@ class Options:
     the receiver has finished the one before.
     sockets: how many the receiver watches; message n goes to number n modulo `sockets`.
     address: the receiver's.
+    taskrun: how an io_uring completes a receive that had to wait, one of TASKRUNS; None where nothing was asked for.
     """
 
     messages: int = 20
@@ -28,12 +31,14 @@ class Options:
     open_loop: bool = False
     sockets: int = 1
     address: str = transport.LOOPBACK
+    taskrun: str | None = None
 
     def flags(self) -> list[str]:
         """The same options as command-line arguments."""
         flags = ["--messages", str(self.messages), "--interval-ns", str(self.interval_ns)]
         flags += ["--size", str(self.size), "--proto", self.proto]
         flags += ["--sockets", str(self.sockets), "--address", self.address]
+        flags += ["--taskrun", self.taskrun] if self.taskrun else []
         return flags + ["--open-loop"] * self.open_loop
 
 
@@ -52,10 +57,16 @@ def receiver_command(
 
 
 def parser(
-    program: str, description: str, protocols: Sequence[str], sockets: int, watched: int = 1
+    program: str,
+    description: str,
+    protocols: Sequence[str],
+    sockets: int,
+    watched: int = 1,
+    taskrun: bool = True,
 ) -> argparse.ArgumentParser:
     """The options that every scenario and the sender understand; sockets: the most that it can watch, watched: those
-    that it does if nothing is said."""
+    that it does if nothing is said; taskrun: whether it has --taskrun (the sender takes it, and does nothing with it).
+    """
     defaults = Options()
     result = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     add = result.add_argument
@@ -90,6 +101,8 @@ def parser(
         help="to watch (%(default)s)",
     )
     add("--address", default=defaults.address, metavar="IP", help="of the receiver (%(default)s)")
+    if taskrun:
+        add("--taskrun", choices=TASKRUNS, help="when an io_uring copies what it had to wait for")
     add(
         "--shared-fd",
         type=_shared,
@@ -114,6 +127,7 @@ def parse(arguments: argparse.ArgumentParser) -> tuple[Options, argparse.Namespa
         given.open_loop,
         given.sockets,
         given.address,
+        getattr(given, "taskrun", None),
     )
     return options, given
 

@@ -6,9 +6,10 @@ import json
 import os
 
 import pytest
-from support.cases import FAST, ROUNDS
+from support.cases import FAST, ROUNDS, lacking
 from support.running import check_closed_loop, check_rounds, report_of, runner
 
+from scenarios import find
 from tracer.capture import spawn
 from tracer.cli.main import main
 from tracer.kernel import features
@@ -100,6 +101,7 @@ def test_a_signal_that_finds_the_queue_full_is_followed_by_sigio():
     )
 
 
+@pytest.mark.parametrize("lang", ["python", "c"])
 @pytest.mark.parametrize(
     ("name", "variants"),
     [
@@ -114,8 +116,10 @@ def test_a_signal_that_finds_the_queue_full_is_followed_by_sigio():
         ("io-uring-multishot", {"multishot": 23}),
     ],
 )
-def test_how_asynchronous_requests_went(name, variants):
-    report = report_of("run", name, "--messages", 23)
+def test_how_asynchronous_requests_went(name, variants, lang):
+    if why := lacking(find(name), lang):
+        pytest.skip(why)
+    report = report_of("run", name, "--lang", lang, "--messages", 23)
     check_closed_loop(report, name, 23)
     assert report["model"]["variants"] == variants
     assert {op["how"] for op in report["operations"]} == set(variants)
@@ -123,24 +127,58 @@ def test_how_asynchronous_requests_went(name, variants):
         assert all(op["helper_tid"] != op["tid"] for op in report["operations"])
 
 
-def test_what_this_kernel_does_not_allow_is_status_3(monkeypatch):
-    """A filter refuses io_uring_setup as containers' filters do."""
-    real = spawn.start
+@pytest.mark.parametrize("lang", ["python", "c"])
+@pytest.mark.parametrize(("taskrun", "calls"), [("default", 23), ("coop", 23), ("defer", 46)])
+def test_task_work_lies_in_a_call_where_it_is_deferred(taskrun, calls, lang):
+    """Interrupting or at the next entry, the copy is in no call of the program's; deferred, in one that was made for
+    it, and tells of it."""
+    if why := lacking(find("io-uring"), lang):
+        pytest.skip(why)
+    report = report_of(
+        "run", "io-uring", "--lang", lang, "--taskrun", taskrun, "--messages", 23, *FAST
+    )
+    check_closed_loop(report, "io-uring", 23)
+    assert report["options"]["taskrun"] == taskrun
+    assert report["expected"]["calls"] == {"io_uring_enter": calls}
+    told = [op for op in report["operations"] if "done" not in op["estimated"]]
+    assert len(told) == (23 if taskrun == "defer" else 0)
+    assert all(op["done_ns"] > op["copy_end_ns"] for op in told)
+
+
+@pytest.mark.parametrize(
+    ("taskrun", "lang", "errno", "word"),
+    [
+        (None, "python", 1, "io_uring_setup"),
+        (None, "c", 1, "io_uring_setup"),
+        ("coop", "python", 22, "IORING_SETUP_COOP_TASKRUN"),
+        ("coop", "c", 22, "IORING_SETUP_COOP_TASKRUN"),
+        ("defer", "python", 22, "IORING_SETUP_DEFER_TASKRUN"),
+        ("defer", "c", 22, "IORING_SETUP_DEFER_TASKRUN"),
+    ],
+)
+def test_what_this_kernel_does_not_allow_is_status_3(taskrun, lang, errno, word, monkeypatch):
+    """A filter refuses io_uring_setup as containers' filters do (EPERM), or as a kernel without the flag (EINVAL)."""
+    if why := lacking(find("io-uring"), lang):
+        pytest.skip(why)
+    real, refuse = spawn.start, f"errno = {errno}\n{REFUSE_IO_URING}"
+    asked = ("--lang", lang, *(("--taskrun", taskrun) if taskrun else ()))
 
     def filtered(command, *rest, **options):
-        return real(["/usr/bin/env", "python3", "-c", REFUSE_IO_URING, *command], *rest, **options)
+        return real(["/usr/bin/env", "python3", "-c", refuse, *command], *rest, **options)
 
     monkeypatch.setattr(spawn, "start", filtered)
     for options in ((), ("--no-cost",)):
-        done = runner().invoke(main, ["run", "io-uring", "--messages", "3", *options, "--json"])
+        done = runner().invoke(
+            main, ["run", "io-uring", "--messages", "3", *asked, *options, "--json"]
+        )
         assert done.exit_code == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
-        assert "io_uring_setup" in done.stderr
+        assert word in done.stderr
 
 
-# seccomp(2): allow all but io_uring_setup (425), which fails with EPERM
+# seccomp(2): allow all but io_uring_setup (425), which fails with `errno`
 REFUSE_IO_URING = """
 import ctypes, os, struct, sys
-rules = (0x20, 0, 0, 0), (0x15, 0, 1, 425), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)
+rules = (0x20, 0, 0, 0), (0x15, 0, 1, 425), (6, 0, 0, 0x50000 | errno), (6, 0, 0, 0x7fff0000)
 code = b"".join(struct.pack("HBBI", *rule) for rule in rules)
 program = ctypes.create_string_buffer(code)
 libc = ctypes.CDLL(None)

@@ -22,7 +22,7 @@ from support.running import (
     running,
 )
 
-from scenarios import find
+from scenarios import Scenario, find
 from tracer.bpf.loader import Attachment
 from tracer.cli.main import main
 from tracer.kernel import features
@@ -98,8 +98,13 @@ def test_recordings_are_kept_and_are_reports(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="no cc")
-def test_both_languages():
-    result = report_of("compare", "poll", "--lang", "both", *SHORT)
+def test_both_languages_and_what_has_no_twin(monkeypatch):
+    has = Scenario.twin.fget
+    twins = property(lambda its: None if its.name == "io-uring" else has(its))
+    monkeypatch.setattr(Scenario, "twin", twins)
+    both = ("--lang", "c", "--lang", "python")
+    done = runner().invoke(main, ["compare", "poll", "io-uring", *both, *map(str, SHORT), "--json"])
+    result = json.loads(done.stdout)
     SCHEMA.validate(result)
     assert [(its["name"], its["lang"]) for its in result["models"]] == [
         ("poll", "c"),

@@ -11,10 +11,11 @@ pytestmark = pytest.mark.skipif(not TEXT.is_file(), reason="no clone here")
 @pytest.mark.parametrize(
     "which",
     [
-        "twenty_three or strace",
-        pytest.param("not twenty_three and not strace", marks=pytest.mark.thorough),
+        "twenty_three or strace or twin",
+        pytest.param("not twenty_three and not strace and not twin", marks=pytest.mark.thorough),
     ],
 )
 def test_it_passes_what_every_scenario_must(which, tmp_path):
     clone = pasted(tmp_path)
-    assert passed_in(clone, "tests/live/test_scenarios.py", "-k", f"{NAME} and ({which})") >= 1
+    files = ("tests/live/test_scenarios.py", "tests/live/test_twins.py")
+    assert passed_in(clone, *files, "-k", f"{NAME} and ({which})") >= 1

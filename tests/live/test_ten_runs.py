@@ -59,9 +59,7 @@ def test_ten_runs_of_what_receives(name, lang):
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("lang", ["python", "c"])
 @pytest.mark.parametrize("name", ROUNDS)
-def test_ten_runs_of_what_does_not(name):
-    assert (
-        sum(check_rounds(its, MESSAGES) is None for its in ten_runs(name, "python", 10 * MS))
-        == RUNS
-    )
+def test_ten_runs_of_what_does_not(name, lang):
+    assert sum(check_rounds(its, MESSAGES) is None for its in ten_runs(name, lang, 10 * MS)) == RUNS

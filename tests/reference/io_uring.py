@@ -57,7 +57,7 @@ def read(
     asked = ask(request, before, call)
     away = last_away(story, completion, asked)
     slept = away is not None and away.woken is not None and away.out >= asked
-    since = busy_until(completion, asked, away, others)
+    since = max(busy_until(completion, asked, away, others), entered(story, completion))
     copied = first_copy(story, completion, since)
     is_file = kind_of(file) in BY_DEVICE
     if copied is not None:
@@ -153,6 +153,16 @@ def busy_until(
     return max([asked, away.back if away else 0, *earlier])
 
 
+def entered(story: Story, completion: Completion) -> int:
+    """The entry of the io_uring_enter in which the completing thread was then; 0: it was in none."""
+    inside = [
+        its.start
+        for its in enters(story)
+        if its.tid == completion.tid and its.start <= completion.time <= its.end
+    ]
+    return max(inside, default=0)
+
+
 def first_copy(story: Story, completion: Completion, since: int) -> int | None:
     """The first copy that the completing thread began since then; None: none was seen."""
     inside = [time for call in story.calls if call.tid == completion.tid for time in call.copies]
@@ -172,12 +182,15 @@ def ready_unseen(
 
 
 def who_told(story: Story, request: Uring, completion: Completion) -> Call | None:
-    """The call that waited, and returned with the completion; None: the program looks into the ring by itself."""
+    """The call that waited or that submitted nothing, and returned with the completion; None: the program looks into
+    the ring by itself."""
     anyone = is_poller(story, request.tid)  # a kernel thread asked
     waits = [
         its
         for its in enters(story)
-        if its.arg > 0 and its.end >= completion.time and (anyone or its.tid == request.tid)
+        if (its.arg > 0 or its.result == 0)
+        and its.end >= completion.time
+        and (anyone or its.tid == request.tid)
     ]
     if not waits:
         return None

@@ -31,7 +31,8 @@ WAITS = {
     "epoll_pwait",
     "epoll_pwait2",
 }
-EAGAIN, RESTARTED = -11, -512
+EAGAIN = -11
+RESTARTED = {-512, -513, -514, -516}  # −515 is ENOIOCTLCMD
 MSG_PEEK, MSG_ERRQUEUE, MSG_DONTWAIT, RWF_NOWAIT = 0x2, 0x2000, 0x40, 0x8
 EPOLLET, EPOLLONESHOT = 1 << 31, 1 << 30
 
@@ -114,7 +115,7 @@ def looked_in_vain(asks: list[Call]) -> list[Call]:
     return [
         its
         for its in asks
-        if its.name in RECEIVES and (its.result == EAGAIN or its.result <= RESTARTED)
+        if its.name in RECEIVES and (its.result == EAGAIN or its.result in RESTARTED)
     ]
 
 

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md's example scenario, in a copy of the clone that has it among its scenarios."""
+"""CONTRIBUTING.md's example scenario and its twin in C, in a copy of the clone that has them among its scenarios."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ def pasted(directory: Path) -> Path:
             shutil.copytree(path, directory / path.name, ignore=ignored)
         elif path.name not in NOT_OURS:
             (directory / path.name).symlink_to(path)
-    blocks = re.findall(r"```python\n(.*?)```", TEXT.read_text(), re.S)
-    source = next(block for block in blocks if f'NAME = "{NAME}"' in block)
-    (directory / "scenarios" / f"{NAME}.py").write_text(source)
+    (directory / "scenarios" / f"{NAME}.py").write_text(_block("python", f'NAME = "{NAME}"'))
+    (directory / "scenarios" / "c" / f"{NAME}.c").write_text(_block("c", f'"{NAME}"'))
     return directory
+
+
+def _block(language: str, word: str) -> str:
+    """The example in that language that has the word."""
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", TEXT.read_text(), re.S)
+    return next(block for block in blocks if word in block)
 
 
 def python(clone: Path, *arguments: str) -> str:

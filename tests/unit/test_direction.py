@@ -30,7 +30,7 @@ OURS = {name for name in SOURCES if name.split(".")[0] == "tracer"}
 # What the modules of a folder may reach, directly or through others; a new folder has to be put here. Everybody may
 # reach the small modules at tracer's top, which reach nothing: errors, places, quantities, terms and text.
 MAKES_RECORDINGS = ("tracer.run", "tracer.capture", "tracer.bpf", "scenarios")
-READS_RECORDINGS = ("tracer.report", "tracer.analysis")
+READS_RECORDINGS = ("tracer.report", "tracer.analysis", "tracer.statistics")
 BOTH = ("tracer.recording", "tracer.kernel")
 MAY = {
     "probes": (),
@@ -43,13 +43,14 @@ MAY = {
     "tracer.kernel": (),
     "tracer.recording": ("tracer.kernel",),
     "tracer.analysis": BOTH,
-    "tracer.report": ("tracer.analysis", *BOTH),
-    "tracer.output": ("tracer.report",),
+    "tracer.statistics": (),
+    "tracer.report": ("tracer.analysis", "tracer.statistics", *BOTH),
+    "tracer.output": ("tracer.report", "tracer.statistics"),
     "tracer.bpf": BOTH,
     "tracer.capture": ("tracer.bpf", *BOTH),
     "tracer.run": ("tracer.capture", "tracer.bpf", "scenarios", *BOTH),
     "tracer.claims": (*MAKES_RECORDINGS, *READS_RECORDINGS, *BOTH),
-    "tracer.lab": ("tracer.capture", "tracer.bpf", *BOTH),
+    "tracer.lab": ("tracer.capture", "tracer.bpf", "tracer.statistics", *BOTH),
     "tracer.tables": ("tracer.output", *READS_RECORDINGS, *BOTH),
     "tracer.cli": (
         *("tracer.output", "tracer.tables", "tracer.claims", "tracer.lab"),

@@ -109,7 +109,7 @@ compare_options = gathered(
         click.option(
             "--rounds",
             type=click.IntRange(3, 100),
-            default=5,
+            default=8,
             show_default=True,
             help="How often each is run.",
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scenarios import Scenario as Program
+from scenarios.kit.options import TASKRUNS
 from tracer.cli import files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
@@ -41,6 +42,7 @@ class Asked(Workload):
 
     proto: str | None
     lang: str
+    taskrun: str | None
     net: str | tuple[str, str]
     rate: int | None
     delay: int
@@ -76,6 +78,12 @@ run_options = gathered(
             default="python",
             show_default=True,
             help="The program as it is in Python, or its twin in C.",
+        ),
+        click.option(
+            "--taskrun",
+            type=click.Choice(TASKRUNS),
+            help="When io_uring copies what it had to wait for: at once, at the next entry into the kernel, or when "
+            "asked for completions.",
         ),
         click.option(
             "--net",
@@ -164,7 +172,14 @@ def options_of(scenario: Program, asked: Asked) -> Options:
     refuse_ring(asked.ring_size)
     address = experiment.LINK_ADDRESS if asked.net != "loopback" else transport.LOOPBACK
     return Options(
-        asked.messages, asked.interval, asked.size, proto, asked.open_loop, sockets, address
+        asked.messages,
+        asked.interval,
+        asked.size,
+        proto,
+        asked.open_loop,
+        sockets,
+        address,
+        asked.taskrun,
     )
 
 
@@ -173,6 +188,8 @@ def refuse_unable(scenario: Program, proto: str, asked: Asked) -> None:
     refuse_protocol(scenario, proto)
     if asked.lang not in scenario.languages:
         raise IotraceError(f"{scenario.name} has no twin in C", USAGE)
+    if asked.taskrun and not scenario.taskrun:
+        raise IotraceError(f"--taskrun is io_uring's: {scenario.name} has none", USAGE)
     refuse_size(proto, asked.size)
 
 

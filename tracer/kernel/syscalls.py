@@ -58,14 +58,15 @@ CLASSES = {"select": SELECT, "poll": POLL, "epoll_wait": EPOLL}
 MOST_ERRNO = (
     4095  # a call that failed has returned a negative number, down to this (include/linux/err.h)
 )
-# Result codes that never reach user space: the kernel restarts the call (include/linux/errno.h).
+# Result codes that never reach user space: the kernel restarts the call (include/linux/errno.h). 515, which lies between
+# them, is none: an ioctl's "no such command", which user space sees as ENOTTY.
 RESTARTS = {
     512: "ERESTARTSYS",
     513: "ERESTARTNOINTR",
     514: "ERESTARTNOHAND",
-    515: "ENOIOCTLCMD",
     516: "ERESTART_RESTARTBLOCK",
 }
+_OF_THE_KERNEL = RESTARTS | {515: "ENOIOCTLCMD"}
 
 
 class Call(NamedTuple):
@@ -154,4 +155,4 @@ def class_numbers(members: tuple[str, ...]) -> list[int]:
 
 def error_name(result: int) -> str:
     """−11 → EAGAIN; the kernel's own −512 … −516 too."""
-    return errno.errorcode.get(-result) or RESTARTS.get(-result) or f"error {-result}"
+    return errno.errorcode.get(-result) or _OF_THE_KERNEL.get(-result) or f"error {-result}"

@@ -22,6 +22,7 @@ class Kind(Enum):
     REPORT = "a report: run, trace, attach, report"
     LISTING = "the events of a recording, an iterable of them: report --events"
     COMPARISON = "scenarios side by side: compare"
+    DIFFERENCE = "two sets of recordings: diff"
     VERIFY = "claims and what became of them: verify"
     MATRIX = "scenarios by kernels: lab matrix"
 

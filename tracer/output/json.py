@@ -57,6 +57,8 @@ def _in_pieces(result: Mapping[str, Any], options: Options) -> Iterator[str]:
 FORMAT = Format(
     flag="--json",
     help="One JSON object on stdout, and nothing else.",
-    renders=dict.fromkeys((Kind.REPORT, Kind.COMPARISON, Kind.VERIFY, Kind.MATRIX), _in_pieces),
+    renders=dict.fromkeys(
+        (Kind.REPORT, Kind.COMPARISON, Kind.DIFFERENCE, Kind.VERIFY, Kind.MATRIX), _in_pieces
+    ),
     order=10,
 )

@@ -8,6 +8,8 @@ from itertools import combinations
 from statistics import median
 from typing import Literal, TypeVar
 
+import numpy as np
+
 from tracer import text
 from tracer.errors import IotraceError
 from tracer.report.contract import (
@@ -24,6 +26,7 @@ from tracer.report.contract import (
     Spread,
     Waiting,
 )
+from tracer.statistics import ALPHA, FEWEST, fewest_runs, shift, step_down
 from tracer.terms import PHASES
 
 Word = TypeVar("Word")
@@ -139,6 +142,8 @@ def comparison(
         "host": about["host"],
         "options": about["options"],
         "models": entries,
+        "alpha": ALPHA,
+        "rounds_needed": fewest_runs(max(len(entries) * (len(entries) - 1) // 2, 1)),
         "differences": _differences(entries),
         "unavailable": [
             {"name": contenders[index][0], "lang": contenders[index][1], "why": why}
@@ -181,26 +186,52 @@ def _spread(values: list[float | None]) -> Spread | None:
 
 
 def _differences(entries: list[Contender]) -> list[Difference]:
-    """One entry for each measure and each two contenders that have a value of it."""
-    return [
-        _difference(measure, one, other, first, second)
+    """One entry for each measure and each two contenders that have a value of it.
+
+    The measures of two are tested together (tracer/statistics), and each p is taken as many times as there are pairs:
+    Bonferroni's correction, which needs nothing to be known of what the pairs have to do with one another.
+    """
+    pairs = list(combinations(entries, 2))
+    found = [its for one, other in pairs for its in _pair(one, other, len(pairs))]
+    return sorted(found, key=lambda its: MEASURES.index(its["measure"]))
+
+
+def _pair(one: Contender, other: Contender, pairs: int) -> list[Difference]:
+    """Two contenders in each measure of which both have a value."""
+    both = [
+        (measure, first, second)
         for measure in MEASURES
-        for one, other in combinations(entries, 2)
         if (first := one["measures"][measure]) and (second := other["measures"][measure])
+    ]
+    if not both:
+        return []
+    own = np.array([first["runs"] for _, first, _ in both], np.float64).T
+    others = np.array([second["runs"] for _, _, second in both], np.float64).T
+    fewest = min(len(own), len(others))
+    chances = step_down(own, others) if fewest > 1 else np.ones(len(both))
+    return [
+        _difference(measure, one, other, first, second, min(1.0, pairs * chance), fewest >= FEWEST)
+        for (measure, first, second), chance in zip(both, chances.tolist(), strict=True)
     ]
 
 
 def _difference(
-    measure: str, one: Contender, other: Contender, first: Spread, second: Spread
+    measure: str,
+    one: Contender,
+    other: Contender,
+    first: Spread,
+    second: Spread,
+    p: float,
+    enough: bool,
 ) -> Difference:
-    """Two differ where every run of one lies beyond every run of the other.
-
-    Were there no difference, five runs of each would part so in 2 of 252 cases, three in 2 of 20.
-    """
+    effect, interval = shift(np.array(first["runs"]), np.array(second["runs"]))
     return {
         "measure": measure,
         "one": [one["name"], one["lang"]],
         "other": [other["name"], other["lang"]],
-        "differs": first["max"] < second["min"] or second["max"] < first["min"],
+        "differs": enough and p <= ALPHA,
         "ratio": round(second["median"] / first["median"], 3) if first["median"] else None,
+        "effect": round(effect, 4),
+        "interval": [round(its, 4) for its in interval] if interval else None,
+        "p": round(p, 6),
     }

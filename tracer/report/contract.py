@@ -148,6 +148,7 @@ class RunOptions(TypedDict):
     lang: NotRequired[Lang]
     pin: NotRequired[Annotated[list[Count], Also(length=2)] | None]
     keep_awake: NotRequired[bool]
+    taskrun: NotRequired[Literal["default", "coop", "defer"] | None]
 
 
 class TraceOptions(TypedDict):
@@ -1045,13 +1046,17 @@ class Contender(TypedDict):
 
 
 class Difference(TypedDict):
-    """Two contenders in one measure. one, other: name and language; ratio: other's median by one's."""
+    """Two contenders in one measure. one, other: name and language; ratio: other's median by one's; effect: how much
+    the other's runs lie above, interval: where that lies; p: corrected for all that was tested."""
 
     measure: str
     one: list[str]
     other: list[str]
     differs: bool
     ratio: float | None
+    effect: float
+    interval: Annotated[list[float], Also(length=2)] | None
+    p: Share
 
 
 class Unavailable(TypedDict):
@@ -1063,12 +1068,15 @@ class Unavailable(TypedDict):
 
 
 class Comparison(TypedDict):
-    """What compare prints with --json."""
+    """What compare prints with --json. alpha: the chance of one false difference or more; rounds_needed: with fewer
+    runs of each no difference between so many could be told."""
 
     schema: Literal[1]
     host: Host
     options: CompareOptions
     models: list[Contender]
+    alpha: Share
+    rounds_needed: Annotated[int, Also(minimum=1)]
     differences: list[Difference]
     unavailable: list[Unavailable]
 

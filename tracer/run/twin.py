@@ -2,6 +2,8 @@
 
     python3 -m tracer.run.twin blocking      compiles it if that was not yet done, and says where it is
 
+Some need a library, as the headers that they include tell (LIBRARIES), with what belongs to compiling against it.
+
 It is kept in the cache of the user who runs it (XDG_CACHE_HOME or ~/.cache, as XDG's base directories have it), in a
 directory named by a digest of the sources, the flags and the compiler. Nobody else may be able to write there, nor to
 choose what cc reads: cc, as and ld look into their working directory and into many variables of the environment
@@ -12,10 +14,12 @@ import argparse
 import hashlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +28,24 @@ from tracer import places
 from tracer.errors import CANNOT, IotraceError
 
 SOURCES = Path(scenarios.__file__).parent / "c"
-SHARED = ("workload.c", "transport.c")  # compiled into every twin
+SHARED = ("workload.c", "transport.c", "notes.c")  # compiled into every twin
 FLAGS = ("-O2", "-std=gnu11", "-Wall")
+_INCLUDED = re.compile(r'^#include ["<]([^">]+)[">]', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library beside the C library: its header, the linker's flag, and the package of Debian and Ubuntu."""
+
+    header: str
+    flag: str
+    package: str
+
+
+LIBRARIES = (
+    Library("liburing.h", "-luring", "liburing-dev"),
+    Library("libaio.h", "-laio", "libaio-dev"),
+)
 
 
 class CannotBuild(IotraceError):
@@ -67,7 +87,7 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
     except KeyError:
         groups, home = [], "/"
     done = subprocess.run(
-        [sys.executable, "-m", "tracer.run.twin", path.stem],
+        [sys.executable, "-m", "tracer.run.twin", _name(path)],
         user=uid,
         group=gid,
         extra_groups=groups,
@@ -85,6 +105,27 @@ def built_as(path: Path, user: tuple[int, int] | None) -> Path:
         said = done.stderr.decode(errors="replace").strip().removeprefix("twin: ")
         raise CannotBuild(said or "compiling the C twin failed")
     return Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
+
+
+def libraries(path: Path) -> list[Library]:
+    """The libraries that the twin at `path` links: those whose headers it or a header beside it includes."""
+    included: set[str] = set()
+    unread = [path]
+    while unread:
+        source = unread.pop()
+        its = set(_INCLUDED.findall(source.read_text(encoding="utf-8"))) - included
+        included |= its
+        unread += [header for name in its if (header := source.parent / name).is_file()]
+    return [library for library in LIBRARIES if library.header in included]
+
+
+def _name(path: Path) -> str:
+    """What main() calls the program at `path`: blocking, trials/barrier."""
+    return (
+        str(path.relative_to(SOURCES).with_suffix(""))
+        if path.is_relative_to(SOURCES)
+        else path.stem
+    )
 
 
 def _digest(path: Path, compiler: str) -> str:
@@ -109,6 +150,7 @@ def _digest(path: Path, compiler: str) -> str:
 
 def _compile(path: Path, compiler: str, kept: Path) -> None:
     """Compiles in a directory of its own, which then gets its name, so that no program is ever half there."""
+    needed = libraries(path)
     directory = tempfile.mkdtemp(prefix=".building-", dir=kept.parent)
     try:
         command = [
@@ -118,6 +160,7 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
             str(Path(directory, path.stem)),
             str(path),
             *(str(SOURCES / name) for name in SHARED),
+            *(library.flag for library in needed),
         ]
         done = subprocess.run(
             command,
@@ -128,12 +171,7 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
             **_apart(directory),
         )
         if done.returncode:
-            errors = [
-                line for line in done.stderr.splitlines() if "error" in line
-            ] or done.stderr.splitlines()
-            raise CannotBuild(
-                f"{compiler} cannot compile {path.name}: {(errors or ['it did not say why'])[0].strip()}"
-            )
+            raise CannotBuild(_refusal(compiler, path, done.stderr, needed))
         os.chmod(Path(directory, path.stem), 0o700)
         try:
             os.rename(directory, kept)
@@ -142,6 +180,17 @@ def _compile(path: Path, compiler: str, kept: Path) -> None:
                 raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _refusal(compiler: str, path: Path, said: str, needed: list[Library]) -> str:
+    """Why the compiler made no program, in one line: the package that is missing, or the first error."""
+    for library in needed:
+        if f"{library.header}: No such file" in said or f"cannot find {library.flag}" in said:
+            name = library.package.removesuffix("-dev")
+            return f"{path.name} needs {name}, which is not here: apt-get install {library.package}"
+    lines = said.splitlines()
+    errors = [line for line in lines if "error" in line] or lines or ["it did not say why"]
+    return f"{compiler} cannot compile {path.name}: {errors[0].strip()}"
 
 
 def _apart(directory: str) -> dict[str, Any]:
@@ -189,7 +238,7 @@ def _cache() -> Path:
 
 def main() -> None:
     """Says where the twin is; exits 0, 2 (usage) or 3 (cannot here)."""
-    names = sorted(path.stem for path in SOURCES.glob("*.c") if path.name not in SHARED)
+    names = sorted(_name(path) for path in SOURCES.rglob("*.c") if path.name not in SHARED)
     arguments = argparse.ArgumentParser(
         prog="python -m tracer.run.twin", description=(__doc__ or "").partition("\n")[0]
     )

@@ -16,8 +16,13 @@ from support.documents import documents
 from tracer import output
 from tracer.output.format import Format, Kind, Options
 
-KINDS = {"report": Kind.REPORT, "compare": Kind.COMPARISON, "verify": Kind.VERIFY}
-EXAMPLES = {"report": 50, "compare": 50, "verify": 50}
+KINDS = {
+    "report": Kind.REPORT,
+    "compare": Kind.COMPARISON,
+    "diff": Kind.DIFFERENCE,
+    "verify": Kind.VERIFY,
+}
+EXAMPLES = {"report": 50, "compare": 50, "diff": 50, "verify": 50}
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # Binary ones are drawn, and not looked at here.
 OPTIONS = st.builds(

@@ -111,6 +111,7 @@ def test_calls_have_their_names() -> None:
         (-11, "EAGAIN"),
         (-29, "ESPIPE"),
         (-512, "ERESTARTSYS"),
+        (-515, "ENOIOCTLCMD"),
         (-516, "ERESTART_RESTARTBLOCK"),
         (-4000, "error 4000"),
     ],

@@ -7,16 +7,19 @@ import json
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from support.running import ROOT
 
-from tracer.output.terminal.compare import render
+from tracer.output.terminal.brackets import groups
+from tracer.output.terminal.compare import LEGEND, render
 from tracer.recording import parquet
 from tracer.report import build, comparison
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "compare.schema.json").read_text())
+LABELS = [f"{label:<12}" for label, _ in LEGEND]
 ABOUT: Any = {
     "host": {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.26.0", "python": "3.11.2"},
     "options": {
@@ -102,14 +105,15 @@ def test_the_schema_can_refuse() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "differs"),
     [
-        ([1, 2, 3], [4, 5, 6], True),
-        ([4, 5, 6], [1, 2, 3], True),
-        ([1, 2, 4], [4, 5, 6], False),
-        ([1, 9, 2], [3, 4, 5], False),
-        ([2, 2, 2], [2, 2, 2], False),
+        ([1, 2, 3, 4, 5], [14, 15, 16, 17, 18], True),
+        ([14, 15, 16, 17, 18], [1, 2, 3, 4, 5], True),
+        ([1, 2, 3, 4, 15], [14, 15, 16, 17, 18], False),
+        ([1, 19, 2, 3, 4], [3, 4, 5, 6, 7], False),
+        ([2] * 5, [2] * 5, False),
+        ([1, 2, 3, 4], [14, 15, 16, 17], False),  # too few to say anything
     ],
 )
-def test_a_difference_inside_the_spread_is_none(one: Any, other: str, differs: Any) -> None:
+def test_a_difference_inside_the_spread_is_none(one: Any, other: Any, differs: bool) -> None:
     its = measured("blocking")
     runs: list[Any] = [
         (which, varied(its, "calls", value), None)
@@ -120,8 +124,47 @@ def test_a_difference_inside_the_spread_is_none(one: Any, other: str, differs: A
     found = {entry["measure"]: entry for entry in result["differences"]}
     assert found["calls"]["differs"] is differs
     assert not any(entry["differs"] for name, entry in found.items() if name != "calls")
-    said = next(line for line in render(result).splitlines() if line.startswith("calls   "))
-    assert ("<" in said) is differs and ("no difference" in said) is not differs
+    said = [its for its in render(result).splitlines() if its.startswith("calls   ")][-1]
+    assert ("no difference is told" in said) is not differs
+    first, last = sorted("ab", key=lambda name: {"a": one, "b": other}[name][0])
+    assert (f"[{first}] [{last}]" in said) is differs
+
+
+def test_of_eight_that_are_the_same_none_differ_and_too_few_runs_are_told() -> None:
+    """28 pairs in ten measures: without a correction two or three would."""
+    its, random = measured("blocking"), np.random.default_rng(3)
+    contenders: Any = [(f"model-{i}", "python") for i in range(8)]
+    for rounds, told in ((5, "--rounds 8 can"), (8, "")):
+        runs: list[Any] = []
+        for which in range(8):
+            for noise in random.lognormal(0, 0.2, (rounds, len(comparison.MEASURES))):
+                run = copy.deepcopy(its)
+                for measure, by in zip(comparison.MEASURES, noise, strict=True):
+                    run["values"][measure] = (run["values"][measure] or 1) * float(by)
+                runs.append((which, run, None))
+        result: Any = comparison.comparison(
+            contenders, runs, [], {**ABOUT, "options": ABOUT["options"] | {"rounds": rounds}}
+        )
+        check(result)
+        assert result["rounds_needed"] == 8 and not any(
+            pair["differs"] for pair in result["differences"]
+        )
+        assert ("can tell nothing of 28 pairs" in render(result)) is bool(told)
+        assert told in render(result)
+
+
+def test_what_is_not_told_apart_shares_a_bracket() -> None:
+    apart = {frozenset("ac"), frozenset("ad"), frozenset("bd")}
+    assert groups("abcd", apart) == [["a", "b"], ["b", "c"], ["c", "d"]]
+    assert groups("abcd", {frozenset("ab")}) == [["a", "c", "d"], ["b", "c", "d"]]
+    assert groups("abc", set()) == [["a", "b", "c"]] and groups("", set()) == [[]]
+
+
+def test_the_legend_has_a_line_for_each_column_in_their_order() -> None:
+    lines = render(compared(measured("blocking"))).splitlines()
+    head = next(line for line in lines if "notice" in line)
+    named = [line.split()[0] for line in lines if line.startswith(tuple(LABELS))]
+    assert named == [*head.split(), "±"] and max(map(len, lines)) <= 80
 
 
 def test_the_spread_of_the_runs_is_shown() -> None:

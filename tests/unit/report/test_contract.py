@@ -14,9 +14,14 @@ from support.contract import SCHEMAS, validator
 from support.running import ROOT
 
 from tracer.report import comparison, contract
+from tracer.report.difference import shapes
 
 JSON_MD = (ROOT / "docs" / "json.md").read_text()
-OTHERS = {"compare": contract.Comparison, "verify": contract.Verification}
+OTHERS = {
+    "compare": contract.Comparison,
+    "verify": contract.Verification,
+    "diff": shapes.Difference,
+}
 
 
 def hints(kind: type) -> dict[str, Any]:
@@ -48,10 +53,12 @@ def test_the_schemas_are_schemas(name: str) -> None:
     Draft202012Validator.check_schema(schema_of(name))
 
 
-def test_the_reports_schema_is_made_from_the_types() -> None:
-    made = runpy.run_path(str(SCHEMAS / "make.py"))["text"]()
-    wanted = "python3 docs/schema/make.py"
-    assert (SCHEMAS / "report.schema.json").read_text() == made, f"run {wanted}"
+def test_schemas_are_made_from_the_types() -> None:
+    making = runpy.run_path(str(SCHEMAS / "make.py"))
+    for name in making["KINDS"]:
+        made = making["text"](name)
+        wanted = "python3 docs/schema/make.py"
+        assert (SCHEMAS / f"{name}.schema.json").read_text() == made, f"run {wanted}"
 
 
 def test_every_object_of_the_report_says_which_keys_it_has() -> None:

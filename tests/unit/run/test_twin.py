@@ -1,11 +1,10 @@
-"""tracer/run/twin.py: C twins compiled once, kept where nobody else can write, the same programs as in Python."""
+"""tracer/run/twin.py: C twins compiled once, with the libraries that they need, kept where nobody else can write."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -41,111 +40,29 @@ def compilations(tmp_path, monkeypatch):
     return lambda: len(log.read_text().splitlines()) if log.exists() else 0
 
 
-def test_the_five_models_have_twins():
-    assert {scenario.name for scenario in TWINS} >= {
-        "blocking",
-        "nonblocking",
-        "select",
-        "poll",
-        "epoll-lt",
-        "signal",
-        "posix-aio",
-    }
+# libraries
 
 
-@pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
-def test_compiles_without_a_warning(scenario, tmp_path):
-    done = subprocess.run(
-        [
-            "cc",
-            *twin.FLAGS,
-            "-Wextra",
-            "-Wno-missing-field-initializers",
-            "-Werror",
-            "-o",
-            tmp_path / "program",
-            scenario.twin,
-            *(twin.SOURCES / name for name in twin.SHARED),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+def test_a_twin_links_what_it_and_its_headers_include():
+    linked = {its.name: [one.flag for one in twin.libraries(its.twin)] for its in TWINS}
+    assert linked["io-uring"] == ["-luring"] and linked["linux-aio-poll"] == ["-laio"]
+    assert linked["blocking"] == linked["posix-aio"] == []
 
 
-def by_hand(program: list, *options: str) -> tuple[list[str], dict[str, int]]:
-    """The first line a scenario prints, without its time, in words; and its counts."""
-    done = subprocess.run(
-        [*program, "--messages", "23", "--interval-ns", "1000000", *options],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    first, _, *counts = (
-        line for line in done.stdout.splitlines() if not line.startswith("  memory")
-    )
-    # from a pipe, C reads and Python readvs
-    counted = (line.strip().replace("readv", "read").split(": ") for line in counts)
-    return first.split()[:-2], dict(counted)
-
-
-@pytest.mark.parametrize("proto", ["udp", "tcp", "unix", "pipe"])
-@pytest.mark.parametrize("scenario", TWINS, ids=lambda scenario: scenario.name)
-def test_does_by_hand_what_the_python_program_does(scenario, proto):
-    in_c = by_hand([twin.built(scenario.twin)], "--proto", proto)
-    in_python = by_hand([*PYTHON, "-m", scenario.module], "--proto", proto)
-    if scenario.name == "nonblocking":  # how often it polls is the machine's affair
-        for _, counts in (in_c, in_python):
-            call = "read" if proto == "pipe" else "recvfrom"
-            polls, empty = int(counts.pop(f"call     {call}")), counts.pop(f"error    {call}")
-            assert polls - int(empty.split()[0]) == 23 and empty.endswith("× EAGAIN")
-    assert in_c == in_python
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--messages", "0"],
-        ["--messages", "-5"],
-        ["--messages", "1x"],
-        ["--size", ""],
-        ["--size", "1048577"],
-        ["--size", "65508"],
-        ["--proto", "sctp"],
-        ["more"],
-        ["--nonsense"],
-        ["--shared-fd", "x"],
-    ],
-    ids=" ".join,
-)
-def test_nonsense_is_wrong_usage(arguments):
-    done = subprocess.run(
-        [twin.built(TWINS[0].twin), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2 and done.stdout == "" and done.stderr
-
-
-def test_says_that_its_sender_was_killed():
-    program = twin.built(next(scenario for scenario in TWINS if scenario.name == "blocking").twin)
-    with subprocess.Popen(
-        [program, "--messages", "100000"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        while not (found := children.read_text().split()):
-            pass
-        os.kill(int(found[0]), signal.SIGKILL)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and err == "blocking: the sender ended early\n"
+def test_a_library_that_is_not_here_is_named_with_its_package(cache, monkeypatch, tmp_path):
+    copied = shutil.copytree(twin.SOURCES, tmp_path / "c")
+    monkeypatch.setattr(twin, "SOURCES", copied)
+    (copied / "odd.c").write_text("#include <libodd.h>\nint main(void) { return odd(); }\n")
+    odd = twin.Library("libodd.h", "-lodd", "libodd-dev")
+    monkeypatch.setattr(twin, "LIBRARIES", (odd,))
+    expected = r"^odd\.c needs libodd, which is not here: apt-get install libodd-dev$"
+    with pytest.raises(twin.CannotBuild, match=expected):
+        twin.built(copied / "odd.c")
+    (copied / "odd.c").write_text('#include "own.h"\nint main(void) { return 0; }\n')
+    (copied / "own.h").write_text("#if 0\n#include <libodd.h>\n#endif\n")
+    with pytest.raises(twin.CannotBuild, match=expected):  # the header is there, the library not
+        twin.built(copied / "odd.c")
+    assert os.listdir(cache) == []
 
 
 # the cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 from support.example import NAME, TEXT, passed_in, pasted, python
@@ -29,3 +30,10 @@ def test_it_prints_what_is_promised(clone):
 def test_it_passes_what_every_scenario_must(clone):
     files = ("tests/unit/scenarios/test_scenarios.py", "tests/unit/cli/test_main.py")
     assert passed_in(clone, *files, "-k", f"[{NAME}] or list_shows") == 4
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler (cc)")
+def test_its_twin_passes_what_every_twin_must(clone):
+    """It compiles, runs over the same, and counts by hand what the Python program does; none is missing."""
+    which = f"{NAME} or every_scenario"
+    assert passed_in(clone, "tests/unit/scenarios/test_twins.py", "-k", which) == 4

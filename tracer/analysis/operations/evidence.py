@@ -22,7 +22,7 @@ _LOOKS = number_set(syscalls.class_numbers((*syscalls.SELECT, *syscalls.POLL, *s
 _EPOLL = number_set(syscalls.class_numbers(syscalls.EPOLL))
 _HAS_FLAGS = number_set(syscalls.class_numbers(("recvfrom", "recvmsg")))
 _PREADV2 = syscalls.numbers()["preadv2"]
-RESTARTED = -512  # ERESTARTSYS, and below: the kernel enters the call again
+_RESTARTED = np.array([-code for code in syscalls.RESTARTS])
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ def gather(
     # in a receive that may block; of equal failing calls the first one alone can have slept
     asleep = np.where(is_wait, calls.woken[ask] > 0, _sleeps(calls, ask) & ~does_not_block[of])
     empty = ~is_wait & (result == -errno.EAGAIN)
-    interrupted = ~is_wait & (result <= RESTARTED)
+    interrupted = ~is_wait & np.isin(result, _RESTARTED)
     telling = is_wait & _tells(calls, ask)
     idle = is_wait & ~asleep & _LOOKS[calls.nr[ask]] & (result == 0)
     looked, asking = ~is_wait & asleep & (result > 0), ~is_wait & asleep

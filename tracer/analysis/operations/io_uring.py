@@ -94,7 +94,8 @@ def reads(requests: KernelRequests) -> CompletedReads:
     asked, done, count = found.asked, found.done, len(found.asked)
     kind, ask = _completion_kind(found), _ask(found)
     sleep = _last_sleep(requests, done, ask)
-    start = _copy_start(requests, found, kind, np.maximum(ask, sleep.back))
+    since = np.maximum(np.maximum(ask, sleep.back), _entered(found))
+    start = _copy_start(requests, found, kind, since)
     finish = _done(found)
     return CompletedReads(
         tid=asked.tid,
@@ -166,7 +167,8 @@ def _copy_start(
     requests: KernelRequests, found: _Reads, kind: np.ndarray, since: np.ndarray
 ) -> Boundary:
     """The kernel begins to copy: the tracepoint in the completing thread; estimated as the completion of a file that
-    was not read in the call itself, or as the earliest that it can have been. since: ask, or back on a CPU (ns)."""
+    was not read in the call itself, or as the earliest that it can have been. since: ask, back on a CPU, or the entry
+    of the call that completed it (ns)."""
     done, copies = found.done, requests.copies()
     tid = done.tid.astype(np.int64)
     earlier = preceding(tid, done.time, tid, done.time - 1)  # it was busy with that one until then
@@ -180,10 +182,19 @@ def _copy_start(
     )
 
 
+def _entered(found: _Reads) -> np.ndarray:
+    """The entry of the io_uring_enter in which the completing thread was then (ns), 0 where it was in none."""
+    enters, done = found.enters, found.done
+    around = following(enters.tid, enters.end, done.tid.astype(np.int64), done.time)
+    start = at(enters.start, around)
+    return np.where((around >= 0) & (start <= done.time), start, 0)
+
+
 def _done(found: _Reads) -> Boundary:
     """The program knows: the return of the io_uring_enter that was waiting then, or that came to wait before more was
-    asked for; estimated as the completion, where it is read from shared memory without a call."""
-    waits = found.enters.where(found.enters.arg > 0)
+    asked for; so of one that submitted nothing, which can only be there for completions (IORING_SETUP_DEFER_TASKRUN).
+    Estimated as the completion, where it is read from shared memory without a call."""
+    waits = found.enters.where((found.enters.arg > 0) | (found.enters.result == 0))
     tid, done = found.asked.tid.astype(np.int64), found.done.time
     by_process = following(_processes(found, waits), waits.end, found.asked.tgid, done)
     by_thread = following(waits.tid, waits.end, tid, done)

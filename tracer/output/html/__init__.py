@@ -1,4 +1,4 @@
-"""A report as one page: --html FILE, one HTML file that works offline and asks no other host for anything."""
+"""A result as one page: --html FILE, one HTML file that works offline and asks no other host for anything."""
 
 from __future__ import annotations
 
@@ -16,11 +16,29 @@ def render(report: Result, options: Options) -> Iterator[str]:
     yield from page(report)
 
 
+def render_comparison(result: Result, options: Options) -> Iterator[str]:
+    """The page of a comparison."""
+    from tracer.output.html import comparison
+
+    yield from comparison.page(result)
+
+
+def render_difference(result: Result, options: Options) -> Iterator[str]:
+    """The page of a difference."""
+    from tracer.output.html import difference
+
+    yield from difference.page(result)
+
+
 FORMAT = Format(
     flag="--html",
     metavar="FILE",
-    help="The report as one page with figure and timeline (HTML), in this file.",
-    renders={Kind.REPORT: render},
+    help="All of it as one page, a report with figure and timeline (HTML), in this file.",
+    renders={
+        Kind.REPORT: render,
+        Kind.COMPARISON: render_comparison,
+        Kind.DIFFERENCE: render_difference,
+    },
     order=61,
     needs={"slowest": SLOWEST, "states_over_time": 1, "operations_over_time": 1},
 )

@@ -1,10 +1,7 @@
-"""The page: its parts in their order, and the policy by which it may run what is in it and load nothing."""
+"""The page of a report: its parts in their order."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import pkgutil
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
@@ -12,6 +9,7 @@ from tracer.output.format import Result
 from tracer.output.html import sections
 from tracer.output.html.data import data
 from tracer.output.html.elements import el, html, section
+from tracer.output.html.shell import asset, opening
 from tracer.output.svg.canvas import drawn_width, style_of
 from tracer.output.svg.picture import picture
 
@@ -63,23 +61,9 @@ _READING = (
 def page(report: Result) -> Iterator[str]:
     """The page in pieces."""
     drawing = picture(report)
-    styles = (_asset("page.css"), style_of(drawing))
-    scripts = (_asset("vendor/echarts.min.js"), _asset("page.js"))
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {' '.join(map(_hashed, scripts))}",
-            f"style-src {' '.join(map(_hashed, styles))}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-    yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-    yield html(el("meta", http_equiv="Content-Security-Policy", content=policy))
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield '<meta name="color-scheme" content="light dark">'
-    yield html(el("title", f"iotrace: {_subject(report)}"))
-    yield f"<style>{styles[0]}</style></head><body>"
+    styles = (asset("page.css"), style_of(drawing))
+    scripts = (asset("vendor/echarts.min.js"), asset("page.js"))
+    yield opening(_subject(report), styles, scripts)
     yield html(el("a", "To the report", href="#figure", class_="skip"))
     yield html(sections.head(report)) + html(_navigation()) + "<main>"
     yield from _parts(report, drawing)
@@ -166,14 +150,3 @@ def _timeline(report: Result) -> Element:
         el("div", id="details", aria_live="polite", role="status"),
         el("noscript", el("p", "The timeline needs JavaScript; all else on this page does not.")),
     )
-
-
-def _asset(name: str) -> str:
-    """A file of this package."""
-    return (pkgutil.get_data(__package__ or "", name) or b"").decode("utf-8")
-
-
-def _hashed(text: str) -> str:
-    """The source expression of a Content-Security-Policy for an inline element with this text."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

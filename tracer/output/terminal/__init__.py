@@ -28,6 +28,15 @@ def _comparison(comparison: Result, options: Options) -> Iterator[str]:
     yield compare.render(_drawable(comparison, unicode), options.width, options.color, unicode)
 
 
+def _difference(difference: Result, options: Options) -> Iterator[str]:
+    from tracer.output.terminal import diff
+
+    unicode = _unicode(options)
+    verbose = "verbose" in options.switches
+    drawn = _drawable(difference, unicode)
+    yield diff.render(drawn, options.width, verbose, options.color, unicode)
+
+
 def _verify(report: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import claims
 
@@ -56,6 +65,7 @@ FORMAT = Format(
     renders={
         Kind.REPORT: _report,
         Kind.COMPARISON: _comparison,
+        Kind.DIFFERENCE: _difference,
         Kind.VERIFY: _verify,
         Kind.MATRIX: _matrix,
     },
@@ -63,14 +73,14 @@ FORMAT = Format(
         Switch(
             "--verbose",
             "Show all of the report, not what fits a screen.",
-            frozenset((Kind.REPORT,)),
+            frozenset((Kind.REPORT, Kind.DIFFERENCE)),
             order=20,
             short="-v",
         ),
         Switch(
             "--ascii",
             "Draw with ASCII alone.",
-            frozenset((Kind.REPORT, Kind.LISTING, Kind.COMPARISON, Kind.VERIFY)),
+            frozenset((Kind.REPORT, Kind.LISTING, Kind.COMPARISON, Kind.DIFFERENCE, Kind.VERIFY)),
             order=40,
         ),
         Switch(

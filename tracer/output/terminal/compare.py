@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.machine import bound
+from tracer.output.terminal.brackets import groups
 from tracer.output.terminal.header import PROTOCOLS
 from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed, wrap
 from tracer.output.units import MISSING, clean, duration, plural, size, stacked
@@ -39,28 +40,18 @@ RANKED = (
 NAME, CELLS, MEANWHILE, POSIX, BAR = 17, 7, 6, 6, 44
 _MOST = 1e30  # of any measure, so that sums stay finite
 _POSIX_SAYS = {True: "sync", False: "async", None: MISSING}
-_LEGEND = (
-    (
-        "wait",
-        "from asking to the data's being there: the sender's pace. notice: until the copy begins; copy; compl.: "
-        "until the program knows, where it was not itself that copied.",
-    ),
-    (
-        "CPU",
-        "spent on waiting, of the time waited in which there was one to be had; what a free thread computes "
-        "meanwhile is not in it. calls, switch: "
-        "system calls and context switches a message.",
-    ),
-    (
-        "doing",
-        "what the thread that asked did for most of the wait: asleep, asking (again and again), or free for "
-        "other work.",
-    ),
-    (
-        "POSIX",
-        "sync: the thread's own call waits for the data or copies it; async: none does. From the trace, not from "
-        "the name.",
-    ),
+# a line for each column, in the table's order
+LEGEND = (
+    ("wait", "from asking to the data's being there: the sender's pace"),
+    ("notice", "from there until the copy begins"),
+    ("copy", "until the data is in the program's buffer"),
+    ("compl.", "until the program knows, where it was not itself that copied"),
+    ("CPU", "spent on waiting, of the time in which there was one to be had"),
+    ("calls", "system calls a message"),
+    ("switch", "context switches a message"),
+    ("doing", "the asking thread, for most of the wait: asleep, asking, or free"),
+    ("POSIX", "sync: its own call waits for the data or copies it; async: none"),
+    ("±", "half the distance from the least run to the greatest"),
 )
 
 
@@ -68,22 +59,22 @@ def render(result: Result, width: int = 80, color: bool = False, unicode: bool =
     """`result` (tracer/report/comparison.py) as text of lines of at most `width` cells, ending in a newline."""
     width = max(width, NARROWEST)
     models = result.get("models") or []
-    labels = _labels(models)
+    names = labels(models)
     lines = [
-        *_head(result, width),
-        *_table(models, labels),
+        *head(result, width),
+        *_table(models, names),
         *_legend(width),
-        *_estimated(models, labels, width),
-        *_bars(models, labels),
-        *_cpu_bars(models, labels),
-        *_resources(models, labels),
-        *_ranks(result, models, labels, width),
+        *_estimated(models, names, width),
+        *_bars(models, names),
+        *_cpu_bars(models, names),
+        *_resources(models, names),
+        *_ranks(result, models, names, width),
         *_unavailable(result, width),
     ]
     return printed(lines, width, color, unicode)
 
 
-def _labels(models: list[Result]) -> list[str]:
+def labels(models: Sequence[Result]) -> list[str]:
     """The name of each model, with its language where only some are in C."""
     several = len({model.get("lang") for model in models}) > 1
     return [
@@ -92,7 +83,8 @@ def _labels(models: list[Result]) -> list[str]:
     ]
 
 
-def _head(result: Result, width: int) -> list[Text]:
+def head(result: Result, width: int) -> list[Text]:
+    """What was asked, and where."""
     options, host = result.get("options") or {}, result.get("host") or {}
     langs = {model.get("lang") for model in result.get("models") or []}
     asked = [
@@ -147,7 +139,7 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
         row, spread = (Text(fit(cell, NAME), style="bold") for cell in (label[:NAME], label[NAME:]))
         for _, measure in COLUMNS:
             values = (model.get("measures") or {}).get(measure)
-            row.append(_value(measure, _median(model, measure)).rjust(CELLS), style="not bold")
+            row.append(value(measure, _median(model, measure)).rjust(CELLS), style="not bold")
             spread.append(_plus_minus(measure, values).rjust(CELLS), style="not bold dim")
         kind = _POSIX_SAYS[model.get("synchronous")]
         row.append(
@@ -161,34 +153,25 @@ def _table(models: list[Result], labels: list[str]) -> list[Text]:
 def _plus_minus(measure: str, values: Result | None) -> str:
     """Half the distance from the least to the greatest value, in two digits; '' where that is 0."""
     half = (min(values["max"], _MOST) - min(values["min"], _MOST)) / 2 if values else 0
-    text = _value(measure, float(f"{half:.2g}"))
+    text = value(measure, float(f"{half:.2g}"))
     return f"±{text}" if any(digit in text for digit in "123456789") else ""
 
 
-def _value(measure: str, value: float | None) -> str:
+def value(measure: str, amount: float | None) -> str:
     """A measure in few cells: 31.2µs, 99.9%, 1.05, 4,214."""
-    if value is None:
+    if amount is None:
         return MISSING
     if measure.endswith("_ns"):
-        return duration(value).replace(" ", "") if value else "0"
+        return duration(amount).replace(" ", "") if amount else "0"
     if measure == "waiting_cpu":
-        return f"{100 * value:.1f}%"
+        return f"{100 * amount:.1f}%"
     if measure == "anonymous_bytes":
-        return size(round(value))
-    return f"{value:,.0f}" if value >= 100 or measure == "threads" else f"{value:.2f}"
+        return size(round(amount))
+    return f"{amount:,.0f}" if amount >= 100 or measure == "threads" else f"{amount:.2f}"
 
 
 def _legend(width: int) -> list[Text]:
-    lines = [line for label, body in _LEGEND for line in entry(label, body, width)]
-    return [
-        *lines,
-        *entry(
-            "±",
-            "half the distance between the least and the greatest of the runs' values, each the "
-            "median of a run's messages.",
-            width,
-        ),
-    ]
+    return [line for label, body in LEGEND for line in entry(label, body, width)]
 
 
 def _estimated(models: list[Result], labels: list[str], width: int) -> list[Text]:
@@ -262,7 +245,7 @@ def _resources(models: list[Result], labels: list[str]) -> list[Text]:
             ("elapsed_ns", 9, 10),
         ):
             values = (model.get("measures") or {}).get(measure)
-            line.append(_value(measure, _median(model, measure)).rjust(cells))
+            line.append(value(measure, _median(model, measure)).rjust(cells))
             line.append(f" {_plus_minus(measure, values)}".ljust(room)[:room], style="dim")
         lines.append(line)
     return lines
@@ -274,15 +257,20 @@ def _median(model: Result, measure: str) -> float | None:
 
 
 def _ranks(result: Result, models: list[Result], labels: list[str], width: int) -> list[Text]:
-    """Each measure from the least to the greatest: '<' where they differ, '≈' where the runs of the two overlap."""
+    lines = _rule("Which differ", "two in one bracket are not told apart")
+    for title, words in brackets(result, models, labels):
+        lines += entry(title, words, width)
+    return [*lines, *_too_few(result, width)]
+
+
+def brackets(
+    result: Result, models: Sequence[Result], labels: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Of each measure the programs from the least to the greatest, those that are not told apart in one bracket: two
+    differ where no bracket holds both."""
     names = {
         (model["name"], model["lang"]): label for model, label in zip(models, labels, strict=True)
     }
-    apart = {
-        (pair["measure"], frozenset(map(tuple, (pair["one"], pair["other"])))): pair["differs"]
-        for pair in result.get("differences") or []
-    }
-    lines = _rule("Which differ", "≈ no difference: the runs overlap  < differs")
     for title, measure in RANKED:
         known = [
             (median, model) for model in models if (median := _median(model, measure)) is not None
@@ -292,15 +280,30 @@ def _ranks(result: Result, models: list[Result], labels: list[str], width: int) 
         ]
         if len(ids) < 2:
             continue
-        if not any(apart.get((measure, frozenset(pair))) for pair in combinations(ids, 2)):
-            lines += entry(title, "no difference", width)
-            continue
-        text = names[ids[0]]
-        for one, other in pairwise(ids):
-            differs = apart.get((measure, frozenset((one, other))))
-            text += f" {'<' if differs else '≈'} {names[other]}"
-        lines += entry(title, text, width)
-    return lines
+        apart = {
+            frozenset(map(tuple, (pair["one"], pair["other"])))
+            for pair in result.get("differences") or []
+            if pair["measure"] == measure and pair["differs"]
+        }
+        together = groups(ids, apart)
+        told = " ".join(f"[{', '.join(names[its] for its in group)}]" for group in together)
+        yield title, told if len(together) > 1 else "no difference is told"
+
+
+def told(model: Result, measure: str) -> str:
+    """A measure of a program, with its spread."""
+    spread = _plus_minus(measure, (model.get("measures") or {}).get(measure))
+    return " ".join(filter(None, (value(measure, _median(model, measure)), spread)))
+
+
+def _too_few(result: Result, width: int) -> list[Text]:
+    """Where so few runs could tell nothing."""
+    rounds, needed = (result.get("options") or {}).get("rounds"), result.get("rounds_needed")
+    if not rounds or not needed or rounds >= needed:
+        return []
+    pairs = len(result["models"]) * (len(result["models"]) - 1) // 2
+    said = f"{plural(rounds, 'run')} of each can tell nothing of {plural(pairs, 'pair')}: --rounds {needed} can"
+    return entry("", said, width, "yellow") if pairs else []
 
 
 def _unavailable(result: Result, width: int) -> list[Text]:

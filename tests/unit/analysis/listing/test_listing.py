@@ -84,6 +84,7 @@ def test_a_call_that_was_entered_before_its_thread_was_adopted() -> None:
 
 def test_a_restarted_call_says_so() -> None:
     assert "ERESTARTSYS (to be restarted)" in listing(Trace().call("read", 5, 6, -512))[-1]
+    assert "to be restarted" not in listing(Trace().call("ioctl", 5, 6, -515))[-1]
 
 
 def test_choices() -> None:

@@ -139,6 +139,16 @@ def test_restarted_call_is_one_operation() -> None:
     assert boundaries(op) == (100, 450, 470, 480, 490, 490)
 
 
+@pytest.mark.parametrize(
+    ("result", "ready"),
+    [(-512, 180), (-513, 180), (-514, 180), (-515, 100), (-516, 180), (-517, 100)],
+)
+def test_a_receive_that_is_restarted_had_found_nothing(result: int, ready: int) -> None:
+    """So what was reported before it is not the data that came later. −515 and −517 restart nothing."""
+    trace = Trace().ready(90).call("recvfrom", 100, 170, result).ready(180)
+    assert only(trace.call("recvfrom", 200, 290, 64)).ready == ready
+
+
 def test_preemption_in_the_call_is_no_wait() -> None:
     op = only(Trace().ready(50).preempted(102, 150).copy(160).call("recvfrom", 100, 170, 64))
     assert op.wait_kind == "at once" and op.queued == 50
