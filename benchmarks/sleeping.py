@@ -106,7 +106,7 @@ def _fits(report: dict[str, Any], path: Path, its: Contender) -> Iterator[bool]:
     rows = preceding(tid, time, receiver, fetched)
     for op, row in zip(operations, rows.tolist(), strict=True):
         slept = row >= 0 and time[row] >= op["ready_ns"] + base
-        yield not op["queued_ns"] and (not slept or (previous[row] == 0) is not its.awake)
+        yield not op["queued_ns"] and (not slept or bool(previous[row] == 0) != its.awake)
 
 
 def _switches(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -102,15 +102,16 @@ def test_both_languages_and_what_has_no_twin(monkeypatch):
     has = Scenario.twin.fget
     twins = property(lambda its: None if its.name == "io-uring" else has(its))
     monkeypatch.setattr(Scenario, "twin", twins)
-    both = ("--lang", "c", "--lang", "python")
+    both = ("--lang", "both")
     done = runner().invoke(main, ["compare", "poll", "io-uring", *both, *map(str, SHORT), "--json"])
     result = json.loads(done.stdout)
     SCHEMA.validate(result)
     assert [(its["name"], its["lang"]) for its in result["models"]] == [
         ("poll", "c"),
         ("poll", "python"),
+        ("io-uring", "python"),
     ]
-    assert result["unavailable"] == []
+    assert [(its["name"], its["lang"]) for its in result["unavailable"]] == [("io-uring", "c")]
 
 
 def test_what_this_kernel_cannot_run_is_said_and_the_rest_goes_on(monkeypatch, tmp_path):
