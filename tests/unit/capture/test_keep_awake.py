@@ -55,8 +55,13 @@ def test_it_does_not_outlive_who_started_it() -> None:
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     assert parent.stdout
-    end = os.pidfd_open(int(parent.stdout.readline()))
+    spinner = int(parent.stdout.readline())
+    end = os.pidfd_open(spinner)
     parent.send_signal(signal.SIGKILL)
-    parent.communicate()
-    assert select.select([end], [], [], 60)[0]
+    parent.wait()
+    ended = bool(select.select([end], [], [], 60)[0])
+    if not ended:
+        os.kill(spinner, signal.SIGKILL)
     os.close(end)
+    parent.stdout.close()
+    assert ended
