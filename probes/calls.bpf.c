@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only)
  *
  * System calls: raw sys_enter and sys_exit, and what a call that sets something up teaches. */
+#define FUTEX_CMD_MASK 0x7f /* of <linux/futex.h> */
+#define FUTEX_WAIT 0
+#define FUTEX_WAIT_BITSET 9
 #define EINPROGRESS 115 /* a connect that will be made */
 #define EBADF 9         /* a close that has closed nothing; with any other error it has (close(2)) */
 
@@ -39,6 +42,15 @@ static __always_inline u32 kept(struct call *call, u64 *args)
 	return call->keep == 5 ? args[ARG5] : 0;
 }
 
+/* Whether the futex call that is entered may sleep until another thread wakes it; FUTEX_LOCK_PI's word says whose it
+ * is. */
+static __always_inline bool is_futex_wait(u64 regs)
+{
+	u32 command = read8(regs + REGS_ARGUMENTS + 8 * ARG1) & FUTEX_CMD_MASK;
+
+	return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
+}
+
 static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct slot *slot)
 {
 	u32 nr = ctx->args[1];
@@ -50,8 +62,12 @@ static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct 
 		slot->at = 0;
 		tail_calls.call(ctx, TAIL_SUBMIT);
 	}
-	if (call && call->learn & LEARN_WATCHED && !in_compat_call())
-		tail_calls.call(ctx, TAIL_WATCH);
+	if (call && call->learn & (LEARN_WATCHED | LEARN_OWNER) && !in_compat_call()) {
+		if (call->learn & LEARN_WATCHED)
+			tail_calls.call(ctx, TAIL_WATCH);
+		else if (!(call->learn & LEARN_SILENT) && is_futex_wait(ctx->args[0]))
+			tail_calls.call(ctx, TAIL_OWNER);
+	}
 }
 
 RAW_TRACEPOINT_PROBE(sys_enter)
@@ -265,7 +281,7 @@ static __always_inline int returned(struct bpf_raw_tracepoint_args *ctx, u32 me)
 	slot->enter = 0;
 	if (!(todo & LEARN_SILENT))
 		batch_record(now, KIND_CALL, tid, code_of(nr, compat, &arg), start, result, args[ARG0], arg, false);
-	todo &= ~(LEARN_SILENT | LEARN_WATCHED);
+	todo &= ~(LEARN_SILENT | LEARN_WATCHED | LEARN_OWNER);
 	if (!todo) {
 		if (compat && (nr == I386_EXECVE || nr == I386_EXECVEAT) && !result)
 			tail_calls.call(ctx, TAIL_EXECUTED);

@@ -68,6 +68,8 @@ enum kind {
 	KIND_UNENTERED = 33, /* a call whose exit alone the kernel showed: as KIND_CALL, but start = SAYS_* */
 	KIND_WAKER = 34,    /* the name of a thread that is not traced and wakes one that is: tid = the waker's, start and
 			     * result = the 16 bytes of comm; again where another name or thread has taken its place */
+	KIND_OWNER = 37,    /* futex, entered at this time to wait for start: fd = what stands where glibc's mutexes have
+			     * their owner (as the thread's PID namespace has it), arg = the call's operation */
 	KIND_MESSAGES = 31, /* before the KIND_CALL of a recvmmsg or sendmmsg, one or several: result = messages whose
 			     * length was read, start = the sum of those, nr = the call's number, fd, arg = its flags */
 };
@@ -174,6 +176,7 @@ enum tail {
 	TAIL_MESSAGES,
 	TAIL_WATCH,
 	TAIL_WATCH_MORE,
+	TAIL_OWNER,
 	TAILS
 };
 
@@ -200,7 +203,9 @@ struct call {
 #define LEARN_DUPS 65536      /* the result is a new descriptor if argument 1 is F_DUPFD (fcntl) */
 #define LEARN_MESSAGES 262144 /* argument 1 points at as many struct mmsghdr as the result says: KIND_MESSAGES */
 #define LEARN_SECOND 524288   /* the argument that is kept is a descriptor too: splice's output, sendfile's input */
+#define LEARN_OWNER 1048576   /* a look at the call's entry, at who owns what it waits for (futex) */
 
+#define PID_LIMIT 4194304      /* PID_MAX_LIMIT of <linux/threads.h>: no ID is as large */
 #define WAKERS 8192            /* a power of two: places to remember who was named as a waker */
 #define WAS_OPEN 0x8000        /* in a KIND_DESCRIPTOR's nr: a look at what was open before */
 #define CLOSES_ON_EXEC 0x10000 /* in its arg */

@@ -3,6 +3,7 @@
 #include "turns.h"
 
 #include <sched.h>
+#include <semaphore.h>
 
 #define TRIAL 1000000 /* rounds by which the machine's speed is measured */
 
@@ -11,6 +12,7 @@ static struct computing {
 	cpu_set_t cpus;                /* where both may run */
 	uint64_t rounds;               /* of work in a portion */
 	pthread_barrier_t gate;        /* for the two and the thread that started them */
+	sem_t over;                    /* posted by each at its end */
 	volatile uint64_t portions[2]; /* done by each */
 } computing;
 
@@ -50,6 +52,7 @@ static void *compute_portions(void *its)
 		work(computing.rounds);
 		++*portions;
 	}
+	sem_post(&computing.over);
 	return NULL;
 }
 
@@ -57,20 +60,20 @@ static void *compute_portions(void *its)
 static void compute_on(struct workload *w, const cpu_set_t *cpus)
 {
 	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
-	pthread_t threads[2];
 
 	work(TRIAL);
 	computing.rounds = 1 + TRIAL * w->interval_ns / (clock_ns(CLOCK_MONOTONIC) - begin_ns);
 	computing.w = w;
 	computing.cpus = *cpus;
 	pthread_barrier_init(&computing.gate, NULL, 3);
+	sem_init(&computing.over, 0, 0);
 	for (int i = 0; i < 2; i++)
-		threads[i] = start_thread(w, compute_portions, (void *)&computing.portions[i]);
+		start_thread(w, compute_portions, (void *)&computing.portions[i]);
 	pthread_barrier_wait(&computing.gate); /* both are ready */
 	begin(w);
 	pthread_barrier_wait(&computing.gate); /* both go */
 	for (int i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
+		sem_wait(&computing.over);
 	while (!w->done)
 		turned(w);
 	end(w);

@@ -28,8 +28,8 @@ static inline void need_glibc(struct workload *w)
 	(void)w;
 }
 
-/* A second thread, which does `work`; signals are for the first. Joining it may be a futex call, too. */
-static inline pthread_t start_thread(struct workload *w, void *(*work)(void *its), void *its)
+/* Another thread, which does `work`; signals are for the first. Nobody joins it: that would be a futex call, too. */
+static inline void start_thread(struct workload *w, void *(*work)(void *its), void *its)
 {
 	sigset_t all, before;
 	pthread_t thread;
@@ -40,7 +40,6 @@ static inline pthread_t start_thread(struct workload *w, void *(*work)(void *its
 	if (errno)
 		failed(w, "pthread_create");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return thread;
 }
 
 /* Computes until it is `its` turn, or a later one. */

@@ -1,8 +1,8 @@
-"""What trials.crowdthreads and trials.crowdprocess share: connections that have a message all at once, again and again.
+"""What the trials crowd_* share: connections that have a message all at once, again and again.
 
 A sender in a process of its own, on the same CPU, sends one message to each socket, and then naps until all of them
-have been received. The receiver is of the policy SCHED_BATCH (sched(7)), so that its waking does not interrupt the
-sender.
+have been received. A receiver of the policy SCHED_BATCH (sched(7)) does not interrupt the sender when it is woken; one
+of the default policy may.
 """
 
 import mmap
@@ -38,18 +38,20 @@ class Received:
             select.select((), (), (), NAP_S)
 
 
-def receive(
-    workload: Workload, serve: Callable[[list[socket.socket], int, Received], Callable[[], None]]
-) -> None:
-    """As many messages on each socket as there are rounds. serve: makes ready to receive them; what it returns is
-    called in the window and returns when all have been received."""
+Serve = Callable[[list[socket.socket], int, Received], Callable[[], None]]
+"""Makes ready to receive so many messages on each socket; what it returns is called in the window, and returns when all
+have been received."""
+
+
+def receive(workload: Workload, serve: Serve, policy: int = os.SCHED_OTHER) -> None:
+    """As many messages on each socket as there are rounds, received under this policy."""
     received, rounds = Received(), workload.options.messages
     socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(CONNECTIONS)]
     for sock in socks:
         sock.bind((transport.LOOPBACK, 0))
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     sender = [fork(lambda: _send([sock.getsockname() for sock in socks], rounds, received))]
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.sched_setscheduler(0, policy, os.sched_param(0))
     until_all_received = serve(socks, rounds, received)
     with workload.window():
         received.begin()

@@ -1,4 +1,4 @@
-"""select(2), poll(2) and epoll_wait(2) on 4 to 1000 UDP sockets, one of which is readable: what one call costs.
+"""select(2), poll(2) and epoll_wait(2) on 10 to 1000 UDP sockets, one of which is readable: what one call costs.
 
 No call sleeps. The sizes and the calls take turns, so that what disturbs one disturbs all.
 """
@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from scenarios.kit import Unsupported, Workload, main, transport
 
-SIZES = (4, 64, 512, 1000)
+SIZES = (10, 100, 1000)
 TOGETHER = 5  # calls in a row
 
 
-def receive(workload: Workload) -> None:
-    """TOGETHER calls of each kind on each size a round."""
+def receive(workload: Workload, before: Callable[[], None] = lambda: None) -> None:
+    """TOGETHER calls of each kind on each size a round. before: is called before each."""
     if not transport.make_room(max(SIZES)):
         raise Unsupported(f"no process may have {max(SIZES)} descriptors open here (ulimit -H -n)")
     socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(max(SIZES))]
@@ -29,6 +29,7 @@ def receive(workload: Workload) -> None:
         while not workload.done:
             for wait in waits:
                 for _ in range(TOGETHER):
+                    before()
                     wait()
             workload.turned()
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 from support.cases import FAST, ROUNDS, lacking
-from support.running import check_closed_loop, check_rounds, report_of, runner
+from support.running import check_closed_loop, check_rounds, iotrace, report_of, runner
 
 from scenarios import find
 from tracer.capture import spawn
 from tracer.cli.main import main
 from tracer.kernel import features
+from tracer.run import twin
 
 
 @pytest.mark.parametrize("name", ROUNDS)
@@ -46,6 +48,26 @@ def test_a_mutex_is_waited_for_by_both_and_a_semaphore_by_one():
     event = report_of("run", "condition", "--messages", 23, *FAST)["locks"]
     assert [word["kind"] for word in event] == ["synchronisation"]
     assert len({pair["waiter"] for pair in event[0]["between"]}) == 1
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize(
+    ("program", "kind"),
+    [
+        ("mutex", "mutual exclusion"),
+        ("lock_pi", "mutual exclusion"),
+        ("barrier", "two-way waiting"),
+        ("condvar", "two-way waiting"),
+    ],
+)
+def test_a_lock_is_told_from_what_only_looks_like_one(program, kind):
+    """Of all four each thread waits and wakes the other in turn."""
+    built = twin.built(twin.SOURCES / "trials" / f"{program}.c")
+    command = f"exec {built} --messages 24 --interval-ns 200000 > /dev/null"
+    done = iotrace("trace", "--no-cost", "--json", "--", "sh", "-c", command)
+    report = json.loads(done.stdout)
+    assert report["locks"][0]["kind"] == kind
+    assert (report["locks"][0]["owned"] > 0) == (kind == "mutual exclusion")
 
 
 def test_a_herd_wakes_for_nothing_and_epollexclusive_tames_it():

@@ -65,7 +65,7 @@ def shape(report: dict[str, Any]) -> dict[str, Any]:
     name, model, expected = report["scenario"], report["model"], report["expected"]
     variants = model.get("variants") or {}
     result = {
-        "model": (model["name"], model["synchronous"], model.get("instead")),
+        "model": (model["name"], model["synchronous"]),
         "variant": max(variants, key=variants.__getitem__, default=None),  # of most operations
         "registered": [line for line in model["evidence"] if line.startswith("registered with")],
         "done": (expected["messages"], expected["bytes"], expected["dropped"]),

@@ -59,6 +59,21 @@ def test_interrupted_it_leaves_nothing(number, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_interrupted_it_shows_what_was_judged_and_keeps_those_runs(tmp_path):
+    """The four runs of levels come before those of synchronous, of which the first is interrupted."""
+    with running("verify", "levels", "synchronous", "--json", "-o", tmp_path) as run:
+        assert run.process.stderr
+        while " 4 of " not in run.process.stderr.readline():
+            run.check_running()
+        os.kill(run.process.pid, signal.SIGINT)
+        done = run.end()
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == "iotrace: interrupted"
+    its = json.loads(done.stdout)
+    assert its["interrupted"] and [claim["name"] for claim in its["claims"]] == ["levels"]
+    kept = {path for claim in its["claims"] for run in claim["runs"] for path in run["recordings"]}
+    assert kept == {str(path) for path in tmp_path.iterdir()} and len(kept) == 4
+
+
 def test_a_place_for_the_recordings_that_is_none(tmp_path):
     (tmp_path / "file").touch()
     for place in (tmp_path / "no" / "place", tmp_path / "file" / "place", tmp_path / "file"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from support.records_builder import EAGAIN, Trace
 from support.recordings import write_recording
+from support.records_builder import EAGAIN, Trace
 
 from tracer.report.difference.run import Place, Run, Usual, Where, number
 
@@ -15,18 +15,23 @@ MS = 1_000_000
 
 
 def blocking(
-    path: Path, *, messages: int = 40, notice: int = 5000, extra: int = 0, seed: int = 0
+    path: Path,
+    *,
+    messages: int = 40,
+    notice: int = 5000,
+    extra: int = 0,
+    seed: int = 0,
+    waits: bool = False,
 ) -> str:
     """A recording of a thread that sleeps in recvfrom and has its data `notice` ns after it came, some more or less by
-    `seed`; `extra` calls of getppid follow each receive. Its path."""
+    `seed`; it is woken so late, or (waits) waits for a CPU. `extra` calls of getppid follow each receive. Its path."""
     random, trace = np.random.default_rng(seed), Trace()
     slow = random.normal(0, 0.03 * notice)  # of this run
     for at in range(MS, (messages + 1) * MS, MS):
         ready = at + 500_000
-        took = max(int(notice + slow + random.normal(0, 0.1 * notice)), 100)
-        trace.sleep(at + 200, ready + 50, ready + took - 40, waker=0).ready(ready).copy(
-            ready + took
-        )
+        took = max(int(notice + slow + random.normal(0, 0.1 * notice)), 200)
+        woken = ready + 50 if waits else ready + took - 100
+        trace.sleep(at + 200, woken, ready + took - 40, waker=0).ready(ready).copy(ready + took)
         trace.call("recvfrom", at, ready + took + 1000, 64)
         for number_ in range(extra):
             trace.call("getppid", ready + took + 2000 + 20 * number_, ready + took + 2010, 1)

@@ -30,6 +30,7 @@ class Learn(IntFlag):
     DUPS = 65536
     MESSAGES = 262144
     SECOND = 524288
+    OWNER = 1048576
 
 
 # Calls that open a descriptor, of which no more is to be told.
@@ -81,6 +82,7 @@ _LEARN = {
     Learn.EXEC: ("execve", "execveat"),
     Learn.EVENTS: ("io_getevents", "io_pgetevents"),
     Learn.WATCHED: (*syscalls.SELECT, *syscalls.POLL, *syscalls.EPOLL),
+    Learn.OWNER: ("futex",),
     Learn.ENDS | Learn.FIRST: ("close",),
     Learn.ENDS | Learn.ARGS: ("close_range", "unshare"),
 }

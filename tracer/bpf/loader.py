@@ -32,6 +32,7 @@ _TAILS = (
     "tail_messages",
     "tail_watch",
     "tail_watch_more",
+    "tail_owner",
 )
 _NUMBERS = (
     *("prctl", "io_submit", "rt_sigreturn"),

@@ -1,7 +1,7 @@
 """The textbook's claims, one a file, found by looking in this directory (nothing to register); no kernel interface.
 
-The module of a claim has the sentence, the source, the runs that the test needs, and `judge`: a pure function from the
-recordings of these runs to a verdict with evidence.
+The module of a claim has the sentence, what its clauses say, the source, the runs that the test needs, and `judge`: a
+pure function from the recordings of these runs to a verdict with evidence.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def claims() -> list[Claim]:
                 claim.NAME,
                 claim.SENTENCE,
                 claim.SOURCE,
+                getattr(claim, "CLAUSES", (claim.SENTENCE,)),
                 claim.RUNS,
                 getattr(claim, "OPTIONAL", frozenset()),
                 claim.judge,

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
 
-from tracer.claims.claim import Findings, Judgement, Runs, Verdict, Wanted, percent, span, spread
+from tracer.claims.asking import asking, at_a_time
+from tracer.claims.claim import (
+    Findings,
+    Judgement,
+    Runs,
+    Verdict,
+    Wanted,
+    percent,
+    span,
+    spread,
+    time,
+)
+from tracer.claims.copiers import OWN, copiers
 from tracer.claims.shared_runs import ASYNCHRONOUS
 from tracer.claims.trace_view import TraceView, common, length
 from tracer.kernel import syscalls
@@ -17,7 +30,16 @@ SENTENCE = (
     "An asynchronous read returns at once, the process is not blocked, is told after the copy, and makes no "
     "receive call itself."
 )
-SOURCE = "Stevens, UNP 6.2, figure 6.5; POSIX.1-2017, aio_read"
+CLAUSES = (
+    "an asynchronous read returns at once",
+    "the process is not blocked",
+    "it is told after the copy",
+    "it makes no receive call itself",
+)
+SOURCE = (
+    "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.5, p. 159 (page from memory); POSIX.1-2017, "
+    "aio_read, DESCRIPTION: it returns when the request has been initiated or queued; aio_init(3)"
+)
 NAMES = {
     "posix-aio": "glibc's aio_read",
     "io-uring": "io_uring",
@@ -30,7 +52,12 @@ SEEN_BY = {
     "io-uring-worker": "io_uring",
 }  # features
 SOCKET = "linux-aio-socket"
-RUNS = {**ASYNCHRONOUS, SOCKET: Wanted("linux_aio_socket")}
+OUTSTANDING = "25 aio_reads"
+RUNS = {
+    **ASYNCHRONOUS,
+    SOCKET: Wanted("linux_aio_socket"),
+    OUTSTANDING: Wanted("trials.outstanding", 2, proto="none"),
+}
 OPTIONAL = frozenset(RUNS)
 MOST_BLOCKED = 0.1  # at most, of the time from ask to copy_end, at the median of the rounds
 MOST_ASLEEP = (
@@ -43,8 +70,8 @@ _ENTER = syscalls.numbers()["io_uring_enter"]
 
 def judge(runs: Runs) -> Judgement:
     """For each interface: whether the call that asks sleeps, how long the process is blocked until the data is there,
-    and whether the asking thread makes receive calls. For glibc's: the order of copy and signal, and the thread that
-    waits in the place of the asking one."""
+    and whether a call of the asking thread receives. For glibc's: what an aio_read does until it returns, how many
+    there can be, the order of copy and signal, and the thread that waits in the place of the asking one."""
     findings, signals, after_copy = Findings(), 0, 0
     tried = [
         name
@@ -54,6 +81,7 @@ def judge(runs: Runs) -> Judgement:
     if not tried:
         return Judgement(Verdict.UNTESTED, "", "no asynchronous I/O is to be seen here")
     blocked = [_returns_at_once(name, runs[name], findings) for name in tried]
+    asks = _asks([run for run in runs.get(OUTSTANDING, ()) if run.sees("aio_read")], findings)
     by_helper = runs["posix-aio"] if "posix-aio" in tried else ()
     for run in by_helper:
         counted = _signals_after_copies(run)
@@ -74,9 +102,31 @@ def judge(runs: Runs) -> Judgement:
         )
     told = f"{after_copy} of {signals} signals came after the copy; " if signals else ""
     return findings.judgement(
-        f"{', '.join(NAMES[name] for name in tried)}: the call returned at once; blocked for at most "
-        f"{percent(max(blocked))} of the time until the copy's end; {told}no receive call by who asked"
+        f"{asks}{', '.join(NAMES[name] for name in tried)}: blocked for at most {percent(max(blocked))} of the time "
+        f"until the copy's end; {told}no receive call by who asked"
     )
+
+
+def _asks(runs: Sequence[TraceView], findings: Findings) -> str:
+    """What the aio_reads did until they returned, in words; '' where there are none to look at."""
+    its = asking(runs)
+    if not len(its):
+        return ""
+    findings.must(
+        its.slept <= MOST_ASLEEP * len(its),
+        f"{its.slept} of {len(its)} aio_reads slept before they returned",
+    )
+    if its.making:
+        findings.but.append(
+            f"aio_read makes a thread where none is idle, which takes {time(statistics.median(its.making))}"
+        )
+    outstanding, carried_out = min((at_a_time(run) for run in runs), key=lambda both: both[1])
+    if carried_out < outstanding:
+        findings.but.append(
+            f"of {outstanding} reads outstanding only {carried_out} are carried out at a time (aio_init(3)): the last "
+            f"one, whose data came first, had to wait for {outstanding - carried_out} others"
+        )
+    return f"{its}; "
 
 
 def _returns_at_once(name: str, runs: Sequence[TraceView], findings: Findings) -> float:
@@ -103,6 +153,9 @@ def _blocked(run: TraceView, name: str, findings: Findings) -> float:
     asker = run.asker
     findings.must(
         not len(run.receives(asker)), f"with {name} the thread that asked made receive calls"
+    )
+    findings.must(
+        not copiers(run)[OWN], f"with {name} a call of the thread that asked copied the data"
     )
     findings.must(
         all("how" in operation or "helper_tid" in operation for operation in run.operations),

@@ -22,16 +22,18 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     QUALIFIED = "holds with a qualification"
     FAILS = "does not hold"
+    UNDECIDED = "cannot tell"
     UNTESTED = "cannot be tested here"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One run. program: the module of a program of scenarios/ (those in trials/ serve claims only). The options that
-    have the same names as those of scenarios.kit.options.Options have the same meaning.
+    """One run. program: the name of a program of scenarios/ (those in trials/ serve claims only), which is run in C if
+    it is there in C and there is a compiler: no interpreter takes part then. The options that have the same names as
+    those of scenarios.kit.options.Options have the same meaning.
 
-    native: run the program's twin in C if there is a compiler, so that no interpreter lock takes part. compared: times
-    or shares of time are compared, so the run is made in every round; else calls are counted, and one round is enough.
+    compared: times or shares of time are compared, so the run is made in every round; else calls are counted, and one
+    round is enough.
     """
 
     program: str
@@ -41,7 +43,6 @@ class Wanted:
     sockets: int = 1
     size: int = 64
     open_loop: bool = False
-    native: bool = False
     compared: bool = False
 
     @property
@@ -67,13 +68,15 @@ Runs = Mapping[
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim: a sentence from a source. runs: the runs that the test needs, by name; all but the `optional` ones have
-    to succeed. judge: gives the verdict from the recordings alone."""
+    """A claim: a sentence from a source. clauses: what the sentence says, one thing each: the tests have for each a
+    recording of a program that does otherwise. runs: the runs that the test needs, by name; all but the `optional` ones
+    have to succeed. judge: gives the verdict from the recordings alone."""
 
     number: int
     name: str
     sentence: str
     source: str
+    clauses: tuple[str, ...]
     runs: dict[str, Wanted]
     optional: frozenset[str]
     judge: Callable[[Runs], Judgement]
@@ -88,20 +91,28 @@ class Claim:
 
 @dataclass
 class Findings:
-    """The findings of a judge. against: why the claim does not hold; but: in what it needs a qualification."""
+    """The findings of a judge. against: why the claim does not hold; unclear: on what the rounds do not agree; but: in
+    what it needs a qualification."""
 
     against: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
     but: list[str] = field(default_factory=list)
 
-    def must(self, holds: bool, otherwise: str) -> None:
-        """The claim fails unless `holds`; otherwise: the reason, which is given once."""
-        if not holds and otherwise not in self.against:
-            self.against.append(otherwise)
+    def must(self, holds: bool | None, otherwise: str) -> None:
+        """The claim fails unless `holds` (None: the rounds cannot tell); otherwise: the reason, which is given once."""
+        reasons = self.unclear if holds is None else self.against
+        if not holds and otherwise not in reasons:
+            reasons.append(otherwise)
 
     def judgement(self, evidence: str) -> Judgement:
         """The verdict from all findings."""
         if self.against:
             return Judgement(Verdict.FAILS, evidence, "; ".join(self.against))
+        if self.unclear:
+            doubts = " and whether ".join(self.unclear)
+            return Judgement(
+                Verdict.UNDECIDED, evidence, f"the rounds differ too much to tell whether {doubts}"
+            )
         if self.but:
             return Judgement(Verdict.QUALIFIED, evidence, "; ".join(self.but))
         return Judgement(Verdict.HOLDS, evidence)
@@ -114,10 +125,6 @@ class Spread:
     middle: float
     least: float
     most: float
-
-    def apart_from(self, other: Spread) -> bool:
-        """Whether the two differ by more than they scatter: a difference inside the spread is none."""
-        return self.least > other.most or self.most < other.least
 
 
 def spread(values: Iterable[float]) -> Spread:

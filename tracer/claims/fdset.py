@@ -12,6 +12,7 @@ NAME = "fd-set"
 SENTENCE = (
     "select cannot watch descriptor 1024 and above through the C library's fd_set; the kernel can."
 )
+CLAUSES = ("the C library's fd_set has no place for 1024 and above", "the kernel watches them")
 SOURCE = "select(2), BUGS; POSIX.1-2017, <sys/select.h>, FD_SETSIZE"
 RUNS = {"beyond": Wanted("trials.beyond", messages=3, proto="none")}
 FD_SETSIZE = 1024

@@ -8,7 +8,8 @@ from tracer.report.contract import Pair, Report
 NUMBER = 10
 NAME = "cpus"
 SENTENCE = "On one CPU two threads never run at the same time; on two they do."
-SOURCE = "Bryant and O'Hallaron, CS:APP 1.9.2 and 8.2.2"
+CLAUSES = ("on one CPU two threads never run at the same time", "on two they do")
+SOURCE = "Bryant and O'Hallaron, CS:APP, 3rd ed. (2016), 1.9.2, p. 24, and 8.2.2, p. 733 (pages from memory)"
 RUNS = {
     "one CPU": Wanted("concurrent", proto="none", compared=True),
     # longer: on a busy machine the threads seldom have both CPUs

@@ -6,13 +6,13 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, cast
 
-import scenarios
 from scenarios.kit import transport
 from scenarios.kit.options import Options
 from tracer import __version__, text
@@ -28,31 +28,33 @@ from tracer.run import scenario as experiment
 from tracer.run.interleave import Run, Turn
 
 SCHEMA: Literal[1] = 1
-ROUNDS = 3
+ROUNDS = (
+    5  # of fewer, two runs of the same thing part by chance more often than once in a hundred times
+)
 _TIMEOUT_S = 120  # an emulated machine takes long to start an interpreter
 
 
 @dataclass
 class RunResults:
     """The results of runs. recorded: one recording for each round; cannot: what this machine lacks for a run; failed:
-    how a run failed."""
+    how a run failed; interrupted: whether the user ended it, with these runs made."""
 
     recorded: dict[Wanted, list[Path]] = field(default_factory=dict)
     cannot: dict[Wanted, str] = field(default_factory=dict)
     failed: dict[Wanted, str] = field(default_factory=dict)
+    interrupted: bool = False
 
     def lang(self, wanted: Wanted) -> str:
         """The language of the program that ran."""
         paths = self.recorded[wanted]
-        return (
-            parquet.read_facts(str(paths[0]))["options"].get("lang", "python")
-            if paths
-            else "python"
-        )
+        if not paths:
+            return "python" if _is_python(wanted) else "c"
+        return str(parquet.read_facts(str(paths[0]))["options"].get("lang", "python"))
 
     def reason(self, wanted: Wanted) -> str | None:
         """Why a run is of no use; None if it is."""
-        return self.failed.get(wanted) or self.cannot.get(wanted)
+        missed = "interrupted before it was made" if not self.recorded[wanted] else None
+        return self.failed.get(wanted) or self.cannot.get(wanted) or missed
 
 
 def runs_of(claims: Iterable[Claim]) -> list[Wanted]:
@@ -74,34 +76,54 @@ def run(
 ) -> RunResults:
     """Makes every run, recorded into `directory` as `user` (uid, gid). Rounds are interleaved, so that other load on
     the machine affects all runs that are compared. progress: called before each run with the number of runs made and
-    the program.
+    the program. Ctrl-C, and any signal that ends iotrace, ends it with the runs that were made.
 
-    Raises KeyboardInterrupt (for any signal that ends iotrace), CannotTrace, OSError.
+    Raises CannotTrace, OSError.
     """
     made = RunResults({wanted: [] for wanted in wanted_runs})
-    plans = [_plan(wanted, user) for wanted in wanted_runs]
-    left_out = set()
-    for index, wanted in enumerate(wanted_runs):
+    plans = _plans(wanted_runs, user, made)
+    able, left_out = list(plans), set[int]()
+
+    @contextlib.contextmanager
+    def place(turn: Turn) -> Iterator[tuple[str, Callable[[], None]]]:
+        path = directory / f"{_stem(able[turn.plan])}-{turn.round + 1}.parquet"
+        try:
+            yield str(path), lambda: None
+        finally:
+            if path not in made.recorded[able[turn.plan]]:
+                path.unlink(missing_ok=True)
+
+    def say(turn: Turn) -> None:
+        progress(turn.number, able[turn.plan].program)
+
+    counts = [rounds_of(wanted) for wanted in able]
+    runs = interleave.run(list(plans.values()), counts, features, place, say, left_out)
+    try:
+        for result in runs:
+            _note(able[result.turn.plan], result, made)
+            if made.reason(able[result.turn.plan]):
+                left_out.add(result.turn.plan)
+    except KeyboardInterrupt:
+        made.interrupted = True
+    return made
+
+
+def _plans(
+    wanted_runs: Iterable[Wanted], user: tuple[int, int] | None, made: RunResults
+) -> dict[Wanted, experiment.ScenarioPlan]:
+    """The plans of all runs that can be made here; why the others cannot goes into `made`."""
+    plans = {}
+    for wanted in wanted_runs:
         if not _has_room(wanted):
             made.cannot[wanted] = (
                 f"no process may have {wanted.sockets} sockets open here (ulimit -H -n)"
             )
-            left_out.add(index)
-
-    @contextlib.contextmanager
-    def place(turn: Turn) -> Iterator[tuple[str, Callable[[], None]]]:
-        stem = _stem(wanted_runs[turn.plan])
-        yield str(directory / f"{stem}-{turn.round + 1}.parquet"), lambda: None
-
-    def say(turn: Turn) -> None:
-        progress(turn.number, wanted_runs[turn.plan].program)
-
-    counts = [rounds_of(wanted) for wanted in wanted_runs]
-    for result in interleave.run(plans, counts, features, place, say, left_out):
-        _note(wanted_runs[result.turn.plan], result, made)
-        if made.reason(wanted_runs[result.turn.plan]):
-            left_out.add(result.turn.plan)
-    return made
+            continue
+        try:
+            plans[wanted] = _plan(wanted, user)
+        except twin.CannotBuild as error:
+            made.cannot[wanted] = str(error)
+    return plans
 
 
 def _note(wanted: Wanted, result: Run, made: RunResults) -> None:
@@ -138,12 +160,26 @@ def _plan(wanted: Wanted, user: tuple[int, int] | None) -> experiment.ScenarioPl
 
 
 def _program(wanted: Wanted, user: tuple[int, int] | None) -> tuple[str, tuple[str, ...]]:
-    """(language, command) of the program to run."""
-    scenario = None if wanted.is_trial else scenarios.find(_module(wanted).NAME)
-    if scenario and wanted.native and scenario.twin:
-        with contextlib.suppress(twin.CannotBuild):
-            return "c", experiment.program(scenario, "c", user)
+    """(language, command) of the program to run; raises CannotBuild where it is there in C alone."""
+    source = _twin(wanted)
+    if source.exists():
+        try:
+            return "c", (str(twin.built_as(source, user)),)
+        except twin.CannotBuild:
+            if not _is_python(wanted):
+                raise
     return "python", (sys.executable, "-m", f"scenarios.{wanted.program}")
+
+
+def _twin(wanted: Wanted) -> Path:
+    """Where the program is in C, if it is."""
+    return twin.SOURCES / f"{wanted.program.replace('.', '/')}.c"
+
+
+@cache
+def _is_python(wanted: Wanted) -> bool:
+    """Whether the program is there in Python."""
+    return find_spec(f"scenarios.{wanted.program}") is not None
 
 
 def report(
@@ -157,6 +193,8 @@ def report(
         if not made.reason(wanted)
     }
     judged = [_judged(claim, seen, made, kept) for claim in claims]
+    if made.interrupted:
+        judged = [claim for claim in judged if claim["evidence"]]
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -170,6 +208,7 @@ def report(
         },
         "failed": sorted(set(made.failed.values())),
         "ledger": _ledger(path for paths in made.recorded.values() for path in paths),
+        "interrupted": made.interrupted,
     }
 
 
@@ -210,7 +249,7 @@ def _judged(
                 "name": name,
                 "program": wanted.program,
                 "command": command(wanted, made.lang(wanted)),
-                "rounds": rounds_of(wanted),
+                "rounds": len(made.recorded[wanted]),
                 "recordings": [
                     text.shown(str(Path(kept, path.name))) for path in made.recorded[wanted] if kept
                 ],
@@ -222,8 +261,9 @@ def _judged(
 
 def judge(claim: Claim, recordings: Mapping[str, Sequence[str]]) -> Judgement:
     """The verdict on a claim from recordings (paths) by the names of its runs; raises RecordingError."""
+    seen = {path: _seen(path) for paths in recordings.values() for path in paths}
     return claim.verdict(
-        {name: [_seen(path) for path in paths] for name, paths in recordings.items()}
+        {name: [seen[path] for path in paths] for name, paths in recordings.items()}
     )
 
 
@@ -239,9 +279,11 @@ def command(wanted: Wanted, lang: str) -> str:
         pace = [f"--interval-ns {options.interval_ns}"] * (
             options.interval_ns != default.interval_ns
         )
-        return " ".join(
-            ["iotrace trace --", sys.executable, f"-m scenarios.{wanted.program}", *messages, *pace]
-        )
+        program = f"{sys.executable} -m scenarios.{wanted.program}"
+        if lang == "c":
+            place = wanted.program.replace(".", "/")
+            program = f"$({sys.executable} -m tracer.run.twin {place})"
+        return " ".join(["iotrace trace --", program, *messages, *pace])
     module = _module(wanted)
     words = [f"iotrace run {module.NAME}", *messages]
     words += [f"--interval {options.interval_ns / 1e6:g}ms"] * (

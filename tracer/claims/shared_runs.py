@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracer.claims.claim import Wanted
 
 SYNCHRONOUS = {
-    "blocking": Wanted("blocking"),
+    "blocking": Wanted("blocking", compared=True),
     "nonblocking": Wanted("nonblocking", compared=True),
     "select": Wanted("select"),
     "poll": Wanted("poll"),

@@ -11,8 +11,8 @@ from tracer.analysis.tables.intervals import Intervals
 from tracer.analysis.threads.timeline import Calls, OffCpu, Timeline
 from tracer.kernel import syscalls
 from tracer.recording.batch import Read, RecordBatch, joined
-from tracer.recording.fields import Signals
-from tracer.recording.records import empty
+from tracer.recording.fields import LibraryCalls, Signals
+from tracer.recording.records import LIBRARY_NAMES, empty
 from tracer.report import build
 from tracer.report.contract import Expected, Facts, Operation, Report, Thread
 
@@ -97,6 +97,12 @@ class TraceView:
         """Signals delivered to a handler inside the window, in time order."""
         signals = Signals.of(joined([RecordBatch.of(empty()), *self._read(*self.window)]))
         return signals.where(~signals.made & signals.handled)
+
+    def library_calls(self, name: str) -> LibraryCalls:
+        """The calls of a function of the C library inside the window, in time order."""
+        library = LibraryCalls.of(joined([RecordBatch.of(empty()), *self._read(*self.window)]))
+        numbers = [number for number, its in LIBRARY_NAMES.items() if its == name]
+        return library.where(np.isin(library.function, numbers))
 
     # sums over times
 

@@ -23,8 +23,8 @@ _SIDES = ("--a", "--b")
 
 
 class Sides(Command):
-    """Takes `--a RUN…`: what follows up to the next option belongs to it. Trouble is status 2, as of diff(1): 1 says that
-    they differ."""
+    """Takes `--a RUN…`: what follows up to the next option belongs to it. Trouble is status 2, as of diff(1): 1 says
+    that they differ."""
 
     own_status = USAGE
 

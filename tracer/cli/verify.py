@@ -56,7 +56,8 @@ class Claims(Value):
 def command(chosen: tuple[Claim, ...], output: str | None, as_root: bool, wanted: Wanted) -> None:
     """Put the textbook's claims to the test on this kernel; CLAIM is a number or a name, all of them without.
 
-    A claim that does not hold is a finding, and the status is 0. It is 3 if one could not be tested here.
+    A claim that does not hold is a finding, and the status is 0. It is 3 if one could not be tested here. Ctrl-C ends
+    the runs, and what was judged by then is shown; the status is 1.
     """
     from tracer import claims
     from tracer.claims.claim import Verdict
@@ -64,6 +65,10 @@ def command(chosen: tuple[Claim, ...], output: str | None, as_root: bool, wanted
     numbers = {claim.number for claim in chosen}
     tested = [claim for claim in claims.claims() if not numbers or claim.number in numbers]
     report = _tested(tested, output, as_root)
+    if report["interrupted"]:
+        if report["claims"]:
+            show.show(Kind.VERIFY, lambda: report, wanted)
+        raise KeyboardInterrupt
     show.show(Kind.VERIFY, lambda: report, wanted)
     if report["failed"]:
         raise IotraceError("; ".join(report["failed"]))

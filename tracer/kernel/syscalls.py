@@ -58,8 +58,8 @@ CLASSES = {"select": SELECT, "poll": POLL, "epoll_wait": EPOLL}
 MOST_ERRNO = (
     4095  # a call that failed has returned a negative number, down to this (include/linux/err.h)
 )
-# Result codes that never reach user space: the kernel restarts the call (include/linux/errno.h). 515, which lies between
-# them, is none: an ioctl's "no such command", which user space sees as ENOTTY.
+# Result codes that never reach user space: the kernel restarts the call (include/linux/errno.h). 515, between them, is
+# no restart: an ioctl's "no such command", which user space sees as ENOTTY.
 RESTARTS = {
     512: "ERESTARTSYS",
     513: "ERESTARTNOINTR",

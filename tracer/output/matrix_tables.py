@@ -10,9 +10,10 @@ _SIGNS = {
     "holds": "+",
     "holds with a qualification": "(+)",
     "does not hold": "−",
+    "cannot tell": "~",
     "cannot be tested here": "?",
 }
-CLAIM_SIGNS = "+ holds, (+) with a qualification, − does not hold, ? could not be tested"
+CLAIM_SIGNS = "+ holds, (+) with a qualification, − does not hold, ~ rounds could not tell, ? could not be tested"
 
 
 def kernels(matrix: Result) -> tuple[list[str], list[list[str]]]:
@@ -88,8 +89,8 @@ def ratios(matrix: Result, phase: str) -> tuple[list[str], list[list[str]]]:
 
 
 def claims(matrix: Result) -> tuple[list[str], list[list[str]]]:
-    """One row a claim of `iotrace verify`, one column a kernel: + holds, (+) with a qualification, − does not, ? could
-    not be tested. No rows where none was."""
+    """One row a claim of `iotrace verify`, one column a kernel: + holds, (+) with a qualification, − does not, ~ the
+    rounds could not tell, ? could not be tested. No rows where none was."""
     judged = {
         kernel["name"]: {claim["number"]: claim for claim in kernel["claims"] or ()}
         for kernel in matrix["kernels"]

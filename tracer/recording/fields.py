@@ -30,7 +30,7 @@ from tracer.recording.records import (
 
 # The columns that hold IDs beside `tid`, and of which kinds.
 THREAD_COLUMNS = {
-    "fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN, Kind.NEIGHBOUR),
+    "fd": (Kind.THREAD, Kind.WAKING, Kind.SWITCH_IN, Kind.NEIGHBOUR, Kind.OWNER),
     "result": (Kind.SWITCH_OUT,),
 }
 PROCESS_COLUMNS = {
@@ -563,6 +563,18 @@ class WatchedMore(View):
         return np.stack(
             [batch.start[rows].view(np.uint64), batch.result[rows].view(np.uint64), third], axis=1
         )
+
+
+class LockOwners(View):
+    """What stands where glibc's mutexes have their owner, where a thread enters futex to wait (`time` is the entry).
+    Whether the word belongs to a mutex at all is not known."""
+
+    KINDS = (Kind.OWNER,)
+    __slots__ = ()
+
+    owner = Field("fd", "A thread, if it is a mutex, as the waiting thread's PID namespace has it.")
+    word = Field("start", "The futex word's address.")
+    operation = Field("arg", "The call's operation (FUTEX_*).")
 
 
 class Neighbours(View):

@@ -44,6 +44,7 @@ class Kind(IntEnum):
     MESSAGES = 31
     UNENTERED = 33
     WAKER = 34
+    OWNER = 37
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at

@@ -550,8 +550,9 @@ class Lock(TypedDict):
 
     address: str
     process: Id | None
-    kind: Literal["mutual exclusion", "synchronisation", "unclear"]
+    kind: Literal["mutual exclusion", "two-way waiting", "synchronisation", "unclear"]
     waits: Count
+    owned: Count
     wakes: Count
     waited_ns: Duration
     longest_ns: Duration
@@ -1085,12 +1086,13 @@ class Comparison(TypedDict):
 
 
 class ClaimRun(TypedDict):
-    """A run that a claim was judged by. name: the part it plays; command: what repeats it."""
+    """A run that a claim was judged by. name: the part it plays; command: what repeats it; rounds: how often it was
+    made."""
 
     name: str
     program: str
     command: str
-    rounds: Annotated[int, Also(minimum=1)]
+    rounds: Count
     recordings: list[str]
 
 
@@ -1102,7 +1104,11 @@ class JudgedClaim(TypedDict):
     claim: str
     source: str
     verdict: Literal[
-        "holds", "holds with a qualification", "does not hold", "cannot be tested here"
+        "holds",
+        "holds with a qualification",
+        "does not hold",
+        "cannot tell",
+        "cannot be tested here",
     ]
     evidence: str
     qualification: str | None
@@ -1131,6 +1137,7 @@ class Verification(TypedDict):
     verdicts: Counts
     failed: list[str]
     ledger: LedgerSum
+    interrupted: bool
 
 
 # What a recording says of itself (its metadata, docs/json.md): some of it goes into the report as it is.

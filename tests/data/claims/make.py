@@ -26,15 +26,27 @@ def twin(name: str) -> tuple[str, ...]:
     return (str(built(SOURCES / f"{name}.c")),)
 
 
+def trial(name: str) -> tuple[str, ...]:
+    return twin(f"trials/{name}")
+
+
 def counter(name: str) -> tuple[str, ...]:
+    source = HERE / "counter" / f"{name}.c"
+    if source.exists():
+        return (str(built(source)),)
     return sys.executable, "-m", f"tests.data.claims.counter.{name}"
 
 
 RUNS = {
     "threads": (twin("threads"), Options(10, 1 * MS, sockets=10)),
     "epoll-lt-10": (twin("epoll_lt"), Options(10, 1 * MS, sockets=10)),
-    "crowdthreads": (module("trials.crowdthreads"), Options(3, proto="none")),
-    "crowdprocess": (module("trials.crowdprocess"), Options(3, proto="none")),
+    **{
+        name.replace("_", "-"): (trial(name), Options(3, proto="none"))
+        for name in (
+            *("crowd_threads", "crowd_threads_batch", "crowd_epoll", "crowd_epoll_batch"),
+            *("crowd_select", "crowd_poll"),
+        )
+    },
     "neighbour": (module("trials.neighbour"), Options(5, 5 * MS)),
     "nonblocking-long": (module("nonblocking"), Options(5, 1 * MS)),
     "polite": (counter("polite"), Options(5, 1 * MS)),
@@ -42,15 +54,40 @@ RUNS = {
         f"{name}-4": (module(name.replace("-", "_")), Options(8, 1 * MS, sockets=4))
         for name in ("select", "poll", "epoll-lt")
     },
-    "watching": (counter("fewer"), Options(3, proto="none")),
-    "all-readable": (counter("all_readable"), Options(3, proto="none")),
-    "shortlived": (module("trials.shortlived"), Options(10, proto="none")),
+    "watching": (counter("fewer"), Options(2, proto="none")),
+    "all-readable": (counter("all_readable"), Options(2, proto="none")),
+    "watching-cold": (counter("fewer_cold"), Options(2, proto="none")),
+    "ignored": (counter("ignored"), Options(2, proto="none")),
+    "stopped": (counter("stopped"), Options(5, 5 * MS)),
+    "shortlived": (trial("shortlived"), Options(10, proto="none")),
+    "longlived": (counter("longlived"), Options(10, proto="none")),
+    "sigsuspend": (trial("sigsuspend"), Options(10, 1 * MS)),
+    "early": (counter("early"), Options(5, 1 * MS)),
+    "modified": (module("trials.modified"), Options(2, proto="none")),
+    "write-space": (module("trials.write_space"), Options(2, proto="none")),
+    "writable": (counter("writable"), Options(2, proto="none")),
+    "oneshot": (counter("oneshot"), Options(2, proto="none")),
     "levels": (module("trials.levels"), Options(2, proto="none")),
     "edges": (module("trials.edges"), Options(2, proto="none")),
     "concurrent": (module("concurrent"), Options(4, 2 * MS, proto="none")),
     "parallel": (module("parallel"), Options(10, 2 * MS, proto="none")),
-    "lock": (module("lock"), Options(5, 1 * MS, proto="none")),
-    "condition": (module("condition"), Options(5, 1 * MS, proto="none")),
+    **{name: (twin(name), Options(5, 1 * MS, proto="none")) for name in ("lock", "condition")},
+    **{
+        name.replace("_", "-"): (trial(name), Options(8, 1 * MS, proto="none"))
+        for name in ("mutex", "lock_pi", "condvar", "barrier")
+    },
+    **{
+        name: (counter(name), Options(5, 1 * MS, proto="none"))
+        for name in ("impatient", "forsaken")
+    },
+    "silent": (counter("silent"), Options(1, proto="none")),
+    "outstanding": (trial("outstanding"), Options(2, proto="none")),
+    "awaited": (counter("awaited"), Options(2, proto="none")),
+    "told-early": (counter("told_early"), Options(5, 1 * MS)),
+    **{
+        f"io-uring-{taskrun}": (twin("io_uring"), Options(5, 1 * MS, taskrun=taskrun))
+        for taskrun in ("coop", "defer")
+    },
     "beyond": (module("trials.beyond"), Options(1, proto="none")),
     "unchecked": (counter("unchecked"), Options(1, proto="none")),
 }

@@ -63,8 +63,10 @@ def test_sets_of_runs_are_named_by_two_options(sets: dict[str, list[str]]) -> No
 def test_one_run_each(sets: dict[str, list[str]], tmp_path: Path) -> None:
     base, late = sets["base"][0], sets["late"][0]
     assert of(base, base, "--exit-code")["same"] and of(base, late, "--exit-code")["same"]
-    far = blocking(tmp_path / "far.parquet", notice=90_000, seed=9)
+    far = blocking(tmp_path / "far.parquet", notice=120_000, seed=9)
     assert {its["what"] for its in of(base, far)["differences"]} == {"notice p50", "waking p50"}
+    waits = blocking(tmp_path / "waits.parquet", notice=120_000, seed=9, waits=True)
+    assert of(base, waits)["same"]  # others had the CPU
     assert "They differ in 2 measures." in diff(base, far, "--exit-code", status=1)
     assert "No difference is told." in diff(base, late)
 

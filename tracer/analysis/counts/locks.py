@@ -1,7 +1,10 @@
 """Which thread waited for which on a futex(2), how long, and whether that was mutual exclusion or synchronisation.
 
-A thread that waited for a mutex has it afterwards, and wakes another waiter when it unlocks it. A thread that waited
-for an event, at a condition or a semaphore, was woken by another thread and wakes nobody there.
+A futex says who sleeps and who wakes, not what for. That a lock is waited for is known where the word has an owner: by
+FUTEX_LOCK_PI, whose word is the owner's thread ID (futex(2)), and by glibc's mutexes, which note their owner beside the
+word (lock_owners). Else only the direction is known. Who waited at one side of a semaphore wakes nobody there:
+synchronisation. Where all who wait wake others there too, it may be another library's lock, a barrier or a condition
+variable by which threads take turns: two-way waiting.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.analysis.counts.lock_owners import Owners
 from tracer.analysis.identity.identity import Identity
 from tracer.analysis.steps.step import ReportPart, Results, State
 from tracer.analysis.tables.asof import at, following
@@ -25,7 +29,9 @@ MOST = 16  # futex words are listed, those with the longest waits
 _WAITS = (0, 6, 9, 11, 13)
 # FUTEX_WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, UNLOCK_PI, WAKE_BITSET, CMP_REQUEUE_PI
 _WAKES = (1, 3, 4, 5, 7, 10, 12)
+_LOCKS = (6, 13)  # FUTEX_LOCK_PI, LOCK_PI2
 _COMMAND, _PRIVATE = 0x7F, 0x80
+_MOST_WAITS = 0.5  # more than that share of a word's waits must have an owner
 
 
 @dataclass(slots=True)
@@ -52,8 +58,10 @@ class Locks(ReportPart):
     def __init__(self) -> None:
         self._futex = syscalls.numbers()["futex"]
         self._kept: list[_FutexCalls] = []
+        self._owners = Owners()
 
     def feed(self, batch: RecordBatch, state: State) -> None:
+        self._owners.feed(batch)
         calls = state[TimelineStep].calls
         calls = calls.take((calls.nr == self._futex) & state.window.holds(calls.end))
         if not len(calls):
@@ -75,7 +83,7 @@ class Locks(ReportPart):
         )
 
     def finish(self, results: Results) -> dict[str, Any]:
-        return {"locks": _locks(_joined(self._kept))}
+        return {"locks": _locks(_joined(self._kept), self._owners)}
 
 
 def _joined(pieces: list[_FutexCalls]) -> _FutexCalls:
@@ -88,15 +96,16 @@ def _joined(pieces: list[_FutexCalls]) -> _FutexCalls:
     )
 
 
-def _locks(calls: _FutexCalls) -> list[dict[str, Any]]:
+def _locks(calls: _FutexCalls, owners: Owners) -> list[dict[str, Any]]:
     waits = calls.take(np.isin(calls.command, _WAITS) & (calls.woken > 0))
     wakes = calls.take(np.isin(calls.command, _WAKES))
     waker_tids = _wakers(waits, wakes)
+    owned = np.isin(waits.command, _LOCKS) | owners.owned(waits.tid, waits.start, waits.word >> 32)
     words, index = np.unique(waits.word, return_inverse=True)
     slept_ns = np.zeros(len(words), np.int64)
     np.add.at(slept_ns, index, waits.slept)
     longest = words[np.argsort(-slept_ns, kind="stable")[:MOST]]
-    return [_entry(word, waits, waker_tids, wakes) for word in longest.tolist()]
+    return [_entry(word, waits, waker_tids, owned, wakes) for word in longest.tolist()]
 
 
 def _wakers(waits: _FutexCalls, wakes: _FutexCalls) -> np.ndarray:
@@ -107,20 +116,27 @@ def _wakers(waits: _FutexCalls, wakes: _FutexCalls) -> np.ndarray:
     return np.where(was_waking, at(wakes.tid, waker), 0)
 
 
-def _kind(waiters: set[int], wakers: set[int]) -> str:
-    """Mutual exclusion if every waiter is a waker too. waiters: threads that another woke; wakers: threads that called
-    futex to wake others."""
-    if waiters and waiters <= wakers:
+def _kind(waiters: set[int], wakers: set[int], owned: float) -> str:
+    """waiters: threads that another woke; wakers: threads that called futex to wake others; owned: the share of the
+    waits that began while another thread owned the word."""
+    if owned > _MOST_WAITS:
         return "mutual exclusion"
+    if waiters and waiters <= wakers:
+        return "two-way waiting"
     return "synchronisation" if waiters and not waiters & wakers else "unclear"
 
 
 def _entry(
-    word: int, waits: _FutexCalls, waker_tids: np.ndarray, wakes: _FutexCalls
+    word: int,
+    waits: _FutexCalls,
+    waker_tids: np.ndarray,
+    owned: np.ndarray,
+    wakes: _FutexCalls,
 ) -> dict[str, Any]:
-    """The report's entry of one word; waker_tids: int64[n], the thread that woke each of `waits`."""
+    """The report's entry of one word; waker_tids: int64[n], the thread that woke each of `waits`; owned: bool[n],
+    whether another thread owned the word then."""
     on_word = waits.word == word
-    waits, waker_tids = waits.take(on_word), waker_tids[on_word]
+    waits, waker_tids, owned = waits.take(on_word), waker_tids[on_word], owned[on_word]
     wakes = wakes.take(wakes.word == word)
     pairs: dict[tuple[int, int], list[int]] = defaultdict(list)
     for waiter, waker, ns in zip(
@@ -130,8 +146,11 @@ def _entry(
     return {
         "address": f"…{word & 0xFFFFFFFF:08x}",
         "process": word >> 32 or None,
-        "kind": _kind(set(waits.tid[waker_tids > 0].tolist()), set(wakes.tid.tolist())),
+        "kind": _kind(
+            set(waits.tid[waker_tids > 0].tolist()), set(wakes.tid.tolist()), float(owned.mean())
+        ),
         "waits": len(waits),
+        "owned": int(owned.sum()),
         "wakes": len(wakes),
         "waited_ns": int(waits.slept.sum()),
         "longest_ns": int(waits.slept.max()),

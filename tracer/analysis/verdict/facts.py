@@ -376,11 +376,13 @@ class TimeSpent:
 
 @dataclass(frozen=True)
 class FutexSleeps:
-    """Sleeps on futex words. gave_back: whether the threads that slept woke others there later (mutual exclusion)."""
+    """Sleeps on futex words. owned: they were locks, and another thread had them; gave_back: whether the threads that
+    slept woke others there later."""
 
     times: int
     slept_ns: int
     longest_ns: int
+    owned: bool
     gave_back: bool
 
 

@@ -329,10 +329,10 @@ def _shared_out(waits: DataWait, blocked_ns: int) -> DataWait:
 
 
 def waited_for_locks(locks: Iterable[Mapping[str, object]]) -> dict[int, int]:
-    """Thread → ns asleep on futexes that are for mutual exclusion; locks: as the report has them."""
+    """Thread → ns asleep on futexes that are locks or may be (two-way waiting); locks: as the report has them."""
     slept: Counter[int] = Counter()
     for word in locks:
-        if word["kind"] != "mutual exclusion":
+        if word["kind"] not in ("mutual exclusion", "two-way waiting"):
             continue
         pairs = word["between"]
         assert isinstance(pairs, list)

@@ -17,8 +17,9 @@ from tracer.analysis.verdict.io_model import ModelVerdict
 
 DOING = {"user": "computing", "kernel": "in system calls", "runnable": "waiting for a CPU"}
 MOSTLY = 0.5  # of the threads' time: the least share of what a program "mostly" does
-MUTUAL_EXCLUSION, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INSTEADS = (
+MUTUAL_EXCLUSION, TWO_WAY, SYNCHRONISATION, CONCURRENT, PARALLEL, COMPUTING, FILES = INSTEADS = (
     "mutual exclusion",
+    "two-way waiting",
     "synchronisation",
     "concurrent",
     "parallel",
@@ -161,11 +162,11 @@ def _uses_files(counts: IoCounts, activity: dict[str, Any]) -> bool:
 def _waits_for_each_other(
     locks: Sequence[dict[str, Any]], times: dict[str, int]
 ) -> _Instead | None:
-    """Mutual exclusion or synchronisation: the one with the longer waits. Only words with repeated waits count; a join
-    is none."""
+    """Mutual exclusion, two-way waiting or synchronisation: the one with the longest waits. Only words with repeated
+    waits count; a join is none."""
     words = {
         kind: [word for word in locks if word["kind"] == kind and word["waits"] >= FEWEST_WAITS]
-        for kind in (MUTUAL_EXCLUSION, SYNCHRONISATION)
+        for kind in (MUTUAL_EXCLUSION, TWO_WAY, SYNCHRONISATION)
     }
     slept_ns = {kind: sum(word["waited_ns"] for word in of_kind) for kind, of_kind in words.items()}
     kind = max(slept_ns, key=slept_ns.__getitem__)
@@ -176,6 +177,7 @@ def _waits_for_each_other(
         slept_ns[kind],
         max(word["longest_ns"] for word in words[kind]),
         kind == MUTUAL_EXCLUSION,
+        kind != SYNCHRONISATION,
     )
     return _Instead(kind, (sleeps, _time_spent(times)))
 

@@ -14,6 +14,7 @@ STYLES = {
     "holds": "green",
     "holds with a qualification": "yellow",
     "does not hold": "bold red",
+    "cannot tell": "bold yellow",
     "cannot be tested here": "dim",
 }
 _INDENT = 10
@@ -53,7 +54,7 @@ def _claim(claim: Result, width: int) -> list[Text]:
     lines += [Text(line, style="bold") for line in textwrap.wrap(claim["claim"], width)]
     lines += _labelled("measured", claim["evidence"], width)
     lines += _labelled(
-        "because" if verdict in ("does not hold", "cannot be tested here") else "but",
+        "but" if verdict == "holds with a qualification" else "because",
         claim["qualification"],
         width,
     )
@@ -101,7 +102,7 @@ def _foot(report: Result, width: int) -> list[Text]:
         Text(line)
         for line in textwrap.wrap(
             "Numbers are medians over the rounds, with the least and the greatest behind them where they differ. Two "
-            "values differ only if all rounds of one lie beyond all of the other.",
+            "values differ where a permutation test of the rounds says so (p of 0.01 at most), as in iotrace diff.",
             width,
         )
     ]
@@ -111,6 +112,10 @@ def _foot(report: Result, width: int) -> list[Text]:
         f"delivered + {number(ledger['lost'])} lost; {missed} missed",
         width,
     )
+    if report["interrupted"]:
+        lines += _labelled(
+            "STOPPED", "interrupted: judged by the runs that were made", width, "bold"
+        )
     for failed in report["failed"]:
         lines += _labelled("FAILED", failed, width, "bold red")
     return lines
@@ -120,5 +125,6 @@ _FOOT = {
     "holds": ("holds", "hold"),
     "holds with a qualification": ("with a qualification", "with a qualification"),
     "does not hold": ("does not hold", "do not hold"),
+    "cannot tell": ("cannot be told: this machine is too busy",) * 2,
     "cannot be tested here": ("cannot be tested here", "cannot be tested here"),
 }

@@ -38,6 +38,10 @@ INSTEADS = {
         "mutual exclusion, no I/O model",
         "Threads wait for their turn: who has the lock keeps the others asleep. Nothing comes in on a socket or pipe.",
     ),
+    "two-way waiting": (
+        "threads that wait for each other, no I/O model",
+        "Each is woken by others and wakes others in turn. Nothing comes in on a socket or pipe.",
+    ),
     "synchronisation": (
         "synchronisation, no I/O model",
         "Threads wait for what others do, and are woken by them. Nothing comes in on a socket or pipe.",

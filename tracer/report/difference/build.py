@@ -131,7 +131,7 @@ def _numbers(where: Where, one: list[Place], other: list[Place]) -> Iterator[sha
         a, b = measure.median(first), measure.median(second)
         effect, interval = measure.effect(first, second)
         least = measure.floor_of(name, unit, a, b)
-        differs = least is not None and abs(b - a) > least and measure.apart(first, second)
+        differs = least is not None and measure.told(first, second, least)
         rule: shapes.Rule = "shown" if least is None else "floor"
         line = _line(where, name, unit, rule, a, b, differs=differs)
         line |= {"effect": effect, "interval": list(interval) if interval else None, "least": least}
@@ -259,8 +259,9 @@ def _notes(
     runs = f"{len(one)} and {len(other)} runs"
     if how == "one run each":
         notes.append(
-            f"one run each: shifts of medians under these are not told: {shifts}; p90 and CPU time are shown and not "
-            "compared. Five runs of each, made in turns, tell more (--a RUN… --b RUN…)"
+            f"one run each: shifts of medians under these are not told: {shifts}, and none that is a wait for a CPU; "
+            "p90 and CPU time are shown and not compared. Five runs of each, made in turns, tell more (--a RUN… --b "
+            "RUN…)"
         )
     elif how == "few runs":
         notes.append(

@@ -6,13 +6,13 @@ from __future__ import annotations
 # the method and what was measured).
 FLOORS_NS = {
     "wait": 10_000_000,
-    "notice": 30_000,
-    "waking": 30_000,
-    "fetching": 15_000,
-    "copy": 5_000,
-    "completion": 50_000,
+    "notice": 50_000,
+    "waking": 50_000,
+    "fetching": 18_000,
+    "copy": 15_000,
+    "completion": 100_000,
 }
-TIMES = 2.5  # and how many times the smaller of both
+TIMES = 5.0  # and how many times the smaller of both
 
 
 def floor_ns(phase: str, one: float, other: float) -> float:

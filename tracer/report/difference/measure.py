@@ -11,10 +11,8 @@ from tracer.report.difference.floors import FLOORS_NS, floor_ns
 from tracer.report.difference.run import Number, Usual
 from tracer.statistics import shift
 
-USUAL = 0.75  # what so many operations of one side do,
-SELDOM = (
-    0.25  # and so few of the other, is a difference: how often is not a matter of chance any more
-)
+# What so many operations of one side do, and so few of the other, is a difference: chance does not change most of them.
+USUAL, SELDOM = 0.75, 0.25
 
 
 def apart(one: Sequence[Number], other: Sequence[Number]) -> bool:
@@ -27,6 +25,15 @@ def apart(one: Sequence[Number], other: Sequence[Number]) -> bool:
 
 def _values(numbers: Sequence[Number]) -> np.ndarray:
     return numbers[0].parts if len(numbers) == 1 else np.array([its.value for its in numbers])
+
+
+def told(one: Sequence[Number], other: Sequence[Number], least: float) -> bool:
+    """Whether times of too few runs for a test differ: their medians by more than the floor, all of one beyond all of
+    the other, and so without the time in which they waited for a CPU."""
+    if abs(median(other) - median(one)) <= least or not apart(one, other):
+        return False
+    first, second = ([its.on_cpu for its in side if its.on_cpu] for side in (one, other))
+    return len(first) < len(one) or len(second) < len(other) or told(first, second, least)
 
 
 def floor_of(name: str, unit: str, one: float, other: float) -> float | None:

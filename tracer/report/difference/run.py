@@ -4,9 +4,9 @@ the whole run, of each process by its name, and of each kind of descriptor by it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,16 +23,20 @@ from tracer.analysis.operations.steps_of_operations import (
 from tracer.analysis.operations.table import Operations
 from tracer.analysis.steps.step import Recording, Results
 from tracer.analysis.steps.window import Window
+from tracer.analysis.threads.absences import Absences, OffCpuTimes
 from tracer.analysis.threads.thread_states import ThreadStates, ThreadTimes
 from tracer.recording.batch import Read
 from tracer.report.difference.roles import role
 from tracer.report.processes import Processes
 from tracer.report.program import FileNames, Model
 from tracer.statistics import grid
-from tracer.terms import NOTICE_SPANS, PHASES, STATES
+from tracer.terms import NOTICE_SPANS, PHASE_SPANS, PHASES, STATES
 
 # notice stands before its two parts
 TIMED = tuple(its for name in PHASES for its in (name, *(NOTICE_SPANS if name == "notice" else ())))
+Timed: TypeAlias = dict[
+    str, tuple[np.ndarray, np.ndarray]
+]  # phase → what it took, and waited for a CPU (ns)
 PARTS = 5  # of a run, in the order of time
 FEWEST_IN_PART = 4  # operations; a run with fewer than twice as many is one part
 _OWN = STATES[1:]  # blocked is the pace of who sends
@@ -49,11 +53,13 @@ class Where(NamedTuple):
 @dataclass(frozen=True)
 class Number:
     """One number of a run. parts: the same of each part of the run; sample: what it was taken of, thinned out, if it is
-    a median, else empty."""
+    a median, else empty; on_cpu: the same without the time in which its threads waited for a CPU, where that is known:
+    other programs decide how long that is."""
 
     value: float
     parts: np.ndarray
     sample: np.ndarray
+    on_cpu: Number | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,10 @@ def of(read: Read, facts: dict[str, Any], name: str) -> Run:
     """The run of a recording. read, facts: as build.build takes them; name: what it is called."""
     notes = facts.get("notes") or {}
     window = Window.of(notes.get("window_ns") or facts.get("window_ns"))
-    steps = (Model, Processes, OperationsInWindow, Identity, ThreadStates, FileNames, Steps)
+    steps = (
+        *(Model, Processes, OperationsInWindow, Identity),
+        *(ThreadStates, FileNames, Steps, Absences),
+    )
     results = passes.run(Recording(read, facts, window), steps)
     ledger = facts.get("ledger") or {}
     return Run(
@@ -104,8 +113,9 @@ def of(read: Read, facts: dict[str, Any], name: str) -> Run:
 def _places(results: Results) -> dict[Where, Place]:
     operations, steps = results[OperationsInWindow], results[Steps]
     threads = results[ThreadStates]
+    timed = _timed(operations, results[Absences])
     everything = np.ones(len(operations), bool)
-    whole = _place(operations, steps, everything, threads)
+    whole = _place(timed, steps, everything, threads)
     whole.words["verdict"] = results[Model]["model"]["name"]
     places = {Where(): whole}
     processes = sorted(results[Processes]["processes"], key=lambda its: its["start_ns"])
@@ -115,12 +125,12 @@ def _places(results: Results) -> dict[Where, Place]:
         chosen = np.isin(operations.tgid, [its["tgid"] for its in pool])
         if len(names) > 1:
             own = [its for its in threads if its.tgid in {process["tgid"] for process in pool}]
-            place = places[Where(name)] = _place(operations, steps, chosen, own)
+            place = places[Where(name)] = _place(timed, steps, chosen, own)
             place.words["verdict"] = ", ".join(sorted({its["model"]["name"] for its in pool}))
         roles = _roles(operations, results[FileNames], chosen)
         for its in dict.fromkeys(roles[chosen].tolist()):
             if len(set(roles[chosen].tolist())) > 1:
-                places[Where(name, its)] = _place(operations, steps, chosen & (roles == its), [])
+                places[Where(name, its)] = _place(timed, steps, chosen & (roles == its), [])
     return places
 
 
@@ -138,16 +148,15 @@ def _roles(
 
 
 def _place(
-    operations: Operations,
+    timed: Timed,
     steps: StepsOfOperations,
     chosen: np.ndarray,
     threads: list[ThreadTimes],
 ) -> Place:
-    """What a run says of some of its operations (chosen: bool[n]) and threads."""
+    """What a run says of some of its operations (chosen: bool[n]) and threads. timed: of all operations."""
     place = Place(int(chosen.sum()))
-    mine = operations.where(chosen)
     if place.operations:
-        place.numbers |= _phases(mine)
+        place.numbers |= _phases(timed, chosen)
         place.numbers |= _counts(steps, chosen)
         place.usual |= _usual(steps, chosen)
     place.numbers |= _states(threads, place.operations)
@@ -173,16 +182,35 @@ def _percentile(values: np.ndarray, share: float) -> float:
     return float(np.quantile(values, share, method="inverted_cdf"))
 
 
-def _phases(operations: Operations) -> dict[str, Number]:
+def _timed(operations: Operations, absences: OffCpuTimes) -> Timed:
+    """How long each phase of each operation took, and how much of that its threads waited for a CPU."""
     took = dict(zip(PHASES, operations.phases(), strict=True)) | {
         name: getattr(operations, end) - getattr(operations, begin)
         for name, (begin, end) in NOTICE_SPANS.items()
     }
-    return {
-        f"{name} {percentile}_ns": number(took[name], share)
-        for name in TIMED
-        for percentile, share in _PERCENTILES.items()
-    }
+    spans = {**PHASE_SPANS, **NOTICE_SPANS}
+    return {name: (took[name], _waited(operations, absences, *spans[name])) for name in TIMED}
+
+
+def _waited(operations: Operations, absences: OffCpuTimes, begin: str, end: str) -> np.ndarray:
+    """int64[n]: how long (ns) those that asked, were told and received waited for a CPU between two boundaries."""
+    since, until = getattr(operations, begin), getattr(operations, end)
+    waited = np.zeros(len(operations), np.int64)
+    others = (operations.receiver_tid, operations.told_tid)
+    for tids in (operations.tid, *others):
+        asleep, away = absences.within(tids, since, until)
+        waited += np.where(tids > 0, away - asleep, 0)
+    return waited
+
+
+def _phases(timed: Timed, chosen: np.ndarray) -> dict[str, Number]:
+    numbers = {}
+    for name, (took, waited) in timed.items():
+        mine, on_cpu = took[chosen], np.maximum(took - waited, 0)[chosen]
+        for percentile, share in _PERCENTILES.items():
+            its = replace(number(mine, share), on_cpu=number(on_cpu, share))
+            numbers[f"{name} {percentile}_ns"] = its
+    return numbers
 
 
 def _looked_at(steps: StepsOfOperations, chosen: np.ndarray) -> np.ndarray:

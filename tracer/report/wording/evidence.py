@@ -447,11 +447,15 @@ def _instead(fact: _Instead) -> str:
 
 
 def _futex_sleeps(fact: FutexSleeps) -> str:
-    meaning = (
-        "it woke others there later: it had what it waited for, and gave it back"
-        if fact.gave_back
-        else "it woke nobody there: what it waited for was an event, and another thread's"
-    )
+    if fact.owned:
+        meaning = "another thread had the lock then, and woke it when it gave it back"
+    elif fact.gave_back:
+        meaning = (
+            "it woke others there later, as at a lock whose owner is not to be seen, a barrier, or a condition "
+            "variable by which threads take turns"
+        )
+    else:
+        meaning = "it woke nobody there: what it waited for was an event, and another thread's"
     return (
         f"{fact.times} times a thread slept on a futex, {duration(fact.slept_ns)} in all, at most "
         f"{duration(fact.longest_ns)}; {meaning}"

@@ -12,7 +12,7 @@ from tracer.analysis.counts.locks import Locks
 from tracer.recording.records import Kind
 
 OTHER, WORD, PRIVATE = 200, 0x4000, 128
-WAIT, WAKE, WAIT_BITSET = 0, 1, 9
+WAIT, WAKE, LOCK_PI, UNLOCK_PI, WAIT_BITSET, LOCK_PI2 = 0, 1, 6, 7, 9, 13
 
 
 def locks(
@@ -45,7 +45,7 @@ def two() -> Trace:
 def test_who_has_waited_gives_back() -> None:
     trace = wakes(waits(two(), TID, 10, OTHER, 100), TID, 110)
     (word,) = locks(wakes(waits(trace, OTHER, 200, TID, 300), OTHER, 310))
-    assert (word["kind"], word["waits"], word["wakes"]) == ("mutual exclusion", 2, 4)
+    assert (word["kind"], word["waits"], word["wakes"]) == ("two-way waiting", 2, 4)
     assert {(pair["waiter"], pair["waker"]) for pair in word["between"]} == {
         (TID, OTHER),
         (OTHER, TID),
@@ -63,6 +63,63 @@ def test_who_is_told_of_an_event_wakes_nobody() -> None:
     assert [(pair["waiter"], pair["waker"], pair["count"]) for pair in word["between"]] == [
         (TID, OTHER, 2)
     ]
+
+
+def both_wait(op: int = WAIT) -> Trace:
+    """Each waits once and wakes the other: what a mutex's threads do, a barrier's, and those of a condition variable
+    by which they take turns."""
+    trace = wakes(waits(two(), TID, 10, OTHER, 100, op=op), TID, 110)
+    return wakes(waits(trace, OTHER, 200, TID, 300, op=op), OTHER, 310)
+
+
+def owned(trace: Trace, tid: int, start: int, owner: int) -> Trace:
+    """What the probe read where a thread entered futex to wait."""
+    return trace.add(Kind.OWNER, start, start=WORD, tid=tid, fd=owner)
+
+
+def kind_of(trace: Trace, count: int = 1) -> tuple[str, int]:
+    (word,) = locks(trace, count=count)
+    return word["kind"], word["owned"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("op", [WAIT, WAIT | PRIVATE, WAIT_BITSET | PRIVATE])
+def test_what_another_thread_owns_is_a_lock(op: int, count: int) -> None:
+    trace = owned(owned(both_wait(op), TID, 10, OTHER), OTHER, 200, TID)
+    assert kind_of(trace, count) == ("mutual exclusion", 2)
+
+
+def test_an_owner_at_half_of_the_waits_is_chance() -> None:
+    assert kind_of(owned(both_wait(), TID, 10, OTHER)) == ("two-way waiting", 1)
+
+
+@pytest.mark.parametrize("op", [LOCK_PI, LOCK_PI2 | PRIVATE])
+def test_a_word_that_is_its_owners_id_is_a_lock(op: int) -> None:
+    assert kind_of(both_wait(op)) == ("mutual exclusion", 2)
+
+
+def test_an_owner_that_does_not_live_or_is_the_waiter_is_none() -> None:
+    unknown, dead, unborn, itself = 300, 301, 302, TID
+    for owner in (unknown, dead, unborn, itself):
+        trace = owned(owned(both_wait(), TID, 10, owner), TID, 200, owner)
+        trace.add(Kind.THREAD, 4, tid=dead, result=TID, fd=TID).add(Kind.EXIT, 9, tid=dead)
+        trace.add(Kind.THREAD, 400, tid=unborn, result=TID, fd=TID)
+        assert kind_of(trace) == ("two-way waiting", 0)
+
+
+def test_an_owner_in_another_process_counts_for_what_processes_share_alone() -> None:
+    far = 400
+    for op, its in ((WAIT, "mutual exclusion"), (WAIT | PRIVATE, "two-way waiting")):
+        trace = owned(owned(both_wait(op), TID, 10, far), OTHER, 200, far)
+        assert kind_of(trace.add(Kind.THREAD, 4, tid=far, result=far, fd=TID))[0] == its
+
+
+def test_the_owner_is_that_of_the_life_that_its_id_had_then() -> None:
+    """An ID that is used again: by the time of the wait the one in this process has ended."""
+    trace = owned(owned(both_wait(WAIT | PRIVATE), TID, 10, 500), OTHER, 200, 500)
+    trace.add(Kind.THREAD, 4, tid=500, result=TID, fd=TID).add(Kind.EXIT, 6, tid=500, result=TID)
+    trace.add(Kind.THREAD, 8, tid=500, result=500, fd=TID)
+    assert kind_of(trace) == ("two-way waiting", 0)
 
 
 def test_one_of_two_that_gives_back_is_unclear() -> None:

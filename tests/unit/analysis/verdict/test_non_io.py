@@ -54,7 +54,7 @@ def test_each_has_its_words() -> None:
     assert set(TITLES) == set(INSTEADS)
 
 
-@pytest.mark.parametrize("kind", ["mutual exclusion", "synchronisation"])
+@pytest.mark.parametrize("kind", ["mutual exclusion", "two-way waiting", "synchronisation"])
 def test_who_waits_again_and_again_on_a_futex(kind: str) -> None:
     assert what(BUSY, locks=[word(kind), word("unclear", 90, 90)], lanes=LANES) == kind
 

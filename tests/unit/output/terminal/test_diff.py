@@ -35,13 +35,13 @@ usual epoll_wait calls   0 → 1  in most operations
 verdict                    select / epoll-lt
 wait p50                     1.03 ms    1.07 ms   +36.2 µs      10 ms
 wait p90                     27.8 ms    30.4 ms    +2.6 ms          –
-notice p50                   53.5 µs    39.8 µs   −12.1 µs    99.5 µs
+notice p50                   53.5 µs    39.8 µs   −12.1 µs     199 µs
 notice p90                    113 µs     109 µs    −3.9 µs          –
-waking p50                     38 µs    30.4 µs   −7.59 µs    75.9 µs
+waking p50                     38 µs    30.4 µs   −7.59 µs     152 µs
 waking p90                   73.8 µs    72.5 µs   −1.29 µs          –
-fetching p50                 15.5 µs    12.6 µs   −3.16 µs    31.6 µs
+fetching p50                 15.5 µs    12.6 µs   −3.16 µs    63.2 µs
 fetching p90                   39 µs    36.4 µs    −2.6 µs          –
-copy p50                     1.89 µs    2.19 µs    +321 ns       5 µs
+copy p50                     1.89 µs    2.19 µs    +321 ns      15 µs
 copy p90                     4.22 µs    5.32 µs    +1.1 µs          –
 recvfrom calls                     1          1          0          –
 pselect6 calls                     1          0         −1          –
@@ -55,9 +55,9 @@ usual sequence             pselect6, recvfrom / epoll_wait, recvfrom
 usual epoll_wait calls             0          1          –          –  differs
 
 one run each: shifts of medians under these are not told: wait 10 ms, notice
-99.5 µs, waking 75.9 µs, fetching 31.6 µs, copy 5 µs, completion 50 µs; p90 and
-CPU time are shown and not compared. Five runs of each, made in turns, tell more
-(--a RUN… --b RUN…).
+199 µs, waking 152 µs, fetching 63.2 µs, copy 15 µs, completion 100 µs, and none
+that is a wait for a CPU; p90 and CPU time are shown and not compared. Five runs
+of each, made in turns, tell more (--a RUN… --b RUN…).
 """
 SETS = """\
 iotrace  diff

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from support.diffing import run_of
 
 from tracer.report.difference import build
 from tracer.report.difference.floors import FLOORS_NS, floor_ns
-from tracer.report.difference.run import Place, Run, Usual, Where, parts
+from tracer.report.difference.run import Place, Run, Usual, Where, number, parts
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -65,8 +66,8 @@ def test_sets_of_the_same_thing_differ_in_one_of_a_hundred_at_most() -> None:
 @given(SEEDS)
 def test_a_shift_beyond_the_floor_is_told_of_one_run_each_and_a_lesser_is_not(seed: int) -> None:
     one = runs(seed, 1, scatter=0)
-    assert set(told(one, runs(seed + 1, 1, 8000 + 60_000, 0))) == {"notice p50"}
-    assert not told(one, runs(seed + 1, 1, 8000 + 20_000, 0))
+    assert set(told(one, runs(seed + 1, 1, 8000 + 90_000, 0))) == {"notice p50"}
+    assert not told(one, runs(seed + 1, 1, 8000 + 35_000, 0))
 
 
 @settings(max_examples=10)
@@ -88,7 +89,7 @@ def test_what_is_told_from_which_shift_on() -> None:
     assert result["how"] == "sets" and least is not None and 1000 < least < 20_000
     assert "would not have been told" in result["notes"][0] and "notice" in result["notes"][0]
     single = build.difference(one[:1], other[:1])
-    assert single["how"] == "one run each" and "notice 30 µs" in single["notes"][0]
+    assert single["how"] == "one run each" and "notice 50 µs" in single["notes"][0]
     few = build.difference(one[:3], other)
     assert few["how"] == "few runs" and few["notes"][0].startswith("3 and 5 runs are too few")
     assert all(its["p"] is None for its in few["measures"])
@@ -96,7 +97,7 @@ def test_what_is_told_from_which_shift_on() -> None:
 
 def test_the_floor_is_the_larger_of_two() -> None:
     assert floor_ns("notice", 1000, 90_000) == FLOORS_NS["notice"]
-    assert floor_ns("notice", 100_000, 400_000) == 250_000
+    assert floor_ns("notice", 100_000, 400_000) == 500_000
 
 
 def test_medians_far_apart_whose_parts_overlap_are_not_told() -> None:
@@ -107,6 +108,21 @@ def test_medians_far_apart_whose_parts_overlap_are_not_told() -> None:
     assert set(told([run_of({"notice": calm})], [run_of({"notice": calm + 85_000})])) == {
         "notice p50"
     }
+
+
+def test_what_was_waited_for_a_cpu_is_no_difference_of_one_run_each() -> None:
+    """Another program had it, and that one need not run beside both."""
+    calm, waits = np.full(100, 5000.0), np.full(100, 600_000.0)
+    one = run_of({"notice": calm})
+    for on_cpu, differs in ((calm, False), (waits, True)):
+        its = run_of({"notice": waits})
+        for key, number_ in its.places[Where()].numbers.items():
+            its.places[Where()].numbers[key] = replace(number_, on_cpu=number(on_cpu, 0.5))
+        one.places[Where()].numbers = {
+            key: replace(number_, on_cpu=number(calm, 0.5))
+            for key, number_ in one.places[Where()].numbers.items()
+        }
+        assert set(told([one], [its])) == ({"notice p50"} if differs else set())
 
 
 @pytest.mark.parametrize(

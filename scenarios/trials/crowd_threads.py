@@ -10,10 +10,10 @@ from scenarios.trials import crowd
 
 def receive(workload: Workload) -> None:
     """Every thread sleeps in recvfrom, and is switched to for every message."""
-    crowd.receive(workload, _serve)
+    crowd.receive(workload, serve)
 
 
-def _serve(socks: list[socket.socket], rounds: int, received: crowd.Received) -> Callable[[], None]:
+def serve(socks: list[socket.socket], rounds: int, received: crowd.Received) -> Callable[[], None]:
     threads = [
         threading.Thread(target=_one, args=(sock, rounds, received, index), daemon=True)
         for index, sock in enumerate(socks)
@@ -35,4 +35,4 @@ def _one(sock: socket.socket, rounds: int, received: crowd.Received, index: int)
 
 
 if __name__ == "__main__":
-    main("trials.crowdthreads", "a thread for each of many connections", ("none",), receive)
+    main("trials.crowd_threads", "a thread for each of many connections", ("none",), receive)

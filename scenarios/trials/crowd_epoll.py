@@ -10,10 +10,10 @@ from scenarios.trials import crowd
 
 def receive(workload: Workload) -> None:
     """It is switched to once, finds many sockets readable, and receives from all of them."""
-    crowd.receive(workload, _serve)
+    crowd.receive(workload, serve)
 
 
-def _serve(socks: list[socket.socket], rounds: int, received: crowd.Received) -> Callable[[], None]:
+def serve(socks: list[socket.socket], rounds: int, received: crowd.Received) -> Callable[[], None]:
     epoll = select.epoll()
     places = {sock.fileno(): index for index, sock in enumerate(socks)}
     for fd in places:
@@ -31,4 +31,4 @@ def _serve(socks: list[socket.socket], rounds: int, received: crowd.Received) ->
 
 
 if __name__ == "__main__":
-    main("trials.crowdprocess", "one process for many connections", ("none",), receive)
+    main("trials.crowd_epoll", "one process for many connections", ("none",), receive)
