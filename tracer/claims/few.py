@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from tracer.claims.claim import Findings, Judgement, Runs, Verdict, ratio
 from tracer.claims.costs import RUNS, Costs, costs, shown
-from tracer.claims.rounds import below, times
+from tracer.claims.rounds import Answer, below, times
 
 __all__ = ["RUNS"]
 
 NUMBER = 13
 NAME = "few"
-SENTENCE = "With few descriptors, too, epoll_wait costs less than poll and select."
-CLAUSES = ("epoll_wait costs less than poll", "epoll_wait costs less than select")
+SENTENCE = "With few descriptors, too, epoll_wait costs less than poll, and poll less than select."
+PARTS = (("epoll_wait", "poll"), ("epoll_wait", "select"), ("poll", "select"))
+CLAUSES = tuple(f"{less} costs less than {more}" for less, more in PARTS)
 SOURCE = (
     "Kerrisk, TLPI, 1st ed. (2010), 63.4.5, table 63-9, p. 1365 (from memory: with 10, 0.61 s of poll, 0.73 of select, "
     "0.41 of epoll for 100,000 calls); the same table of 2006 at "
@@ -19,25 +20,45 @@ SOURCE = (
     "EVBACKEND_EPOLL: for few descriptors a little slower than poll and select"
 )
 OPTIONAL = frozenset({"cold"})
+LEAST = 0.12  # of select's time: what poll takes less in the tables (0.12 of 0.73 s, 0.16 of 1.28)
 
 
 def judge(runs: Runs) -> Judgement:
     """The cost of a call with the fewest descriptors, one call after the other; and where other work has swept the
-    caches in between."""
+    caches in between. That poll and select are not told apart is said, and is no reason against the rest."""
     findings = Findings()
-    warm = costs(runs["warm"])
+    warm, cold = costs(runs["warm"]), costs(runs.get("cold", ()))
     if warm is None:
         return Judgement(Verdict.UNTESTED, "", "select, poll and epoll_wait were not all called")
-    fewest = min(warm["poll"])
-    epoll = _of(warm, "epoll_wait")
-    for other in ("poll", "select"):
-        findings.must(below(epoll, _of(warm, other)), f"epoll_wait does not cost less than {other}")
-    swept, cold = "", costs(runs.get("cold", ()))
+    for less, more in PARTS:
+        is_less = _is_less(warm, less, more)
+        if (less, more) == ("poll", "select") and is_less is None:
+            findings.but.append("poll and select were not told apart")
+        else:
+            findings.must(is_less, f"{less} does not cost less than {more}")
+    swept = ""
     if cold:
         swept = f"; where other work has swept the caches: {_each(cold)}"
-        if not all(below(_of(cold, "epoll_wait"), _of(cold, its)) for its in ("poll", "select")):
-            findings.but.append("where other work has swept the caches, it does not show")
-    return findings.judgement(f"{fewest} descriptors: {_each(warm)}{swept}")
+        findings.but += _where_swept(cold)
+    return findings.judgement(f"{min(warm['poll'])} descriptors: {_each(warm)}{swept}")
+
+
+def _is_less(found: Costs, less: str, more: str) -> Answer:
+    """Whether one call costs less than another: no, where a difference as the tables have it would have shown."""
+    return below(_of(found, less), _of(found, more), telling=LEAST)
+
+
+def _where_swept(cold: Costs) -> list[str]:
+    """The parts of the claim that do not show with swept caches, each with what shows in its place."""
+    answers = [(less, more, _is_less(cold, less, more)) for less, more in PARTS]
+    where = "where other work has swept the caches"
+    return [
+        f"{where}, {less} and {more} were not told apart"
+        if is_less is None
+        else f"{where}, {less} does not cost less than {more}"
+        for less, more, is_less in answers
+        if not is_less
+    ]
 
 
 def _of(found: Costs, call: str) -> list[float]:

@@ -20,15 +20,18 @@ Answer = bool | None
 """None: the rounds cannot tell."""
 
 
-def below(one: Sequence[float], other: Sequence[float], times: float = 1.0) -> Answer:
-    """Whether the values of one run lie below `times` those of another; a value a round each, and none may be empty."""
+def below(
+    one: Sequence[float], other: Sequence[float], times: float = 1.0, telling: float = TELLING
+) -> Answer:
+    """Whether the values of one run lie below `times` those of another; a value a round each, and none may be empty.
+    telling: the share of the greater that the rounds have to be able to show, to say that they do not."""
     first = np.array(one, float).reshape(-1, 1)
     second = times * np.array(other, float).reshape(-1, 1)
     if statistics.step_down(first, second)[0] <= ALPHA:
         return bool(first.mean() < second.mean())
     greater = max(abs(float(np.median(first))), abs(float(np.median(second))))
     would_show = float(statistics.detectable(first, second)[0])
-    return False if would_show <= TELLING * greater else None
+    return False if would_show <= telling * greater else None
 
 
 def above(values: Sequence[float], least: float) -> Answer:
