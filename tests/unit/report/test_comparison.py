@@ -144,9 +144,8 @@ def test_of_eight_that_are_the_same_none_differ_and_too_few_runs_are_told() -> N
                 for measure, by in zip(comparison.MEASURES, noise, strict=True):
                     run["values"][measure] = (run["values"][measure] or 1) * float(by)
                 runs.append((which, run, None))
-        result: Any = comparison.comparison(
-            contenders, runs, [], {**ABOUT, "options": ABOUT["options"] | {"rounds": rounds}}
-        )
+        about: Any = ABOUT | {"options": ABOUT["options"] | {"rounds": rounds}}
+        result: Any = comparison.comparison(contenders, runs, [], about)
         check(result)
         assert result["rounds_needed"] == 8 and not any(
             pair["differs"] for pair in result["differences"]
