@@ -370,6 +370,7 @@ class Model(TypedDict):
     reason: NotRequired[str]
     manner: NotRequired[str]
     waits_in: NotRequired[str]
+    copies_in: NotRequired[str]
     shares: NotRequired[Shares]
     time_shares: NotRequired[Shares]
     variants: NotRequired[Counts]
