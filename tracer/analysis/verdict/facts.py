@@ -379,10 +379,11 @@ class TimeSpent:
 
 @dataclass(frozen=True)
 class FutexSleeps:
-    """Sleeps on futex words. owned: they were locks, and another thread had them; gave_back: whether the threads that
-    slept woke others there later."""
+    """Waits at futex words, each until the thread had a CPU again, and how long it slept in them. owned: they were
+    locks, and another thread had them; gave_back: whether the threads that waited woke others there later."""
 
     times: int
+    waited_ns: int
     slept_ns: int
     longest_ns: int
     owned: bool

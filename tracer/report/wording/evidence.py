@@ -464,6 +464,6 @@ def _futex_sleeps(fact: FutexSleeps) -> str:
     else:
         meaning = "it woke nobody there: what it waited for was an event, and another thread's"
     return (
-        f"{fact.times} times a thread slept on a futex, {duration(fact.slept_ns)} in all, at most "
-        f"{duration(fact.longest_ns)}; {meaning}"
+        f"{fact.times} times a thread waited at a futex, {duration(fact.waited_ns)} in all, at most "
+        f"{duration(fact.longest_ns)}: {duration(fact.slept_ns)} asleep, then for a CPU; {meaning}"
     )

@@ -29,14 +29,16 @@ EXACT = {  # one of each way in which a sentence bends
     facts.OtherReads((("eventfds", 1, 8), ("inotify", 1000, 32000))): "it read from eventfds 1 "
     "time, 8 bytes; inotify 1,000 times, 32,000 bytes",
     facts.FutexSleeps(
-        12, 40 * MS, 9 * MS, False, True
-    ): "12 times a thread slept on a futex, 40 ms in "
-    "all, at most 9 ms; it woke others there later, as at a lock whose owner is not to be seen, a "
+        12, 40 * MS, 30 * MS, 9 * MS, False, True
+    ): "12 times a thread waited at a futex, 40 ms in "
+    "all, at most 9 ms: 30 ms asleep, then for a CPU; it woke others there later, as at a lock "
+    "whose owner is not to be seen, a "
     "barrier, or a condition variable by which threads take turns",
     facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
     "took turns",
-    facts.FutexSleeps(12, 40 * MS, 9 * MS, True, True): "12 times a thread slept on a futex, "
-    "40 ms in all, at most 9 ms; another thread had the lock then, and woke it when it gave it back",
+    facts.FutexSleeps(12, 40 * MS, 30 * MS, 9 * MS, True, True): "12 times a thread waited at a "
+    "futex, 40 ms in all, at most 9 ms: 30 ms asleep, then for a CPU; another thread had the lock "
+    "then, and woke it when it gave it back",
     facts.TimeSpent(MS, 0, 2 * MS): "the threads' time: 1 ms computing, 0 ns waiting for a "
     "CPU, 2 ms asleep on futexes",
     facts.ToldReady(3, 4, "select", 1500, 5, 0, "", 6): "3 of 4 receives came after select had "
