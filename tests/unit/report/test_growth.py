@@ -11,8 +11,8 @@ import pytest
 from support.counting import Counted, Walked, WalkedDict, counted, work
 
 from tracer.analysis.counts import locks
-from tracer.analysis.counts.lock_owners import Owners
 from tracer.analysis.counts.fd_usage import VALUES, FdUsage
+from tracer.analysis.counts.lock_owners import Owners
 from tracer.analysis.identity.open_files import FileKind
 from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
