@@ -743,9 +743,11 @@ Step: TypeAlias = (
 
 
 class Figure(TypedDict):
-    """One real operation as the steps of a figure, in time order."""
+    """One real operation as the steps of a figure, in time order. of: how many operations it is the median of: those of
+    its model, and of them those that were waited for, if any was."""
 
     operation: Count
+    of: Count
     model: ModelName
     steps: list[Step]
     prelude: NotRequired[list[SetupStep]]

@@ -12,6 +12,7 @@ from tracer.output.terminal.lines import INDENT, LOUD, NARROWEST, entry, fit, pr
 from tracer.output.units import MISSING, clean, duration, plural
 
 WHAT, CELL = 25, 11
+_DIFFERS = "  differs"
 LEAST_COUNT = 0.5  # a message: fewer of a call, the same on both sides, are shown with -v alone
 _RULES = {
     "floor": "by the floor",
@@ -149,7 +150,7 @@ def _side_by_side(result: Result, width: int, verbose: bool) -> Iterator[Text]:
     yield from rule(
         "Side by side", "medians of the runs" if result["how"] != "one run each" else "", width
     )
-    head = fit("", WHAT) + "".join(its.rjust(CELL) for its in ("A", "B", "B − A", "told from"))
+    head = fit("", WHAT) + "".join(its.rjust(CELL) for its in ("A", "B", "effect", "told from"))
     yield Text(head, style="dim")
     where = None
     for line in shown(result["measures"], verbose):
@@ -177,10 +178,9 @@ def _row(line: Result, width: int) -> Iterator[Text]:
         words = (
             said(line, line["a"]) if same else f"{said(line, line['a'])} / {said(line, line['b'])}"
         )
-        yield from (
-            Text(fit(line["what"] if index == 0 else "", WHAT)).append("  " + text)
-            for index, text in enumerate(wrap(words, width - WHAT - 2))
-        )
+        for index, text in enumerate(wrap(words, width - WHAT - 2 - len(_DIFFERS))):
+            row = Text(fit(line["what"] if index == 0 else "", WHAT)).append("  " + text)
+            yield row.append("" if same or index else _flag(line), style="bold yellow")
         return
     row = Text(fit(line["what"], WHAT - 1) + " ")
     for value in (line["a"], line["b"]):
@@ -188,7 +188,11 @@ def _row(line: Result, width: int) -> Iterator[Text]:
     by = line["effect"]
     row.append(fit_right(signed(line, by) if by is not None else MISSING))
     row.append(fit_right(least(line)), style="dim")
-    yield row.append("  differs" if line["differs"] else "", style="bold yellow")
+    yield row.append(_flag(line), style="bold yellow")
+
+
+def _flag(line: Result) -> str:
+    return _DIFFERS if line["differs"] else ""
 
 
 def fit_right(text: str) -> str:
@@ -197,10 +201,13 @@ def fit_right(text: str) -> str:
 
 
 def _notes(result: Result, width: int) -> Iterator[Text]:
-    if not result["notes"]:
-        return
+    # for B − A of the columns is another number
+    its = "operations" if result["how"] == "one run each" else "runs"
+    meaning = (
+        f"effect: how much B lies above A, the median of all differences between {its} of both"
+    )
     yield Text("")
-    for note in result["notes"]:
+    for note in (meaning, *result["notes"]):
         loud = LOUD if " lost " in note else ""
         yield from (
             Text(text, style=loud or "dim") for text in wrap(f"{note}.", max(width, INDENT))
