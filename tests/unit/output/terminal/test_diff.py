@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from rich.cells import cell_len
@@ -107,7 +108,7 @@ def made(name: str, at: int, notice: int, extra: bool) -> Run:
     return run_of({"notice": took, "copy": copy}, usual, "epoll-lt", f"{name}-{at}.parquet")
 
 
-def drawn(one: list[Run], other: list[Run], **options: bool) -> str:
+def drawn(one: list[Run], other: list[Run], **options: Any) -> str:
     result = build.difference(one, other)
     return "".join(FORMAT.renders[Kind.DIFFERENCE](result, Options(**options)))
 
@@ -134,3 +135,17 @@ def test_sets_of_runs() -> None:
 def test_nothing_differs() -> None:
     its = recorded("poll")
     assert "\nNo difference is told.\n" in drawn([its], [its], unicode=True)
+
+
+def test_fewer_columns_get_a_list_that_fits_them() -> None:
+    one, other = (
+        [made(name, at, notice, extra) for at in range(5)]
+        for name, notice, extra in (("old", 8000, False), ("new", 12_000, True))
+    )
+    for sides in ((one, other), ([recorded("select")], [recorded("epoll-lt")])):
+        for width in (30, 41, 60, 79):
+            text = drawn(*sides, unicode=True, width=width)
+            assert all(cell_len(line) <= width for line in text.splitlines()), width
+            assert "told from" not in text and " → " in text
+    text = drawn(one, other, unicode=True, width=60)
+    assert "notice p50               8.69 µs → 12.7 µs  +4 µs  differs" in text
