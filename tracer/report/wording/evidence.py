@@ -327,8 +327,8 @@ def _signal(fact: _Signal) -> str:
             )
         case TakenByCall(times):
             return (
-                f"{times} were taken by a call that waited for them (rt_sigtimedwait), not by a "
-                "handler"
+                f"{times} {'was' if times == 1 else 'were'} taken by a call that waited for such "
+                "signals (rt_sigtimedwait), not by a handler"
             )
         case WaitedInNoCall():
             return "between the operations the thread waited in no call"
