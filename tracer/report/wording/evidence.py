@@ -366,8 +366,8 @@ def _ring(fact: _Ring) -> str:
             return _ring_reads(fact)
         case RingCopies(inside, outside, others):
             words = {
-                "times the thread that asked copied inside its io_uring_enter": inside,
-                "times the thread that asked copied outside its io_uring_enter, as task work": outside,
+                "times the thread that submitted copied inside its io_uring_enter": inside,
+                "times the thread that submitted copied outside its io_uring_enter, as task work": outside,
                 "times another thread copied": others,
             }
             return ", ".join(f"{times} {text}" for text, times in words.items() if times)
