@@ -375,6 +375,7 @@ class Model(TypedDict):
     reason: NotRequired[str]
     manner: NotRequired[str]
     waits_in: NotRequired[str]
+    copies_in: NotRequired[str]
     shares: NotRequired[Shares]
     time_shares: NotRequired[Shares]
     variants: NotRequired[Counts]
@@ -388,6 +389,7 @@ class Activity(TypedDict):
     share: Share | None
     cpu_ns: Duration
     idle_threads: Count
+    idle_times_ns: dict[str, Duration]
     times_ns: dict[str, Duration]
 
 
@@ -565,6 +567,7 @@ class Lock(TypedDict):
     owned: Count
     wakes: Count
     waited_ns: Duration
+    slept_ns: Duration
     longest_ns: Duration
     between: list[Sleep]
 

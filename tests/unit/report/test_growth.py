@@ -125,7 +125,8 @@ def waiting(count: int) -> Callable[[], dict[str, Any]]:
 def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
     number = np.arange(count * EACH)
     none = np.zeros(len(number), np.int64)
-    columns = (number % count << 32, number, none, none, number, number + 1, number + 2, none + 1)
+    columns = (number % count << 32, number, none, none, number, number + 1, number + 2)
+    columns += (none + 1, none + 1)
     calls = locks._FutexCalls(*(column.view(Counted) for column in columns))
     return lambda: locks._locks(calls, Owners())
 
