@@ -402,10 +402,11 @@ def oracle(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
     calls = ", ".join(
         f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items()
     )
+    rounds = (report.get("options") or {}).get("proto") == "none"
     counts = (
-        f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
-        if (report.get("options") or {}).get("proto") != "none"
-        else plural(expected.get("messages"), "round")
+        plural(expected.get("messages"), "round")
+        if rounds
+        else f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
     )
     counts += f"; {calls}" if calls else ""
     dropped = (
@@ -414,7 +415,9 @@ def oracle(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
     differences = expected.get("differences") or []
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:
-        equal = ": traced exactly so" if expected.get("match") else ""
+        # how many rounds there were no trace tells
+        held = expected.get("match") and (not rounds or calls or expected.get("signals"))
+        equal = ": traced exactly so" if held else ""
         if brief and equal:
             counts = counts.partition(";")[0] + ", and its calls" * bool(calls)
         return entry("workload", f"says {counts}{equal}{dropped}", width, GOOD if equal else "")
