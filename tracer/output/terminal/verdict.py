@@ -313,12 +313,12 @@ def is_balanced(book: Result) -> bool:
 
 
 def cost(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
-    """What tracing cost the target's CPU. brief: nothing where that was not measured."""
+    """What tracing cost the target's CPU. brief: in a line, and nothing where that was not measured."""
     spent = report.get("cost")
     if not spent:
         return [] if brief else entry("cost", "of tracing: not measured in this run", width, "dim")
     if spent.get("estimate"):
-        return entry("cost", f"of tracing, estimated: {_of_events(spent)}", width)
+        return entry("cost", f"of tracing, estimated: {_of_events(spent, brief)}", width)
     ratio, unit = spent.get("ratio"), spent.get("per", "message")
     times = "" if ratio is None else f", ×{ratio:.2f}"
     return entry(
@@ -377,8 +377,11 @@ def machine(report: Result, width: int = 80) -> list[Text]:
     return entry("machine", text, width) if text else []
 
 
-def _of_events(spent: Result) -> str:
+def _of_events(spent: Result, brief: bool) -> str:
     of = share(spent.get("total_ns"), spent.get("cpu_ns"))
+    if brief:
+        events = plural(spent.get("events"), "event")
+        return f"{events}, {duration(spent.get('total_ns'))}, {of} of its CPU time"
     return (
         f"{number(spent.get('events'))} events of {duration(spent.get('event_ns'))} each "
         f"(measured when tracing began) are {duration(spent.get('total_ns'))}, {of} of the "
