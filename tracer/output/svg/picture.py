@@ -286,7 +286,7 @@ class _Drawing:
         edge = {sign for row in rows for sign in (row.left, row.right)}
         signs = ["heavy edge: has a CPU"]
         signs += ["dotted: has none"] if "┊" in edge else []
-        signs += ["the sender's: in its send, by its own clock"] if self._layout.sender else []
+        signs += ["sender's edge: in its send, by its own clock"] if self._layout.sender else []
         signs += ["~ estimated"] if self._figure.estimated else []
         signs += ["+ since the line above", "columns not to scale"]
         signs += ["waves: time is left out"] if self._layout.cuts else []
