@@ -189,3 +189,10 @@ def test_a_comparison_explains_its_columns_by_their_names_and_says_what_few_runs
     titles = re.findall(r"<th[^>]*>([^<]+)<", heads)[1:]
     assert titles and titles == re.findall(r"<dt>([^<±]+)</dt>", reading)
     assert "--rounds 9 can." in page
+
+
+def test_letters_grow_where_the_figure_is_made_smaller_and_there_alone() -> None:
+    for name, grows in (("blocking", True), ("posix-aio", False)):
+        page = page_of(full(name))
+        drawn = page.partition('<section id="figure"')[2].partition("</section>")[0]
+        assert ("figure wide" not in drawn) is grows and ("max-width:" in drawn) is grows
