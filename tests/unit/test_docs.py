@@ -13,6 +13,8 @@ from support import documents_shown
 from support.documents_shown import check_site, examples, shown
 from support.running import ROOT
 
+from tracer.claims import claims
+
 NOT_OURS = {".git", ".venv", ".vagrant", ".hypothesis", ".pytest_cache", "build", "__pycache__"}
 WIDTH = 120
 PROSE = {".md"}
@@ -337,3 +339,17 @@ def test_a_page_is_rewritten_where_it_asks_for_it(tmp_path, monkeypatch):
     page.write_text("<!-- shown: c -->\nno block\n")
     with pytest.raises(shown.Wrong, match=r"page\.md:1: no fenced block"):
         list(shown.of_page(page))
+
+
+def test_documents_say_how_many_claims_there_are():
+    count = len(claims())
+    words = dict(
+        enumerate(["twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"], 12)
+    )
+    digits = "十一二三四五六七"  # 10, 11 …
+    for name, told in (
+        ("README.md", f"{words[count]} claims"),
+        ("docs/claims.md", f"{words[count]} claims"),
+        ("docs/zh/index.md", f"十{digits[count - 10]}个论断"),
+    ):
+        assert told in (ROOT / name).read_text(), f"{name}: there are {count} claims"

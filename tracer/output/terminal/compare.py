@@ -301,13 +301,17 @@ def told(model: Result, measure: str) -> str:
 
 
 def _too_few(result: Result, width: int) -> list[Text]:
-    """Where so few runs could tell nothing."""
+    return entry("", said, width, "yellow") if (said := too_few(result)) else []
+
+
+def too_few(result: Result) -> str:
+    """Where so few runs could tell nothing, how many could; else empty."""
     rounds, needed = (result.get("options") or {}).get("rounds"), result.get("rounds_needed")
     if not rounds or not needed or rounds >= needed:
-        return []
+        return ""
     pairs = len(result["models"]) * (len(result["models"]) - 1) // 2
     said = f"{plural(rounds, 'run')} of each can tell nothing of {plural(pairs, 'pair')}: --rounds {needed} can"
-    return entry("", said, width, "yellow") if pairs else []
+    return said if pairs else ""
 
 
 def _unavailable(result: Result, width: int) -> list[Text]:

@@ -45,7 +45,7 @@ LENGTHS = (
     (WHOLE, False),
     (Limits(1, 8, 2, 3), False),
     (Limits(0, 4, 1, 2), False),
-    (Limits(0, 4, 1, 2), True),
+    (Limits(0, 4, 1, 2, brief=True), True),
 )
 
 
