@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -63,6 +63,13 @@ def program(user: tuple[int, int] | None) -> tuple[str, dict[str, str]]:
     except twin.CannotBuild as error:
         plain = str(twin.built_as(twin.SOURCES / f"{PROGRAM}.c", user))
         return plain, {"io_uring": str(error)}
+
+
+def bare(features: Features) -> Features:
+    """The features without io_uring's tracepoints: entries and exits of calls are all that is looked at, and what those
+    tracepoints cost would lie inside io_uring_enter."""
+    constants = {key: its for key, its in features.constants.items() if key != "HAVE_URING"}
+    return replace(features, constants=constants)
 
 
 def untraced(plan: Plan, seed: int) -> Notes:

@@ -13,7 +13,7 @@ from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import gathered, output_options
 from tracer.cli.show import Wanted
-from tracer.errors import CANNOT, FAILED, USAGE, IotraceError
+from tracer.errors import CANNOT, FAILED, LOST, USAGE, IotraceError
 from tracer.output.format import Kind
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _STATUSES: epilog.Statuses = {
     FAILED: "it failed",
     USAGE: "wrong usage",
     CANNOT: "this machine cannot: the line says what is missing",
-    **{4: "with --strict: events were lost"},
+    LOST: "with --strict: events were lost",
 }
 
 
@@ -165,7 +165,7 @@ def _readiness(asked: Asked, wanted: Wanted) -> None:
     from tracer.kernel import features
 
     asked.refuse()
-    kernel, user = features.find(), spawn.invoking_user()
+    kernel, user = readiness.bare(features.find()), spawn.invoking_user()
     program, left_out = readiness.program(user)
     sizes = tuple((n, asked.operations(n)) for n in asked.numbers)
     plan = readiness.Plan(asked.fd, asked.active, asked.churn, sizes, user, program, left_out)

@@ -27,17 +27,18 @@ from tracer.output.units import MISSING, number
 def page(result: Result) -> Iterator[str]:
     """The page in pieces."""
     heads = [f"{label}: {words}" for label, words in said(result)]
-    tables = [_table(result, name, title, cell_of(name)) for name, title in MEASURES]
+    tables = [
+        _table(result, name, title, cell_of(name), remark) for name, title, remark in MEASURES
+    ]
     title = f"{ratio_title(result)}, and as published for Linux {result['published']['kernel']}"
-    tables.append(_table(result, "ratio", title, ratio))
+    tables.append(_table(result, "ratio", title, ratio, title))
     known = section("notes", "What has to be known", *(el("p", f"{its}.") for its in notes(result)))
     yield from plain("bench readiness", heads, [chart(result), *tables, known])
 
 
-def _table(result: Result, identity: str, title: str, cell: Cell) -> Element:
+def _table(result: Result, identity: str, title: str, cell: Cell, caption: str) -> Element:
     rows: list[list[Child]] = [
         [number(n), *(cell(row) if row else MISSING for row in rows_of(result, n))]
         for n in sizes(result)
     ]
-    caption = "Medians of the rounds ± half their spread" if identity != "ratio" else title
     return section(identity.replace("_", "-"), title, table(("N", *CALLS), rows, caption))

@@ -120,7 +120,11 @@ def _dashed(canvas: Canvas, axes: _Axes, call: str, published: Sequence[Point]) 
     if published:
         points = _path([axes.place(*its) for its in published])
         canvas.add(
-            "polyline", f"open {LINES[call][0]}", points=points, stroke_width=1, stroke_dasharray="4 4"
+            "polyline",
+            f"open {LINES[call][0]}",
+            points=points,
+            stroke_width=1,
+            stroke_dasharray="4 4",
         )
 
 

@@ -56,25 +56,29 @@ def result(
         "rounds": len(rounds),
         "interrupted": interrupted,
         "lost": sum(one.lost for one in rounds),
-        "rows": _rows(rounds, options["active"]),
+        "rows": _rows(rounds, options),
         "left_out": [*_left_out(rounds, options["descriptors"], left_out)],
         "published": published.table(),
     }
 
 
-def _rows(rounds: Sequence[Round], active: int) -> list[Row]:
+def _rows(rounds: Sequence[Round], options: dict[str, Any]) -> list[Row]:
     medians: dict[tuple[str, int], _Medians] = {}
     for one in rounds:
         _take_untraced(one, medians)
         _take_traced(one, medians)
-    keys = sorted((key for key, its in medians.items() if its.cpu), key=lambda key: (ORDER.index(key[0]), key[1]))
+    keys = sorted(
+        (key for key, its in medians.items() if its.cpu),
+        key=lambda key: (ORDER.index(key[0]), key[1]),
+    )
     fewest = min((n for _, n in keys), default=0)
-    rows = [_row(key, medians[key], active) for key in keys]
+    rows = [_row(key, medians[key], options["active"]) for key in keys]
     base = {row["call"]: row["cpu_ns"] for row in rows if row["n"] == fewest}
     for row in rows:
         below = base.get(row["call"])
         row["ratio"] = round(row["cpu_ns"] / below, 2) if below else None
-        row["published_ratio"] = published.ratio(row["call"], row["n"], fewest)
+        if options["active"] == 1 and not options["churn"]:  # as the table has it
+            row["published_ratio"] = published.ratio(row["call"], row["n"], fewest)
     return rows
 
 
