@@ -21,7 +21,7 @@ from tracer.output.terminal.bench import (
     said,
     sizes,
 )
-from tracer.output.units import MISSING, number
+from tracer.output.units import MISSING, clean, number
 
 
 def page(result: Result) -> Iterator[str]:
@@ -30,7 +30,9 @@ def page(result: Result) -> Iterator[str]:
     tables = [
         _table(result, name, title, cell_of(name), remark) for name, title, remark in MEASURES
     ]
-    title = f"{ratio_title(result)}, and as published for Linux {result['published']['kernel']}"
+    title = (
+        f"{ratio_title(result)}, and as published for Linux {clean(result['published']['kernel'])}"
+    )
     tables.append(_table(result, "ratio", title, ratio, title))
     known = section("notes", "What has to be known", *(el("p", f"{its}.") for its in notes(result)))
     yield from plain("bench readiness", heads, [chart(result), *tables, known])
