@@ -22,6 +22,7 @@ import calls
 import machine
 import opening
 import rounds
+import sleeping
 import soak
 from table import render
 
@@ -36,6 +37,7 @@ FIGURES = {
     "programs": (accuracy.programs, "how long each BPF program runs"),
     "soak": (soak.soak, "60 s at full speed: losses, the tracer's CPU and memory"),
     "bystander": (calls.bystander, "getppid in a program that is not traced"),
+    "sleeping": (sleeping.sleeping, "notice with the receiver's CPU idle and awake, C and Python"),
     "startup": (calls.startup, "attach and detach, beside bpftrace with two probes"),
     "attach": (attaching.attach, "attach to busy servers, to many processes and threads"),
     "analysis": (analysing.speed, "records a second from file to report"),

@@ -75,8 +75,26 @@ class Receiver:
             raise Abandoned from None
 
 
-def send(options: Options, receiver: Receiver, send_begin_ns: "array[int]") -> None:
-    """Connect to the receiver and send every message, noting when each send began; raises Abandoned, OSError.
+class Sends:
+    """When each send began and when it had returned, ns of CLOCK_MONOTONIC; one that failed has neither."""
+
+    def __init__(self) -> None:
+        self.begin_ns, self.returned_ns = array("Q"), array("Q")
+
+    def __len__(self) -> int:
+        return len(self.begin_ns)
+
+    def send(self, end: transport.End, message: bytes) -> int:
+        """Sends the whole message; when it began."""
+        begin_ns = time.monotonic_ns()
+        end.sendall(message)
+        self.returned_ns.append(time.monotonic_ns())
+        self.begin_ns.append(begin_ns)
+        return begin_ns
+
+
+def send(options: Options, receiver: Receiver, sends: Sends) -> None:
+    """Connect to the receiver and send every message, noting when; raises Abandoned, OSError.
 
     Message n goes to the receiver's end n modulo their number.
     """
@@ -96,9 +114,7 @@ def send(options: Options, receiver: Receiver, send_begin_ns: "array[int]") -> N
             if not options.open_loop:
                 receiver.wait_for(RECEIVED, index)
             receiver.wait_until(due_ns)
-            begin_ns = time.monotonic_ns()
-            ends[index % len(ends)].sendall(message)
-            send_begin_ns.append(begin_ns)
+            begin_ns = sends.send(ends[index % len(ends)], message)
             receiver.page[SENT] = index + 1
             due_ns = (due_ns if options.open_loop else begin_ns) + options.interval_ns
         if options.open_loop and options.proto == "udp":
@@ -130,13 +146,13 @@ def main() -> None:
             "--shared-fd is needed: start a scenario instead, it starts its sender itself"
         )
     page = map_shared(given.shared_fd)
-    send_begin_ns = array("Q")
+    sends = Sends()
     transport.make_room(options.sockets)
     page[UP] = 1
     failures = status = 0
     try:
         if options.proto != "none":
-            send(options, Receiver(page, given.watch_pid), send_begin_ns)
+            send(options, Receiver(page, given.watch_pid), sends)
     except Abandoned:
         status = 0 if page[FINISHED] else 1
     except ConnectionError:  # the receiver has closed its socket: finished, or it says why not
@@ -145,13 +161,14 @@ def main() -> None:
         print(f"sender: {problem}", file=sys.stderr)
         failures = status = 1
     if given.notes_fd is not None:
-        sent = len(send_begin_ns)
+        sent = len(sends)
         write_notes(
             given.notes_fd,
             {
                 "sent": sent,
                 "sent_bytes": sent * options.size,
-                "send_begin_ns": send_begin_ns.tolist(),
+                "send_begin_ns": sends.begin_ns.tolist(),
+                "send_returned_ns": sends.returned_ns.tolist(),
                 "send_failures": failures,
             },
         )

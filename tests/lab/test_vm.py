@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 from pathlib import Path
@@ -12,9 +13,11 @@ from tracer.lab import (
     CannotLab,
     LabError,
     accel,
+    guest_script,
     host_root,
     initramfs,
     kernels,
+    qemu,
     tools,
     vm,
 )
@@ -85,6 +88,17 @@ def test_a_mount_with_blanks_in_its_name_becomes_read_only_too(tmp_path):
         pytest.skip(f"no mount here: {done.stderr}")
     ours = [line.split() for line in done.stdout.splitlines() if b"a\\040b\\134040c" in line]
     assert [line[3].split(b",")[0] for line in ours] == [b"ro"]
+
+
+def test_a_machine_has_network_cards_where_they_are_asked_for(tmp_path):
+    kernel = kernels.Kernel("x", "x", tmp_path, tmp_path, tmp_path)
+    machine = Machine(kernel, (), tmp_path, "tcg")
+    cards = dataclasses.replace(machine, nics=True)
+    without, with_cards = (" ".join(qemu.arguments(its, 9, {})) for its in (machine, cards))
+    assert "virtio-net" not in without and "netdev" not in without
+    assert with_cards.count("-device virtio-net-pci") == with_cards.count("hubid=0") == 2
+    assert "modprobe virtio_net" in guest_script._script(cards)
+    assert "modprobe" not in guest_script._script(machine)
 
 
 def test_kvm_that_hangs_is_tried_once_and_then_emulated(store, monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -21,7 +22,7 @@ from support.running import (
     running,
 )
 
-from scenarios import Scenario
+from scenarios import Scenario, find
 from tracer.bpf.loader import Attachment
 from tracer.cli.main import main
 from tracer.kernel import features
@@ -58,6 +59,7 @@ def test_one_for_each_model_with_what_each_is(tmp_path):
         assert (
             its["model"] == name and its["runs"] == 3 and its["messages"] == 60 and its["lost"] == 0
         )
+        assert its["lang"] == ("c" if shutil.which("cc") and find(name).twin else "python")
         assert its["synchronous"] is (name not in ("posix-aio", "io-uring"))
     assert {name: its["meanwhile"] for name, its in found.items()} == {
         "blocking": "asleep",
@@ -89,7 +91,9 @@ def test_recordings_are_kept_and_are_reports(tmp_path):
     assert len(paths) == 6
     for path in paths:
         check_closed_loop(
-            report_of("report", path), os.path.basename(path).partition("-python")[0], 5
+            report_of("report", path),
+            re.sub("-(c|python)-[0-9]+.parquet$", "", os.path.basename(path)),
+            5,
         )
 
 
@@ -98,7 +102,7 @@ def test_both_languages_and_what_has_no_twin(monkeypatch):
     has = Scenario.twin.fget
     twins = property(lambda its: None if its.name == "io-uring" else has(its))
     monkeypatch.setattr(Scenario, "twin", twins)
-    both = ("--lang", "c", "--lang", "python")
+    both = ("--lang", "both")
     done = runner().invoke(main, ["compare", "poll", "io-uring", *both, *map(str, SHORT), "--json"])
     result = json.loads(done.stdout)
     SCHEMA.validate(result)
@@ -119,7 +123,8 @@ def test_what_this_kernel_cannot_run_is_said_and_the_rest_goes_on(monkeypatch, t
         return real(plan, *rest)
 
     monkeypatch.setattr(scenario, "traced", refusing)
-    command = ["compare", "blocking", "poll", *map(str, SHORT), "--json", "-o", str(tmp_path)]
+    command = ["compare", "blocking", "poll", *map(str, SHORT), "--lang", "python", "--json"]
+    command += ["-o", str(tmp_path)]
     done = runner().invoke(main, command)
     assert done.exit_code == 0
     result = json.loads(done.stdout)
@@ -172,6 +177,9 @@ def test_interrupted_it_leaves_nothing(number, tmp_path):
         (("blocking", "--rounds", "2"), 2, "--rounds"),
         (("blocking", "--sockets", "5"), 2, "socket"),
         (("linux-aio",), 2, "file"),
+        (("blocking", "--pin", "4095"), 2, "CPU 4095"),
+        (("blocking", "--pin", "0,1,2"), 2, "0,1"),
+        (("blocking", "--lang", "perl"), 2, "both"),
         (("blocking", "-o", "/proc/x"), 1, "/proc/x"),
     ],
 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
+from collections.abc import Iterator
 
 import pytest
+from pyroute2 import IPRoute
 from support.running import (
     assert_one_line,
     check_closed_loop,
@@ -73,6 +76,46 @@ def test_a_delay_is_waited_for():
     check_counts(report_of("run", "blocking", *FAST, "--loss", 20, "--open-loop"))
 
 
+@pytest.fixture
+def cards() -> Iterator[tuple[str, str]]:
+    """Two interfaces that nobody uses, joined by a wire, in the place of network cards."""
+    names = (f"iot{os.getpid() % 10**6}a", f"iot{os.getpid() % 10**6}b")
+    with IPRoute() as route:
+        route.link("add", ifname=names[0], kind="veth", peer={"ifname": names[1]})
+        yield names
+        route.link("del", index=route.link_lookup(ifname=names[0])[0])
+
+
+def addresses(names: tuple[str, str]) -> list[str]:
+    with IPRoute() as route:
+        return [
+            route.get_links(route.link_lookup(ifname=its)[0])[0].get_attr("IFLA_ADDRESS")
+            for its in names
+        ]
+
+
+def test_network_cards_are_lent_and_come_back(cards):
+    before = addresses(cards)
+    report = report_of("run", "blocking", "--net", ",".join(cards), *FAST[2:])
+    check_closed_loop(report, "blocking", 23)
+    assert report["options"]["net"]["nics"] == list(cards)
+    assert addresses(cards) == before
+    with running(
+        "run", "blocking", "--net", ",".join(cards), "--messages", 10**6, "--no-cost"
+    ) as run:
+        run.await_messages(3)
+        run.process.send_signal(signal.SIGINT)
+        assert run.end().returncode == 0
+    assert addresses(cards) == before
+
+
+def test_cards_that_are_not_there_or_in_use(cards):
+    net = f"{cards[0]},nosuch"
+    assert_one_line(iotrace("run", "blocking", "--net", net), 3, "no network card nosuch")
+    assert_one_line(iotrace("run", "blocking", "--net", f"lo,{cards[0]}"), 3, "lo is in use")
+    assert addresses(cards)
+
+
 def test_nothing_is_left_after_a_kill():
     links = os.listdir("/sys/class/net")
     with running("run", "nonblocking", "--net", "veth", "--messages", 100000, "--no-cost") as run:
@@ -104,6 +147,8 @@ def test_nothing_is_left_after_a_kill():
         (("--net", "veth", "--rate", "fast"), ["8kbit"]),
         (("--net", "veth", "--rate", "1bit"), ["8kbit"]),
         (("--net", "bridge"), ["veth"]),
+        (("--net", "eth0,eth0"), ["two network cards"]),
+        (("--net", "eth0,eth1", "--proto", "unix"), ["unix", "eth0,eth1"]),
     ],
 )
 def test_nonsense_is_wrong_usage(options, words):

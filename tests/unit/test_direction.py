@@ -89,6 +89,7 @@ FLOORS = (
 PRINTS = (
     "tracer.cli",
     "tracer.capture.exec_gate",
+    "tracer.capture.spinner",  # to whom started it
     "tracer.bpf.bcc_compiler",
     "tracer.lab.roundtrip",
     "tracer.recording.trial",  # its child's end

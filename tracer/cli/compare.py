@@ -15,16 +15,10 @@ import scenarios
 from tracer.bpf import RING_BYTES
 from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
-from tracer.cli.params import (
-    MOST_TIMEOUT,
-    Duration,
-    Scenario,
-    Seconds,
-    gathered,
-    output_options,
-)
+from tracer.cli.params import Scenario, gathered, output_options
 from tracer.cli.run import refuse_descriptors, refuse_protocol, refuse_size, refuse_sockets
 from tracer.cli.show import Wanted
+from tracer.cli.workload import CPUS, LIMITS, SCHEDULE, Workload
 from tracer.errors import CANNOT, USAGE, IotraceError
 from tracer.output.format import Kind
 
@@ -53,29 +47,26 @@ DEFAULT = (
     "posix-aio",
     "io-uring",
 )
-Name: TypeAlias = tuple[str, Literal["python", "c"]]  # (scenario, language)
+Lang: TypeAlias = Literal["python", "c"]
+Name: TypeAlias = tuple[str, Lang]  # (scenario, language)
+_LANGS: dict[str, tuple[Lang, ...]] = {"c": ("c",), "python": ("python",), "both": ("c", "python")}
 Unavailable: TypeAlias = list[tuple[Name, str]]  # (program that cannot be compared, reason)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What each run is to be, and how many: interval in ns, size in bytes, timeout in s."""
+class Asked(Workload):
+    """What each run is to be, beside what is sent, and how many there are."""
 
-    langs: tuple[Literal["python", "c"], ...]
+    langs: tuple[Literal["python", "c", "both"], ...]
     rounds: int
-    messages: int
-    interval: int
-    size: int
     proto: Literal["udp", "tcp", "unix", "pipe"]
-    sockets: int | None
     output: str | None
-    timeout: float | None
-    as_root: bool
 
     @property
-    def limit(self) -> float:
-        """Seconds after which a run is ended."""
-        return self.timeout or 30 + 3 * self.messages * self.interval / 1e9
+    def languages(self) -> tuple[Lang, ...]:
+        """Those that were asked for, each once; none: the default."""
+        said = (lang for word in self.langs for lang in _LANGS[word])
+        return tuple(dict.fromkeys(said))
 
     def options(self) -> contract.CompareOptions:
         """What was asked, for the report."""
@@ -86,6 +77,8 @@ class Asked:
             "proto": self.proto,
             "sockets": self.sockets,
             "rounds": self.rounds,
+            "pin": list(self.pin) if self.pin else None,
+            "keep_awake": self.keep_awake,
         }
 
 
@@ -116,9 +109,10 @@ compare_options = gathered(
         click.option(
             "--lang",
             "langs",
-            type=click.Choice(["python", "c"]),
+            type=click.Choice(["python", "c", "both"]),
             multiple=True,
-            help="The programs in Python (the default), or their twins in C; give both to see them side by side.",
+            help="The programs' twins in C, the programs in Python, or both side by side. C is the default, where "
+            "there is a compiler.",
         ),
         click.option(
             "--rounds",
@@ -127,27 +121,7 @@ compare_options = gathered(
             show_default=True,
             help="How often each is run.",
         ),
-        click.option(
-            "--messages",
-            type=click.IntRange(1, 10**6),
-            default=20,
-            show_default=True,
-            help="How many to send.",
-        ),
-        click.option(
-            "--interval",
-            type=Duration(),
-            default="10ms",
-            show_default=True,
-            help="One every so long.",
-        ),
-        click.option(
-            "--size",
-            type=click.IntRange(1, 1 << 20),
-            default=64,
-            show_default=True,
-            help="Bytes in a message.",
-        ),
+        *SCHEDULE,
         click.option(
             "--proto",
             type=click.Choice(["udp", "tcp", "unix", "pipe"]),
@@ -155,27 +129,14 @@ compare_options = gathered(
             show_default=True,
             help="What the messages travel through.",
         ),
-        click.option(
-            "--sockets",
-            type=click.IntRange(1),
-            help="How many each is to watch; for select, poll, epoll-lt, threads.",
-        ),
+        *CPUS,
         click.option(
             "-o",
             "--output",
             type=click.Path(file_okay=False),
             help="Keep the recordings in this directory.",
         ),
-        click.option(
-            "--timeout",
-            type=Seconds(0, MOST_TIMEOUT, min_open=True),
-            help="End a run after so many seconds.",
-        ),
-        click.option(
-            "--as-root",
-            is_flag=True,
-            help="Run the scenarios as root, not as the user who called sudo.",
-        ),
+        *LIMITS,
     ),
 )
 
@@ -187,7 +148,8 @@ compare_options = gathered(
 def command(chosen: tuple[scenarios.Scenario, ...], asked: Asked, wanted: Wanted) -> None:
     """Run each SCENARIO several times under one message schedule, in turns, and compare what they cost.
 
-    By default one for each model: blocking, nonblocking, select, poll, epoll-lt, signal, posix-aio and io-uring.
+    By default one for each model: blocking, nonblocking, select, poll, epoll-lt, signal, posix-aio and io-uring, as
+    their twins in C, so that no interpreter's time is in what is compared.
     linux-aio is not among them: it reads a file, and not what the others receive.
     """
     from tracer.capture import spawn
@@ -207,14 +169,15 @@ def command(chosen: tuple[scenarios.Scenario, ...], asked: Asked, wanted: Wanted
 
 def _contenders(
     chosen: Iterable[scenarios.Scenario], asked: Asked
-) -> tuple[list[tuple[scenarios.Scenario, Literal["python", "c"]]], Unavailable]:
+) -> tuple[list[tuple[scenarios.Scenario, Lang]], Unavailable]:
     """(scenario and language of each that can be compared, the others); raises IotraceError."""
-    able: list[tuple[scenarios.Scenario, Literal["python", "c"]]] = []
+    able: list[tuple[scenarios.Scenario, Lang]] = []
     unavailable: Unavailable = []
+    default = _default_lang()
     for scenario in dict.fromkeys(chosen):
         refuse_protocol(scenario, asked.proto)
         refuse_sockets(scenario, asked.sockets or 0)
-        for lang in dict.fromkeys(asked.langs or ("python",)):
+        for lang in asked.languages or (default if scenario.twin else "python",):
             if lang in scenario.languages:
                 able.append((scenario, lang))
             else:
@@ -224,8 +187,15 @@ def _contenders(
     return able, unavailable
 
 
+def _default_lang() -> Lang:
+    """C, in which no interpreter's time is in what is compared; Python where nothing can be compiled."""
+    from tracer.run import twin
+
+    return "c" if twin.compiler() else "python"
+
+
 def _field(
-    contenders: list[tuple[scenarios.Scenario, Literal["python", "c"]]],
+    contenders: list[tuple[scenarios.Scenario, Lang]],
     unavailable: Unavailable,
     asked: Asked,
     user: files.User | None,
@@ -237,16 +207,29 @@ def _field(
 
     field = Field([], [], unavailable)
     for scenario, lang in contenders:
-        name, watched = (scenario.name, lang), asked.sockets or scenario.sockets_default
+        watched = asked.sockets or scenario.sockets_default
         refuse_descriptors(asked.proto, watched)
         options = Options(asked.messages, asked.interval, asked.size, asked.proto, False, watched)
         try:
             program = experiment.program(scenario, lang, user)
         except CannotBuild as error:
-            field.unavailable.append((name, str(error)))
-            continue
+            field.unavailable.append(((scenario.name, lang), str(error)))
+            if asked.languages:
+                continue
+            lang = "python"  # C was not asked for
+            program = experiment.program(scenario, lang, user)
+        name = (scenario.name, lang)
         field.plans.append(
-            experiment.ScenarioPlan(*name, program, options, asked.limit, user, RING_BYTES, False)
+            experiment.ScenarioPlan(
+                *name,
+                program,
+                options,
+                asked.limit,
+                user,
+                RING_BYTES,
+                measure_cost=False,
+                cpus=experiment.Cpus(asked.pin, asked.keep_awake),
+            )
         )
         field.able.append(name)
     return field

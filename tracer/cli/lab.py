@@ -92,6 +92,7 @@ class Machine:
     cpus: int
     memory: int
     timeout: float
+    nics: bool
     lock_file: str | None
 
     def lab(self) -> Lab:
@@ -102,7 +103,13 @@ class Machine:
             why = "--icount is for one emulated CPU: leave out --cpus and --accel kvm"
             raise IotraceError(why, USAGE)
         options = lab.MachineOptions(
-            self.accel, self.icount, self.host_root, self.cpus, self.memory, self.timeout
+            self.accel,
+            self.icount,
+            self.host_root,
+            self.cpus,
+            self.memory,
+            self.timeout,
+            self.nics,
         )
         return lab.Lab(_store(), _pins(self.lock_file), options)
 
@@ -132,6 +139,11 @@ machine_options = gathered(
             default=1,
             show_default=True,
             help="Of each machine.",
+        ),
+        click.option(
+            "--nics",
+            is_flag=True,
+            help="Two virtio network cards joined by a wire, for `run --net eth0,eth1`.",
         ),
         click.option(
             "--host-root",

@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import click
 
@@ -18,6 +18,7 @@ from tracer.cli import completion
 from tracer.cli.files import PRIVATE, User, partial_of, refuse_unwritable
 from tracer.cli.show import Wanted
 from tracer.errors import USAGE, IotraceError
+from tracer.kernel import cpus
 from tracer.output.format import Format, Kind, Switch
 
 if TYPE_CHECKING:
@@ -108,6 +109,43 @@ class Seconds(click.FloatRange):
         if seconds != seconds:
             self.fail(f"{text.quoted(value)} is not a number of seconds", param, ctx)
         return seconds
+
+
+class Net(Value):
+    """What joins sender and receiver → "loopback", "veth", or the names of two network cards."""
+
+    name = "net"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> str | tuple[str, str]:
+        if isinstance(value, tuple) or value in ("loopback", "veth"):
+            return cast("str | tuple[str, str]", value)
+        # IFNAMSIZ - 1 bytes, without / and white space: dev_valid_name() of net/core/dev.c
+        match = re.fullmatch(r"([^\s/,]{1,15}),([^\s/,]{1,15})", str(value))
+        if not match or match[1] == match[2]:
+            self.fail(
+                f"{text.quoted(value)} is not loopback, veth, nor two network cards such as eth0,eth1",
+                param,
+                ctx,
+            )
+        return match[1], match[2]
+
+
+class Pin(Value):
+    """The CPUs of receiver and sender, as 0,1; one number is both. Both are there, and this process may use them."""
+
+    name = "cpus"
+
+    def convert(self, value: object, param: _Param, ctx: _Ctx) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([0-9]{1,6})(?:,([0-9]{1,6}))?", str(value))
+        if not match:
+            self.fail(f"{text.quoted(value)} is no CPU's number, nor two such as 0,1", param, ctx)
+        receiver, sender = int(match[1]), int(match[2] or match[1])
+        for cpu in (receiver, sender):
+            if why := cpus.refused(cpu):
+                self.fail(why, param, ctx)
+        return receiver, sender
 
 
 class Scenario(Value):

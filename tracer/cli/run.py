@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +12,11 @@ from scenarios.kit.options import TASKRUNS
 from tracer.cli import epilog, files, progress, show
 from tracer.cli.errors import Command
 from tracer.cli.params import (
-    MOST_TIMEOUT,
     Duration,
+    Net,
     Percent,
     Rate,
     Scenario,
-    Seconds,
     gathered,
     mode_option,
     output_options,
@@ -25,6 +24,7 @@ from tracer.cli.params import (
     ring_option,
 )
 from tracer.cli.show import Wanted
+from tracer.cli.workload import CPUS, LIMITS, SCHEDULE, Workload
 from tracer.errors import CANNOT, USAGE, IotraceError
 from tracer.output.format import Kind
 
@@ -45,75 +45,40 @@ _LONG_NS = 3 * 10**9  # from this length on a run shows its progress
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a run is to be: interval and delay in ns, size in bytes, rate in bit/s, loss in percent, timeout in s."""
+class Asked(Workload):
+    """What a run is to be, beside what is sent: rate in bit/s, delay in ns, loss in percent."""
 
-    messages: int
-    interval: int
-    size: int
     proto: str | None
-    sockets: int | None
     lang: str
     taskrun: str | None
-    net: str
+    net: str | tuple[str, str]
     rate: int | None
     delay: int
     loss: float
     open_loop: bool
     output: str | None
     mode: int
-    timeout: float | None
-    as_root: bool
     no_cost: bool
     ring_size: int
 
     @property
-    def limit(self) -> float:
-        """Seconds after which the run is ended."""
-        return self.timeout or 30 + 3 * self.messages * self.interval / 1e9
-
-    @property
-    def link(self) -> dict[str, float | None] | None:
+    def link(self) -> dict[str, Any] | None:
         """The link between two network namespaces; None where there is no such."""
-        if self.net != "veth":
+        if self.net == "loopback":
             return None
-        return {"rate": self.rate, "delay": self.delay, "loss": self.loss / 100}
+        link: dict[str, Any] = {"rate": self.rate, "delay": self.delay, "loss": self.loss / 100}
+        return link if self.net == "veth" else link | {"nics": list(self.net)}
 
 
 run_options = gathered(
     "asked",
     Asked,
     (
-        click.option(
-            "--messages",
-            type=click.IntRange(1, 10**7),
-            default=20,
-            show_default=True,
-            help="How many to send.",
-        ),
-        click.option(
-            "--interval",
-            type=Duration(),
-            default="10ms",
-            show_default=True,
-            help="One every so long.",
-        ),
-        click.option(
-            "--size",
-            type=click.IntRange(1, 1 << 20),
-            default=64,
-            show_default=True,
-            help="Bytes in a message.",
-        ),
+        *SCHEDULE,
         click.option(
             "--proto",
             help="udp, tcp, unix (datagrams), pipe or file, where the model allows it; by default the "
             "scenario's first.",
-        ),
-        click.option(
-            "--sockets",
-            type=click.IntRange(1),
-            help="How many to watch; the messages go round them. For select, poll and epoll-lt (1), and threads (4).",
         ),
         click.option(
             "--lang",
@@ -130,10 +95,12 @@ run_options = gathered(
         ),
         click.option(
             "--net",
-            type=click.Choice(["loopback", "veth"]),
+            type=Net(),
+            metavar="loopback|veth|NIC,NIC",
             default="loopback",
             show_default=True,
-            help="veth: sender and receiver in two network namespaces joined by a link.",
+            help="veth: sender and receiver in two network namespaces joined by a link. NIC,NIC: by two network cards "
+            "of this machine that a wire joins, the receiver's first.",
         ),
         click.option(
             "--rate",
@@ -152,6 +119,7 @@ run_options = gathered(
         click.option(
             "--open-loop", is_flag=True, help="Send on schedule, whatever the receiver does."
         ),
+        *CPUS,
         click.option(
             "-o",
             "--output",
@@ -159,16 +127,7 @@ run_options = gathered(
             help="Keep the recording in this file.",
         ),
         mode_option,
-        click.option(
-            "--timeout",
-            type=Seconds(0, MOST_TIMEOUT, min_open=True),
-            help="End the run after so many seconds.",
-        ),
-        click.option(
-            "--as-root",
-            is_flag=True,
-            help="Run the scenario as root, not as the user who called sudo.",
-        ),
+        *LIMITS,
         click.option(
             "--no-cost",
             is_flag=True,
@@ -219,7 +178,7 @@ def options_of(scenario: Program, asked: Asked) -> Options:
     refuse_sockets(scenario, sockets)
     refuse_link(proto, asked)
     refuse_ring(asked.ring_size)
-    address = experiment.VETH_ADDRESS if asked.net == "veth" else transport.LOOPBACK
+    address = experiment.LINK_ADDRESS if asked.net != "loopback" else transport.LOOPBACK
     return Options(
         asked.messages,
         asked.interval,
@@ -271,10 +230,10 @@ def refuse_sockets(scenario: Program, sockets: int) -> None:
 def refuse_link(proto: str, asked: Asked) -> None:
     """Raises IotraceError where a link is asked for that there is not, or that would never end the run."""
     if asked.net == "loopback" and (asked.rate or asked.delay or asked.loss):
-        why = "--rate, --delay and --loss are a veth link's: they need --net veth"
+        why = "--rate, --delay and --loss are a link's: they need --net veth or network cards"
         raise IotraceError(why, USAGE)
-    if asked.net == "veth" and proto not in ("udp", "tcp"):
-        why = f"--net veth joins network namespaces, and {proto} does not go through a network"
+    if asked.net != "loopback" and proto not in ("udp", "tcp"):
+        why = f"--net {_spelt(asked.net)} joins network namespaces, and {proto} does not go through a network"
         raise IotraceError(why, USAGE)
     if asked.loss and proto == "udp" and not asked.open_loop:
         raise IotraceError(
@@ -282,6 +241,10 @@ def refuse_link(proto: str, asked: Asked) -> None:
             "comes",
             USAGE,
         )
+
+
+def _spelt(net: str | tuple[str, str]) -> str:
+    return net if isinstance(net, str) else ",".join(net)
 
 
 def refuse_descriptors(proto: str, sockets: int) -> None:
@@ -309,5 +272,6 @@ def plan_of(
         asked.ring_size,
         not asked.no_cost,
         asked.link,
+        experiment.Cpus(asked.pin, asked.keep_awake),
         files.partial_of(asked.output),
     )

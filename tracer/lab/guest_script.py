@@ -29,6 +29,8 @@ def _script(machine: Machine) -> str:
         "$busybox ifconfig lo up 2>/dev/null",
         "cd /",
     ]
+    if machine.nics:  # a module, or built in
+        lines.append("$busybox modprobe virtio_net 2>/dev/null || modprobe virtio_net")
     lines += [f"export {name}={shlex.quote(value)}" for name, value in machine.environment.items()]
     lines.append('echo "up $($busybox uname -r)" >&3')
     for number, job in enumerate(machine.jobs):

@@ -23,7 +23,8 @@ _GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class MachineOptions:
-    """How machines are run: accel is auto, kvm or tcg; job_s the most that one command may take (s)."""
+    """How machines are run: accel is auto, kvm or tcg; job_s the most that one command may take (s); nics as
+    Machine's."""
 
     accel: str = "auto"
     icount: bool = False
@@ -31,6 +32,7 @@ class MachineOptions:
     cpus: int = 1
     memory_mb: int = 1024
     job_s: float = 300.0
+    nics: bool = False
 
 
 class Lab:
@@ -122,6 +124,7 @@ class Lab:
             options.job_s,
             self._environment(columns),
             {path.name: path.read_bytes() for path in cache.glob("*.json")},
+            nics=options.nics,
         )
 
     def _environment(self, columns: int) -> dict[str, str]:

@@ -34,6 +34,7 @@ class Machine:
     accel: kvm or tcg; icount: one instruction is 2 ns of the guest's time.
     job_s, boot_s: the most that one job and booting may take.
     compiled: files for the guest's COMPILED; the port "probes" brings new ones.
+    nics: two virtio network cards, eth0 and eth1, that a wire joins; nothing else is on it.
     probe: only say that it has booted: neither root file system nor jobs.
     """
 
@@ -49,6 +50,7 @@ class Machine:
     compiled: dict[str, bytes] = field(default_factory=dict)
     probe: bool = False
     boot_s: float = BOOT_S
+    nics: bool = False
 
 
 @dataclass

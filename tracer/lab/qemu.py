@@ -11,7 +11,7 @@ _KERNEL_COMMAND_LINE = "console=ttyS0 panic=-1 no_timer_check random.trust_cpu=o
 
 
 def arguments(machine: Machine, boot: int, ports: dict[str, int]) -> Iterator[str]:
-    """QEMU's arguments: no device but what is named here, and no network.
+    """QEMU's arguments: no device but what is named here, and no network beyond the machine itself.
 
     boot: the initramfs, a descriptor that QEMU inherits; ports: name → where what comes out is written, likewise.
     """
@@ -30,6 +30,11 @@ def arguments(machine: Machine, boot: int, ports: dict[str, int]) -> Iterator[st
         yield from _port(name, fd)
     if machine.probe:
         return
+    if machine.nics:
+        for end in ("a", "b"):
+            yield from ("-netdev", f"hubport,id={end},hubid=0")
+            # no ROM: nothing is booted from it
+            yield from ("-device", f"virtio-net-pci,netdev={end},romfile=")
     for name, path in (("root", machine.root), ("modules", machine.kernel.modules)):
         if path is not None:
             yield from _disk(name, path)

@@ -24,17 +24,24 @@ MOST_ID = 1 << 22  # of a process or thread: PID_MAX_LIMIT (include/linux/thread
 Count: TypeAlias = Annotated[int, Range()]
 Time: TypeAlias = Annotated[int, Range()]  # ns of CLOCK_MONOTONIC
 Id: TypeAlias = Annotated[int, Range(most=MOST_ID)]
+Cpu: TypeAlias = Annotated[int, Range(most=1 << 20)]
 Seconds: TypeAlias = Annotated[float, Range(most=1 << 40)]
 
 
 class Host(TypedDict):
-    """The machine."""
+    """The machine. From idle_driver on: not in recordings of before 2026-12."""
 
     kernel: str
     arch: str
     cpus: Annotated[int, Range(1, 1 << 20)] | None
     bcc: str | None
     python: str
+    idle_driver: NotRequired[str | None]
+    idle_governor: NotRequired[str | None]
+    frequency_governor: NotRequired[str | None]
+    hypervisor: NotRequired[bool | None]
+    siblings: NotRequired[list[list[Cpu]]]
+    steal_ns: NotRequired[dict[str, Time] | None]
 
 
 class Link(TypedDict):
@@ -43,6 +50,7 @@ class Link(TypedDict):
     rate: Count | None
     delay: Count
     loss: Annotated[float, Range(0, 1)]
+    nics: NotRequired[Annotated[list[str], Range(2, 2)]]
 
 
 class RunOptions(TypedDict):
@@ -59,6 +67,8 @@ class RunOptions(TypedDict):
     address: NotRequired[str]
     net: NotRequired[Link | None]
     lang: NotRequired[Literal["python", "c"]]
+    pin: NotRequired[Annotated[list[Cpu], Range(2, 2)] | None]
+    keep_awake: NotRequired[bool]
 
 
 class TraceOptions(TypedDict):
@@ -136,6 +146,7 @@ class SenderNotes(TypedDict, total=False):
     """What a scenario's sender noted."""
 
     send_begin_ns: list[Time]
+    send_returned_ns: list[Time]
     sent: Count
 
 
@@ -231,6 +242,9 @@ def _check_all(facts: dict[str, Any]) -> None:
         begin, end = holder.get("window_ns") or (0, 0)
         if begin > end:
             raise Wrong("window_ns ends before it begins")
+    for cpu in facts["host"].get("steal_ns") or ():
+        if not (cpu.isascii() and cpu.isdecimal() and len(cpu) < 8):
+            raise Wrong("host.steal_ns is not what it should be")
     for tid in facts.get("comms") or ():
         if not (tid.isascii() and tid.isdecimal() and len(tid) < 8 and int(tid) <= MOST_ID):
             raise Wrong("comms is not what it should be")

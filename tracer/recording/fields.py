@@ -225,6 +225,7 @@ class Readinesses(View):
     __slots__ = ()
 
     inode = Field("start", "The socket's inode.")
+    cpu = Field("nr", "On which CPU.")
 
 
 class Copies(View):

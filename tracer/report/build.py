@@ -24,6 +24,7 @@ from tracer.report import oracle
 from tracer.report.contract import Facts, Report
 from tracer.report.figure_setup import prelude
 from tracer.report.figure_steps import figure
+from tracer.report.sender import sends
 
 SCHEMA = 1
 KEYS = tuple(Report.__annotations__)
@@ -55,7 +56,6 @@ def _facts(recording: Recording) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "scenario": facts.get("scenario"),
-        "host": facts["host"],
         "options": facts["options"],
         "base_ns": base,
         "window_ns": None if whole else [time - base for time in recording.window],
@@ -83,6 +83,7 @@ def _of_the_whole(results: Results, report: dict[str, Any]) -> dict[str, Any]:
             recording.base_ns,
             outside,
             name,
+            sends(facts),
         )
         if drawn and (before := prelude(drawn, received, recording.read, recording.base_ns)):
             drawn["prelude"] = before

@@ -83,14 +83,47 @@ class Distribution(TypedDict):
     hist: Histogram
 
 
+class Placement(TypedDict):
+    """Of how many operations the data was made ready on the CPU that received it, on one that shares its core, or on
+    another; unknown: one of the two was not seen."""
+
+    same: Count
+    sibling: Count
+    other: Count
+    unknown: Count
+
+
 class Host(TypedDict):
-    """The machine."""
+    """The machine. siblings: CPUs that share a core; None: the kernel does not tell, or has none."""
 
     kernel: str
     arch: str
     cpus: Annotated[int, Also(minimum=1)] | None
     bcc: str | None
     python: str
+    idle_driver: str | None
+    idle_governor: str | None
+    frequency_governor: str | None
+    hypervisor: bool | None
+    siblings: list[list[Count]]
+
+
+class RunHost(TypedDict):
+    """The machine during one run. Keys that may be missing are younger than some recordings. steal_ns: of the CPUs that
+    the run used; None: the kernel does not tell."""
+
+    kernel: str
+    arch: str
+    cpus: Annotated[int, Also(minimum=1)] | None
+    bcc: str | None
+    python: str
+    placement: Placement
+    idle_driver: NotRequired[str | None]
+    idle_governor: NotRequired[str | None]
+    frequency_governor: NotRequired[str | None]
+    hypervisor: NotRequired[bool | None]
+    siblings: NotRequired[list[list[Count]]]
+    steal_ns: NotRequired[Annotated[dict[str, Duration], Also(keys_like="^[0-9]+$")] | None]
 
 
 class Link(TypedDict):
@@ -99,6 +132,7 @@ class Link(TypedDict):
     rate: Count | None
     delay: Duration
     loss: Share
+    nics: NotRequired[Annotated[list[str], Also(length=2)]]
 
 
 class RunOptions(TypedDict):
@@ -115,6 +149,8 @@ class RunOptions(TypedDict):
     address: NotRequired[str]
     net: NotRequired[Link | None]
     lang: NotRequired[Lang]
+    pin: NotRequired[Annotated[list[Count], Also(length=2)] | None]
+    keep_awake: NotRequired[bool]
     taskrun: NotRequired[Literal["default", "coop", "defer"] | None]
 
 
@@ -146,6 +182,7 @@ class Expected(TypedDict):
     errors: dict[str, Counts]
     signals: Counts
     send_begin_ns: list[Time]
+    send_returned_ns: list[Time]
     receive_ns: list[Time]
     anonymous_bytes: Count | None
     threads: Count | None
@@ -586,6 +623,27 @@ class Latency(TypedDict):
     accuracy: Accuracy | None
 
 
+class SenderTimes(TypedDict):
+    """The sender's sends by its own clock. inside: operations whose data was made ready during one, until_ready after
+    its beginning, after_ready before its return; outside: the others; early: of those inside, done before its return.
+    """
+
+    took: Distribution
+    inside: Count
+    outside: Count
+    until_ready: Distribution | None
+    after_ready: Distribution | None
+    early: Count
+
+
+class SendStep(TypedDict):
+    """The sender's call, by its own clock, in which or after which the data was made ready."""
+
+    kind: Literal["send"]
+    enter_ns: Time
+    exit_ns: Time
+
+
 class CallStep(TypedDict):
     """A system call, or equal failing ones in a row."""
 
@@ -727,6 +785,7 @@ class ArrivalStep(TypedDict):
 
 Step: TypeAlias = (
     CallStep
+    | SendStep
     | LibraryStep
     | WakeStep
     | RunStep
@@ -893,7 +952,7 @@ class Report(TypedDict):
 
     schema: Literal[1]
     scenario: str | None
-    host: Host
+    host: RunHost
     options: RunOptions | TraceOptions
     expected: Expected | None
     base_ns: Annotated[int, Also(minimum=0)]
@@ -924,6 +983,7 @@ class Report(TypedDict):
     ledger: Ledger
     cost: MeasuredCost | EstimatedCost | None
     latency: Latency | None
+    sender: SenderTimes | None
     figure: Figure | None
     slowest: NotRequired[list[SlowOperation]]
     states_over_time: NotRequired[StatesOverTime]
@@ -943,6 +1003,8 @@ class CompareOptions(TypedDict):
     proto: Literal["udp", "tcp", "unix", "pipe"]
     sockets: Count | None
     rounds: Count
+    pin: Annotated[list[Count], Also(length=2)] | None
+    keep_awake: bool
 
 
 class About(TypedDict):

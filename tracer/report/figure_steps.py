@@ -48,6 +48,7 @@ from tracer.report.contract import (
     WaitStep,
     WakeStep,
 )
+from tracer.report.sender import NO_SENDS, Sends, send_step
 from tracer.terms import BOUNDARIES
 
 _WHEN = ("enter_ns", "at_ns", "generated_ns", "delivered_ns")  # a step's place in time: the first
@@ -74,12 +75,13 @@ def figure(
     base: int,
     chosen: np.ndarray | None = None,
     name: NameAt = _nobody,
+    sends: Sends = NO_SENDS,
 ) -> Figure | None:
     """The operation that is drawn, as its steps; None where there is no operation.
 
     models: each operation's (io_model.models_of). inside: the waits inside the operations. read: gives the recording's
     records again. base: what the times of steps count from (ns). chosen: rows of the operations of which one is drawn;
-    else of all. name: of threads.
+    else of all. name: of threads. sends: the sender's.
     """
     chosen = np.arange(len(operations)) if chosen is None else chosen
     if not len(chosen):
@@ -90,7 +92,7 @@ def figure(
     operation = next(operations.rows(slice(index, index + 1)))
     records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
     waits = inside.of(operation["serial"])
-    steps = [*_steps(operation, waits, records)]
+    steps = [*_steps(operation, waits, records), *send_step(sends, operation)]
     steps = sorted([*steps, *_aways(operation, records, steps, name)], key=_when)
     return {
         "operation": index,

@@ -50,6 +50,7 @@ def expected(
         "errors": notes["errors"],
         "signals": notes["signals"],
         "send_begin_ns": [time - base for time in sender.get("send_begin_ns", [])],
+        "send_returned_ns": [time - base for time in sender.get("send_returned_ns", [])],
         "receive_ns": [time - base for time in notes["receive_ns"]],
         "anonymous_bytes": notes.get("anonymous_bytes"),
         "threads": notes.get("threads"),

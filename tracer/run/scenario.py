@@ -22,6 +22,7 @@ from tracer.capture import event_cost, spawn
 from tracer.capture.attach import Adopter
 from tracer.capture.collector import Collector
 from tracer.capture.interrupts import signalled
+from tracer.capture.keep_awake import keep_awake
 from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.errors import CANNOT, IotraceError, NothingSeen
 from tracer.kernel.features import Features
@@ -29,7 +30,7 @@ from tracer.recording.parquet import read_facts
 from tracer.run import twin
 from tracer.run.tracing import Ended, Keep, Subject, drained, record
 
-VETH_ADDRESS = "10.0.0.1"  # of the receiver
+LINK_ADDRESS = "10.0.0.1"  # of the receiver
 _UNABLE = 3  # the exit status of a scenario that this machine cannot run
 _LOOK_MS = 1  # how often to look at the shared page
 _UNTRACED_RUNS, _UNTRACED_S = (
@@ -50,8 +51,29 @@ class CannotRun(IotraceError):
 
 
 @dataclass(frozen=True)
+class Cpus:
+    """Where a run runs. pin: the CPU of the receiver and that of the sender, None: where the scheduler puts them;
+    keep_awake: whether the receiver's CPU, or any that it may get, is kept from idling."""
+
+    pin: tuple[int, int] | None = None
+    keep_awake: bool = False
+
+    @property
+    def awake(self) -> set[int]:
+        """The CPUs that are kept awake."""
+        if not self.keep_awake:
+            return set()
+        return {self.pin[0]} if self.pin else os.sched_getaffinity(0)
+
+    def bind(self, receiver: spawn.Target, sender: spawn.Target) -> None:
+        """Binds both, which wait at the gate, and so all that they will create (sched_setaffinity(2))."""
+        for side, cpu in zip((receiver, sender), self.pin or (), strict=False):
+            os.sched_setaffinity(side.pid, {cpu})
+
+
+@dataclass(frozen=True)
 class ScenarioPlan:
-    """What to run, for how long at most (s), as whom, with how large a ring (bytes).
+    """What to run, for how long at most (s), as whom, with how large a ring (bytes), on which CPUs.
 
     program: the scenario's command, a Python module or its compiled C twin, and `lang` says which.
     net: what tracer.run.netns.Link takes, for two network namespaces joined by such a link; None for this one.
@@ -67,6 +89,7 @@ class ScenarioPlan:
     ring_bytes: int
     measure_cost: bool
     net: dict[str, Any] | None = None
+    cpus: Cpus = Cpus()
     partial: str | None = None
 
     def recorded_options(self) -> dict[str, Any]:
@@ -74,6 +97,8 @@ class ScenarioPlan:
         return asdict(self.options) | {
             "lang": self.lang,
             "net": self.net,
+            "pin": list(self.cpus.pin) if self.cpus.pin else None,
+            "keep_awake": self.cpus.keep_awake,
             "timeout_s": self.timeout,
             "ring_bytes": self.ring_bytes,
         }
@@ -119,7 +144,7 @@ def _spaces(plan: ScenarioPlan) -> Iterator[tuple[int | None, int | None]]:
 
     with contextlib.ExitStack() as stack:
         try:
-            spaces = stack.enter_context(netns.veth(netns.Link(**plan.net), VETH_ADDRESS))
+            spaces = stack.enter_context(netns.joined(netns.Link(**plan.net), LINK_ADDRESS))
         except netns.CannotConnect as error:
             raise CannotRun(str(error)) from None
         yield spaces
@@ -145,6 +170,7 @@ def _sides(plan: ScenarioPlan) -> Iterator[_Sides]:
             spawn.start(receive, plan.user, (shared, notes[0]), spaces[0])
         )
         sender = stack.enter_context(spawn.start(send, plan.user, (shared, notes[1]), spaces[1]))
+        plan.cpus.bind(receiver, sender)
         sender.release()
         _await(sender, map_shared(shared))
         yield _Sides(receiver, sender, *notes)
@@ -214,6 +240,13 @@ def traced(
     Raises CannotTrace, CannotRun, NothingSeen, RunFailed, OSError.
     """
     _check_loopback(plan)
+    with keep_awake(plan.cpus.awake):
+        return _traced(plan, features, path, progress)
+
+
+def _traced(
+    plan: ScenarioPlan, features: Features, path: str, progress: Callable[[int], None]
+) -> str:
     before = _untraced_runs(plan) if plan.measure_cost else None
     with (
         _sides(plan) as sides,

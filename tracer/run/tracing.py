@@ -16,6 +16,7 @@ from tracer.capture.collector import Collector, SeenCall
 from tracer.capture.host import host
 from tracer.capture.priority import Priority
 from tracer.capture.recorder import DRAIN_MS, Recorder
+from tracer.kernel import cpus
 from tracer.kernel.features import Features
 from tracer.recording import parquet, partial
 from tracer.recording.batch import RecordBatch
@@ -94,9 +95,11 @@ def record(probes: Attachment, features: Features, path: str, subject: Subject) 
     OSError.
     """
     with Collector(probes) as collector, _writer(path, subject.keep) as writer:
-        facts = {"version": __version__, "host": host(), "features": features.sources}
+        machine = host()
+        facts = {"version": __version__, "host": machine, "features": features.sources}
         facts |= subject.prepare(collector)
         recorder = Recorder(collector, writer, subject.watch)
+        stolen_ns = cpus.stolen_ns()
         subject.begin(recorder)
         with recorder.or_end():
             writer.begin(facts | subject.known())
@@ -104,8 +107,17 @@ def record(probes: Attachment, features: Features, path: str, subject: Subject) 
         stopped_ns = time.monotonic_ns()
         with subject.priority.urgent() if subject.priority else nullcontext():
             recorder.finish(stopped_ns, subject.unreturned(recorder))
+        machine["steal_ns"] = _since(stolen_ns, cpus.stolen_ns())
         ended, more = subject.end(recorder, ending, stopped_ns)
         return _closed(writer, recorder, ended, facts | {"end_ns": stopped_ns} | more)
+
+
+def _since(before: dict[str, int] | None, after: dict[str, int] | None) -> dict[str, int] | None:
+    """How much of each CPU's time was stolen between the two (ns); None where the kernel does not tell."""
+    if before is None or after is None:
+        return None
+    # it may go backwards where a machine was moved to another host
+    return {cpu: max(0, ns - before[cpu]) for cpu, ns in after.items() if cpu in before}
 
 
 def _writer(path: str, keep: Keep | None) -> parquet.Writer | partial.Writer:

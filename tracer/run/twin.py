@@ -54,18 +54,23 @@ class CannotBuild(IotraceError):
     status = CANNOT
 
 
+def compiler() -> str | None:
+    """The path of the C compiler, None where there is none."""
+    return shutil.which("cc", path=places.path())
+
+
 def built(path: Path) -> Path:
     """The program of the twin at `path`, compiled unless it is in this user's cache already; raises CannotBuild."""
-    compiler = shutil.which("cc", path=places.path())
-    if compiler is None:
+    cc = compiler()
+    if cc is None:
         raise CannotBuild(
             "--lang c needs a C compiler, and there is no cc: apt-get install gcc libc6-dev"
         )
     place = _cache()
-    kept = place / _digest(path, compiler)
+    kept = place / _digest(path, cc)
     if not (kept / path.stem).exists():
         try:
-            _compile(path, compiler, kept)
+            _compile(path, cc, kept)
         except OSError as error:
             raise CannotBuild(f"cannot compile into {place}: {error.strerror}") from None
     return kept / path.stem

@@ -213,6 +213,8 @@ def _has_room(row: Row, later: Row) -> bool:
     with the copy's end."""
     if row.time_ns != later.time_ns or (row.after and (later.application or later.arrow)):
         return False
+    if row.by_sender or later.by_sender:
+        return False
     returns = later.arrow == "return" and row.kernel and "copy_end" not in row.marks
     return not (
         (row.application and later.application)
@@ -224,14 +226,15 @@ def _has_room(row: Row, later: Row) -> bool:
 
 def _mark(figure: Figure) -> None:
     """Say which rows stand for asking and being done; those two have no row of their own where a call is the event."""
-    asking = [row for row in figure.rows if row.time_ns == figure.times["ask"]]
+    own = [row for row in figure.rows if not row.by_sender]
+    asking = [row for row in own if row.time_ns == figure.times["ask"]]
     if asking:
         asking[0].marks.add("ask")
     done = figure.times["done"]
     if done is not None and done == figure.times["copy_end"]:
         next(row for row in figure.rows if "copy_end" in row.marks).marks.add("done")
     elif done is not None:
-        ending = [row for row in figure.rows if row.time_ns == done]
+        ending = [row for row in own if row.time_ns == done]
         ending[-1].marks.add("done")
     for row in figure.rows:
         row.boundary = bool(row.marks)
@@ -254,7 +257,7 @@ def _comment(report: Result, figure: Figure) -> None:
 def _before_it_continues(figure: Figure) -> Row | None:
     """The row after which the asking thread is in no call while the data comes, for half of the wait or longer."""
     ask, ready = figure.times["ask"], figure.times["ready"]
-    own = [row for row in figure.rows if row.application or row.arrow]
+    own = [row for row in figure.rows if (row.application or row.arrow) and not row.by_sender]
     away_ns = {step[key] for step in figure.aways for key in ("at_ns", "end_ns")}
     own = [
         row for row in own if not row.by_helper and (row.arrow or row.time_ns not in away_ns)

@@ -1,5 +1,5 @@
 """The edges of the figure's application: heavy where a thread has a CPU, dotted where it has none: from its sleep or
-preemption to its switch-in."""
+preemption to its switch-in. And the sender's: while it is in its send."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def draw(figure: Figure) -> None:
     last_ns = max(row.time_ns for row in figure.rows if row.time_ns is not None)
     _left(figure, _sleeps(figure, figure.asker, calls, last_ns))
     _right(figure, calls, last_ns)
+    _sending(figure)
 
 
 def _left(figure: Figure, sleeps: list[tuple[int, int]]) -> None:
@@ -45,6 +46,15 @@ def _right(figure: Figure, calls: list[Step], last_ns: int) -> None:
         ends = time_ns == end and row.time_ns is not None
         if begins or first <= time_ns < end or ends:
             row.right = "┊" if _within(time_ns, row.time_ns is None, sleeps) else "┃"
+
+
+def _sending(figure: Figure) -> None:
+    send = figure.send
+    for row in figure.rows if send else []:
+        time_ns = row.bound if row.time_ns is None else row.time_ns
+        if time_ns is not None and send:
+            last = time_ns == send["exit_ns"] and row.time_ns is not None
+            row.sending = last or send["enter_ns"] <= time_ns < send["exit_ns"]
 
 
 def _switches(step: Step, tid: int) -> bool:

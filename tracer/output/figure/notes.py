@@ -40,6 +40,7 @@ def notes_of(figure: Figure) -> Iterator[str]:
             "The completion lies in memory that the program shares with the kernel: it finds it without a call, "
             "and when is not seen. Done stands at the copy's end."
         )
+    yield from _of_the_sender(figure)
     if figure.operation.get("handover"):
         yield "Not in the textbook: told in one thread, received in another."
     elif figure.helper is not None and figure.helper_reads:
@@ -48,6 +49,20 @@ def notes_of(figure: Figure) -> Iterator[str]:
         )
     elif figure.asleep_in_submission:
         yield f"Not in the textbook: {figure.asleep_in_submission} itself slept; asking was not free."
+
+
+def _of_the_sender(figure: Figure) -> Iterator[str]:
+    """Where in the sender's own call the data was made ready."""
+    send, ready = figure.send, figure.times["ready"]
+    if not send or ready is None:
+        return
+    if ready > send["exit_ns"]:
+        yield f"The send had returned {duration(ready - send['exit_ns'])} before the data was there."
+        return
+    yield (
+        "Not in the textbook: the sender's own send carries the data through the kernel to the receiver and wakes "
+        f"it; {duration(send['exit_ns'] - ready)} of it follow the data's being ready."
+    )
 
 
 def nothing_to_draw(report: Result) -> str:

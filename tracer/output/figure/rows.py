@@ -27,6 +27,8 @@ class Row:
     before, after: comments that stand directly above or below this row.
     bound: of a comment, the time (ns) of the event above it.
     left, right: the application's edges; the left is the asking thread's, the right the helper's.
+    by_sender: whether it is an event of the sender's.
+    sending: whether the sender is in its send then.
     names_helper: whether it only says who the helper is.
     earlier: whether it is of before the operation; it has no time in this figure.
     """
@@ -51,6 +53,8 @@ class Row:
     bound: int | None = None
     names_helper: bool = False
     earlier: bool = False
+    by_sender: bool = False
+    sending: bool = False
 
 
 def comment(text: str, style: str, by_helper: bool = False) -> Row:
@@ -99,6 +103,11 @@ class Figure:
     def name_of(self, phase: str) -> str:
         """What a phase is called here."""
         return phase_names.shown(phase, self.copy_name)
+
+    @property
+    def send(self) -> Step | None:
+        """The sender's call that is drawn."""
+        return next((step for step in self.steps if step["kind"] == "send"), None)
 
     @property
     def finds_completion(self) -> bool:

@@ -271,8 +271,18 @@ def _handler_end(step: Step, figure: Figure) -> list[Row]:
     return [Row(step["at_ns"], 6, "handler ends", "", helper, "call", RETURNS_FROM_HANDLER)]
 
 
+def _send(step: Step, figure: Figure) -> list[Row]:
+    """The sender's call; where it began before the data was asked for, its return alone."""
+    enters = Row(step["enter_ns"], -2, "send", "bold", arrow="call", label="system call")
+    returns = Row(step["exit_ns"], 8, arrow="return", label="return")
+    enters.by_sender = returns.by_sender = True
+    ask = figure.times["ask"]
+    return [returns] if ask is not None and step["enter_ns"] < ask else [enters, returns]
+
+
 _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
     "call": _call,
+    "send": _send,
     "more": _more,
     "library": _library,
     "wake": _wake,
@@ -292,7 +302,7 @@ _DRAWN: dict[str, Callable[[Step, Figure], list[Row]]] = {
 
 def boundary_rows(figure: Figure, rows: list[Row]) -> list[Row]:
     """Rows for the boundaries at whose time none of `rows`, the steps' rows, stands."""
-    taken_ns = {row.time_ns for row in rows}
+    taken_ns = {row.time_ns for row in rows if not row.by_sender}
     return [*_ask_row(figure, taken_ns), *_kernel_rows(figure), *_done_row(figure, taken_ns)]
 
 

@@ -45,12 +45,9 @@ def verdict_section(report: Result) -> Element:
 
 
 def trust(report: Result) -> Element:
-    """The ledger, what tracing cost and what it did to the time from send to receive."""
-    lines = [
-        *verdict.ledger(report, ENDLESS),
-        *verdict.cost(report, ENDLESS),
-        *verdict.latency(report, ENDLESS),
-    ]
+    """The ledger, what tracing cost, the sender's side, and where the machine sleeps."""
+    told = (verdict.ledger, verdict.cost, verdict.latency, verdict.sender, verdict.machine)
+    lines = [line for say in told for line in say(report, ENDLESS)]
     return section("trust", "Ledger and cost", _entries(lines))
 
 

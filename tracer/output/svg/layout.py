@@ -53,6 +53,7 @@ class Layout:
     application: Lane
     kernel: Lane
     helper: Lane | None
+    sender: Lane | None
     times: float
     width: float
     rows: list[Row]
@@ -64,7 +65,7 @@ class Layout:
     @property
     def lanes(self) -> list[Lane]:
         """From left to right."""
-        return [self.application, self.kernel, *([self.helper] if self.helper else [])]
+        return [self.application, self.kernel, *filter(None, (self.helper, self.sender))]
 
 
 def arrange(figure: Figure) -> Layout:
@@ -74,6 +75,8 @@ def arrange(figure: Figure) -> Layout:
     phases = _phases(figure, rows, heights)
     times = MARGIN + GROWN * max(width_of(row.when, SMALL) for row in rows)
     application, kernel, helper, right = _lanes(figure, rows, times + 10)
+    sender = _sender(rows, right) if figure.send else None
+    right = sender.right if sender else right
     labels = [
         width_of(text, SMALL, bold)
         for phase in phases
@@ -81,11 +84,22 @@ def arrange(figure: Figure) -> Layout:
     ]
     width = right + _BESIDE + GROWN * max(labels, default=0) + MARGIN
     height = heights[-1] + ROW * 0.8
-    return Layout(application, kernel, helper, times, width, rows, heights, cuts, phases, height)
+    return Layout(
+        application, kernel, helper, sender, times, width, rows, heights, cuts, phases, height
+    )
+
+
+def _sender(rows: list[Row], left: float) -> Lane:
+    """The sender's lane, right of all others, with the room for its arrows."""
+    sent = [row for row in rows if row.by_sender]
+    begin = left + _channel(sent)
+    texts = [(row.application, row.application_style, True) for row in sent]  # brackets follow
+    return Lane(("sender",), begin, begin + _wide(("sender",), texts))
 
 
 def _lanes(figure: Figure, rows: list[Row], left: float) -> tuple[Lane, Lane, Lane | None, float]:
     """The lanes of the application, the kernel and the helper, and where the last one ends."""
+    rows = [row for row in rows if not row.by_sender]
     own = [row for row in rows if not row.by_helper]
     helped = [row for row in rows if row.by_helper]
     has_helper = figure.helper is not None

@@ -108,6 +108,8 @@ class _Drawing:
         edge = [(layout.application.left, [row.left for row in layout.rows])]
         if layout.helper:
             edge.append((layout.helper.right, [row.right for row in layout.rows]))
+        if layout.sender:
+            edge.append((layout.sender.right, ["┃" if row.sending else " " for row in layout.rows]))
         for x, signs in edge:
             for first, last, sign in _runs(signs):
                 top = 0 if first == 0 else (layout.heights[first - 1] + layout.heights[first]) / 2
@@ -173,7 +175,7 @@ class _Drawing:
         if row.when:
             weight = "" if row.boundary else " faint"
             canvas.text(row.when, layout.times, y + 4, "small end" + weight)
-        lane = layout.helper if row.by_helper and layout.helper else layout.application
+        lane = self._lane_of(row)
         if row.application:
             classes = classes_of(row.application_style)
             if row.time_ns is None and not row.arrow:
@@ -184,11 +186,18 @@ class _Drawing:
         if row.arrow:
             self._arrow(row, y)
 
+    def _lane_of(self, row: Row) -> Lane:
+        """Whose event it is, but for the kernel's part in it."""
+        layout = self._layout
+        if row.by_sender and layout.sender:
+            return layout.sender
+        return layout.helper if row.by_helper and layout.helper else layout.application
+
     def _arrow(self, row: Row, y: float) -> None:
         """Between a thread's lane and the kernel's."""
-        layout = self._layout
-        if row.by_helper and layout.helper:
-            thread, kernel = layout.helper.left, layout.kernel.right
+        layout, lane = self._layout, self._lane_of(row)
+        if lane is not layout.application:
+            thread, kernel = lane.left, layout.kernel.right
         else:
             thread, kernel = layout.application.right, layout.kernel.left
         begin, end = (kernel, thread) if row.arrow == "return" else (thread, kernel)
@@ -203,7 +212,10 @@ class _Drawing:
             )
             self._canvas.add("polygon", "tip", points=points)
         classes = "small middle " + classes_of(row.label_style)
-        self._canvas.text(row.label, (begin + end) / 2, y - 5, classes)
+        # the sender's lie beyond another thread's lane, where there is one
+        beside = (layout.helper or layout.kernel).right if row.by_sender else None
+        middle = (begin + end) / 2 if beside is None else (beside + lane.left) / 2
+        self._canvas.text(row.label, middle, y - 5, classes)
 
     def _brackets(self) -> None:
         """The phases at the right."""
@@ -274,6 +286,7 @@ class _Drawing:
         edge = {sign for row in rows for sign in (row.left, row.right)}
         signs = ["heavy edge: has a CPU"]
         signs += ["dotted: has none"] if "┊" in edge else []
+        signs += ["the sender's: in its send, by its own clock"] if self._layout.sender else []
         signs += ["~ estimated"] if self._figure.estimated else []
         signs += ["+ since the line above", "columns not to scale"]
         signs += ["waves: time is left out"] if self._layout.cuts else []
@@ -296,7 +309,7 @@ def _told(figure: Figure) -> Iterator[str]:
             row.application or row.kernel or row.arrow
         ):
             continue
-        who = "other thread" if row.by_helper else "application"
+        who = "sender" if row.by_sender else "other thread" if row.by_helper else "application"
         parts = [f"{who}: {row.application}"] if row.application else []
         if row.arrow in ("call", "return"):
             direction = "into" if row.arrow == "call" else "out of"

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from tracer.output.format import Result
+from tracer.output.machine import bound
 from tracer.output.terminal import models as side_by_side
 from tracer.output.terminal import narrow_compare
 from tracer.output.terminal.brackets import groups
 from tracer.output.terminal.header import PROTOCOLS
-from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed
+from tracer.output.terminal.lines import LOUD, NARROWEST, entry, fit, fitted, printed, wrap
 from tracer.output.units import MISSING, clean, duration, plural, size, stacked
 
 PHASES = (
@@ -105,16 +106,33 @@ def head(result: Result, width: int) -> list[Text]:
         .append("compare", style="bold")
         .append("  " + ", ".join(asked))
     )
-    turns = f"each run {plural(options.get('rounds'), 'time')}, in turns" + (
-        ", in C" if langs == {"c"} else ""
+    turns = ", ".join(
+        [
+            f"each run {plural(options.get('rounds'), 'time')}, in turns",
+            *(["in C"] if langs == {"c"} else []),
+            *bound(options),
+        ]
     )
     cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
     place = f"Linux {clean(host.get('kernel'))} {clean(host.get('arch') or '')}{cpus}; {turns}"
     return [
         fitted(title, width),
-        Text(fit(place, width).rstrip(), style="dim"),
+        *(Text(line, style="dim") for line in wrap(place, width)),
+        *_apart(result.get("models") or [], width),
         Text(""),
     ]
+
+
+def _apart(models: list[Result], width: int) -> list[Text]:
+    """That some are in C alone and others in Python alone: what parts those may be the interpreter."""
+    langs: dict[str, set[str]] = {}
+    for model in models:
+        langs.setdefault(model["name"], set()).add(model["lang"])
+    python = [clean(name) for name, its in langs.items() if its == {"python"}]
+    if not python or not any("c" in its for its in langs.values()):
+        return []
+    text = f"in Python alone: {', '.join(python)}; their times hold the interpreter's"
+    return [Text(line, style="yellow") for line in wrap(text, width)]
 
 
 def _table(models: list[Result], labels: list[str]) -> list[Text]:

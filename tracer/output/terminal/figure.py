@@ -3,6 +3,7 @@
     +time   | application         |      arrows     | kernel           | phases
             the left edge of the application is the thread that asked (heavy: has a CPU, dotted: has none),
             its right edge, where there is one, the helper thread that reads on its behalf
+            the kernel's right edge is heavy while the sender is in its send
 
 Nothing here knows a scenario: calls, wake-ups, signals and boundaries in, lines out.
 """
@@ -26,6 +27,7 @@ from tracer.output.terminal.tables import PHASE_STYLES
 from tracer.output.units import duration
 from tracer.report.contract import PHASE_SPANS
 
+_SENDER = {"call": "◄── sender: send", "return": "send returns ──►"}  # by the arrow
 TIME, APPLICATION, CHANNEL, KERNEL, LABEL = 8, 21, 16, 17, 10
 
 
@@ -95,15 +97,18 @@ def _edge(left: str, right: str) -> Text:
 def _line(row: Row, index: int, rail: _Rail) -> Text:
     line = Text().append(fit(row.when.rjust(TIME), TIME) + " ", style="" if row.boundary else "dim")
     line.append(row.left, style="dim" if row.left == "┊" else "bold")
-    text = row.application
+    text = "" if row.by_sender else row.application
     if row.by_helper:
         text = fit(text, APPLICATION - 1).rstrip().rjust(APPLICATION - 1) + " "
     else:
         text = fit(" " + text, APPLICATION)
     line.append(text, style=row.application_style)
     line.append_text(_channel(row))
-    line.append(fit(" " + row.kernel, KERNEL), style=row.kernel_style)
-    line.append("│")
+    if row.by_sender:
+        line.append(_SENDER[row.arrow or ""].rjust(KERNEL), style="dim")
+    else:
+        line.append(fit(" " + row.kernel, KERNEL), style=row.kernel_style)
+    line.append("┃" if row.sending else "│")
     glyph = rail.glyphs.get(index, " ")
     line.append(f" {glyph}", style=rail.styles.get(index, ""))
     if index in rail.labels:
@@ -117,7 +122,7 @@ def _channel(row: Row) -> Text:
     """The right edge of the application, the arrow, and the left edge of the kernel."""
     line = Text()
     edge = row.right
-    if row.arrow is None:
+    if row.arrow is None or row.by_sender:
         line.append(edge)
         line.append(" " * CHANNEL + "│")
         return line
@@ -189,6 +194,8 @@ def _caption(report: Result, figure: Figure) -> list[Text]:
         )
     elif figure.helper is not None:
         lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
+    if figure.send:
+        lines.append("Right edge of the kernel: ┃ the sender is in its send, by its own clock.")
     if figure.operation:
         lines.append(caption(figure, len(report.get("operations") or [])))
     notes = [line for note in figure.notes for line in textwrap.wrap(note, 80)]

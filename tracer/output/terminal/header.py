@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.text import Text
 
 from tracer.output.format import Result
-from tracer.output.terminal.lines import alarm, fit, fitted
+from tracer.output.machine import bound
+from tracer.output.terminal.lines import alarm, fitted, wrap
 from tracer.output.units import bits, clean, duration, number, plural, share
 
 PROTOCOLS = {"udp": "UDP", "tcp": "TCP", "unix": "unix datagrams", "pipe": "pipe", "file": "file"}
@@ -22,7 +23,7 @@ def lines(report: Result, width: int) -> list[Text]:
     return [
         fitted(_title(report), width),
         *([Text(_link(options["net"]))] if options.get("net") else []),
-        *_place(report.get("host") or {}, width),
+        *_place(report.get("host") or {}, options, width),
         *(_of_program(report) if not report.get("scenario") else []),
         *(line for text in _alarms(report) for line in alarm(text, width)),
     ]
@@ -66,13 +67,14 @@ def _messages(options: Result) -> list[str]:
     return words
 
 
-def _place(host: Result, width: int) -> list[Text]:
-    """The kernel and the machine."""
+def _place(host: Result, options: Result, width: int) -> list[Text]:
+    """The kernel and the machine, and what of it both sides were bound to."""
     if not host.get("kernel"):
         return []
     cpus = f", {plural(host['cpus'], 'CPU')}" if host.get("cpus") else ""
     place = f"Linux {clean(host['kernel'])} {clean(host.get('arch') or '')}{cpus}"
-    return [Text(fit(place, width).rstrip(), style="dim")]
+    place = "; ".join((place, *bound(options)))
+    return [Text(line, style="dim") for line in wrap(place, width)]
 
 
 def _alarms(report: Result) -> list[str]:
@@ -102,7 +104,9 @@ def _link(net: Result) -> str:
     words = [f"at most {bits(net['rate'])} a second"] if net.get("rate") else []
     words += [f"{duration(net['delay'])} later"] if net.get("delay") else []
     words += [f"{share(net['loss'], 1)} lost"] if net.get("loss") else []
-    return f"through a veth link: {', '.join(words) or 'no limit'}"
+    cards = [clean(name) for name in net.get("nics") or []]
+    link = f"from {cards[1]} to {cards[0]}" if cards else "through a veth link"
+    return f"{link}: {', '.join(words) or 'no limit'}"
 
 
 def _of_program(report: Result) -> list[Text]:

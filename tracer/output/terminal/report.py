@@ -213,6 +213,8 @@ def _verdict(report: Result, width: int) -> Parts:
         *verdict.ledger(report, width),
         *verdict.cost(report, width),
         *verdict.latency(report, width),
+        *verdict.sender(report, width),
+        *verdict.machine(report, width),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from tracer.output.format import Result
+from tracer.output.machine import sentence
 from tracer.output.terminal.lines import INDENT, alarm, entry, wrap
 from tracer.output.units import clean, duration, number, plural, share
 
@@ -343,6 +344,30 @@ def _stamps(accuracy: Result, width: int) -> list[Text]:
         if (ns := (accuracy.get(key) or {}).get("p50_ns")) is not None
     ]
     return entry("stamps", ", ".join(parts) + " (p50)", width) if parts else []
+
+
+def sender(report: Result, width: int = 80) -> list[Text]:
+    """How long the sender's calls took, and where in them the data was made ready; nothing where it did not say."""
+    times = report.get("sender")
+    if not times:
+        return []
+    text = f"its send takes {duration(times['took'].get('p50_ns'))}"
+    inside, until, after = times.get("inside"), times.get("until_ready"), times.get("after_ready")
+    if inside and until and after:
+        of = inside + (times.get("outside") or 0)
+        text += (
+            f"; the data is ready {duration(until.get('p50_ns'))} after it began, and "
+            f"{duration(after.get('p50_ns'))} of it follow (medians; {number(inside)} of {number(of)} inside a send)"
+        )
+    if early := times.get("early"):
+        text += f"; {number(early)} were received before it returned"
+    return entry("sender", text, width)
+
+
+def machine(report: Result, width: int = 80) -> list[Text]:
+    """How the machine's CPUs sleep, and where data was made ready; nothing where that was not recorded."""
+    text = sentence(report.get("host") or {})
+    return entry("machine", text, width) if text else []
 
 
 def _of_events(spent: Result) -> str:

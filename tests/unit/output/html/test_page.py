@@ -120,6 +120,14 @@ def test_columns_are_what_a_browser_reads_as_typed_arrays() -> None:
     assert descriptors.tolist() == [3, 3, 3]
 
 
+def test_the_page_says_where_the_machine_sleeps_and_what_the_sender_did() -> None:
+    report = sample("blocking")
+    report["host"]["idle_driver"] = "haltpoll"
+    report["latency"] = {"traced": {"p50_ns": 5000}, "untraced": None}
+    page = page_of(report)
+    assert "idles by haltpoll" in page and "send to received: 5 µs traced" in page
+
+
 def test_what_the_slowest_took_is_one_sentence_each() -> None:
     its = parsed(full("blocking"))
     (entry,) = [text for text in its.texts["li"] if "(wait" in text]

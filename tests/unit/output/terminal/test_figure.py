@@ -59,6 +59,49 @@ def test_where_the_copy_is_seen_the_bracket_says_copy() -> None:
     assert "copy" in margins and "call" not in margins
 
 
+def sending(name: str, before: int, after: int) -> dict[str, object]:
+    """The sample with a send that begins and returns so long (ns) before and after readiness."""
+    report = sample(name)
+    drawn = report["figure"]
+    ready = report["operations"][drawn["operation"]]["ready_ns"]
+    drawn["steps"].append({"kind": "send", "enter_ns": ready - before, "exit_ns": ready + after})
+    return report
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_senders_call_is_at_the_kernels_far_edge(name: str) -> None:
+    lines = lines_of_figure(sending(name, 3000, 700))
+    enters, ready = row(lines, "sender: send┃"), row(lines, "DATA READY")
+    returns = row(lines, "send returns ──►┃")
+    assert enters < ready < returns and lines[ready].ljust(80)[66] == "┃"
+    edges = [index for index, line in enumerate(lines) if line.ljust(80)[66] == "┃"]
+    assert edges == [*range(enters, returns + 1)]
+    assert "700 ns of it follow" in " ".join(" ".join(lines).split())
+    assert "the sender is in its send" in " ".join(" ".join(lines).split())
+    # nothing else changes but times, and the room that brackets need
+    rest = [line for index, line in enumerate(lines) if index not in (enters, returns)]
+    assert events(rest) == events(lines_of_figure(sample(name)))
+
+
+def events(lines: list[str]) -> list[str]:
+    """What is written in the application's column and beside it, top down, with the left edge."""
+    body = lines[row(lines, "┌") + 1 : row(lines, "└")]
+    return [line[9:48] for line in body if line[10:48].strip("│┃┊ ")]
+
+
+def test_a_send_that_had_returned_made_nothing_ready() -> None:
+    lines = lines_of_figure(sending("blocking", 5000, -2000))
+    assert row(lines, "send returns") < row(lines, "DATA READY")
+    assert "returned 2 µs before the data was there" in " ".join(" ".join(lines).split())
+
+
+def test_a_send_from_before_the_question_has_its_return_alone() -> None:
+    lines = lines_of_figure(sending("blocking", 20 * MS, 900))
+    assert not any("sender: send┃" in line for line in lines)
+    assert lines[row(lines, "recvfrom", "►")].ljust(80)[66] == "┃"
+    assert row(lines, "DATA READY") < row(lines, "send returns")
+
+
 def test_blocking_is_one_call_that_sleeps_and_copies() -> None:
     lines = lines_of_figure(sample("blocking"))
     asks, ready, runs = (

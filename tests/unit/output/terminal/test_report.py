@@ -108,6 +108,31 @@ def test_a_link_stands_in_the_head(net: dict[str, Any], line: str) -> None:
     assert "veth" not in render(report)
     report["options"]["net"] = net
     assert render(report).splitlines()[1] == f"through a veth link: {line}"
+    report["options"]["net"] = net | {"nics": ["eth0", "eth1"]}
+    assert render(report).splitlines()[1] == f"from eth1 to eth0: {line}"
+
+
+def test_where_it_ran_stands_in_the_head_and_what_the_machine_is_in_whole() -> None:
+    report = sample("blocking")
+    report["options"] |= {"pin": [0, 1], "keep_awake": True}
+    report["host"] |= {"idle_driver": "haltpoll", "idle_governor": None, "hypervisor": True}
+    took = {"p50_ns": 17_000}
+    report["sender"] = {
+        "took": took,
+        "inside": 12,
+        "outside": 8,
+        "until_ready": took,
+        "after_ready": {"p50_ns": 5_000},
+        "early": 2,
+    }
+    text = " ".join(render(report, verbose=False).split())
+    assert "receiver on CPU 0, sender on 1; the receiver's CPU kept awake" in text
+    assert "machine idles" not in text
+    text = " ".join(render(report).split())
+    assert "machine idles by haltpoll; a virtual machine" in text
+    assert "5 µs of it follow (medians; 12 of 20 inside a send); 2 were received before" in text
+    report["sender"] |= {"inside": 0, "until_ready": None, "after_ready": None, "early": 0}
+    assert "sender its send takes 17 µs machine" in " ".join(render(report).split())
 
 
 def test_an_interrupted_run_says_so_first() -> None:
