@@ -3,5 +3,5 @@
 
 int main(int argc, char **argv)
 {
-	return bench_readiness(argc, argv, plain_ways, sizeof(plain_ways) / sizeof(*plain_ways));
+	return bench_readiness(argc, argv, plain_ways, sizeof(plain_ways) / sizeof(*plain_ways), "");
 }

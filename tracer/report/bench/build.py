@@ -133,6 +133,8 @@ def _ends(values: Sequence[float]) -> list[int]:
 def _left_out(
     rounds: Sequence[Round], descriptors: Sequence[int], calls: dict[str, str]
 ) -> Iterator[LeftOut]:
+    for one in rounds:
+        calls = one.untraced.get("lacks", {}) | calls
     for call, why in calls.items():
         made: Any = {"call": call, "n": None, "why": why}
         yield made

@@ -38,7 +38,7 @@ rounds      2 rounds of 7, interrupted, each without probes and traced; Linux
 ── CPU to that with 10 ─────────────────────── and as published for Linux 2.6.25
        N        select          poll      epoll-lt      epoll-et      io_uring
       10   1.0× (1.0×)   1.0× (1.0×)   1.0× (1.0×)          1.0×          1.0×
-   1,000     76× (48×)     74× (57×)   1.0× (1.3×)          1.0×          1.0×
+   1,000     77× (48×)     74× (57×)   1.0× (1.3×)          1.0×          1.0×
 
 N = 20,000 is left out: too many.
 published: M. Kerrisk, The Linux Programming Interface, table 63-9.

@@ -76,6 +76,17 @@ def test_what_did_not_fit_is_said() -> None:
     ]
 
 
+def test_a_ring_that_the_kernel_refuses_is_said_once() -> None:
+    one = round_of(
+        {("poll", 10): 1000}, lacks={"io_uring": "io_uring_setup: Operation not permitted"}
+    )
+    made = result([one, one])
+    assert not faults(made, "readiness")
+    assert [(its["call"], its["why"]) for its in made["left_out"]] == [
+        ("io_uring", "io_uring_setup: Operation not permitted")
+    ]
+
+
 def test_fewer_rounds_than_were_asked_for() -> None:
     made = result([usual()], rounds=7)
     assert not faults(made, "readiness")
