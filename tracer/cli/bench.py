@@ -59,7 +59,7 @@ class Asked:
 
     def operations(self, n: int) -> int:
         """How many a round: fewer where each takes long; an even number, since two clocks take turns."""
-        return max(60, min(1000, 400_000 // n)) * (2 if self.full else 1)
+        return max(120, min(1000, 400_000 // n)) * (2 if self.full else 1)
 
     def refuse(self) -> None:
         """Raises IotraceError for what makes no sense."""

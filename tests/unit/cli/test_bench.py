@@ -95,9 +95,9 @@ def test_what_is_asked_for_is_what_is_planned(made: list) -> None:
     plan = made[0]
     assert (plan.fd, plan.active, plan.churn) == ("udp", 20, True)
     # of 10 descriptors 20 cannot be ready
-    assert plan.sizes == ((100, 1000), (1000, 400), (10_000, 60))
+    assert plan.sizes == ((100, 1000), (1000, 400), (10_000, 120))
     command = plan.command(True, 5, 9)
-    assert command == ["readiness", "udp", "20", "1", "1", "5", "9", "100:1000,1000:400,10000:60"]
+    assert command == ["readiness", "udp", "20", "1", "1", "5", "9", "100:1000,1000:400,10000:120"]
     full = bench.Asked("pipe", 1, False, True, (), None, None)
     assert full.numbers[-1] == 100_000 and full.times == 15
     assert all(full.operations(n) % 2 == 0 for n in full.numbers)
