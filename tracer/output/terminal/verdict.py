@@ -313,12 +313,13 @@ def is_balanced(book: Result) -> bool:
 
 
 def cost(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
-    """What tracing cost the target's CPU. brief: nothing where that was not measured."""
+    """What tracing cost the target's CPU. brief: in a line; nothing where that was not measured."""
     spent = report.get("cost")
     if not spent:
         return [] if brief else entry("cost", "of tracing: not measured in this run", width, "dim")
     if spent.get("estimate"):
-        return entry("cost", f"of tracing, estimated: {_of_events(spent)}", width)
+        said = _of_all(spent) if brief else _of_events(spent)
+        return entry("cost", f"of tracing, estimated: {said}", width)
     ratio, unit = spent.get("ratio"), spent.get("per", "message")
     times = "" if ratio is None else f", ×{ratio:.2f}"
     return entry(
@@ -375,6 +376,11 @@ def machine(report: Result, width: int = 80) -> list[Text]:
     """How the machine's CPUs sleep, and where data was made ready; nothing where that was not recorded."""
     text = sentence(report.get("host") or {})
     return entry("machine", text, width) if text else []
+
+
+def _of_all(spent: Result) -> str:
+    of = share(spent.get("total_ns"), spent.get("cpu_ns"))
+    return f"{duration(spent.get('total_ns'))}, {of} of the threads' CPU time"
 
 
 def _of_events(spent: Result) -> str:
