@@ -65,10 +65,7 @@ def _of_the_sender(figure: Figure) -> Iterator[str]:
     if ready > send["exit_ns"]:
         yield f"The send had returned {duration(ready - send['exit_ns'])} before the data was there."
         return
-    yield (
-        "Not in the textbook: the sender's own send carries the data through the kernel to the receiver and wakes "
-        f"it; {duration(send['exit_ns'] - ready)} of it follow the data's being ready."
-    )
+    yield f"Not in the textbook: {duration(send['exit_ns'] - ready)} of the sender's own send follow DATA READY."
 
 
 def nothing_to_draw(report: Result) -> str:
