@@ -11,7 +11,18 @@ from tracer.report.bench.build import Round
 from tracer.report.bench.in_call import InCall
 
 CALLS = ("select", "poll", "epoll-lt", "epoll-et", "io_uring")
-HOST: Any = {"kernel": "6.18.0", "arch": "x86_64", "cpus": 2, "bcc": "0.31", "python": "3.11.2"}
+HOST: Any = {
+    "kernel": "6.18.0",
+    "arch": "x86_64",
+    "cpus": 2,
+    "bcc": "0.31",
+    "python": "3.11.2",
+    "idle_driver": None,
+    "idle_governor": None,
+    "frequency_governor": None,
+    "hypervisor": None,
+    "siblings": [],
+}
 NOTHING = {"wall": 20, "cpu": 300}
 
 
