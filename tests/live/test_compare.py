@@ -170,6 +170,28 @@ def test_interrupted_it_leaves_nothing(number, tmp_path):
     assert os.listdir(temporary) == os.listdir(kept) == []
 
 
+def test_interrupted_it_compares_the_rounds_that_were_whole(tmp_path):
+    kept, temporary = tmp_path / "kept", tmp_path / "temporary"
+    temporary.mkdir()
+    arguments = ("blocking", "select", "--rounds", 100, *SHORT[2:], "-o", kept, "--json")
+    with running("compare", *arguments, env={"TMPDIR": str(temporary)}) as run:
+        while not kept.exists() or len(os.listdir(kept)) < 3:  # one round, and a run
+            run.check_running()
+        run.process.send_signal(signal.SIGINT)
+        done = run.end()
+        assert run.processes() == []
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == "iotrace: interrupted"
+    result = json.loads(done.stdout)
+    SCHEMA.validate(result)
+    assert result["interrupted"] and result["options"]["rounds"] == 100
+    one, other = result["models"]
+    assert one["runs"] == other["runs"] >= 1 and one["messages"] == 5 * one["runs"]
+    shown = {path for its in result["models"] for path in its["recordings"]}
+    there = {str(kept / name) for name in os.listdir(kept)}
+    assert shown <= there and len(there) - len(shown) <= 1
+    assert os.listdir(temporary) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "word"),
     [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
@@ -91,15 +93,28 @@ class Field:
     unavailable: Unavailable
 
 
-@dataclass(frozen=True)
+@dataclass
 class Measured:
-    """The runs' measures: (place in the field, what tracer.report.comparison says of it, where it is kept)."""
+    """The runs' measures: (place in the field, what tracer.report.comparison says of it, where it is kept), in their
+    order. interrupted: whether the user ended them before all were made."""
 
-    runs: list[tuple[int, contract.Measured, str | None]]
+    runs: list[tuple[int, contract.Measured, str | None]] = dataclass_field(default_factory=list)
+    interrupted: bool = False
 
     @property
     def lost(self) -> int:
         return sum(measures["lost"] for _, measures, _ in self.runs)
+
+    def whole_rounds(self, able: Iterable[int]) -> None:
+        """Leaves the runs of the rounds in which each that was able (its place in the field) has run: only they met
+        the same disturbances."""
+        made = Counter(place for place, _, _ in self.runs)
+        whole = min((made[place] for place in able), default=0)
+        seen: Counter[int] = Counter()
+        for run in list(self.runs):
+            seen[run[0]] += 1
+            if seen[run[0]] > whole:
+                self.runs.remove(run)
 
 
 compare_options = gathered(
@@ -151,6 +166,7 @@ def command(chosen: tuple[scenarios.Scenario, ...], asked: Asked, wanted: Wanted
     By default one for each model: blocking, nonblocking, select, poll, epoll-lt, signal, posix-aio and io-uring, as
     their twins in C, so that no interpreter's time is in what is compared.
     linux-aio is not among them: it reads a file, and not what the others receive.
+    Ctrl-C ends the runs; the rounds that are whole by then are compared and shown, and the status is 1.
     """
     from tracer.capture import spawn
     from tracer.kernel import features
@@ -164,6 +180,8 @@ def command(chosen: tuple[scenarios.Scenario, ...], asked: Asked, wanted: Wanted
     measured = _measured(field, asked, kernel, kept, user)
     result = _comparison(measured, field, asked)
     show.show(Kind.COMPARISON, lambda: result, wanted)
+    if measured.interrupted:
+        raise KeyboardInterrupt
     wanted.refuse_lost(measured.lost)
 
 
@@ -238,7 +256,8 @@ def _field(
 def _measured(
     field: Field, asked: Asked, kernel: Features, kept: Path | None, user: files.User | None
 ) -> Measured:
-    """All runs made, in turns, and measured; those that this machine cannot run go to the field's unavailable."""
+    """All runs made, in turns, and measured; those that this machine cannot run go to the field's unavailable. Ctrl-C
+    ends it with the whole rounds that were made; raises KeyboardInterrupt where none was."""
     from tracer.capture.interrupts import interrupting
     from tracer.run import interleave
 
@@ -246,7 +265,7 @@ def _measured(
         name = f"{'-'.join(field.able[turn.plan])}-{turn.round + 1}.parquet"
         return files.recorded(str(kept / name) if kept else None, user)
 
-    runs = []
+    made = Measured()
     counts = [asked.rounds] * len(field.plans)
     with interrupting(), progress.of_runs(sum(counts)) as told:
 
@@ -254,16 +273,29 @@ def _measured(
             name, lang = field.able[turn.plan]
             told(turn.number, f"{name} ({lang}), round {turn.round + 1}")
 
-        for run in interleave.run(field.plans, counts, kernel, place, say):
-            name = field.able[run.turn.plan]
-            if run.path is None:
-                field.unavailable.append((name, _unable(run, name)))
-                continue
-            file = f"{'-'.join(name)}-{run.turn.round + 1}.parquet"
-            runs.append((run.turn.plan, _measures(run, name), str(kept / file) if kept else None))
-    if not runs:
+        try:
+            with closing(interleave.run(field.plans, counts, kernel, place, say)) as runs:
+                _measure_each(runs, field, kept, made)
+        except KeyboardInterrupt:
+            made.interrupted = True
+            unable = {name for name, _ in field.unavailable}
+            made.whole_rounds(at for at, name in enumerate(field.able) if name not in unable)
+            if not made.runs:
+                raise
+    if not made.runs:
         raise IotraceError("; ".join(why for _, why in field.unavailable), CANNOT)
-    return Measured(runs)
+    return made
+
+
+def _measure_each(runs: Iterable[Run], field: Field, kept: Path | None, made: Measured) -> None:
+    """Adds what each run says to `made`, as it is made."""
+    for run in runs:
+        name = field.able[run.turn.plan]
+        if run.path is None:
+            field.unavailable.append((name, _unable(run, name)))
+            continue
+        file = f"{'-'.join(name)}-{run.turn.round + 1}.parquet"
+        made.runs.append((run.turn.plan, _measures(run, name), str(kept / file) if kept else None))
 
 
 def _unable(run: Run, name: Name) -> str:
@@ -303,5 +335,9 @@ def _comparison(measured: Measured, field: Field, asked: Asked) -> contract.Comp
         everyone,
         measured.runs,
         [(everyone.index(name), why) for name, why in field.unavailable],
-        {"host": cast("contract.Host", host()), "options": asked.options()},
+        {
+            "host": cast("contract.Host", host()),
+            "options": asked.options(),
+            "interrupted": measured.interrupted,
+        },
     )

@@ -149,6 +149,7 @@ def comparison(
             {"name": contenders[index][0], "lang": contenders[index][1], "why": why}
             for index, why in unavailable
         ],
+        "interrupted": about["interrupted"],
     }
 
 

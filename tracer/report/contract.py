@@ -1018,10 +1018,11 @@ class CompareOptions(TypedDict):
 
 
 class About(TypedDict):
-    """Where and what was compared."""
+    """Where and what was compared, and whether the user ended it before all rounds were made."""
 
     host: Host
     options: CompareOptions
+    interrupted: bool
 
 
 class Spread(TypedDict):
@@ -1087,7 +1088,8 @@ class Unavailable(TypedDict):
 
 class Comparison(TypedDict):
     """What compare prints with --json. alpha: the chance of one false difference or more; rounds_needed: with fewer
-    runs of each no difference between so many could be told."""
+    runs of each no difference between so many could be told. interrupted: the user ended it; `runs` of each
+    are those of the rounds that were whole by then."""
 
     schema: Literal[1]
     host: Host
@@ -1097,6 +1099,7 @@ class Comparison(TypedDict):
     rounds_needed: Annotated[int, Also(minimum=1)]
     differences: list[Difference]
     unavailable: list[Unavailable]
+    interrupted: bool
 
 
 # verify

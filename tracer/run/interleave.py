@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ def run(
     place: Place,
     progress: Callable[[Turn], None],
     left_out: set[int] | None = None,
-) -> Iterator[Run]:
+) -> Generator[Run, None, None]:
     """Runs every plan as often as `counts` says, in turns. A plan that failed yields one Run, and is not run again.
 
     place: of a turn, a context that gives the path to record to, and what to call when the recording is whole and has

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from support.running import ROOT
 
+from tracer.output.svg.bars import bars
 from tracer.output.terminal.brackets import groups
 from tracer.output.terminal.compare import LEGEND, render
 from tracer.recording import parquet
@@ -30,6 +31,7 @@ ABOUT: Any = {
         "sockets": None,
         "rounds": 3,
     },
+    "interrupted": False,
 }
 
 
@@ -142,9 +144,8 @@ def test_of_eight_that_are_the_same_none_differ_and_too_few_runs_are_told() -> N
                 for measure, by in zip(comparison.MEASURES, noise, strict=True):
                     run["values"][measure] = (run["values"][measure] or 1) * float(by)
                 runs.append((which, run, None))
-        result: Any = comparison.comparison(
-            contenders, runs, [], {**ABOUT, "options": ABOUT["options"] | {"rounds": rounds}}
-        )
+        about: Any = ABOUT | {"options": ABOUT["options"] | {"rounds": rounds}}
+        result: Any = comparison.comparison(contenders, runs, [], about)
         check(result)
         assert result["rounds_needed"] == 8 and not any(
             pair["differs"] for pair in result["differences"]
@@ -222,3 +223,18 @@ def test_a_long_name_goes_on_in_the_next_line() -> None:
     lines = render(result).splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("epoll-herd-exclus"))
     assert lines[at + 1].startswith("ive")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_what_was_interrupted_says_how_many_rounds_are_compared(width: int) -> None:
+    its = measured("blocking")
+    contenders: Any = [("one", "c"), ("other", "c")]
+    for whole, words in ((1, "the 1 whole one is compared"), (2, "the 2 whole ones are compared")):
+        rows: Any = [(at, its, None) for at in (0, 1)] * whole
+        result: Any = comparison.comparison(contenders, rows, [], ABOUT | {"interrupted": True})
+        check(result)
+        text = " ".join(render(result, width, unicode=False).split())
+        assert f"interrupted: of 3 rounds {words}" in text
+        assert width < 80 or f"each run {whole} time" in text
+        assert "interrupted" not in render(compared(its, its), width)
+    assert "2 runs of each, interrupted" in " ".join(bars(result).split())

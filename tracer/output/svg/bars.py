@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tracer.output import rounds
 from tracer.output.figure.models import columns, copy_title
 from tracer.output.format import Result
 from tracer.output.phase_names import shown
@@ -74,8 +75,8 @@ def _about(result: Result) -> Iterator[str]:
     if options.get("messages") is not None:
         yield f"{plural(options['messages'], 'message')} of {plural(options.get('size'), 'byte')}"
         yield f"one every {duration(options.get('interval_ns'))}"
-    if options.get("rounds"):
-        yield plural(options["rounds"], "run") + " of each"
+    if made := rounds.made(result):
+        yield plural(made, "run") + " of each" + ", interrupted" * bool(result.get("interrupted"))
 
 
 def _times(canvas: Canvas, model: Result, left: float, y: float, longest: float) -> None:

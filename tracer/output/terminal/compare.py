@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
+from tracer.output import rounds
 from tracer.output.format import Result
 from tracer.output.machine import bound
 from tracer.output.terminal import models as side_by_side
@@ -108,7 +109,7 @@ def head(result: Result, width: int) -> list[Text]:
     )
     turns = ", ".join(
         [
-            f"each run {plural(options.get('rounds'), 'time')}, in turns",
+            f"each run {plural(rounds.made(result), 'time')}, in turns",
             *(["in C"] if langs == {"c"} else []),
             *bound(options),
         ]
@@ -118,6 +119,7 @@ def head(result: Result, width: int) -> list[Text]:
     return [
         fitted(title, width),
         *(Text(line, style="dim") for line in wrap(place, width)),
+        *(Text(line, style=LOUD) for line in wrap(rounds.stopped(result) or "", width)),
         *_apart(result.get("models") or [], width),
         Text(""),
     ]
@@ -306,11 +308,11 @@ def _too_few(result: Result, width: int) -> list[Text]:
 
 def too_few(result: Result) -> str:
     """Where so few runs could tell nothing, how many could; else empty."""
-    rounds, needed = (result.get("options") or {}).get("rounds"), result.get("rounds_needed")
-    if not rounds or not needed or rounds >= needed:
+    made, needed = rounds.made(result), result.get("rounds_needed")
+    if not made or not needed or made >= needed:
         return ""
     pairs = len(result["models"]) * (len(result["models"]) - 1) // 2
-    said = f"{plural(rounds, 'run')} of each can tell nothing of {plural(pairs, 'pair')}: --rounds {needed} can"
+    said = f"{plural(made, 'run')} of each can tell nothing of {plural(pairs, 'pair')}: --rounds {needed} can"
     return said if pairs else ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from tracer.output import phase_names
+from tracer.output import phase_names, rounds
 from tracer.output.figure.models import PHASES
 from tracer.output.format import Result
 from tracer.output.terminal import models as side_by_side
@@ -22,9 +22,11 @@ def lines(result: Result, labels: Sequence[str], width: int) -> Iterator[Text]:
     models: Sequence[Result] = result.get("models") or []
     options, host = result.get("options") or {}, result.get("host") or {}
     head = f"iotrace compare, {plural(options.get('messages'), 'message')} of "
-    head += f"{plural(options.get('size'), 'byte')}, {plural(options.get('rounds'), 'run')} of each"
+    head += f"{plural(options.get('size'), 'byte')}, {plural(rounds.made(result), 'run')} of each"
     for text in (head, f"Linux {clean(host.get('kernel'))}"):
         yield from map(Text, textwrap.wrap(text, width))
+    if said := rounds.stopped(result):
+        yield from entry("!! stopped", said, width)
     yield from rule("Medians", "", width)
     for model, label in zip(models, labels, strict=True):
         yield from entry(f"{label} " if len(label) > 10 else label, _told(model), width)
