@@ -13,6 +13,8 @@ import pytest
 from support.attaching import STEP, await_attached, calls, target
 from support.running import NOBODY, assert_one_line, check_nothing_lost, iotrace, running
 
+from tracer.kernel import capabilities
+
 LEAST = ("bpf", "perfmon")
 BYTES = 100
 WORK = f"grep ^Cap /proc/self/status; exec dd if=/dev/zero of=/dev/null bs=1 count={BYTES}"
@@ -23,6 +25,16 @@ def as_nobody(*capabilities: str) -> tuple[str, ...]:
     words = ",".join(["-all", *(f"+{name}" for name in capabilities)])
     sets = (f"--{name}={words}" for name in ("bounding-set", "inh-caps", "ambient-caps"))
     return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *sets)
+
+
+def held_by(pid: int) -> set[str]:
+    """The capabilities of all threads of the process together, by their permitted sets."""
+    held = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        held |= int(status.read_text().partition("CapPrm:\t")[2].split()[0], 16)
+    known = {name for name, number in capabilities.NUMBERS.items() if held >> number & 1}
+    assert held.bit_count() == len(known)
+    return known
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +72,31 @@ def test_attaches_to_a_process_of_the_same_user(cache):
     with target("a, b = socket.socketpair()", STEP, before=as_nobody()) as its:
         options = ("attach", "--no-cost", "--json", "-p", its.pid)
         env = {"XDG_CACHE_HOME": str(cache)}
-        with running(*options, env=env, before=as_nobody(*LEAST)) as run:
+        with running(*options, env=env, before=as_nobody(*LEAST, "sys_ptrace", "chown")) as run:
             await_attached(run, its.pid)
             its.step()
+            assert held_by(run.process.pid) == {"CAP_BPF", "CAP_CHOWN"}
             run.process.send_signal(2)
             done = run.end()
     report = json.loads(done.stdout)
     assert calls(report)["recvfrom"] == 23 and report["target"]["attached"][0]["descriptors"] >= 5
+    check_nothing_lost(report)
+
+
+def test_root_keeps_what_a_run_may_still_take_and_looks_at_whom_it_likes(cache):
+    with (
+        target("a, b = socket.socketpair()", STEP, before=as_nobody()) as its,
+        running("attach", "--json", "-p", its.pid) as run,
+    ):
+        await_attached(run, its.pid)
+        its.step()
+        held = held_by(run.process.pid)
+        run.process.send_signal(2)
+        done = run.end()
+    assert {"CAP_BPF", "CAP_SYS_PTRACE", "CAP_CHOWN"} <= held <= capabilities.WHILE_TRACING
+    report = json.loads(done.stdout)
+    assert calls(report)["recvfrom"] == 23 and report["target"]["attached"][0]["descriptors"] >= 5
+    assert report["cost"]["event_ns"] > 0
     check_nothing_lost(report)
 
 

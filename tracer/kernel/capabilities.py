@@ -53,6 +53,17 @@ NEEDS = (
 )
 
 
+# What a traced run may still take when its probes are attached: reading maps (CAP_BPF, in kernels before 6.4), looking
+# up descriptors, its own priority, signals to a command that runs as another user, and files that are root's to make
+# and then that user's.
+WHILE_TRACING = frozenset(
+    {
+        *("CAP_BPF", "CAP_SYS_PTRACE", "CAP_SYS_NICE", "CAP_KILL", "CAP_SETUID", "CAP_SETGID"),
+        *("CAP_CHOWN", "CAP_FOWNER", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH"),
+    }
+)
+
+
 class _Header(ctypes.Structure):
     _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
 

@@ -23,7 +23,7 @@ from tracer.capture.priority import Priority
 from tracer.capture.proc_numbers import ProcNumbers
 from tracer.capture.recorder import Recorder
 from tracer.errors import NothingSeen
-from tracer.kernel import pid_namespaces, proc
+from tracer.kernel import capabilities, pid_namespaces, proc
 from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
 from tracer.run.tracing import Ended, Keep, Subject, drained, record
@@ -96,7 +96,18 @@ class AnyProgram(Subject):
         cost = None
         if self.plan.measure_cost:
             cost = event_cost.event_ns(self.probes, collector, self.adopter)
+        # the probes are attached for the last time; threads that are begun from here on have no more either
+        capabilities.keep(capabilities.WHILE_TRACING - self.given_up())
         return {"event_cost_ns": cost}
+
+    def given_up(self) -> set[str]:
+        """Of capabilities.WHILE_TRACING those that are not needed for this target."""
+        # root's own targets have capabilities, and who has fewer may not look into them without this one (ptrace(2))
+        return set() if os.geteuid() == 0 or self.looks_at_others() else {"CAP_SYS_PTRACE"}
+
+    def looks_at_others(self) -> bool:
+        """Whether descriptors of another user's processes will be looked up, as far as is known at the beginning."""
+        return False
 
     @abstractmethod
     def target(self) -> dict[str, Any]:
