@@ -123,10 +123,13 @@ def become(uid: int, gid: int, environment: dict[bytes, bytes]) -> None:
         environment.update(
             {
                 b"HOME": os.fsencode(user.pw_dir),
+                b"SHELL": os.fsencode(user.pw_shell or "/bin/sh"),
                 b"USER": os.fsencode(user.pw_name),
                 b"LOGNAME": os.fsencode(user.pw_name),
             }
         )
+        if b"MAIL" in environment:  # root's, as sudo set it
+            environment[b"MAIL"] = b"/var/mail/" + os.fsencode(user.pw_name)
     except KeyError:
         os.setgroups([])
     os.setgid(gid)
