@@ -62,11 +62,14 @@ static __always_inline void entered(struct bpf_raw_tracepoint_args *ctx, struct 
 		slot->at = 0;
 		tail_calls.call(ctx, TAIL_SUBMIT);
 	}
-	if (call && call->learn & (LEARN_WATCHED | LEARN_OWNER) && !in_compat_call()) {
-		if (call->learn & LEARN_WATCHED)
-			tail_calls.call(ctx, TAIL_WATCH);
-		else if (!(call->learn & LEARN_SILENT) && is_futex_wait(ctx->args[0]))
+	if (!call || !(call->learn & (LEARN_WATCHED | LEARN_OWNER)))
+		return;
+	if (call->learn & LEARN_OWNER) {
+		/* The operation first: most futex calls of most programs wake, and pay for one register alone. */
+		if (!(call->learn & LEARN_SILENT) && is_futex_wait(ctx->args[0]) && !in_compat_call())
 			tail_calls.call(ctx, TAIL_OWNER);
+	} else if (!in_compat_call()) {
+		tail_calls.call(ctx, TAIL_WATCH);
 	}
 }
 

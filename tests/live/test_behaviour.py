@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 
 import pytest
 from support.cases import FAST, ROUNDS, lacking
@@ -186,26 +187,32 @@ def test_what_this_kernel_does_not_allow_is_status_3(taskrun, lang, errno, word,
     asked = ("--lang", lang, *(("--taskrun", taskrun) if taskrun else ()))
 
     def filtered(command, *rest, **options):
-        return real(["/usr/bin/env", "python3", "-c", refuse, *command], *rest, **options)
+        return real([sys.executable, "-I", "-S", "-c", refuse, *command], *rest, **options)
 
     monkeypatch.setattr(spawn, "start", filtered)
     for options in ((), ("--no-cost",)):
         done = runner().invoke(
             main, ["run", "io-uring", "--messages", "3", *asked, *options, "--json"]
         )
-        assert done.exit_code == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+        assert done.exit_code == 3, done.output[:2000]
+        assert done.stdout == "" and len(done.stderr.splitlines()) == 1
         assert word in done.stderr
 
 
-# seccomp(2): allow all but io_uring_setup (425), which fails with `errno`
+# seccomp(2): allow all but io_uring_setup (425), which fails with `errno`. The program is not run where that does not.
 REFUSE_IO_URING = """
 import ctypes, os, struct, sys
 rules = (0x20, 0, 0, 0), (0x15, 0, 1, 425), (6, 0, 0, 0x50000 | errno), (6, 0, 0, 0x7fff0000)
 code = b"".join(struct.pack("HBBI", *rule) for rule in rules)
 program = ctypes.create_string_buffer(code)
-libc = ctypes.CDLL(None)
-libc.prctl(38, 1, 0, 0, 0)
-libc.prctl(22, 2, ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(program))), 0, 0)
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(program)))
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+for option, value, at in (38, 1, 0), (22, 2, ctypes.addressof(filter)):
+    if libc.prctl(option, value, at, 0, 0):
+        sys.exit(f"prctl {option}: {os.strerror(ctypes.get_errno())}")
+if libc.syscall(425, 0, None) != -1 or ctypes.get_errno() != errno:
+    sys.exit("the filter does not refuse io_uring_setup")
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 

@@ -123,6 +123,7 @@ FAIL = [
     ("watching", 1, {"warm": "claims/ignored"}, "poll does not grow with the number"),
     ("few", 0, {"warm": "claims/ignored"}, "epoll_wait does not cost less than poll"),
     ("few", 1, {"warm": "claims/ignored"}, "epoll_wait does not cost less than select"),
+    ("few", 2, {"warm": "claims/one-bit"}, "poll does not cost less than select"),
     ("short-lived", 0, {"short-lived": "claims/longlived"}, "epoll does not take a call more"),
     ("short-lived", 1, {"short-lived": "claims/longlived"}, "epoll does not cost more"),
     ("sigio", 0, {"signal": "blocking"}, "the process is blocked"),
@@ -281,6 +282,20 @@ def test_one_round_more_does_not_hide_a_counter_example(name: str) -> None:
         paths[run] = [*paths[run], str(DATA / f"{path}.parquet")]
     verdict = verifying.judge(CLAIMS[name], paths).verdict
     assert verdict in (Verdict.FAILS, Verdict.UNDECIDED) or name in ("cpus", "few")
+
+
+def test_what_is_not_told_apart_is_a_qualification() -> None:
+    """Rounds of which some have poll before select, and some select before poll: epoll_wait is before both in all."""
+    mixed = paths_of("few", {"warm": HOLD["few"]["warm"]})
+    mixed["warm"][3:] = [str(DATA / "claims/one-bit.parquet")] * 2
+    its = verifying.judge(CLAIMS["few"], mixed)
+    assert its.verdict == Verdict.QUALIFIED, its
+    assert re.fullmatch(
+        r"poll and select were not told apart \([\d.]+% would have shown\)", its.qualification
+    )
+    swept = paths_of("few", HOLD["few"]) | {"cold": mixed["warm"]}
+    its = verifying.judge(CLAIMS["few"], swept)
+    assert "swept the caches, poll and select were not told apart" in its.qualification
 
 
 @pytest.mark.parametrize("name", ["connections", "watching", "few", "short-lived"])

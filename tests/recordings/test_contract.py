@@ -32,6 +32,7 @@ MAPS = {
     "signals",
     "time_shares",
     "times_ns",
+    "idle_times_ns",
     "variants",
 }
 OPTIONAL = {

@@ -88,7 +88,12 @@ def read(
         estimated=estimated,
         empty_at=max(polls) if polls and before is None else None,
         stream=file.stream if file and not request.fixed else False,
-        more={"slept": away.back - away.out if away and slept else 0},
+        more={
+            "slept": away.back - away.out if away and slept else 0,
+            "in_call": kind != "device"
+            and completion.tid == request.tid
+            and entered(story, completion) > 0,
+        },
     )
 
 

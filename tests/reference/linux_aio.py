@@ -39,7 +39,7 @@ def read(request: Aio, submit: Call, getevents: Call) -> Operation:
         done=getevents.end,
         estimated=set(),
         stream=request.file.stream if request.file else False,
-        more={"slept": 0},
+        more={"slept": 0, "in_call": not direct},
     )
     if direct:
         by_device(op, submit, getevents)

@@ -269,11 +269,11 @@ def sleeps(call: Call) -> list[Away]:
 
 
 def is_early(call: Call, away: Away) -> bool:
-    """Whether the thread was away before it had its first bytes: the copy tells; else of several messages the first
-    sleep is taken for the wait for the first."""
+    """Whether the thread was away before it had its first bytes: the copy tells; else of a call that asked for several
+    messages the first sleep is taken for the wait for the first."""
     if call.copies:
         return away.out < min(call.copies)
-    if call.name == "recvmmsg" and call.result > 1 and sleeps(call):
+    if call.name == "recvmmsg" and max(call.result, call.arg) > 1 and sleeps(call):
         return away.out < sleeps(call)[0].back
     return True
 

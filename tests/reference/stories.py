@@ -247,6 +247,7 @@ class _Teller:
                 name = "recvfrom"
             case "messages":
                 name, result = "recvmmsg", 1 + step.what % 4
+                arg = result + step.what // 4
             case "splice" | "tee":
                 name, arg = step.kind, (PIPE, REGULAR, OTHER_PIPE, FILLED)[step.what % 4]
                 fd = (fd, fd, OTHER_PIPE, PIPE)[step.inside % 4]

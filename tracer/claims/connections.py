@@ -21,8 +21,8 @@ CLAUSES = (
 )
 SOURCE = (
     "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.8, p. 175: one process with select in the place of one for "
-    "each client (page from memory); Kegel, The C10K problem, http://www.kegel.com/c10k.html, on a thread for each "
-    "client and the memory of its stack"
+    "each client (page from memory); Kegel, The C10K problem, http://www.kegel.com/c10k.html, I/O Strategies, 4: a "
+    "thread for each client, whose stack costs memory"
 )
 SOCKETS = 50
 _THREADS = Wanted("threads", messages=100, interval_ns=1_000_000, sockets=SOCKETS, compared=True)

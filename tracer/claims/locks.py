@@ -24,7 +24,7 @@ CLAUSES = (
 )
 SOURCE = (
     "Stevens, UNP vol. 2, 2nd ed. (1999), 7.2, p. 159 (mutexes), 7.5, p. 167 (condition variables: a mutex is for "
-    "locking, a condition variable for waiting), 10.1, p. 219 (semaphores; pages from memory); "
+    "locking, a condition variable for waiting), 10.1, p. 219 (semaphores; the last two pages from memory); "
     "pthread_barrier_wait(3p); futex(2)"
 )
 _OF_TWO = Wanted("trials.mutex", proto="none", interval_ns=1_000_000)

@@ -20,15 +20,33 @@ Answer = bool | None
 """None: the rounds cannot tell."""
 
 
+def less(one: Sequence[float], other: Sequence[float]) -> Answer:
+    """Whether the values of one run are less (True) or more (False) than those of another; None: not told apart. A
+    value a round each, and none may be empty."""
+    first, second = _runs(one), _runs(other)
+    if statistics.step_down(first, second)[0] > ALPHA:
+        return None
+    return bool(first.mean() < second.mean())
+
+
 def below(one: Sequence[float], other: Sequence[float], times: float = 1.0) -> Answer:
-    """Whether the values of one run lie below `times` those of another; a value a round each, and none may be empty."""
-    first = np.array(one, float).reshape(-1, 1)
-    second = times * np.array(other, float).reshape(-1, 1)
-    if statistics.step_down(first, second)[0] <= ALPHA:
-        return bool(first.mean() < second.mean())
+    """Whether the values of one run lie below `times` those of another: they do not where these are less, or where
+    they are not told apart and TELLING of the greater would have shown."""
+    scaled = [times * value for value in other]
+    if (is_less := less(one, scaled)) is not None:
+        return is_less
+    return False if would_show(one, scaled) <= TELLING else None
+
+
+def would_show(one: Sequence[float], other: Sequence[float]) -> float:
+    """How small a difference these rounds could tell: a share of the greater median."""
+    first, second = _runs(one), _runs(other)
     greater = max(abs(float(np.median(first))), abs(float(np.median(second))))
-    would_show = float(statistics.detectable(first, second)[0])
-    return False if would_show <= TELLING * greater else None
+    return float(statistics.detectable(first, second)[0]) / greater if greater else 0.0
+
+
+def _runs(values: Sequence[float]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    return np.array(values, float).reshape(-1, 1)
 
 
 def above(values: Sequence[float], least: float) -> Answer:

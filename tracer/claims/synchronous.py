@@ -22,7 +22,8 @@ CLAUSES = (
 )
 SOURCE = (
     "Stevens, Fenner, Rudoff, UNP vol. 1, 3rd ed. (2004), 6.2, figure 6.6, p. 160 (page from memory), where blocked is "
-    "said of the whole call; POSIX.1-2017, base definitions of synchronous and asynchronous I/O operation"
+    "said of the whole call; POSIX.1-2017, base definitions 3.387 and 3.30, where it is the thread that is blocked, "
+    "from further use of the processor"
 )
 INLINE = "io-uring-inline"
 RUNS = SYNCHRONOUS | ASYNCHRONOUS | {INLINE: Wanted("io_uring_inline")}

@@ -1,15 +1,19 @@
-"""What stands below the options in a command's --help: its exit statuses, and examples that can be copied."""
+"""What stands below the options in a command's --help: the commands below it, its exit statuses, and examples that can
+be copied."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import click
+
 from tracer.errors import CANNOT, FAILED, LOST, USAGE
 
 Statuses: TypeAlias = dict[int | str, str]
 """Status, or N for those of a command → what it means."""
 _DONE = "done"
+_WHOLE = 10_000  # letters: no sentence is longer
 REPORTED: Statuses = {0: "done, after Ctrl-C too: what was captured is shown"}
 _FAILED: Statuses = {FAILED: "it failed, or had not ended in time"}
 _USAGE: Statuses = {USAGE: "wrong usage"}
@@ -49,3 +53,13 @@ def epilog(statuses: Statuses, examples: Sequence[str]) -> str:
     told = [f"  {status!s:<{width}}  {meaning}" for status, meaning in statuses.items()]
     shown = [f"  {example}" for example in examples]
     return "\n".join(["\b", "Exit status:", *told, "", "\b", "Examples:", *shown])
+
+
+class Group(click.Group):
+    """Its --help has the first sentence of each command below it whole, where click would cut it to one line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, its.get_short_help_str(_WHOLE)) for name, its in found if its]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)

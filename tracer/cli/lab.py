@@ -166,7 +166,7 @@ machine_options = gathered(
 )
 
 
-class _Group(click.Group):
+class _Group(epilog.Group):
     """Whose commands are of that kind, if they say nothing else."""
 
     command_class = _Command

@@ -25,7 +25,7 @@ _WITHOUT_THREADS = {
 _DEBUG = f"{__name__}.debug"  # key in the contexts' meta, which all commands share
 
 
-class OneLine(click.Group):
+class OneLine(epilog.Group):
     """Whatever goes wrong is said in one line on stderr, after its traceback where --debug asks for it."""
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:

@@ -108,22 +108,27 @@ class Host(TypedDict):
     siblings: list[list[Count]]
 
 
-class RunHost(TypedDict):
-    """The machine during one run. Keys that may be missing are younger than some recordings. steal_ns: of the CPUs that
-    the run used; None: the kernel does not tell."""
+class RecordedHost(TypedDict):
+    """The machine as a recording has it. Keys that may be missing are younger than some recordings. steal_ns: of the
+    CPUs that the run used; None: the kernel does not tell."""
 
     kernel: str
     arch: str
     cpus: Annotated[int, Also(minimum=1)] | None
     bcc: str | None
     python: str
-    placement: Placement
     idle_driver: NotRequired[str | None]
     idle_governor: NotRequired[str | None]
     frequency_governor: NotRequired[str | None]
     hypervisor: NotRequired[bool | None]
     siblings: NotRequired[list[list[Count]]]
     steal_ns: NotRequired[Annotated[dict[str, Duration], Also(keys_like="^[0-9]+$")] | None]
+
+
+class RunHost(RecordedHost):
+    """The machine during one run."""
+
+    placement: Placement
 
 
 class Link(TypedDict):
@@ -370,6 +375,7 @@ class Model(TypedDict):
     reason: NotRequired[str]
     manner: NotRequired[str]
     waits_in: NotRequired[str]
+    copies_in: NotRequired[str]
     shares: NotRequired[Shares]
     time_shares: NotRequired[Shares]
     variants: NotRequired[Counts]
@@ -383,6 +389,7 @@ class Activity(TypedDict):
     share: Share | None
     cpu_ns: Duration
     idle_threads: Count
+    idle_times_ns: dict[str, Duration]
     times_ns: dict[str, Duration]
 
 
@@ -560,6 +567,7 @@ class Lock(TypedDict):
     owned: Count
     wakes: Count
     waited_ns: Duration
+    slept_ns: Duration
     longest_ns: Duration
     between: list[Sleep]
 
@@ -802,9 +810,11 @@ Step: TypeAlias = (
 
 
 class Figure(TypedDict):
-    """One real operation as the steps of a figure, in time order."""
+    """One real operation as the steps of a figure, in time order. of: how many operations it is the median of: those of
+    its model, and of them those that were waited for, if any was."""
 
     operation: Count
+    of: Count
     model: ModelName
     steps: list[Step]
     prelude: NotRequired[list[SetupStep]]

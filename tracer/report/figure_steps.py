@@ -88,7 +88,8 @@ def figure(
         return None
     decided = chosen[models[chosen] != UNKNOWN]
     model = int(np.bincount(models[decided]).argmax()) if len(decided) else UNKNOWN
-    index = _median(operations, chosen[models[chosen] == model])
+    alike = _waited(operations, chosen[models[chosen] == model])
+    index = _median(operations, alike)
     operation = next(operations.rows(slice(index, index + 1)))
     records = joined([RecordBatch.of(empty()), *read(operation["raw_ask"], operation["done"])])
     waits = inside.of(operation["serial"])
@@ -96,18 +97,21 @@ def figure(
     steps = sorted([*steps, *_aways(operation, records, steps, name)], key=_when)
     return {
         "operation": index,
+        "of": len(alike),
         "model": NAMES[model],
         "steps": [_shifted(step, base) for step in steps],
     }
 
 
-def _median(operations: Operations, rows: np.ndarray) -> int:
-    """Index of the operation with the median time from ask to done; of several with that time the first.
-
-    rows: indices of the operations to choose from. If any of them was waited for, only such ones count.
-    """
+def _waited(operations: Operations, rows: np.ndarray) -> np.ndarray:
+    """Those of the rows that were waited for; all of them where none was. rows: indices of operations."""
     waited = rows[operations.wait_kind[rows] != AT_ONCE]
-    rows = waited if len(waited) else rows
+    return waited if len(waited) else rows
+
+
+def _median(operations: Operations, rows: np.ndarray) -> int:
+    """Index of the operation with the median time from ask to done; of several with that time the first. rows: indices
+    of the operations to choose from."""
     took = operations.done[rows] - operations.ask[rows]
     middle = (len(rows) - 1) // 2
     return int(rows[np.flatnonzero(took == np.partition(took, middle)[middle])[0]])

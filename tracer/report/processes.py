@@ -297,13 +297,9 @@ def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
     those are counted (`idle_threads`), and their time is left out unless there is no other.
     """
     busy = _that_decide(members, threads)
-    totals: dict[str, int] = defaultdict(int)
-    for thread in busy:
-        for state, name in DOING.items():
-            totals[name] += getattr(thread, f"{state}_ns")
-        totals["stopped"] += thread.stopped_ns
-        for reason, ns in _blocked(thread, threads).items():
-            totals[f"waiting for {reason}" if reason else "waiting outside system calls"] += ns
+    deciding = {thread.tid for thread in busy}
+    idle = [thread for thread in members if thread.tid not in deciding]
+    totals = _times_of(busy, threads)
     total_ns = sum(totals.values())
     most = max(totals, key=totals.__getitem__, default=None)
     share = round(totals[most] / total_ns, 4) if total_ns and most else 0.0
@@ -311,11 +307,26 @@ def activity(members: list[ThreadTimes], threads: Threads) -> dict[str, Any]:
         "mostly": most if share > MOSTLY else None,
         "share": share if share > MOSTLY else None,
         "cpu_ns": sum(thread.kernel_ns + thread.user_ns for thread in members),
-        "idle_threads": len(members) - len(busy),
-        "times_ns": {
-            name: ns for name, ns in sorted(totals.items(), key=lambda item: -item[1]) if ns
-        },
+        "idle_threads": len(idle),
+        "idle_times_ns": _longest_first(_times_of(idle, threads)),
+        "times_ns": _longest_first(totals),
     }
+
+
+def _times_of(some: list[ThreadTimes], threads: Threads) -> dict[str, int]:
+    """What these threads spent their time on → ns."""
+    totals: dict[str, int] = defaultdict(int)
+    for thread in some:
+        for state, name in DOING.items():
+            totals[name] += getattr(thread, f"{state}_ns")
+        totals["stopped"] += thread.stopped_ns
+        for reason, ns in _blocked(thread, threads).items():
+            totals[f"waiting for {reason}" if reason else "waiting outside system calls"] += ns
+    return totals
+
+
+def _longest_first(times: dict[str, int]) -> dict[str, int]:
+    return {name: ns for name, ns in sorted(times.items(), key=lambda item: -item[1]) if ns}
 
 
 def what_holds_back(

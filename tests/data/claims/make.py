@@ -58,6 +58,7 @@ RUNS = {
     "all-readable": (counter("all_readable"), Options(2, proto="none")),
     "watching-cold": (counter("fewer_cold"), Options(2, proto="none")),
     "ignored": (counter("ignored"), Options(2, proto="none")),
+    "one-bit": (counter("one_bit"), Options(2, proto="none")),
     "stopped": (counter("stopped"), Options(5, 5 * MS)),
     "shortlived": (trial("shortlived"), Options(10, proto="none")),
     "longlived": (counter("longlived"), Options(10, proto="none")),

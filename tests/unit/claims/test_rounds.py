@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tracer.claims.claim import Findings, Verdict
-from tracer.claims.rounds import above, below, times, under
+from tracer.claims.rounds import above, below, less, times, under, would_show
 
 LOW, HIGH = [10.0, 11, 12, 10.5, 11.5], [20.0, 22, 21, 23, 20.5]
 
@@ -14,6 +14,14 @@ def test_what_lies_apart_in_every_round_differs() -> None:
     assert below(LOW, HIGH) is True and below(HIGH, LOW) is False
     assert below(LOW, HIGH, 0.9) is True
     assert below(LOW, HIGH, 0.3) is False  # 11 is not below 0.3 × 21
+
+
+def test_less_is_more_or_not_told_apart() -> None:
+    assert less(LOW, HIGH) is True and less(HIGH, LOW) is False
+    agree = [10.0, 10.1, 10.2, 10.1, 10], [10.1, 10, 10.2, 10.1, 10]
+    assert less(*agree) is None and would_show(*agree) < 0.05
+    assert less(LOW, [10.2, 11, 12, 10.6, 11.4]) is None
+    assert would_show(LOW, HIGH) < would_show([5.0, 15, 10, 7, 13], HIGH)
 
 
 def test_three_rounds_are_too_few() -> None:

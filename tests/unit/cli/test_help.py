@@ -42,6 +42,13 @@ def test_every_command_has_statuses_and_examples(path: tuple[str, ...]) -> None:
         parsed(re.sub(r"\$\([^)]*\)", "4711", example))
 
 
+def test_the_sentence_of_each_command_is_whole() -> None:
+    for path in ((), ("lab",)):
+        listed = help_of(path).partition("Commands:\n")[2].partition("Exit status:")[0]
+        assert listed.count("\n") > 5 and "..." not in listed
+    assert "Trace running processes, without stopping them, until Ctrl-C, -d" in help_of(())
+
+
 def parsed(line: str) -> None:
     """Parses a command line, and runs nothing; raises click.ClickException."""
     words = shlex.split(line)[1:]

@@ -12,6 +12,7 @@ from support.counting import Counted, Walked, WalkedDict, counted, work
 
 from tracer.analysis.counts import locks
 from tracer.analysis.counts.fd_usage import VALUES, FdUsage
+from tracer.analysis.counts.lock_owners import Owners
 from tracer.analysis.identity.open_files import FileKind
 from tracer.analysis.operations import during_wait
 from tracer.analysis.operations.table import BLOCKED, POLLED, Operations, of_columns
@@ -124,9 +125,10 @@ def waiting(count: int) -> Callable[[], dict[str, Any]]:
 def futexes(count: int) -> Callable[[], list[dict[str, Any]]]:
     number = np.arange(count * EACH)
     none = np.zeros(len(number), np.int64)
-    columns = (number % count << 32, number, none, none, number, number + 1, number + 2, none + 1)
+    columns = (number % count << 32, number, none, none, number, number + 1, number + 2)
+    columns += (none + 1, none + 1)
     calls = locks._FutexCalls(*(column.view(Counted) for column in columns))
-    return lambda: locks._locks(calls)
+    return lambda: locks._locks(calls, Owners())
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ _MOST_WAITS = 0.5  # more than that share of a word's waits must have an owner
 @dataclass(slots=True)
 class _FutexCalls(Table):
     """Calls of futex, int64[n]. word: process and address as one number; start, end: entry and exit (ns); woken: when
-    the caller was last woken inside (ns, 0: it did not sleep); slept: time asleep (ns)."""
+    the caller was last woken inside (ns, 0: it did not sleep); waited: time off the CPU asleep, and until it had a CPU
+    again (ns); slept: the part of it before the waking (ns; after a sleep that was not the call's last, all of it)."""
 
     word: np.ndarray
     tid: np.ndarray
@@ -46,6 +47,7 @@ class _FutexCalls(Table):
     start: np.ndarray
     woken: np.ndarray
     end: np.ndarray
+    waited: np.ndarray
     slept: np.ndarray
 
 
@@ -79,6 +81,8 @@ class Locks(ReportPart):
                 calls.woken,
                 calls.end,
                 calls.slept,
+                # a waking may come just before the switch that it concerns
+                calls.slept - (calls.back - np.maximum(calls.woken, calls.out)),
             )
         )
 
@@ -102,9 +106,9 @@ def _locks(calls: _FutexCalls, owners: Owners) -> list[dict[str, Any]]:
     waker_tids = _wakers(waits, wakes)
     owned = np.isin(waits.command, _LOCKS) | owners.owned(waits.tid, waits.start, waits.word >> 32)
     words, index = np.unique(waits.word, return_inverse=True)
-    slept_ns = np.zeros(len(words), np.int64)
-    np.add.at(slept_ns, index, waits.slept)
-    longest = words[np.argsort(-slept_ns, kind="stable")[:MOST]]
+    waited_ns = np.zeros(len(words), np.int64)
+    np.add.at(waited_ns, index, waits.waited)
+    longest = words[np.argsort(-waited_ns, kind="stable")[:MOST]]
     return [_entry(word, waits, waker_tids, owned, wakes) for word in longest.tolist()]
 
 
@@ -140,7 +144,7 @@ def _entry(
     wakes = wakes.take(wakes.word == word)
     pairs: dict[tuple[int, int], list[int]] = defaultdict(list)
     for waiter, waker, ns in zip(
-        waits.tid.tolist(), waker_tids.tolist(), waits.slept.tolist(), strict=True
+        waits.tid.tolist(), waker_tids.tolist(), waits.waited.tolist(), strict=True
     ):
         pairs[waiter, waker].append(ns)
     return {
@@ -152,16 +156,17 @@ def _entry(
         "waits": len(waits),
         "owned": int(owned.sum()),
         "wakes": len(wakes),
-        "waited_ns": int(waits.slept.sum()),
-        "longest_ns": int(waits.slept.max()),
+        "waited_ns": int(waits.waited.sum()),
+        "slept_ns": int(waits.slept.sum()),
+        "longest_ns": int(waits.waited.max()),
         "between": [
             {
                 "waiter": waiter,
                 "waker": waker or None,
-                "count": len(slept),
-                "waited_ns": sum(slept),
-                "longest_ns": max(slept),
+                "count": len(waited),
+                "waited_ns": sum(waited),
+                "longest_ns": max(waited),
             }
-            for (waiter, waker), slept in sorted(pairs.items(), key=lambda item: -sum(item[1]))
+            for (waiter, waker), waited in sorted(pairs.items(), key=lambda item: -sum(item[1]))
         ],
     }

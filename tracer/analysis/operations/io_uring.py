@@ -94,7 +94,8 @@ def reads(requests: KernelRequests) -> CompletedReads:
     asked, done, count = found.asked, found.done, len(found.asked)
     kind, ask = _completion_kind(found), _ask(found)
     sleep = _last_sleep(requests, done, ask)
-    since = np.maximum(np.maximum(ask, sleep.back), _entered(found))
+    entered = _entered(found)
+    since = np.maximum(np.maximum(ask, sleep.back), entered)
     start = _copy_start(requests, found, kind, since)
     finish = _done(found)
     return CompletedReads(
@@ -119,6 +120,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         empty_at=np.where((found.armed > 0) & ~found.again, found.armed, UNKNOWN),
         stream=asked.stream,
         is_file=asked.is_file,
+        in_call=(entered > 0) & (done.tid == asked.tid) & (kind != DEVICE),
     )
 
 

@@ -84,6 +84,7 @@ class CompletedReads(Table):
     empty_at              when the socket was last known to be empty (ns, or UNKNOWN)
     stream                whether its bytes are a stream of a socket
     is_file               whether it is for a file or a disk
+    in_call               whether the thread that asked copied, inside a call that completes requests
     """
 
     tid: np.ndarray
@@ -106,6 +107,7 @@ class CompletedReads(Table):
     empty_at: np.ndarray
     stream: np.ndarray
     is_file: np.ndarray
+    in_call: np.ndarray
 
     def operations(self, wait_kind: int, serials: np.ndarray) -> Operations:
         """They as operations, numbered by `serials`, whose readiness is not matched yet."""

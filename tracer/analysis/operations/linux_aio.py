@@ -91,6 +91,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         empty_at=np.where(found.slept, submit.out, UNKNOWN),
         stream=asked.stream,
         is_file=asked.is_file,
+        in_call=~found.by_device,
     )
 
 

@@ -94,6 +94,8 @@ class Operations(Table):
     told_tid         the thread that was told, where another received what a wait had told of; else 0
     woken, running   when the told thread woke the receiving one, and when that had a CPU (ns, 0: it was not asleep, or
                      which wake-up was meant is not clear)
+    in_call          of a request that the kernel completed: whether the thread that asked copied, inside io_submit or
+                     io_uring_enter
     filled           whether read(2) filled its buffer: there may be more
     woken_in         where `woken` is known, the number of the call that the receiving thread slept in until then
     """
@@ -143,6 +145,7 @@ class Operations(Table):
     running: np.ndarray
     woken_in: np.ndarray
     filled: np.ndarray
+    in_call: np.ndarray
 
     def phases(self) -> tuple[np.ndarray, ...]:
         """Each of PHASES, int64[n] ns; an operation's sum to done − ask."""
@@ -187,6 +190,7 @@ _SMALL = {  # columns that are kept in fewer than 8 bytes
     "told_tid": np.uint32,
     "woken_in": np.int16,
     "filled": bool,
+    "in_call": bool,
 }
 
 

@@ -51,7 +51,7 @@ def split(receive: Calls, part: TimelineBatch, serials: np.ndarray) -> tuple[Cal
     those of the last time off the CPU before the first bytes; `slept` stays the sum of all.
     """
     first = _first_bytes_known(receive)
-    chosen = np.flatnonzero((receive.woken > 0) & (first | _takes_several(receive)))
+    chosen = np.flatnonzero((receive.woken > 0) & (first | _wants_several(receive)))
     chosen = chosen[~first[chosen] | (receive.back[chosen] > receive.copy[chosen])]
     if not len(chosen):
         return receive, no_waits()
@@ -94,9 +94,11 @@ def _first_bytes_known(receive: Calls) -> np.ndarray:
     return known
 
 
-def _takes_several(receive: Calls) -> np.ndarray:
-    """Whether a call took several messages: it may have slept between two of them."""
-    several: np.ndarray = (receive.nr == syscalls.numbers()["recvmmsg"]) & (receive.result > 1)
+def _wants_several(receive: Calls) -> np.ndarray:
+    """Whether a call took several messages, or one and asked for more (`arg`: how many): it may have slept after the
+    first, for the next or, where none came in time (SO_RCVTIMEO), in vain."""
+    more = (receive.result > 1) | (receive.arg > 1)
+    several: np.ndarray = (receive.nr == syscalls.numbers()["recvmmsg"]) & more
     return several
 
 

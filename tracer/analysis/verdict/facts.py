@@ -116,8 +116,8 @@ class Manner:
     thread slept in the call of the model; elsewhere: in another waiting call, `elsewhere_in` the last such. asked:
     before how many the thread found nothing, at once. handed: how many another thread was told of. busy: whether asking
     took a CPU. waits_in: of a model that leaves the thread free, the call that it slept in for most of the time all the
-    same; done: of such a model, what most of
-    its operations did.
+    same; done: of such a model, what most of its operations did; copied_inside: how many of these the thread that
+    asked copied inside io_uring_enter (or io_submit).
     """
 
     model: str
@@ -131,6 +131,7 @@ class Manner:
     busy: bool
     waits_in: str = ""
     done: str = AFTERWARDS
+    copied_inside: int = 0
 
 
 @dataclass(frozen=True)
@@ -310,9 +311,11 @@ class RingReads:
 
 @dataclass(frozen=True)
 class RingCopies:
-    """io_uring: how often the asking thread made the copy, and how often another thread did."""
+    """io_uring: how often the asking thread made the copy inside its io_uring_enter, and outside; how often another
+    thread did."""
 
-    own: int
+    inside: int
+    outside: int
     others: int
 
 
@@ -376,10 +379,11 @@ class TimeSpent:
 
 @dataclass(frozen=True)
 class FutexSleeps:
-    """Sleeps on futex words. owned: they were locks, and another thread had them; gave_back: whether the threads that
-    slept woke others there later."""
+    """Waits at futex words, each until the thread had a CPU again, and how long it slept in them. owned: they were
+    locks, and another thread had them; gave_back: whether the threads that waited woke others there later."""
 
     times: int
+    waited_ns: int
     slept_ns: int
     longest_ns: int
     owned: bool

@@ -121,6 +121,7 @@ def manner(model: str, operations: Operations, busy: bool, longest: Sleeps) -> f
         busy,
         _waits_in(operations, longest) if model in _FREE else "",
         _done(operations) if model in _FREE else facts.AFTERWARDS,
+        _count(operations.in_call),
     )
 
 
@@ -240,10 +241,11 @@ def _ring_reads(operations: Operations) -> list[ModelFact]:
     helped = operations.receiver_tid > 0
     by_device = _count((operations.completion_kind == DEVICE) & ~helped)
     own, others = count - _count(helped) - by_device, _count(helped)
+    inside = _count(operations.in_call)
     told = _count(operations.estimated >> BOUNDARIES.index("done") & 1 == 0)
     return [
         facts.RingReads(count, *(kinds[kind] for kind in read_kinds)),
-        *([facts.RingCopies(own, others)] if own or others else []),
+        *([facts.RingCopies(inside, own - inside, others)] if own or others else []),
         facts.RingCompletions(told, count - told),
     ]
 

@@ -125,7 +125,7 @@ def _instead(
     computes, works = _computes(times), _works(times)
     if works and not computes and _uses_files(counts, activity):
         return _Instead(FILES, (_file_calls(counts),))
-    if waits := _waits_for_each_other(locks, times):
+    if waits := _waits_for_each_other(locks, times, activity.get("idle_times_ns", {})):
         return waits
     # a sleep on a futex counts as the wait to join another thread
     awake = sum(times.values()) - times.get(_FUTEXES, 0)
@@ -160,26 +160,29 @@ def _uses_files(counts: IoCounts, activity: dict[str, Any]) -> bool:
 
 
 def _waits_for_each_other(
-    locks: Sequence[dict[str, Any]], times: dict[str, int]
+    locks: Sequence[dict[str, Any]], times: dict[str, int], idle: dict[str, int]
 ) -> _Instead | None:
     """Mutual exclusion, two-way waiting or synchronisation: the one with the longest waits. Only words with repeated
-    waits count; a join is none."""
+    waits count; a join is none. idle: the times of threads that did next to nothing else: the waits are theirs, too."""
     words = {
         kind: [word for word in locks if word["kind"] == kind and word["waits"] >= FEWEST_WAITS]
         for kind in (MUTUAL_EXCLUSION, TWO_WAY, SYNCHRONISATION)
     }
-    slept_ns = {kind: sum(word["waited_ns"] for word in of_kind) for kind, of_kind in words.items()}
-    kind = max(slept_ns, key=slept_ns.__getitem__)
-    if slept_ns[kind] <= LEAST_WAIT * sum(times.values()):
+    waited_ns = {
+        kind: sum(word["waited_ns"] for word in of_kind) for kind, of_kind in words.items()
+    }
+    kind = max(waited_ns, key=waited_ns.__getitem__)
+    if waited_ns[kind] <= LEAST_WAIT * sum(times.values()):
         return None
     sleeps = facts.FutexSleeps(
         sum(word["waits"] for word in words[kind]),
-        slept_ns[kind],
+        waited_ns[kind],
+        sum(word["slept_ns"] for word in words[kind]),
         max(word["longest_ns"] for word in words[kind]),
         kind == MUTUAL_EXCLUSION,
         kind != SYNCHRONISATION,
     )
-    return _Instead(kind, (sleeps, _time_spent(times)))
+    return _Instead(kind, (sleeps, _time_spent(Counter(times) + Counter(idle))))
 
 
 def _on_cpus(lanes: dict[str, Any], times: dict[str, int]) -> _Instead:

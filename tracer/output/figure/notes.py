@@ -10,16 +10,21 @@ from tracer.output.units import duration, plural
 
 
 def caption(figure: Figure, count: int) -> str:
-    """The operation that is drawn, of `count`: how much it received, and how long it took."""
+    """The operation that is drawn, of `count`: how much it received, and how long it took. Where not all of them are of
+    its kind, it is the median of those that are."""
     size, total = figure.operation.get("bytes"), figure.between("ask", "done")
     facts = [plural(size, "byte")] if size is not None else []
     facts += [f"{duration(total)} from asking to done"] if total is not None else []
-    operation = (
-        f"Operation {figure.operation['index']}, the median of {count}"
-        if count > 1
-        else "The only operation"
-    )
-    return f"{operation}: {', '.join(facts)}."
+    return f"{_which(figure, count)}: {', '.join(facts)}."
+
+
+def _which(figure: Figure, count: int) -> str:
+    if count <= 1:
+        return "The only operation"
+    operation, alike = f"Operation {figure.operation['index']}, the", figure.drawn.get("of", count)
+    if alike == 1:
+        return f"{operation} only one of its kind"
+    return f"{operation} median of {alike:,}" + (" of its kind" if alike < count else "")
 
 
 def notes_of(figure: Figure) -> Iterator[str]:

@@ -33,7 +33,7 @@ def render_difference(result: Result, options: Options) -> Iterator[str]:
 FORMAT = Format(
     flag="--html",
     metavar="FILE",
-    help="All of it as one page, a report with figure and timeline (HTML), in this file.",
+    help="All of it as one page for a browser (HTML), in this file.",
     renders={
         Kind.REPORT: render,
         Kind.COMPARISON: render_comparison,

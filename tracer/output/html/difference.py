@@ -26,8 +26,8 @@ _READING = (
     ),
     (
         "Effect and interval",
-        "say how much B lies above A (Hodges and Lehmann), and where that lies with at least 99 %. They are sizes, and "
-        "no evidence.",
+        "say how much B lies above A, the median of all differences between runs of both, of operations with one run "
+        "each (Hodges and Lehmann), and where that lies with at least 99 %. They are sizes, and no evidence.",
     ),
     ("Told from", "is the least shift that these runs would have shown."),
     (
@@ -78,7 +78,7 @@ def _all(result: Result) -> Iterator[Element]:
 
 
 def _table(lines: Sequence[Result], caption: str) -> Element:
-    heads = ("what", "A", "B", "B − A", "told from", "runs", "")
+    heads = ("what", "A", "B", "effect", "told from", "runs", "")
     return table(heads, [_row(line) for line in lines], caption)
 
 

@@ -52,7 +52,7 @@ LEGEND = (
     ("calls", "system calls a message"),
     ("switch", "context switches a message"),
     ("doing", "the asking thread, for most of the wait: asleep, asking, or free"),
-    ("POSIX", "sync: its own call waits for the data or copies it; async: none"),
+    ("POSIX", "sync: asking waits for the data, or copies it; async: neither"),
     ("±", "half the distance from the least run to the greatest"),
 )
 

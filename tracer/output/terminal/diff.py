@@ -1,4 +1,5 @@
-"""A difference (docs/schema/diff.schema.json) as text of 80 columns: what differs first, then all side by side."""
+"""A difference (docs/schema/diff.schema.json) as text: what differs first, then all side by side; of fewer than 80
+columns as a list."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from rich.text import Text
 
 from tracer.output.format import Result
 from tracer.output.terminal.lines import INDENT, LOUD, NARROWEST, entry, fit, printed, rule, wrap
+from tracer.output.terminal.narrow import NARROWEST as LEAST
 from tracer.output.units import MISSING, clean, duration, plural
 
 WHAT, CELL = 25, 11
+_DIFFERS = "  differs"
 LEAST_COUNT = 0.5  # a message: fewer of a call, the same on both sides, are shown with -v alone
 _RULES = {
     "floor": "by the floor",
@@ -30,7 +33,7 @@ def render(
     unicode: bool = True,
 ) -> str:
     """`result` (tracer/report/difference) as text of lines of at most `width` cells, ending in a newline."""
-    width = max(width, NARROWEST)
+    width = max(width, LEAST)
     lines = [
         *_head(result, width),
         *_differences(result, width),
@@ -68,7 +71,7 @@ def _differences(result: Result, width: int) -> Iterator[Text]:
         yield Text("No difference is told.", style="bold")
         return
     yield Text(f"They differ in {plural(len(told), 'measure')}.", style="bold yellow")
-    yield from rule("What differs", _remark(result), width)
+    yield from rule("What differs", _remark(result) if width >= NARROWEST else "", width)
     for line in told:
         yield from _told(line, width)
 
@@ -92,11 +95,12 @@ def _told(line: Result, width: int) -> Iterator[Text]:
 
 
 def _labelled(label: str, body: str, width: int) -> Iterator[Text]:
-    if len(label) >= WHAT:
+    what = WHAT if width >= NARROWEST else min(WHAT, width // 2)
+    if len(label) >= what:
         yield Text(fit(label, width).rstrip(), style="bold")
         label = ""
-    for index, text in enumerate(wrap(body, width - WHAT)):
-        yield Text(fit(label if index == 0 else "", WHAT), style="bold").append(
+    for index, text in enumerate(wrap(body, width - what)):
+        yield Text(fit(label if index == 0 else "", what), style="bold").append(
             text, style="not bold"
         )
 
@@ -146,17 +150,18 @@ def least(line: Result) -> str:
 
 
 def _side_by_side(result: Result, width: int, verbose: bool) -> Iterator[Text]:
-    yield from rule(
-        "Side by side", "medians of the runs" if result["how"] != "one run each" else "", width
-    )
-    head = fit("", WHAT) + "".join(its.rjust(CELL) for its in ("A", "B", "B − A", "told from"))
-    yield Text(head, style="dim")
+    wide = width >= NARROWEST
+    remark = "medians of the runs" if result["how"] != "one run each" else ""
+    yield from rule("Side by side", remark if wide else "A → B, effect", width)
+    head = fit("", WHAT) + "".join(its.rjust(CELL) for its in ("A", "B", "effect", "told from"))
+    if wide:
+        yield Text(head, style="dim")
     where = None
     for line in shown(result["measures"], verbose):
         if line["where"] != where and any(line["where"].values()):
             yield Text(fit(place(line["where"]), width).rstrip(), style="bold")
         where = line["where"]
-        yield from _row(line, width)
+        yield from (_row if wide else _item)(line, width)
 
 
 def shown(measures: Sequence[Result], verbose: bool) -> list[Result]:
@@ -171,16 +176,24 @@ def _matters(line: Result) -> bool:
     return most >= LEAST_COUNT if line["unit"] == "count" else most > 0
 
 
+def _item(line: Result, width: int) -> Iterator[Text]:
+    """A measure in a list: where from on a shift would have been told is left out."""
+    a, b = said(line, line["a"]), said(line, line["b"])
+    words = [a if a == b else f"{a} → {b}"]
+    words += [signed(line, line["effect"])] if line["effect"] else []
+    words += [_DIFFERS.strip()] if line["differs"] else []
+    yield from _labelled(line["what"], "  ".join(words), width)
+
+
 def _row(line: Result, width: int) -> Iterator[Text]:
     if line["unit"] == "word":
         same = line["a"] == line["b"]
         words = (
             said(line, line["a"]) if same else f"{said(line, line['a'])} / {said(line, line['b'])}"
         )
-        yield from (
-            Text(fit(line["what"] if index == 0 else "", WHAT)).append("  " + text)
-            for index, text in enumerate(wrap(words, width - WHAT - 2))
-        )
+        for index, text in enumerate(wrap(words, width - WHAT - 2 - len(_DIFFERS))):
+            row = Text(fit(line["what"] if index == 0 else "", WHAT)).append("  " + text)
+            yield row.append("" if same or index else _flag(line), style="bold yellow")
         return
     row = Text(fit(line["what"], WHAT - 1) + " ")
     for value in (line["a"], line["b"]):
@@ -188,7 +201,11 @@ def _row(line: Result, width: int) -> Iterator[Text]:
     by = line["effect"]
     row.append(fit_right(signed(line, by) if by is not None else MISSING))
     row.append(fit_right(least(line)), style="dim")
-    yield row.append("  differs" if line["differs"] else "", style="bold yellow")
+    yield row.append(_flag(line), style="bold yellow")
+
+
+def _flag(line: Result) -> str:
+    return _DIFFERS if line["differs"] else ""
 
 
 def fit_right(text: str) -> str:
@@ -197,10 +214,13 @@ def fit_right(text: str) -> str:
 
 
 def _notes(result: Result, width: int) -> Iterator[Text]:
-    if not result["notes"]:
-        return
+    # for B − A of the columns is another number
+    its = "operations" if result["how"] == "one run each" else "runs"
+    meaning = (
+        f"effect: how much B lies above A, the median of all differences between {its} of both"
+    )
     yield Text("")
-    for note in result["notes"]:
+    for note in (meaning, *result["notes"]):
         loud = LOUD if " lost " in note else ""
         yield from (
             Text(text, style=loud or "dim") for text in wrap(f"{note}.", max(width, INDENT))

@@ -198,8 +198,14 @@ def _caption(report: Result, figure: Figure) -> list[Text]:
         lines.append("Right edge of the kernel: ┃ the sender is in its send, by its own clock.")
     if figure.operation:
         lines.append(caption(figure, len(report.get("operations") or [])))
-    notes = [line for note in figure.notes for line in textwrap.wrap(note, 80)]
+    lines = [line for text in lines for line in _within(text)]
+    notes = [line for note in figure.notes for line in _within(note)]
     return [*(Text(line, style="dim") for line in lines), *map(Text, notes)]
+
+
+def _within(text: str) -> list[str]:
+    """The text in lines of at most the figure's width; what fits stays as it is."""
+    return [text] if len(text) <= 80 else textwrap.wrap(text, 80)
 
 
 def _signs(figure: Figure) -> Iterator[str]:

@@ -124,9 +124,16 @@ def _shown(model: Result) -> str:
 def _posix(model: Result) -> str:
     """Whether POSIX calls the operations synchronous, and why."""
     synchronous, waits_in = model.get("synchronous"), model.get("waits_in")
-    if synchronous is False and waits_in:
-        return f"asynchronous: no call copies; it waits in {clean(waits_in)} by choice"
-    return SYNCHRONOUS[synchronous]
+    copies_in = model.get("copies_in")
+    if synchronous is not False or not (waits_in or copies_in):
+        return SYNCHRONOUS[synchronous]
+    waits = f"it waits in {clean(waits_in)} by choice" * bool(waits_in)
+    if not copies_in:
+        return f"asynchronous: no call of its own copies; {waits}"
+    copies = f"{clean(copies_in)} copies what has come"
+    if copies_in == waits_in:
+        return f"asynchronous: {waits}, and that call copies"
+    return f"asynchronous: asking does not wait; {', '.join(filter(None, (waits, copies)))}"
 
 
 def _title(model: Result) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias, TypedDict
 
-from tracer.report.contract import Also, Count, Host, Share
+from tracer.report.contract import Also, Count, RecordedHost, Share
 
 Value: TypeAlias = float | int | str | None
 Rule: TypeAlias = Literal["test", "floor", "usual", "exact", "shown"]
@@ -15,7 +15,7 @@ class DiffedRun(TypedDict):
 
     name: str
     scenario: str | None
-    host: Host
+    host: RecordedHost
     operations: Count
     lost: Count
 

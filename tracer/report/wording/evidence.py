@@ -111,6 +111,8 @@ def model(verdict: ModelVerdict) -> Model:
         described["manner"] = manner.sentence(verdict.manner)
         if verdict.manner.waits_in:
             described["waits_in"] = verdict.manner.waits_in
+        if verdict.synchronous is False and (call := manner.copies_in(verdict.manner)):
+            described["copies_in"] = call
     if verdict.instead:
         return {
             "name": described["name"],
@@ -325,8 +327,8 @@ def _signal(fact: _Signal) -> str:
             )
         case TakenByCall(times):
             return (
-                f"{times} were taken by a call that waited for them (rt_sigtimedwait), not by a "
-                "handler"
+                f"{times} {'was' if times == 1 else 'were'} taken by a call that waited for such "
+                "signals (rt_sigtimedwait), not by a handler"
             )
         case WaitedInNoCall():
             return "between the operations the thread waited in no call"
@@ -362,9 +364,10 @@ def _ring(fact: _Ring) -> str:
             )
         case RingReads():
             return _ring_reads(fact)
-        case RingCopies(own, others):
+        case RingCopies(inside, outside, others):
             words = {
-                "times the thread that asked copied, as task work or inside its call": own,
+                "times the thread that asked copied inside its io_uring_enter": inside,
+                "times the thread that asked copied outside its io_uring_enter, as task work": outside,
                 "times another thread copied": others,
             }
             return ", ".join(f"{times} {text}" for text, times in words.items() if times)
@@ -461,6 +464,6 @@ def _futex_sleeps(fact: FutexSleeps) -> str:
     else:
         meaning = "it woke nobody there: what it waited for was an event, and another thread's"
     return (
-        f"{fact.times} times a thread slept on a futex, {duration(fact.slept_ns)} in all, at most "
-        f"{duration(fact.longest_ns)}; {meaning}"
+        f"{fact.times} times a thread waited at a futex, {duration(fact.waited_ns)} in all, at most "
+        f"{duration(fact.longest_ns)}: {duration(fact.slept_ns)} asleep, then for a CPU; {meaning}"
     )

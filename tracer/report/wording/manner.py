@@ -26,6 +26,13 @@ def sentence(manner: Manner) -> str:
     return _multiplexed(manner) if manner.model in _CALLS else _free(manner)
 
 
+def copies_in(manner: Manner) -> str:
+    """The call inside which the thread that asked copied in most operations; '' if there is none."""
+    if not _are_most(manner.copied_inside, manner.operations):
+        return ""
+    return "io_submit" if manner.model == "linux-aio" else "io_uring_enter"
+
+
 def _free(manner: Manner) -> str:
     """Of a model that leaves the thread free: whether it used that."""
     if manner.waits_in and manner.model == "signal":

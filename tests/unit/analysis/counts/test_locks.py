@@ -51,6 +51,7 @@ def test_who_has_waited_gives_back() -> None:
         (OTHER, TID),
     }
     assert word["waited_ns"] == 94 + 104 and word["longest_ns"] == 104  # until it had a CPU again
+    assert word["slept_ns"] == 94 + 104 - 2 * 5  # until it was woken
 
 
 def test_who_is_told_of_an_event_wakes_nobody() -> None:

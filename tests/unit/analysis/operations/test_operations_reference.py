@@ -48,7 +48,7 @@ OF_RECEIVES = (
 # When a receiving thread was woken is compared in test_handover.py. Here the two differ in some stories of many scenes,
 # where which wake-up was meant is not clear.
 _ELSEWHERE = ("woken", "running")
-OF_REQUESTS = ("slept", "inside")
+OF_REQUESTS = ("slept", "inside", "in_call")
 # Which values hypothesis prefers depends on the modules that are loaded, derandomized or not: so many stories that the
 # rarest line is reached whichever tests run.
 told = settings(

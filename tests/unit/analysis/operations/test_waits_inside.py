@@ -73,11 +73,27 @@ def test_a_preemption_while_it_copies_is_copy() -> None:
 
 def test_without_a_copy_only_one_that_takes_several_messages_can_wait_inside() -> None:
     """UDP's small datagrams show no copy: the first sleep is for the first message."""
-    for call, result, inside in (("recvmmsg", 3, 2), ("recvmmsg", 1, 0), ("recvfrom", 3, 0)):
+    for call, result, wanted, inside in (
+        ("recvmmsg", 3, 3, 2),
+        ("recvmmsg", 1, 1, 0),
+        ("recvmmsg", 1, 4, 2),
+        ("recvfrom", 3, 4, 0),
+    ):
         trace = Trace().sleep(110, 195, 200).sleep(210, 295, 300).sleep(310, 395, 400).ready(190)
-        (op,) = reported(trace.call(call, 100, 410, result))["operations"]
+        (op,) = reported(trace.call(call, 100, 410, result, arg=wanted))["operations"]
         assert len(op["waits_inside"]) == inside, call
         assert op["copy_start_ns"] == (200 if inside else 400)
+
+
+def test_a_call_that_gives_up_after_its_first_message_has_waited_inside() -> None:
+    """recvmmsg of four with SO_RCVTIMEO: one came, and the wait for the second ended in vain."""
+    trace = Trace().sleep(110, 195, 200).ready(190).sleep(210, 895, 900)
+    found = reported(trace.call("recvmmsg", 100, 910, 1, arg=4))
+    (op,) = found["operations"]
+    assert (op["ready_ns"], op["told_ns"]) == (190, 200)
+    assert op["waits_inside"] == [{"from_ns": 210, "to_ns": 900}]
+    totals = {name: found["phases"][name]["total_ns"] for name in PHASES}
+    assert totals == {"wait": 90 + 690, "notice": 10, "copy": 20, "completion": 0}
 
 
 def test_each_operation_has_its_own() -> None:

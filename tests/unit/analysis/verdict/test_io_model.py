@@ -82,6 +82,7 @@ def operation(
         "running": 0,
         "woken_in": 0,
         "filled": False,
+        "in_call": False,
         "slept": 5,
         "inside": 0,
         "waited_asleep": True,
@@ -409,14 +410,14 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
     ),
     (
         [
-            completed(INLINE, "io-uring"),
+            completed(INLINE, "io-uring", in_call=True),
             completed(POLL_ARMED, "io-uring", estimated=DONE),
             completed(WORKER, "io-uring", receiver_tid=5),
             completed(DEVICE, "io-uring"),
         ],
         (
             facts.RingReads(4, 1, 1, 1, 1, 0, 0),
-            facts.RingCopies(2, 1),
+            facts.RingCopies(1, 1, 1),
             facts.RingCompletions(3, 1),
         ),
     ),

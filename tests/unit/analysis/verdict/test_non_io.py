@@ -27,7 +27,13 @@ LANES: dict[str, Any] = {
 
 
 def word(kind: str, waits: int = 20, waited: int = 40) -> dict[str, Any]:
-    return {"kind": kind, "waits": waits, "waited_ns": waited, "longest_ns": waited // waits}
+    return {
+        "kind": kind,
+        "waits": waits,
+        "waited_ns": waited,
+        "slept_ns": waited // 2,
+        "longest_ns": waited // waits,
+    }
 
 
 NOTHING_MOVED = IoCounts()
@@ -57,6 +63,18 @@ def test_each_has_its_words() -> None:
 @pytest.mark.parametrize("kind", ["mutual exclusion", "two-way waiting", "synchronisation"])
 def test_who_waits_again_and_again_on_a_futex(kind: str) -> None:
     assert what(BUSY, locks=[word(kind), word("unclear", 90, 90)], lanes=LANES) == kind
+
+
+def test_the_time_of_who_only_waits_there_stands_beside_its_waits() -> None:
+    """It counts as idle, and what the others did decides; of the waits it is the one that waited."""
+    activity = {
+        "mostly": "computing",
+        "times_ns": {"computing": 90},
+        "idle_times_ns": {"computing": 1, "waiting for futexes": 20},
+    }
+    verdict = judged(NONE, 0, NO_IO, [word("synchronisation")], None, activity)
+    assert facts.FutexSleeps(20, 40, 20, 2, False, False) in verdict.evidence
+    assert facts.TimeSpent(91, 0, 20) in verdict.evidence
 
 
 def test_the_kind_that_was_waited_for_longer() -> None:

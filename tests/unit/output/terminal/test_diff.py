@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from rich.cells import cell_len
@@ -31,8 +32,8 @@ usual sequence           A: pselect6, recvfrom
 usual epoll_wait calls   0 → 1  in most operations
 
 ── Side by side ────────────────────────────────────────────────────────────────
-                                   A          B      B − A  told from
-verdict                    select / epoll-lt
+                                   A          B     effect  told from
+verdict                    select / epoll-lt  differs
 wait p50                     1.03 ms    1.07 ms   +36.2 µs      10 ms
 wait p90                     27.8 ms    30.4 ms    +2.6 ms          –
 notice p50                   53.5 µs    39.8 µs   −12.1 µs     199 µs
@@ -51,9 +52,11 @@ kernel a message             18.6 µs    14.4 µs   −4.22 µs          –
 user a message               59.3 µs    40.5 µs   −18.8 µs          –
 epoll_wait calls                   0          1         +1          –
 usual pselect6 calls               1          0          –          –  differs
-usual sequence             pselect6, recvfrom / epoll_wait, recvfrom
+usual sequence             pselect6, recvfrom / epoll_wait, recvfrom  differs
 usual epoll_wait calls             0          1          –          –  differs
 
+effect: how much B lies above A, the median of all differences between
+operations of both.
 one run each: shifts of medians under these are not told: wait 10 ms, notice
 199 µs, waking 152 µs, fetching 63.2 µs, copy 15 µs, completion 100 µs, and none
 that is a wait for a CPU; p90 and CPU time are shown and not compared. Five runs
@@ -74,15 +77,17 @@ usual sequence           A: epoll_wait, read
                          B: epoll_wait, getppid, read
 
 ── Side by side ──────────────────────────────────────────── medians of the runs
-                                   A          B      B − A  told from
+                                   A          B     effect  told from
 verdict                    epoll-lt
 notice p50                   8.69 µs    12.7 µs      +4 µs    1.36 µs  differs
 notice p90                   8.77 µs    12.8 µs      +4 µs    1.36 µs  differs
 copy p50                     1.09 µs    1.09 µs          0        any
 copy p90                     1.17 µs    1.17 µs          0        any
 usual getppid calls                0          1          –          –  differs
-usual sequence             epoll_wait, read / epoll_wait, getppid, read
+usual sequence             epoll_wait, read / epoll_wait, getppid, read  differs
 
+effect: how much B lies above A, the median of all differences between runs of
+both.
 5 and 5 runs, one number a run; all 4 tested together. With their scatter,
 shifts of medians under these would not have been told: notice 1.36 µs.
 """
@@ -103,7 +108,7 @@ def made(name: str, at: int, notice: int, extra: bool) -> Run:
     return run_of({"notice": took, "copy": copy}, usual, "epoll-lt", f"{name}-{at}.parquet")
 
 
-def drawn(one: list[Run], other: list[Run], **options: bool) -> str:
+def drawn(one: list[Run], other: list[Run], **options: Any) -> str:
     result = build.difference(one, other)
     return "".join(FORMAT.renders[Kind.DIFFERENCE](result, Options(**options)))
 
@@ -130,3 +135,17 @@ def test_sets_of_runs() -> None:
 def test_nothing_differs() -> None:
     its = recorded("poll")
     assert "\nNo difference is told.\n" in drawn([its], [its], unicode=True)
+
+
+def test_fewer_columns_get_a_list_that_fits_them() -> None:
+    one, other = (
+        [made(name, at, notice, extra) for at in range(5)]
+        for name, notice, extra in (("old", 8000, False), ("new", 12_000, True))
+    )
+    for sides in ((one, other), ([recorded("select")], [recorded("epoll-lt")])):
+        for width in (30, 41, 60, 79):
+            text = drawn(*sides, unicode=True, width=width)
+            assert all(cell_len(line) <= width for line in text.splitlines()), width
+            assert "told from" not in text and " → " in text
+    text = drawn(one, other, unicode=True, width=60)
+    assert "notice p50               8.69 µs → 12.7 µs  +4 µs  differs" in text

@@ -25,6 +25,24 @@ def test_figure_reaches_but_never_leaves_its_columns(name: str) -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
+@pytest.mark.parametrize(
+    "alike, said",
+    [
+        (None, "median of 3"),
+        (3, "median of 3"),
+        (2, "median of 2 of its kind"),
+        (1, "only one of its kind"),
+    ],
+)
+def test_the_caption_says_of_how_many_it_is_the_median(alike: int | None, said: str) -> None:
+    report = sample("signal")
+    report["operations"] = report["operations"][:1] * 3
+    report["figure"]["operation"] = 0
+    if alike is not None:
+        report["figure"]["of"] = alike
+    assert any(f"Operation 0, the {said}: " in line for line in lines_of_figure(report))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_figure_shows_every_phase_with_its_time_in_order(name: str) -> None:
     report = sample(name)

@@ -44,6 +44,36 @@ def test_a_free_thread_that_sleeps_all_the_same_does_so_by_choice() -> None:
     assert "it waits in io_uring_enter by choice" in squeezed(verdict.verdict(report))
 
 
+@pytest.mark.parametrize(
+    ("waits_in", "copies_in", "words"),
+    [
+        (None, None, "no call of the thread waits for the data or copies it"),
+        ("futex", None, "no call of its own copies; it waits in futex by choice"),
+        (None, "io_uring_enter", "asking does not wait; io_uring_enter copies what has come"),
+        (
+            "io_uring_enter",
+            "io_uring_enter",
+            "it waits in io_uring_enter by choice, and that call copies",
+        ),
+        (
+            "poll",
+            "io_uring_enter",
+            "asking does not wait; it waits in poll by choice, io_uring_enter copies what has come",
+        ),
+    ],
+)
+def test_of_an_asynchronous_thread_it_is_said_which_call_waits_and_which_copies(
+    waits_in: str | None, copies_in: str | None, words: str
+) -> None:
+    report = sample("posix-aio")
+    report["model"] |= {
+        key: call
+        for key, call in (("waits_in", waits_in), ("copies_in", copies_in))
+        if call is not None
+    }
+    assert f"POSIX asynchronous: {words} because" in squeezed(verdict.verdict(report))
+
+
 def test_a_ring_whose_reads_are_done_in_the_asking_call_is_not_called_asynchronous() -> None:
     report = sample("posix-aio")
     report["model"] |= {"name": "io-uring", "synchronous": True}

@@ -20,24 +20,25 @@ EXACT = {  # one of each way in which a sentence bends
     facts.FoundAtOnce(2): "2 receives found their data waiting already",
     facts.Registered((1, 1 << 31 | 1), True): "registered with EPOLLIN or EPOLLIN|EPOLLET",
     facts.Registered((1,), False): "registered with EPOLLIN, without EPOLLET",
-    facts.RingCopies(0, 3): "3 times another thread copied",
-    facts.RingCopies(
-        2, 3
-    ): "2 times the thread that asked copied, as task work or inside its call, "
+    facts.RingCopies(0, 0, 3): "3 times another thread copied",
+    facts.RingCopies(1, 2, 3): "1 times the thread that asked copied inside its io_uring_enter, "
+    "2 times the thread that asked copied outside its io_uring_enter, as task work, "
     "3 times another thread copied",
     facts.RingReads(5, 2, 0, 0, 3, 0, 0): "5 reads were completed by io_uring: 2 inside the "
     "io_uring_enter that submitted them, 3 by the device",
     facts.OtherReads((("eventfds", 1, 8), ("inotify", 1000, 32000))): "it read from eventfds 1 "
     "time, 8 bytes; inotify 1,000 times, 32,000 bytes",
     facts.FutexSleeps(
-        12, 40 * MS, 9 * MS, False, True
-    ): "12 times a thread slept on a futex, 40 ms in "
-    "all, at most 9 ms; it woke others there later, as at a lock whose owner is not to be seen, a "
+        12, 40 * MS, 30 * MS, 9 * MS, False, True
+    ): "12 times a thread waited at a futex, 40 ms in "
+    "all, at most 9 ms: 30 ms asleep, then for a CPU; it woke others there later, as at a lock "
+    "whose owner is not to be seen, a "
     "barrier, or a condition variable by which threads take turns",
     facts.TookTurns(2, 1): "2 threads computed, on the same CPU, and no two at the same time: they "
     "took turns",
-    facts.FutexSleeps(12, 40 * MS, 9 * MS, True, True): "12 times a thread slept on a futex, "
-    "40 ms in all, at most 9 ms; another thread had the lock then, and woke it when it gave it back",
+    facts.FutexSleeps(12, 40 * MS, 30 * MS, 9 * MS, True, True): "12 times a thread waited at a "
+    "futex, 40 ms in all, at most 9 ms: 30 ms asleep, then for a CPU; another thread had the lock "
+    "then, and woke it when it gave it back",
     facts.TimeSpent(MS, 0, 2 * MS): "the threads' time: 1 ms computing, 0 ns waiting for a "
     "CPU, 2 ms asleep on futexes",
     facts.ToldReady(3, 4, "select", 1500, 5, 0, "", 6): "3 of 4 receives came after select had "
