@@ -263,7 +263,9 @@ def test_every_place_in_the_site_has_a_page():
     listed = set(re.findall(r"^ +- ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M))
     docs = ROOT / "docs"
     there = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
-    assert len(listed) > 40 and listed - there == {"contributing.md", "changelog.md"}
+    assert len(listed) > 40 and listed - there == {
+        *("contributing.md", "changelog.md", "security.md")
+    }
 
 
 @pytest.fixture
@@ -315,7 +317,14 @@ def test_a_warning_of_the_sites_builder_is_a_failure(tmp_path):
     clone = tmp_path / "clone"
     for name in ("docs", "setup", "requirements", "tracer", "scenarios", "probes"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("mkdocs.yml", "pyproject.toml", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"):
+    for name in (
+        "mkdocs.yml",
+        "pyproject.toml",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+    ):
         shutil.copyfile(ROOT / name, clone / name)
     with (clone / "docs" / "faq.md").open("a") as page:
         page.write("\n[nowhere](json.md#nosuch)\n")

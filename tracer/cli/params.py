@@ -203,6 +203,15 @@ def mode_option(command: Function) -> Function:
     )(command)
 
 
+def redact_option(command: Function) -> Function:
+    """What is left out of a recording."""
+    return click.option(
+        "--redact",
+        is_flag=True,
+        help="Leave addresses, paths and commands' arguments out of the recording and of all that is shown.",
+    )(command)
+
+
 def ring_option(command: Function) -> Function:
     """How much room there is for events that are not drained yet."""
     return click.option(
@@ -231,6 +240,7 @@ class Tracing:
     no_follow: bool
     no_cost: bool
     ring_size: int
+    redact: bool
 
     def plan(self, user: User | None) -> program.TracePlan:
         """How to trace, a command as `user`; raises IotraceError for what makes no sense."""
@@ -248,6 +258,7 @@ class Tracing:
             user,
             not self.no_cost,
             partial_of(self.output),
+            self.redact,
         )
 
 
@@ -289,6 +300,7 @@ tracing_options = gathered(
         ),
         click.option("--no-cost", is_flag=True, help="Do not calibrate what an event costs."),
         ring_option,
+        redact_option,
     ),
 )
 

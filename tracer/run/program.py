@@ -44,6 +44,7 @@ class TracePlan:
     user: (uid, gid) to run a command as.
     measure_cost: whether to measure what an event costs.
     partial: a file for the records while they come in, None where nothing is to stay if iotrace is killed.
+    redact: whether addresses, paths and arguments are left out.
     """
 
     seconds: float | None
@@ -54,6 +55,7 @@ class TracePlan:
     user: tuple[int, int] | None = None
     measure_cost: bool = True
     partial: str | None = None
+    redact: bool = False
 
     def options(self) -> dict[str, Any]:
         """The plan as the report's `options`."""
@@ -84,6 +86,7 @@ class AnyProgram(Subject):
     def __init__(self, plan: TracePlan, probes: Attachment, priority: Priority) -> None:
         self.plan, self.probes, self.priority = plan, probes, priority
         self.keep = Keep(plan.partial, plan.user) if plan.partial else None
+        self.redact = plan.redact
         self.adopter = Adopter(probes)
         self.numbers = ProcNumbers(self.adopter)
         self.names = Names(self.numbers.number)
