@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.attaching import STEP, await_attached, calls, target
-from support.running import NOBODY, assert_one_line, check_nothing_lost, iotrace, running
+from support.running import NOBODY, ROOT, assert_one_line, check_nothing_lost, iotrace, running
 
 from tracer.kernel import capabilities
 
@@ -72,7 +73,9 @@ def test_attaches_to_a_process_of_the_same_user(cache):
     with target("a, b = socket.socketpair()", STEP, before=as_nobody()) as its:
         options = ("attach", "--no-cost", "--json", "-p", its.pid)
         env = {"XDG_CACHE_HOME": str(cache)}
-        with running(*options, env=env, before=as_nobody(*LEAST, "sys_ptrace", "chown")) as run:
+        with running(
+            *options, env=env, before=as_nobody(*LEAST, "sys_ptrace", "dac_read_search", "chown")
+        ) as run:
             await_attached(run, its.pid)
             its.step()
             assert held_by(run.process.pid) == {"CAP_BPF", "CAP_CHOWN"}
@@ -97,6 +100,35 @@ def test_root_keeps_what_a_run_may_still_take_and_looks_at_whom_it_likes(cache):
     report = json.loads(done.stdout)
     assert calls(report)["recvfrom"] == 23 and report["target"]["attached"][0]["descriptors"] >= 5
     assert report["cost"]["event_ns"] > 0
+    check_nothing_lost(report)
+
+
+def test_the_services_set_is_enough_for_another_users_process(cache):
+    """docs/systemd: what was open before has its whole name, for which /proc is asked."""
+    unit = (ROOT / "docs/systemd/iotrace@.service").read_text()
+    (ambient,) = re.findall(r"^AmbientCapabilities=(.*)$", unit, re.M)
+    (bounding,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M)
+    assert ambient == bounding
+    names = [name.removeprefix("CAP_").lower() for name in ambient.split()]
+    before = (*as_nobody(*names), "--no-new-privs")
+    opened = "fd = os.open('/etc/passwd', os.O_RDONLY)"
+    another = ("setpriv", "--reuid=1", "--regid=1", "--clear-groups")
+    with (
+        target(opened, "os.pread(fd, 9, 0)", before=another) as its,
+        running(
+            *("attach", "--no-cost", "--json", "-p", its.pid),
+            env={"XDG_CACHE_HOME": str(cache)},
+            before=before,
+        ) as run,
+    ):
+        await_attached(run, its.pid)
+        its.step()
+        assert held_by(run.process.pid) == {"CAP_BPF", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}
+        run.process.send_signal(2)
+        done = run.end()
+    report = json.loads(done.stdout)
+    assert calls(report)["pread64"] == 1
+    assert "/etc/passwd" in {descriptor["file"] for descriptor in report["descriptors"]}
     check_nothing_lost(report)
 
 

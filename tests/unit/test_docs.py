@@ -346,3 +346,12 @@ def test_a_page_is_rewritten_where_it_asks_for_it(tmp_path, monkeypatch):
     page.write_text("<!-- shown: c -->\nno block\n")
     with pytest.raises(shown.Wrong, match=r"page\.md:1: no fenced block"):
         list(shown.of_page(page))
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path):
+    unit = tmp_path / "iotrace@some.service"  # an instance: a template alone names no service
+    shutil.copy(ROOT / "docs" / "systemd" / "iotrace@.service", unit)
+    (tmp_path / "some.service").write_text("[Service]\nExecStart=/bin/sleep 1\n")
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""

@@ -20,8 +20,8 @@ DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
 MESSAGE = 8  # bytes: the secret, little-endian, 0 where there are no probes to say it to
 PR_SET_PDEATHSIG = 1
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER = 47, 3
-# CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF: what iotrace was given to trace with is not the command's
-TRACING_CAPABILITIES = (19, 38, 39)
+# CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF: what iotrace was given to trace with is not the command's
+TRACING_CAPABILITIES = (2, 19, 38, 39)
 CLONE_NEWNET = 0x40000000
 IGNORED = "iotrace_ignored"  # the interpreter's -X option with the signals that were ignored: SigIgn of proc(5)
 

@@ -44,7 +44,9 @@ class Need:
 NEEDS = (
     Need("CAP_BPF", True, "loads the probes and reads their counts"),
     Need("CAP_PERFMON", True, "lets the probes read kernel memory"),
-    Need("CAP_SYS_PTRACE", False, "reads the descriptors of other users' processes"),
+    # both: who may look is asked first by the directory's mode (0500, that user's), then by ptrace(2)'s rules
+    Need("CAP_SYS_PTRACE", False, "reads what other users' processes have open (one of two)"),
+    Need("CAP_DAC_READ_SEARCH", False, "reads what other users' processes have open (the other)"),
     Need("CAP_SYS_NICE", False, "empties the ring in time where others have the CPUs"),
     # Linux 6.18 answers perf_event_open of a uprobe with EACCES where there is CAP_PERFMON alone
     Need("CAP_SYS_ADMIN", False, "attaches uprobes in newer kernels; makes namespaces for --net"),

@@ -105,8 +105,9 @@ class AnyProgram(Subject):
 
     def given_up(self) -> set[str]:
         """Of capabilities.WHILE_TRACING those that are not needed for this target."""
-        # root's own targets have capabilities, and who has fewer may not look into them without this one (ptrace(2))
-        return set() if os.geteuid() == 0 or self.looks_at_others() else {"CAP_SYS_PTRACE"}
+        # root's own targets have capabilities, and who has fewer may not look into them without these (ptrace(2))
+        needed = os.geteuid() == 0 or self.looks_at_others()
+        return set() if needed else {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}
 
     def looks_at_others(self) -> bool:
         """Whether descriptors of another user's processes will be looked up, as far as is known at the beginning."""
