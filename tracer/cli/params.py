@@ -229,6 +229,11 @@ def refuse_ring(ring_size: int) -> None:
         raise IotraceError(f"--ring-size {ring_size} is not a power of two", USAGE)
 
 
+OWN_PROCESS = (
+    "own process"  # the context's object where nothing but this command runs in the process
+)
+
+
 @dataclass(frozen=True)
 class Tracing:
     """What is asked of the commands that trace any program. duration: s; output: where the recording is kept."""
@@ -259,6 +264,7 @@ class Tracing:
             not self.no_cost,
             partial_of(self.output),
             self.redact,
+            click.get_current_context().find_object(str) == OWN_PROCESS,
         )
 
 

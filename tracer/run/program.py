@@ -45,6 +45,7 @@ class TracePlan:
     measure_cost: whether to measure what an event costs.
     partial: a file for the records while they come in, None where nothing is to stay if iotrace is killed.
     redact: whether addresses, paths and arguments are left out.
+    own_process: whether the process is there for this run alone, and may give up capabilities for good.
     """
 
     seconds: float | None
@@ -56,6 +57,7 @@ class TracePlan:
     measure_cost: bool = True
     partial: str | None = None
     redact: bool = False
+    own_process: bool = False
 
     def options(self) -> dict[str, Any]:
         """The plan as the report's `options`."""
@@ -100,7 +102,8 @@ class AnyProgram(Subject):
         if self.plan.measure_cost:
             cost = event_cost.event_ns(self.probes, collector, self.adopter)
         # the probes are attached for the last time; threads that are begun from here on have no more either
-        capabilities.keep(capabilities.WHILE_TRACING - self.given_up())
+        if self.plan.own_process:
+            capabilities.keep(capabilities.WHILE_TRACING - self.given_up())
         return {"event_cost_ns": cost}
 
     def given_up(self) -> set[str]:
