@@ -14,6 +14,7 @@ ENDED = {
     "interrupted": "INTERRUPTED: this is what was captured until then",
     "timeout": "TIMED OUT: this is what was captured until then",
 }
+_REDACTED = "redacted: addresses, paths and arguments of commands were left out"
 _HOW = {"interrupted": "until it was interrupted", "duration": "until -d was over"}
 
 
@@ -24,6 +25,7 @@ def lines(report: Result, width: int) -> list[Text]:
         fitted(_title(report), width),
         *([Text(_link(options["net"]))] if options.get("net") else []),
         *_place(report.get("host") or {}, options, width),
+        *([Text(_REDACTED, style="yellow")] if report.get("redacted") else []),
         *(_of_program(report) if not report.get("scenario") else []),
         *(line for text in _alarms(report) for line in alarm(text, width)),
     ]
