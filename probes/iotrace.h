@@ -70,6 +70,7 @@ enum kind {
 			     * result = the 16 bytes of comm; again where another name or thread has taken its place */
 	KIND_OWNER = 37,    /* futex, entered at this time to wait for start: fd = what stands where glibc's mutexes have
 			     * their owner (as the thread's PID namespace has it), arg = the call's operation */
+	KIND_REDACTED = 63, /* no probe's: a KIND_ADDRESS or KIND_PATH that was left out (tracer/recording/redact.py) */
 	KIND_MESSAGES = 31, /* before the KIND_CALL of a recvmmsg or sendmmsg, one or several: result = messages whose
 			     * length was read, start = the sum of those, nr = the call's number, fd, arg = its flags */
 };

@@ -11,10 +11,11 @@ def main() -> None:
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from tracer.cli.main import main as command_line
+    from tracer.cli.params import OWN_PROCESS
 
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, before)
-    command_line(prog_name="iotrace")
+    command_line(prog_name="iotrace", obj=OWN_PROCESS)
 
 
 if __name__ == "__main__":

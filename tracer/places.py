@@ -1,6 +1,7 @@
 """What decides which programs a user runs: PATH, Python's variables, and who may write to a directory (stat(2))."""
 
 import os
+import pwd
 import stat
 from pathlib import Path
 
@@ -15,6 +16,15 @@ def path() -> str:
 def environment() -> dict[str, str]:
     """The environment without Python's own variables, which say where an interpreter finds its modules."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def user_cache() -> Path:
+    """This user's caches, by the XDG Base Directory Specification: XDG_CACHE_HOME if it is absolute, else ~/.cache
+    of the password file's home. Raises KeyError where this user is not in it."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (
+        Path(given) if given.startswith("/") else Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
+    )
 
 
 def open_to_others(place: Path) -> Path | None:

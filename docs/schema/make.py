@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes report.schema.json and diff.schema.json (JSON Schema 2020-12) beside itself, from the types that name their
-keys: tracer/report/contract.py, tracer/report/difference/shapes.py.
+"""Writes report.schema.json, diff.schema.json and readiness.schema.json (JSON Schema 2020-12) beside itself, from the
+types that name their keys: tracer/report/contract.py, tracer/report/difference/shapes.py and
+tracer/report/bench/shapes.py.
 
     python3 docs/schema/make.py
 
@@ -21,6 +22,7 @@ if __name__ == "__main__":  # run as a file: the checkout is not in the path
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tracer.report import contract
+from tracer.report.bench import shapes as bench_shapes
 from tracer.report.difference import shapes
 
 Schema = dict[str, Any]
@@ -32,6 +34,11 @@ KINDS: dict[str, tuple[type, str, str]] = {
         "tracer/report/contract.py",
     ),
     "diff": (shapes.Difference, "iotrace diff --json", "tracer/report/difference/shapes.py"),
+    "readiness": (
+        bench_shapes.Readiness,
+        "iotrace bench readiness --json",
+        "tracer/report/bench/shapes.py",
+    ),
 }
 _PLAIN = {str: "string", int: "integer", bool: "boolean", float: "number", types.NoneType: "null"}
 

@@ -14,7 +14,11 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 # Pages of the clone's top, by the name that they have in the site.
-OUTSIDE = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+OUTSIDE = {
+    "contributing.md": "CONTRIBUTING.md",
+    "changelog.md": "CHANGELOG.md",
+    "security.md": "SECURITY.md",
+}
 # What lets a browser search a site that it opened from a directory, by iframe-worker 1.0.4 (npm, MIT); Material's own
 # plugin would have it loaded from this host.
 SHIM = Path(__file__).with_name("vendor") / "iframe-worker.js"

@@ -75,6 +75,15 @@ def test_claims_that_differ_between_kernels_are_said_and_drawn():
     assert "| 7 | edges | − | + | + |" in markdown.render(found)
 
 
+def test_fewer_columns_get_lists_that_fit_them():
+    found = made_matrix({"5.10": "does not hold", "6.1": "holds", "7.2": "holds"})
+    for width in (30, 45, 79):
+        lines = matrix_terminal.render(found, width).splitlines()
+        assert max(map(len, lines)) <= width
+        words = " ".join(" ".join(lines).split())
+        assert "7: claim edges, 5.10 −, 6.1 +, 7.2 +" in words
+
+
 def test_why_a_kernel_could_not_is_said():
     found = made_matrix({"5.10": "holds", "6.1": "holds"})
     found["cells"]["5.10"]["blocking"] = compare.cell(

@@ -169,6 +169,24 @@ def test_task_work_lies_in_a_call_where_it_is_deferred(taskrun, calls, lang):
 
 
 @pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("io-uring", "io_uring_enter"),
+        (
+            "io-uring-worker",
+            None,
+        ),  # the thread that asked posts the completion, the worker has copied
+        ("io-uring-multishot", "io_uring_enter"),
+    ],
+)
+def test_of_deferred_task_work_it_is_said_which_call_copies(name, call):
+    if why := lacking(find(name), "python"):
+        pytest.skip(why)
+    model = report_of("run", name, "--taskrun", "defer", "--messages", 7, *FAST)["model"]
+    assert not model["synchronous"] and model.get("copies_in") == call
+
+
+@pytest.mark.parametrize(
     ("taskrun", "lang", "errno", "word"),
     [
         (None, "python", 1, "io_uring_setup"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import pwd
 import re
 import select
 import shutil
@@ -201,12 +202,22 @@ def test_without_root():
     assert_one_line(done, 125, "root")
 
 
-def test_runs_as_the_invoking_user(tmp_path):
-    user = {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
-    command = ["sh", "-c", "id -u; echo $HOME"]
-    done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *command, env=user)
-    home = os.path.expanduser("~nobody")
-    assert done.stdout.split() == [str(NOBODY), home], done.stderr
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)},
+        {"PKEXEC_UID": str(NOBODY)},
+        {"DOAS_USER": "nobody"},
+    ],
+    ids=["sudo", "pkexec", "doas"],
+)
+def test_runs_as_the_invoking_user(user, tmp_path):
+    command = ["sh", "-c", "id -u; id -g; echo $HOME $SHELL $MAIL"]
+    asked = {**user, "SHELL": "/root/shell", "MAIL": "/var/mail/root"}
+    done = iotrace("trace", "--no-cost", "-o", tmp_path / "run", "--", *command, env=asked)
+    its = pwd.getpwuid(NOBODY)
+    wanted = [str(NOBODY), str(its.pw_gid), its.pw_dir, its.pw_shell, "/var/mail/nobody"]
+    assert done.stdout.split() == wanted, done.stderr
     assert (tmp_path / "run").stat().st_uid == NOBODY
     assert (
         iotrace("trace", "--no-cost", "--as-root", "--", *command, env=user).stdout.split()[0]

@@ -83,3 +83,9 @@ def test_an_output_is_as_it_was_when_somebody_looked_at_it(ending: str, name: st
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_report_fits_a_screen(name: str) -> None:
     assert text_of(name).count("\n") <= SCREEN
+
+
+def test_a_list_tells_the_senders_calls_from_the_programs() -> None:
+    said = [line[9:].lstrip(" ┃┊") for line in text_of("posix-aio-c", width=50).splitlines()]
+    sends = [its for its in said if "send →" in its or its == "← return" or "send returns" in its]
+    assert sends == ["(sender) send →", "(sender) ← send returns"]

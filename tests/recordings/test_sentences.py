@@ -50,6 +50,16 @@ def check(its: dict[str, Any]) -> None:
             consistent(group["model"])
 
 
+@pytest.mark.parametrize("name", ["barrier", "condition", "condvar", "lock", "lock-pi", "mutex"])
+def test_sleeps_at_futexes_are_the_time_that_threads_were_asleep_there(name: str) -> None:
+    its = report(f"claims/{name}.parquet")
+    asleep_ns = sum(
+        its["activity"][times].get("waiting for futexes", 0)
+        for times in ("times_ns", "idle_times_ns")
+    )
+    assert asleep_ns == sum(word["slept_ns"] for word in its["locks"]) > 0
+
+
 def held_back(its: dict[str, Any], threads: list[dict[str, Any]]) -> None:
     """What holds some threads back: its sentence has its own numbers, and no more time than these threads had."""
     held = its["held_back"]

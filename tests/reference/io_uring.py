@@ -90,7 +90,7 @@ def read(
         stream=file.stream if file and not request.fixed else False,
         more={
             "slept": away.back - away.out if away and slept else 0,
-            "in_call": kind != "device"
+            "in_call": kind not in ("device", "worker")
             and completion.tid == request.tid
             and entered(story, completion) > 0,
         },

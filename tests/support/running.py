@@ -42,13 +42,14 @@ def iotrace(
     env: dict[str, str] | None = None,
     user: int | None = None,
     stdin: int | None = None,
+    before: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """The command run to its end, as the user with id `user`; its output as text."""
+    """The command run to its end, as the user with id `user` and by the command `before`; its output as text."""
     as_user: dict[str, Any] = {}
     if user is not None:
         as_user = {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(
-        [*IOTRACE, *map(str, arguments)],
+        [*before, *IOTRACE, *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -184,11 +185,13 @@ def _read(pid: int, name: str) -> bytes:
 
 
 @contextmanager
-def running(*arguments: object, env: dict[str, str] | None = None) -> Iterator[Running]:
-    """iotrace started, as Running; killed at the end with what it left."""
+def running(
+    *arguments: object, env: dict[str, str] | None = None, before: tuple[str, ...] = ()
+) -> Iterator[Running]:
+    """iotrace started, by the command `before`, as Running; killed at the end with what it left."""
     mark = uuid.uuid4().hex
     process = subprocess.Popen(
-        [*IOTRACE, *map(str, arguments)],
+        [*before, *IOTRACE, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

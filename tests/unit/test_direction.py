@@ -49,11 +49,12 @@ MAY = {
     "tracer.bpf": BOTH,
     "tracer.capture": ("tracer.bpf", *BOTH),
     "tracer.run": ("tracer.capture", "tracer.bpf", "scenarios", *BOTH),
+    "tracer.bench": (*MAKES_RECORDINGS, *BOTH),
     "tracer.claims": (*MAKES_RECORDINGS, *READS_RECORDINGS, *BOTH),
     "tracer.lab": ("tracer.capture", "tracer.bpf", "tracer.statistics", *BOTH),
     "tracer.tables": ("tracer.output", *READS_RECORDINGS, *BOTH),
     "tracer.cli": (
-        *("tracer.output", "tracer.tables", "tracer.claims", "tracer.lab"),
+        *("tracer.output", "tracer.tables", "tracer.bench", "tracer.claims", "tracer.lab"),
         *(*MAKES_RECORDINGS, *READS_RECORDINGS, *BOTH),
     ),
     "tracer.__main__": TREES,
@@ -62,7 +63,10 @@ COMMON = (
     *("tracer.errors", "tracer.places", "tracer.quantities"),
     *("tracer.terms", "tracer.text"),
 )
-TRACES = ("tracer.bpf", "tracer.capture", "tracer.run", "tracer.claims", "tracer.lab", "tracer.cli")
+TRACES = (
+    *("tracer.bpf", "tracer.capture", "tracer.run", "tracer.bench"),
+    *("tracer.claims", "tracer.lab", "tracer.cli"),
+)
 # Who may reach what is not ours: each with the folders that may.
 ONLY = {
     "bcc": TRACES,

@@ -13,6 +13,8 @@ from support import documents_shown
 from support.documents_shown import check_site, examples, shown
 from support.running import ROOT
 
+from tracer.claims import claims
+
 NOT_OURS = {".git", ".venv", ".vagrant", ".hypothesis", ".pytest_cache", "build", "__pycache__"}
 WIDTH = 120
 PROSE = {".md"}
@@ -263,7 +265,9 @@ def test_every_place_in_the_site_has_a_page():
     listed = set(re.findall(r"^ +- ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M))
     docs = ROOT / "docs"
     there = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
-    assert len(listed) > 40 and listed - there == {"contributing.md", "changelog.md"}
+    assert len(listed) > 40 and listed - there == {
+        *("contributing.md", "changelog.md", "security.md")
+    }
 
 
 @pytest.fixture
@@ -315,7 +319,14 @@ def test_a_warning_of_the_sites_builder_is_a_failure(tmp_path):
     clone = tmp_path / "clone"
     for name in ("docs", "setup", "requirements", "tracer", "scenarios", "probes"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("mkdocs.yml", "pyproject.toml", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"):
+    for name in (
+        "mkdocs.yml",
+        "pyproject.toml",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+    ):
         shutil.copyfile(ROOT / name, clone / name)
     with (clone / "docs" / "faq.md").open("a") as page:
         page.write("\n[nowhere](json.md#nosuch)\n")
@@ -337,3 +348,26 @@ def test_a_page_is_rewritten_where_it_asks_for_it(tmp_path, monkeypatch):
     page.write_text("<!-- shown: c -->\nno block\n")
     with pytest.raises(shown.Wrong, match=r"page\.md:1: no fenced block"):
         list(shown.of_page(page))
+
+
+def test_documents_say_how_many_claims_there_are():
+    count = len(claims())
+    words = dict(
+        enumerate(["twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"], 12)
+    )
+    digits = "十一二三四五六七"  # 10, 11 …
+    for name, told in (
+        ("README.md", f"{words[count]} claims"),
+        ("docs/claims.md", f"{words[count]} claims"),
+        ("docs/zh/index.md", f"十{digits[count - 10]}个论断"),
+    ):
+        assert told in (ROOT / name).read_text(), f"{name}: there are {count} claims"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path):
+    unit = tmp_path / "iotrace@some.service"  # an instance: a template alone names no service
+    shutil.copy(ROOT / "docs" / "systemd" / "iotrace@.service", unit)
+    (tmp_path / "some.service").write_text("[Service]\nExecStart=/bin/sleep 1\n")
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""

@@ -1,8 +1,8 @@
 """Compiles the probes for this kernel with BCC and its clang, and keeps the result in a cache for the next run.
 
 Compiling takes half a second and more, loading from the cache a few milliseconds. The cached programs run in the kernel
-for whoever starts iotrace next. So nobody but the user that iotrace runs as (root) may write where they are compiled or
-kept, and clang may read only the probes' own files.
+for whoever starts iotrace next. So nobody but the user that iotrace runs as may write where they are compiled or kept,
+and clang may read only the probes' own files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tracer.errors import CANNOT, IotraceError
 PROBES = (
     Path(__file__).parents[2] / "probes"
 )  # the BPF programs (*.bpf.c), iotrace.h, and headers for BCC
-CACHE = Path("/var/cache/iotrace")
+CACHE = Path("/var/cache/iotrace")  # root's
 _FIRST = (
     "core.bpf.c",
     "descriptors.bpf.c",
@@ -82,16 +82,28 @@ def version() -> str | None:
     return None
 
 
-def compiled(constants: dict[str, int], cache: Path = CACHE) -> Compiled:
+def cache_directory() -> Path | None:
+    """Where this user keeps compiled probes: root for all, another user (who has CAP_BPF) in a cache of their own; None
+    for a user without a home."""
+    if os.geteuid() == 0:
+        return CACHE
+    try:
+        return places.user_cache() / "iotrace"
+    except KeyError:
+        return None
+
+
+def compiled(constants: dict[str, int], cache: Path | None = None) -> Compiled:
     """The probes with these -D constants, from the cache or from BCC; raises CannotCompile."""
+    cache = cache or cache_directory()
+    if cache is None or who_else_writes(cache):
+        return _parsed(_compile(constants))
     path = cache / f"{_key(constants)}.json"
-    safe = not who_else_writes(cache)
-    kept = _kept(path) if safe else None
+    kept = _kept(path)
     if kept:
         return kept
     text = _compile(constants)
-    if safe:
-        _keep(path, text)
+    _keep(path, text)
     return _parsed(text)
 
 
@@ -102,8 +114,11 @@ def source() -> str:
     return "".join(f'#line 1 "{path.name}"\n{path.read_text(encoding="utf-8")}' for path in paths)
 
 
-def who_else_writes(cache: Path = CACHE) -> str:
+def who_else_writes(cache: Path | None = None) -> str:
     """Why the cache is not used: who else can write to it; '' where nobody but this user and root can."""
+    cache = cache or cache_directory()
+    if cache is None:
+        return "this user has no home (set XDG_CACHE_HOME)"
     directory = places.open_to_others(cache.parent.resolve() / cache.name)
     return f"others may write to {directory}" if directory else ""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import resource
 import secrets
 import struct
 from collections.abc import Container, Iterator
@@ -81,7 +83,9 @@ class Attachment:
             raise CannotTrace(str(error)) from None
         except OSError as error:
             self.close()
-            raise CannotTrace(f"the kernel refused the probes: {error.strerror}") from None
+            raise CannotTrace(
+                f"the kernel refused the probes: {error.strerror}{_hint(error)}"
+            ) from None
         except BaseException:
             self.close()
             raise
@@ -214,7 +218,17 @@ class Attachment:
                 "uprobe", path, offset, self._programs[program]
             )
         except OSError as error:
-            features.sources[name] = f"{NOT_SEEN} ({error.strerror})"
+            takes = ": that takes CAP_SYS_ADMIN" if error.errno == errno.EACCES else ""
+            features.sources[name] = f"{NOT_SEEN} ({error.strerror}{takes})"
+
+
+def _hint(error: OSError) -> str:
+    """What to do where the kernel says EPERM though the capabilities that every kernel wants are there."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if error.errno != errno.EPERM or soft == resource.RLIM_INFINITY:
+        return ""
+    what = "before Linux 5.11 that takes CAP_SYS_RESOURCE, or ulimit -l unlimited"
+    return f" (RLIMIT_MEMLOCK is {soft >> 10} KiB: {what})"
 
 
 def _constants(features: Features) -> dict[str, int]:

@@ -2,9 +2,9 @@
 `python gate.py FD TRACER TIED UID GID SPACE CMD …`.
 
 It reads a message from FD (written when the probes are attached), says the secret that is in it to the probes with a
-prctl(2) that does nothing, gives up root and becomes the command. The secret comes by the pipe because everybody can
-read a process's arguments. Exits 127 or 126 as env(1) does where it cannot become the command, 125 without a word if
-the tracer has gone.
+prctl(2) that does nothing, gives up root and the ambient capabilities to trace, and becomes the command. The secret
+comes by the pipe because everybody can read a process's arguments. Exits 127 or 126 as env(1) does where it cannot
+become the command, 125 without a word if the tracer has gone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ PRCTL_ANNOUNCE = 0x10774ACE  # no PR_* of the kernel's: the call fails with EINV
 DESCRIPTORS_AT_ONCE = 8  # that the probes learn at each (probes/iotrace.h)
 MESSAGE = 8  # bytes: the secret, little-endian, 0 where there are no probes to say it to
 PR_SET_PDEATHSIG = 1
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER = 47, 3
+# CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF: what iotrace was given to trace with is not the command's
+TRACING_CAPABILITIES = (2, 19, 38, 39)
 CLONE_NEWNET = 0x40000000
 IGNORED = "iotrace_ignored"  # the interpreter's -X option with the signals that were ignored: SigIgn of proc(5)
 
@@ -42,6 +45,8 @@ def main(argv: list[str]) -> int:
         # 0: the tracer is in another PID namespace, and nothing can be seen
         return os.getppid() not in (tracer, 0)
 
+    for number in TRACING_CAPABILITIES:  # root keeps its own over execve all the same
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, number, 0, 0)
     if is_alone():
         return 125
     # written at once, and so read at once (pipe(7)); empty if the tracer has gone
@@ -118,10 +123,13 @@ def become(uid: int, gid: int, environment: dict[bytes, bytes]) -> None:
         environment.update(
             {
                 b"HOME": os.fsencode(user.pw_dir),
+                b"SHELL": os.fsencode(user.pw_shell or "/bin/sh"),
                 b"USER": os.fsencode(user.pw_name),
                 b"LOGNAME": os.fsencode(user.pw_name),
             }
         )
+        if b"MAIL" in environment:  # root's, as sudo set it
+            environment[b"MAIL"] = b"/var/mail/" + os.fsencode(user.pw_name)
     except KeyError:
         os.setgroups([])
     os.setgid(gid)

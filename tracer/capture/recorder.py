@@ -11,7 +11,7 @@ from typing import Any
 from tracer import text
 from tracer.capture.collector import Collector
 from tracer.capture.ordering import TimeOrder
-from tracer.recording import parquet, partial
+from tracer.recording import parquet, partial, redact
 from tracer.recording.batch import RecordBatch
 from tracer.recording.fields import Births, executed
 from tracer.recording.parquet import ROWS
@@ -38,7 +38,7 @@ class Recorder:
     def __init__(
         self,
         collector: Collector,
-        writer: parquet.Writer | partial.Writer,
+        writer: parquet.Writer | partial.Writer | redact.Writer,
         watch: Callable[[RecordBatch], None] | None = None,
     ) -> None:
         self.collector, self._writer, self._order = collector, writer, TimeOrder()

@@ -1,9 +1,10 @@
-"""Starts a program held at the gate, as the user who called sudo, and takes it down again with all it started."""
+"""Starts a program held at the gate, as the invoking user, and takes it down again with all it started."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import select
 import signal
 import subprocess
@@ -18,11 +19,22 @@ _MOST_MS = (1 << 31) - 1  # poll(2) takes an int
 
 
 def invoking_user() -> tuple[int, int] | None:
-    """(uid, gid) of who called sudo, None if nobody did."""
-    uid, gid = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
-    if os.geteuid() != 0 or not (uid and gid and uid.isdigit() and gid.isdigit()):
+    """(uid, gid) of who called sudo, pkexec or doas (sudo(8), pkexec(1), doas(1) set these variables), None if nobody
+    did. Where several did, one inside another, sudo's caller counts, then pkexec's."""
+    if os.geteuid() != 0:
         return None
-    return int(uid), int(gid)
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if uid.isdecimal() and gid.isdecimal():
+        return int(uid), int(gid)
+    uid = os.environ.get("PKEXEC_UID", "")
+    with contextlib.suppress(KeyError):  # who is not in the password file has no group to be found
+        user = (
+            pwd.getpwuid(int(uid))
+            if uid.isdecimal()
+            else pwd.getpwnam(os.environ.get("DOAS_USER", ""))
+        )
+        return user.pw_uid, user.pw_gid
+    return None
 
 
 def environment() -> dict[str, str]:
@@ -75,8 +87,8 @@ def start(
 
 def start_command(command: list[str], user: tuple[int, int] | None) -> Command:
     """Starts a user's `command` behind the gate, as a shell would: all is as iotrace itself was given it (streams and
-    other descriptors, directory, environment, process group, ignored signals), but HOME, USER and LOGNAME where it runs
-    as another `user`. Once released it outlives this process."""
+    other descriptors, directory, environment, process group, ignored signals), but HOME, SHELL, USER, LOGNAME and MAIL
+    where it runs as another `user`. Once released it outlives this process."""
     # a directory is named lest posix_spawn be used, whose child ignores two of the C library's own signals
     return Command(
         *_held(

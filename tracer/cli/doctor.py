@@ -33,6 +33,7 @@ def command() -> None:
         "kernel",
         f"{host['kernel']} on {host['arch']}, {host['cpus']} CPUs; Python {host['python']}",
     )
+    _capabilities()
     kernel = features.find()
     _said("BCC", host["bcc"] or "missing: apt-get install python3-bpfcc")
     try:
@@ -49,9 +50,24 @@ def command() -> None:
     _said("--net", _net())
 
 
+def _capabilities() -> None:
+    """Which of the capabilities that tracing takes are there; what those that are not would be for."""
+    from tracer.kernel import capabilities
+
+    there = [need.name for need in capabilities.NEEDS if capabilities.has(need.name)]
+    _wrapped("may", ", ".join(there) or "nothing that tracing takes")
+    for need in capabilities.NEEDS:
+        if need.name not in there:
+            _wrapped("may not", f"{need.name}, which {need.purpose}")
+
+
 def _sources(kernel: Features) -> None:
     for boundary, source in kernel.sources.items():
-        _said(boundary, f"\n{12 * ' '}".join(textwrap.wrap(source, min(paper.columns(), 80) - 12)))
+        _wrapped(boundary, source)
+
+
+def _wrapped(subject: str, words: str) -> None:
+    _said(subject, f"\n{12 * ' '}".join(textwrap.wrap(words, min(paper.columns(), 80) - 12)))
 
 
 def _said(subject: str, words: str) -> None:

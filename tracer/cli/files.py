@@ -38,18 +38,43 @@ def check_writable(path: str) -> str | None:
         return f"{name}: no such directory: {text.shown(str(parent))}"
     if os.path.isdir(path):
         return f"{name}: is a directory"
-    existed = os.path.lexists(path)
-    if existed and not stat.S_ISREG(os.lstat(path).st_mode):
+    try:
+        # what is looked at is what is tried, whatever others put in the directory's place meanwhile
+        directory = os.open(parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _try(os.path.basename(path), directory)
+        finally:
+            os.close(directory)
+    except NotRegular:
         return f"{name}: is not a regular file"  # a device or a link would be replaced, a FIFO waited for
-    try:  # in a directory like /tmp the file may have become a link meanwhile
-        os.close(
-            os.open(path, os.O_WRONLY | os.O_NOFOLLOW | (0 if existed else os.O_CREAT | os.O_EXCL))
-        )
-        if not existed:
-            Path(path).unlink()
     except OSError as error:
+        error.filename = path
         return text.failure(error)
     return None
+
+
+class NotRegular(Exception):
+    """What has the name is no regular file."""
+
+
+def _try(name: str, directory: int) -> None:
+    """Opens the file of that name in the directory for writing, made for that and removed where there is none; raises
+    OSError and NotRegular. In a directory like /tmp it may become a link, or another file, at any time."""
+    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        existing = os.lstat(name, dir_fd=directory)
+    except FileNotFoundError:
+        made = os.open(name, flags | os.O_CREAT | os.O_EXCL, PRIVATE, dir_fd=directory)
+        try:
+            its, there = os.fstat(made), os.lstat(name, dir_fd=directory)
+            if (its.st_dev, its.st_ino) == (there.st_dev, there.st_ino):
+                os.unlink(name, dir_fd=directory)
+        finally:
+            os.close(made)
+        return
+    if not stat.S_ISREG(existing.st_mode):
+        raise NotRegular
+    os.close(os.open(name, flags, dir_fd=directory))
 
 
 def refuse_unwritable(path: str | None) -> None:

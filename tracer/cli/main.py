@@ -16,6 +16,12 @@ from tracer import __version__, places, text
 from tracer.cli import commands, completion, epilog, files, paper
 from tracer.cli.errors import Failed, failed
 
+# Threads that numpy's BLAS and pyarrow's jemalloc would begin when they are imported: nothing here needs them,
+# and they would keep the capabilities that tracing gives up, which each thread has for itself.
+_WITHOUT_THREADS = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 _DEBUG = f"{__name__}.debug"  # key in the contexts' meta, which all commands share
 
 
@@ -25,6 +31,8 @@ class OneLine(epilog.Group):
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         # nothing that we start, nor click for completion, is the caller's directory's
         os.environ["PATH"] = places.path()
+        for name, value in _WITHOUT_THREADS.items():
+            os.environ.setdefault(name, value)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 # names may have characters that the locale lacks

@@ -203,6 +203,15 @@ def mode_option(command: Function) -> Function:
     )(command)
 
 
+def redact_option(command: Function) -> Function:
+    """What is left out of a recording."""
+    return click.option(
+        "--redact",
+        is_flag=True,
+        help="Leave addresses, paths and commands' arguments out of the recording and of all that is shown.",
+    )(command)
+
+
 def ring_option(command: Function) -> Function:
     """How much room there is for events that are not drained yet."""
     return click.option(
@@ -220,6 +229,11 @@ def refuse_ring(ring_size: int) -> None:
         raise IotraceError(f"--ring-size {ring_size} is not a power of two", USAGE)
 
 
+OWN_PROCESS = (
+    "own process"  # the context's object where nothing but this command runs in the process
+)
+
+
 @dataclass(frozen=True)
 class Tracing:
     """What is asked of the commands that trace any program. duration: s; output: where the recording is kept."""
@@ -231,6 +245,7 @@ class Tracing:
     no_follow: bool
     no_cost: bool
     ring_size: int
+    redact: bool
 
     def plan(self, user: User | None) -> program.TracePlan:
         """How to trace, a command as `user`; raises IotraceError for what makes no sense."""
@@ -248,6 +263,8 @@ class Tracing:
             user,
             not self.no_cost,
             partial_of(self.output),
+            self.redact,
+            click.get_current_context().find_object(str) == OWN_PROCESS,
         )
 
 
@@ -289,6 +306,7 @@ tracing_options = gathered(
         ),
         click.option("--no-cost", is_flag=True, help="Do not calibrate what an event costs."),
         ring_option,
+        redact_option,
     ),
 )
 

@@ -20,6 +20,7 @@ from tracer.cli.params import (
     gathered,
     mode_option,
     output_options,
+    redact_option,
     refuse_ring,
     ring_option,
 )
@@ -60,6 +61,7 @@ class Asked(Workload):
     mode: int
     no_cost: bool
     ring_size: int
+    redact: bool
 
     @property
     def link(self) -> dict[str, Any] | None:
@@ -134,6 +136,7 @@ run_options = gathered(
             help="Leave out the untraced run that the cost is compared with.",
         ),
         ring_option,
+        redact_option,
     ),
 )
 
@@ -274,4 +277,5 @@ def plan_of(
         asked.link,
         experiment.Cpus(asked.pin, asked.keep_awake),
         files.partial_of(asked.output),
+        asked.redact,
     )

@@ -4,14 +4,13 @@ version. Tracepoints and offsets are in BTF, kprobes and uprobes among the PMUs 
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tracer import text
 from tracer.errors import CANNOT, IotraceError
-from tracer.kernel import io_uring_args
+from tracer.kernel import capabilities, io_uring_args
 from tracer.kernel.arch import SUPPORTED, x86_64
 from tracer.kernel.btf import KernelTypes, NoTypes
 from tracer.kernel.c_library import place_of
@@ -169,8 +168,8 @@ def _check_surroundings() -> None:
         raise CannotTrace(
             f"{platform.machine()} is not supported yet (supported: {', '.join(SUPPORTED)})"
         )
-    if os.geteuid() != 0:
-        raise CannotTrace("tracing needs root: run it with sudo")
+    if why_not := capabilities.why_not():
+        raise CannotTrace(why_not)
     if _is_shifted():
         raise CannotTrace(
             "CLOCK_MONOTONIC is not the kernel's own in this time namespace: run iotrace outside of it"

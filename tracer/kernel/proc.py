@@ -77,6 +77,13 @@ class Process:
         status = text.read(self._proc / "status")
         return int(status.partition("\nTgid:")[2].split(maxsplit=1)[0])
 
+    def owner(self) -> int | None:
+        """Whose it is; of one that may not be dumped (a set-user-ID program) root; None once it is gone."""
+        try:
+            return self._proc.stat().st_uid
+        except OSError:
+            return None
+
     def command(self) -> list[str]:
         """The command line; where there is none the name alone."""
         words = text.raw(self._proc / "cmdline").split(b"\0")[:-1]

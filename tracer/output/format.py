@@ -23,6 +23,7 @@ class Kind(Enum):
     LISTING = "the events of a recording, an iterable of them: report --events"
     COMPARISON = "scenarios side by side: compare"
     DIFFERENCE = "two sets of recordings: diff"
+    READINESS = "N descriptors by every call that tells which is ready: bench readiness"
     VERIFY = "claims and what became of them: verify"
     MATRIX = "scenarios by kernels: lab matrix"
 

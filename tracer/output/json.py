@@ -58,7 +58,15 @@ FORMAT = Format(
     flag="--json",
     help="One JSON object on stdout, and nothing else.",
     renders=dict.fromkeys(
-        (Kind.REPORT, Kind.COMPARISON, Kind.DIFFERENCE, Kind.VERIFY, Kind.MATRIX), _in_pieces
+        (
+            Kind.REPORT,
+            Kind.COMPARISON,
+            Kind.DIFFERENCE,
+            Kind.READINESS,
+            Kind.VERIFY,
+            Kind.MATRIX,
+        ),
+        _in_pieces,
     ),
     order=10,
 )

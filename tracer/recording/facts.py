@@ -182,6 +182,7 @@ class Facts(TypedDict):
     options: dict[str, Any]  # RunOptions or TraceOptions, as `scenario` says
     version: NotRequired[str]
     failure: NotRequired[str | None]
+    redacted: NotRequired[bool]
     window_ns: NotRequired[Annotated[list[Time], Range(2, 2)] | None]
     event_cost_ns: NotRequired[Annotated[float, Range(most=1 << 40)] | None]
     files: NotRequired[list[File] | None]

@@ -139,8 +139,10 @@ def _is_stream(path: str) -> bool:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:  # the reader of recordings says what is wrong
         return False
-    with open(fd, "rb") as file:
-        return stat.S_ISREG(os.fstat(fd).st_mode) and file.read(4) == _FIRST_BYTES
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode) and os.pread(fd, 4, 0) == _FIRST_BYTES
+    finally:
+        os.close(fd)
 
 
 def recover(stream: str, path: str) -> None:

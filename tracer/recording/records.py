@@ -45,6 +45,7 @@ class Kind(IntEnum):
     UNENTERED = 33
     WAKER = 34
     OWNER = 37
+    REDACTED = 63
 
 
 WAS_OPEN = 0x8000  # in a DESCRIPTOR's nr, beside the CPU: the file was open before it was looked at

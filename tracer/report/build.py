@@ -53,6 +53,7 @@ def _facts(recording: Recording) -> dict[str, Any]:
     """The parts of the report that are the recording's facts."""
     facts, base = recording.facts, recording.base_ns
     whole = recording.window == Window()
+    redacted = {"redacted": True} if facts.get("redacted") else {}
     return {
         "schema": SCHEMA,
         "scenario": facts.get("scenario"),
@@ -63,6 +64,7 @@ def _facts(recording: Recording) -> dict[str, Any]:
         "failure": facts.get("failure"),
         "target": facts["target"],
         "features": facts["features"],
+        **redacted,
     }
 
 

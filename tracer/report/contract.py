@@ -995,6 +995,7 @@ class Report(TypedDict):
     latency: Latency | None
     sender: SenderTimes | None
     figure: Figure | None
+    redacted: NotRequired[bool]
     slowest: NotRequired[list[SlowOperation]]
     states_over_time: NotRequired[StatesOverTime]
     operations_over_time: NotRequired[OperationsOverTime]

@@ -100,6 +100,10 @@ class _Running(AnyProgram):
         self._seen_as: dict[int, int] = {}
         self.refused: Callable[[dict[int, str]], None] = lambda why_not: None
 
+    def looks_at_others(self) -> bool:
+        own = os.geteuid()
+        return self._with_children or any(wanted.process.owner() != own for wanted in self._wanted)
+
     def begin(self, recorder: Recorder) -> None:
         """Adopts all threads first, and then learns their descriptors: what a thread does meanwhile is already seen."""
         self._seen_as = recorder.seen_as

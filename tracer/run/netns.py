@@ -92,7 +92,10 @@ def _make_pair(receiver: int, sender: int) -> None:
     except NetlinkError as error:
         if error.code == errno.EOPNOTSUPP:
             raise CannotConnect("this kernel has no veth links (CONFIG_VETH)") from None
-        raise CannotConnect(f"a veth link cannot be made: {os.strerror(error.code)}") from None
+        what = " (that takes CAP_NET_ADMIN)" if error.code == errno.EPERM else ""
+        raise CannotConnect(
+            f"a veth link cannot be made: {os.strerror(error.code)}{what}"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -187,7 +190,9 @@ def _libc() -> ctypes.CDLL:
 
 def _system(result: int, action: str) -> None:
     if result:
-        raise CannotConnect(f"{action}: {os.strerror(ctypes.get_errno())}")
+        number = ctypes.get_errno()
+        what = " (that takes CAP_SYS_ADMIN)" if number == errno.EPERM else ""
+        raise CannotConnect(f"{action}: {os.strerror(number)}{what}")
 
 
 def _index(route: IPRoute) -> int:

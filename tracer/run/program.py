@@ -23,7 +23,7 @@ from tracer.capture.priority import Priority
 from tracer.capture.proc_numbers import ProcNumbers
 from tracer.capture.recorder import Recorder
 from tracer.errors import NothingSeen
-from tracer.kernel import pid_namespaces, proc
+from tracer.kernel import capabilities, pid_namespaces, proc
 from tracer.kernel.features import Features
 from tracer.recording.batch import RecordBatch
 from tracer.run.tracing import Ended, Keep, Subject, drained, record
@@ -44,6 +44,8 @@ class TracePlan:
     user: (uid, gid) to run a command as.
     measure_cost: whether to measure what an event costs.
     partial: a file for the records while they come in, None where nothing is to stay if iotrace is killed.
+    redact: whether addresses, paths and arguments are left out.
+    own_process: whether the process is there for this run alone, and may give up capabilities for good.
     """
 
     seconds: float | None
@@ -54,6 +56,8 @@ class TracePlan:
     user: tuple[int, int] | None = None
     measure_cost: bool = True
     partial: str | None = None
+    redact: bool = False
+    own_process: bool = False
 
     def options(self) -> dict[str, Any]:
         """The plan as the report's `options`."""
@@ -84,6 +88,7 @@ class AnyProgram(Subject):
     def __init__(self, plan: TracePlan, probes: Attachment, priority: Priority) -> None:
         self.plan, self.probes, self.priority = plan, probes, priority
         self.keep = Keep(plan.partial, plan.user) if plan.partial else None
+        self.redact = plan.redact
         self.adopter = Adopter(probes)
         self.numbers = ProcNumbers(self.adopter)
         self.names = Names(self.numbers.number)
@@ -96,7 +101,20 @@ class AnyProgram(Subject):
         cost = None
         if self.plan.measure_cost:
             cost = event_cost.event_ns(self.probes, collector, self.adopter)
+        # the probes are attached for the last time; threads that are begun from here on have no more either
+        if self.plan.own_process:
+            capabilities.keep(capabilities.WHILE_TRACING - self.given_up())
         return {"event_cost_ns": cost}
+
+    def given_up(self) -> set[str]:
+        """Of capabilities.WHILE_TRACING those that are not needed for this target."""
+        # root's own targets have capabilities, and who has fewer may not look into them without these (ptrace(2))
+        needed = os.geteuid() == 0 or self.looks_at_others()
+        return set() if needed else {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}
+
+    def looks_at_others(self) -> bool:
+        """Whether descriptors of another user's processes will be looked up, as far as is known at the beginning."""
+        return False
 
     @abstractmethod
     def target(self) -> dict[str, Any]:

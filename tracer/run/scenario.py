@@ -91,6 +91,7 @@ class ScenarioPlan:
     net: dict[str, Any] | None = None
     cpus: Cpus = Cpus()
     partial: str | None = None
+    redact: bool = False
 
     def recorded_options(self) -> dict[str, Any]:
         """The plan as the report's `options`."""
@@ -276,6 +277,7 @@ class _Scenario(Subject):
         self._signals, self._progress = signals, progress
         self._deadline = time.monotonic() + plan.timeout
         self.keep = Keep(plan.partial, plan.user) if plan.partial else None
+        self.redact = plan.redact
 
     def prepare(self, collector: Collector) -> dict[str, Any]:
         """What an event costs, for a receiver whose cost cannot be told from its CPU time."""

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from tracer import __version__
 from tracer.bpf.loader import Attachment
@@ -18,9 +18,10 @@ from tracer.capture.priority import Priority
 from tracer.capture.recorder import DRAIN_MS, Recorder
 from tracer.kernel import cpus
 from tracer.kernel.features import Features
-from tracer.recording import parquet, partial
+from tracer.recording import parquet, partial, redact
 from tracer.recording.batch import RecordBatch
 
+AnyWriter: TypeAlias = parquet.Writer | partial.Writer | redact.Writer
 LOOK_UP_S = 0.005  # between two drains, for what has to be looked up in /proc
 
 
@@ -56,11 +57,13 @@ class Subject(ABC):
     watch: called with the records as they come; a failure in it costs the recording names alone.
     priority: the tracer's own while it traces, None: as it was.
     keep: where and whose (uid, gid) the records are while they come in, so that they stay if iotrace is killed.
+    redact: whether addresses, paths and arguments are left out (tracer/recording/redact.py).
     """
 
     watch: Callable[[RecordBatch], None] | None = None
     priority: Priority | None = None
     keep: Keep | None = None
+    redact = False
 
     def prepare(self, collector: Collector) -> dict[str, Any]:
         """Facts of the run that are known before it begins. A failure here does the target no harm."""
@@ -94,7 +97,7 @@ def record(probes: Attachment, features: Features, path: str, subject: Subject) 
     the Ended that is returned. Raises what the subject's methods raise, and before the target begins CannotTrace and
     OSError.
     """
-    with Collector(probes) as collector, _writer(path, subject.keep) as writer:
+    with Collector(probes) as collector, _writer(path, subject) as writer:
         machine = host()
         facts = {"version": __version__, "host": machine, "features": features.sources}
         facts |= subject.prepare(collector)
@@ -120,8 +123,10 @@ def _since(before: dict[str, int] | None, after: dict[str, int] | None) -> dict[
     return {cpu: max(0, ns - before[cpu]) for cpu, ns in after.items() if cpu in before}
 
 
-def _writer(path: str, keep: Keep | None) -> parquet.Writer | partial.Writer:
-    return partial.Writer(keep.place, path, keep.user) if keep else parquet.Writer(path)
+def _writer(path: str, subject: Subject) -> AnyWriter:
+    keep = subject.keep
+    writer = partial.Writer(keep.place, path, keep.user) if keep else parquet.Writer(path)
+    return redact.Writer(writer) if subject.redact else writer
 
 
 def drained(
@@ -161,9 +166,7 @@ def _followed(subject: Subject, recorder: Recorder) -> str:
             recorder.end(error)
 
 
-def _closed(
-    writer: parquet.Writer | partial.Writer, recorder: Recorder, ended: Ended, facts: dict[str, Any]
-) -> Ended:
+def _closed(writer: AnyWriter, recorder: Recorder, ended: Ended, facts: dict[str, Any]) -> Ended:
     """Closes the recording with its facts; returns `ended` with the failures of iotrace that came meanwhile."""
     ending, recorded = "failed" if recorder.ended_early else ended.ending, False
     with recorder.or_end():

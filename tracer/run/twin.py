@@ -208,13 +208,8 @@ def _apart(directory: str) -> dict[str, Any]:
 
 def _cache() -> Path:
     """The directory of this user's twins, made if need be; raises CannotBuild where others could write to it."""
-    cache_home = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        home = (
-            Path(cache_home)
-            if cache_home.startswith("/")
-            else Path(pwd.getpwuid(os.geteuid()).pw_dir, ".cache")
-        )
+        home = places.user_cache()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = home.resolve() / "iotrace"
         place.mkdir(mode=0o700, exist_ok=True)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.running import NOBODY, ROOT
@@ -18,10 +19,61 @@ def test_a_link_that_comes_while_a_place_is_tried_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out").symlink_to(tmp_path / "elsewhere")
-    monkeypatch.setattr(os.path, "lexists", lambda path: False)  # as it was a moment before
+
+    def as_it_was_a_moment_before(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "lstat", as_it_was_a_moment_before)
     problem = files.check_writable(str(tmp_path / "out"))
     assert problem and "File exists" in problem
+    monkeypatch.undo()
     assert not (tmp_path / "elsewhere").exists() and (tmp_path / "out").is_symlink()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_directory_whose_place_a_link_takes_while_it_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Root's `-o others/out`: nothing is opened, made or removed where a link then leads."""
+    others, precious = tmp_path / "others", tmp_path / "precious"
+    for directory in (others, precious):
+        directory.mkdir()
+    if there:
+        (precious / "out").write_text("kept")
+    real = os.lstat
+
+    def swapped(*arguments: Any, **options: Any) -> os.stat_result:
+        if not others.is_symlink():
+            others.rename(tmp_path / "aside")
+            others.symlink_to(precious)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(os, "lstat", swapped)
+    made = precious.stat().st_mtime_ns
+    assert files.check_writable(str(others / "out")) is None
+    monkeypatch.undo()
+    assert others.is_symlink() and precious.stat().st_mtime_ns == made
+    assert [path.read_text() for path in precious.iterdir()] == ["kept"] * there
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_directory_whose_place_a_link_takes_while_a_file_is_made(
+    tmp_path: Path, replaced: bool
+) -> None:
+    others, precious = tmp_path / "others", tmp_path / "precious"
+    for directory in (others, precious):
+        directory.mkdir()
+    if replaced:
+        (others / "out").write_text("earlier")
+    with files.recorded(str(others / "out"), None) as (place, keep):
+        Path(place).write_text("recorded")
+        others.rename(tmp_path / "aside")
+        others.symlink_to(precious)
+        keep()
+    assert list(precious.iterdir()) == []
+    assert {path.name: path.read_text() for path in (tmp_path / "aside").iterdir()} == {
+        "out": "recorded"
+    }
 
 
 def test_trying_a_place_leaves_nothing_and_changes_nothing(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ KINDS = {
     "compare": Kind.COMPARISON,
     "diff": Kind.DIFFERENCE,
     "verify": Kind.VERIFY,
+    "readiness": Kind.READINESS,
 }
-EXAMPLES = {"report": 50, "compare": 50, "diff": 50, "verify": 50}
+EXAMPLES = {"report": 50, "compare": 50, "diff": 50, "verify": 50, "readiness": 50}
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # Binary ones are drawn, and not looked at here.
 OPTIONS = st.builds(

@@ -118,3 +118,11 @@ def test_times_count_from_the_base() -> None:
     its = said(sender={"send_begin_ns": [1_001, 1_002], "sent": 4})
     assert its["receive_ns"] == [10, 20] and its["send_begin_ns"] == [1, 2] and its["sent"] == 4
     assert said()["send_begin_ns"] == [] and said()["sent"] is None
+
+
+@pytest.mark.parametrize("proto, same", [("none", True), ("udp", False)])
+def test_a_program_that_counts_rounds_says_nothing_of_bytes(proto: str, same: bool) -> None:
+    notes = NOTES | {"bytes": 0}
+    its = said(options={"open_loop": False, "proto": proto}, notes=notes)
+    assert its["match"]["bytes"] is same
+    assert bool(its["differences"]) is not same

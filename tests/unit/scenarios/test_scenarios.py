@@ -89,9 +89,11 @@ def test_no_model_means_that_one_is_missing(tmp_path):
 
 
 def test_what_judges_never_reads_what_a_scenario_states():
-    """Not by its name in the module, and not from a scenario object, which the command line has."""
+    """Not by its name in the module, and not from a scenario object, which the command line has. (`iotrace list` shows
+    what is stated, and judges nothing.)"""
     wrong = []
-    for path in Path(tracer.__file__).parent.rglob("*.py"):
+    package = Path(tracer.__file__).parent
+    for path in {*package.rglob("*.py")} - {package / "cli" / "list.py"}:
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Attribute):
                 continue

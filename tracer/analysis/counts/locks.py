@@ -138,10 +138,14 @@ def _entry(
     wakes: _FutexCalls,
 ) -> dict[str, Any]:
     """The report's entry of one word; waker_tids: int64[n], the thread that woke each of `waits`; owned: bool[n],
-    whether another thread owned the word then."""
+    whether another thread owned the word then. Who has waited for a mutex of glibc's calls futex to give it back
+    (nptl/lowlevellock.h: the word is 2 then); where none did, what was read beside the word was no owner."""
     on_word = waits.word == word
     waits, waker_tids, owned = waits.take(on_word), waker_tids[on_word], owned[on_word]
     wakes = wakes.take(wakes.word == word)
+    waiters, wakers = set(waits.tid[waker_tids > 0].tolist()), set(wakes.tid.tolist())
+    if waiters and not waiters & wakers:
+        owned = owned & np.isin(waits.command, _LOCKS)
     pairs: dict[tuple[int, int], list[int]] = defaultdict(list)
     for waiter, waker, ns in zip(
         waits.tid.tolist(), waker_tids.tolist(), waits.waited.tolist(), strict=True
@@ -150,9 +154,7 @@ def _entry(
     return {
         "address": f"…{word & 0xFFFFFFFF:08x}",
         "process": word >> 32 or None,
-        "kind": _kind(
-            set(waits.tid[waker_tids > 0].tolist()), set(wakes.tid.tolist()), float(owned.mean())
-        ),
+        "kind": _kind(waiters, wakers, float(owned.mean())),
         "waits": len(waits),
         "owned": int(owned.sum()),
         "wakes": len(wakes),

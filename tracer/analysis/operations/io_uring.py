@@ -48,6 +48,8 @@ from tracer.recording.records import Kind
 
 READS = (1, 4, 10, 22, 27, 49, 58)
 """IORING_OP_ READV, READ_FIXED, RECVMSG, READ, RECV, READ_MULTISHOT, RECV_ZC"""
+# The completion may be posted by the asking thread all the same (IORING_SETUP_DEFER_TASKRUN).
+_COPIED_BEFORE = (WORKER, DEVICE)
 _READABLE = (stat.S_IFSOCK, stat.S_IFIFO, stat.S_IFREG, stat.S_IFBLK)
 
 
@@ -120,7 +122,7 @@ def reads(requests: KernelRequests) -> CompletedReads:
         empty_at=np.where((found.armed > 0) & ~found.again, found.armed, UNKNOWN),
         stream=asked.stream,
         is_file=asked.is_file,
-        in_call=(entered > 0) & (done.tid == asked.tid) & (kind != DEVICE),
+        in_call=(entered > 0) & (done.tid == asked.tid) & ~np.isin(kind, _COPIED_BEFORE),
     )
 
 

@@ -136,7 +136,7 @@ class Manner:
 
 @dataclass(frozen=True)
 class SleptInCall:
-    """Blocking: receives for whose data the thread slept in a receive; slept_ns: in all."""
+    """Blocking: receives for whose data the thread slept in a receive; slept_ns: in all, until it had a CPU again."""
 
     shown: int
     receives: int
@@ -334,7 +334,8 @@ class KernelSubmits:
 
 @dataclass(frozen=True)
 class DoneInSubmit:
-    """Native AIO: reads, of `of`, that were done inside io_submit, and how long io_submit slept for them."""
+    """Native AIO: reads, of `of`, that were done inside io_submit, and how long that slept for them, until it had a
+    CPU again."""
 
     reads: int
     of: int

@@ -238,7 +238,8 @@ def _ring_reads(operations: Operations) -> list[ModelFact]:
     count = len(operations)
     kinds = np.bincount(operations.completion_kind, minlength=len(COMPLETION_KINDS)).tolist()
     read_kinds = (INLINE, POLL_ARMED, WORKER, DEVICE, MULTISHOT, SQPOLL)
-    helped = operations.receiver_tid > 0
+    # a worker's completion may be posted by the thread that asked (IORING_SETUP_DEFER_TASKRUN)
+    helped = (operations.receiver_tid > 0) | (operations.completion_kind == WORKER)
     by_device = _count((operations.completion_kind == DEVICE) & ~helped)
     own, others = count - _count(helped) - by_device, _count(helped)
     inside = _count(operations.in_call)

@@ -19,12 +19,13 @@ _HELPER_CELLS = 19  # of the application's column
 @dataclass(frozen=True)
 class Limits:
     """How long a figure may be. aways: times without a CPU that have rows of their own; calls: that are drawn, or else
-    the first and the last so many."""
+    the first and the last so many; brief: whether sentences about what the rows show already are left out."""
 
     aways: int = 3
     calls: int = 12
     first: int = 4
     last: int = 6
+    brief: bool = False
 
 
 WHOLE = Limits()
@@ -45,7 +46,7 @@ def build(report: Result, limits: Limits = WHOLE) -> Figure | None:
     figure.rows = _merged(sorted(rows, key=lambda row: (row.time_ns, row.order)))
     _mark(figure)
     _comment(report, figure)
-    figure.notes = [*notes_of(figure)]
+    figure.notes = [*notes_of(figure, limits.brief)]
     shown = (its for row in figure.rows for its in (*row.before, row, *row.after))
     figure.rows = [*prelude.rows(figure), *shown]
     return figure

@@ -27,8 +27,8 @@ def _which(figure: Figure, count: int) -> str:
     return f"{operation} median of {alike:,}" + (" of its kind" if alike < count else "")
 
 
-def notes_of(figure: Figure) -> Iterator[str]:
-    """Sentences about what the textbook's figure does not show."""
+def notes_of(figure: Figure, brief: bool = False) -> Iterator[str]:
+    """Sentences about what the textbook's figure does not show; brief: without those about what the rows show."""
     if queued := figure.operation.get("queued_ns"):
         yield f"The data had been in the queue for {duration(queued)} before it was asked for."
     if inside := figure.operation.get("waits_inside"):
@@ -45,7 +45,8 @@ def notes_of(figure: Figure) -> Iterator[str]:
             "The completion lies in memory that the program shares with the kernel: it finds it without a call, "
             "and when is not seen. Done stands at the copy's end."
         )
-    yield from _of_the_sender(figure)
+    if not brief:
+        yield from _of_the_sender(figure)
     if figure.operation.get("handover"):
         yield "Not in the textbook: told in one thread, received in another."
     elif figure.helper is not None and figure.helper_reads:
@@ -64,10 +65,7 @@ def _of_the_sender(figure: Figure) -> Iterator[str]:
     if ready > send["exit_ns"]:
         yield f"The send had returned {duration(ready - send['exit_ns'])} before the data was there."
         return
-    yield (
-        "Not in the textbook: the sender's own send carries the data through the kernel to the receiver and wakes "
-        f"it; {duration(send['exit_ns'] - ready)} of it follow the data's being ready."
-    )
+    yield f"Not in the textbook: {duration(send['exit_ns'] - ready)} of the sender's own send follow DATA READY."
 
 
 def nothing_to_draw(report: Result) -> str:

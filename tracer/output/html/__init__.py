@@ -30,6 +30,13 @@ def render_difference(result: Result, options: Options) -> Iterator[str]:
     yield from difference.page(result)
 
 
+def render_readiness(result: Result, options: Options) -> Iterator[str]:
+    """The page of a readiness benchmark."""
+    from tracer.output.html import bench
+
+    yield from bench.page(result)
+
+
 FORMAT = Format(
     flag="--html",
     metavar="FILE",
@@ -38,6 +45,7 @@ FORMAT = Format(
         Kind.REPORT: render,
         Kind.COMPARISON: render_comparison,
         Kind.DIFFERENCE: render_difference,
+        Kind.READINESS: render_readiness,
     },
     order=61,
     needs={"slowest": SLOWEST, "states_over_time": 1, "operations_over_time": 1},

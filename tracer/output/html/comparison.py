@@ -12,6 +12,11 @@ from tracer.output.svg.bars import bars
 from tracer.output.terminal import compare
 from tracer.output.units import MISSING, clean
 
+_MORE = (
+    ("threads", "of the program, as traced"),
+    ("memory", "what the program had for itself alone (RssAnon) when its loop began"),
+)
+
 
 def page(result: Result) -> Iterator[str]:
     """The page in pieces."""
@@ -26,6 +31,12 @@ def page(result: Result) -> Iterator[str]:
         _reading(),
     )
     yield from plain("compare", said, [part for part in parts if part is not None])
+
+
+def _titles() -> Iterator[tuple[str, str]]:
+    """Of each measure that a terminal's table has too, its name there and its name here."""
+    whole = {measure: title for title, measure in compare.RANKED}
+    yield from ((title, whole.get(measure, title)) for title, measure in compare.COLUMNS)
 
 
 def _measures(models: Sequence[Result], labels: Sequence[str]) -> Element:
@@ -45,6 +56,8 @@ def _differing(
 ) -> Iterator[Element]:
     words = compare.brackets(result, models, labels)
     yield el("p", "From the least to the greatest; two in one bracket are not told apart.")
+    if few := compare.too_few(result):
+        yield el("p", f"{few}.")
     yield el("dl", *(child for its in words for child in (el("dt", its[0]), el("dd", its[1]))))
 
 
@@ -78,5 +91,9 @@ def _signed(measure: str, by: float) -> str:
 
 
 def _reading() -> Element:
-    words = [child for term, its in compare.LEGEND for child in (el("dt", term), el("dd", its))]
+    """What the table's columns are, by their names."""
+    meanings = dict(compare.LEGEND)
+    rows = [(title, meanings[short]) for short, title in _titles() if short in meanings]
+    rows += [*_MORE, ("±", meanings["±"])]
+    words = [child for term, its in rows for child in (el("dt", term), el("dd", its))]
     return section("reading", "How to read it", el("dl", *words))

@@ -30,10 +30,10 @@ _TIMES = ("min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns", "total_ns")
 
 def head(report: Result) -> Element:
     """What ran where, and loud lines where it did not run to its end."""
-    first, *others = (line.plain.strip() for line in header.lines(report, ENDLESS))
+    _, *others = (line.plain.strip() for line in header.lines(report, ENDLESS))
     return el(
         "header",
-        el("h1", " ".join(first.split())),
+        el("h1", header.title(report)),
         *(el("p", line, class_="alarm" if line.startswith("!!") else "") for line in others),
     )
 

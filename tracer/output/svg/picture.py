@@ -3,6 +3,7 @@ takes part, arrows, measured times, and the phases to scale in a bar below."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from tracer.output.figure import edges
@@ -24,14 +25,16 @@ _GROWN = round(
 )  # px of small letters where the picture is shown small: lines are broken for these
 
 
-def picture(report: Result) -> str:
-    """The report's figure as an SVG element."""
+def picture(report: Result, whole: float = math.inf) -> str:
+    """The report's figure as an SVG element. whole: px; if it is wider, it is never shown smaller than it is, and its
+    letters need not grow."""
     figure = build(report)
     if figure is None:
         return _nothing(nothing_to_draw(report))
     figure.settle()
     edges.draw(figure)
-    drawing = _Drawing(report, figure, arrange(figure))
+    layout = arrange(figure)
+    drawing = _Drawing(report, figure, layout, grows=layout.width <= whole)
     return drawing.text()
 
 
@@ -45,10 +48,10 @@ def _nothing(why: str) -> str:
 class _Drawing:
     """Draws a figure from its layout, from the top down."""
 
-    def __init__(self, report: Result, figure: Figure, layout: Layout) -> None:
+    def __init__(self, report: Result, figure: Figure, layout: Layout, *, grows: bool) -> None:
         self._report, self._figure, self._layout = report, figure, layout
         title, self._number = title_of(figure)
-        self._canvas = Canvas(title, " ".join(_told(figure)), grows=True)
+        self._canvas = Canvas(title, " ".join(_told(figure)), grows=grows)
         self._title = title
         self._width = max(layout.width, _LEAST_WIDTH)
         self._y = float(MARGIN)  # how far down it has come
@@ -286,7 +289,7 @@ class _Drawing:
         edge = {sign for row in rows for sign in (row.left, row.right)}
         signs = ["heavy edge: has a CPU"]
         signs += ["dotted: has none"] if "┊" in edge else []
-        signs += ["the sender's: in its send, by its own clock"] if self._layout.sender else []
+        signs += ["sender's edge: in its send, by its own clock"] if self._layout.sender else []
         signs += ["~ estimated"] if self._figure.estimated else []
         signs += ["+ since the line above", "columns not to scale"]
         signs += ["waves: time is left out"] if self._layout.cuts else []

@@ -96,13 +96,14 @@ def _em(letter: str) -> float:
 
 
 def wrapped(text: str, width: float, size: int = SMALL) -> list[str]:
-    """The text in lines of at most `width` px, parted between words; a number stays with its unit, and
-    a · ends a line and begins none."""
+    """The text in lines of at most `width` px, parted between words; a number stays with its unit, a
+    sign that is explained (~, +) with what it means, and a · ends a line and begins none."""
     lines = [""]
     words = text.split(" ")
     joined: list[str] = []
     for word in words:
-        if word.rstrip(".,;:") in ("ns", "µs", "ms", "s", "·") and joined:
+        explains = joined and joined[-1].rpartition(" ")[2] in ("~", "+")
+        if joined and (explains or word.rstrip(".,;:") in ("ns", "µs", "ms", "s", "·")):
             joined[-1] += f" {word}"
         else:
             joined.append(word)

@@ -37,6 +37,13 @@ def _difference(difference: Result, options: Options) -> Iterator[str]:
     yield diff.render(drawn, options.width, verbose, options.color, unicode)
 
 
+def _readiness(result: Result, options: Options) -> Iterator[str]:
+    from tracer.output.terminal import bench
+
+    unicode = _unicode(options)
+    yield bench.render(_drawable(result, unicode), options.width, options.color, unicode)
+
+
 def _verify(report: Result, options: Options) -> Iterator[str]:
     from tracer.output.terminal import claims
 
@@ -66,6 +73,7 @@ FORMAT = Format(
         Kind.REPORT: _report,
         Kind.COMPARISON: _comparison,
         Kind.DIFFERENCE: _difference,
+        Kind.READINESS: _readiness,
         Kind.VERIFY: _verify,
         Kind.MATRIX: _matrix,
     },
@@ -80,7 +88,16 @@ FORMAT = Format(
         Switch(
             "--ascii",
             "Draw with ASCII alone.",
-            frozenset((Kind.REPORT, Kind.LISTING, Kind.COMPARISON, Kind.DIFFERENCE, Kind.VERIFY)),
+            frozenset(
+                (
+                    Kind.REPORT,
+                    Kind.LISTING,
+                    Kind.COMPARISON,
+                    Kind.DIFFERENCE,
+                    Kind.READINESS,
+                    Kind.VERIFY,
+                )
+            ),
             order=40,
         ),
         Switch(

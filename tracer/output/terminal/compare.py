@@ -303,13 +303,17 @@ def told(model: Result, measure: str) -> str:
 
 
 def _too_few(result: Result, width: int) -> list[Text]:
-    """Where so few runs could tell nothing."""
+    return entry("", said, width, "yellow") if (said := too_few(result)) else []
+
+
+def too_few(result: Result) -> str:
+    """Where so few runs could tell nothing, how many could; else empty."""
     made, needed = rounds.made(result), result.get("rounds_needed")
     if not made or not needed or made >= needed:
-        return []
+        return ""
     pairs = len(result["models"]) * (len(result["models"]) - 1) // 2
     said = f"{plural(made, 'run')} of each can tell nothing of {plural(pairs, 'pair')}: --rounds {needed} can"
-    return entry("", said, width, "yellow") if pairs else []
+    return said if pairs else ""
 
 
 def _unavailable(result: Result, width: int) -> list[Text]:

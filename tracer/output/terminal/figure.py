@@ -45,7 +45,7 @@ LENGTHS = (
     (WHOLE, False),
     (Limits(1, 8, 2, 3), False),
     (Limits(0, 4, 1, 2), False),
-    (Limits(0, 4, 1, 2), True),
+    (Limits(0, 4, 1, 2, brief=True), True),
 )
 
 
@@ -192,9 +192,13 @@ def _caption(report: Result, figure: Figure) -> list[Text]:
             f"Left edge: thread {figure.asker}, which was told; right edge: thread {figure.helper}, "
             "which received."
         )
+    elif figure.helper is not None and figure.send:
+        lines.append(
+            f"Left edge: who asked; right: thread {figure.helper}; far right: ┃ the sender in its send."
+        )
     elif figure.helper is not None:
         lines.append(f"Left edge: the thread that asked; right edge: thread {figure.helper}.")
-    if figure.send:
+    if figure.send and (figure.helper is None or figure.operation.get("handover")):
         lines.append("Right edge of the kernel: ┃ the sender is in its send, by its own clock.")
     if figure.operation:
         lines.append(caption(figure, len(report.get("operations") or [])))

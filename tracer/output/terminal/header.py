@@ -14,6 +14,7 @@ ENDED = {
     "interrupted": "INTERRUPTED: this is what was captured until then",
     "timeout": "TIMED OUT: this is what was captured until then",
 }
+_REDACTED = "redacted: addresses, paths and arguments of commands were left out"
 _HOW = {"interrupted": "until it was interrupted", "duration": "until -d was over"}
 
 
@@ -24,18 +25,27 @@ def lines(report: Result, width: int) -> list[Text]:
         fitted(_title(report), width),
         *([Text(_link(options["net"]))] if options.get("net") else []),
         *_place(report.get("host") or {}, options, width),
+        *([Text(_REDACTED, style="yellow")] if report.get("redacted") else []),
         *(_of_program(report) if not report.get("scenario") else []),
         *(line for text in _alarms(report) for line in alarm(text, width)),
     ]
 
 
+def title(report: Result) -> str:
+    """The scenario or the command, and what was asked of it, where no columns part them."""
+    return ": ".join(filter(None, (f"iotrace {_subject(report)}", ", ".join(_asked(report)))))
+
+
 def _title(report: Result) -> Text:
-    """The scenario or the command, and what was asked of it."""
-    command = (report.get("target") or {}).get("command") or []
-    subject = clean(report.get("scenario") or " ".join(map(str, command)) or "a program")
+    """The same with columns."""
     asked = _asked(report)
-    title = Text().append("iotrace  ", style="dim")
-    return title.append(subject, style="bold").append("  " + ", ".join(asked) if asked else "")
+    line = Text().append("iotrace  ", style="dim").append(_subject(report), style="bold")
+    return line.append("  " + ", ".join(asked) if asked else "")
+
+
+def _subject(report: Result) -> str:
+    command = (report.get("target") or {}).get("command") or []
+    return clean(report.get("scenario") or " ".join(map(str, command)) or "a program")
 
 
 def _asked(report: Result) -> list[str]:

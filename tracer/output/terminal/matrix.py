@@ -1,4 +1,5 @@
-"""The matrix of scenarios by kernels (docs/json.md) as text for a terminal; speaks to no kernel interface."""
+"""The matrix of scenarios by kernels (docs/json.md) as text for a terminal, of fewer than 80 columns as lists; speaks
+to no kernel interface."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from rich.table import Table
 from tracer.output import matrix_tables
 from tracer.output.format import Result
 from tracer.output.terminal.lines import NARROWEST
+from tracer.output.terminal.narrow import NARROWEST as LEAST
 
 
 def render(matrix: Result, width: int = 80) -> str:
     """Kernels, outcomes, the phase `notice` as a ratio, and what differs; `width` columns."""
-    width = max(width, NARROWEST)
+    width = max(width, LEAST)
     console = Console(
         width=width, height=25, highlight=False, color_system=None, markup=False, emoji=False
     )
@@ -30,9 +32,11 @@ def render(matrix: Result, width: int = 80) -> str:
             (f"Claims: {matrix_tables.CLAIM_SIGNS}", matrix_tables.claims(matrix)),
         ):
             if rows:
-                console.print(f"\n── {title} {'─' * max(0, width - len(title) - 4)}")
-                console.print(_table(head, rows))
-        console.print(f"\n── What differs {'─' * (width - 16)}")
+                console.print(f"\n{_ruled(title, width)}")
+                console.print(
+                    _table(head, rows) if width >= NARROWEST else _list(head, rows, width)
+                )
+        console.print(f"\n{_ruled('What differs', width)}")
         differing = matrix_tables.differences(matrix)
         for difference, since, groups in differing:
             console.print(_filled(f"{difference}{': ' if since else ''}{since}", "", "    ", width))
@@ -48,6 +52,22 @@ def _head(matrix: Result) -> str:
     if matrix["accel_why"]:
         lines.append(f"Machines by {matrix['accel_why']}")
     return "\n".join(lines)
+
+
+def _ruled(title: str, width: int) -> str:
+    """A title in lines of at most `width`, the last filled up."""
+    *above, last = textwrap.wrap(f"── {title} ", width - 1)
+    return "\n".join([*above, f"{last} {'─' * (width - len(last) - 1)}"])
+
+
+def _list(head: list[str], rows: list[list[str]], width: int) -> str:
+    """A row in one paragraph: its first cell, and each other behind its column's head."""
+    told = (
+        f"{row[0]}: "
+        + ", ".join(f"{name} {cell}".strip() for name, cell in zip(head[1:], row[1:], strict=True))
+        for row in rows
+    )
+    return "\n".join(_filled(text, "", "    ", width) for text in told)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> Table:

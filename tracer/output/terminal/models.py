@@ -32,7 +32,7 @@ def lines(models: Sequence[Result], labels: Sequence[str], width: int) -> Iterat
         yield from [Text("")] if first else []
         yield from _part(shown[first : first + each], copy_title(shown), cells)
     signs = "┃ asks again and again, × calls a message   ┊ sleeps   else free   not to scale"
-    yield Text(fit(signs, width).rstrip(), style="dim")
+    yield from (Text(line, style="dim") for line in textwrap.wrap(signs, width))
 
 
 def _part(shown: Sequence[Column], copy: str, cells: int) -> Iterator[Text]:

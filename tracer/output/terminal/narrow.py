@@ -47,9 +47,10 @@ def render(report: Result, width: int) -> list[Text]:
 
 def _head(report: Result, width: int) -> Iterator[Text]:
     """What ran where, in as many lines as that takes."""
-    for line in header.lines(report, 1000):
-        loud = line.plain.startswith("!!")
-        for piece in textwrap.wrap(" ".join(line.plain.split()), width):
+    _, *others = (line.plain for line in header.lines(report, 1000))
+    for line in (header.title(report), *others):
+        loud = line.startswith("!!")
+        for piece in textwrap.wrap(" ".join(line.split()), width):
             yield Text(piece, style=LOUD if loud else "")
 
 
@@ -81,6 +82,8 @@ def _row(row: Row, width: int) -> Iterator[Text]:
 
 def _said(row: Row) -> str:
     application, kernel = row.application, row.kernel.strip(" ·↓")
+    if row.by_sender:
+        return "(sender) " + ("send →" if row.arrow == "call" else "← send returns")
     if row.by_helper and application and not row.names_helper:
         application = f"(other thread) {application}"
     if row.arrow == "return":

@@ -313,12 +313,12 @@ def is_balanced(book: Result) -> bool:
 
 
 def cost(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
-    """What tracing cost the target's CPU. brief: nothing where that was not measured."""
+    """What tracing cost the target's CPU. brief: in a line, and nothing where that was not measured."""
     spent = report.get("cost")
     if not spent:
         return [] if brief else entry("cost", "of tracing: not measured in this run", width, "dim")
     if spent.get("estimate"):
-        return entry("cost", f"of tracing, estimated: {_of_events(spent)}", width)
+        return entry("cost", f"of tracing, estimated: {_of_events(spent, brief)}", width)
     ratio, unit = spent.get("ratio"), spent.get("per", "message")
     times = "" if ratio is None else f", ×{ratio:.2f}"
     return entry(
@@ -377,8 +377,11 @@ def machine(report: Result, width: int = 80) -> list[Text]:
     return entry("machine", text, width) if text else []
 
 
-def _of_events(spent: Result) -> str:
+def _of_events(spent: Result, brief: bool) -> str:
     of = share(spent.get("total_ns"), spent.get("cpu_ns"))
+    if brief:
+        events = plural(spent.get("events"), "event")
+        return f"{events}, {duration(spent.get('total_ns'))}, {of} of its CPU time"
     return (
         f"{number(spent.get('events'))} events of {duration(spent.get('event_ns'))} each "
         f"(measured when tracing began) are {duration(spent.get('total_ns'))}, {of} of the "
@@ -402,10 +405,11 @@ def oracle(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
     calls = ", ".join(
         f"{clean(name)} {number(count)}" for name, count in (expected.get("calls") or {}).items()
     )
+    rounds = (report.get("options") or {}).get("proto") == "none"
     counts = (
-        f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
-        if (report.get("options") or {}).get("proto") != "none"
-        else plural(expected.get("messages"), "round")
+        plural(expected.get("messages"), "round")
+        if rounds
+        else f"{plural(expected.get('messages'), 'message')}, {plural(expected.get('bytes'), 'byte')}"
     )
     counts += f"; {calls}" if calls else ""
     dropped = (
@@ -414,7 +418,9 @@ def oracle(report: Result, width: int = 80, brief: bool = False) -> list[Text]:
     differences = expected.get("differences") or []
     wrong = [name for name, same in (expected.get("match") or {}).items() if same is False]
     if not differences and not wrong:
-        equal = ": traced exactly so" if expected.get("match") else ""
+        # how many rounds there were no trace tells
+        held = expected.get("match") and (not rounds or calls or expected.get("signals"))
+        equal = ": traced exactly so" if held else ""
         if brief and equal:
             counts = counts.partition(";")[0] + ", and its calls" * bool(calls)
         return entry("workload", f"says {counts}{equal}{dropped}", width, GOOD if equal else "")

@@ -191,7 +191,7 @@ def _plain(fact: _Plain) -> str:
         case SleptInCall(shown, receives, slept_ns):
             return (
                 f"{shown:,} of {receives:,} receives slept inside the call for their data, "
-                f"{duration(slept_ns)} in all"
+                f"{duration(slept_ns)} in all until they had a CPU again"
             )
         case ThreadEach(threads):
             return f"in {threads} threads, one for each of {threads} descriptors"
@@ -366,8 +366,8 @@ def _ring(fact: _Ring) -> str:
             return _ring_reads(fact)
         case RingCopies(inside, outside, others):
             words = {
-                "times the thread that asked copied inside its io_uring_enter": inside,
-                "times the thread that asked copied outside its io_uring_enter, as task work": outside,
+                "times the thread that submitted copied inside its io_uring_enter": inside,
+                "times the thread that submitted copied outside its io_uring_enter, as task work": outside,
                 "times another thread copied": others,
             }
             return ", ".join(f"{times} {text}" for text, times in words.items() if times)
@@ -402,8 +402,8 @@ def _native_aio(fact: _NativeAio) -> str:
     match fact:
         case DoneInSubmit(reads, of, slept_ns):
             return (
-                f"{reads} of {of} reads were done inside io_submit, which slept "
-                f"{duration(slept_ns)} for them: asynchronous in name only"
+                f"{reads} of {of} reads were done inside io_submit, which slept for them and had a CPU "
+                f"again after {duration(slept_ns)} in all: asynchronous in name only"
             )
         case DoneAfterSubmit(reads, of):
             return (

@@ -73,6 +73,15 @@ def both_wait(op: int = WAIT) -> Trace:
     return wakes(waits(trace, OTHER, 200, TID, 300, op=op), OTHER, 310)
 
 
+def test_what_stands_beside_the_word_is_no_owner_where_who_waited_gives_nothing_back() -> None:
+    """A structure of the program's own, with the thread that changed it last where a mutex has its owner."""
+    trace = two()
+    for start in (10, 200):
+        trace = waits(owned(trace, TID, start, OTHER), TID, start, OTHER, start + 90)
+    (word,) = locks(trace)
+    assert (word["kind"], word["waits"], word["owned"]) == ("synchronisation", 2, 0)
+
+
 def owned(trace: Trace, tid: int, start: int, owner: int) -> Trace:
     """What the probe read where a thread entered futex to wait."""
     return trace.add(Kind.OWNER, start, start=WORD, tid=tid, fd=owner)

@@ -413,12 +413,13 @@ EVIDENCE: list[tuple[list[dict[str, Any]], tuple[facts.ModelFact, ...]]] = [
             completed(INLINE, "io-uring", in_call=True),
             completed(POLL_ARMED, "io-uring", estimated=DONE),
             completed(WORKER, "io-uring", receiver_tid=5),
+            completed(WORKER, "io-uring"),
             completed(DEVICE, "io-uring"),
         ],
         (
-            facts.RingReads(4, 1, 1, 1, 1, 0, 0),
-            facts.RingCopies(1, 1, 1),
-            facts.RingCompletions(3, 1),
+            facts.RingReads(5, 1, 1, 2, 1, 0, 0),
+            facts.RingCopies(1, 1, 2),
+            facts.RingCompletions(4, 1),
         ),
     ),
     (

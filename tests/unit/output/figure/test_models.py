@@ -81,3 +81,10 @@ def test_the_picture_has_the_same_and_its_parts_lie_inside_it() -> None:
     for element in root.iter():
         for key, most in (("x", width), ("x2", width), ("y", height), ("y2", height)):
             assert 0 <= float(element.get(key) or 0) <= most, element.attrib
+
+
+@pytest.mark.parametrize("width", [30, 45, 60, 80])
+def test_the_legend_is_whole_at_any_width(width: int) -> None:
+    text = render(compared(*list(KNOWN)[:2]), width)
+    assert all(cell_len(line) <= width for line in text.splitlines())
+    assert "┊ sleeps else free not to scale" in " ".join(text.split())

@@ -11,8 +11,11 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from support.comparison_samples import KNOWN, compared
 from support.pages import page_of
 from support.report_samples import NAMES, sample
+
+from tracer.output.html import comparison
 
 VOID = {"meta", "input", "link", "br"}
 
@@ -174,3 +177,22 @@ def test_what_tracing_did_to_latency_stands_beside_its_cost() -> None:
     said = " ".join(parser.texts["dd"])
     assert "61.2 µs untraced, 66 µs traced" in said
     assert "receiver's 800 ns after done, sender's 12.3 µs before ready" in said
+
+
+def test_a_comparison_explains_its_columns_by_their_names_and_says_what_few_runs_can_tell() -> None:
+    result = compared(*list(KNOWN)[:2]) | {"options": {"rounds": 3}, "rounds_needed": 9}
+    page = "".join(comparison.page(result))
+    heads, reading = (
+        page.partition("<thead")[2].partition("</thead")[0],
+        page.partition('id="reading"')[2],
+    )
+    titles = re.findall(r"<th[^>]*>([^<]+)<", heads)[1:]
+    assert titles and titles == re.findall(r"<dt>([^<±]+)</dt>", reading)
+    assert "--rounds 9 can." in page
+
+
+def test_letters_grow_where_the_figure_is_made_smaller_and_there_alone() -> None:
+    for name, grows in (("blocking", True), ("posix-aio", False)):
+        page = page_of(full(name))
+        drawn = page.partition('<section id="figure"')[2].partition("</section>")[0]
+        assert ("figure wide" not in drawn) is grows and ("max-width:" in drawn) is grows

@@ -47,3 +47,10 @@ def test_lines_are_no_wider_than_asked_and_a_number_keeps_its_unit() -> None:
     assert len(lines) > 3 and all(width_of(line, 13) <= 260 for line in lines)
     assert not any(line.startswith("ms") for line in lines)
     assert " ".join(lines) == text.strip()
+
+
+def test_a_sign_stays_with_what_it_means() -> None:
+    text = "heavy edge: has a CPU · ~ estimated · + since the line above · waves: time is left out"
+    for width in range(60, 500, 7):
+        lines = wrapped(text, width)
+        assert " ".join(lines) == text and not any(line.endswith(("~", "+")) for line in lines)

@@ -215,3 +215,11 @@ def test_oracle_equality_and_differences() -> None:
         and "!! TRACED OTHERWISE: recvfrom: the workload made 20, traced 19" in text
     )
     assert verdict.oracle(sample("select", expected=None)) == []
+
+
+def test_rounds_that_nothing_was_compared_of_are_not_called_exact() -> None:
+    report = sample("select")
+    report["options"] = {**report["options"], "proto": "none"}
+    assert "rounds; " in (text := squeezed(verdict.oracle(report))) and "exactly" in text
+    report["expected"] |= {"calls": {}, "signals": {}}
+    assert squeezed(verdict.oracle(report)).endswith("20 rounds")

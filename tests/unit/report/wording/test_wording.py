@@ -21,8 +21,10 @@ EXACT = {  # one of each way in which a sentence bends
     facts.Registered((1, 1 << 31 | 1), True): "registered with EPOLLIN or EPOLLIN|EPOLLET",
     facts.Registered((1,), False): "registered with EPOLLIN, without EPOLLET",
     facts.RingCopies(0, 0, 3): "3 times another thread copied",
-    facts.RingCopies(1, 2, 3): "1 times the thread that asked copied inside its io_uring_enter, "
-    "2 times the thread that asked copied outside its io_uring_enter, as task work, "
+    facts.RingCopies(
+        1, 2, 3
+    ): "1 times the thread that submitted copied inside its io_uring_enter, "
+    "2 times the thread that submitted copied outside its io_uring_enter, as task work, "
     "3 times another thread copied",
     facts.RingReads(5, 2, 0, 0, 3, 0, 0): "5 reads were completed by io_uring: 2 inside the "
     "io_uring_enter that submitted them, 3 by the device",

@@ -1,0 +1,1 @@
+"""Benchmarks: programs in C (scenarios/c/bench/) run without probes and with them, in turns."""
