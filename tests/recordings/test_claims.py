@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -282,6 +283,31 @@ def test_one_round_more_does_not_hide_a_counter_example(name: str) -> None:
         paths[run] = [*paths[run], str(DATA / f"{path}.parquet")]
     verdict = verifying.judge(CLAIMS[name], paths).verdict
     assert verdict in (Verdict.FAILS, Verdict.UNDECIDED) or name in ("cpus", "few")
+
+
+@pytest.mark.parametrize(("missed", "verdict"), [(22, "QUALIFIED"), (0, "FAILS"), (None, "FAILS")])
+def test_a_waking_that_was_missed_is_no_wait_without_one(missed: Any, verdict: str) -> None:
+    """As on 7.2, emulated: 5 of 20 wakings were among those that the kernel kept from the probes."""
+    between = [
+        {"waiter": 1, "waker": 2, "count": 15},
+        {"waiter": 2, "waker": None, "count": 5},
+    ]
+    word = {
+        "kind": "mutual exclusion",
+        "waits": 20,
+        "owned": 20,
+        "waited_ns": 1,
+        "between": between,
+    }
+    events = word | {"kind": "synchronisation", "between": [between[0] | {"count": 20}]}
+    runs: Any = {
+        name: [
+            SimpleNamespace(report={"locks": [its], "ledger": {"missed": missed}}, operations=())
+        ]
+        for name, its in (("mutex", word), ("semaphore", events))
+    }
+    its = CLAIMS["locks"].judge(runs)
+    assert its.verdict == Verdict[verdict] and "5 of 20 waits" in its.qualification
 
 
 def test_what_is_not_told_apart_is_a_qualification() -> None:
