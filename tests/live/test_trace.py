@@ -90,7 +90,10 @@ def test_a_32_bit_program_is_counted_and_said_not_to_be_decoded(tmp_path):
 def test_signals_are_ignored_that_were_ignored_and_no_others(ignored, tmp_path):
     """By the installed command, whose first lines setup/install writes; Python alone cannot know of SIGPIPE."""
     install = (ROOT / "setup" / "install").read_text()
-    head = install.partition("cat <<EOF\n")[2].partition("EOF\n")[0].replace("\\$", "$")
+    script = install.partition('/iotrace" <<EOF\n')[2].partition("EOF\n")[0].replace("\\$", "$")
+    end = "\n'''\n"  # of the shell's part
+    head = script.partition(end)[0] + end
+    assert head.startswith("#!/bin/sh\n") and "SigIgn" in head
     checkout = "" if sys.flags.isolated else f"sys.path.insert(0, {str(ROOT)!r})"
     body = f"import runpy, sys\n{checkout}\nrunpy.run_module('tracer', run_name='__main__')\n"
     command = tmp_path / "iotrace"

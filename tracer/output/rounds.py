@@ -8,8 +8,9 @@ from tracer.output.units import plural
 
 def made(result: Result) -> int | None:
     """How often each was run: fewer times than asked where the user ended it."""
-    runs = [model["runs"] for model in result.get("models") or []]
-    return max(runs) if result.get("interrupted") and runs else _asked(result)
+    if not result.get("interrupted"):
+        return _asked(result)
+    return max((model["runs"] for model in result["models"]), default=0)
 
 
 def stopped(result: Result) -> str | None:

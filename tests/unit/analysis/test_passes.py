@@ -58,7 +58,13 @@ def test_a_new_analysis_is_one_file(
 ) -> None:
     trace = Trace().sleep(20, 30, 40).call("read", 10, 50, 1).sleep(60, 70, 80)
     before = built(trace)
-    on_request = {"slowest", "states_over_time", "operations_over_time", "kernel_events"}
+    on_request = {
+        "redacted",
+        "slowest",
+        "states_over_time",
+        "operations_over_time",
+        "kernel_events",
+    }
     always = tuple(key for key in KEYS if key not in on_request)
     assert tuple(before) == always
     (tmp_path / "naps.py").write_text(NEW)
