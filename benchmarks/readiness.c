@@ -25,7 +25,7 @@
 #define MOST 100000
 
 static int readers[MOST];
-static volatile long *wanted, *written; /* index + 1 of a pipe, by whom it was wanted, by whom it is written */
+static volatile long *wanted, *written; /* what is asked for: operation << 32 | index of a pipe; what was last done */
 
 static int up(const void *a, const void *b)
 {
@@ -36,12 +36,12 @@ static void serve(int first, int count, const int *writers)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (long looks = 0;; looks++) {
-		long mine = *wanted - 1 - first;
+		long asked = *wanted, mine = (int)asked - first; /* read once: the next one may come meanwhile */
 
-		if (*written != *wanted && mine >= 0 && mine < count) {
+		if (*written != asked && mine >= 0 && mine < count) {
 			if (write(writers[mine], "x", 1) != 1)
 				_exit(1);
-			*written = *wanted;
+			*written = asked;
 			looks = 0;
 		} else if (looks > 1000) {
 			sched_yield();
@@ -112,10 +112,10 @@ int main(int argc, char **argv)
 		int index = random() % n, ready = -1;
 		char byte;
 
-		*wanted = 0;
-		*written = 0;
-		*wanted = index + 1;
-		for (long looks = 0; *written != index + 1; looks++)
+		long asked = (i + 1L) << 32 | index;
+
+		*wanted = asked;
+		for (long looks = 0; *written != asked; looks++)
 			if (looks > 1000)
 				sched_yield();
 		clock_gettime(CLOCK_MONOTONIC, &begin);
