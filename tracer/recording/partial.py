@@ -89,20 +89,28 @@ class Writer:
 
     def close(self, facts: dict[str, Any]) -> None:
         """Makes the recording, with `facts`."""
-        self.abandon()
+        self._end()
         with parquet.Writer(self._path) as whole:
-            for records in _batches(self._place) if self._made else ():
+            # by its descriptor: its name may have become another run's
+            for records in _batches(self._unnamed.path) if self._unnamed else ():
                 whole.write(records)
             whole.close(facts)
+        self.abandon()
 
     def abandon(self) -> None:
         """Closes the stream, which stays as it is."""
-        all_ = (self._stream, self._file, self._unnamed)
-        self._stream = self._file = self._unnamed = None
-        for closing in all_:
-            if closing is not None:
+        self._end()
+        unnamed_, self._unnamed = self._unnamed, None
+        if unnamed_:
+            unnamed_.close()
+
+    def _end(self) -> None:
+        ending = (self._stream, self._file)
+        self._stream = self._file = None
+        for its in ending:
+            if its is not None:
                 with suppress(OSError):
-                    closing.close()
+                    its.close()
 
     def _open(self) -> None:
         import pyarrow as pa

@@ -107,3 +107,12 @@ def test_what_failed_is_not_kept_but_for_a_disk_that_is_full(tmp_path):
         with pytest.raises(type(failure)), streamed(tmp_path / "run", batch(1, 5)):
             raise failure
         assert (tmp_path / "run.partial").exists() == stays
+
+
+def test_two_runs_to_one_file_make_each_its_own_recording(tmp_path):
+    first = streamed(tmp_path / "run", batch(1, 5))
+    second = streamed(tmp_path / "run", batch(100, 7))  # whose stream has the name now
+    first.close(FACTS)
+    assert joined(list(parquet.columns(str(tmp_path / "run")))).time.tolist() == [1, 2, 3, 4, 5]
+    second.close(FACTS)
+    assert joined(list(parquet.columns(str(tmp_path / "run")))).time.tolist() == [*range(100, 107)]
