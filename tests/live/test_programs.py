@@ -192,7 +192,8 @@ def test_threaded_http_server(tmp_path):
     assert of_class(report, "poll") >= requests
     connections = on_port(report, port)
     assert sum(its["receives"] for its in connections) == requests
-    assert report["model"]["name"] == "blocking", report["model"]
+    # on a quiet machine each request may be there before it is asked for: such receives show no model
+    assert report["model"]["name"] in ("blocking", "unknown"), report["model"]
     assert len({op["tid"] for op in report["operations"]}) == requests
 
 
